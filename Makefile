@@ -1,0 +1,47 @@
+# The fixed commands; people, CI and checks call them. `make` alone lists them.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: help install demo test e2e bench chart lock clean
+help:  ## list the commands
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(INSTALLED)  ## .venv with the project and its development tools
+
+$(INSTALLED): pyproject.toml requirements/dev.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+demo: $(INSTALLED)  ## real Forklift pods before and after, over TLS, no cluster
+	@$(BIN)/python examples/demo.py
+
+test: $(INSTALLED)  ## lint, types, import contracts and every test that needs no cluster
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -m "not e2e" -n 2 -q
+
+e2e: $(INSTALLED)  ## the tests that need a real control plane; builds and starts it
+	$(BIN)/python -m tests.controlplane.build
+	$(BIN)/pytest -m e2e -q tests/e2e
+
+bench: $(INSTALLED)  ## the budgets, one line each
+	@$(BIN)/python benchmarks/run.py
+
+chart: $(INSTALLED)  ## lint, render and check the chart
+	$(BIN)/pytest -q tests/chart
+
+lock:  ## pin all dependencies with hashes, from pyproject.toml (needs uv)
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--python-version 3.11 pyproject.toml -o requirements/runtime.txt
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--python-version 3.11 --extra dev pyproject.toml -o requirements/dev.txt
+
+clean:  ## remove what the other commands made here
+	rm -rf .venv .build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist

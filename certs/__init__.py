@@ -1,0 +1,1 @@
+"""Serving certificates that look after themselves; knows nothing of `webhook`."""

@@ -1,0 +1,1 @@
+"""Places the convertor pods of Forklift where their migration plan wants them."""

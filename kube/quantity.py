@@ -1,19 +1,25 @@
 """Kubernetes' resource quantities, `64Gi` or `500m`, as exact numbers.
 
 After `k8s.io/apimachinery/pkg/api/resource`: the same texts are legal, and a text means the
-same number: nothing is finer than 1n (what is, is rounded up to it, away from zero).
+same number. Nothing is finer than 1n (what is, is rounded up to it, away from zero), and
+nothing with a binary suffix is beyond 2**63-1. One difference: `Gi` and `-` are 0 there, and
+no quantities here.
 """
 
 import re
 from decimal import Decimal
 from functools import lru_cache
 
-_FORM = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?[0-9]+))?")
+_FORM = re.compile(
+    r"([+-]?)(?=\.?[0-9])([0-9]*)(?:\.([0-9]*))?"
+    r"(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?[0-9]+))?"
+)
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _FINEST = -9
 _LONGEST = 1000  # characters; Python refuses to read numbers much longer
 _LARGEST_EXPONENT = 2**31 - 1  # an int32 there
+_LARGEST_BINARY = Decimal(2**63 - 1)
 
 
 @lru_cache(maxsize=1024)  # the same few label values are compared again for every pod
@@ -25,14 +31,17 @@ def parse(text: str) -> Decimal:
 
     """
     match = _FORM.fullmatch(text)
-    if not match or not 0 < len(text) <= _LONGEST:
+    if not match or len(text) > _LONGEST:
         raise ValueError(_complaint(text))
     sign, whole, fraction, suffix, exponent = (part or "" for part in match.groups())
     if abs(scale := int(exponent or _DECIMAL.get(suffix, 0))) > _LARGEST_EXPONENT:
         raise ValueError("has an exponent out of range")
     number = int(f"0{whole}{fraction}") << _BINARY.get(suffix, 0)
     digits, scale = _round_up(number, scale - len(fraction))
-    return Decimal((int(sign == "-"), tuple(map(int, digits)), scale))
+    magnitude = Decimal((0, tuple(map(int, digits)), scale))
+    if suffix in _BINARY:
+        magnitude = min(magnitude, _LARGEST_BINARY)
+    return magnitude.copy_negate() if sign == "-" else magnitude
 
 
 def _round_up(number: int, scale: int) -> tuple[str, int]:

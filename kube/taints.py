@@ -1,0 +1,97 @@
+"""Tolerations, written as taints are for `kubectl taint` or as core/v1 objects."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from kube import labels
+from kube.words import did_you_mean, quote
+
+_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_OPERATORS = ("Equal", "Exists")
+_TEXT_FIELDS = ("key", "operator", "value", "effect")
+_FORM = "expected key=value:effect, key:effect or key"
+
+
+class TaintError(NamedTuple):
+    """An entry of a list of tolerations that is none."""
+
+    entry: int
+    """Its number, from 1."""
+    message: str
+
+
+def parse_tolerations(text: str) -> tuple[list[dict[str, Any]], list[TaintError]]:
+    """Read `dedicated=migration:NoSchedule,gpu:NoExecute,spot` as core/v1 Tolerations.
+
+    An entry is `key[=value][:effect]`, with spaces around or not: without a value every value
+    of the taint is tolerated, without an effect every effect. Entries that cannot be read are
+    left out, and told beside the others.
+    """
+    tolerations: list[dict[str, Any]] = []
+    errors: list[TaintError] = []
+    for number, entry in enumerate(text.split(",") if text.strip() else (), 1):
+        try:
+            toleration = _parse(entry.strip())
+        except ValueError as error:
+            errors.append(TaintError(number, str(error)))
+        else:
+            if toleration not in tolerations:
+                tolerations.append(toleration)
+    return tolerations, errors
+
+
+def check_toleration(toleration: dict[str, Any]) -> str | None:
+    """Say what the API server would refuse in a core/v1 Toleration.
+
+    The operators `Gt` and `Lt` count as wrong: a cluster where they are not switched on
+    refuses the pod.
+    """
+    return next(_faults(toleration), None)
+
+
+def _faults(toleration: dict[str, Any]) -> Iterator[str]:
+    wrong_types = [
+        field for field in _TEXT_FIELDS if not isinstance(toleration.get(field, ""), str | None)
+    ]
+    if wrong_types:
+        yield f"{wrong_types[0]} must be text"
+        return
+    key, operator, value, effect = (toleration.get(field) or "" for field in _TEXT_FIELDS)
+    seconds = toleration.get("tolerationSeconds")
+    if operator not in ("", *_OPERATORS):
+        yield _expected("operator", _OPERATORS, operator)
+    if not key and operator != "Exists":
+        yield "must have a key, or the operator Exists to tolerate every taint"
+    if key and (wrong := labels.check_key(key)):
+        yield f"key {quote(key)} {wrong}"
+    if operator == "Exists" and value:
+        yield f"must have no value with the operator Exists, found {quote(value)}"
+    if wrong := labels.check_value(value):
+        yield f"value {quote(value)} {wrong}"
+    if effect not in ("", *_EFFECTS):
+        yield _expected("effect", _EFFECTS, effect)
+    if seconds is not None and (not isinstance(seconds, int) or isinstance(seconds, bool)):
+        yield "tolerationSeconds must be an integer"
+    if seconds is not None and effect != "NoExecute":
+        yield "must have the effect NoExecute with tolerationSeconds"
+
+
+def _parse(entry: str) -> dict[str, Any]:
+    if not entry:
+        raise ValueError(f"is empty: {_FORM}")
+    taint, colon, effect = (part.strip() for part in entry.partition(":"))
+    key, equals, value = (part.strip() for part in taint.partition("="))
+    if not key:
+        raise ValueError(f"{quote(entry)} has no key: {_FORM}")
+    if colon and not effect:
+        raise ValueError(f"{quote(entry)} has no effect after ':': {_FORM}")
+    operator = {"operator": "Equal", "value": value} if equals else {"operator": "Exists"}
+    toleration = {"key": key, **operator, **({"effect": effect} if effect else {})}
+    if wrong := check_toleration(toleration):
+        raise ValueError(wrong)
+    return toleration
+
+
+def _expected(what: str, choices: tuple[str, ...], found: str) -> str:
+    listed = f"{', '.join(choices[:-1])} or {choices[-1]}"
+    return f"expected {what} {listed}, found {quote(found)}{did_you_mean(found, choices)}"

@@ -1,0 +1,45 @@
+"""What a `caBundle` should hold, from what is trusted and what is there already.
+
+Replicas write it without a leader and not all of them know the newest CA at once, so none of
+them takes away what it does not know: an unknown certificate may be the CA of tomorrow. What
+goes is what is expired, and what is named as retired.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+from certs.certificate import Certificate, parse, to_pem
+
+LIMIT = 10
+"""Certificates in a bundle; of the unknown ones the newest stay."""
+
+
+def wanted(
+    trust: Iterable[Certificate],
+    present: bytes,
+    *,
+    retired: Collection[str] = (),
+    now: datetime,
+) -> bytes:
+    """Return the PEM bundle that should be there: `present` itself when nothing is amiss.
+
+    `trust` is always in it, whatever `present` looks like; `retired` holds fingerprints.
+    The order of a bundle means nothing, so two writers who agree on the certificates do not
+    rewrite each other's order.
+    """
+    ours = {certificate.fingerprint: certificate for certificate in trust}
+    there = parse(present)
+    foreign = {
+        certificate.fingerprint: certificate
+        for certificate in there
+        if certificate.fingerprint not in ours
+        and certificate.fingerprint not in retired
+        and now < certificate.not_after
+    }
+    newest = sorted(foreign.values(), key=lambda certificate: certificate.not_before)
+    kept = newest[::-1][: max(LIMIT - len(ours), 0)]
+    right = [*ours.values(), *kept]
+    same = sorted(c.fingerprint for c in right) == sorted(c.fingerprint for c in there)
+    # A block that is no certificate hides from `parse`; the API server would refuse it.
+    clean = present.count(b"-----BEGIN") == len(there)
+    return present if same and clean else to_pem(right)

@@ -1,0 +1,206 @@
+"""Kubernetes objects in YAML and JSON files, and where a file that has none is wrong."""
+
+import difflib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import msgspec
+import yaml
+
+try:
+    from yaml import CSafeLoader as _SafeLoader
+except ImportError:  # PyYAML was built without libyaml: the same, and ten times slower
+    from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
+
+from webhook.model import Json
+from webhook.plans.index import SPEC_FIELDS
+
+SUFFIXES = (".yaml", ".yml", ".json")
+GROUP = "forklift.konveyor.io"
+API_VERSION = f"{GROUP}/v1beta1"
+KIND = "Plan"
+
+_TIMESTAMP = "tag:yaml.org,2002:timestamp"
+_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
+
+
+class FileError(ValueError):
+    """A file that holds no Kubernetes objects; the message begins with the place in the file."""
+
+
+class Contents(msgspec.Struct, frozen=True):
+    """What of a file matters to the webhook."""
+
+    plans: list[Json] = []
+    """Each with a name and a namespace: `default` where it names none, as for `kubectl apply`."""
+    nodes: list[dict[str, str]] = []
+    """The labels of each Node."""
+    others: list[str] = []
+    """The kinds of all other objects."""
+
+
+class _Loader(_SafeLoader):
+    """YAML as Kubernetes reads it: only what JSON has, and no key twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        self.flatten_mapping(node)
+        found: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            key = self.construct_object(key_node, deep=deep)
+            if not isinstance(key, str):
+                _refuse(key_node, f"expected a text as key, found '{key_node.value}'; quote it")
+            if key in found:
+                _refuse(key_node, f"key '{key}' is there twice")
+            found[key] = self.construct_object(value_node, deep=deep)
+        return found
+
+
+_TAGS = {
+    f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "seq", "map")
+}
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
+    for first, resolvers in _SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.yaml_constructors = {
+    tag: constructor
+    for tag, constructor in _SafeLoader.yaml_constructors.items()
+    if tag in _TAGS or tag is None
+}
+
+
+def read(path: Path) -> Contents:
+    """Return what of a YAML or JSON file matters; the items of its lists count one by one.
+
+    Raises:
+        FileError: the file cannot be read, or is not what it should be.
+
+    """
+    parse = _json if path.suffix == ".json" else _yaml
+    try:
+        documents = parse(path.read_text(encoding="utf-8-sig"))
+        objects = [found for line, document in documents for found in _objects(document, line)]
+    except OSError as error:
+        raise FileError(f"cannot be read: {(error.strerror or str(error)).lower()}") from None
+    except UnicodeDecodeError as error:
+        raise FileError(f"byte {error.start} is not UTF-8") from None
+    except RecursionError:
+        raise FileError("it is nested too deeply") from None
+    return Contents(
+        plans=[_plan(found, line) for line, found in objects if _is_plan(found)],
+        nodes=[_labels(found, line) for line, found in objects if _is_node(found)],
+        others=[
+            found["kind"] for _, found in objects if not _is_plan(found) and not _is_node(found)
+        ],
+    )
+
+
+def _yaml(text: str) -> Iterator[tuple[int, Any]]:
+    """Return the documents of a YAML text and the lines where they begin."""
+    try:
+        loader = _Loader(text)
+        while loader.check_node() and (node := loader.get_node()):
+            yield node.start_mark.line + 1, loader.construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        where = _place(error.problem_mark) if error.problem_mark else ""
+        context = f" {error.context}" if error.context else ""
+        raise FileError(f"{where}expected YAML: {error.problem}{context}") from None
+    except yaml.YAMLError as error:
+        raise FileError(f"expected YAML: {str(error).splitlines()[0]}") from None
+
+
+def _json(text: str) -> Iterator[tuple[int, Any]]:
+    try:
+        yield 1, json.loads(text)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno} column {error.colno}"
+        raise FileError(f"{place}: expected JSON: {error.msg[0].lower()}{error.msg[1:]}") from None
+
+
+def _objects(document: Any, line: int) -> Iterator[tuple[int, Json]]:
+    if document is None:
+        return
+    if not isinstance(document, dict):
+        raise FileError(f"line {line}: expected a Kubernetes object, found {_what(document)}")
+    kind = document.get("kind")
+    if not isinstance(kind, str):
+        raise FileError(f"line {line}: expected a Kubernetes object, found one without a kind")
+    if kind.endswith("List") and isinstance(document.get("items"), list):
+        for item in document["items"]:
+            yield from _objects(item, line)
+    else:
+        _check_kind(document, line)
+        yield line, document
+
+
+def _is_plan(found: Json) -> bool:
+    return found["kind"] == KIND and found.get("apiVersion") == API_VERSION
+
+
+def _is_node(found: Json) -> bool:
+    return found["kind"] == "Node" and found.get("apiVersion") == "v1"
+
+
+def _plan(plan: Json, line: int) -> Json:
+    """Return a Plan without its VMs and its status, which can be megabytes."""
+    metadata = plan.get("metadata")
+    if not isinstance(metadata, dict) or "name" not in metadata:
+        raise FileError(f"line {line}: expected metadata.name in a Plan")
+    metadata = {"namespace": "default"} | metadata
+    for field in ("namespace", "name"):
+        if not isinstance(metadata[field], str) or not _NAME.fullmatch(metadata[field]):
+            raise FileError(
+                f"line {line}: metadata.{field} of a Plan: {_what(metadata[field])} must consist "
+                "of lower case letters, digits, '-' and '.', and begin and end with one of the "
+                "former two"
+            )
+    for field, kind in (("uid", str), ("generation", int), ("annotations", dict)):
+        if not isinstance(metadata.get(field, kind()), kind):
+            raise FileError(
+                f"line {line}: metadata.{field} of Plan '{metadata['name']}': expected "
+                f"{_what(kind())}, found {_what(metadata[field])}"
+            )
+    spec = plan.get("spec", {})
+    if isinstance(spec, dict):
+        spec = {field: spec[field] for field in SPEC_FIELDS if field in spec}
+    return {"metadata": metadata, "spec": spec}
+
+
+def _labels(node: Json, line: int) -> dict[str, str]:
+    try:
+        return msgspec.convert(node.get("metadata", {}).get("labels", {}), dict[str, str])
+    except (AttributeError, msgspec.ValidationError):
+        message = f"line {line}: expected metadata.labels of a Node to be texts; quote the numbers"
+        raise FileError(message) from None
+
+
+def _check_kind(found: Json, line: int) -> None:
+    """Raise FileError for what was surely meant to be a Plan; other kinds are nobody's fault."""
+    version, kind = found.get("apiVersion"), found["kind"]
+    group = str(version).partition("/")[0]
+    if kind == KIND and (version is None or difflib.get_close_matches(group, [GROUP], cutoff=0.8)):
+        raise FileError(
+            f"line {line}: expected apiVersion '{API_VERSION}' of a Plan, found {_what(version)}"
+        )
+    if version == API_VERSION and kind.lower() in ("plan", "plans"):
+        raise FileError(
+            f"line {line}: '{API_VERSION}' has no kind '{kind}'; did you mean '{KIND}'?"
+        )
+
+
+def _what(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "a text", int: "a number", float: "a number"}
+    if isinstance(value, str) and value:
+        return f"'{value}'"
+    return "nothing" if value is None else names.get(type(value), f"'{value}'")
+
+
+def _place(mark: Any) -> str:
+    return f"line {mark.line + 1} column {mark.column + 1}: "
+
+
+def _refuse(node: yaml.Node, message: str) -> NoReturn:
+    raise FileError(f"{_place(node.start_mark)}{message}")

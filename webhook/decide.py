@@ -1,0 +1,180 @@
+"""From a review and its plan to the decision."""
+
+from collections.abc import Collection, Mapping
+
+import msgspec
+
+from webhook.model import (
+    CONVERTOR_LABEL,
+    CONVERTOR_VALUE,
+    Decision,
+    Installation,
+    Json,
+    Mode,
+    OnError,
+    Outcome,
+    Plan,
+    PlanRef,
+    Problem,
+    Reason,
+    Request,
+)
+from webhook.patch import diff
+from webhook.placement import MalformedPod, place
+
+MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
+"""On the API's copy of a kubelet's static pod, which cannot be placed from here."""
+
+_WHY_NOT = {
+    Reason.NO_PLAN_REFERENCE: (
+        "the pod names no plan, so it is not placed: it has none of the labels plan, plan-name "
+        "and forklift.app/plan, and no Plan owns it"
+    ),
+    Reason.PLAN_NOT_FOUND: (
+        "plan '{ref}' was not found, so the pod is not placed: was it deleted, or is it in a "
+        "cluster that the webhook does not watch"
+    ),
+    Reason.PLAN_AMBIGUOUS: (
+        "several plans go by '{ref}', so the pod is not placed: give it the label plan with the "
+        "uid of one of them"
+    ),
+    Reason.PLANS_NOT_SYNCED: (
+        "the webhook has not read the plans yet, so the pod of plan '{ref}' is not placed: see "
+        "the webhook's /readyz and log"
+    ),
+    Reason.DEADLINE_EXCEEDED: (
+        "plan '{ref}' could not be read in time, so the pod is not placed: see the webhook's log, "
+        "or raise timeoutSeconds in its configuration"
+    ),
+}
+"""What to say of a pod whose plan is not there, and what to do about it."""
+
+
+def screen(request: Request, installation: Installation) -> Decision | None:
+    """Decide at once on whatever is no convertor pod being created; None for one that is."""
+    found = _not_ours(request)
+    if found is None:
+        return None
+    reason, message = found
+    return Decision(Outcome.SKIPPED, reason, message, _mode(request, installation))
+
+
+def decide(
+    request: Request,
+    ref: PlanRef | None,
+    plan: Plan | Reason,
+    installation: Installation,
+    node_values: Mapping[str, Collection[str]],
+) -> Decision:
+    """Decide on a convertor pod, given what its plan is or why there is none."""
+    mode = _mode(request, installation, plan)
+    if isinstance(plan, Reason):
+        message = _WHY_NOT[plan].format(ref=ref)
+        decision = Decision(Outcome.FAILED, plan, message, plan=ref, warnings=[message])
+    else:
+        decision = msgspec.structs.replace(
+            _enforced(request, plan, installation, node_values),
+            plan=PlanRef(plan.uid, plan.namespace, plan.name),
+            generation=plan.generation,
+        )
+    return _in_mode(mode, decision)
+
+
+def _not_ours(request: Request) -> tuple[Reason, str] | None:
+    if request.kind != "v1/Pod" or request.subresource:
+        what = "/".join(filter(None, (request.kind, request.subresource)))
+        return Reason.NOT_A_CONVERTOR_POD, f"'{what}' is no pod"
+    if request.operation != "CREATE":
+        return Reason.NOT_A_CREATE, f"operation '{request.operation}' places no pod"
+    metadata = _object(request.object, "metadata")
+    if _object(metadata, "labels").get(CONVERTOR_LABEL) != CONVERTOR_VALUE:
+        return Reason.NOT_A_CONVERTOR_POD, f"no label {CONVERTOR_LABEL}={CONVERTOR_VALUE}"
+    if MIRROR_ANNOTATION in _object(metadata, "annotations"):
+        return Reason.MIRROR_POD, "a static pod is where its kubelet runs it"
+    return None
+
+
+def _object(parent: Json, field: str) -> Json:
+    """Return a field that should be an object; whatever else it is says nothing."""
+    found = parent.get(field)
+    return found if isinstance(found, dict) else {}
+
+
+def _namespace(request: Request) -> str:
+    return request.namespace or _object(request.object, "metadata").get("namespace", "")
+
+
+def _mode(request: Request, installation: Installation, plan: Plan | Reason | None = None) -> Mode:
+    if isinstance(plan, Plan) and plan.settings.mode and installation.plan_modes:
+        return plan.settings.mode
+    return installation.namespace_modes.get(_namespace(request), installation.mode)
+
+
+def _enforced(
+    request: Request,
+    plan: Plan,
+    installation: Installation,
+    node_values: Mapping[str, Collection[str]],
+) -> Decision:
+    """Return what enforce does; the other modes are made from it."""
+    pod, namespace = request.object, _namespace(request)
+    if namespace != plan.target_namespace:
+        message = (
+            f"plan '{plan}' migrates into namespace '{plan.target_namespace}', so this pod in "
+            f"'{namespace}' is none of its pods and is not placed"
+        )
+        return Decision(Outcome.UNCHANGED, Reason.NOT_TARGET_NAMESPACE, message, warnings=[message])
+    try:
+        placed = place(pod, plan, installation, node_values)
+    except MalformedPod as error:
+        message = f"the pod is malformed, so it is not placed: {error}"
+        return Decision(Outcome.FAILED, Reason.MALFORMED_POD, message, warnings=[message])
+    problems = plan.settings.problems + placed.problems
+    if problems and installation.on_error is OnError.DENY:
+        message = _in_full(plan, problems)
+        return Decision(Outcome.DENIED, Reason.SETTINGS_INVALID, message, problems=problems)
+    patch = diff(pod, placed.pod)
+    outcome = Outcome.PATCHED if patch else Outcome.UNCHANGED
+    warnings = [*placed.notes, *map(str, problems)]
+    if problems:
+        reason = Reason.SETTINGS_INVALID
+        message = f"what plan '{plan}' asks cannot all be done: {'; '.join(map(str, problems))}"
+    elif patch:
+        reason, message = Reason.PLACED, f"placed as plan '{plan}' asks"
+    elif placed.marked:
+        reason, message = Reason.ALREADY_PLACED, f"already placed as plan '{plan}' asks"
+    else:
+        reason, message = Reason.NOTHING_TO_PLACE, f"plan '{plan}' asks nothing"
+    return Decision(outcome, reason, message, patch=patch, warnings=warnings, problems=problems)
+
+
+def _in_full(plan: Plan, problems: list[Problem]) -> str:
+    texts = (f"{problem}\n{problem.detail}".rstrip() for problem in problems)
+    return "\n".join((f"what plan '{plan}' asks cannot be done:", *texts))
+
+
+_TOLD = {Outcome.PATCHED: Outcome.WOULD_PATCH, Outcome.DENIED: Outcome.WOULD_DENY}
+
+
+def _in_mode(mode: Mode, decision: Decision) -> Decision:
+    """Carry a decision out, only tell it, or forget it."""
+    if mode is Mode.ENFORCE:
+        return decision
+    if mode is Mode.OFF:
+        return Decision(
+            Outcome.UNCHANGED,
+            Reason.MODE_OFF,
+            "the webhook is off for this pod",
+            mode,
+            decision.plan,
+            decision.generation,
+        )
+    would_place = decision.reason is Reason.PLACED
+    return msgspec.structs.replace(
+        decision,
+        mode=mode,
+        outcome=_TOLD.get(decision.outcome, decision.outcome),
+        reason=Reason.WOULD_PLACE if would_place else decision.reason,
+        message=f"audit mode, nothing is changed: {decision.message}",
+        warnings=[f"audit mode, nothing is changed: {warning}" for warning in decision.warnings],
+    )

@@ -1,0 +1,103 @@
+"""Settings applied to one pod.
+
+`place` takes the pod as a dict and returns another one that shares what it did not change
+with the pod and with the plan; nothing that it is given is changed.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import msgspec
+
+from webhook.model import Installation, Json, Mode, Plan, Problem, Settings
+from webhook.placement.labels import place_labels
+from webhook.placement.node_affinity import place_node_affinity
+from webhook.placement.node_selector import place_node_selector
+from webhook.placement.pod_affinity import place_pod_affinity
+from webhook.placement.shape import MalformedPod, check
+from webhook.placement.tolerations import place_tolerations
+
+__all__ = ["MalformedPod", "Placed", "place"]
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """A pod as its plan wants it."""
+
+    pod: Json
+    marked: bool
+    """Whether the pod's annotation says that it was placed, now or before."""
+    notes: list[str] = []
+    """What of the pod gave way to the plan, for warnings."""
+    problems: list[Problem] = []
+
+
+def place(
+    pod: Json,
+    plan: Plan,
+    installation: Installation,
+    node_values: Mapping[str, Collection[str]],
+) -> Placed:
+    """Give a convertor pod the labels, node selector, affinity and tolerations of its plan.
+
+    `node_values` has the values of node labels that `webhook.atleast.expand` asks for. To place
+    a placed pod again changes nothing.
+
+    Raises:
+        MalformedPod: a field that would be changed is not what Kubernetes has there.
+
+    """
+    check(pod)
+    settings = plan.settings
+    metadata, spec = pod.get("metadata") or {}, pod.get("spec") or {}
+    annotations = metadata.get("annotations") or {}
+    key, marker = f"{installation.prefix}/placement", _marker(plan)
+
+    labels, notes = place_labels(metadata.get("labels") or {}, plan, installation)
+    selector, lifted, replaced = place_node_selector(spec.get("nodeSelector") or {}, settings)
+    affinity = place_pod_affinity(spec.get("affinity") or {}, settings)
+    node_affinity, fault = place_node_affinity(
+        affinity.get("nodeAffinity") or {},
+        settings.affinity.get("nodeAffinity") or {},
+        lifted + settings.node_requirements,
+        node_values,
+        again=annotations.get(key) == marker,
+    )
+    changed: Json = {
+        "metadata": _with(metadata, labels=labels),
+        "spec": _with(
+            spec,
+            nodeSelector=selector,
+            affinity=_with(affinity, nodeAffinity=node_affinity),
+            tolerations=place_tolerations(spec.get("tolerations") or [], settings),
+        ),
+    }
+    if _asks(settings) or changed != {"metadata": metadata, "spec": spec}:
+        annotations = annotations | {key: marker}
+        changed["metadata"] = _with(changed["metadata"], annotations=annotations)
+    return Placed(
+        pod=_with(pod, **changed),
+        marked=key in annotations,
+        notes=notes + replaced,
+        problems=[Problem(f"Plan {plan}", fault)] if fault else [],
+    )
+
+
+def _marker(plan: Plan) -> str:
+    """Return what the annotation says. Only what is enforced is ever written."""
+    marker = {"plan": str(plan), "generation": plan.generation, "mode": Mode.ENFORCE}
+    return msgspec.json.encode(marker).decode()
+
+
+def _asks(settings: Settings) -> bool:
+    return bool(
+        settings.labels
+        or settings.node_selector
+        or settings.node_requirements
+        or settings.affinity
+        or settings.tolerations
+    )
+
+
+def _with(parent: Json, **fields: Any) -> Json:
+    """Return `parent` with these fields; to be empty is as good as to be null or absent."""
+    return parent | {field: value for field, value in fields.items() if value or parent.get(field)}

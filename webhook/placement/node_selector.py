@@ -1,0 +1,41 @@
+"""The node selector of a placed pod."""
+
+from webhook import atleast
+from webhook.model import Json, Settings
+
+
+def place_node_selector(
+    present: dict[str, str], settings: Settings
+) -> tuple[dict[str, str], list[Json], list[str]]:
+    """Return the selector, the requirements lifted out of it, and notes on what gave way.
+
+    Forklift 2.10 and later copy `cpu-cores: 16+` from the plan into the pod, which the API
+    server then refuses: any such value comes out and is returned as a node expression. What
+    the plan says of a key takes the place of what the pod says of it.
+    """
+    required = {expression["key"]: expression for expression in settings.node_requirements}
+    selector: dict[str, str] = {}
+    lifted: list[Json] = []
+    notes: list[str] = []
+    for key, value in present.items():
+        expression = atleast.expression(key, value[:-1]) if atleast.is_selector(value) else None
+        if key in settings.node_selector:
+            selector[key] = settings.node_selector[key]
+            if selector[key] != value:
+                notes.append(_note(key, value, f"{key}={selector[key]}"))
+        elif key in required:
+            if required[key] != expression:
+                notes.append(_note(key, value, _text(required[key])))
+        elif expression:
+            lifted.append(expression)
+        else:
+            selector[key] = value
+    return selector | settings.node_selector, lifted, notes
+
+
+def _note(key: str, value: str, instead: str) -> str:
+    return f"node selector {key}={value} of the pod replaced by {instead} of the plan"
+
+
+def _text(expression: Json) -> str:
+    return f"{expression['key']} {expression['operator']} {','.join(expression['values'])}"

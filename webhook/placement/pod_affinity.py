@@ -1,0 +1,56 @@
+"""The pod terms of a placed pod's affinity."""
+
+from itertools import product
+
+from webhook.affinity import PREFERRED, REQUIRED, combine, widen_term
+from webhook.model import FORKLIFT_SPREADING_TERM, AffinityPolicy, Json, Settings
+
+
+def place_pod_affinity(present: Json, settings: Settings) -> Json:
+    """Return the pod's affinity with the pod terms of the plan added, each once."""
+    affinity = _corrected(present, settings.copied)
+    if settings.affinity and settings.affinity_policy is AffinityPolicy.REPLACE:
+        affinity = _without_spreading(affinity, settings.affinity)
+    wanted = {kind: terms for kind, terms in settings.affinity.items() if kind != "nodeAffinity"}
+    return combine(affinity, wanted)
+
+
+def _corrected(affinity: Json, copied: Json) -> Json:
+    """Widen the terms that Forklift copied from the plan as they are written there.
+
+    Such a term looks into the pod's own namespace only, where what it asks for seldom is; the
+    plan's affinity has the same term widened.
+    """
+    for kind, field in product(("podAffinity", "podAntiAffinity"), (REQUIRED, PREFERRED)):
+        known = (copied.get(kind) or {}).get(field)
+        terms = (affinity.get(kind) or {}).get(field)
+        if known and terms:
+            affinity = affinity | {kind: affinity[kind] | {field: _widened(terms, known)}}
+    return affinity
+
+
+def _widened(terms: list[Json], known: list[Json]) -> list[Json]:
+    widened: list[Json] = []
+    for term in terms:
+        wide = _widen(term) if term in known else term
+        if wide == term or wide not in terms + widened:
+            widened.append(wide)
+    return widened
+
+
+def _widen(term: Json) -> Json:
+    if "podAffinityTerm" in term:
+        return term | {"podAffinityTerm": widen_term(term["podAffinityTerm"])}
+    return widen_term(term)
+
+
+def _without_spreading(affinity: Json, wanted: Json) -> Json:
+    """Drop Forklift's own term, unless the plan has the same, and what is empty without it."""
+    kind = "podAntiAffinity"
+    terms = (affinity.get(kind) or {}).get(PREFERRED) or []
+    kept = (wanted.get(kind) or {}).get(PREFERRED) or []
+    if FORKLIFT_SPREADING_TERM not in terms or FORKLIFT_SPREADING_TERM in kept:
+        return affinity
+    rest = [term for term in terms if term != FORKLIFT_SPREADING_TERM]
+    anti = affinity[kind] | {PREFERRED: rest}
+    return affinity | {kind: {field: value for field, value in anti.items() if value}}

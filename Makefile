@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo test e2e bench chart lock clean
+.PHONY: help install demo test e2e bench chart image lock clean
 help:  ## list the commands
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -25,7 +25,7 @@ test: $(INSTALLED)  ## lint, types, import contracts and every test that needs n
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -m "not e2e" -n 2 -q
+	$(BIN)/pytest -m "not e2e and not chart and not image" -n 2 -q
 
 e2e: $(INSTALLED)  ## the tests that need a real control plane; builds and starts it
 	$(BIN)/python -m tests.controlplane.build
@@ -34,8 +34,11 @@ e2e: $(INSTALLED)  ## the tests that need a real control plane; builds and start
 bench: $(INSTALLED)  ## the budgets, one line each
 	@$(BIN)/python benchmarks/run.py
 
-chart: $(INSTALLED)  ## lint, render and check the chart
+chart: $(INSTALLED)  ## lint, render and check the chart with helm 3 and 4 (Debian: tests/chart/apt.txt)
 	$(BIN)/pytest -q tests/chart
+
+image: $(INSTALLED)  ## build the image and run it, as root, with no Docker (Debian: tests/image/apt.txt)
+	$(BIN)/pytest -q tests/image
 
 lock:  ## pin all dependencies with hashes, from pyproject.toml (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \

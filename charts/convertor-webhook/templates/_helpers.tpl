@@ -1,0 +1,182 @@
+{{/* What the names of the release's objects begin with; 63 characters at most, a DNS label. */}}
+{{- define "convertor-webhook.fullname" -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- $full := printf "%s-%s" .Release.Name $name -}}
+{{- if .Values.fullnameOverride -}}
+{{- $full = .Values.fullnameOverride -}}
+{{- else if contains $name .Release.Name -}}
+{{- $full = .Release.Name -}}
+{{- end -}}
+{{- $full = $full | replace "." "-" | trunc 63 | trimSuffix "-" -}}
+{{- if not (regexMatch "^[a-z]" $full) -}}
+{{- fail (printf "the name %q must begin with a letter, as a Service's does: set fullnameOverride" $full) -}}
+{{- end -}}
+{{- $full -}}
+{{- end }}
+
+{{/* The name of what has no namespace: two releases of one name in two namespaces stay apart. */}}
+{{- define "convertor-webhook.clustername" -}}
+{{ include "convertor-webhook.fullname" . }}-{{ .Release.Namespace }}
+{{- end }}
+
+{{- define "convertor-webhook.selectorLabels" -}}
+app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "convertor-webhook.labels" -}}
+{{- $labels := dict
+      "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-")
+      "app.kubernetes.io/version" (.Chart.AppVersion | replace "+" "_")
+      "app.kubernetes.io/managed-by" .Release.Service
+      "app.kubernetes.io/part-of" "forklift" -}}
+{{- $selector := include "convertor-webhook.selectorLabels" . | fromYaml -}}
+{{- toYaml (mergeOverwrite (deepCopy .Values.commonLabels) $labels $selector) -}}
+{{- end }}
+
+{{/* Metadata, of (list root name namespaced), with labels and annotations of its own if given. */}}
+{{- define "convertor-webhook.metadata" -}}
+{{- $root := index . 0 -}}
+{{- $annotations := deepCopy $root.Values.commonAnnotations -}}
+{{- $labels := include "convertor-webhook.labels" $root | fromYaml -}}
+{{- if gt (len .) 3 }}{{ $annotations = mergeOverwrite $annotations (index . 3) }}{{ end -}}
+{{- if gt (len .) 4 }}{{ $labels = mergeOverwrite $labels (index . 4) }}{{ end -}}
+name: {{ index . 1 }}
+{{- if index . 2 }}
+namespace: {{ $root.Release.Namespace }}
+{{- end }}
+labels:
+  {{- toYaml $labels | nindent 2 }}
+{{- with $annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "convertor-webhook.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{ default (include "convertor-webhook.fullname" .) .Values.serviceAccount.name }}
+{{- else -}}
+{{ default "default" .Values.serviceAccount.name }}
+{{- end -}}
+{{- end }}
+
+{{- define "convertor-webhook.image" -}}
+{{- with .Values.image -}}
+{{- $at := .digest | empty | ternary (printf ":%s" (default $.Chart.AppVersion .tag)) (printf "@%s" .digest) -}}
+{{- with .registry }}{{ . }}/{{ end }}{{ .repository }}{{ $at }}
+{{- end -}}
+{{- end }}
+
+{{/* The Secret with the serving certificate; self-managed: with the CA. */}}
+{{- define "convertor-webhook.certificateSecret" -}}
+{{- if eq .Values.certificates.mode "provided" -}}
+{{ required "certificates.mode provided needs certificates.provided.secretName" .Values.certificates.provided.secretName }}
+{{- else if eq .Values.certificates.mode "self-managed" -}}
+{{ include "convertor-webhook.fullname" . }}-ca
+{{- else -}}
+{{ include "convertor-webhook.fullname" . }}-tls
+{{- end -}}
+{{- end }}
+
+{{/* Whether the server writes the CA bundle; otherwise an injector does. */}}
+{{- define "convertor-webhook.publishes" -}}
+{{- if has .Values.certificates.mode (list "self-managed" "provided") }}true{{ end -}}
+{{- end }}
+
+{{/* Annotations of the webhook configurations: the injector's, where there is one. */}}
+{{- define "convertor-webhook.injection" -}}
+{{- $annotations := deepCopy .Values.webhook.annotations -}}
+{{- if eq .Values.certificates.mode "cert-manager" -}}
+{{- $leaf := printf "%s/%s" .Release.Namespace (include "convertor-webhook.certificateSecret" .) -}}
+{{- $annotations = set $annotations "cert-manager.io/inject-ca-from" $leaf -}}
+{{- else if eq .Values.certificates.mode "openshift" -}}
+{{- $annotations = set $annotations "service.beta.openshift.io/inject-cabundle" "true" -}}
+{{- end -}}
+{{- toYaml $annotations -}}
+{{- end }}
+
+{{/* What the API server is to call; no caBundle ever: see docs/operations.md. */}}
+{{- define "convertor-webhook.clientConfig" -}}
+service:
+  name: {{ include "convertor-webhook.fullname" (index . 0) }}
+  namespace: {{ (index . 0).Release.Namespace }}
+  path: {{ index . 1 }}
+  port: 443
+{{- end }}
+
+{{/* The namespaces whose convertor pods are ours. */}}
+{{- define "convertor-webhook.namespaceSelector" -}}
+{{- $excluded := .Values.webhook.excludedNamespaces -}}
+{{- if .Values.webhook.excludeReleaseNamespace -}}
+{{- $excluded = append $excluded .Release.Namespace | uniq -}}
+{{- end -}}
+{{- $selector := deepCopy .Values.webhook.namespaceSelector -}}
+{{- with $excluded -}}
+{{- $others := dict "key" "kubernetes.io/metadata.name" "operator" "NotIn" "values" . -}}
+{{- $selector = set $selector "matchExpressions" (append (default list $selector.matchExpressions) $others) -}}
+{{- end -}}
+{{- toYaml $selector -}}
+{{- end }}
+
+{{- define "convertor-webhook.objectSelector" -}}
+matchExpressions:
+  - key: forklift.app
+    operator: In
+    values: [virt-v2v]
+{{- end }}
+
+{{/* The defaults file: what was left empty says nothing. */}}
+{{- define "convertor-webhook.defaults" -}}
+{{- $said := dict -}}
+{{- range $key, $value := .Values.defaults -}}
+{{- if $value }}{{ $said = set $said $key $value }}{{ end -}}
+{{- end -}}
+{{- toYaml $said -}}
+{{- end }}
+
+{{/* A mode. YAML reads a bare `off` as false. */}}
+{{- define "convertor-webhook.mode" -}}
+{{ . | toString | replace "false" "off" }}
+{{- end }}
+
+{{/* The server's command line. */}}
+{{- define "convertor-webhook.args" -}}
+{{- $name := include "convertor-webhook.fullname" . -}}
+- serve
+- --listen={{ .Values.bindAddress }}:{{ .Values.ports.webhook }}
+- --status-listen={{ .Values.bindAddress }}:{{ .Values.ports.status }}
+- --defaults=/etc/convertor-webhook/defaults/defaults.yaml
+- --mode={{ include "convertor-webhook.mode" .Values.mode }}
+{{- range $namespace, $mode := .Values.namespaceModes }}
+- --namespace-mode={{ $namespace }}={{ include "convertor-webhook.mode" $mode }}
+{{- end }}
+- --{{ if not .Values.planModes }}no-{{ end }}plan-modes
+- --scope={{ .Values.scope }}
+- --on-error={{ .Values.onError }}
+- --{{ if not .Values.identityLabels }}no-{{ end }}identity-labels
+- --annotation-prefix={{ .Values.annotationPrefix }}
+{{- if .Values.hubKubeconfig.secretName }}
+- --hub-kubeconfig=/etc/convertor-webhook/hub/kubeconfig
+{{- end }}
+{{- if eq .Values.certificates.mode "self-managed" }}
+- --certs=self-managed
+- --certs-secret={{ .Release.Namespace }}/{{ include "convertor-webhook.certificateSecret" . }}
+- --certs-service={{ .Release.Namespace }}/{{ $name }}
+{{- else }}
+- --certs=files
+- --tls-dir=/etc/convertor-webhook/tls
+{{- end }}
+{{- if include "convertor-webhook.publishes" . }}
+- --certs-webhook-config={{ include "convertor-webhook.clustername" . }}
+{{- end }}
+{{- if .Values.clientCA.configMapName }}
+- --client-ca=/etc/convertor-webhook/client-ca/ca.crt
+{{- end }}
+- --log-format={{ .Values.log.format }}
+- --log-level={{ .Values.log.level }}
+- --max-concurrent={{ .Values.maxConcurrent }}
+{{- with .Values.extraArgs }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}

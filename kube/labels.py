@@ -24,7 +24,7 @@ def check_key(key: str) -> str | None:
     prefix, slash, name = key.rpartition("/")
     if "/" in prefix:
         return "must be a name with at most one prefix and '/', such as example.com/row"
-    if slash and (wrong := _check(prefix, _SUBDOMAIN, SUBDOMAIN_LENGTH, _SUBDOMAIN_RULE)):
+    if slash and (wrong := check_subdomain(prefix)):
         return f"prefix part {wrong}"
     if wrong := _check(name, _NAME, NAME_LENGTH, _NAME_RULE):
         return f"name part {wrong}" if slash else wrong
@@ -39,6 +39,11 @@ def check_value(value: str) -> str | None:
 def check_namespace(name: str) -> str | None:
     """Say what is wrong with a namespace's name."""
     return _check(name, _DNS_LABEL, NAME_LENGTH, _DNS_LABEL_RULE)
+
+
+def check_subdomain(name: str) -> str | None:
+    """Say what is wrong with a DNS subdomain, which is what most objects are named by."""
+    return _check(name, _SUBDOMAIN, SUBDOMAIN_LENGTH, _SUBDOMAIN_RULE)
 
 
 def _check(text: str, form: re.Pattern[str], length: int, rule: str) -> str | None:

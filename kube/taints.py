@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from kube import labels
-from kube.words import did_you_mean, quote
+from kube.words import expected, quote
 
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _OPERATORS = ("Equal", "Exists")
@@ -59,7 +59,7 @@ def _faults(toleration: dict[str, Any]) -> Iterator[str]:
     key, operator, value, effect = (toleration.get(field) or "" for field in _TEXT_FIELDS)
     seconds = toleration.get("tolerationSeconds")
     if operator not in ("", *_OPERATORS):
-        yield _expected("operator", _OPERATORS, operator)
+        yield expected("operator", _OPERATORS, operator)
     if not key and operator != "Exists":
         yield "must have a key, or the operator Exists to tolerate every taint"
     if key and (wrong := labels.check_key(key)):
@@ -69,11 +69,15 @@ def _faults(toleration: dict[str, Any]) -> Iterator[str]:
     if wrong := labels.check_value(value):
         yield f"value {quote(value)} {wrong}"
     if effect not in ("", *_EFFECTS):
-        yield _expected("effect", _EFFECTS, effect)
-    if seconds is not None and (not isinstance(seconds, int) or isinstance(seconds, bool)):
+        yield expected("effect", _EFFECTS, effect)
+    if seconds is not None and not _is_int64(seconds):
         yield "tolerationSeconds must be an integer"
     if seconds is not None and effect != "NoExecute":
         yield "must have the effect NoExecute with tolerationSeconds"
+
+
+def _is_int64(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
 
 def _parse(entry: str) -> dict[str, Any]:
@@ -90,8 +94,3 @@ def _parse(entry: str) -> dict[str, Any]:
     if wrong := check_toleration(toleration):
         raise ValueError(wrong)
     return toleration
-
-
-def _expected(what: str, choices: tuple[str, ...], found: str) -> str:
-    listed = f"{', '.join(choices[:-1])} or {choices[-1]}"
-    return f"expected {what} {listed}, found {quote(found)}{did_you_mean(found, choices)}"

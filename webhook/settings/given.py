@@ -1,0 +1,44 @@
+"""A setting as somebody wrote it, and where: what every reader of settings takes."""
+
+from enum import StrEnum
+from typing import Any, NamedTuple, TypeVar
+
+from kube.words import expected, found
+from webhook.model import Json, Problem
+
+Word = TypeVar("Word", bound=StrEnum)
+
+
+class Given(NamedTuple):
+    """One setting of one source."""
+
+    where: str
+    """`Plan konveyor-forklift/db spec.convertorLabels`."""
+    value: Any
+    """As decoded; None where the source does not have it."""
+
+
+ABSENT = Given("", None)
+
+
+def read_word(given: Given, known: type[Word], what: str, problems: list[Problem]) -> Word | None:
+    """Read one of a closed set of words; None where there is none, or another."""
+    if not isinstance(given.value, str):
+        if given.value is not None:
+            problems.append(Problem(given.where, f"expected text, found {found(given.value)}"))
+        return None
+    word = given.value.strip()
+    try:
+        return known(word)
+    except ValueError:
+        problems.append(Problem(given.where, expected(what, [*known], word)))
+        return None
+
+
+def read_map(given: Given, problems: list[Problem]) -> Json:
+    """Read an object whose fields are looked at one by one; empty where there is none."""
+    if isinstance(given.value, dict):
+        return given.value
+    if given.value is not None:
+        problems.append(Problem(given.where, f"expected a map, found {found(given.value)}"))
+    return {}

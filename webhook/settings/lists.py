@@ -1,0 +1,115 @@
+"""Labels, node selectors and tolerations: lists in which the good entries count."""
+
+from collections.abc import Callable, Iterator
+
+from kube import labels, taints
+from kube.words import found, quote
+from webhook import atleast
+from webhook.model import SYSTEM_LABELS, Json, Problem
+from webhook.settings.given import Given
+
+
+def read_labels(given: Given, problems: list[Problem]) -> dict[str, str]:
+    """Read labels for pods: a map, or `k=v,k2=v2`."""
+    return _read_pairs(given, _check_label, problems)
+
+
+def read_node_selector(given: Given, problems: list[Problem]) -> dict[str, str]:
+    """Read a node selector, a map or `k=v,k2=16+`; minimums are sound, and still texts."""
+    return _read_pairs(given, _check_selector, problems)
+
+
+def read_tolerations(given: Given, problems: list[Problem]) -> list[Json]:
+    """Read a text as for `kubectl taint`, or a list of such texts and of core/v1 objects."""
+    parts = [given]
+    if isinstance(given.value, list):
+        parts = [Given(f"{given.where}[{i}]", part) for i, part in enumerate(given.value)]
+    tolerations: list[Json] = []
+    for part in parts:
+        for toleration in _read_toleration(part, problems):
+            if toleration not in tolerations:
+                tolerations.append(toleration)
+    return tolerations
+
+
+def _read_toleration(given: Given, problems: list[Problem]) -> list[Json]:
+    match given.value:
+        case None:
+            return []
+        case str() as text:
+            tolerations, errors = taints.parse_tolerations(text)
+            problems.extend(Problem(f"{given.where} entry {e.entry}", e.message) for e in errors)
+            return tolerations
+        case dict() as toleration:
+            if not (wrong := taints.check_toleration(toleration)):
+                return [{name: value for name, value in toleration.items() if value is not None}]
+        case other:
+            wrong = f"expected key=value:effect or a toleration, found {found(other)}"
+    problems.append(Problem(given.where, wrong))
+    return []
+
+
+def _read_pairs(
+    given: Given, check: Callable[[str, str], str | None], problems: list[Problem]
+) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for where, key, value in _entries(given, problems):
+        if wrong := check(key, value):
+            problems.append(Problem(where, wrong))
+        elif (first := pairs.setdefault(key, value)) != value:
+            wrong = f"{quote(key)} is given twice: {quote(first)} counts, {quote(value)} does not"
+            problems.append(Problem(where, wrong))
+    return pairs
+
+
+def _entries(given: Given, problems: list[Problem]) -> Iterator[tuple[str, str, str]]:
+    """Yield place, key and value of each entry that has the form of one."""
+    match given.value:
+        case str() as text:
+            entries = text.split(",") if text.strip() else []
+            for number, entry in enumerate(entries, 1):
+                where = f"{given.where} entry {number}"
+                key, equals, value = (part.strip() for part in entry.partition("="))
+                if equals:
+                    yield where, key, value
+                else:
+                    problems.append(Problem(where, f"expected key=value, found {quote(key)}"))
+        case dict() as pairs:
+            for key, value in pairs.items():
+                where = f"{given.where}[{found(key)}]"
+                if isinstance(key, str) and isinstance(value, str):
+                    yield where, key, value
+                else:
+                    wrong = value if isinstance(key, str) else key
+                    message = f"expected text, found {found(wrong)}: put it in quotes"
+                    problems.append(Problem(where, message))
+        case None:
+            pass
+        case other:
+            message = f"expected key=value,key=value or a map, found {found(other)}"
+            problems.append(Problem(given.where, message))
+
+
+def _check_label(key: str, value: str) -> str | None:
+    if wrong := labels.check_key(key):
+        return f"key {quote(key)} {wrong}"
+    if key in SYSTEM_LABELS:
+        return f"{quote(key)} is a label by which Forklift finds its pods again: it never changes"
+    if wrong := labels.check_value(value):
+        return f"value {quote(value)} {wrong}"
+    return None
+
+
+def _check_selector(key: str, value: str) -> str | None:
+    if wrong := labels.check_key(key):
+        bare = key.rstrip("> ")
+        meant = f"; did you mean '{bare}={value}+'?" if bare != key else ""
+        return f"key {quote(key)} {wrong}{meant}"
+    if value.endswith("+"):
+        try:
+            atleast.expression(key, value[:-1])
+        except ValueError as error:
+            return f"minimum {quote(value[:-1])} {error}"
+    elif wrong := labels.check_value(value):
+        return f"value {quote(value)} {wrong}"
+    return None

@@ -1,0 +1,39 @@
+"""Affinity: rules in KARL, or a core/v1 Affinity; whole or not at all."""
+
+from webhook import karl
+from webhook.affinity import widen
+from webhook.karl.errors import Fault
+from webhook.model import Json, Problem, Scope
+from webhook.settings.given import Given
+from webhook.settings.schema import check_affinity
+
+
+def read_affinity(given: Given, scope: Scope, problems: list[Problem]) -> Json:
+    """Read rules or an object; pod terms of either that name no namespace get the scope.
+
+    The object itself is returned where the scope changes nothing in it.
+    """
+    if isinstance(given.value, str):
+        return _read_rules(given, scope, problems)
+    if faults := check_affinity(given.value):
+        problems.extend(Problem(f"{given.where}{fault.path}", fault.message) for fault in faults)
+        return {}
+    return widen(given.value) if scope is Scope.ALL else given.value
+
+
+def _read_rules(given: Given, scope: Scope, problems: list[Problem]) -> Json:
+    if not given.value.strip():
+        return {}
+    try:
+        return karl.compile_open(given.value, scope=scope)
+    except karl.KarlError as error:
+        problems.extend(_problem(given.where, fault) for fault in error.errors)
+        return {}
+
+
+def _problem(where: str, fault: Fault) -> Problem:
+    return Problem(
+        where=f"{where} line {fault.line} column {fault.column}",
+        message=f"{fault.message}: {fault.hint}",
+        detail=f"  {fault.source}\n  {fault.underline}",
+    )

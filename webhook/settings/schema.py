@@ -1,0 +1,190 @@
+"""Whether the API server would take an object as a core/v1 Affinity.
+
+After `validateAffinity` in `k8s.io/kubernetes/pkg/apis/core/validation`, and strict where it is
+lenient with old objects: label values are checked in preferences too. Null counts as absent,
+and fields that nobody here knows are fine.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from kube import labels
+from kube.words import expected, found, quote
+from webhook.affinity import PREFERRED, REQUIRED
+from webhook.model import Json
+
+
+class Fault(NamedTuple):
+    """What is wrong, and where."""
+
+    path: str
+    """`.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey`."""
+    message: str
+
+
+_Check = Callable[[Any, str], Iterator[Fault]]
+
+
+def check_affinity(affinity: object) -> list[Fault]:
+    """Return all that is wrong with an affinity."""
+    return list(_AFFINITY(affinity, ""))
+
+
+def _object(fields: Mapping[str, _Check], *required: str) -> _Check:
+    def check(value: Any, path: str) -> Iterator[Fault]:
+        if not isinstance(value, dict):
+            yield Fault(path, f"expected a map, found {found(value)}")
+            return
+        for field, check_field in fields.items():
+            if value.get(field) is not None:
+                yield from check_field(value[field], f"{path}.{field}")
+            elif field in required:
+                yield Fault(f"{path}.{field}", "is missing")
+
+    return check
+
+
+def _list(check_item: _Check, *, least: int = 0) -> _Check:
+    def check(value: Any, path: str) -> Iterator[Fault]:
+        if not isinstance(value, list):
+            yield Fault(path, f"expected a list, found {found(value)}")
+            return
+        if len(value) < least:
+            yield Fault(path, "must not be empty")
+        for index, item in enumerate(value):
+            yield from check_item(item, f"{path}[{index}]")
+
+    return check
+
+
+def _text(wrong: Callable[[str], str | None]) -> _Check:
+    def check(value: Any, path: str) -> Iterator[Fault]:
+        if not isinstance(value, str):
+            yield Fault(path, f"expected text, found {found(value)}")
+        elif phrase := wrong(value):
+            yield Fault(path, f"{quote(value)} {phrase}")
+
+    return check
+
+
+def _word(what: str, *choices: str) -> _Check:
+    def check(value: Any, path: str) -> Iterator[Fault]:
+        if not isinstance(value, str):
+            yield Fault(path, f"expected text, found {found(value)}")
+        elif value not in choices:
+            yield Fault(path, expected(what, choices, value))
+
+    return check
+
+
+def _in_turn(*checks: _Check) -> _Check:
+    """Check again only what the checks before took."""
+
+    def check(value: Any, path: str) -> Iterator[Fault]:
+        for each in checks:
+            faults = list(each(value, path))
+            yield from faults
+            if faults:
+                return
+
+    return check
+
+
+def _weight(value: Any, path: str) -> Iterator[Fault]:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 100:
+        yield Fault(path, f"expected a weight from 1 to 100, found {found(value)}")
+
+
+def _match_labels(value: Any, path: str) -> Iterator[Fault]:
+    yield from _object({})(value, path)
+    for key, text in value.items() if isinstance(value, dict) else ():
+        yield from _LABEL_KEY(key, path)
+        yield from _LABEL_VALUE(text, f"{path}[{found(key)}]")
+
+
+def _operands(requirement: Json, path: str) -> Iterator[Fault]:
+    operator, values = requirement["operator"], requirement.get("values") or []
+    if operator in ("In", "NotIn") and not values:
+        yield Fault(f"{path}.values", f"must not be empty with the operator {operator}")
+    if operator in ("Exists", "DoesNotExist") and values:
+        yield Fault(f"{path}.values", f"must be empty with the operator {operator}")
+    if operator in ("Gt", "Lt") and not (len(values) == 1 and _is_int64(values[0])):
+        yield Fault(f"{path}.values", f"must be one integer with the operator {operator}")
+
+
+def _one_operand(requirement: Json, path: str) -> Iterator[Fault]:
+    if len(requirement.get("values") or []) != 1:
+        yield Fault(f"{path}.values", "must be exactly one for a field of the node")
+
+
+def _label_keys(term: Json, path: str) -> Iterator[Fault]:
+    selector = term.get("labelSelector")
+    matched, mismatched = (
+        term.get(field) or [] for field in ("matchLabelKeys", "mismatchLabelKeys")
+    )
+    if selector is None:
+        if matched or mismatched:
+            yield Fault(f"{path}.labelSelector", "is missing beside label keys to match")
+        return
+    expressions = selector.get("matchExpressions") or []
+    selected = {*(selector.get("matchLabels") or {}), *(each["key"] for each in expressions)}
+    for index, key in enumerate(matched):
+        if key in mismatched:
+            yield Fault(f"{path}.matchLabelKeys[{index}]", "is among mismatchLabelKeys too")
+        if key in selected:
+            yield Fault(f"{path}.matchLabelKeys[{index}]", "is in labelSelector too")
+
+
+def _is_int64(text: str) -> bool:
+    return bool(re.fullmatch("[0-9]{1,19}", text)) and int(text) < 2**63
+
+
+def _requirement(key: _Check, value: _Check, *operators: str) -> _Check:
+    fields = {"key": key, "operator": _word("operator", *operators), "values": _list(value)}
+    return _object(fields, "key", "operator")
+
+
+_SETS = ("In", "NotIn")
+_EXISTENCE = ("Exists", "DoesNotExist")
+_LABEL_KEY, _LABEL_VALUE = _text(labels.check_key), _text(labels.check_value)
+_POD_EXPRESSION = _requirement(_LABEL_KEY, _LABEL_VALUE, *_SETS, *_EXISTENCE)
+_NODE_EXPRESSION = _requirement(_LABEL_KEY, _LABEL_VALUE, *_SETS, *_EXISTENCE, "Gt", "Lt")
+_NODE_FIELD = _requirement(_word("field", "metadata.name"), _text(labels.check_subdomain), *_SETS)
+
+_SELECTOR = _object(
+    {
+        "matchLabels": _match_labels,
+        "matchExpressions": _list(_in_turn(_POD_EXPRESSION, _operands)),
+    }
+)
+_POD_TERM = _in_turn(
+    _object(
+        {
+            "labelSelector": _SELECTOR,
+            "namespaceSelector": _SELECTOR,
+            "namespaces": _list(_text(labels.check_namespace)),
+            "topologyKey": _LABEL_KEY,
+            "matchLabelKeys": _list(_LABEL_KEY),
+            "mismatchLabelKeys": _list(_LABEL_KEY),
+        },
+        "topologyKey",
+    ),
+    _label_keys,
+)
+_WEIGHTED_POD_TERM = _object(
+    {"weight": _weight, "podAffinityTerm": _POD_TERM}, "weight", "podAffinityTerm"
+)
+_POD_TERMS = _object({REQUIRED: _list(_POD_TERM), PREFERRED: _list(_WEIGHTED_POD_TERM)})
+_NODE_TERM = _object(
+    {
+        "matchExpressions": _list(_in_turn(_NODE_EXPRESSION, _operands)),
+        "matchFields": _list(_in_turn(_NODE_FIELD, _one_operand)),
+    }
+)
+_NODE_SELECTOR = _object({"nodeSelectorTerms": _list(_NODE_TERM, least=1)}, "nodeSelectorTerms")
+_WEIGHTED_NODE_TERM = _object({"weight": _weight, "preference": _NODE_TERM}, "weight")
+_NODE_TERMS = _object({REQUIRED: _NODE_SELECTOR, PREFERRED: _list(_WEIGHTED_NODE_TERM)})
+_AFFINITY = _object(
+    {"nodeAffinity": _NODE_TERMS, "podAffinity": _POD_TERMS, "podAntiAffinity": _POD_TERMS}
+)

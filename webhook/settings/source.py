@@ -1,0 +1,102 @@
+"""The three sources of settings, each read by itself: defaults, spec and annotations."""
+
+from collections.abc import Collection, Mapping
+
+import msgspec
+
+from kube.words import did_you_mean, either, found
+from webhook.model import AffinityPolicy, Json, Problem, Scope
+from webhook.settings.given import ABSENT, Given, read_map, read_word
+from webhook.settings.lists import read_labels, read_node_selector, read_tolerations
+from webhook.settings.rules import read_affinity
+
+_DEFAULTS = {
+    "labels": "labels",
+    "nodeSelector": "node-selector",
+    "affinity": "affinity",
+    "tolerations": "tolerations",
+    "affinityPolicy": "affinity-policy",
+}
+"""Settings, as annotations name them, by their fields in the defaults file."""
+_SPEC = {
+    "convertorLabels": "labels",
+    "convertorNodeSelector": "node-selector",
+    "convertorAffinity": "affinity",
+}
+_ANNOTATIONS = (*_DEFAULTS.values(), "mode", "scope")
+_PLACEMENT = "placement"
+"""What the webhook writes on pods; on a plan it says nothing, and is no mistake."""
+
+
+class Source(msgspec.Struct, frozen=True):
+    """What one source asks for, checked."""
+
+    labels: dict[str, str]
+    node_selector: dict[str, str]
+    """With minimums as they are written, `16+`."""
+    tolerations: list[Json]
+    affinity: Json | None
+    """None where the source says nothing of it; empty where nothing of it counts."""
+    affinity_policy: AffinityPolicy | None
+
+
+def given_in_defaults(defaults: object, origin: str, problems: list[Problem]) -> dict[str, Given]:
+    """Find the settings in a defaults file; `origin` begins the places of the problems."""
+    fields = read_map(Given(origin, defaults), problems)
+    problems.extend(
+        Problem(f"{origin} {field}", _unknown("field", str(field), _DEFAULTS))
+        for field in fields
+        if field not in _DEFAULTS
+    )
+    return _given(fields, _DEFAULTS, origin + " ")
+
+
+def given_in_spec(spec: Json, plan: str) -> dict[str, Given]:
+    """Find the settings in a Plan's spec; `plan` begins the places of the problems."""
+    return _given(spec, _SPEC, f"{plan} spec.")
+
+
+def given_in_annotations(
+    annotations: Json, prefix: str, plan: str, problems: list[Problem]
+) -> dict[str, Given]:
+    """Find the settings in a Plan's annotations; `plan` begins the places of the problems."""
+    given: dict[str, Given] = {}
+    for key, value in annotations.items():
+        owner, _, name = str(key).partition("/")
+        where = f"{plan} annotation {key}"
+        if owner != prefix or name == _PLACEMENT:
+            continue
+        if name not in _ANNOTATIONS:
+            problems.append(Problem(where, _unknown("annotation", name, _ANNOTATIONS)))
+        elif not isinstance(value, str):
+            message = f"expected text, found {found(value)}: put it in quotes"
+            problems.append(Problem(where, message))
+        else:
+            given[name] = Given(where, value)
+    return given
+
+
+def read_source(given: Mapping[str, Given], scope: Scope, problems: list[Problem]) -> Source:
+    """Read what one source gives."""
+    policy = given.get("affinity-policy", ABSENT)
+    return Source(
+        labels=read_labels(given.get("labels", ABSENT), problems),
+        node_selector=read_node_selector(given.get("node-selector", ABSENT), problems),
+        tolerations=read_tolerations(given.get("tolerations", ABSENT), problems),
+        affinity=(
+            read_affinity(given["affinity"], scope, problems) if "affinity" in given else None
+        ),
+        affinity_policy=read_word(policy, AffinityPolicy, "affinity policy", problems),
+    )
+
+
+def _given(fields: Json, known: Mapping[str, str], place: str) -> dict[str, Given]:
+    return {
+        name: Given(f"{place}{field}", fields[field])
+        for field, name in known.items()
+        if fields.get(field) is not None
+    }
+
+
+def _unknown(what: str, name: str, known: Collection[str]) -> str:
+    return f"unknown {what}: expected {either(sorted(known))}{did_you_mean(name, known)}"

@@ -1,0 +1,125 @@
+"""Tolerations are written as taints are, and none gets through that the API server refuses."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kube.taints import check_toleration, parse_tolerations
+
+EFFECTS = "expected effect NoSchedule, PreferNoSchedule or NoExecute"
+NAME = (
+    "must consist of alphanumeric characters, '-', '_' or '.', "
+    "and must start and end with an alphanumeric character"
+)
+FORM = "expected key=value:effect, key:effect or key"
+
+
+@pytest.mark.parametrize(
+    ("text", "tolerations"),
+    [
+        (
+            "dedicated=migration:NoSchedule",
+            [
+                {
+                    "key": "dedicated",
+                    "operator": "Equal",
+                    "value": "migration",
+                    "effect": "NoSchedule",
+                }
+            ],
+        ),
+        ("gpu:NoExecute", [{"key": "gpu", "operator": "Exists", "effect": "NoExecute"}]),
+        ("spot", [{"key": "spot", "operator": "Exists"}]),
+        ("tier=fast", [{"key": "tier", "operator": "Equal", "value": "fast"}]),
+        ("tier=", [{"key": "tier", "operator": "Equal", "value": ""}]),
+        (
+            " example.com/spot : PreferNoSchedule ,\n a = b ",
+            [
+                {"key": "example.com/spot", "operator": "Exists", "effect": "PreferNoSchedule"},
+                {"key": "a", "operator": "Equal", "value": "b"},
+            ],
+        ),
+        ("spot,spot", [{"key": "spot", "operator": "Exists"}]),
+        ("", []),
+        (" \n", []),
+    ],
+)
+def test_a_toleration_is_written_as_the_taint(text: str, tolerations: list[dict[str, Any]]) -> None:
+    assert parse_tolerations(text) == (tolerations, [])
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("a:noschedule", f"{EFFECTS}, found 'noschedule'; did you mean 'NoSchedule'?"),
+        ("a:NoExecut", f"{EFFECTS}, found 'NoExecut'; did you mean 'NoExecute'?"),
+        ("a:Never", f"{EFFECTS}, found 'Never'"),
+        ("a:b:NoSchedule", f"{EFFECTS}, found 'b:NoSchedule'; did you mean 'NoSchedule'?"),
+        ("a:", f"'a:' has no effect after ':': {FORM}"),
+        ("=v:NoSchedule", f"'=v:NoSchedule' has no key: {FORM}"),
+        ("", f"is empty: {FORM}"),
+        (
+            "a b",
+            f"key 'a b' {NAME}",
+        ),
+        ("a=" + "v" * 64, f"value '{'v' * 64}' must be no more than 63 characters"),
+    ],
+)
+def test_a_bad_entry_is_told_and_the_others_count(entry: str, message: str) -> None:
+    tolerations, errors = parse_tolerations(f"spot,{entry},gpu")
+
+    assert [toleration["key"] for toleration in tolerations] == ["spot", "gpu"]
+    assert errors == [(2, message)]
+
+
+@pytest.mark.parametrize(
+    "toleration",
+    [
+        {"operator": "Exists"},
+        {"key": "a", "value": "b"},
+        {"key": "a", "operator": None, "value": "b", "effect": None, "tolerationSeconds": None},
+        {"key": "a", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60},
+        {"key": "a", "operator": "Exists", "future": {"x": 1}},
+    ],
+)
+def test_a_toleration_of_core_v1_is_taken_as_it_is(toleration: dict[str, Any]) -> None:
+    assert check_toleration(toleration) is None
+
+
+@pytest.mark.parametrize(
+    ("toleration", "phrase"),
+    [
+        ({}, "must have a key, or the operator Exists to tolerate every taint"),
+        ({"key": 5}, "key must be text"),
+        (
+            {"key": "a", "operator": "exists"},
+            "expected operator Equal or Exists, found 'exists'; did you mean 'Exists'?",
+        ),
+        (
+            {"key": "a", "operator": "Gt", "value": "5"},
+            "expected operator Equal or Exists, found 'Gt'",
+        ),
+        (
+            {"key": "a", "operator": "Exists", "value": "b"},
+            "must have no value with the operator Exists, found 'b'",
+        ),
+        ({"key": "a", "effect": "NoExec"}, f"{EFFECTS}, found 'NoExec'; did you mean 'NoExecute'?"),
+        ({"key": "a", "tolerationSeconds": "60"}, "tolerationSeconds must be an integer"),
+        (
+            {"key": "a", "effect": "NoSchedule", "tolerationSeconds": 60},
+            "must have the effect NoExecute with tolerationSeconds",
+        ),
+    ],
+)
+def test_what_the_api_server_refuses_is_told(toleration: dict[str, Any], phrase: str) -> None:
+    assert check_toleration(toleration) == phrase
+
+
+@given(st.text(alphabet="aZ0-=:, ") | st.text())
+def test_any_text_gives_tolerations_that_the_api_server_takes(text: str) -> None:
+    tolerations, errors = parse_tolerations(text)
+
+    assert [check_toleration(toleration) for toleration in tolerations] == [None] * len(tolerations)
+    assert len(tolerations) + len(errors) <= text.count(",") + 1

@@ -1,0 +1,54 @@
+"""Messages quote what was found, and say what may have been meant."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kube.words import did_you_mean, either, expected, found, quote
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("off", "'off'"),
+        ({"a": 1}, "a map"),
+        ([], "a list"),
+        (None, "null"),
+        (True, "true"),
+        (16, "16"),
+        (1.5, "1.5"),
+        pytest.param(10**5000, "a number", id="too long to print"),
+        (float("nan"), "a number"),
+        (dt.date(2026, 1, 1), "a date"),
+    ],
+)
+def test_a_value_is_named_as_people_write_it(value: Any, words: str) -> None:
+    assert found(value) == words
+
+
+@given(st.text())
+def test_a_quoted_text_stays_on_one_short_line(text: str) -> None:
+    assert quote(text).isprintable()
+    assert len(quote("x" * 1000)) == 82
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [(["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")],
+)
+def test_choices_are_listed_with_an_or(choices: list[str], words: str) -> None:
+    assert either(choices) == words
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [("Merge", "; did you mean 'merge'?"), ("repalce", "; did you mean 'replace'?"), ("x", "")],
+)
+def test_a_close_choice_is_proposed(word: str, hint: str) -> None:
+    assert did_you_mean(word, ["merge", "replace"]) == hint
+    assert expected("policy", ["merge", "replace"], word) == (
+        f"expected policy merge or replace, found '{word}'{hint}"
+    )

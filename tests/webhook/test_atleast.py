@@ -1,0 +1,138 @@
+"""`at least` is an expression until the values of the nodes are known."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kube import quantity
+from webhook.atleast import expand, expression, is_selector, keys
+from webhook.model import Json, Settings
+
+NAME = (
+    "must consist of alphanumeric characters, '-', '_' or '.', "
+    "and must start and end with an alphanumeric character"
+)
+NODES = {"memory": ["64G", "64Gi", "1Ti", "0.125Ti", "lots", ""], "cpu": ["8"]}
+
+
+@pytest.mark.parametrize(
+    ("minimum", "operator", "values"),
+    [
+        ("16", "Gt", ["15"]),
+        ("1", "Gt", ["0"]),
+        ("9223372036854775807", "Gt", ["9223372036854775806"]),
+        pytest.param("0", "AtLeast", ["0"], id="Gt -1 is refused by the API server"),
+        pytest.param("9223372036854775808", "AtLeast", ["9223372036854775808"], id="no int64"),
+        ("64Gi", "AtLeast", ["64Gi"]),
+        ("1.5", "AtLeast", ["1.5"]),
+        ("2k", "AtLeast", ["2k"]),
+    ],
+)
+def test_an_integer_is_kubernetes_own_operator_and_a_quantity_is_ours(
+    minimum: str, operator: str, values: list[str]
+) -> None:
+    expected = {"key": "memory", "operator": operator, "values": values}
+
+    assert expression("memory", minimum) == expected
+    assert is_selector(f"{minimum}+")
+
+
+@pytest.mark.parametrize(
+    ("minimum", "phrase"),
+    [
+        ("lots", "must be a quantity such as 16, 500m, 64G or 64Gi"),
+        ("", "must be a quantity such as 16, 500m, 64G or 64Gi"),
+        ("-5", NAME),
+        ("0." + "1" * 62, "must be no more than 63 characters"),
+    ],
+)
+def test_a_minimum_that_no_label_can_have_is_an_error(minimum: str, phrase: str) -> None:
+    with pytest.raises(ValueError, match="must") as error:
+        expression("memory", minimum)
+
+    assert str(error.value) == phrase
+    assert not is_selector(f"{minimum}+")
+
+
+@pytest.mark.parametrize("value", ["16", "nvme", "", "+16", "16 +"])
+def test_a_plain_value_is_no_minimum(value: str) -> None:
+    assert not is_selector(value)
+
+
+@pytest.mark.parametrize(("ours", "kubernetes"), [("AtLeast", "In"), ("NotAtLeast", "NotIn")])
+def test_the_values_are_those_of_the_nodes_from_the_least_up(ours: str, kubernetes: str) -> None:
+    before = {"key": "memory", "operator": ours, "values": ["64Gi"]}
+
+    assert expand(before, NODES) == {
+        "key": "memory",
+        "operator": kubernetes,
+        "values": ["64Gi", "0.125Ti", "1Ti"],
+    }
+    assert before["operator"] == ours
+
+
+def test_the_written_value_is_there_when_no_node_has_it() -> None:
+    before = [expression("memory", "64Gi"), expression("disk", "1T")]
+
+    assert expand(before, {"memory": ["1Ti"]}) == [
+        {"key": "memory", "operator": "In", "values": ["64Gi", "1Ti"]},
+        {"key": "disk", "operator": "In", "values": ["1T"]},
+    ]
+
+
+def affinity(*expressions: Json) -> Json:
+    terms = [{"matchExpressions": [each]} for each in expressions]
+    required = {"nodeSelectorTerms": terms}
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
+
+
+def test_an_affinity_is_expanded_wherever_it_has_a_minimum() -> None:
+    plain = {"key": "disk", "operator": "In", "values": ["nvme"]}
+
+    assert expand(affinity(expression("memory", "64Gi"), plain), {}) == affinity(
+        {"key": "memory", "operator": "In", "values": ["64Gi"]}, plain
+    )
+
+
+def test_what_has_no_minimum_is_not_copied() -> None:
+    before = affinity(expression("cpu", "16"))
+    labels = {"matchLabels": {"operator": "AtLeast", "key": "k", "values": "v"}}
+
+    assert expand(before, NODES) is before
+    assert expand(labels, NODES) is labels
+
+
+@given(st.lists(st.sampled_from(["1", "512Mi", "1Gi", "1G", "2e9", "x", "1n"])), st.data())
+def test_the_values_are_exactly_the_sufficient_ones(values: list[str], data: st.DataObject) -> None:
+    minimum = data.draw(st.sampled_from(["512Mi", "1Gi", "1.0"]))
+    expanded = expand(expression("memory", minimum), {"memory": values})
+    sizes = [quantity.parse(value) for value in expanded["values"]]
+
+    assert set(expanded["values"]) == {minimum} | {
+        value
+        for value in values
+        if value != "x" and quantity.parse(value) >= quantity.parse(minimum)
+    }
+    assert sizes == sorted(sizes)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (Settings(), set()),
+        (Settings(node_requirements=[expression("cpu", "16")]), set()),
+        (
+            Settings(
+                node_requirements=[expression("memory", "64Gi")],
+                affinity=affinity({"key": "disk", "operator": "NotAtLeast", "values": ["1T"]}),
+            ),
+            {"memory", "disk"},
+        ),
+    ],
+)
+def test_the_labels_to_watch_are_those_of_the_minimums(
+    settings: Settings, expected: set[Any]
+) -> None:
+    assert keys(settings) == expected

@@ -1,0 +1,152 @@
+"""The webhook over HTTP: `POST /mutate`.
+
+The route is plain ASGI on the FastAPI application: solving FastAPI's arguments costs more
+than placing a pod, and a body model would answer a malformed review with a 422 that names
+no UID. Between the body and the answer there is no await, except where the pod's plan has
+not been seen yet.
+"""
+
+import asyncio
+import contextlib
+from time import perf_counter
+from typing import Protocol
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from webhook import body, deadline, review
+from webhook.answers import CLOSE, error, send_json
+from webhook.decide import decide, screen
+from webhook.model import Decision, Installation, Outcome, Plan, PlanRef, Reason, Request
+from webhook.owner import plan_ref
+from webhook.plans import Plans
+from webhook.review import BadReview
+
+MAX_CONCURRENT = 100
+"""Reviews at a time. One that knows its plan is never interrupted, so these are reviews whose
+body is still on its way, or whose plan is."""
+
+_RETRY_AFTER = (b"retry-after", b"1")
+"""Only with this header, and only whole seconds, does the API server try again."""
+
+_UNSEEN = frozenset({Reason.PLAN_NOT_FOUND, Reason.PLANS_NOT_SYNCED})
+"""What may be different a moment later."""
+
+
+class Report(Protocol):
+    """Who is told of the reviews; `webhook.report.Reporter` in the server."""
+
+    def __call__(self, request: Request | None, decision: Decision, seconds: float) -> None: ...
+    def bug(self, uid: str, error: Exception) -> None: ...
+
+
+def build(
+    plans: Plans,
+    installation: Installation,
+    report: Report,
+    max_concurrent: int = MAX_CONCURRENT,
+) -> FastAPI:
+    """Make the application that is served over TLS."""
+    app = FastAPI(
+        openapi_url=None, redirect_slashes=False, exception_handlers={HTTPException: _http_error}
+    )
+    mutate = Mutate(plans, installation, report, max_concurrent)
+    app.router.routes.append(Route("/mutate", mutate, methods=["POST"]))
+    return app
+
+
+class Mutate:
+    """The ASGI endpoint of `POST /mutate`."""
+
+    def __init__(
+        self, plans: Plans, installation: Installation, report: Report, max_concurrent: int
+    ) -> None:
+        self._plans = plans
+        self._installation = installation
+        self._report = report
+        self._free = max_concurrent
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = perf_counter()
+        if self._free <= 0:
+            await self._refuse(send, _overloaded(), started)
+            return
+        self._free -= 1
+        seconds = deadline.seconds(scope["query_string"])
+        try:
+            request = review.decode(await body.read(scope, receive, seconds))
+            await self._answer(send, request, started, seconds)
+        except BadReview as bad:
+            await self._refuse(send, bad, started)
+        except body.Disconnected:
+            pass
+        finally:
+            self._free += 1
+
+    async def _answer(self, send: Send, request: Request, started: float, seconds: float) -> None:
+        try:
+            decision = await self._decide(request, started + seconds)
+            answer = review.encode(request.uid, decision)
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the pod goes through
+            self._report.bug(request.uid, fault)
+            decision = _FAULT
+            answer = review.encode(request.uid, decision)
+        await send_json(send, 200, answer)
+        self._report(request, decision, perf_counter() - started)
+
+    async def _decide(self, request: Request, until: float) -> Decision:
+        decision = screen(request, self._installation)
+        if decision is not None:
+            return decision
+        ref = plan_ref(request)
+        plan = Reason.NO_PLAN_REFERENCE if ref is None else self._plans.find(ref)
+        if ref is not None and isinstance(plan, Reason) and plan in _UNSEEN:
+            plan = await self._fetch(ref, until - perf_counter())
+        return decide(request, ref, plan, self._installation, self._plans.node_values)
+
+    async def _fetch(self, ref: PlanRef, seconds: float) -> Plan | Reason:
+        """Get a plan the slow way; whatever that does, the time is kept."""
+        plan: Plan | Reason = Reason.DEADLINE_EXCEEDED
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                plan = await self._plans.fetch(ref, seconds)
+        return plan
+
+    async def _refuse(self, send: Send, bad: BadReview, started: float) -> None:
+        """Answer what is no review, or comes too late or too much, and end the connection."""
+        decision = Decision(Outcome.FAILED, bad.reason, bad.message)
+        if bad.uid:
+            answer = review.encode(bad.uid, decision)
+        else:
+            answer = error(bad.status, bad.message, bad.reason)
+        retry = (_RETRY_AFTER,) if bad.reason is Reason.OVERLOADED else ()
+        await send_json(send, bad.status, answer, CLOSE, *retry)
+        self._report(None, decision, perf_counter() - started)
+
+
+_FAULT = Decision(
+    Outcome.FAILED,
+    Reason.INTERNAL_ERROR,
+    "a fault of the webhook kept the pod from being placed, it goes through unchanged",
+    warnings=["convertor pod not placed: a fault of the webhook, see its log"],
+)
+
+
+def _overloaded() -> BadReview:
+    text = "too many reviews at once, try again in a second"
+    return BadReview(429, Reason.OVERLOADED, text)
+
+
+async def _http_error(_request: HttpRequest, fault: Exception) -> Response:
+    """Answer a request for what is not here, in the words of every other error."""
+    assert isinstance(fault, HTTPException)  # noqa: S101 - it is registered for nothing else
+    return Response(
+        error(fault.status_code, fault.detail.lower()),
+        fault.status_code,
+        fault.headers,
+        media_type="application/json",
+    )

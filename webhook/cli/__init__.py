@@ -1,0 +1,1 @@
+"""The commands: `convertor-webhook`, the server, and `kubectl convertor`, for people."""

@@ -1,0 +1,119 @@
+"""`convertor-webhook serve`: the flags, and what they mean together."""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import click
+import structlog
+import uvloop
+
+from kube.labels import check_key
+from webhook import config, logs
+from webhook import serve as server
+from webhook.app import MAX_CONCURRENT
+from webhook.cli.types import Fault, Parsed
+from webhook.config import CertificateFiles, Config, ConfigError
+from webhook.model import Installation, Mode, OnError, Scope
+
+_ADDRESS = Parsed("host:port", config.address)
+_DIRECTORY = Parsed("directory", config.directory)
+_FILE = Parsed("file", config.file)
+_NAMESPACE_MODE = Parsed("namespace=mode", config.namespace_mode)
+_DEFAULT = Installation()
+
+
+def _prefix(text: str) -> str:
+    if fault := check_key(f"{text}/placement"):
+        raise ConfigError(f"{text!r}: expected a DNS name such as '{_DEFAULT.prefix}'; {fault}")
+    return text
+
+
+def _one_of(words: type[StrEnum]) -> click.Choice[str]:
+    return click.Choice([word.value for word in words])
+
+
+@click.command(context_settings={"auto_envvar_prefix": config.ENVIRONMENT, "show_default": True})
+@click.option("--plans", type=_DIRECTORY, help="Read Plans from the YAML files in here.")
+@click.option("--listen", type=_ADDRESS, default="0.0.0.0:8443", help="Reviews, over TLS.")
+@click.option("--status-listen", type=_ADDRESS, default="0.0.0.0:8080", help="Probes and metrics.")
+@click.option("--tls-dir", type=_DIRECTORY, help="Certificate: tls.crt and tls.key in here.")
+@click.option("--tls-cert", type=_FILE, help="Certificate (PEM), with the chain to its CA.")
+@click.option("--tls-key", type=_FILE, help="Private key of the certificate (PEM).")
+@click.option("--client-ca", type=_FILE, help="Serve only clients with a certificate of this CA.")
+@click.option("--tls-name", multiple=True, help="Further name for a certificate made here.")
+@click.option("--state-dir", type=Path, help="Where the CA of a certificate made here is written.")
+@click.option("--defaults", type=_FILE, help="Settings for plans that say nothing (YAML).")
+@click.option("--mode", type=_one_of(Mode), default=_DEFAULT.mode.value)
+@click.option(
+    "--namespace-mode", type=_NAMESPACE_MODE, multiple=True, help="By the pod's namespace."
+)
+@click.option(
+    "--plan-modes/--no-plan-modes", default=True, help="Whether a plan's own mode counts."
+)
+@click.option(
+    "--scope", type=_one_of(Scope), default=_DEFAULT.scope.value, help="Where pod rules look."
+)
+@click.option(
+    "--on-error", type=_one_of(OnError), default=_DEFAULT.on_error.value, help="On bad settings."
+)
+@click.option(
+    "--identity-labels/--no-identity-labels", default=True, help="app, forklift.app/plan."
+)
+@click.option("--annotation-prefix", type=Parsed("name", _prefix), default=_DEFAULT.prefix)
+@click.option("--max-concurrent", type=click.IntRange(1), default=MAX_CONCURRENT, help="Reviews.")
+@click.option("--log-format", type=_one_of(logs.Format), default=logs.Format.AUTO.value)
+@click.option("--log-level", type=_one_of(logs.Level), default=logs.Level.INFO.value)
+@click.pass_context
+def serve(context: click.Context, /, log_format: str, log_level: str, **flags: Any) -> None:
+    """Serve reviews until told to stop.
+
+    Every flag can be given as an environment variable: --tls-dir is CONVERTOR_WEBHOOK_TLS_DIR.
+    """
+    logs.configure(logs.Format(log_format), logs.Level(log_level))
+    known = [f"{config.ENVIRONMENT}_{flag.name}".upper() for flag in context.command.params]
+    for warning in config.unknown_variables(os.environ, known):
+        structlog.get_logger().warning(warning)
+    try:
+        uvloop.run(server.serve(_config(flags)))
+    except ConfigError as error:
+        raise Fault(str(error)) from None
+
+
+def _config(flags: dict[str, Any]) -> Config:
+    return Config(
+        listen=flags["listen"],
+        status_listen=flags["status_listen"],
+        plans=flags["plans"],
+        tls=_certificate_files(flags),
+        tls_names=flags["tls_name"],
+        state_dir=flags["state_dir"],
+        max_concurrent=flags["max_concurrent"],
+        installation=Installation(
+            mode=Mode(flags["mode"]),
+            namespace_modes=dict(flags["namespace_mode"]),
+            plan_modes=flags["plan_modes"],
+            scope=Scope(flags["scope"]),
+            on_error=OnError(flags["on_error"]),
+            identity_labels=flags["identity_labels"],
+            prefix=flags["annotation_prefix"],
+            defaults=config.defaults(flags["defaults"]) if flags["defaults"] else {},
+        ),
+    )
+
+
+def _certificate_files(flags: dict[str, Any]) -> CertificateFiles | None:
+    directory, cert, key = flags["tls_dir"], flags["tls_cert"], flags["tls_key"]
+    if directory and (cert or key):
+        raise Fault("expected --tls-dir or --tls-cert with --tls-key, found both")
+    if directory:
+        cert, key = directory / "tls.crt", directory / "tls.key"
+    if not (cert or key):
+        if flags["client_ca"]:
+            raise Fault("--client-ca: expected a certificate with it; try --tls-dir")
+        return None
+    if not (cert and key):
+        missing = "--tls-cert" if key else "--tls-key"
+        raise Fault(f"expected --tls-cert and --tls-key together, {missing} is missing")
+    return CertificateFiles(cert, key, flags["client_ca"])

@@ -1,0 +1,30 @@
+"""Values on the command line that have a form of their own."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from webhook.config import ConfigError
+
+
+class Parsed(click.ParamType[Any]):
+    """A value that `read` makes of a text; its ConfigError becomes the flag's error."""
+
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        self.name = name
+        self._read = read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._read(value)
+        except ConfigError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Fault(click.ClickException):
+    """What the user has to put right, where no single flag is to blame."""
+
+    exit_code = 2

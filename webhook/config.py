@@ -1,0 +1,148 @@
+"""What whoever starts the server decides: values, files, and what is wrong with them."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import yaml
+
+from kube.words import did_you_mean
+from webhook.app import MAX_CONCURRENT
+from webhook.drain import Times
+from webhook.model import Installation, Json, Mode
+from webhook.settings import check_defaults
+
+ENVIRONMENT = "CONVERTOR_WEBHOOK"
+"""Every flag is also an environment variable: `--tls-dir` is CONVERTOR_WEBHOOK_TLS_DIR."""
+
+_SERVICE_LINKS = ("_SERVICE_HOST", "_SERVICE_PORT", "_PORT")
+"""Kubernetes sets such variables itself, in pods beside a Service of our name."""
+
+
+class ConfigError(Exception):
+    """A flag, a variable or a file that the server cannot start with; the text says all."""
+
+
+class Address(NamedTuple):
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class CertificateFiles(NamedTuple):
+    """A certificate in files, such as a mounted Secret."""
+
+    cert: Path
+    key: Path
+    client_ca: Path | None = None
+    """By which clients have to be signed; None asks no client for a certificate."""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that `convertor-webhook serve` is told."""
+
+    listen: Address
+    status_listen: Address
+    installation: Installation = Installation()
+    plans: Path | None = None
+    """A directory of plans; None asks the cluster."""
+    tls: CertificateFiles | None = None
+    """None makes a certificate of our own."""
+    tls_names: tuple[str, ...] = ()
+    """Further names for that."""
+    state_dir: Path | None = None
+    """Where its CA is written."""
+    max_concurrent: int = MAX_CONCURRENT
+    drain: Times = Times()
+
+
+def address(text: str) -> Address:
+    """Read `HOST:PORT`, `:PORT` for every address, or `[::1]:PORT`. Raises ConfigError."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:
+        raise ConfigError(
+            f"{text!r}: expected HOST:PORT with a port up to 65535, such as '0.0.0.0:8443'"
+        )
+    if ":" in host.strip("[]") and not (host.startswith("[") and host.endswith("]")):
+        raise ConfigError(f"{text!r}: an IPv6 address stands in brackets; try '[{host}]:{port}'")
+    return Address(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - what no host means
+
+
+def namespace_mode(text: str) -> tuple[str, Mode]:
+    """Read `NAMESPACE=MODE`. Raises ConfigError."""
+    namespace, equals, mode = text.partition("=")
+    if not (namespace and equals):
+        raise ConfigError(f"{text!r}: expected NAMESPACE=MODE, such as 'production=audit'")
+    if mode not in list(Mode):
+        expected = f"expected {', '.join(Mode)}{did_you_mean(mode, Mode)}"
+        raise ConfigError(f"{text!r}: unknown mode {mode!r}, {expected}")
+    return namespace, Mode(mode)
+
+
+def directory(text: str) -> Path:
+    """Read the path of a directory that is there. Raises ConfigError."""
+    path = Path(text)
+    if not path.exists():
+        raise ConfigError(f"'{path}': no such directory{_near(path)}")
+    if not path.is_dir():
+        raise ConfigError(f"'{path}': expected a directory, found a file; try '{path.parent}'")
+    return path
+
+
+def file(text: str) -> Path:
+    """Read the path of a file that is there. Raises ConfigError."""
+    path = Path(text)
+    if not path.exists():
+        raise ConfigError(f"'{path}': no such file{_near(path)}")
+    if path.is_dir():
+        raise ConfigError(f"'{path}': expected a file, found a directory")
+    return path
+
+
+def read(path: Path) -> bytes:
+    """Read a file. Raises ConfigError."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"'{path}': {in_words(error)}{_near(path)}") from None
+
+
+def defaults(path: Path) -> Json:
+    """Read the file with the installation's defaults. Raises ConfigError with all its faults."""
+    try:
+        content = yaml.safe_load(read(path))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f" line {mark.line + 1} column {mark.column + 1}" if mark else ""
+        raise ConfigError(f"'{path}'{place}: expected YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"'{path}': expected YAML: {str(error).splitlines()[0]}") from None
+    content = {} if content is None else content
+    if problems := check_defaults(content, f"'{path}'"):
+        raise ConfigError("\n".join(f"{problem}\n{problem.detail}".strip() for problem in problems))
+    return content
+
+
+def in_words(error: OSError) -> str:
+    """Say what the operating system says, as part of a sentence."""
+    return (error.strerror or str(error)).lower()
+
+
+def unknown_variables(environment: Mapping[str, str], known: Iterable[str]) -> list[str]:
+    """Return a sentence on each variable that looks like one of ours and is none."""
+    known = set(known)
+    return [
+        f"unknown environment variable '{name}'{did_you_mean(name, known)}"
+        for name in sorted(environment.keys() - known)
+        if name.startswith(f"{ENVIRONMENT}_") and not any(part in name for part in _SERVICE_LINKS)
+    ]
+
+
+def _near(path: Path) -> str:
+    """Hint at something of nearly that name in the same directory."""
+    if path.exists() or not path.parent.is_dir():
+        return ""
+    return did_you_mean(str(path), map(str, path.parent.iterdir()))

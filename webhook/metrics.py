@@ -1,0 +1,103 @@
+"""What `/metrics` says. Each name here has its line in `docs/`."""
+
+import platform
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from webhook.model import Decision, Mode, Outcome, Reason
+from webhook.plans import PlansStatus
+
+BUCKETS = (
+    *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
+    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+"""Seconds. A review takes a fraction of a millisecond; a wait for an unseen plan, seconds."""
+
+_ALERTING = (Reason.INTERNAL_ERROR, Reason.OVERLOADED, Reason.DEADLINE_EXCEEDED)
+"""Reasons to alert on: they are there at zero, so that the first increase is one."""
+
+
+class Metrics:
+    """The process's metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._reviews = Counter(
+            "convertor_webhook_reviews",
+            "Reviews answered, by what was done to the pod, why, and in which mode.",
+            ["outcome", "reason", "mode"],
+            registry=self.registry,
+        )
+        self._duration = Histogram(
+            "convertor_webhook_review_duration_seconds",
+            "Time from the first byte of a review's body to its answer.",
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self._expiry = Gauge(
+            "convertor_webhook_certificate_expiry_timestamp_seconds",
+            "When the certificate that is served expires, in seconds since the epoch.",
+            registry=self.registry,
+        )
+        self._swaps = Counter(
+            "convertor_webhook_certificate_swaps",
+            "Certificates taken into service or refused, by result.",
+            ["result"],
+            registry=self.registry,
+        )
+        build = Gauge(
+            "convertor_webhook_build_info",
+            "Always 1; the labels say what runs.",
+            ["version", "python"],
+            registry=self.registry,
+        )
+        build.labels(version("convertor-webhook"), platform.python_version()).set(1)
+        self._children: dict[tuple[Outcome, Reason, Mode], Counter] = {}
+        for reason in _ALERTING:
+            self._child((Outcome.FAILED, reason, Mode.ENFORCE))
+
+    def review(self, decision: Decision, seconds: float) -> None:
+        key = (decision.outcome, decision.reason, decision.mode)
+        (self._children.get(key) or self._child(key)).inc()
+        self._duration.observe(seconds)
+
+    def certificate(self, *, expires: float) -> None:
+        self._expiry.set(expires)
+        self._swaps.labels("served").inc()
+
+    def certificate_refused(self) -> None:
+        self._swaps.labels("refused").inc()
+
+    def watch_plans(self, status: Callable[[], PlansStatus]) -> None:
+        """Ask this for the state of the plans at every scrape."""
+        self.registry.register(_PlansCollector(status))
+
+    def _child(self, key: tuple[Outcome, Reason, Mode]) -> Counter:
+        """Look a label set up once: `labels()` costs more than counting."""
+        child = self._children[key] = self._reviews.labels(*key)
+        return child
+
+
+class _PlansCollector(Collector):
+    def __init__(self, status: Callable[[], PlansStatus]) -> None:
+        self._status = status
+
+    def collect(self) -> Iterable[Metric]:
+        status = self._status()
+        for name, text, value in (
+            ("plans", "Plans known.", status.count),
+            ("plans_invalid", "Plans whose settings have problems.", status.invalid),
+            ("plans_synced", "Whether all plans have been read once.", int(status.synced)),
+            ("plans_age_seconds", "Time since the plans were last confirmed.", status.age_seconds),
+        ):
+            yield GaugeMetricFamily(f"convertor_webhook_{name}", text, value=value)
+        for name, text, value in (
+            ("plan_fetches", "Reviews that had to ask for a plan not yet seen.", status.fetches),
+            ("watch_restarts", "Watches of plans begun anew after a failure.", status.restarts),
+        ):
+            yield CounterMetricFamily(f"convertor_webhook_{name}", text, value=value)

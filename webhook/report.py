@@ -1,0 +1,77 @@
+"""What is told of a decision besides the answer: a log line and the metrics.
+
+Made from the Decision alone, here and nowhere else, and only after the answer has been
+handed to the network: whoever waits for the answer does not wait for our bookkeeping.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+import structlog
+
+from webhook.metrics import Metrics
+from webhook.model import Decision, Outcome, Request
+
+_QUIET = frozenset({Outcome.SKIPPED})
+_LOUD = frozenset({Outcome.FAILED, Outcome.DENIED, Outcome.WOULD_DENY})
+
+
+class Reporter:
+    """Tells what was decided, after the fact."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._log = structlog.get_logger().bind()
+
+    def __call__(self, request: Request | None, decision: Decision, seconds: float) -> None:
+        """Tell of this decision as soon as the event loop has sent what it has to send.
+
+        `request` is None where there was none to read.
+        """
+        asyncio.get_running_loop().call_soon(self._tell, request, decision, seconds)
+
+    def bug(self, uid: str, error: Exception) -> None:
+        """Tell of a fault of our own; the trace is for the log and for nobody else."""
+        self._log.error("a review failed by a fault of the webhook", uid=uid, exc_info=error)
+
+    def _tell(self, request: Request | None, decision: Decision, seconds: float) -> None:
+        self._metrics.review(decision, seconds)
+        self._log.log(_level(decision), decision.message, **_fields(request, decision, seconds))
+
+
+def _level(decision: Decision) -> int:
+    if decision.outcome in _QUIET:
+        return logging.DEBUG
+    if decision.outcome in _LOUD or decision.problems:
+        return logging.WARNING
+    return logging.INFO
+
+
+def _fields(request: Request | None, decision: Decision, seconds: float) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "outcome": decision.outcome,
+        "reason": decision.reason,
+        "mode": decision.mode,
+    }
+    if decision.plan is not None:
+        fields["plan"] = str(decision.plan)
+        fields["generation"] = decision.generation
+    if decision.problems:
+        fields["problems"] = [str(problem) for problem in decision.problems]
+    if request is not None:
+        fields["namespace"] = request.namespace
+        fields["pod"] = _pod_name(request)
+        fields["uid"] = request.uid
+        if request.dry_run:
+            fields["dry_run"] = True
+    fields["seconds"] = round(seconds, 6)
+    return fields
+
+
+def _pod_name(request: Request) -> str:
+    """Its name, or what it begins with: at admission a generated name is not yet there."""
+    metadata = request.object.get("metadata")
+    if request.name or not isinstance(metadata, dict):
+        return request.name
+    return str(metadata.get("name") or metadata.get("generateName") or "")

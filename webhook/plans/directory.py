@@ -14,12 +14,16 @@ from webhook import nodes
 from webhook.model import Installation, Json, Plan, PlanRef, Reason
 from webhook.plans import PlansStatus, files
 from webhook.plans.index import Key, PlanIndex, key_of
+from webhook.plans.objects import API_VERSION, KIND
 
 log = structlog.get_logger(__name__)
 
 SCAN_SECONDS = 0.5
 SETTLED_SECONDS = 1.0
 """A file changed this short a time ago may change again with the same size and time stamp."""
+
+MAX_FAULTS = 3
+"""In a status; the log has them all."""
 
 Signature = tuple[int, int, int, int]
 
@@ -69,12 +73,14 @@ class DirectoryPlans:
 
     def status(self) -> PlansStatus:
         """Return what is known and which files are wrong."""
+        more = len(self._faults) - MAX_FAULTS
         return PlansStatus(
             synced=self._confirmed >= 0,
             age_seconds=time.monotonic() - self._confirmed,
             count=len(self._index),
             invalid=self._index.invalid,
-            message="; ".join(self._faults),
+            message="; ".join(self._faults[:MAX_FAULTS])
+            + (f"; and {more} more" if more > 0 else ""),
             fetches=self._fetches,
         )
 
@@ -135,8 +141,8 @@ class DirectoryPlans:
         self._node_values = nodes.values(labels, self._index.node_keys)
         if not plans and not faults:
             faults.append(
-                f"no Plan in '{self._path}': expected kind '{files.KIND}' of "
-                f"'{files.API_VERSION}' in files named {', '.join('*' + s for s in files.SUFFIXES)}"
+                f"no Plan in '{self._path}': expected kind '{KIND}' of "
+                f"'{API_VERSION}' in files named {', '.join('*' + s for s in files.SUFFIXES)}"
             )
         self._say(faults)
 

@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,15 +15,10 @@ except ImportError:  # PyYAML was built without libyaml: the same, and ten times
     from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
 
 from webhook.model import Json
-from webhook.plans.index import SPEC_FIELDS
+from webhook.plans.objects import API_VERSION, GROUP, KIND, NAME, PlanObject
 
 SUFFIXES = (".yaml", ".yml", ".json")
-GROUP = "forklift.konveyor.io"
-API_VERSION = f"{GROUP}/v1beta1"
-KIND = "Plan"
-
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
-_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 
 
 class FileError(ValueError):
@@ -40,6 +34,14 @@ class Contents(msgspec.Struct, frozen=True):
     """The labels of each Node."""
     others: list[str] = []
     """The kinds of all other objects."""
+
+
+class _NodeMetadata(msgspec.Struct):
+    labels: dict[str, str] | None = None
+
+
+class _Node(msgspec.Struct):
+    metadata: _NodeMetadata
 
 
 class _Loader(_SafeLoader):
@@ -132,7 +134,8 @@ def _objects(document: Any, line: int) -> Iterator[tuple[int, Json]]:
         for item in document["items"]:
             yield from _objects(item, line)
     else:
-        _check_kind(document, line)
+        if not _is_plan(document):
+            _check_kind(document, line)
         yield line, document
 
 
@@ -144,37 +147,28 @@ def _is_node(found: Json) -> bool:
     return found["kind"] == "Node" and found.get("apiVersion") == "v1"
 
 
-def _plan(plan: Json, line: int) -> Json:
+def _plan(found: Json, line: int) -> Json:
     """Return a Plan without its VMs and its status, which can be megabytes."""
-    metadata = plan.get("metadata")
-    if not isinstance(metadata, dict) or "name" not in metadata:
-        raise FileError(f"line {line}: expected metadata.name in a Plan")
-    metadata = {"namespace": "default"} | metadata
-    for field in ("namespace", "name"):
-        if not isinstance(metadata[field], str) or not _NAME.fullmatch(metadata[field]):
-            raise FileError(
-                f"line {line}: metadata.{field} of a Plan: {_what(metadata[field])} must consist "
-                "of lower case letters, digits, '-' and '.', and begin and end with one of the "
-                "former two"
-            )
-    for field, kind in (("uid", str), ("generation", int), ("annotations", dict)):
-        if not isinstance(metadata.get(field, kind()), kind):
-            raise FileError(
-                f"line {line}: metadata.{field} of Plan '{metadata['name']}': expected "
-                f"{_what(kind())}, found {_what(metadata[field])}"
-            )
-    spec = plan.get("spec", {})
-    if isinstance(spec, dict):
-        spec = {field: spec[field] for field in SPEC_FIELDS if field in spec}
-    return {"metadata": metadata, "spec": spec}
-
-
-def _labels(node: Json, line: int) -> dict[str, str]:
     try:
-        return msgspec.convert(node.get("metadata", {}).get("labels", {}), dict[str, str])
-    except (AttributeError, msgspec.ValidationError):
-        message = f"line {line}: expected metadata.labels of a Node to be texts; quote the numbers"
-        raise FileError(message) from None
+        plan = msgspec.convert(found, PlanObject)
+    except msgspec.ValidationError as error:
+        raise FileError(f"line {line}: Plan: {_readable(error)}") from None
+    plan.metadata.namespace = plan.metadata.namespace or "default"
+    for field in ("namespace", "name"):
+        name = getattr(plan.metadata, field)
+        if not NAME.fullmatch(name):
+            raise FileError(
+                f"line {line}: Plan: metadata.{field} '{name}' must consist of lower case letters, "
+                "digits, '-' and '.', and begin and end with a letter or a digit"
+            )
+    return plan.as_json()
+
+
+def _labels(found: Json, line: int) -> dict[str, str]:
+    try:
+        return msgspec.convert(found, _Node).metadata.labels or {}
+    except msgspec.ValidationError as error:
+        raise FileError(f"line {line}: Node: {_readable(error)}") from None
 
 
 def _check_kind(found: Json, line: int) -> None:
@@ -192,10 +186,18 @@ def _check_kind(found: Json, line: int) -> None:
 
 
 def _what(value: Any) -> str:
-    names = {dict: "an object", list: "a list", str: "a text", int: "a number", float: "a number"}
-    if isinstance(value, str) and value:
-        return f"'{value}'"
-    return "nothing" if value is None else names.get(type(value), f"'{value}'")
+    if value is None:
+        return "nothing"
+    return "a list" if isinstance(value, list) else f"'{value}'"
+
+
+def _readable(error: msgspec.ValidationError) -> str:
+    """Turn "Expected `str`, got `int` - at `$.metadata.uid`" into words of this project."""
+    problem, _, place = str(error).partition(" - at ")
+    problem = f"{problem[0].lower()}{problem[1:]}".replace("got", "found").replace("`", "'")
+    place = place.strip("`").removeprefix("$.").replace("[...]", "")
+    hint = "; quote it" if "expected 'str'" in problem else ""
+    return f"{place}: {problem}{hint}" if place else problem
 
 
 def _place(mark: Any) -> str:

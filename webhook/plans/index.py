@@ -4,24 +4,18 @@ import sys
 import uuid
 from collections.abc import Iterable
 from threading import RLock
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import structlog
 
 from webhook import atleast, settings
 from webhook.model import Installation, Json, Plan, PlanRef, Reason
+from webhook.plans.objects import Spec
 
 log = structlog.get_logger(__name__)
 
-SPEC_FIELDS = (
-    "targetNamespace",
-    "convertorLabels",
-    "convertorNodeSelector",
-    "convertorAffinity",
-)
-"""The fields of a Plan's spec that the webhook reads."""
-
+_SPEC_FIELDS = tuple(field.encode_name for field in msgspec.structs.fields(Spec))
 _canonical = msgspec.json.Encoder()
 _pack = msgspec.msgpack.Encoder()
 _unpack = msgspec.msgpack.Decoder(Plan)
@@ -32,6 +26,7 @@ Key = tuple[str, str]
 
 class _Entry(NamedTuple):
     uid: str
+    version: int
     stamp: int
     packed: bytes
 
@@ -83,24 +78,15 @@ class PlanIndex:
         """Take in a Plan, new or changed; return whether its settings are not as known.
 
         Forklift writes the status of a running plan every few seconds. So what matters of it is
-        compared, which is cheap, before its settings are read, which compiles KARL.
+        compared, which is cheap, before its settings are read, which compiles KARL. A version
+        that is older than the known one is passed over.
         """
         key = key_of(plan_object)
-        stamp = self._stamp(plan_object)
         with self._writing:
             known = self._entries.get(key)
-            if known and known.stamp == stamp:
+            if known and _version(plan_object) < known.version:
                 return False
-            plan = settings.read(plan_object, self._installation)
-            if known:
-                self._forget_uid(known.uid, key)
-            else:
-                self._by_name[key[1]] = (*self._by_name.get(key[1], ()), key)
-            self._entries[key] = _Entry(plan.uid, stamp, _pack.encode(plan))
-            if plan.uid:
-                self._by_uid[plan.uid] = key
-            self._note(key, plan)
-        return True
+            return self._put(key, plan_object)
 
     def discard(self, namespace: str, name: str) -> None:
         """Forget a Plan, if it is known."""
@@ -124,10 +110,29 @@ class PlanIndex:
         """
         gone = set(self._entries)
         for plan_object in plan_objects:
-            self.put(plan_object)
-            gone.discard(key_of(plan_object))
+            key = key_of(plan_object)
+            gone.discard(key)
+            self._put(key, plan_object)  # versions go back when a cluster is restored
         for key in gone:
             self.discard(*key)
+
+    def _put(self, key: Key, plan_object: Json) -> bool:
+        stamp = self._stamp(plan_object)
+        with self._writing:
+            known = self._entries.get(key)
+            if known and known.stamp == stamp:
+                return False
+            plan = settings.read(plan_object, self._installation)
+            if known:
+                self._forget_uid(known.uid, key)
+            else:
+                self._by_name[key[1]] = (*self._by_name.get(key[1], ()), key)
+            version = _version(plan_object)
+            self._entries[key] = _Entry(plan.uid, version, stamp, _pack.encode(plan))
+            if plan.uid:
+                self._by_uid[plan.uid] = key
+            self._note(key, plan)
+        return True
 
     def _get(self, key: Key) -> Plan | None:
         entry = self._entries.get(key)
@@ -136,14 +141,12 @@ class PlanIndex:
     def _stamp(self, plan_object: Json) -> int:
         """Return a number that stays the same while nothing changes that settings come from."""
         metadata = plan_object["metadata"]
-        annotations: Any = metadata.get("annotations")
-        if isinstance(annotations, dict):
-            prefix = self._installation.prefix
-            annotations = [item for item in annotations.items() if item[0].startswith(prefix)]
-        spec: Any = plan_object.get("spec")
-        if isinstance(spec, dict):
-            spec = [spec.get(field) for field in SPEC_FIELDS]
-        seen = (metadata.get("uid"), metadata.get("generation"), annotations, spec)
+        prefix = self._installation.prefix
+        annotations = metadata.get("annotations") or {}
+        ours = sorted(item for item in annotations.items() if item[0].startswith(prefix))
+        spec = plan_object.get("spec") or {}
+        fields = [spec.get(field) for field in _SPEC_FIELDS]
+        seen = (metadata.get("uid"), metadata.get("generation"), ours, fields)
         return hash(_canonical.encode(seen))
 
     def _note(self, key: Key, plan: Plan) -> None:
@@ -169,6 +172,12 @@ def key_of(plan_object: Json) -> Key:
     """Return the namespace and the name of a Plan."""
     metadata = plan_object["metadata"]
     return sys.intern(metadata["namespace"]), metadata["name"]
+
+
+def _version(plan_object: Json) -> int:
+    """Return the resourceVersion, which Kubernetes compares as a number; 0 where there is none."""
+    version = plan_object["metadata"].get("resourceVersion", "")
+    return int(version) if version.isdecimal() else 0
 
 
 def _may_own(plan: Plan, ref: PlanRef) -> bool:

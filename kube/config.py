@@ -1,0 +1,136 @@
+"""Which cluster, and as whom: a kubeconfig as kubectl finds it, or that of a pod."""
+
+import difflib
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import yaml
+from kubernetes.client import Configuration
+from kubernetes.config import ConfigException, kube_config
+from kubernetes.config.incluster_config import (
+    SERVICE_CERT_FILENAME,
+    SERVICE_HOST_ENV_NAME,
+    SERVICE_TOKEN_FILENAME,
+    InClusterConfigLoader,
+)
+
+_NAMESPACE_FILE = Path(SERVICE_TOKEN_FILENAME).with_name("namespace")
+
+
+class ConfigError(Exception):
+    """There is no cluster to talk to; the text says where it was looked for."""
+
+
+class Source(NamedTuple):
+    """A way to a cluster, which can be read again when its credentials have changed."""
+
+    origin: str
+    """For people: `context 'kind' of '/home/me/.kube/config'`."""
+    namespace: str
+    """The one that is meant where none is named."""
+    load: Callable[[], Configuration]
+    """Raises ConfigError."""
+
+
+def source(
+    kubeconfig: Path | None = None, context: str = "", environ: Mapping[str, str] = os.environ
+) -> Source:
+    """Find the configuration: the one that is named, `KUBECONFIG`, `~/.kube/config`, a pod's.
+
+    Raises:
+        ConfigError: there is none, or it is not sound.
+
+    """
+    default = Path("~/.kube/config").expanduser()
+    if kubeconfig or environ.get("KUBECONFIG") or default.exists():
+        return _from_file(str(kubeconfig or environ.get("KUBECONFIG") or default), context)
+    if environ.get(SERVICE_HOST_ENV_NAME):
+        return _from_pod(environ)
+    raise ConfigError(
+        f"no cluster: neither KUBECONFIG nor '{default}' is there, and this is no pod of a "
+        "cluster; try --kubeconfig FILE"
+    )
+
+
+def _from_file(paths: str, context: str) -> Source:
+    chosen = _context(paths, context)
+
+    def load() -> Configuration:
+        configuration = Configuration()
+        try:
+            kube_config.load_kube_config(
+                paths, chosen["name"], client_configuration=configuration, persist_config=False
+            )
+        except (ConfigException, OSError, yaml.YAMLError, ValueError) as error:
+            raise ConfigError(f"kubeconfig '{paths}': {_lower(error)}") from None
+        return _stripped(configuration)
+
+    origin = f"context '{chosen['name']}' of '{paths}'"
+    return Source(origin, chosen["context"].get("namespace") or "default", load)
+
+
+def _from_pod(environ: Mapping[str, str]) -> Source:
+    def load() -> Configuration:
+        configuration = Configuration()
+        loader = InClusterConfigLoader(
+            SERVICE_TOKEN_FILENAME, SERVICE_CERT_FILENAME, environ=environ
+        )
+        try:
+            loader.load_and_set(configuration)
+        except (ConfigException, OSError) as error:
+            raise ConfigError(
+                f"the pod's service account: {_lower(error)}; is automountServiceAccountToken off?"
+            ) from None
+        return _stripped(configuration)
+
+    try:
+        namespace = _NAMESPACE_FILE.read_text().strip()
+    except OSError:
+        namespace = "default"
+    return Source("the pod's service account", namespace, load)
+
+
+def _context(paths: str, context: str) -> Any:
+    """Return the entry of a kubeconfig's context, the current one where none is named."""
+    try:
+        merged = kube_config.KubeConfigMerger(paths).config
+        if merged is None:
+            raise ConfigError(f"kubeconfig '{paths}': no such file")
+        contexts = {entry["name"]: entry for entry in merged.value["contexts"]}
+        wanted = context or merged.value.get("current-context")
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"line {mark.line + 1} column {mark.column + 1}: " if mark else ""
+        raise ConfigError(f"kubeconfig '{paths}': {place}expected YAML: {error.problem}") from None
+    except (ConfigException, OSError, yaml.YAMLError, TypeError, AttributeError) as error:
+        raise ConfigError(f"kubeconfig '{paths}' is none: {_lower(error)}") from None
+    known = ", ".join(f"'{name}'" for name in contexts) or "none"
+    if not wanted:
+        raise ConfigError(f"kubeconfig '{paths}' has no current context; choose one of {known}")
+    if wanted not in contexts:
+        close = difflib.get_close_matches(wanted, contexts, 1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        raise ConfigError(f"kubeconfig '{paths}' has no context '{wanted}': it has {known}{hint}")
+    return contexts[wanted]
+
+
+def _stripped(configuration: Any) -> Configuration:
+    """Take the line end from a token that was read from a file: no header may have one."""
+    refresh = configuration.refresh_api_key_hook
+
+    def hook(configuration: Any) -> None:
+        if refresh:
+            refresh(configuration)
+        if token := configuration.api_key.get("BearerToken"):
+            configuration.api_key["BearerToken"] = token.strip()
+        configuration.refresh_api_key_hook = hook  # that of the client puts itself back
+
+    configuration.refresh_api_key_hook = hook
+    return cast("Configuration", configuration)
+
+
+def _lower(error: Exception) -> str:
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return (text[:1].lower() + text[1:]).rstrip(".").replace("\n", " ")

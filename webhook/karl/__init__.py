@@ -1,0 +1,64 @@
+"""KARL, the Kubernetes Affinity Rule Language. For users: docs/karl.md.
+
+    >>> karl.compile("REQUIRE nodes(disktype=ssd)")
+    {'nodeAffinity': {'requiredDuringSchedulingIgnoredDuringExecution': {'nodeSelectorTerms':
+    [{'matchExpressions': [{'key': 'disktype', 'operator': 'In', 'values': ['ssd']}]}]}}}
+
+A text goes this way: `split` finds its rules, `parse` reads each by `grammar.lark` (what cannot
+be read is explained by the probes), `build` makes a value of it (`syntax`), `check` says what is
+wrong with it, and `affinity` lowers all of them together.
+"""
+
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+
+from webhook import atleast
+from webhook.karl.affinity import lower
+from webhook.karl.english import to_english
+from webhook.karl.errors import Fault, KarlError, Mistake, refuse
+from webhook.karl.parse import parse
+from webhook.karl.syntax import Rule
+from webhook.karl.text import to_text
+from webhook.model import Json, Scope
+
+__all__ = [
+    "Fault",
+    "KarlError",
+    "Rule",
+    "compile",
+    "compile_open",
+    "parse",
+    "to_english",
+    "to_text",
+]
+
+_NO_NODES: Mapping[str, Collection[str]] = MappingProxyType({})
+
+
+def compile(  # noqa: A001 - the public name; nobody compiles Python here
+    text: str,
+    *,
+    scope: Scope | str = Scope.ALL,
+    node_values: Mapping[str, Collection[str]] = _NO_NODES,
+) -> Json:
+    """Return the rules of a text as a core/v1 Affinity.
+
+    Args:
+        text: rules, separated by `;` or line ends.
+        scope: where a rule on pods looks that does not say: `all` namespaces or the pod's `own`.
+        node_values: for each label key its values on the cluster's nodes, out of which
+            quantities such as `memory>=64Gi` choose; the written one is always among them.
+
+    Raises:
+        KarlError: for anything that is wrong with the text, all of it; nothing else is raised.
+
+    """
+    return atleast.expand(compile_open(text, scope=scope), node_values)
+
+
+def compile_open(text: str, *, scope: Scope | str = Scope.ALL) -> Json:
+    """Return what `compile` does, with quantities left to `webhook.atleast.expand`."""
+    lowered = lower(parse(text), Scope(scope))
+    if isinstance(lowered, Mistake):
+        raise refuse(text, [lowered])
+    return lowered

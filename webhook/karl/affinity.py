@@ -1,0 +1,110 @@
+"""Rules as a core/v1 Affinity."""
+
+from collections.abc import Sequence
+
+from webhook.karl import nodeterms
+from webhook.karl.errors import Mistake
+from webhook.karl.expressions import expression
+from webhook.karl.syntax import (
+    DEFAULT_WEIGHT,
+    Labelled,
+    Named,
+    Namespaces,
+    Operator,
+    Rule,
+    Selector,
+    Target,
+)
+from webhook.model import Json, Scope
+
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+_PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+
+
+def lower(rules: Sequence[Rule], scope: Scope) -> Json | Mistake:
+    """Return the Affinity of all rules together, or why they cannot be had together.
+
+    `scope` is where rules on pods look that do not say. Node expressions may have the operators
+    of `webhook.atleast`.
+    """
+    on_nodes = _node_affinity([rule for rule in rules if rule.target is Target.NODES])
+    if isinstance(on_nodes, Mistake):
+        return on_nodes
+    on_pods = [rule for rule in rules if rule.target is Target.PODS]
+    sections = {
+        "nodeAffinity": on_nodes,
+        "podAffinity": _pod_affinity([r for r in on_pods if not r.verb.away], scope),
+        "podAntiAffinity": _pod_affinity([r for r in on_pods if r.verb.away], scope),
+    }
+    return {name: section for name, section in sections.items() if section}
+
+
+def _node_affinity(rules: Sequence[Rule]) -> Json | Mistake:
+    affinity: Json = {}
+    if hard := [rule for rule in rules if rule.verb.hard]:
+        required = nodeterms.required(hard)
+        if isinstance(required, Mistake):
+            return required
+        affinity[_REQUIRED] = {"nodeSelectorTerms": [_node_term(term) for term in required]}
+    for rule in rules:
+        if rule.verb.hard:
+            continue
+        preferred = nodeterms.preferred(rule)
+        if isinstance(preferred, Mistake):
+            return preferred
+        affinity.setdefault(_PREFERRED, []).extend(
+            {"weight": _weight(rule), "preference": _node_term(term)} for term in preferred
+        )
+    return affinity
+
+
+def _node_term(term: nodeterms.Term) -> Json:
+    return {"matchExpressions": term}
+
+
+def _pod_affinity(rules: Sequence[Rule], scope: Scope) -> Json:
+    affinity: Json = {}
+    for rule in rules:
+        term = _pod_term(rule, scope)
+        if rule.verb.hard:
+            affinity.setdefault(_REQUIRED, []).append(term)
+        else:
+            weighted = {"weight": _weight(rule), "podAffinityTerm": term}
+            affinity.setdefault(_PREFERRED, []).append(weighted)
+    return affinity
+
+
+def _pod_term(rule: Rule, scope: Scope) -> Json:
+    key = rule.topology.text if rule.topology else ""
+    term = {"labelSelector": _label_selector(rule.selectors), "topologyKey": key}
+    return term | _namespaces(rule.namespaces or scope)
+
+
+def _namespaces(namespaces: Namespaces) -> Json:
+    """Return the fields that say where the pods are; none means the pod's own namespace."""
+    match namespaces:
+        case Scope.OWN:
+            return {}
+        case Scope.ALL:
+            return {"namespaceSelector": {}}
+        case Named(names):
+            return {"namespaces": [name.text for name in names]}
+        case Labelled(selectors):
+            return {"namespaceSelector": _label_selector(selectors)}
+
+
+def _label_selector(selectors: Sequence[Selector]) -> Json:
+    """Return a LabelSelector with `k=v` in matchLabels, the rest in order, as karl-interpreter."""
+    labels: dict[str, str] = {}
+    expressions: list[Json] = []
+    for selector in selectors:
+        if selector.operator is Operator.EQUAL:
+            labels[selector.key.text] = selector.values[0].text
+        else:
+            expressions.append(expression(selector))
+    found = {"matchLabels": labels, "matchExpressions": expressions}
+    return {name: part for name, part in found.items() if part}
+
+
+def _weight(rule: Rule) -> int:
+    return rule.weight or DEFAULT_WEIGHT

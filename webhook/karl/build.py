@@ -1,0 +1,91 @@
+"""From the parser's tree of a rule to the rule as a value."""
+
+import lark
+
+from webhook.karl.syntax import (
+    TOPOLOGIES,
+    Labelled,
+    Named,
+    Namespaces,
+    Operator,
+    Rule,
+    Selector,
+    Span,
+    Target,
+    Verb,
+    Word,
+)
+from webhook.model import Scope
+
+_OPERATORS = {
+    "equal": Operator.EQUAL,
+    "not_equal": Operator.NOT_EQUAL,
+    "is_in": Operator.IN,
+    "not_in": Operator.NOT_IN,
+    "has": Operator.HAS,
+    "not_has": Operator.NOT_HAS,
+}
+
+
+def build(tree: lark.ParseTree, offset: int) -> Rule:
+    """Return the rule; `offset` is where in the whole text the parsed part begins."""
+    verb, target = _tokens(tree)[:2]
+    selectors: list[Selector] = []
+    namespaces: Namespaces | None = None
+    topology: Word | None = None
+    weight: int | None = None
+    for part in _trees(tree):
+        match part.data:
+            case "own":
+                namespaces = Scope.OWN
+            case "all":
+                namespaces = Scope.ALL
+            case "named":
+                namespaces = Named(_words(part, "NAME", offset))
+            case "labelled":
+                namespaces = Labelled(tuple(_selector(each, offset) for each in _trees(part)))
+            case "topology":
+                (word,) = _words(part, "TOPOLOGY", offset)
+                topology = Word(TOPOLOGIES.get(word.text.lower(), word.text), word.span)
+            case "weight":
+                weight = int(_tokens(part)[-1])
+            case _:
+                selectors.append(_selector(part, offset))
+    return Rule(
+        Verb(verb.upper()),
+        Target(target.lower()),
+        tuple(selectors),
+        namespaces,
+        topology,
+        weight,
+        _span(tree.meta, offset),
+    )
+
+
+def _selector(tree: lark.ParseTree, offset: int) -> Selector:
+    tokens = _tokens(tree)
+    operator = Operator(tokens[1]) if tree.data == "compare" else _OPERATORS[tree.data]
+    key = tokens[-1 if operator in {Operator.HAS, Operator.NOT_HAS} else 0]
+    values = _words(tree, "VALUE", offset)
+    return Selector(_word(key, offset), operator, values, _span(tree.meta, offset))
+
+
+def _trees(tree: lark.ParseTree) -> list[lark.ParseTree]:
+    return [child for child in tree.children if isinstance(child, lark.Tree)]
+
+
+def _tokens(tree: lark.ParseTree) -> list[lark.Token]:
+    return [child for child in tree.children if isinstance(child, lark.Token)]
+
+
+def _words(tree: lark.ParseTree, kind: str, offset: int) -> tuple[Word, ...]:
+    return tuple(_word(token, offset) for token in _tokens(tree) if token.type == kind)
+
+
+def _word(token: lark.Token, offset: int) -> Word:
+    return Word(str(token), _span(token, offset))
+
+
+def _span(place: lark.Token | lark.tree.Meta, offset: int) -> Span:
+    # only the token that lark makes up for the end of the text has no position
+    return Span((place.start_pos or 0) + offset, (place.end_pos or 0) + offset)

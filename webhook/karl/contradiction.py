@@ -1,0 +1,83 @@
+"""Whether expressions on labels can hold together."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from kube import quantity
+from webhook.atleast import AT_LEAST, NOT_AT_LEAST
+from webhook.karl.expressions import LARGEST_INTEGER
+from webhook.model import Json
+
+_ALLOW_ABSENCE = {"NotIn", "DoesNotExist", NOT_AT_LEAST}
+
+
+def impossible(term: Sequence[Json]) -> bool:
+    """Whether no node can meet a term: it has expressions on one label that no label meets."""
+    by_key: dict[str, list[Json]] = {}
+    for expression in term:
+        by_key.setdefault(expression["key"], []).append(expression)
+    return any(contradictory(expressions) for expressions in by_key.values())
+
+
+def contradictory(expressions: Sequence[Json]) -> bool:
+    """Whether neither a value of the label nor its absence meets all expressions on it.
+
+    That they cannot hold together is not always seen: `k>5,k<7,k!=6` passes.
+    """
+    operators = {expression["operator"] for expression in expressions}
+    if operators <= _ALLOW_ABSENCE:
+        return False
+    if "DoesNotExist" in operators:
+        return True
+    limits = _limits(expressions)
+    allowed = [set(e["values"]) for e in expressions if e["operator"] == "In"]
+    denied = [set(e["values"]) for e in expressions if e["operator"] == "NotIn"]
+    if allowed:
+        values = set.intersection(*allowed).difference(*denied)
+        return not any(_within(limits, value) for value in values)
+    return _empty(limits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    integer: bool
+    """Whether the label must be an integer, as any `Gt` or `Lt` asks."""
+    above: Decimal
+    below: Decimal
+    at_least: Decimal
+    not_at_least: Decimal
+
+
+def _limits(expressions: Sequence[Json]) -> _Limits:
+    def operands(operator: str, bound: str) -> Iterable[Decimal]:
+        written = (e["values"][0] for e in expressions if e["operator"] == operator)
+        return [Decimal(bound), *map(quantity.parse, written)]
+
+    return _Limits(
+        integer=any(expression["operator"] in {"Gt", "Lt"} for expression in expressions),
+        above=max(operands("Gt", "-Infinity")),
+        below=min(operands("Lt", "Infinity")),
+        at_least=max(operands(AT_LEAST, "-Infinity")),
+        not_at_least=min(operands(NOT_AT_LEAST, "Infinity")),
+    )
+
+
+def _within(limits: _Limits, value: str) -> bool:
+    """Whether a label with this value is within the limits."""
+    if limits.integer and not (re.fullmatch("[0-9]+", value) and int(value) <= LARGEST_INTEGER):
+        return False
+    try:
+        size = quantity.parse(value)
+    except ValueError:
+        return limits.at_least.is_infinite()
+    return limits.above < size < limits.below and limits.at_least <= size < limits.not_at_least
+
+
+def _empty(limits: _Limits) -> bool:
+    """Whether no value is within the limits."""
+    if not limits.integer:
+        return limits.at_least >= limits.not_at_least
+    lowest = max(limits.above + 1, limits.at_least)
+    return lowest >= limits.below or lowest >= limits.not_at_least

@@ -1,0 +1,63 @@
+"""Selectors as Kubernetes' expressions, `{"key", "operator", "values"}`, and their opposites.
+
+Two operators are not Kubernetes': `webhook.atleast` expands `AtLeast` and `NotAtLeast`.
+"""
+
+from webhook import atleast
+from webhook.atleast import AT_LEAST, NOT_AT_LEAST
+from webhook.karl.syntax import Operator, Selector
+from webhook.model import Json
+
+LARGEST_INTEGER = 2**63 - 1
+"""The scheduler reads labels, and the operands of `Gt` and `Lt`, as int64."""
+
+_OPERATORS = {
+    Operator.EQUAL: "In",
+    Operator.NOT_EQUAL: "NotIn",
+    Operator.IN: "In",
+    Operator.NOT_IN: "NotIn",
+    Operator.HAS: "Exists",
+    Operator.NOT_HAS: "DoesNotExist",
+    Operator.GREATER: "Gt",
+    Operator.LESS: "Lt",
+}
+_OPPOSITES = {
+    "In": "NotIn",
+    "NotIn": "In",
+    "Exists": "DoesNotExist",
+    "DoesNotExist": "Exists",
+    AT_LEAST: NOT_AT_LEAST,
+    NOT_AT_LEAST: AT_LEAST,
+}
+
+
+def expression(selector: Selector) -> Json:
+    """Return the expression for a selector whose operands are sound (`check.py` sees to that)."""
+    key, operator = selector.key.text, selector.operator
+    values = [value.text for value in selector.values]
+    if operator is Operator.AT_LEAST:
+        return atleast.expression(key, values[0])
+    if operator is Operator.AT_MOST:
+        return _compare(key, "Lt", int(values[0]) + 1)
+    if operator in {Operator.GREATER, Operator.LESS}:
+        return _compare(key, _OPERATORS[operator], int(values[0]))
+    found: Json = {"key": key, "operator": _OPERATORS[operator]}
+    return found | {"values": values} if values else found
+
+
+def opposites(expression: Json) -> list[Json]:
+    """Return the expressions that say together that one is false; never two of them hold.
+
+    `Gt` is false where the label is absent and where it is smaller. A label that is no integer
+    is in neither, as for the scheduler.
+    """
+    key, operator = expression["key"], expression["operator"]
+    if operator in _OPPOSITES:
+        return [expression | {"operator": _OPPOSITES[operator]}]
+    operand = int(expression["values"][0])
+    other = ("Lt", operand + 1) if operator == "Gt" else ("Gt", operand - 1)
+    return [_compare(key, *other), {"key": key, "operator": "DoesNotExist"}]
+
+
+def _compare(key: str, operator: str, operand: int) -> Json:
+    return {"key": key, "operator": operator, "values": [str(operand)]}

@@ -1,0 +1,65 @@
+"""A rule as canonical text; reading it again gives the rule."""
+
+from webhook.karl.syntax import (
+    TOPOLOGIES,
+    Labelled,
+    Named,
+    Namespaces,
+    Operator,
+    Rule,
+    Selector,
+    Word,
+)
+from webhook.model import Scope
+
+_WORDS = {key: word for word, key in TOPOLOGIES.items()}
+
+
+def to_text(rule: Rule) -> str:
+    """Return a rule on one line: `REQUIRE pods(app=web, tier in [db, cache]) on zone`."""
+    parts = [f"{rule.verb} {rule.target}({_selectors(rule.selectors)})"]
+    if rule.namespaces is not None:
+        parts.append(_namespaces(rule.namespaces))
+    if rule.topology is not None:
+        parts.append(f"on {topology_text(rule.topology.text)}")
+    if rule.weight is not None:
+        parts.append(f"weight={rule.weight}")
+    return " ".join(parts)
+
+
+def selector_text(selector: Selector) -> str:
+    key, operator = selector.key.text, selector.operator
+    match operator:
+        case Operator.HAS | Operator.NOT_HAS:
+            return f"{operator.value} {key}"
+        case Operator.IN | Operator.NOT_IN:
+            return f"{key} {operator.value} {_list(selector.values)}"
+        case _:
+            return f"{key}{operator.value}{selector.values[0].text}"
+
+
+def topology_text(key: str) -> str:
+    """Return how a topology key is written: ours by their words."""
+    return _WORDS.get(key, key)
+
+
+def _selectors(selectors: tuple[Selector, ...]) -> str:
+    return ", ".join(map(selector_text, selectors))
+
+
+def _list(words: tuple[Word, ...]) -> str:
+    return f"[{', '.join(word.text for word in words)}]"
+
+
+def _namespaces(namespaces: Namespaces) -> str:
+    match namespaces:
+        case Scope.OWN:
+            return "in own namespace"
+        case Scope.ALL:
+            return "in all namespaces"
+        case Named((name,)):
+            return f"in namespace {name.text}"
+        case Named(names):
+            return f"in namespaces {_list(names)}"
+        case Labelled(selectors):
+            return f"in namespaces ({_selectors(selectors)})"

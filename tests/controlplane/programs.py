@@ -1,0 +1,85 @@
+"""Where the programs of the control plane are: given, built before, or installed.
+
+`KUBEBUILDER_ASSETS` comes first, for every program that it has. Else kube-apiserver and
+kube-scheduler are built from the versions pinned in go.mod (`tests.controlplane.build`), kubectl
+and helm come out of a pinned wheel (`tests.controlplane.wheels`), and etcd is the system's.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+from pathlib import Path
+
+from tests.controlplane import wheels
+
+HERE = Path(__file__).parent
+BUILT = ("kube-apiserver", "kube-scheduler")
+ETCD_PACKAGE = "etcd-server"
+"""Debian's name for it."""
+
+
+class MissingProgram(Exception):  # noqa: N818 - it is not an error of ours
+    """A program is not there; the text says what to type."""
+
+
+def program(name: str) -> Path:
+    """Return the path of kube-apiserver, kube-scheduler, etcd, kubectl or helm.
+
+    Raises:
+        MissingProgram: it is not there.
+
+    """
+    path = _given(name)
+    if path is None:
+        path = _found(name)
+    if not os.access(path, os.X_OK):
+        raise MissingProgram(f"{name}: '{path}' is there, but cannot be executed")
+    return path
+
+
+def _given(name: str) -> Path | None:
+    assets = os.environ.get("KUBEBUILDER_ASSETS")
+    if not assets:
+        return None
+    if not Path(assets).is_dir():
+        raise MissingProgram(f"KUBEBUILDER_ASSETS is '{assets}', which is no folder")
+    path = Path(assets, name)
+    return path if path.exists() else None
+
+
+def _found(name: str) -> Path:
+    if name == "kubectl":
+        return wheels.kubectl()
+    if name == "helm":
+        return wheels.helm(4)
+    if name in BUILT:
+        path = built() / name
+        if not path.exists():
+            raise MissingProgram(
+                f"{name} is not in '{path.parent}': to build it, type "
+                "'.venv/bin/python -m tests.controlplane.build'"
+            )
+        return path
+    on_path = shutil.which(name)
+    if on_path is None:
+        raise MissingProgram(
+            f"{name} is not on the PATH: to install it on Debian, type "
+            f"'sudo apt-get install {ETCD_PACKAGE}'; elsewhere point KUBEBUILDER_ASSETS at a "
+            f"folder that has it, such as one made by setup-envtest"
+        )
+    return Path(on_path)
+
+
+def built() -> Path:
+    """Return the folder for what is built: outside the checkout, one for each set of pins."""
+    pins = b"".join((HERE / name).read_bytes() for name in ("go.mod", "go.sum"))
+    return wheels.CACHE / "controlplane" / f"{version()}-{hashlib.sha256(pins).hexdigest()[:12]}"
+
+
+def version() -> str:
+    """Return the pinned version of Kubernetes, such as `v1.36.3`."""
+    found = re.search(r"^\s*k8s\.io/kubernetes (v\S+)", (HERE / "go.mod").read_text(), re.MULTILINE)
+    if found is None:
+        raise MissingProgram(f"'{HERE / 'go.mod'}' names no version of k8s.io/kubernetes")
+    return found[1]

@@ -84,6 +84,9 @@ class Mutate:
             await self._refuse(send, bad, started)
         except body.Disconnected:
             pass
+        except Exception as fault:  # noqa: BLE001 - nobody gets to see a trace
+            self._report.bug("", fault)
+            await self._refuse(send, BadReview(500, Reason.INTERNAL_ERROR, _AT_FAULT), started)
         finally:
             self._free += 1
 
@@ -118,7 +121,7 @@ class Mutate:
 
     async def _refuse(self, send: Send, bad: BadReview, started: float) -> None:
         """Answer what is no review, or comes too late or too much, and end the connection."""
-        decision = Decision(Outcome.FAILED, bad.reason, bad.message)
+        decision = Decision(Outcome.FAILED, bad.reason, bad.message, warnings=[bad.message])
         if bad.uid:
             answer = review.encode(bad.uid, decision)
         else:
@@ -128,12 +131,8 @@ class Mutate:
         self._report(None, decision, perf_counter() - started)
 
 
-_FAULT = Decision(
-    Outcome.FAILED,
-    Reason.INTERNAL_ERROR,
-    "a fault of the webhook kept the pod from being placed, it goes through unchanged",
-    warnings=["convertor pod not placed: a fault of the webhook, see its log"],
-)
+_AT_FAULT = "the webhook is at fault, so the pod is not placed: see its log"
+_FAULT = Decision(Outcome.FAILED, Reason.INTERNAL_ERROR, _AT_FAULT, warnings=[_AT_FAULT])
 
 
 def _overloaded() -> BadReview:

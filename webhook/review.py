@@ -131,7 +131,10 @@ def encode(uid: str, decision: Decision) -> bytes:
 
 def _misshapen(body: bytes, error: msgspec.ValidationError) -> BadReview:
     """Say what is wrong with JSON that is no review: first of all, what it is instead."""
-    whole = msgspec.json.decode(body)
+    try:
+        whole = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        whole = None  # further on it is not even JSON
     if not isinstance(whole, dict):
         return _malformed(describe(error, "the body"))
     request = whole.get("request")

@@ -7,6 +7,7 @@ of its own, is imported only where certificates are made (`certs.pki`).
 
 import base64
 import binascii
+import functools
 import hashlib
 import re
 import textwrap
@@ -73,6 +74,7 @@ def parse(pem: bytes) -> tuple[Certificate, ...]:
     return tuple(found)
 
 
+@functools.lru_cache(maxsize=256)  # every round reads the same few again
 def from_der(der: bytes) -> Certificate:
     """Read a certificate's dates; ValueError where the bytes are none."""
     try:

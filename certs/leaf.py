@@ -1,0 +1,48 @@
+"""What a replica serves: a leaf of the active CA, made and kept in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from certs import pki
+from certs.certificate import Certificate, Pair, to_pem
+from certs.rotation import Durations
+from certs.secret import State
+from certs.views import View
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A serving certificate and those that link it to what API servers trust."""
+
+    pair: Pair
+    chain: tuple[Certificate, ...]
+    """The leaf, then its CA as signed by the one before."""
+    ca: Certificate
+
+
+def sign(state: State, names: Sequence[str], now: datetime, durations: Durations) -> Leaf:
+    """Make a leaf of the active CA that clients of the CA before accept as well."""
+    leaf, key = pki.sign_leaf(state.active, names, now, durations.leaf, backdate=durations.backdate)
+    chain = (leaf, *_cross(state, now))
+    return Leaf(Pair(to_pem(chain), key, leaf.not_after), chain, state.active.certificate)
+
+
+def is_due(leaf: Leaf, state: State, now: datetime, durations: Durations) -> bool:
+    """Whether another leaf should be served: another CA, another link, or two thirds over."""
+    if leaf.ca != state.active.certificate or leaf.chain[1:] != _cross(state, now):
+        return True
+    # Near the CA's own end a new leaf would end no later.
+    gains = leaf.pair.not_after < leaf.ca.not_after
+    return gains and now >= leaf.pair.not_after - durations.leaf / 3
+
+
+def is_accepted(leaf: Leaf, view: View, name: str, now: datetime) -> bool:
+    """Whether an API server that trusts this view of the bundle takes the leaf."""
+    return pki.verify(leaf.chain, view, name, now) is None
+
+
+def _cross(state: State, now: datetime) -> tuple[Certificate, ...]:
+    if state.cross is None or now >= state.cross.not_after:
+        return ()
+    return (state.cross,)

@@ -1,0 +1,113 @@
+"""Bringing `caBundle` to what it should be, on every webhook of the configurations named.
+
+A JSON patch touches that one field. It carries the `resourceVersion` that was read, so that
+two writers cannot undo each other, and a field manager of its own, so that Helm's and Argo
+CD's server-side apply see a field that is not theirs.
+"""
+
+import base64
+import binascii
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import structlog
+
+from certs import bundle
+from certs.certificate import Certificate, parse
+from certs.cluster import ApiError, Cluster, ConflictError, Json, Target
+from certs.views import View, Views
+
+log = structlog.get_logger()
+
+
+class Publisher:
+    """Keeps the bundles, and the views of them that its owner decides by."""
+
+    def __init__(self, cluster: Cluster, views: Views) -> None:
+        self.views = views
+        self.repairs = 0
+        """How often certificates had to be put back that somebody else had taken away."""
+        self.problems: list[str] = []
+        """Of the last `publish`."""
+        self._cluster = cluster
+        self._found: dict[Target, frozenset[str]] = {}
+
+    def publish(
+        self,
+        trust: Sequence[Certificate],
+        *,
+        retired: Collection[str] = (),
+        now: datetime,
+        at: float,
+    ) -> bool:
+        """Look at every bundle, write where one is not right, say whether any was written.
+
+        What is written shows in `views` only when it has been read back. `now` is the wall
+        clock for dates, `at` the monotonic one for the views.
+        """
+        self.problems = []
+        seen: list[View] = []
+        complete, wrote = True, False
+        for target in self._cluster.targets:
+            try:
+                configuration = self._cluster.read_configuration(target)
+            except ApiError as error:
+                self.problems.append(str(error))
+                complete = False
+                continue
+            bundles = _bundles(configuration)
+            seen += [parse(pem) for pem in bundles]
+            self._count(target, trust, bundles)
+            right = [bundle.wanted(trust, pem, retired=retired, now=now) for pem in bundles]
+            wrote |= self._write(target, configuration, bundles, right)
+        if complete:
+            self.views.record(seen, at)
+        return wrote
+
+    def _write(
+        self, target: Target, configuration: Json, bundles: list[bytes], right: list[bytes]
+    ) -> bool:
+        """Whether reading again is worth while: it was written, by us or by another."""
+        operations = [
+            {
+                "op": "add",
+                "path": f"/webhooks/{index}/clientConfig/caBundle",
+                "value": base64.b64encode(pem).decode("ascii"),
+            }
+            for index, pem in enumerate(right)
+            if pem != bundles[index]
+        ]
+        if not operations:
+            return False
+        version = configuration["metadata"]["resourceVersion"]
+        lock = {"op": "replace", "path": "/metadata/resourceVersion", "value": version}
+        try:
+            self._cluster.patch_configuration(target, [lock, *operations])
+        except ConflictError:
+            return True
+        except ApiError as error:
+            self.problems.append(str(error))
+            return False
+        log.info("caBundle published", configuration=str(target), webhooks=len(operations))
+        return True
+
+    def _count(self, target: Target, trust: Sequence[Certificate], bundles: list[bytes]) -> None:
+        present = [{certificate.fingerprint for certificate in parse(pem)} for pem in bundles]
+        held = frozenset.intersection(*map(frozenset, present)) if present else frozenset()
+        lost = self._found.get(target, frozenset()) - held
+        if lost & {certificate.fingerprint for certificate in trust}:
+            self.repairs += 1
+            log.warning("caBundle was overwritten and is repaired", configuration=str(target))
+        self._found[target] = held
+
+
+def _bundles(configuration: Json) -> list[bytes]:
+    """Return the `caBundle` of every webhook as PEM; empty where it is absent or no base64."""
+    found = []
+    for webhook in configuration.get("webhooks") or ():
+        encoded = (webhook.get("clientConfig") or {}).get("caBundle") or ""
+        try:
+            found.append(base64.b64decode(encoded, validate=True))
+        except (binascii.Error, ValueError):
+            found.append(b"")
+    return found

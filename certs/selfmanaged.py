@@ -1,0 +1,201 @@
+"""Certificates with no help from outside: one CA in a Secret, a leaf in each replica's memory.
+
+There is no leader. Every replica makes the same round: read the Secret, move the rotation on
+where it is due, sign a leaf, publish the CA. Three rules keep replicas from harming each
+other: nothing is used that was not read back; nothing is written but on the version that
+was read; no leaf is replaced by one that an API server may refuse that takes the old one.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import structlog
+
+from certs import leaf as leaves
+from certs import rotation, secret
+from certs.certificate import Certificate, Pair
+from certs.cluster import ApiError, Cluster, ConflictError, Json
+from certs.leaf import Leaf
+from certs.loop import Loop
+from certs.publish import Publisher
+from certs.rotation import Durations
+from certs.secret import SecretError, State
+from certs.source import Status
+from certs.views import View, Views, may_replace
+
+log = structlog.get_logger()
+
+_ROUNDS = 5
+"""In a row, while there is something to read back."""
+
+
+class SelfManaged:
+    """A `Source` (`certs.source`) whose CA lives in the cluster's Secret.
+
+    `names` are what the leaf is valid for; the first is what API servers call the webhook,
+    `<service>.<namespace>.svc`.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        names: Sequence[str],
+        durations: Durations = Durations(),  # noqa: B008 - it cannot change
+        *,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._cluster = cluster
+        self._names = tuple(names)
+        self._durations = durations
+        self._wall, self._monotonic = wall, monotonic
+        self._views = Views(durations.publish_wait.total_seconds())
+        self._publisher = Publisher(cluster, self._views)
+        self._loop = Loop(self.step, "certificates")
+        self._on_change: Callable[[Pair], None] = lambda _pair: None
+        self._unwatch: Callable[[], None] = lambda: None
+        self._state: State | None = None
+        self._leaf: Leaf | None = None
+        self._published = self._ready = False
+        self._changes = 0
+        self._problems: tuple[str, ...] = ("the CA has not been read yet",)
+
+    def start(self, on_change: Callable[[Pair], None]) -> None:
+        self._on_change = on_change
+        self._unwatch = self._cluster.watch(self._loop.wake)
+        self._loop.start()
+
+    def stop(self) -> None:
+        self._unwatch()
+        self._loop.stop()
+
+    def current(self) -> Pair | None:
+        return self._leaf.pair if self._leaf else None
+
+    def status(self) -> Status:
+        leaf = self._leaf
+        if leaf is None:
+            return Status(repairs=self._publisher.repairs, message="; ".join(self._problems))
+        return Status(
+            not_after=leaf.pair.not_after,
+            ca_not_after=leaf.ca.not_after,
+            ready=self._ready and self._now() < leaf.pair.not_after,
+            published=self._published,
+            changes=self._changes,
+            repairs=self._publisher.repairs,
+            message="; ".join(self._problems),
+        )
+
+    def step(self) -> float:
+        """Make a round, and another while something was written; return the seconds to rest."""
+        for _ in range(_ROUNDS):
+            if not self._round():
+                break
+        if not self._ready:
+            return 1.0
+        return min(30.0, self._durations.publish_wait.total_seconds() / 5)
+
+    def _round(self) -> bool:
+        """Return whether something was written, which only counts once it is read back."""
+        problems: list[str] = []
+        wrote = self._keep_state(problems)
+        if self._state is not None:
+            self._keep_leaf(self._state, problems)
+            wrote |= self._keep_bundle(self._state)
+            problems += self._publisher.problems
+        self._problems = tuple(problems)
+        return wrote
+
+    def _keep_state(self, problems: list[str]) -> bool:
+        """Read the Secret and move its state on where that is due."""
+        try:
+            found = self._cluster.read_secret()
+            held = self._decode(found, problems)
+            self._state = held or self._state
+            following = self._following(held)
+            if following == held:
+                return False
+            self._cluster.update_secret(_with_state(found, following))
+        except ConflictError:
+            return True
+        except ApiError as error:
+            problems.append(str(error))
+            return False
+        _tell(held, following)
+        return True
+
+    def _decode(self, found: Json, problems: list[str]) -> State | None:
+        try:
+            return secret.decode(found.get("data"))
+        except SecretError as error:
+            name = found["metadata"]["name"]
+            problems.append(f"secret '{name}': {error}; it is written anew")
+            return None
+
+    def _following(self, held: State | None) -> State:
+        """Return what the Secret should hold; lost, it gets back what memory has."""
+        state = held or self._state
+        if state is None:
+            return rotation.fresh(self._now(), self._durations)
+        return rotation.advance(state, self._now(), self._has_been_published, self._durations)
+
+    def _has_been_published(self, certificate: Certificate) -> bool:
+        return self._views.have_held(certificate, self._monotonic())
+
+    def _keep_leaf(self, state: State, problems: list[str]) -> None:
+        """Serve a leaf of the active CA, as soon as nobody can be lost by it."""
+        now = self._now()
+        if self._leaf and not leaves.is_due(self._leaf, state, now, self._durations):
+            return
+        fresh = leaves.sign(state, self._names, now, self._durations)
+        if self._leaf and not may_replace(self._leaf, fresh, self._views, self._accepts):
+            problems.append("a new CA is not known to every API server yet: the old one is served")
+            return
+        self._on_change(fresh.pair)
+        self._leaf = fresh
+        self._changes += 1
+        log.info("serving certificate signed", until=fresh.pair.not_after.isoformat())
+
+    def _keep_bundle(self, state: State) -> bool:
+        """Publish what is trusted, and the CA of what is served where that is another."""
+        at, trust = self._monotonic(), state.trust
+        if self._leaf and self._leaf.ca.fingerprint not in state.retired:
+            trust = tuple(dict.fromkeys((*trust, self._leaf.ca)))
+        wrote = self._publisher.publish(trust, retired=state.retired, now=self._now(), at=at)
+        if self._leaf:
+            self._published = self._are_for(self._leaf, self._views.latest())
+            # Once ready a replica stays so: what is cut from a bundle later is put back, and
+            # all replicas unready at once would help nobody.
+            settled = self._views.within(self._durations.settle.total_seconds(), at)
+            self._ready |= settled is not None and self._are_for(self._leaf, settled)
+        return wrote
+
+    def _are_for(self, leaf: Leaf, views: tuple[View, ...]) -> bool:
+        return self._views.known and all(self._accepts(leaf, view) for view in views)
+
+    def _accepts(self, leaf: Leaf, view: View) -> bool:
+        return leaves.is_accepted(leaf, view, self._names[0], self._now())
+
+    def _now(self) -> datetime:
+        """Return the time as API servers have it: they judge certificates by it."""
+        return (self._wall() + self._cluster.clock_offset()).replace(microsecond=0)
+
+
+def _with_state(found: Json, state: State) -> Json:
+    """Return the Secret with this state in it, other keys and all metadata as they are."""
+    others = {
+        key: value for key, value in (found.get("data") or {}).items() if key not in secret.KEYS
+    }
+    return {**found, "data": {**others, **secret.encode(state)}}
+
+
+def _tell(held: State | None, following: State) -> None:
+    if held is None:
+        log.warning("CA written", until=following.active.certificate.not_after.isoformat())
+    elif held.active != following.active:
+        log.info("CA replaced", until=following.active.certificate.not_after.isoformat())
+    elif following.next and held.next != following.next:
+        log.info("next CA staged", until=following.next.certificate.not_after.isoformat())
+    else:
+        log.info("old CA retired")

@@ -1,0 +1,204 @@
+"""The law of `tests.certs.world`, under schedules that hypothesis makes up."""
+
+import base64
+import contextlib
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from certs import pki
+from certs.bundle import LIMIT
+from certs.certificate import to_pem
+from certs.cluster import ApiError
+from certs.secret import SecretError
+from tests.certs.fake import TARGETS, CrashError
+from tests.certs.world import QUICK, World
+
+REPLICAS = 3
+
+# A schedule takes a hundred rounds and half as many milliseconds.
+FEWER = settings(max_examples=settings().max_examples // 3)
+
+Event = tuple[Any, ...]
+
+index = st.integers(0, REPLICAS - 1)
+# Before the next CA is due after 1200 seconds, and while it is.
+ages = st.sampled_from([0, 1100, 1190])
+calls = st.integers(1, 8)
+times = st.tuples(st.just("run"), st.integers(1, 150), st.sampled_from([3, 10]))
+accidents = st.one_of(
+    st.tuples(st.just("crash"), index),
+    st.tuples(st.just("crash_all")),
+    st.tuples(st.just("at_call"), index, calls, st.sampled_from(["crash", "lose"])),
+    st.tuples(st.just("unreachable"), index, calls),
+    st.tuples(st.just("others_first"), index, calls, index),
+    st.tuples(st.just("force")),
+)
+disasters = st.one_of(
+    accidents,
+    st.tuples(st.just("secret"), st.sampled_from(["emptied", "no key", "no state", "gone"])),
+    st.tuples(
+        st.just("bundle"),
+        st.sampled_from(TARGETS),
+        st.integers(0, 1),
+        st.sampled_from(["empty", "garbage", "foreign", "first", "half"]),
+    ),
+)
+
+
+def happen(world: World, event: Event) -> None:
+    kind, *arguments = event
+    getattr(Happenings, kind)(world, *arguments)
+
+
+class Happenings:
+    """What an event does to a world, under the event's name."""
+
+    @staticmethod
+    def run(world: World, seconds: int, every: int) -> None:
+        world.run(seconds, every)
+
+    @staticmethod
+    def crash(world: World, which: int) -> None:
+        world.replicas[which].restart()
+
+    @staticmethod
+    def crash_all(world: World) -> None:
+        for replica in world.replicas:
+            replica.restart()
+
+    @staticmethod
+    def at_call(world: World, which: int, call: int, what: str) -> None:
+        """Let the answer to the n-th call from now never arrive, or nobody be there for it."""
+        client = world.replicas[which].client
+        error = CrashError() if what == "crash" else ApiError("the answer is lost")
+        client.after = _at(call, _raiser(error))
+
+    @staticmethod
+    def unreachable(world: World, which: int, count: int) -> None:
+        client = world.replicas[which].client
+        fail = _raiser(ApiError("the API server does not answer"))
+        client.before = _until(count, fail)
+
+    @staticmethod
+    def others_first(world: World, which: int, call: int, other: int) -> None:
+        """Let another replica make its whole round between two calls of this one."""
+        if other != which:
+            client = world.replicas[which].client
+            client.before = _at(call, world.replicas[other].step)
+
+    @staticmethod
+    def force(world: World) -> None:
+        with contextlib.suppress(SecretError):
+            world.force()
+
+    @staticmethod
+    def secret(world: World, what: str) -> None:
+        api = world.api
+        if what == "gone":
+            api.secret = None
+            world.run(20)
+            what = "emptied"
+        data = dict((api.secret or {}).get("data") or {})
+        if what == "no key":
+            data["ca.key"] = base64.b64encode(b"-----BEGIN PRIVATE KEY-----").decode()
+        if what == "no state":
+            data["state.json"] = base64.b64encode(b"{").decode()
+        api.put_secret({} if what == "emptied" else data)
+
+    @staticmethod
+    def bundle(world: World, target: Any, webhook: int, what: str) -> None:
+        place = min((key for key in world.api.history if key == (target, webhook)), default=None)
+        if place is None:
+            return
+        contents = world.api.history[place]
+        foreign = pki.make_ca(world.clock.now(), timedelta(hours=1), backdate=timedelta(hours=1))
+        view = {
+            "empty": (),
+            "garbage": (),
+            "foreign": (foreign.certificate,),
+            "first": contents[min(1, len(contents) - 1)].view,
+            "half": contents[-1].view[:1],
+        }[what]
+        pem = b"-----BEGIN CERTIFICATE-----" if what == "garbage" else to_pem(view)
+        world.api.damage(*place, pem)
+        world.damaged_at = world.clock.seconds
+
+
+def _raiser(error: BaseException) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+def _at(call: int, act: Callable[[], None]) -> Callable[[], None]:
+    left = iter(range(call, -1, -1))
+
+    def hook() -> None:
+        if next(left, -1) == 1:
+            act()
+
+    return hook
+
+
+def _until(count: int, act: Callable[[], None]) -> Callable[[], None]:
+    left = iter(range(count))
+
+    def hook() -> None:
+        if next(left, None) is not None:
+            act()
+
+    return hook
+
+
+def settle_down(world: World) -> None:
+    """Without further accidents all is well again, and the same for all."""
+    for replica in world.replicas:
+        replica.client.before = replica.client.after = lambda: None
+    world.run(2 * QUICK.publish_wait.total_seconds() + 20)
+    state = world.state()
+    for replica in world.replicas:
+        status = replica.source.status()
+        assert (status.ready, status.published, status.message) == (True, True, "")
+    for view in world.api.bundles():
+        assert set(state.trust) <= set(view)
+        assert len(view) <= LIMIT
+        assert not {certificate.fingerprint for certificate in view} & set(state.retired)
+
+
+@FEWER
+@given(
+    age=ages,
+    lag=st.sampled_from([5.0, 30.0]),
+    skews=st.lists(st.sampled_from([-20, 0, 0, 20]), min_size=REPLICAS, max_size=REPLICAS),
+    events=st.lists(st.one_of(times, accidents), max_size=16),
+)
+def test_no_accident_of_replicas_makes_an_api_server_refuse_one(
+    age: int, lag: float, skews: list[int], events: list[Event]
+) -> None:
+    world = World(REPLICAS)
+    world.age(age)
+    for replica, skew in zip(world.replicas, skews, strict=True):
+        replica.skew = timedelta(seconds=skew)
+    # API servers so far behind still have the empty bundles of the installation.
+    world.run(lag + 10)
+    world.lag = lag
+    for event in events:
+        happen(world, event)
+    settle_down(world)
+
+
+@FEWER
+@given(age=ages, events=st.lists(st.one_of(times, disasters), max_size=16))
+def test_no_disaster_is_more_than_one_round_away_from_being_mended(
+    age: int, events: list[Event]
+) -> None:
+    world = World(REPLICAS)
+    world.age(age)
+    for event in events:
+        happen(world, event)
+    settle_down(world)

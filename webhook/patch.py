@@ -55,7 +55,12 @@ def _value(path: str, old: Any, new: Any) -> Iterator[Json]:
         yield from _members(path, old, new, old | new)
     elif isinstance(old, list) and isinstance(new, list) and len(old) <= len(new):
         for index, (before, after) in enumerate(zip(old, new, strict=False)):
-            yield from _value(f"{path}/{index}", before, after)
+            place = f"{path}/{index}"
+            edits = list(_value(place, before, after))
+            if all(edit["op"] == "add" for edit in edits):
+                yield from edits
+            else:
+                yield {"op": "replace", "path": place, "value": after}
         for added in new[len(old) :]:
             yield {"op": "add", "path": f"{path}/-", "value": added}
     else:

@@ -56,10 +56,10 @@ def _and(
     if expanded is others:
         return and_node_terms(terms, others)
     products = [
-        result
+        product
         for term in terms
-        for result in and_node_terms(
-            [term], expand(others, _values(term, node_values, again=again))
+        for product in and_node_terms(
+            [term], [_expanded(other, term, node_values, again=again) for other in others]
         )
     ]
     if len(products) > MAX_NODE_TERMS:
@@ -68,33 +68,43 @@ def _and(
 
 
 def _added(present: list[Json], wanted: list[Json], node_values: NodeValues) -> list[Json]:
-    """Return those of the plan's preferences that the pod does not have, in whatever expansion."""
+    """Return those of the plan's preferences that the pod does not have, in any expansion."""
     return [
         expand(term, node_values)
         for term in wanted
-        if not any(
-            expand(term, _values(mine["preference"], node_values, again=True)) == mine
-            for mine in present
-        )
+        if not any(_is_expansion(mine, term) for mine in present)
     ]
 
 
-def _values(term: Json, node_values: NodeValues, *, again: bool) -> NodeValues:
-    """Return the values over which `AtLeast` goes, given what the term says of the key already.
+def _is_expansion(mine: Json, weighted: Json) -> bool:
+    present, preference = (each.get("preference") or {} for each in (mine, weighted))
+    return bool(
+        mine.get("weight") == weighted.get("weight")
+        and present == _expanded(preference, present, {}, again=True)
+    )
 
-    A term with `memory In [64Gi, 128Gi]` takes no other node, so no other value matters. It also
-    makes what was once written stay, when nodes have joined meanwhile. What a `NotIn` names
-    is all that matters only where a placement wrote it.
+
+def _expanded(term: Json, present: Json, node_values: NodeValues, *, again: bool) -> Json:
+    """Expand a term of the plan, and where a term of the pod has an expansion already, to that.
+
+    So what was once written stays when nodes come and go. Any `In` of nothing but values that
+    are large enough will do, whoever wrote it; a `NotIn` only if a placement did, because
+    another's may leave out values that are large enough.
     """
-    excluded, taken = _by_key(term, "NotIn"), _by_key(term, "In")
-    if not again:
-        excluded = {key: values.union(node_values.get(key, ())) for key, values in excluded.items()}
-    return {**node_values, **excluded, **taken}
+    written = [
+        mine
+        for mine in present.get("matchExpressions") or ()
+        if again or mine["operator"] != "NotIn"
+    ]
+    expressions = [
+        _expansion(expression, written, node_values)
+        for expression in term.get("matchExpressions") or ()
+    ]
+    return term | {"matchExpressions": expressions} if expressions else term
 
 
-def _by_key(term: Json, operator: str) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for expression in term.get("matchExpressions") or ():
-        if expression["operator"] == operator:
-            found.setdefault(expression["key"], set()).update(expression.get("values") or ())
-    return found
+def _expansion(expression: Json, written: list[Json], node_values: NodeValues) -> Json:
+    for mine in written:
+        if mine == expand(expression, {mine["key"]: mine.get("values") or ()}):
+            return mine
+    return expand(expression, node_values)

@@ -8,32 +8,36 @@ from webhook.model import FORKLIFT_SPREADING_TERM, AffinityPolicy, Json, Setting
 
 def place_pod_affinity(present: Json, settings: Settings) -> Json:
     """Return the pod's affinity with the pod terms of the plan added, each once."""
-    affinity = _corrected(present, settings.copied)
+    affinity = _corrected(present, settings.copied, settings.affinity)
     if settings.affinity and settings.affinity_policy is AffinityPolicy.REPLACE:
         affinity = _without_spreading(affinity, settings.affinity)
     wanted = {kind: terms for kind, terms in settings.affinity.items() if kind != "nodeAffinity"}
     return combine(affinity, wanted)
 
 
-def _corrected(affinity: Json, copied: Json) -> Json:
+def _corrected(affinity: Json, copied: Json, wanted: Json) -> Json:
     """Widen the terms that Forklift copied from the plan as they are written there.
 
     Such a term looks into the pod's own namespace only, where what it asks for seldom is; the
-    plan's affinity has the same term widened.
+    plan's affinity has the same term widened. It may also have it as it is, from a rule that
+    says `in own namespace`.
     """
     for kind, field in product(("podAffinity", "podAntiAffinity"), (REQUIRED, PREFERRED)):
-        known = (copied.get(kind) or {}).get(field)
-        terms = (affinity.get(kind) or {}).get(field)
-        if known and terms:
-            affinity = affinity | {kind: affinity[kind] | {field: _widened(terms, known)}}
+        terms, written, asked = (
+            (each.get(kind) or {}).get(field) or [] for each in (affinity, copied, wanted)
+        )
+        narrow = [term for term in written if term not in asked]
+        if terms and narrow:
+            affinity = affinity | {kind: affinity[kind] | {field: _widened(terms, narrow)}}
     return affinity
 
 
-def _widened(terms: list[Json], known: list[Json]) -> list[Json]:
+def _widened(terms: list[Json], narrow: list[Json]) -> list[Json]:
     widened: list[Json] = []
     for term in terms:
-        wide = _widen(term) if term in known else term
-        if wide == term or wide not in terms + widened:
+        if term not in narrow:
+            widened.append(term)
+        elif (wide := _widen(term)) not in terms + widened:
             widened.append(wide)
     return widened
 
@@ -52,5 +56,8 @@ def _without_spreading(affinity: Json, wanted: Json) -> Json:
     if FORKLIFT_SPREADING_TERM not in terms or FORKLIFT_SPREADING_TERM in kept:
         return affinity
     rest = [term for term in terms if term != FORKLIFT_SPREADING_TERM]
-    anti = affinity[kind] | {PREFERRED: rest}
-    return affinity | {kind: {field: value for field, value in anti.items() if value}}
+    return _without_empty(affinity | {kind: _without_empty(affinity[kind] | {PREFERRED: rest})})
+
+
+def _without_empty(parent: Json) -> Json:
+    return {field: value for field, value in parent.items() if value}

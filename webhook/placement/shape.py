@@ -32,7 +32,7 @@ class _NodeTerm(msgspec.Struct, rename="camel"):
 
 
 class _Preference(msgspec.Struct):
-    preference: _NodeTerm
+    preference: _NodeTerm | None = None
 
 
 class _NodeSelector(msgspec.Struct, rename="camel"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from webhook.affinity import PREFERRED, REQUIRED
 from webhook.karl import nodeterms
 from webhook.karl.errors import Mistake
 from webhook.karl.expressions import expression
@@ -16,9 +17,6 @@ from webhook.karl.syntax import (
     Target,
 )
 from webhook.model import Json, Scope
-
-_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
-_PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 
 def lower(rules: Sequence[Rule], scope: Scope) -> Json | Mistake:
@@ -45,21 +43,17 @@ def _node_affinity(rules: Sequence[Rule]) -> Json | Mistake:
         required = nodeterms.required(hard)
         if isinstance(required, Mistake):
             return required
-        affinity[_REQUIRED] = {"nodeSelectorTerms": [_node_term(term) for term in required]}
+        affinity[REQUIRED] = {"nodeSelectorTerms": required}
     for rule in rules:
         if rule.verb.hard:
             continue
         preferred = nodeterms.preferred(rule)
         if isinstance(preferred, Mistake):
             return preferred
-        affinity.setdefault(_PREFERRED, []).extend(
-            {"weight": _weight(rule), "preference": _node_term(term)} for term in preferred
+        affinity.setdefault(PREFERRED, []).extend(
+            {"weight": _weight(rule), "preference": term} for term in preferred
         )
     return affinity
-
-
-def _node_term(term: nodeterms.Term) -> Json:
-    return {"matchExpressions": term}
 
 
 def _pod_affinity(rules: Sequence[Rule], scope: Scope) -> Json:
@@ -67,16 +61,16 @@ def _pod_affinity(rules: Sequence[Rule], scope: Scope) -> Json:
     for rule in rules:
         term = _pod_term(rule, scope)
         if rule.verb.hard:
-            affinity.setdefault(_REQUIRED, []).append(term)
+            affinity.setdefault(REQUIRED, []).append(term)
         else:
             weighted = {"weight": _weight(rule), "podAffinityTerm": term}
-            affinity.setdefault(_PREFERRED, []).append(weighted)
+            affinity.setdefault(PREFERRED, []).append(weighted)
     return affinity
 
 
 def _pod_term(rule: Rule, scope: Scope) -> Json:
-    key = rule.topology.text if rule.topology else ""
-    term = {"labelSelector": _label_selector(rule.selectors), "topologyKey": key}
+    selector = _label_selector(rule.selectors)
+    term = {"labelSelector": selector, "topologyKey": rule.topology.text}
     return term | _namespaces(rule.namespaces or scope)
 
 

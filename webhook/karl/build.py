@@ -32,7 +32,8 @@ def build(tree: lark.ParseTree, offset: int) -> Rule:
     verb, target = _tokens(tree)[:2]
     selectors: list[Selector] = []
     namespaces: Namespaces | None = None
-    topology: Word | None = None
+    span = _span(tree.meta, offset)
+    topology = Word(TOPOLOGIES["node"], span)
     weight: int | None = None
     for part in _trees(tree):
         match part.data:
@@ -58,7 +59,7 @@ def build(tree: lark.ParseTree, offset: int) -> Rule:
         namespaces,
         topology,
         weight,
-        _span(tree.meta, offset),
+        span,
     )
 
 

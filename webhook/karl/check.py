@@ -50,9 +50,7 @@ negative, because a label value cannot begin with a minus."""
 
 def mistakes(rule: Rule) -> list[Mistake]:
     """Return everything that is wrong with a rule; nothing when it can be compiled."""
-    found = [*_selectors(rule.selectors)]
-    if rule.topology:
-        found += _topology(rule.target, rule.topology)
+    found = [*_selectors(rule.selectors), *_topology(rule.target, rule.topology)]
     match rule.namespaces:
         case Named(names):
             found += chain.from_iterable(_word("namespace", name) for name in names)

@@ -58,7 +58,7 @@ def to_english(rule: Rule, *, scope: Scope | str = Scope.ALL) -> str:
 
 
 def _place(rule: Rule) -> str:
-    key = rule.topology.text if rule.topology else TOPOLOGIES["node"]
+    key = rule.topology.text
     return _PLACES.get(key, f"on a node with the same {key}")
 
 

@@ -1,5 +1,6 @@
 """From a text to its rules, or to everything that is wrong with it."""
 
+import re
 from functools import cache
 
 import lark
@@ -16,6 +17,9 @@ MAX_LENGTH = 16_384
 
 MAX_MISTAKES = 50
 """A text with more is no KARL, and the rest of it is not looked at."""
+
+_SPACE = re.compile(r"[^\S\r\n]")
+"""The no-break space of a web page is a space too; the grammar itself knows ASCII's."""
 
 _EXAMPLE = "such as REQUIRE pods(app=ceph-osd) on node"
 
@@ -51,7 +55,7 @@ def parse(text: str) -> tuple[Rule, ...]:
 
 def _read(text: str, span: Span) -> Rule | Mistake:
     try:
-        tree = _grammar().parse(text[span.start : span.end])
+        tree = _grammar().parse(_SPACE.sub(" ", text[span.start : span.end]))
     except lark.UnexpectedToken as error:
         return explain(text, span, error)
     return build(tree, span.start)
@@ -65,6 +69,7 @@ def _grammar() -> lark.Lark:
         rel_to=__file__,
         parser="lalr",
         start="rule",
+        g_regex_flags=re.ASCII,  # else `i` matches the dotted and the dotless one in any case
         propagate_positions=True,
         maybe_placeholders=False,
     )

@@ -104,15 +104,16 @@ Namespaces = Scope | Named | Labelled
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. Rules on nodes have no namespaces, and the topology node or none."""
+    """One rule."""
 
     verb: Verb
     target: Target
     selectors: tuple[Selector, ...]
     namespaces: Namespaces | None
-    """None leaves it to the installation."""
-    topology: Word | None
-    """A node label's key: the words of `TOPOLOGIES` are replaced by theirs."""
+    """Where the pods are; None leaves it to the installation. Always None for nodes."""
+    topology: Word
+    """A node label's key, for the words of `TOPOLOGIES` theirs. For nodes that of node, also
+    where none is written."""
     weight: int | None
     """1 to 100, for PREFER and REPEL; None where none is written, which means 100."""
     span: Span = field(compare=False, repr=False)

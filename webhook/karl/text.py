@@ -8,6 +8,7 @@ from webhook.karl.syntax import (
     Operator,
     Rule,
     Selector,
+    Target,
     Word,
 )
 from webhook.model import Scope
@@ -20,7 +21,7 @@ def to_text(rule: Rule) -> str:
     parts = [f"{rule.verb} {rule.target}({_selectors(rule.selectors)})"]
     if rule.namespaces is not None:
         parts.append(_namespaces(rule.namespaces))
-    if rule.topology is not None:
+    if rule.target is Target.PODS:
         parts.append(f"on {topology_text(rule.topology.text)}")
     if rule.weight is not None:
         parts.append(f"weight={rule.weight}")

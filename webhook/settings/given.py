@@ -21,11 +21,17 @@ class Given(NamedTuple):
 ABSENT = Given("", None)
 
 
+def no_text(value: Any) -> str:
+    """Say that a value is no text; YAML makes `off` false and `16` a number."""
+    hint = "" if isinstance(value, dict | list) else ": put it in quotes"
+    return f"expected text, found {found(value)}{hint}"
+
+
 def read_word(given: Given, known: type[Word], what: str, problems: list[Problem]) -> Word | None:
     """Read one of a closed set of words; None where there is none, or another."""
     if not isinstance(given.value, str):
         if given.value is not None:
-            problems.append(Problem(given.where, f"expected text, found {found(given.value)}"))
+            problems.append(Problem(given.where, no_text(given.value)))
         return None
     word = given.value.strip()
     try:

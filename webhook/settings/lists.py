@@ -6,7 +6,7 @@ from kube import labels, taints
 from kube.words import found, quote
 from webhook import atleast
 from webhook.model import SYSTEM_LABELS, Json, Problem
-from webhook.settings.given import Given
+from webhook.settings.given import Given, no_text
 
 
 def read_labels(given: Given, problems: list[Problem]) -> dict[str, str]:
@@ -81,8 +81,7 @@ def _entries(given: Given, problems: list[Problem]) -> Iterator[tuple[str, str, 
                     yield where, key, value
                 else:
                     wrong = value if isinstance(key, str) else key
-                    message = f"expected text, found {found(wrong)}: put it in quotes"
-                    problems.append(Problem(where, message))
+                    problems.append(Problem(where, no_text(wrong)))
         case None:
             pass
         case other:

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+from kube.words import found
 from webhook import karl
 from webhook.affinity import widen
 from webhook.karl.errors import Fault
@@ -17,6 +18,10 @@ def read_affinity(given: Given, scope: Scope, problems: list[Problem]) -> Json:
     """
     if isinstance(given.value, str):
         return _read_rules(given, scope, problems)
+    if not isinstance(given.value, dict):
+        message = f"expected rules as text or an affinity as a map, found {found(given.value)}"
+        problems.append(Problem(given.where, message))
+        return {}
     if faults := check_affinity(given.value):
         problems.extend(Problem(f"{given.where}{fault.path}", fault.message) for fault in faults)
         return {}

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
-from kube.words import did_you_mean, either, found
+from kube.words import did_you_mean, either
 from webhook.model import AffinityPolicy, Json, Problem, Scope
-from webhook.settings.given import ABSENT, Given, read_map, read_word
+from webhook.settings.given import ABSENT, Given, no_text, read_map, read_word
 from webhook.settings.lists import read_labels, read_node_selector, read_tolerations
 from webhook.settings.rules import read_affinity
 
@@ -69,8 +69,7 @@ def given_in_annotations(
         if name not in _ANNOTATIONS:
             problems.append(Problem(where, _unknown("annotation", name, _ANNOTATIONS)))
         elif not isinstance(value, str):
-            message = f"expected text, found {found(value)}: put it in quotes"
-            problems.append(Problem(where, message))
+            problems.append(Problem(where, no_text(value)))
         else:
             given[name] = Given(where, value)
     return given

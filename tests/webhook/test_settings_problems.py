@@ -1,0 +1,243 @@
+"""What is wrong in a plan is told with its place, and the rest counts."""
+
+from typing import Any
+
+import pytest
+
+from webhook import karl
+from webhook.model import Installation, Json, Problem
+from webhook.settings import check_defaults, read
+
+PREFIX = "convertor.forklift.konveyor.io"
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+NAME = (
+    "must consist of alphanumeric characters, '-', '_' or '.', "
+    "and must start and end with an alphanumeric character"
+)
+SYSTEM = "is a label by which Forklift finds its pods again: it never changes"
+TOPOLOGY = (
+    "unknown topology 'nodes': expected node, zone, region, rack or a label key; "
+    "did you mean 'node'?"
+)
+EFFECTS = "expected effect NoSchedule, PreferNoSchedule or NoExecute"
+QUANTITY = "must be a quantity such as 16, 500m, 64G or 64Gi"
+
+
+def problems(
+    annotations: Json | None = None, defaults: Json | None = None, **spec: Any
+) -> list[str]:
+    """Return the problems of a Plan `mtv/db`; annotations are named without the prefix."""
+    prefixed = {f"{PREFIX}/{name}": value for name, value in (annotations or {}).items()}
+    metadata = {"namespace": "mtv", "name": "db", "annotations": prefixed}
+    plan = read({"metadata": metadata, "spec": spec}, Installation(defaults=defaults or {}))
+    return [str(problem) for problem in plan.settings.problems]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("labels", "a=b,batch", " entry 2: expected key=value, found 'batch'"),
+        ("labels", "a=b,", " entry 2: expected key=value, found ''"),
+        ("labels", "a=b,x y=1", f" entry 2: key 'x y' {NAME}"),
+        ("labels", "a=b c", f" entry 1: value 'b c' {NAME}"),
+        ("labels", "plan=x", f" entry 1: 'plan' {SYSTEM}"),
+        ("labels", "a=b,a=b,a=c", " entry 3: 'a' is given twice: 'b' counts, 'c' does not"),
+        ("node-selector", "cpu=lots+", f" entry 1: minimum 'lots' {QUANTITY}"),
+        (
+            "node-selector",
+            "memory=64GiB+",
+            f" entry 1: minimum '64GiB' {QUANTITY}; did you mean '64Gi'?",
+        ),
+        ("node-selector", "cpu=-5+", f" entry 1: minimum '-5' {NAME}"),
+        ("node-selector", "cpu=+16", f" entry 1: value '+16' {NAME}"),
+        (
+            "node-selector",
+            "cpu=16,cpu=16+",
+            " entry 2: 'cpu' is given twice: '16' counts, '16+' does not",
+        ),
+        (
+            "node-selector",
+            "memory>=64Gi",
+            f" entry 1: key 'memory>' {NAME}; did you mean 'memory=64Gi+'?",
+        ),
+        (
+            "tolerations",
+            "spot,gpu:NoExec",
+            (
+                " entry 2: expected effect NoSchedule, PreferNoSchedule or NoExecute, "
+                "found 'NoExec'; did you mean 'NoExecute'?"
+            ),
+        ),
+        (
+            "mode",
+            "Audit",
+            ": expected mode enforce, audit or off, found 'Audit'; did you mean 'audit'?",
+        ),
+        ("mode", "", ": expected mode enforce, audit or off, found ''"),
+        ("scope", "mine", ": expected scope all or own, found 'mine'"),
+        (
+            "affinity-policy",
+            "replaces",
+            (
+                ": expected affinity policy merge or replace, found 'replaces'"
+                "; did you mean 'replace'?"
+            ),
+        ),
+        (
+            "afinity",
+            "",
+            (
+                ": unknown annotation: expected affinity, affinity-policy, labels, mode, "
+                "node-selector, scope or tolerations; did you mean 'affinity'?"
+            ),
+        ),
+        ("mode", False, ": expected text, found false: put it in quotes"),
+        ("labels", {"a": "b"}, ": expected text, found a map"),
+    ],
+)
+def test_an_annotation_s_problem_has_its_entry(name: str, text: Any, problem: str) -> None:
+    assert problems({name: text}) == [f"Plan mtv/db annotation {PREFIX}/{name}{problem}"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "problem"),
+    [
+        ("Labels", {"x y": "1"}, f"['x y']: key 'x y' {NAME}"),
+        ("Labels", {"vmID": "1"}, f"['vmID']: 'vmID' {SYSTEM}"),
+        ("Labels", {"batch": 1}, "['batch']: expected text, found 1: put it in quotes"),
+        ("Labels", {1: "batch"}, "[1]: expected text, found 1: put it in quotes"),
+        ("Labels", [], ": expected key=value,key=value or a map, found a list"),
+        ("NodeSelector", {"cpu": "many+"}, f"['cpu']: minimum 'many' {QUANTITY}"),
+        ("NodeSelector", {"disk": "ssd nvme"}, f"['disk']: value 'ssd nvme' {NAME}"),
+        ("Affinity", 5, ": expected rules as text or an affinity as a map, found 5"),
+        (
+            "Affinity",
+            {"podAffinity": {REQUIRED: [{}]}},
+            f".podAffinity.{REQUIRED}[0].topologyKey: is missing",
+        ),
+        (
+            "Affinity",
+            "REQUIRE pods(app=ceph-osd) on nodes",
+            f" line 1 column 31: {TOPOLOGY}",
+        ),
+    ],
+)
+def test_a_field_s_problem_has_its_path(field: str, value: Any, problem: str) -> None:
+    assert problems(**{f"convertor{field}": value}) == [
+        f"Plan mtv/db spec.convertor{field}{problem}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("defaults", "problem"),
+    [
+        ({"nodeSelector": {"k": "a b"}}, f" nodeSelector['k']: value 'a b' {NAME}"),
+        ({"labels": "a=b,migration=x"}, f" labels entry 2: 'migration' {SYSTEM}"),
+        (
+            {"tolerations": ["a:NoSchedule", "b,c:Never"]},
+            (f" tolerations[1] entry 2: {EFFECTS}, found 'Never'"),
+        ),
+        (
+            {"tolerations": [{"operator": "Exists"}, {"key": "a", "operator": "Equals"}]},
+            (
+                " tolerations[1]: expected operator Equal or Exists, found 'Equals'; "
+                "did you mean 'Equal'?"
+            ),
+        ),
+        (
+            {"tolerations": {"key": "a"}},
+            "",
+        ),
+        (
+            {"tolerations": [5]},
+            " tolerations[0]: expected key=value:effect or a toleration, found 5",
+        ),
+        ({"affinityPolicy": 1}, " affinityPolicy: expected text, found 1: put it in quotes"),
+        (
+            {"lables": {}},
+            (
+                " lables: unknown field: expected affinity, affinityPolicy, labels, "
+                "nodeSelector or tolerations; did you mean 'labels'?"
+            ),
+        ),
+        ([], ": expected a map, found a list"),
+        ({}, ""),
+        (None, ""),
+    ],
+)
+def test_a_problem_of_the_defaults_has_its_file(defaults: Any, problem: str) -> None:
+    found = check_defaults(defaults, "defaults.yaml")
+
+    assert [str(each) for each in found] == ([f"defaults.yaml{problem}"] if problem else [])
+
+
+def test_a_plan_brings_the_problems_of_the_defaults_too() -> None:
+    assert problems(defaults={"labels": {"plan": "x"}}) == [
+        f"defaults labels['plan']: 'plan' {SYSTEM}"
+    ]
+
+
+def test_every_error_of_a_text_in_karl_is_a_problem_with_a_caret() -> None:
+    text = "REQUIRE pods(app=ceph-osd) on nodes\nAVOID pods(app=a,app=b) on node"
+    plan = read(
+        {"metadata": {"name": "db", "annotations": {f"{PREFIX}/affinity": text}}}, Installation()
+    )
+    where = f"Plan /db annotation {PREFIX}/affinity"
+    with pytest.raises(karl.KarlError) as error:
+        karl.compile(text)
+    second = error.value.errors[1]
+
+    assert plan.settings.affinity == {}
+    assert plan.settings.problems == [
+        Problem(
+            where=f"{where} line 1 column 31",
+            message="unknown topology 'nodes': expected node, zone, region, rack or a label key; "
+            "did you mean 'node'?",
+            detail="  REQUIRE pods(app=ceph-osd) on nodes\n                                ^^^^^",
+        ),
+        Problem(
+            where=f"{where} line 2 column {second.column}",
+            message=f"{second.message}: {second.hint}",
+            detail=f"  {second.source}\n  {second.underline}",
+        ),
+    ]
+
+
+def test_rules_that_multiply_the_object_s_terms_beyond_64_are_left_out() -> None:
+    terms = [
+        {"matchExpressions": [{"key": f"k{number}", "operator": "Exists"}]} for number in range(40)
+    ]
+    written = {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": terms}}}
+    rules = "AVOID nodes(a=b, c=d)"
+    metadata = {"annotations": {f"{PREFIX}/affinity": rules}}
+    plan = read({"metadata": metadata, "spec": {"convertorAffinity": written}}, Installation())
+
+    assert plan.settings.affinity == written
+    assert [str(problem) for problem in plan.settings.problems] == [
+        (
+            f"Plan / annotation {PREFIX}/affinity: makes more than 64 required node terms "
+            "together with spec.convertorAffinity: the rules are left out"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("plan", "problem"),
+    [
+        ([], "Plan: expected a map, found a list"),
+        ({"metadata": "x"}, "Plan metadata: expected a map, found 'x'"),
+        ({"spec": []}, "Plan / spec: expected a map, found a list"),
+        (
+            {"metadata": {"name": "db", "namespace": 5, "annotations": "x"}},
+            "Plan /db metadata.annotations: expected a map, found 'x'",
+        ),
+        ({"metadata": None, "spec": None}, None),
+        (None, None),
+    ],
+)
+def test_what_is_no_plan_at_all_is_read_as_one_without_settings(
+    plan: Any, problem: str | None
+) -> None:
+    found = read(plan, Installation()).settings
+
+    assert [str(each) for each in found.problems] == ([problem] if problem else [])

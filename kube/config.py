@@ -68,7 +68,7 @@ def _from_file(paths: str, context: str) -> Source:
         return _stripped(configuration)
 
     origin = f"context '{chosen['name']}' of '{paths}'"
-    return Source(origin, chosen["context"].get("namespace") or "default", load)
+    return Source(origin, (chosen.get("context") or {}).get("namespace") or "default", load)
 
 
 def _from_pod(environ: Mapping[str, str]) -> Source:
@@ -98,14 +98,16 @@ def _context(paths: str, context: str) -> Any:
         merged = kube_config.KubeConfigMerger(paths).config
         if merged is None:
             raise ConfigError(f"kubeconfig '{paths}': no such file")
-        contexts = {entry["name"]: entry for entry in merged.value["contexts"]}
+        contexts = {entry["name"]: entry.value for entry in merged.value["contexts"]}
         wanted = context or merged.value.get("current-context")
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"line {mark.line + 1} column {mark.column + 1}: " if mark else ""
         raise ConfigError(f"kubeconfig '{paths}': {place}expected YAML: {error.problem}") from None
-    except (ConfigException, OSError, yaml.YAMLError, TypeError, AttributeError) as error:
-        raise ConfigError(f"kubeconfig '{paths}' is none: {_lower(error)}") from None
+    except (TypeError, AttributeError, KeyError):
+        raise ConfigError(f"kubeconfig '{paths}': expected clusters, users and contexts") from None
+    except (ConfigException, OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"kubeconfig '{paths}': {_lower(error)}") from None
     known = ", ".join(f"'{name}'" for name in contexts) or "none"
     if not wanted:
         raise ConfigError(f"kubeconfig '{paths}' has no current context; choose one of {known}")

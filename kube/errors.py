@@ -67,7 +67,9 @@ def refused(call: Call, status: int, headers: Mapping[str, str], body: bytes) ->
     elif status == 404 and said.kind != "Status":
         message = _not_served(call)
     else:
-        message = f"{call.server} answered {status}: {said.message or said.reason or 'no more'}"
+        message = (
+            f"{call.server} answered {status}: {said.message or said.reason or 'nothing more'}"
+        )
     retry_after = headers.get("Retry-After", "")
     seconds = float(retry_after) if retry_after.isdecimal() else 0
     return ApiError(message, status, said.reason, seconds)
@@ -110,12 +112,12 @@ def _not_served(call: Call) -> str:
 def _cause(error: BaseException) -> str:
     cause = error.__cause__
     match error:
-        case ConnectTimeoutError() | ReadTimeoutError() | TimeoutError():
-            return "no answer in time"
         case NameResolutionError():
             return "the name of its host is not known; is it the right cluster?"
         case NewConnectionError() if isinstance(cause, OSError) and cause.strerror:
             return f"{cause.strerror.lower()}; is it running, and is it the right cluster?"
+        case ConnectTimeoutError() | ReadTimeoutError():
+            return "no answer in time"
         case ProtocolError():
             return "the connection was closed before the answer was complete"
         case _:

@@ -111,7 +111,7 @@ class Reflector(Generic[T]):
         self._stopping = True
         self._interrupt()
         if self._thread:
-            self._thread.join(1)
+            self._thread.join(0.5)
 
     def relist(self) -> None:
         """List everything again, at once: what the store keeps of an object has changed."""

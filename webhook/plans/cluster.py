@@ -111,8 +111,9 @@ class ClusterPlans:
             loop = asyncio.get_running_loop()
             self._fetches += 1
             call = self._calls[key] = loop.run_in_executor(self._threads, self._get, key)
-            forget = lambda _: loop.call_later(ANSWER_SECONDS, self._calls.pop, key, None)  # noqa: E731
-            call.add_done_callback(forget)
+            call.add_done_callback(
+                lambda _: loop.call_later(ANSWER_SECONDS, self._calls.pop, key, None)
+            )
         done, _ = await asyncio.wait([call], timeout=seconds)
         return call.result() if done else Reason.PLANS_NOT_SYNCED
 
@@ -134,10 +135,10 @@ class ClusterPlans:
         return None
 
     async def _wait(self, ref: PlanRef, until: float) -> Reason | None:
-        """Wait for the watch, which runs in a thread: to look costs less than to be told."""
         watch = self._reflector.status()
         if watch.synced and not watch.message:
             until = min(until, time.monotonic() + WAIT_SECONDS)
+        # the watch is a thread, and to look costs less than to be told: so no asyncio.Event
         while not isinstance(self.find(ref), Plan) and time.monotonic() < until:  # noqa: ASYNC110
             await asyncio.sleep(POLL_SECONDS)
         return Reason.PLANS_NOT_SYNCED if self._reflector.status().message else None

@@ -73,7 +73,9 @@ class DirectoryPlans:
 
     def status(self) -> PlansStatus:
         """Return what is known and which files are wrong."""
-        more = len(self._faults) - MAX_FAULTS
+        faults = self._faults[:MAX_FAULTS]
+        if more := len(self._faults) - len(faults):
+            faults.append(f"and {more} more")
         return PlansStatus(
             synced=self._confirmed >= 0,
             age_seconds=time.monotonic() - self._confirmed,

@@ -1,0 +1,119 @@
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kube import config
+from kube.config import ConfigError, source
+
+
+def kubeconfig(**changes: Any) -> str:
+    whole = {
+        "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
+        "users": [{"name": "u", "user": {}}],
+        "contexts": [{"name": name, "context": {"cluster": "c", "user": "u"}} for name in "ab"],
+        "current-context": "a",
+    }
+    return json.dumps(whole | changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "context", "message"),
+    [
+        (None, "", "kubeconfig '{}': no such file"),
+        ("", "", "kubeconfig '{}': invalid kube-config. {} file is empty"),
+        ("hello", "", "kubeconfig '{}': expected clusters, users and contexts"),
+        ("a: [", "", "kubeconfig '{}': line 1 column 5: expected YAML: "),
+        (kubeconfig(), "A", "kubeconfig '{}' has no context 'A': it has 'a', 'b'"),
+        (
+            kubeconfig(contexts=[{"name": "kind-kind", "context": {"cluster": "c"}}]),
+            "kind-kid",
+            (
+                "kubeconfig '{}' has no context 'kind-kid': it has 'kind-kind'; "
+                "did you mean 'kind-kind'?"
+            ),
+        ),
+        (
+            kubeconfig(**{"current-context": ""}),
+            "",
+            "kubeconfig '{}' has no current context; choose one of 'a', 'b'",
+        ),
+        (
+            kubeconfig(clusters=[]),
+            "",
+            (
+                "kubeconfig '{}': invalid kube-config file. Expected object with name c in "
+                "{}/clusters list"
+            ),
+        ),
+    ],
+)
+def test_a_kubeconfig_that_is_not_sound_is_named_with_its_fault(
+    tmp_path: Path, text: str | None, context: str, message: str
+) -> None:
+    path = tmp_path / "config"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ConfigError, match=re.escape(message.replace("{}", str(path)))):
+        source(path, context).load()
+
+
+def test_a_context_can_be_chosen(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text(kubeconfig())
+    assert source(path, "b").origin == f"context 'b' of '{path}'"
+    assert source(environ={"KUBECONFIG": str(path)}).origin == f"context 'a' of '{path}'"
+
+
+def test_several_files_in_the_environment_are_one_configuration(tmp_path: Path) -> None:
+    (tmp_path / "1").write_text(kubeconfig(contexts=[]))
+    (tmp_path / "2").write_text(kubeconfig(clusters=[], users=[]))
+    found = source(environ={"KUBECONFIG": f"{tmp_path}/1:{tmp_path}/2"})
+    assert found.load().host == "http://127.0.0.1:1"
+
+
+def test_without_any_configuration_it_says_where_it_looked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(ConfigError) as caught:
+        source(environ={})
+    assert str(caught.value) == (
+        f"no cluster: neither KUBECONFIG nor '{tmp_path}/.kube/config' is there, and this is no "
+        "pod of a cluster; try --kubeconfig FILE"
+    )
+
+
+@pytest.fixture
+def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put a service account where a pod has it."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+    monkeypatch.setattr(config, "SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
+    monkeypatch.setattr(config, "_NAMESPACE_FILE", tmp_path / "namespace")
+    for name, text in (("token", "secret\n"), ("ca.crt", "CA"), ("namespace", "convertor")):
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+ENVIRON = {"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"}
+
+
+def test_a_pod_uses_its_service_account(pod: Path) -> None:
+    found = source(environ=ENVIRON)
+    assert (found.origin, found.namespace) == ("the pod's service account", "convertor")
+    loaded = found.load()
+    assert loaded.host == "https://[fd00::1]:443"
+    assert loaded.auth_settings()["BearerToken"]["value"] == "bearer secret"
+
+
+def test_a_pod_without_a_token_says_so(pod: Path) -> None:
+    (pod / "token").unlink()
+    with pytest.raises(ConfigError) as caught:
+        source(environ=ENVIRON).load()
+    assert str(caught.value) == (
+        "the pod's service account: service token file does not exist; is "
+        "automountServiceAccountToken off?"
+    )

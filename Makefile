@@ -40,11 +40,15 @@ chart: $(INSTALLED)  ## lint, render and check the chart with helm 3 and 4 (Debi
 image: $(INSTALLED)  ## build the image and run it, as root, with no Docker (Debian: tests/image/apt.txt)
 	$(BIN)/pytest -q tests/image
 
+LOCK := uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	--python-version 3.11
+
 lock:  ## pin all dependencies with hashes, from pyproject.toml (needs uv)
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
-		--python-version 3.11 pyproject.toml -o requirements/runtime.txt
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
-		--python-version 3.11 --extra dev pyproject.toml -o requirements/dev.txt
+	$(LOCK) pyproject.toml -o requirements/runtime.txt
+	$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
+	$(PYTHON) -c "import tomllib; \
+		print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'], sep='\n')" \
+		| $(LOCK) - -o requirements/build.txt
 
 clean:  ## remove what the other commands made here
 	rm -rf .venv .build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist

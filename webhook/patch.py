@@ -21,48 +21,50 @@ TOUCHED = {
 def diff(before: Json, after: Json) -> list[Json]:
     """Return the operations that turn `before` into `after`; none when nothing differs.
 
-    Only the TOUCHED fields are looked at. What is new is added, with its missing parents; of
-    what was there, only the smallest part that differs is replaced or removed.
+    Only the TOUCHED fields are looked at, and null is as good as absent. What is new is added,
+    with its missing parents; of what was there, only the smallest part that differs goes.
     """
     operations: list[Json] = []
     for parent, fields in TOUCHED.items():
         old, new = before.get(parent), after.get(parent)
-        if old is new:
-            continue
-        if old and new:
-            operations += _members(f"/{parent}", old, new, fields)
+        if old is None or new is None:
+            operations += _members("", before, after, [parent])
         else:
-            operations += _value(f"/{parent}", old, new)
+            operations += _members(f"/{parent}", old, new, fields)
     return operations
 
 
 def _members(path: str, old: Json, new: Json, keys: Iterable[str]) -> Iterator[Json]:
     for key in keys:
         member = f"{path}/{key.replace('~', '~0').replace('/', '~1')}"
-        if key not in new:
-            if key in old:
-                yield {"op": "remove", "path": member}
-        elif key not in old:
-            yield {"op": "add", "path": member, "value": new[key]}
+        before, after = old.get(key), new.get(key)
+        if before == after:
+            continue
+        if after is None:
+            yield {"op": "remove", "path": member}
+        elif before is None:  # where null stands, "add" puts the value in its place
+            yield {"op": "add", "path": member, "value": after}
         else:
-            yield from _value(member, old[key], new[key])
+            yield from _value(member, before, after)
 
 
 def _value(path: str, old: Any, new: Any) -> Iterator[Json]:
-    if old == new:
-        return
     if isinstance(old, dict) and isinstance(new, dict):
         yield from _members(path, old, new, old | new)
     elif isinstance(old, list) and isinstance(new, list) and len(old) <= len(new):
-        for index, (before, after) in enumerate(zip(old, new, strict=False)):
-            place = f"{path}/{index}"
-            edits = list(_value(place, before, after))
-            if all(edit["op"] == "add" for edit in edits):
-                yield from edits
-            else:
-                yield {"op": "replace", "path": place, "value": after}
-        for added in new[len(old) :]:
-            yield {"op": "add", "path": f"{path}/-", "value": added}
+        yield from _elements(path, old, new)
     else:
-        # "add" to a member that is null sets it, as it does where the member is missing.
-        yield {"op": "add" if old is None else "replace", "path": path, "value": new}
+        yield {"op": "replace", "path": path, "value": new}
+
+
+def _elements(path: str, old: list[Any], new: list[Any]) -> Iterator[Json]:
+    for index, (before, after) in enumerate(zip(old, new, strict=False)):
+        if before == after:
+            continue
+        element = f"{path}/{index}"
+        edits = list(_value(element, before, after))
+        if any(edit["op"] != "add" for edit in edits):
+            edits = [{"op": "replace", "path": element, "value": after}]
+        yield from edits
+    for added in new[len(old) :]:
+        yield {"op": "add", "path": f"{path}/-", "value": added}

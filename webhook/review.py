@@ -161,11 +161,8 @@ def _malformed(message: str, uid: str = "") -> BadReview:
 def _lines(warnings: Iterable[str]) -> Iterator[str]:
     """Make warnings fit for a header and a screen: printable, unprefixed, wrapped."""
     for warning in warnings:
-        text = _CONTROL.sub(" ", warning).strip().removeprefix("Warning:").strip()
-        if len(text) <= WARNING_CHARACTERS:
-            yield text
-        else:
-            yield from textwrap.wrap(text, WARNING_CHARACTERS, break_on_hyphens=False)
+        text = _CONTROL.sub(" ", warning).strip().removeprefix("Warning:").lstrip()
+        yield from textwrap.wrap(text, WARNING_CHARACTERS, break_on_hyphens=False)
 
 
 def _fitting(lines: Iterable[str]) -> Iterator[str]:

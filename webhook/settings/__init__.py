@@ -6,7 +6,6 @@ The plan's affinity is that of its spec and of its annotation together; the defa
 where the plan has neither. `docs/settings.md` has the forms.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from webhook import atleast
@@ -76,6 +75,7 @@ def _read_settings(
     scope = read_word(in_annotations.get("scope", ABSENT), Scope, "scope", problems)
     in_defaults = given_in_defaults(installation.defaults, "defaults", problems)
     in_spec = given_in_spec(spec, where)
+    rules = in_annotations.get("affinity", ABSENT)
     default, field, annotation = (
         read_source(given, scope or installation.scope, problems)
         for given in (in_defaults, in_spec, in_annotations)
@@ -83,13 +83,13 @@ def _read_settings(
     selector = default.node_selector | field.node_selector | annotation.node_selector
     settings = Settings(
         labels=default.labels | field.labels | annotation.labels,
-        node_selector={key: value for key, value in selector.items() if value[-1:] != "+"},
+        node_selector={key: value for key, value in selector.items() if not value.endswith("+")},
         node_requirements=[
             atleast.expression(key, value[:-1])
             for key, value in selector.items()
-            if value[-1:] == "+"
+            if value.endswith("+")
         ],
-        affinity=_affinity(default, field, annotation, in_annotations, problems),
+        affinity=_affinity(default, field, annotation, rules, problems),
         copied=_copied(spec.get("convertorAffinity"), field.affinity),
         tolerations=_tolerations(default, field, annotation),
         affinity_policy=(
@@ -102,11 +102,7 @@ def _read_settings(
 
 
 def _affinity(
-    default: Source,
-    field: Source,
-    annotation: Source,
-    in_annotations: Mapping[str, Given],
-    problems: list[Problem],
+    default: Source, field: Source, annotation: Source, rules: Given, problems: list[Problem]
 ) -> Json:
     """Return the plan's affinity, of both places, or the default's where it has none at all."""
     if field.affinity is None and annotation.affinity is None:
@@ -115,7 +111,7 @@ def _affinity(
         return combine(field.affinity or {}, annotation.affinity or {})
     except ValueError as error:
         message = f"{error} together with spec.convertorAffinity: the rules are left out"
-        problems.append(Problem(in_annotations["affinity"].where, message))
+        problems.append(Problem(rules.where, message))
         return field.affinity or {}
 
 

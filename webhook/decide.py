@@ -32,7 +32,7 @@ _WHY_NOT = {
     ),
     Reason.PLAN_NOT_FOUND: (
         "plan '{ref}' was not found, so the pod is not placed: was it deleted, or is it in a "
-        "cluster that the webhook does not watch"
+        "cluster that the webhook does not watch?"
     ),
     Reason.PLAN_AMBIGUOUS: (
         "several plans go by '{ref}', so the pod is not placed: give it the label plan with the "
@@ -117,7 +117,7 @@ def _enforced(
     node_values: Mapping[str, Collection[str]],
 ) -> Decision:
     """Return what enforce does; the other modes are made from it."""
-    pod, namespace = request.object, _namespace(request)
+    namespace = _namespace(request)
     if namespace != plan.target_namespace:
         message = (
             f"plan '{plan}' migrates into namespace '{plan.target_namespace}', so this pod in "
@@ -125,7 +125,7 @@ def _enforced(
         )
         return Decision(Outcome.UNCHANGED, Reason.NOT_TARGET_NAMESPACE, message, warnings=[message])
     try:
-        placed = place(pod, plan, installation, node_values)
+        placed = place(request.object, plan, installation, node_values)
     except MalformedPod as error:
         message = f"the pod is malformed, so it is not placed: {error}"
         return Decision(Outcome.FAILED, Reason.MALFORMED_POD, message, warnings=[message])
@@ -133,27 +133,35 @@ def _enforced(
     if problems and installation.on_error is OnError.DENY:
         message = _in_full(plan, problems)
         return Decision(Outcome.DENIED, Reason.SETTINGS_INVALID, message, problems=problems)
-    patch = diff(pod, placed.pod)
-    outcome = Outcome.PATCHED if patch else Outcome.UNCHANGED
-    warnings = [*placed.notes, *map(str, problems)]
+    patch = diff(request.object, placed.pod)
+    reason, message = _told(plan, problems, patch=bool(patch), marked=placed.marked)
+    return Decision(
+        Outcome.PATCHED if patch else Outcome.UNCHANGED,
+        reason,
+        message,
+        patch=patch,
+        warnings=[*placed.notes, *map(str, problems)],
+        problems=problems,
+    )
+
+
+def _told(plan: Plan, problems: list[Problem], *, patch: bool, marked: bool) -> tuple[Reason, str]:
     if problems:
-        reason = Reason.SETTINGS_INVALID
-        message = f"what plan '{plan}' asks cannot all be done: {'; '.join(map(str, problems))}"
-    elif patch:
-        reason, message = Reason.PLACED, f"placed as plan '{plan}' asks"
-    elif placed.marked:
-        reason, message = Reason.ALREADY_PLACED, f"already placed as plan '{plan}' asks"
-    else:
-        reason, message = Reason.NOTHING_TO_PLACE, f"plan '{plan}' asks nothing"
-    return Decision(outcome, reason, message, patch=patch, warnings=warnings, problems=problems)
+        faults = "; ".join(map(str, problems))
+        return Reason.SETTINGS_INVALID, f"not all that plan '{plan}' asks can be done: {faults}"
+    if patch:
+        return Reason.PLACED, f"placed as plan '{plan}' asks"
+    if marked:
+        return Reason.ALREADY_PLACED, f"already placed as plan '{plan}' asks"
+    return Reason.NOTHING_TO_PLACE, f"plan '{plan}' asks nothing"
 
 
 def _in_full(plan: Plan, problems: list[Problem]) -> str:
     texts = (f"{problem}\n{problem.detail}".rstrip() for problem in problems)
-    return "\n".join((f"what plan '{plan}' asks cannot be done:", *texts))
+    return "\n".join((f"not all that plan '{plan}' asks can be done:", *texts))
 
 
-_TOLD = {Outcome.PATCHED: Outcome.WOULD_PATCH, Outcome.DENIED: Outcome.WOULD_DENY}
+_ONLY_TOLD = {Outcome.PATCHED: Outcome.WOULD_PATCH, Outcome.DENIED: Outcome.WOULD_DENY}
 
 
 def _in_mode(mode: Mode, decision: Decision) -> Decision:
@@ -164,17 +172,19 @@ def _in_mode(mode: Mode, decision: Decision) -> Decision:
         return Decision(
             Outcome.UNCHANGED,
             Reason.MODE_OFF,
-            "the webhook is off for this pod",
+            "the mode of this pod is off",
             mode,
             decision.plan,
             decision.generation,
         )
-    would_place = decision.reason is Reason.PLACED
     return msgspec.structs.replace(
         decision,
         mode=mode,
-        outcome=_TOLD.get(decision.outcome, decision.outcome),
-        reason=Reason.WOULD_PLACE if would_place else decision.reason,
-        message=f"audit mode, nothing is changed: {decision.message}",
-        warnings=[f"audit mode, nothing is changed: {warning}" for warning in decision.warnings],
+        outcome=_ONLY_TOLD.get(decision.outcome, decision.outcome),
+        reason=Reason.WOULD_PLACE if decision.reason is Reason.PLACED else decision.reason,
+        message=_AUDIT + decision.message,
+        warnings=[_AUDIT + warning for warning in decision.warnings],
     )
+
+
+_AUDIT = "mode audit, nothing is changed: "

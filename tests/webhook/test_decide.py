@@ -1,0 +1,354 @@
+"""From a review and a plan to the decision, in every mode."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.webhook import worlds
+from tests.webhook.placing import MARK, SYSTEM, plan, pod
+from webhook.decide import decide, screen
+from webhook.model import (
+    Decision,
+    Installation,
+    Json,
+    Mode,
+    OnError,
+    Outcome,
+    Plan,
+    PlanRef,
+    Problem,
+    Reason,
+    Request,
+    Settings,
+)
+
+REF = PlanRef(namespace="konveyor-forklift", name="db")
+OWNER = PlanRef("b277", "konveyor-forklift", "db")
+AUDIT = Installation(mode=Mode.AUDIT)
+BARE = Installation(identity_labels=False)
+UNKNOWN_VERB = Problem(
+    "Plan konveyor-forklift/db annotation convertor.forklift.konveyor.io/affinity line 1 column 1",
+    "unknown verb 'REQIRE': did you mean 'REQUIRE'?",
+    "  REQIRE pods(app=ceph) on node\n  ^^^^^^",
+)
+NO_QUANTITY = Problem("Plan konveyor-forklift/db spec.convertorNodeSelector", "'x+' is no quantity")
+
+
+def request(before: Json | None = None, **changes: str) -> Request:
+    asked = {"uid": "1", "operation": "CREATE", "kind": "v1/Pod", "namespace": "target"} | changes
+    return msgspec.convert(asked | {"object": before or pod()}, Request)
+
+
+def decided(
+    found: Plan | Reason, installation: Installation = BARE, asked: Request | None = None
+) -> Decision:
+    return decide(asked or request(), REF, found, installation, {})
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason", "message"),
+    [
+        (request(kind="v1/Node"), Reason.NOT_A_CONVERTOR_POD, "'v1/Node' is no pod"),
+        (
+            request(subresource="status"),
+            Reason.NOT_A_CONVERTOR_POD,
+            "'v1/Pod/status' is no pod",
+        ),
+        (request(operation="UPDATE"), Reason.NOT_A_CREATE, "operation 'UPDATE' places no pod"),
+        (
+            request({"metadata": {"labels": {"forklift.app": "virt-v2v-inspection"}}}),
+            Reason.NOT_A_CONVERTOR_POD,
+            "no label forklift.app=virt-v2v",
+        ),
+        (
+            request({"metadata": {"labels": ["forklift.app"]}}),
+            Reason.NOT_A_CONVERTOR_POD,
+            "no label forklift.app=virt-v2v",
+        ),
+        (
+            request({"metadata": "x"}),
+            Reason.NOT_A_CONVERTOR_POD,
+            "no label forklift.app=virt-v2v",
+        ),
+        (
+            request(
+                {"metadata": {"labels": SYSTEM, "annotations": {"kubernetes.io/config.mirror": ""}}}
+            ),
+            Reason.MIRROR_POD,
+            "a static pod is where its kubelet runs it",
+        ),
+    ],
+)
+def test_what_is_not_ours_is_let_through_at_once(
+    asked: Request, reason: Reason, message: str
+) -> None:
+    assert screen(asked, AUDIT) == Decision(Outcome.SKIPPED, reason, message, Mode.AUDIT)
+
+
+def test_a_convertor_pod_that_is_created_is_ours() -> None:
+    assert screen(request(), BARE) is None
+
+
+def test_a_pod_is_placed() -> None:
+    mark = {"op": "add", "path": "/metadata/annotations", "value": MARK}
+
+    assert decided(plan(labels={"batch": "1"})) == Decision(
+        Outcome.PATCHED,
+        Reason.PLACED,
+        "placed as plan 'konveyor-forklift/db' asks",
+        plan=OWNER,
+        generation=3,
+        patch=[{"op": "add", "path": "/metadata/labels/batch", "value": "1"}, mark],
+    )
+
+
+def test_a_placed_pod_is_left_as_it_is() -> None:
+    placed = pod({"batch": "1"})
+    placed["metadata"]["annotations"] = dict(MARK)
+
+    assert decided(plan(labels={"batch": "1"}), asked=request(placed)) == Decision(
+        Outcome.UNCHANGED,
+        Reason.ALREADY_PLACED,
+        "already placed as plan 'konveyor-forklift/db' asks",
+        plan=OWNER,
+        generation=3,
+    )
+
+
+def test_a_plan_that_asks_nothing_leaves_the_pod_as_it_is() -> None:
+    assert decided(plan()) == Decision(
+        Outcome.UNCHANGED,
+        Reason.NOTHING_TO_PLACE,
+        "plan 'konveyor-forklift/db' asks nothing",
+        plan=OWNER,
+        generation=3,
+    )
+
+
+def test_what_of_the_pod_gives_way_is_a_warning() -> None:
+    before = pod({"app": "x"}, nodeSelector={"disk": "ssd"})
+
+    decision = decided(
+        plan(labels={"app": "y"}, node_selector={"disk": "nvme"}), asked=request(before)
+    )
+
+    assert decision.reason is Reason.PLACED
+    assert decision.warnings == [
+        "label app=x of the pod replaced by app=y of the plan",
+        "node selector disk=ssd of the pod replaced by disk=nvme of the plan",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        (
+            Reason.NO_PLAN_REFERENCE,
+            (
+                "the pod names no plan, so it is not placed: it has none of the labels plan, plan-name "
+                "and forklift.app/plan, and no Plan owns it"
+            ),
+        ),
+        (
+            Reason.PLAN_NOT_FOUND,
+            (
+                "plan 'konveyor-forklift/db' was not found, so the pod is not placed: was it deleted, "
+                "or is it in a cluster that the webhook does not watch?"
+            ),
+        ),
+        (
+            Reason.PLAN_AMBIGUOUS,
+            (
+                "several plans go by 'konveyor-forklift/db', so the pod is not placed: give it the "
+                "label plan with the uid of one of them"
+            ),
+        ),
+        (
+            Reason.PLANS_NOT_SYNCED,
+            (
+                "the webhook has not read the plans yet, so the pod of plan 'konveyor-forklift/db' is "
+                "not placed: see the webhook's /readyz and log"
+            ),
+        ),
+        (
+            Reason.DEADLINE_EXCEEDED,
+            (
+                "plan 'konveyor-forklift/db' could not be read in time, so the pod is not placed: see "
+                "the webhook's log, or raise timeoutSeconds in its configuration"
+            ),
+        ),
+    ],
+)
+def test_a_pod_without_its_plan_goes_through_with_a_warning(reason: Reason, message: str) -> None:
+    assert decided(reason) == Decision(
+        Outcome.FAILED, reason, message, plan=REF, warnings=[message]
+    )
+
+
+def test_a_pod_outside_the_target_namespace_is_none_of_the_plan() -> None:
+    message = (
+        "plan 'konveyor-forklift/db' migrates into namespace 'target', so this pod in 'other' is "
+        "none of its pods and is not placed"
+    )
+
+    assert decided(plan(labels={"batch": "1"}), asked=request(namespace="other")) == Decision(
+        Outcome.UNCHANGED,
+        Reason.NOT_TARGET_NAMESPACE,
+        message,
+        plan=OWNER,
+        generation=3,
+        warnings=[message],
+    )
+
+
+def test_a_review_that_names_no_namespace_has_the_one_of_the_pod() -> None:
+    before = pod()
+    before["metadata"]["namespace"] = "target"
+
+    assert decided(plan(), asked=request(before, namespace="")).reason is Reason.NOTHING_TO_PLACE
+
+
+def test_a_malformed_pod_goes_through_with_a_warning() -> None:
+    message = (
+        "the pod is malformed, so it is not placed: "
+        "'spec.tolerations': expected 'array | null', got 'object'"
+    )
+
+    assert decided(plan(), asked=request(pod(tolerations={}))) == Decision(
+        Outcome.FAILED,
+        Reason.MALFORMED_POD,
+        message,
+        plan=OWNER,
+        generation=3,
+        warnings=[message],
+    )
+
+
+def test_the_rest_applies_beside_a_problem() -> None:
+    decision = decided(plan(labels={"batch": "1"}, problems=[UNKNOWN_VERB, NO_QUANTITY]))
+
+    assert (decision.outcome, decision.reason) == (Outcome.PATCHED, Reason.SETTINGS_INVALID)
+    assert decision.message == (
+        f"not all that plan 'konveyor-forklift/db' asks can be done: {UNKNOWN_VERB}; {NO_QUANTITY}"
+    )
+    assert decision.patch[0]["path"] == "/metadata/labels/batch"
+    assert decision.warnings == [str(UNKNOWN_VERB), str(NO_QUANTITY)]
+    assert decision.problems == [UNKNOWN_VERB, NO_QUANTITY]
+
+
+def test_a_plan_of_problems_only_leaves_the_pod_as_it_is() -> None:
+    decision = decided(plan(problems=[NO_QUANTITY]))
+
+    assert (decision.outcome, decision.reason) == (Outcome.UNCHANGED, Reason.SETTINGS_INVALID)
+    assert decision.patch == []
+
+
+DENIAL = """\
+not all that plan 'konveyor-forklift/db' asks can be done:
+Plan konveyor-forklift/db annotation convertor.forklift.konveyor.io/affinity line 1 column 1: \
+unknown verb 'REQIRE': did you mean 'REQUIRE'?
+  REQIRE pods(app=ceph) on node
+  ^^^^^^
+Plan konveyor-forklift/db spec.convertorNodeSelector: 'x+' is no quantity"""
+
+
+@pytest.mark.parametrize(
+    ("mode", "outcome", "message"),
+    [
+        (Mode.ENFORCE, Outcome.DENIED, DENIAL),
+        (Mode.AUDIT, Outcome.WOULD_DENY, f"mode audit, nothing is changed: {DENIAL}"),
+    ],
+)
+def test_a_problem_denies_where_that_is_asked_for(
+    mode: Mode, outcome: Outcome, message: str
+) -> None:
+    problems = [UNKNOWN_VERB, NO_QUANTITY]
+    installation = Installation(mode=mode, on_error=OnError.DENY)
+
+    assert decided(plan(labels={"batch": "1"}, problems=problems), installation) == Decision(
+        outcome,
+        Reason.SETTINGS_INVALID,
+        message,
+        mode,
+        plan=OWNER,
+        generation=3,
+        problems=problems,
+    )
+
+
+def test_a_missing_plan_denies_nothing() -> None:
+    installation = Installation(on_error=OnError.DENY)
+
+    assert decided(Reason.PLAN_NOT_FOUND, installation).outcome is Outcome.FAILED
+
+
+def test_audit_says_that_nothing_is_changed() -> None:
+    decision = decided(plan(labels={"app": "y"}), AUDIT, request(pod({"app": "x"})))
+
+    assert (decision.mode, decision.outcome) == (Mode.AUDIT, Outcome.WOULD_PATCH)
+    assert decision.reason is Reason.WOULD_PLACE
+    assert decision.message == (
+        "mode audit, nothing is changed: placed as plan 'konveyor-forklift/db' asks"
+    )
+    assert decision.warnings == [
+        "mode audit, nothing is changed: label app=x of the pod replaced by app=y of the plan"
+    ]
+
+
+@pytest.mark.parametrize("found", [Reason.PLAN_NOT_FOUND, plan(problems=[NO_QUANTITY])])
+def test_off_is_off(found: Plan | Reason) -> None:
+    decision = decided(found, Installation(mode=Mode.OFF, on_error=OnError.DENY))
+
+    assert decision == Decision(
+        Outcome.UNCHANGED,
+        Reason.MODE_OFF,
+        "the mode of this pod is off",
+        Mode.OFF,
+        plan=OWNER if isinstance(found, Plan) else REF,
+        generation=3 if isinstance(found, Plan) else 0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("of_installation", "of_namespace", "of_plan", "plan_modes", "mode"),
+    [
+        (Mode.ENFORCE, None, None, True, Mode.ENFORCE),
+        (Mode.AUDIT, None, None, True, Mode.AUDIT),
+        (Mode.AUDIT, Mode.ENFORCE, None, True, Mode.ENFORCE),
+        (Mode.ENFORCE, Mode.AUDIT, Mode.OFF, True, Mode.OFF),
+        (Mode.ENFORCE, Mode.AUDIT, Mode.OFF, False, Mode.AUDIT),
+        (Mode.ENFORCE, None, Mode.AUDIT, False, Mode.ENFORCE),
+    ],
+)
+def test_the_most_specific_mode_counts(
+    of_installation: Mode,
+    of_namespace: Mode | None,
+    of_plan: Mode | None,
+    plan_modes: bool,
+    mode: Mode,
+) -> None:
+    namespaces = {"target": of_namespace} if of_namespace else {}
+    installation = Installation(of_installation, namespaces, plan_modes)
+
+    assert decided(plan(mode=of_plan), installation).mode is mode
+
+
+@given(worlds.plans_with_pods(), st.sampled_from(OnError), st.booleans())
+def test_audit_computes_what_enforce_does(
+    case: tuple[Plan, Json], on_error: OnError, faulty: bool
+) -> None:
+    found, before = case
+    changes: Json = {"mode": None, "problems": [NO_QUANTITY] if faulty else []}
+    settings: Settings = msgspec.structs.replace(found.settings, **changes)
+    found = msgspec.structs.replace(found, settings=settings)
+
+    done, told = (
+        decided(found, Installation(mode=mode, on_error=on_error), request(before))
+        for mode in (Mode.ENFORCE, Mode.AUDIT)
+    )
+
+    assert told.patch == done.patch
+    assert told.problems == done.problems
+    assert told.warnings == [f"mode audit, nothing is changed: {each}" for each in done.warnings]
+    assert told.outcome not in (Outcome.PATCHED, Outcome.DENIED)

@@ -13,7 +13,8 @@ from kube.labels import check_key
 from webhook import config, logs
 from webhook import serve as server
 from webhook.app import MAX_CONCURRENT
-from webhook.cli.types import Fault, Parsed
+from webhook.cli.fault import Fault
+from webhook.cli.types import Parsed
 from webhook.config import CertificateFiles, Config, ConfigError
 from webhook.model import Installation, Mode, OnError, Scope
 
@@ -36,6 +37,8 @@ def _one_of(words: type[StrEnum]) -> click.Choice[str]:
 
 @click.command(context_settings={"auto_envvar_prefix": config.ENVIRONMENT, "show_default": True})
 @click.option("--plans", type=_DIRECTORY, help="Read Plans from the YAML files in here.")
+@click.option("--kubeconfig", type=_FILE, help="Cluster that has the pods; without it, our own.")
+@click.option("--hub-kubeconfig", type=_FILE, help="Cluster that has the Plans, if another.")
 @click.option("--listen", type=_ADDRESS, default="0.0.0.0:8443", help="Reviews, over TLS.")
 @click.option("--status-listen", type=_ADDRESS, default="0.0.0.0:8080", help="Probes and metrics.")
 @click.option("--tls-dir", type=_DIRECTORY, help="Certificate: tls.crt and tls.key in here.")
@@ -86,6 +89,8 @@ def _config(flags: dict[str, Any]) -> Config:
         listen=flags["listen"],
         status_listen=flags["status_listen"],
         plans=flags["plans"],
+        kubeconfig=flags["kubeconfig"],
+        hub_kubeconfig=flags["hub_kubeconfig"],
         tls=_certificate_files(flags),
         tls_names=flags["tls_name"],
         state_dir=flags["state_dir"],

@@ -22,9 +22,3 @@ class Parsed(click.ParamType[Any]):
             return self._read(value)
         except ConfigError as error:
             self.fail(str(error), param, ctx)
-
-
-class Fault(click.ClickException):
-    """What the user has to put right, where no single flag is to blame."""
-
-    exit_code = 2

@@ -1,0 +1,45 @@
+"""`kubectl convertor karl`: rules without a plan."""
+
+import click
+
+from webhook import karl as language
+from webhook.cli.fault import Fault
+from webhook.cli.output import output_option, read_text, structured, write
+from webhook.model import Scope
+
+
+@click.command()
+@click.argument("rules", nargs=-1)
+@click.option("-f", "--filename", metavar="FILE", help="Read the rules from FILE, or from - .")
+@click.option(
+    "--scope",
+    type=click.Choice([scope.value for scope in Scope]),
+    default=Scope.ALL.value,
+    show_default=True,
+    help="Where a rule on pods looks that names no namespace.",
+)
+@output_option("yaml", "json", "text", "english")
+def karl(rules: tuple[str, ...], filename: str | None, scope: str, output: str) -> None:
+    """Compile, check or explain KARL rules.
+
+    Each argument is one or more rules. Prints the core/v1 Affinity; with -o text the rules in
+    canonical form, with -o english a sentence for each. Exits 2 when a rule is wrong.
+
+    \b
+    Examples:
+      kubectl convertor karl 'REQUIRE pods(app=ceph-osd) on node'
+      kubectl convertor karl -o english 'AVOID nodes(spot=true); REPEL pods(app=virt-v2v) on zone'
+      kubectl convertor karl -f rules.karl -o json
+    """  # noqa: D301 - click's mark for "do not wrap"
+    if bool(rules) == bool(filename):
+        raise click.UsageError("expected rules as arguments, or --filename FILE, one of the two")
+    text = read_text(filename) if filename else "\n".join(rules)
+    try:
+        if output == "text":
+            write("\n".join(map(language.to_text, language.parse(text))))
+        elif output == "english":
+            write("\n".join(map(language.to_english, language.parse(text))))
+        else:
+            write(structured(language.compile(text, scope=scope), output))
+    except language.KarlError as error:
+        raise Fault(str(error)) from None

@@ -1,10 +1,23 @@
-"""Pods and plans in short, for the tests of placement."""
+"""Pods and plans in short, for the tests of placement and decision."""
 
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from webhook.affinity import REQUIRED
-from webhook.model import Installation, Json, Plan, Settings
+from webhook.decide import decide
+from webhook.model import (
+    Decision,
+    Installation,
+    Json,
+    Plan,
+    PlanRef,
+    Problem,
+    Reason,
+    Request,
+    Settings,
+)
 from webhook.placement import Placed, place
 
 BARE = Installation(identity_labels=False)
@@ -19,6 +32,14 @@ CEPH: Json = {
     "topologyKey": "kubernetes.io/hostname",
 }
 CEPH_ANYWHERE = CEPH | {"namespaceSelector": {}}
+REF = PlanRef(namespace="konveyor-forklift", name="db")
+OWNER = PlanRef("b277", "konveyor-forklift", "db")
+UNKNOWN_VERB = Problem(
+    "Plan konveyor-forklift/db annotation convertor.forklift.konveyor.io/affinity line 1 column 1",
+    "unknown verb 'REQIRE': did you mean 'REQUIRE'?",
+    "  REQIRE pods(app=ceph) on node\n  ^^^^^^",
+)
+NO_QUANTITY = Problem("Plan konveyor-forklift/db spec.convertorNodeSelector", "'x+' is no quantity")
 
 
 def plan(name: str = "db", /, **settings: Any) -> Plan:
@@ -52,3 +73,14 @@ def at_least(operator: str, minimum: str) -> Json:
 
 def both(*terms: Json) -> Json:
     return {"matchExpressions": [each for term in terms for each in term["matchExpressions"]]}
+
+
+def request(before: Json | None = None, **changes: str) -> Request:
+    asked = {"uid": "1", "operation": "CREATE", "kind": "v1/Pod", "namespace": "target"} | changes
+    return msgspec.convert(asked | {"object": before or pod()}, Request)
+
+
+def decided(
+    found: Plan | Reason, installation: Installation = BARE, asked: Request | None = None
+) -> Decision:
+    return decide(asked or request(), REF, found, installation, {})

@@ -1,49 +1,31 @@
-"""From a review and a plan to the decision, in every mode."""
+"""From a review and a plan to the decision."""
 
-import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tests.webhook import worlds
-from tests.webhook.placing import MARK, SYSTEM, plan, pod
-from webhook.decide import decide, screen
+from tests.webhook.placing import (
+    BARE,
+    MARK,
+    NO_QUANTITY,
+    OWNER,
+    REF,
+    SYSTEM,
+    UNKNOWN_VERB,
+    decided,
+    plan,
+    pod,
+    request,
+)
+from webhook.decide import screen
 from webhook.model import (
     Decision,
     Installation,
-    Json,
     Mode,
-    OnError,
     Outcome,
-    Plan,
-    PlanRef,
-    Problem,
     Reason,
     Request,
-    Settings,
 )
 
-REF = PlanRef(namespace="konveyor-forklift", name="db")
-OWNER = PlanRef("b277", "konveyor-forklift", "db")
 AUDIT = Installation(mode=Mode.AUDIT)
-BARE = Installation(identity_labels=False)
-UNKNOWN_VERB = Problem(
-    "Plan konveyor-forklift/db annotation convertor.forklift.konveyor.io/affinity line 1 column 1",
-    "unknown verb 'REQIRE': did you mean 'REQUIRE'?",
-    "  REQIRE pods(app=ceph) on node\n  ^^^^^^",
-)
-NO_QUANTITY = Problem("Plan konveyor-forklift/db spec.convertorNodeSelector", "'x+' is no quantity")
-
-
-def request(before: Json | None = None, **changes: str) -> Request:
-    asked = {"uid": "1", "operation": "CREATE", "kind": "v1/Pod", "namespace": "target"} | changes
-    return msgspec.convert(asked | {"object": before or pod()}, Request)
-
-
-def decided(
-    found: Plan | Reason, installation: Installation = BARE, asked: Request | None = None
-) -> Decision:
-    return decide(asked or request(), REF, found, installation, {})
 
 
 @pytest.mark.parametrize(
@@ -140,46 +122,31 @@ def test_what_of_the_pod_gives_way_is_a_warning() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("reason", "message"),
-    [
-        (
-            Reason.NO_PLAN_REFERENCE,
-            (
-                "the pod names no plan, so it is not placed: it has none of the labels plan, plan-name "
-                "and forklift.app/plan, and no Plan owns it"
-            ),
-        ),
-        (
-            Reason.PLAN_NOT_FOUND,
-            (
-                "plan 'konveyor-forklift/db' was not found, so the pod is not placed: was it deleted, "
-                "or is it in a cluster that the webhook does not watch?"
-            ),
-        ),
-        (
-            Reason.PLAN_AMBIGUOUS,
-            (
-                "several plans go by 'konveyor-forklift/db', so the pod is not placed: give it the "
-                "label plan with the uid of one of them"
-            ),
-        ),
-        (
-            Reason.PLANS_NOT_SYNCED,
-            (
-                "the webhook has not read the plans yet, so the pod of plan 'konveyor-forklift/db' is "
-                "not placed: see the webhook's /readyz and log"
-            ),
-        ),
-        (
-            Reason.DEADLINE_EXCEEDED,
-            (
-                "plan 'konveyor-forklift/db' could not be read in time, so the pod is not placed: see "
-                "the webhook's log, or raise timeoutSeconds in its configuration"
-            ),
-        ),
-    ],
-)
+WHY_NOT = {
+    Reason.NO_PLAN_REFERENCE: (
+        "the pod names no plan, so it is not placed: it has none of the labels plan, plan-name "
+        "and forklift.app/plan, and no Plan owns it"
+    ),
+    Reason.PLAN_NOT_FOUND: (
+        "plan 'konveyor-forklift/db' was not found, so the pod is not placed: was it deleted, or "
+        "is it in a cluster that the webhook does not watch?"
+    ),
+    Reason.PLAN_AMBIGUOUS: (
+        "several plans go by 'konveyor-forklift/db', so the pod is not placed: give it the label "
+        "plan with the uid of one of them"
+    ),
+    Reason.PLANS_NOT_SYNCED: (
+        "the webhook has not read the plans yet, so the pod of plan 'konveyor-forklift/db' is not "
+        "placed: see the webhook's /readyz and log"
+    ),
+    Reason.DEADLINE_EXCEEDED: (
+        "plan 'konveyor-forklift/db' could not be read in time, so the pod is not placed: see the "
+        "webhook's log, or raise timeoutSeconds in its configuration"
+    ),
+}
+
+
+@pytest.mark.parametrize(("reason", "message"), WHY_NOT.items())
 def test_a_pod_without_its_plan_goes_through_with_a_warning(reason: Reason, message: str) -> None:
     assert decided(reason) == Decision(
         Outcome.FAILED, reason, message, plan=REF, warnings=[message]
@@ -242,113 +209,3 @@ def test_a_plan_of_problems_only_leaves_the_pod_as_it_is() -> None:
 
     assert (decision.outcome, decision.reason) == (Outcome.UNCHANGED, Reason.SETTINGS_INVALID)
     assert decision.patch == []
-
-
-DENIAL = """\
-not all that plan 'konveyor-forklift/db' asks can be done:
-Plan konveyor-forklift/db annotation convertor.forklift.konveyor.io/affinity line 1 column 1: \
-unknown verb 'REQIRE': did you mean 'REQUIRE'?
-  REQIRE pods(app=ceph) on node
-  ^^^^^^
-Plan konveyor-forklift/db spec.convertorNodeSelector: 'x+' is no quantity"""
-
-
-@pytest.mark.parametrize(
-    ("mode", "outcome", "message"),
-    [
-        (Mode.ENFORCE, Outcome.DENIED, DENIAL),
-        (Mode.AUDIT, Outcome.WOULD_DENY, f"mode audit, nothing is changed: {DENIAL}"),
-    ],
-)
-def test_a_problem_denies_where_that_is_asked_for(
-    mode: Mode, outcome: Outcome, message: str
-) -> None:
-    problems = [UNKNOWN_VERB, NO_QUANTITY]
-    installation = Installation(mode=mode, on_error=OnError.DENY)
-
-    assert decided(plan(labels={"batch": "1"}, problems=problems), installation) == Decision(
-        outcome,
-        Reason.SETTINGS_INVALID,
-        message,
-        mode,
-        plan=OWNER,
-        generation=3,
-        problems=problems,
-    )
-
-
-def test_a_missing_plan_denies_nothing() -> None:
-    installation = Installation(on_error=OnError.DENY)
-
-    assert decided(Reason.PLAN_NOT_FOUND, installation).outcome is Outcome.FAILED
-
-
-def test_audit_says_that_nothing_is_changed() -> None:
-    decision = decided(plan(labels={"app": "y"}), AUDIT, request(pod({"app": "x"})))
-
-    assert (decision.mode, decision.outcome) == (Mode.AUDIT, Outcome.WOULD_PATCH)
-    assert decision.reason is Reason.WOULD_PLACE
-    assert decision.message == (
-        "mode audit, nothing is changed: placed as plan 'konveyor-forklift/db' asks"
-    )
-    assert decision.warnings == [
-        "mode audit, nothing is changed: label app=x of the pod replaced by app=y of the plan"
-    ]
-
-
-@pytest.mark.parametrize("found", [Reason.PLAN_NOT_FOUND, plan(problems=[NO_QUANTITY])])
-def test_off_is_off(found: Plan | Reason) -> None:
-    decision = decided(found, Installation(mode=Mode.OFF, on_error=OnError.DENY))
-
-    assert decision == Decision(
-        Outcome.UNCHANGED,
-        Reason.MODE_OFF,
-        "the mode of this pod is off",
-        Mode.OFF,
-        plan=OWNER if isinstance(found, Plan) else REF,
-        generation=3 if isinstance(found, Plan) else 0,
-    )
-
-
-@pytest.mark.parametrize(
-    ("of_installation", "of_namespace", "of_plan", "plan_modes", "mode"),
-    [
-        (Mode.ENFORCE, None, None, True, Mode.ENFORCE),
-        (Mode.AUDIT, None, None, True, Mode.AUDIT),
-        (Mode.AUDIT, Mode.ENFORCE, None, True, Mode.ENFORCE),
-        (Mode.ENFORCE, Mode.AUDIT, Mode.OFF, True, Mode.OFF),
-        (Mode.ENFORCE, Mode.AUDIT, Mode.OFF, False, Mode.AUDIT),
-        (Mode.ENFORCE, None, Mode.AUDIT, False, Mode.ENFORCE),
-    ],
-)
-def test_the_most_specific_mode_counts(
-    of_installation: Mode,
-    of_namespace: Mode | None,
-    of_plan: Mode | None,
-    plan_modes: bool,
-    mode: Mode,
-) -> None:
-    namespaces = {"target": of_namespace} if of_namespace else {}
-    installation = Installation(of_installation, namespaces, plan_modes)
-
-    assert decided(plan(mode=of_plan), installation).mode is mode
-
-
-@given(worlds.plans_with_pods(), st.sampled_from(OnError), st.booleans())
-def test_audit_computes_what_enforce_does(
-    case: tuple[Plan, Json], on_error: OnError, faulty: bool
-) -> None:
-    found, before = case
-    changes: Json = {"mode": None, "problems": [NO_QUANTITY] if faulty else []}
-    settings: Settings = msgspec.structs.replace(found.settings, **changes)
-    found = msgspec.structs.replace(found, settings=settings)
-
-    done, told = (
-        decided(found, Installation(mode=mode, on_error=on_error), request(before))
-        for mode in (Mode.ENFORCE, Mode.AUDIT)
-    )
-
-    assert told.patch == done.patch
-    assert told.problems == done.problems
-    assert told.warnings == [f"mode audit, nothing is changed: {each}" for each in done.warnings]
-    assert told.outcome not in (Outcome.PATCHED, Outcome.DENIED)

@@ -130,7 +130,10 @@ def _integer(selector: Selector) -> Iterator[Mistake]:
     if digits and least <= int(text) <= largest:
         return
     message = f"{quote(text)} must be a whole number from {least} to {largest}"
-    hint = "only >= compares quantities, such as memory>=64Gi"
+    if text.lstrip("-").isdecimal():
+        hint = f"labels are from 0 to {LARGEST_INTEGER}, so all or none would be on that side"
+    else:
+        hint = "only >= compares quantities, such as memory>=64Gi"
     yield Mistake(value.span, message, hint)
 
 

@@ -52,7 +52,7 @@ def to_english(rule: Rule, *, scope: Scope | str = Scope.ALL) -> str:
         where = f"on a node where {labels}"
     else:
         namespaces = _namespaces(rule.namespaces or Scope(scope))
-        where = f"{_place(rule)} as a pod in {namespaces} where {labels}"
+        where = f"{_place(rule)} as a pod where {labels}, in {namespaces}"
     weight = "" if rule.verb.hard else f" (weight {rule.weight or DEFAULT_WEIGHT} of 100)"
     return f"A convertor pod {_WISHES[rule.verb]} {where}{weight}."
 
@@ -71,7 +71,7 @@ def _namespaces(namespaces: Namespaces) -> str:
         case Named(names):
             return f"namespace {_any([name.text for name in names])}"
         case Labelled(selectors):
-            return f"a namespace where {_labels(selectors)},"
+            return f"a namespace where {_labels(selectors)}"
 
 
 def _labels(selectors: Sequence[Selector]) -> str:

@@ -6,7 +6,7 @@ A probe knows one kind of mistake: it returns what to say of a stumble, or None.
 import re
 
 from webhook.karl.errors import Mistake, did_you_mean, quote, suggest
-from webhook.karl.stumble import Stumble, here, missing, step_back, unexpected
+from webhook.karl.stumble import Stumble, bracketed, here, missing, step_back, unexpected
 from webhook.karl.syntax import TOPOLOGIES, Verb
 
 _SCOPES = (
@@ -25,14 +25,18 @@ _BETWEEN = {",", "and", "or", "&", "&&", "|", "||"} | {verb.lower() for verb in 
 
 def verb(s: Stumble) -> Mistake | None:
     """Explain `REQIRE pods(app=web) on node`, `pods(app=web) on node` and `// a comment`."""
-    if "HARD" not in s.accepts or s.sign:
+    if "HARD" not in s.accepts:
         return None
     verbs = "expected REQUIRE, PREFER, AVOID or REPEL"
     if s.word in {"pods", "nodes"}:
         return missing(s, "verb", verbs)
+    if s.sign:
+        return unexpected(s, verbs)
     message = f"unknown rule {quote(s.found.text)}"
     if s.word.startswith(("//", "--")):
         return here(s, message, "a comment starts with #")
+    if s.word in {"on", "in", "weight"}:
+        return here(s, message, "a rule ends with its line, but for line ends in parentheses")
     return here(s, message, verbs + did_you_mean(s.word, Verb))
 
 
@@ -66,15 +70,16 @@ def scope(s: Stumble) -> Mistake | None:
         return missing(s, quote(terminal.lower()), _SCOPES + suggest(meant))
     if "ALL" not in s.accepts:
         return None
-    if not s.found.text:
+    if s.word in {"", "on"}:
         return missing(s, "namespaces", _SCOPES)
     if s.word in _ALL:
         meant = "in all namespaces"
     elif s.word in _OWN:
         meant = "in own namespace"
+    elif s.word in {"[", "("}:
+        meant = f"in namespaces {bracketed(s)}"
     else:
-        plural = "s" if s.word in {"[", "("} else ""
-        meant = f"in namespace{plural} {s.found.text}"
+        meant = f"in namespace {s.found.text}"
     return here(s, f"unknown scope {quote(s.found.text)}", _SCOPES + suggest(meant))
 
 

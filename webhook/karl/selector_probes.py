@@ -3,14 +3,11 @@
 A probe knows one kind of mistake: it returns what to say of a stumble, or None.
 """
 
-from itertools import takewhile
-
 from webhook.karl.errors import Mistake, quote, suggest
-from webhook.karl.stumble import Stumble, here, missing, step_back, unexpected
+from webhook.karl.stumble import Stumble, bracketed, expected, here, missing, step_back, unexpected
 
 _COMPARISONS = {">", ">=", "<", "<="}
 _OPERATORS = _COMPARISONS | {"=", "==", "!=", "in", "notin"}
-_CLOSING = {"]", ")"}
 _BEHIND = {"on", "in", "weight"}
 """What can stand behind the closing parenthesis, and hardly ever is a label key."""
 
@@ -71,7 +68,7 @@ def no_operator(s: Stumble) -> Mistake | None:
     elif s.word in {"", ",", ")"}:
         meant = key.replace(":", "=", 1) if ":" in key else f"has {key}"
     elif s.word in {"[", "("}:
-        meant = f"{key} in {_list(s)}"
+        meant = f"{key} in {bracketed(s)}"
     else:
         value = s.next if s.word in {"is", "equals", "eq"} else s.found.text
         meant = f"{key}={value}"
@@ -87,17 +84,23 @@ def no_value(s: Stumble) -> Mistake | None:
     if not s.accepts & {"VALUE", "NAME"} or "RSQB" in s.accepts:
         return None
     if s.word in {"[", "("} and s.previous() in {"=", "=="}:
-        meant = f"{s.before[-2].text} in {_list(s)}"
+        meant = f"{s.before[-2].text} in {bracketed(s)}"
         return here(s, f"a list after {quote(s.previous())}", f"expected a value{suggest(meant)}")
     if s.word in {"]", ")"} and s.previous() in {"[", "(", ","}:
         return here(s, "empty list", "expected at least one between the brackets")
+    if s.word in _COMPARISONS and s.previous() == "=":
+        return here(
+            s, f"unexpected {quote(s.found.text)}", f"expected a value{suggest(s.word + '=')}"
+        )
     return missing(s, "value", "expected a value, as in app=web; has app asks for any")
 
 
 def no_bracket(s: Stumble) -> Mistake | None:
-    """Explain `pods(app in [web, api)`."""
+    """Explain `pods(app in [web, api)` and `pods(app in (web, api]`."""
     if "RSQB" in s.accepts and s.word in _BEHIND | {"", ")"}:
         return missing(s, "']'", "expected ',' or ']' after a value")
+    if "RPAR" in s.accepts and s.word == "]":
+        return missing(s, "')'", "expected ',' or ')' after a value")
     return None
 
 
@@ -110,14 +113,8 @@ def no_comma(s: Stumble) -> Mistake | None:
     if s.previous().startswith(("'", '"')):
         return unexpected(s, "a value has no quotes and no spaces")
     if not s.sign:
-        return missing(s, "','", unexpected(s).hint)
+        return missing(s, "','", expected(s))
     return None
-
-
-def _list(s: Stumble) -> str:
-    """Return the list that begins at the place, in square brackets."""
-    values = (word.text for word in takewhile(lambda word: word.text not in _CLOSING, s.after))
-    return f"[{', '.join(value for value in values if value != ',')}]"
 
 
 PROBES = (

@@ -13,10 +13,6 @@ _SIGN = re.compile(r"==|!=|[<>]=?|[()\[\],=!]")
 _WORD = re.compile(rf"#[^\r\n]*|[^\s()\[\],;#=!<>]+|{_SIGN.pattern}")
 
 _NAMES = {
-    "HARD": "REQUIRE, AVOID",
-    "SOFT": "PREFER, REPEL",
-    "PODS": "pods(...)",
-    "NODES": "nodes(...)",
     "LPAR": "'('",
     "LSQB": "'['",
     "KEY": "a label key",
@@ -104,6 +100,12 @@ def step_back(stumble: Stumble) -> Stumble:
     return replace(stumble, before=tuple(before), found=found, after=after)
 
 
+def bracketed(stumble: Stumble) -> str:
+    """Return the list that begins behind the found bracket, in square ones."""
+    words = (word.text for word in takewhile(lambda word: word.text not in "])", stumble.after))
+    return f"[{', '.join(word for word in words if word != ',')}]"
+
+
 def here(stumble: Stumble, message: str, hint: str) -> Mistake:
     return Mistake(stumble.found.span, message, hint)
 
@@ -116,8 +118,12 @@ def missing(stumble: Stumble, what: str, hint: str) -> Mistake:
 
 def unexpected(stumble: Stumble, hint: str = "") -> Mistake:
     """Return what can be said of any stumble; the hint defaults to what the parser expected."""
-    names = [name for terminal, name in _NAMES.items() if terminal in stumble.accepts]
-    expected = " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
     found = stumble.found.text
     message = f"unexpected {quote(found)}" if found else "the rule is not complete"
-    return here(stumble, message, hint or f"expected {expected}")
+    return here(stumble, message, hint or expected(stumble))
+
+
+def expected(stumble: Stumble) -> str:
+    """Return the hint that names what the parser would have taken."""
+    names = [name for terminal, name in _NAMES.items() if terminal in stumble.accepts]
+    return "expected " + " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -1,0 +1,129 @@
+"""Rules and texts for hypothesis."""
+
+from hypothesis import strategies as st
+
+from webhook.karl.syntax import (
+    TOPOLOGIES,
+    Labelled,
+    Named,
+    Namespaces,
+    Operator,
+    Rule,
+    Selector,
+    Span,
+    Target,
+    Verb,
+    Word,
+)
+from webhook.model import Scope
+
+NOWHERE = Span(0, 0)
+KEYS = ["app", "example.com/row", "in", "on", "notin", "weight", "pods", "x.y_z-1"]
+VALUES = ["web", "A_b.c-1", "5", "007", "in", "not", "has", "on", "weight", "node"]
+NAMES = ["rook-ceph", "own", "all", "on", "namespace", "1"]
+LABEL_OPERATORS = [
+    Operator.EQUAL,
+    Operator.NOT_EQUAL,
+    Operator.IN,
+    Operator.NOT_IN,
+    Operator.HAS,
+    Operator.NOT_HAS,
+]
+COMPARISONS = [Operator.GREATER, Operator.AT_LEAST, Operator.LESS, Operator.AT_MOST]
+
+
+def words(options: list[str]) -> st.SearchStrategy[Word]:
+    return st.sampled_from(options).map(lambda text: Word(text, NOWHERE))
+
+
+@st.composite
+def selectors(draw: st.DrawFn, operators: list[Operator]) -> Selector:
+    operator = draw(st.sampled_from(operators))
+    # a label called has or not can be written where no list follows
+    keys = (
+        KEYS if operator in {Operator.IN, Operator.NOT_IN, *COMPARISONS} else [*KEYS, "has", "not"]
+    )
+    match operator:
+        case Operator.HAS | Operator.NOT_HAS:
+            values: tuple[Word, ...] = ()
+        case Operator.IN | Operator.NOT_IN:
+            values = tuple(draw(st.lists(words(VALUES), min_size=1, max_size=3)))
+        case Operator.AT_LEAST:
+            values = (draw(words(["1", "5", "64Gi", "1500m"])),)
+        case Operator.GREATER | Operator.LESS | Operator.AT_MOST:
+            values = (draw(words(["1", "5", "9223372036854775806"])),)
+        case _:
+            values = (draw(words(VALUES)),)
+    return Selector(draw(words(keys)), operator, values, NOWHERE)
+
+
+def selector_lists(operators: list[Operator]) -> st.SearchStrategy[tuple[Selector, ...]]:
+    """Return one selector or more; on different labels, so that none contradicts another."""
+    lists = st.lists(
+        selectors(operators), min_size=1, max_size=4, unique_by=lambda selector: selector.key
+    )
+    return lists.map(tuple)
+
+
+def namespaces() -> st.SearchStrategy[Namespaces | None]:
+    names = st.lists(words(NAMES), min_size=1, max_size=3)
+    return st.one_of(
+        st.none(),
+        st.sampled_from(Scope),
+        names.map(lambda each: Named(tuple(each))),
+        selector_lists(LABEL_OPERATORS).map(Labelled),
+    )
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> Rule:
+    """Draw any rule that has a text."""
+    verb = draw(st.sampled_from(Verb))
+    target = draw(st.sampled_from(Target))
+    on_pods = target is Target.PODS
+    topologies = [*TOPOLOGIES.values(), "example.com/row", "row", "weight"]
+    return Rule(
+        verb,
+        target,
+        draw(selector_lists(LABEL_OPERATORS if on_pods else LABEL_OPERATORS + COMPARISONS)),
+        draw(namespaces()) if on_pods else None,
+        draw(words(topologies)) if on_pods else Word(TOPOLOGIES["node"], NOWHERE),
+        None if verb.hard else draw(st.none() | st.integers(1, 100)),
+        NOWHERE,
+    )
+
+
+FRAGMENTS = [
+    *("REQUIRE", "prefer", "AVOID", "REPEL", "pods", "nodes", "has", "not", "notin", "in", "on"),
+    *("own", "all", "namespace", "namespaces", "node", "zone", "weight", "weight=5", "app=web"),
+    *("(", ")", "[", "]", ",", ";", "=", "==", "!=", "!", "<", ">=", "#", "\n", "\r\n", "\t", " "),
+    *("pods(app=web)", "nodes(cores>5)", "app in [a, b]", "64Gi", "16+", "-1", "9" * 20, '"', "*"),
+    *(
+        "a:b",
+        "//",
+        "\0",
+        "\ufeff",
+        "\u200b",
+        "\u00a0",
+        "\u2028",
+        "\ud800",
+        "İ",
+        "宮",
+        "é",
+        "x" * 70,
+    ),
+]
+
+
+def soups() -> st.SearchStrategy[str]:
+    """Return what a rule could be made of, in any order."""
+    words = st.lists(st.sampled_from(FRAGMENTS), max_size=25)
+    return st.builds(lambda sep, parts: sep.join(parts), st.sampled_from(["", " "]), words)
+
+
+@st.composite
+def misspelt(draw: st.DrawFn, text: str) -> str:
+    """Draw a text with a part cut out, doubled, or something put in."""
+    start = draw(st.integers(0, len(text)))
+    end = draw(st.integers(start, min(start + 3, len(text))))
+    return text[:start] + draw(st.sampled_from(["", *FRAGMENTS])) + text[end:]

@@ -1,0 +1,40 @@
+"""Golden cases: a text beside the Affinity that it becomes, or beside what is said of it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from webhook import karl
+
+CASES = Path(__file__).parent / "cases"
+VALID = sorted((CASES / "valid").glob("*.karl"))
+WRONG = sorted((CASES / "wrong").glob("*.karl"))
+NODE_VALUES = {"memory": ["32Gi", "64Gi", "128Gi", "plenty"], "disk": ["500G", "2T"]}
+
+Golden = Callable[[Path, str], None]
+
+
+def stem(path: Path) -> str:
+    return path.stem
+
+
+@pytest.mark.parametrize("case", VALID, ids=stem)
+def test_a_text_becomes_its_affinity(case: Path, golden: Golden) -> None:
+    affinity = karl.compile(case.read_text(encoding="utf-8"), node_values=NODE_VALUES)
+    golden(case.with_suffix(".json"), json.dumps(affinity, indent=2) + "\n")
+
+
+@pytest.mark.parametrize("case", VALID, ids=stem)
+def test_a_text_can_be_told_canonically_and_in_english(case: Path, golden: Golden) -> None:
+    rules = karl.parse(case.read_text(encoding="utf-8"))
+    lines = [line for rule in rules for line in (karl.to_text(rule), karl.to_english(rule), "")]
+    golden(case.with_suffix(".txt"), "\n".join(lines))
+
+
+@pytest.mark.parametrize("case", WRONG, ids=stem)
+def test_every_mistake_of_a_text_is_told_with_its_place(case: Path, golden: Golden) -> None:
+    with pytest.raises(karl.KarlError) as raised:
+        karl.compile(case.read_text(encoding="utf-8"))
+    golden(case.with_suffix(".txt"), f"{raised.value}\n")

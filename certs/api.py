@@ -1,132 +1,122 @@
-"""The cluster as `certs.cluster` wants it, on the `kubernetes` client.
+"""The cluster as `certs.cluster` wants it, through `kube.client`.
 
-Objects stay dicts: a round trip through the client's models drops fields that it does not
-know. Nothing is asked for that RBAC cannot limit to the objects named.
+Nothing is asked for that RBAC cannot limit to the objects named: a watch names its one
+object by field selector.
 """
 
 import threading
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from typing import Any
+from datetime import timedelta
+from urllib.parse import quote
 
 import msgspec
 import structlog
-from kubernetes.client import AdmissionregistrationV1Api, ApiClient, ApiException, CoreV1Api
-from urllib3.exceptions import HTTPError
 
 from certs.cluster import ApiError, Json, Target
-from certs.refusal import Thing, explain
+from kube.client import JSON, Client
 
 log = structlog.get_logger()
 
 FIELD_MANAGER = "convertor-webhook-certs"
 
-_TIMEOUT = (3, 10)
-"""Seconds to connect, and to answer."""
+_NOT_FOUND = 404
+_SECONDS = 10.0
+"""To wait for an answer; there is another round."""
 
 _WATCH_SECONDS = 300
 _WATCH_PAUSE = 5.0
 """Seconds before the next watch; what changes meanwhile is told when that begins."""
 
 _NOISE = timedelta(seconds=5)
-"""Differences of clocks that may as well be the network's: `Date` has whole seconds."""
+"""Differences of clocks that may as well be the network's."""
 
-_METHODS = {
-    "Secret": "namespaced_secret",
-    "MutatingWebhookConfiguration": "mutating_webhook_configuration",
-    "ValidatingWebhookConfiguration": "validating_webhook_configuration",
+_PLURALS = {
+    "MutatingWebhookConfiguration": "mutatingwebhookconfigurations",
+    "ValidatingWebhookConfiguration": "validatingwebhookconfigurations",
 }
-"""What the client's methods for a kind end with."""
 
 
 class ClusterApi:
     """`certs.cluster.Cluster`; `secret` stays empty where only bundles are published."""
 
     def __init__(
-        self, client: ApiClient, *, targets: Sequence[Target], namespace: str = "", secret: str = ""
+        self,
+        client: Client,
+        *,
+        targets: Sequence[Target] = (),
+        namespace: str = "",
+        secret: str = "",
     ) -> None:
         self.targets = tuple(targets)
-        self._core = CoreV1Api(client)
-        self._admission = AdmissionregistrationV1Api(client)
-        self._secret = Thing("Secret", secret, namespace)
-        self._offset = timedelta()
+        self._client = client
+        self._secret = (f"/api/v1/namespaces/{quote(namespace)}/secrets", secret)
 
     def read_secret(self) -> Json:
-        return self._call("get", "read", self._secret)
+        return self._read(*self._secret)
 
     def update_secret(self, secret: Json) -> None:
-        self._call("update", "replace", self._secret, body=secret, field_manager=FIELD_MANAGER)
+        self._write("PUT", *self._secret, secret)
 
     def read_configuration(self, target: Target) -> Json:
-        return self._call("get", "read", Thing(target.kind, target.name))
+        return self._read(*_place(target))
 
     def patch_configuration(self, target: Target, operations: list[Json]) -> None:
-        thing = Thing(target.kind, target.name)
-        # A list makes the client send application/json-patch+json.
-        self._call("patch", "patch", thing, body=operations, field_manager=FIELD_MANAGER)
+        self._write("PATCH", *_place(target), operations)
 
     def clock_offset(self) -> timedelta:
-        return self._offset
+        offset = self._client.clock_offset
+        return offset if abs(offset) > _NOISE else timedelta()
 
     def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
-        things = [Thing(target.kind, target.name) for target in self.targets]
-        if self._secret.name:
-            things.append(self._secret)
+        places = [_place(target) for target in self.targets]
+        if self._secret[1]:
+            places.append(self._secret)
         ended = threading.Event()
-        for thing in things:
-            threading.Thread(
-                target=self._watch, args=(thing, wake, ended), name="watch", daemon=True
-            ).start()
+        for place in places:
+            watch = threading.Thread(
+                target=self._watch, args=(*place, wake, ended), name="watch", daemon=True
+            )
+            watch.start()
         return ended.set
 
-    def _call(self, verb: str, method: str, thing: Thing, **arguments: Any) -> Json:
-        call = self._method(method, thing)
-        where = (thing.name, *self._namespace(thing))
+    def _read(self, collection: str, name: str) -> Json:
         try:
-            response = call(*where, _preload_content=False, _request_timeout=_TIMEOUT, **arguments)
-            self._compare_clocks(response.headers.get("Date"))
-            found: Json = msgspec.json.decode(response.data)
-        except (ApiException, HTTPError, msgspec.DecodeError) as error:
-            raise explain(error, verb, thing) from None
+            found: Json = msgspec.json.decode(
+                self._client.get(f"{collection}/{quote(name)}", seconds=_SECONDS)
+            )
+        except ApiError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            hint = "it comes with the chart, 'helm upgrade' puts it back"
+            raise ApiError(f"{error}: {hint}", error.status, error.reason) from None
         return found
 
-    def _watch(self, thing: Thing, wake: Callable[[], None], ended: threading.Event) -> None:
+    def _write(self, method: str, collection: str, name: str, body: Json | list[Json]) -> None:
+        path, query = f"{collection}/{quote(name)}", {"fieldManager": FIELD_MANAGER}
+        self._client.send(method, path, body, query, seconds=_SECONDS)
+
+    def _watch(
+        self, collection: str, name: str, wake: Callable[[], None], ended: threading.Event
+    ) -> None:
         """Wake for every line of a watch: what it says is read anew by who is woken."""
+        query = {
+            "fieldSelector": f"metadata.name={name}",
+            "watch": "true",
+            "timeoutSeconds": str(_WATCH_SECONDS),
+        }
         while not ended.is_set():
             try:
-                self._watch_once(thing, wake, ended)
+                silence = _WATCH_SECONDS + _SECONDS
+                with self._client.stream(collection, query, accept=JSON, seconds=silence) as lines:
+                    for _ in lines:
+                        if ended.is_set():
+                            return
+                        wake()
             except ApiError as error:
                 log.warning("changes are noticed later than they could be", reason=str(error))
             ended.wait(_WATCH_PAUSE)
 
-    def _watch_once(self, thing: Thing, wake: Callable[[], None], ended: threading.Event) -> None:
-        try:
-            response = self._method("list", thing)(
-                *self._namespace(thing),
-                field_selector=f"metadata.name={thing.name}",
-                watch=True,
-                timeout_seconds=_WATCH_SECONDS,
-                _preload_content=False,
-                _request_timeout=(_TIMEOUT[0], _WATCH_SECONDS + 30),
-            )
-            for _ in response.stream():
-                if ended.is_set():
-                    return
-                wake()
-        except (ApiException, HTTPError) as error:
-            raise explain(error, "watch", thing) from None
 
-    def _method(self, method: str, thing: Thing) -> Callable[..., Any]:
-        api = self._core if thing.kind == "Secret" else self._admission
-        found: Callable[..., Any] = getattr(api, f"{method}_{_METHODS[thing.kind]}")
-        return found
-
-    def _namespace(self, thing: Thing) -> tuple[str, ...]:
-        return (thing.namespace,) if thing.kind == "Secret" else ()
-
-    def _compare_clocks(self, date: str | None) -> None:
-        if date is None:
-            return
-        offset = parsedate_to_datetime(date) - datetime.now(UTC)
-        self._offset = offset if abs(offset) > _NOISE else timedelta()
+def _place(target: Target) -> tuple[str, str]:
+    plural = _PLURALS[target.kind]
+    return f"/apis/admissionregistration.k8s.io/v1/{plural}", target.name

@@ -5,6 +5,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, Protocol
 
+from kube.errors import ApiError
+
+__all__ = ["CONFLICT", "ApiError", "Cluster", "Json", "Target"]
+
+CONFLICT = 409
+"""The `status` of an ApiError that says: somebody else wrote first, read again."""
+
 Json = dict[str, Any]
 
 
@@ -19,14 +26,6 @@ class Target:
         return f"{self.kind} '{self.name}'"
 
 
-class ApiError(Exception):
-    """The API did not do as asked; the text names the object and says what to do."""
-
-
-class ConflictError(ApiError):
-    """Somebody else wrote first: read again."""
-
-
 class Cluster(Protocol):
     """One Secret and some webhook configurations; objects are dicts as the API has them.
 
@@ -39,12 +38,12 @@ class Cluster(Protocol):
     def read_secret(self) -> Json: ...
 
     def update_secret(self, secret: Json) -> None:
-        """Write it back; ConflictError where it is not the one that was read."""
+        """Write it back; a conflict where it is not the one that was read."""
 
     def read_configuration(self, target: Target) -> Json: ...
 
     def patch_configuration(self, target: Target, operations: list[Json]) -> None:
-        """Apply an RFC 6902 patch; ConflictError where it names another resourceVersion."""
+        """Apply an RFC 6902 patch; a conflict where it names another resourceVersion."""
 
     def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Call `wake` from any thread when an object changes; return what ends that."""

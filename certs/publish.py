@@ -7,14 +7,14 @@ CD's server-side apply see a field that is not theirs.
 
 import base64
 import binascii
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 import structlog
 
 from certs import bundle
 from certs.certificate import Certificate, parse
-from certs.cluster import ApiError, Cluster, ConflictError, Json, Target
+from certs.cluster import CONFLICT, ApiError, Cluster, Json, Target
 from certs.views import View, Views
 
 log = structlog.get_logger()
@@ -25,6 +25,11 @@ class Publisher:
 
     def __init__(self, cluster: Cluster, views: Views) -> None:
         self.views = views
+        self.published = False
+        """Whether every bundle accepted what is served, at the last `judge`."""
+        self.settled = False
+        """Whether they did so for a while, once. What is cut from a bundle later is put back,
+        and all replicas unready at once would help nobody."""
         self.repairs = 0
         """How often certificates had to be put back that somebody else had taken away."""
         self.problems: list[str] = []
@@ -64,6 +69,12 @@ class Publisher:
             self.views.record(seen, at)
         return wrote
 
+    def judge(self, accepts: Callable[[View], bool], *, settle: float, at: float) -> None:
+        """Find out whether what is served is `published` and, for `settle` seconds, `settled`."""
+        self.published = self.views.known and all(map(accepts, self.views.latest()))
+        of_late = self.views.within(settle, at)
+        self.settled |= of_late is not None and all(map(accepts, of_late))
+
     def _write(
         self, target: Target, configuration: Json, bundles: list[bytes], right: list[bytes]
     ) -> bool:
@@ -83,9 +94,9 @@ class Publisher:
         lock = {"op": "replace", "path": "/metadata/resourceVersion", "value": version}
         try:
             self._cluster.patch_configuration(target, [lock, *operations])
-        except ConflictError:
-            return True
         except ApiError as error:
+            if error.status == CONFLICT:
+                return True
             self.problems.append(str(error))
             return False
         log.info("caBundle published", configuration=str(target), webhooks=len(operations))

@@ -6,16 +6,16 @@ other: nothing is used that was not read back; nothing is written but on the ver
 was read; no leaf is replaced by one that an API server may refuse that takes the old one.
 """
 
-import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 
 from certs import leaf as leaves
 from certs import rotation, secret
 from certs.certificate import Certificate, Pair
-from certs.cluster import ApiError, Cluster, ConflictError, Json
+from certs.clock import SYSTEM, Clock
+from certs.cluster import CONFLICT, ApiError, Cluster, Json
 from certs.leaf import Leaf
 from certs.loop import Loop
 from certs.publish import Publisher
@@ -42,14 +42,12 @@ class SelfManaged:
         cluster: Cluster,
         names: Sequence[str],
         durations: Durations = Durations(),  # noqa: B008 - it cannot change
-        *,
-        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
-        monotonic: Callable[[], float] = time.monotonic,
+        clock: Clock = SYSTEM,
     ) -> None:
         self._cluster = cluster
         self._names = tuple(names)
         self._durations = durations
-        self._wall, self._monotonic = wall, monotonic
+        self._clock = clock
         self._views = Views(durations.publish_wait.total_seconds())
         self._publisher = Publisher(cluster, self._views)
         self._loop = Loop(self.step, "certificates")
@@ -57,7 +55,6 @@ class SelfManaged:
         self._unwatch: Callable[[], None] = lambda: None
         self._state: State | None = None
         self._leaf: Leaf | None = None
-        self._published = self._ready = False
         self._changes = 0
         self._problems: tuple[str, ...] = ("the CA has not been read yet",)
 
@@ -80,8 +77,8 @@ class SelfManaged:
         return Status(
             not_after=leaf.pair.not_after,
             ca_not_after=leaf.ca.not_after,
-            ready=self._ready and self._now() < leaf.pair.not_after,
-            published=self._published,
+            ready=self._publisher.settled and self._now() < leaf.pair.not_after,
+            published=self._publisher.published,
             changes=self._changes,
             repairs=self._publisher.repairs,
             message="; ".join(self._problems),
@@ -92,7 +89,7 @@ class SelfManaged:
         for _ in range(_ROUNDS):
             if not self._round():
                 break
-        if not self._ready:
+        if not self._publisher.settled:
             return 1.0
         return min(30.0, self._durations.publish_wait.total_seconds() / 5)
 
@@ -117,9 +114,9 @@ class SelfManaged:
             if following == held:
                 return False
             self._cluster.update_secret(_with_state(found, following))
-        except ConflictError:
-            return True
         except ApiError as error:
+            if error.status == CONFLICT:
+                return True
             problems.append(str(error))
             return False
         _tell(held, following)
@@ -141,7 +138,7 @@ class SelfManaged:
         return rotation.advance(state, self._now(), self._has_been_published, self._durations)
 
     def _has_been_published(self, certificate: Certificate) -> bool:
-        return self._views.have_held(certificate, self._monotonic())
+        return self._views.have_held(certificate, self._clock.monotonic())
 
     def _keep_leaf(self, state: State, problems: list[str]) -> None:
         """Serve a leaf of the active CA, as soon as nobody can be lost by it."""
@@ -159,27 +156,22 @@ class SelfManaged:
 
     def _keep_bundle(self, state: State) -> bool:
         """Publish what is trusted, and the CA of what is served where that is another."""
-        at, trust = self._monotonic(), state.trust
+        at, trust = self._clock.monotonic(), state.trust
         if self._leaf and self._leaf.ca.fingerprint not in state.retired:
             trust = tuple(dict.fromkeys((*trust, self._leaf.ca)))
         wrote = self._publisher.publish(trust, retired=state.retired, now=self._now(), at=at)
-        if self._leaf:
-            self._published = self._are_for(self._leaf, self._views.latest())
-            # Once ready a replica stays so: what is cut from a bundle later is put back, and
-            # all replicas unready at once would help nobody.
-            settled = self._views.within(self._durations.settle.total_seconds(), at)
-            self._ready |= settled is not None and self._are_for(self._leaf, settled)
+        leaf = self._leaf
+        if leaf is not None:
+            settle = self._durations.settle.total_seconds()
+            self._publisher.judge(lambda view: self._accepts(leaf, view), settle=settle, at=at)
         return wrote
-
-    def _are_for(self, leaf: Leaf, views: tuple[View, ...]) -> bool:
-        return self._views.known and all(self._accepts(leaf, view) for view in views)
 
     def _accepts(self, leaf: Leaf, view: View) -> bool:
         return leaves.is_accepted(leaf, view, self._names[0], self._now())
 
     def _now(self) -> datetime:
         """Return the time as API servers have it: they judge certificates by it."""
-        return (self._wall() + self._cluster.clock_offset()).replace(microsecond=0)
+        return (self._clock.wall() + self._cluster.clock_offset()).replace(microsecond=0)
 
 
 def _with_state(found: Json, state: State) -> Json:

@@ -7,6 +7,8 @@ models drop fields that they do not know, and building them of a whole Plan cost
 import contextlib
 import threading
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -44,6 +46,8 @@ class Client:
     """One API server. Thread-safe; every call has a time limit."""
 
     def __init__(self, source: config.Source, user_agent: str = "convertor-webhook") -> None:
+        self.clock_offset = timedelta()
+        """How far the server's clock is ahead of ours, by its last answer: about a second off."""
         self._source = source
         self._user_agent = user_agent
         self._reloading = threading.Lock()
@@ -134,6 +138,7 @@ class Client:
         if response.status == 401 and self._reload(api):
             response.close()
             response = self._send(self._api, call, headers, body, seconds)
+        self._compare_clocks(response.headers.get("Date", ""))
         if 200 <= response.status <= 299:
             return response
         raise errors.refused(call, response.status, response.headers, response.data)
@@ -158,6 +163,10 @@ class Client:
         except (HTTPError, ConfigException, OSError, ValueError) as error:
             raise errors.unreachable(call, error) from None
         return cast("HTTPResponse", answer.response)
+
+    def _compare_clocks(self, date: str) -> None:
+        with contextlib.suppress(ValueError, TypeError):  # a proxy may leave it out
+            self.clock_offset = parsedate_to_datetime(date) - datetime.now(UTC)
 
     def _load(self) -> ApiClient:
         configuration = self._source.load()

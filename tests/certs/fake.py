@@ -10,7 +10,7 @@ from typing import TypeVar
 import jsonpatch
 
 from certs.certificate import parse
-from certs.cluster import ApiError, ConflictError, Json, Target
+from certs.cluster import CONFLICT, ApiError, Json, Target
 from certs.views import View
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -21,7 +21,7 @@ TARGETS = (
 
 
 @dataclass
-class Clock:
+class Time:
     """Seconds since START, as the API server has them."""
 
     seconds: float = 0.0
@@ -42,7 +42,7 @@ class Content:
 
 @dataclass
 class ApiServer:
-    clock: Clock
+    time: Time
     secret: Json | None = None
     configurations: dict[Target, Json] = field(default_factory=dict)
     history: dict[tuple[Target, int], list[Content]] = field(default_factory=dict)
@@ -62,9 +62,9 @@ class ApiServer:
 
     def replace_secret(self, body: Json) -> None:
         if self.secret is None:
-            raise ApiError("Secret 'ca' does not exist")
+            raise ApiError("secrets 'ca' not found", 404)
         if body["metadata"]["resourceVersion"] != self.secret["metadata"]["resourceVersion"]:
-            raise ConflictError("Secret 'ca': somebody else wrote it first")
+            raise ApiError("the object has been modified", CONFLICT)
         self.put_secret(copy.deepcopy(body["data"]))
         self.writes += 1
 
@@ -72,7 +72,7 @@ class ApiServer:
         found = self.configurations[target]
         body = jsonpatch.apply_patch(found, operations)
         if body["metadata"]["resourceVersion"] != found["metadata"]["resourceVersion"]:
-            raise ConflictError(f"{target}: somebody else wrote it first")
+            raise ApiError("the object has been modified", CONFLICT)
         for operation in operations:
             bundle = operation["value"]
             if operation["path"].endswith("/caBundle") and bundle and not damaged:
@@ -98,8 +98,8 @@ class ApiServer:
             if contents and contents[-1].view == parse(bundle):
                 continue
             if contents:
-                contents[-1].until = self.clock.seconds
-            contents.append(Content(parse(bundle), self.clock.seconds, damaged=damaged))
+                contents[-1].until = self.time.seconds
+            contents.append(Content(parse(bundle), self.time.seconds, damaged=damaged))
 
     def _version(self) -> str:
         return str(next(self.versions))
@@ -125,7 +125,7 @@ class Client:
     def read_secret(self) -> Json:
         found = self._call(lambda: copy.deepcopy(self.api.secret))
         if found is None:
-            raise ApiError("Secret 'ca' does not exist")
+            raise ApiError("secrets 'ca' not found", 404)
         return found
 
     def update_secret(self, secret: Json) -> None:

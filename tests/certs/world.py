@@ -5,14 +5,15 @@ bundle that an API server may still have, which is each content of the last `lag
 A replica answers for what others destroy only once it has had a round to mend it.
 """
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from certs import pki, rotation, secret
 from certs.certificate import parse
+from certs.clock import Clock
 from certs.rotation import Durations
 from certs.selfmanaged import SelfManaged
-from tests.certs.fake import ApiServer, Client, Clock, CrashError
+from certs.views import View
+from tests.certs.fake import ApiServer, Client, CrashError, Time
 
 NAME = "convertor-webhook.migration.svc"
 
@@ -37,13 +38,12 @@ class Replica:
         self.restart()
 
     def restart(self) -> None:
-        clock = self.world.clock
+        time = self.world.time
         self.source = SelfManaged(
             self.client,
             [NAME],
             self.world.durations,
-            wall=lambda: clock.now() + self.skew,
-            monotonic=lambda: clock.seconds,
+            Clock(wall=lambda: time.now() + self.skew, monotonic=lambda: time.seconds),
         )
 
     def step(self) -> None:
@@ -52,7 +52,7 @@ class Replica:
         except CrashError:
             self.restart()
         if not self.source.status().message:
-            self.whole_round = self.world.clock.seconds
+            self.whole_round = self.world.time.seconds
 
 
 class World:
@@ -61,8 +61,8 @@ class World:
     def __init__(
         self, replicas: int = 2, durations: Durations = QUICK, *, lag: float = 5.0
     ) -> None:
-        self.clock = Clock()
-        self.api = ApiServer(self.clock)
+        self.time = Time()
+        self.api = ApiServer(self.time)
         self.durations = durations
         self.lag = lag
         self.replicas = [Replica(self) for _ in range(replicas)]
@@ -70,14 +70,14 @@ class World:
 
     def age(self, seconds: float) -> None:
         """Have been installed so long ago."""
-        made = self.clock.now() - timedelta(seconds=seconds)
+        made = self.time.now() - timedelta(seconds=seconds)
         self.api.put_secret(secret.encode(rotation.fresh(made, self.durations)))
 
     def run(self, seconds: float, every: float = 10.0) -> None:
         """Let time pass, with a round of every replica each so often, and ask the law."""
-        until = self.clock.seconds + seconds
-        while self.clock.seconds < until:
-            self.clock.seconds += min(every, until - self.clock.seconds)
+        until = self.time.seconds + seconds
+        while self.time.seconds < until:
+            self.time.seconds += min(every, until - self.time.seconds)
             for replica in self.replicas:
                 replica.step()
             self.check()
@@ -93,7 +93,7 @@ class World:
         found = dict(self.api.secret or {})
         state = secret.decode(found.get("data"))
         if state is not None:
-            forced = rotation.force(state, self.clock.now(), self.durations)
+            forced = rotation.force(state, self.time.now(), self.durations)
             self.api.replace_secret({**found, "data": secret.encode(forced)})
 
     def check(self) -> None:
@@ -104,12 +104,17 @@ class World:
     def _check(self, replica: Replica) -> None:
         pair = replica.source.current()
         assert pair is not None
-        now = self.clock.seconds
-        for (target, index), contents in self.api.history.items():
-            for content in contents:
-                over = content.until is not None and content.until <= now - self.lag
-                unmended = replica.whole_round <= self.damaged_at <= content.since
-                if over or content.damaged or unmended:
-                    continue
-                fault = pki.verify(parse(pair.chain), content.view, NAME, self.clock.now())
-                assert fault is None, f"{target} webhook {index} at {now}: {fault}"
+        for view in self._views(replica):
+            fault = pki.verify(parse(pair.chain), view, NAME, self.time.now())
+            assert fault is None, f"after {self.time.seconds} s: {fault}"
+
+    def _views(self, replica: Replica) -> set[View]:
+        """Every view that may be held, and that this replica answers for."""
+        return {
+            content.view
+            for contents in self.api.history.values()
+            for content in contents
+            if content.until is None or content.until > self.time.seconds - self.lag
+            if not content.damaged
+            if not replica.whole_round <= self.damaged_at <= content.since
+        }

@@ -1,0 +1,77 @@
+"""The CA beside certificates that others made, published for those who cannot do it themselves."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from certs import handshake
+from certs.certificate import Pair, parse, to_pem
+from certs.clock import SYSTEM, Clock
+from certs.cluster import Cluster
+from certs.publish import Publisher
+from certs.rotation import Durations
+from certs.views import View, Views, may_replace
+
+
+class Provided:
+    """Keeps the bundles of a cluster's webhooks to the certificates of the file `ca`.
+
+    `name` is what API servers call the webhook, `<service>.<namespace>.svc`.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        ca: Path,
+        name: str,
+        durations: Durations = Durations(),  # noqa: B008 - it cannot change
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self.ca = ca
+        self.not_after: datetime | None = None
+        """Of the CA that ends first."""
+        self._cluster = cluster
+        self._name = name
+        self._settle = durations.settle.total_seconds()
+        self._clock = clock
+        self._publisher = Publisher(cluster, Views(durations.publish_wait.total_seconds()))
+
+    @property
+    def published(self) -> bool:
+        return self._publisher.published
+
+    @property
+    def settled(self) -> bool:
+        return self._publisher.settled
+
+    @property
+    def repairs(self) -> int:
+        return self._publisher.repairs
+
+    def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
+        return self._cluster.watch(wake)
+
+    def publish(self, ca: bytes) -> list[str]:
+        """Put these certificates (PEM) into every bundle; return what went wrong."""
+        trust = parse(ca)
+        if not trust:
+            return [f"'{self.ca}': no certificate, expected '-----BEGIN CERTIFICATE-----'"]
+        self.not_after = min(certificate.not_after for certificate in trust)
+        # Once to write, once to read back.
+        for _ in range(2):
+            now = self._clock.wall() + self._cluster.clock_offset()
+            if not self._publisher.publish(trust, now=now, at=self._clock.monotonic()):
+                break
+        return self._publisher.problems
+
+    def may_replace(self, current: Pair, candidate: Pair) -> bool:
+        return may_replace(current, candidate, self._publisher.views, self._accepts)
+
+    def judge(self, pair: Pair) -> None:
+        """Find out whether API servers take what is served."""
+        self._publisher.judge(
+            lambda view: self._accepts(pair, view), settle=self._settle, at=self._clock.monotonic()
+        )
+
+    def _accepts(self, pair: Pair, view: View) -> bool:
+        return handshake.verify(pair, to_pem(view), self._name) is None

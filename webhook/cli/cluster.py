@@ -1,0 +1,124 @@
+"""The options of commands that talk to a cluster or judge plans, and what they give."""
+
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import click
+import msgspec
+
+from kube.client import ApiError, Client, ConfigError, connect
+from webhook import config
+from webhook.cli.fault import ClusterFault
+from webhook.cli.types import Parsed
+from webhook.model import Installation, Json, Mode, Scope
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PAGE = 100
+"""Objects asked for at a time."""
+
+_FILE = Parsed("file", config.file)
+_DEFAULT = Installation()
+
+
+def cluster_options(command: Callable[P, R]) -> Callable[..., R]:
+    """Add `--context` and `--kubeconfig`; the command gets a `client`.
+
+    An error of the API server or of its configuration ends the command with exit code 3.
+    """
+
+    @click.option("--context", default="", help="Context of the kubeconfig.")
+    @click.option("--kubeconfig", type=_FILE, help="As for kubectl.")
+    @functools.wraps(command)
+    def wrapped(*args: Any, context: str, kubeconfig: Path | None, **kwargs: Any) -> R:
+        try:
+            client = connect(kubeconfig, context, user_agent="kubectl-convertor")
+            return command(*args, client=client, **kwargs)  # type: ignore[arg-type]
+        except (ApiError, ConfigError) as error:
+            raise ClusterFault(str(error)) from None
+
+    return wrapped
+
+
+namespace_option = click.option(
+    "-n", "--namespace", default="", help="Of the plan; the context's where none is given."
+)
+
+
+def installation_options(command: Callable[P, R]) -> Callable[..., R]:
+    """Add what the installation was told too; the command gets an `installation`.
+
+    The variables of the environment are the server's own, so that one file serves both.
+    """
+
+    def variable(flag: str) -> str:
+        return f"{config.ENVIRONMENT}_{flag}"
+
+    @click.option(
+        "--defaults",
+        type=_FILE,
+        envvar=variable("DEFAULTS"),
+        help="The installation's settings for plans that say nothing (YAML).",
+    )
+    @click.option(
+        "--mode",
+        type=click.Choice([mode.value for mode in Mode]),
+        default=_DEFAULT.mode.value,
+        envvar=variable("MODE"),
+        show_default=True,
+        help="The installation's mode.",
+    )
+    @click.option(
+        "--scope",
+        type=click.Choice([scope.value for scope in Scope]),
+        default=_DEFAULT.scope.value,
+        envvar=variable("SCOPE"),
+        show_default=True,
+        help="Where a rule on pods looks that names no namespace.",
+    )
+    @click.option(
+        "--annotation-prefix",
+        default=_DEFAULT.prefix,
+        envvar=variable("ANNOTATION_PREFIX"),
+        show_default=True,
+        help="Of the annotations on Plans.",
+    )
+    @functools.wraps(command)
+    def wrapped(  # noqa: PLR0913 - one for each option
+        *args: Any,
+        defaults: Path | None,
+        mode: str,
+        scope: str,
+        annotation_prefix: str,
+        **kwargs: Any,
+    ) -> R:
+        try:
+            values = config.defaults(defaults) if defaults else {}
+        except config.ConfigError as error:
+            raise click.UsageError(str(error)) from None
+        installation = Installation(
+            mode=Mode(mode), scope=Scope(scope), prefix=annotation_prefix, defaults=values
+        )
+        return command(*args, installation=installation, **kwargs)  # type: ignore[arg-type]
+
+    return wrapped
+
+
+def items(client: Client, path: str, **query: str) -> Iterator[Json]:
+    """Return all objects of a list, page by page.
+
+    Raises:
+        ApiError: the server refused, or did not answer.
+
+    """
+    asked = {"limit": str(PAGE), **query}
+    while True:
+        page = msgspec.json.decode(client.get(path, asked))
+        yield from page["items"]
+        more = page.get("metadata", {}).get("continue")
+        if not more:
+            return
+        asked["continue"] = more

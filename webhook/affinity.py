@@ -57,6 +57,15 @@ def and_node_terms(terms: list[Json], others: list[Json]) -> list[Json]:
     return kept + [product for product, _ in products]
 
 
+def bare(affinity: Json) -> Json:
+    """Leave out what means as much when it is absent: null, and empty lists and labels.
+
+    Go does so too when Forklift writes a plan's affinity into a pod.
+    """
+    found: Json = _bare(affinity)
+    return found
+
+
 def widen(affinity: Json) -> Json:
     """Let the pod terms that name no namespace look into all; the same object if there are none."""
     widened = {
@@ -72,6 +81,16 @@ def widen_term(term: Json) -> Json:
     if term.get("namespaces") or term.get("namespaceSelector") is not None:
         return term
     return term | {"namespaceSelector": {}}
+
+
+def _bare(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            field: _bare(member)
+            for field, member in value.items()
+            if member not in (None, []) and not (field == "matchLabels" and not member)
+        }
+    return [_bare(item) for item in value] if isinstance(value, list) else value
 
 
 def _widen_kind(kind: Json) -> Json:

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.webhook.placing import (
+    BARE,
     CEPH,
     CEPH_ANYWHERE,
     MARK,
@@ -17,6 +18,7 @@ from tests.webhook.placing import (
 )
 from webhook.affinity import PREFERRED, REQUIRED
 from webhook.model import FORKLIFT_SPREADING_TERM, AffinityPolicy, Json, Problem
+from webhook.settings import read
 
 
 def test_requirements_and_terms_are_anded_into_each_term_of_the_pod() -> None:
@@ -217,3 +219,17 @@ def test_node_terms_that_forklift_copied_are_not_anded_again() -> None:
     after = placed(pod(affinity=node_terms(*written)), asks)
 
     assert after.pod["spec"]["affinity"] == asks.settings.affinity
+
+
+def test_what_forklift_copied_is_recognised_though_go_leaves_out_what_is_empty() -> None:
+    selector = {"matchLabels": {"app": "ceph-osd"}, "matchExpressions": []}
+    written = CEPH | {"labelSelector": selector, "namespaces": [], "namespaceSelector": None}
+    chosen = CEPH | {"labelSelector": {"matchLabels": {}}, "namespaces": ["rook-ceph"]}
+    in_pod = CEPH | {"labelSelector": {}, "namespaces": ["rook-ceph"]}
+    spec = {"convertorAffinity": {"podAffinity": {REQUIRED: [written, chosen]}}}
+    found = read({"metadata": {"namespace": "a", "name": "b"}, "spec": spec}, BARE)
+
+    after = placed(pod(affinity={"podAffinity": {REQUIRED: [CEPH, in_pod]}}), found)
+
+    assert found.settings.problems == []
+    assert after.pod["spec"]["affinity"] == {"podAffinity": {REQUIRED: [CEPH_ANYWHERE, in_pod]}}

@@ -9,7 +9,7 @@ where the plan has neither. `docs/settings.md` has the forms.
 from typing import Any
 
 from webhook import atleast
-from webhook.affinity import combine
+from webhook.affinity import bare, combine
 from webhook.model import (
     AffinityPolicy,
     Installation,
@@ -117,7 +117,10 @@ def _affinity(
 
 def _copied(written: Any, read: Json | None) -> Json:
     """Return the plan's object where the scope changed it; pods of Forklift 2.10+ have it so."""
-    return written if isinstance(written, dict) and read and read is not written else {}
+    if not isinstance(written, dict) or not read:
+        return {}
+    copied = bare(written)
+    return copied if copied != read else {}
 
 
 def _tolerations(*sources: Source) -> list[Json]:

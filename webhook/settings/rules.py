@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from kube.words import found
 from webhook import karl
-from webhook.affinity import widen
+from webhook.affinity import bare, widen
 from webhook.karl.errors import Fault
 from webhook.model import Json, Problem, Scope
 from webhook.settings.given import Given
@@ -12,10 +12,7 @@ from webhook.settings.schema import check_affinity
 
 
 def read_affinity(given: Given, scope: Scope, problems: list[Problem]) -> Json:
-    """Read rules or an object; pod terms of either that name no namespace get the scope.
-
-    The object itself is returned where the scope changes nothing in it.
-    """
+    """Read rules or an object; pod terms of either that name no namespace get the scope."""
     if isinstance(given.value, str):
         return _read_rules(given, scope, problems)
     if not isinstance(given.value, dict):
@@ -25,7 +22,8 @@ def read_affinity(given: Given, scope: Scope, problems: list[Problem]) -> Json:
     if faults := check_affinity(given.value):
         problems.extend(Problem(f"{given.where}{fault.path}", fault.message) for fault in faults)
         return {}
-    return widen(given.value) if scope is Scope.ALL else given.value
+    affinity = bare(given.value)
+    return widen(affinity) if scope is Scope.ALL else affinity
 
 
 def _read_rules(given: Given, scope: Scope, problems: list[Problem]) -> Json:

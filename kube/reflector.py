@@ -51,13 +51,11 @@ class Status(NamedTuple):
     """How far a store can be trusted."""
 
     synced: bool
-    """Whether all objects were listed once."""
     age_seconds: float
     """Since the API server last confirmed what the store has; infinite before it ever did."""
     restarts: int
     """How often listing or watching failed and was begun anew."""
     message: str
-    """What is wrong now; empty when nothing is."""
 
 
 class _InterruptedError(Exception):
@@ -94,6 +92,16 @@ class Reflector(Generic[T]):
     def position(self) -> str:
         """The resourceVersion up to which the store has seen everything; empty before."""
         return self._position
+
+    @property
+    def synced(self) -> bool:
+        """Whether all objects were listed once."""
+        return self._synced
+
+    @property
+    def message(self) -> str:
+        """What is wrong now; empty when nothing is."""
+        return self._message
 
     def status(self) -> Status:
         """Return how far the store can be trusted now."""

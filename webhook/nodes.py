@@ -67,9 +67,18 @@ class ClusterNodes:
         self._reflector.stop()
 
     @property
+    def needed(self) -> frozenset[str]:
+        """The labels that count."""
+        return self._keys
+
+    @property
     def message(self) -> str:
         """What is wrong with the watch; empty when nothing is."""
-        return self._reflector.status().message
+        return self._reflector.message
+
+    def awaited(self, keys: frozenset[str]) -> bool:
+        """Whether values of these labels will be there soon: not when the watch fails."""
+        return not keys <= self.values.keys() and not self.message
 
     def replace(self, items: Iterable[_Node]) -> None:
         """Take all nodes there are."""

@@ -29,9 +29,10 @@ class Asked(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """`status` 0 closes the connection, -1 leaves it open and silent until the server ends."""
+    """`status` 0 closes the connection without an answer, -1 answers when `release` is called."""
 
     on: str
+    """`list`, or `list nodes` for one resource."""
     status: int
     body: bytes = b"{}"
     headers: tuple[tuple[str, str], ...] = ()
@@ -55,7 +56,8 @@ class FakeApi(ThreadingHTTPServer):
         self.watching = 0
         self._log: list[tuple[str, int, bytes]] = []
         self._epoch = self._last = 0
-        self._ended = threading.Event()
+        self._released = threading.Event()
+        self._ended = False
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: clients hang up, and tests make them."""
@@ -101,7 +103,8 @@ class FakeApi(ThreadingHTTPServer):
         return [asked for asked in self.asked if asked.kind == kind]
 
     def end(self) -> None:
-        self._ended.set()
+        self._ended = True
+        self.release()
         self.end_watches()
         self.shutdown()
         self.server_close()
@@ -151,8 +154,14 @@ class FakeApi(ThreadingHTTPServer):
                 self.watching -= 1
                 self.changed.notify_all()
 
-    def wait_for_end(self) -> None:
-        self._ended.wait()
+    def release(self) -> None:
+        """Answer all that waits, and from now on whatever would wait."""
+        self._released.set()
+
+    def hold(self) -> bool:
+        """Wait to be released; return whether to answer then."""
+        self._released.wait()
+        return not self._ended
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -180,10 +189,11 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         with api.changed:
             api.asked.append(Asked(kind, url.path, query, headers))
-            fault = next((fault for fault in api.faults if fault.on == kind), None)
+            on = (kind, f"{kind} {asked[2]}")
+            fault = next((fault for fault in api.faults if fault.on in on), None)
             if fault:
                 api.faults.remove(fault)
-        if fault:
+        if fault and not (fault.status < 0 and api.hold()):
             self._fail(fault)
         elif api.token and self.headers.get("Authorization") != f"Bearer {api.token}":
             self._status(401, "Unauthorized", "Unauthorized")
@@ -232,8 +242,6 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.status > 0:
             self._answer(fault.status, fault.body, fault.headers)
             return
-        if fault.status < 0:
-            self.server.wait_for_end()
         self.close_connection = True
 
     def _status(self, code: int, reason: str, message: str) -> None:

@@ -11,6 +11,7 @@ import structlog
 from kube.client import ApiError, Client
 from kube.collection import Collection
 from kube.reflector import Reflector, Timing
+from webhook import atleast
 from webhook.model import Installation, Plan, PlanRef, Reason
 from webhook.nodes import ClusterNodes, NodeValues
 from webhook.plans import PlansStatus
@@ -55,32 +56,40 @@ class ClusterPlans:
         self._threads = ThreadPoolExecutor(MAX_GETS, thread_name_prefix="get plan")
         self._calls: dict[Key, asyncio.Future[Reason | None]] = {}
         self._fetches = 0
+        self._synced = False
 
     def find(self, ref: PlanRef) -> Plan | Reason:
         """Return the plan as the watch knows it, or why there is none."""
-        found = self._index.find(ref)
-        if self._reflector.status().synced:
-            return found
-        if found is Reason.PLAN_NOT_FOUND or not (ref.uid or ref.namespace):
-            return Reason.PLANS_NOT_SYNCED  # and there may be another plan of this name
+        found = self._known(ref)
+        if isinstance(found, Plan) and self._nodes_awaited(found):
+            return Reason.PLANS_NOT_SYNCED
         return found
 
     async def fetch(self, ref: PlanRef, seconds: float) -> Plan | Reason:
         """Ask for the plan by its name, or wait until the watch sees it."""
         until = time.monotonic() + 0.9 * seconds  # the rest is for placing the pod
-        key = (ref.namespace, ref.name)
-        if all(NAME.fullmatch(part) for part in key):
-            failure = await self._ask(key, until - time.monotonic())
-        else:
-            failure = await self._wait(ref, until)
-        found = self.find(ref)
-        return failure if failure and found is Reason.PLAN_NOT_FOUND else found
+        found = self._known(ref)
+        if not isinstance(found, Plan):
+            key = (ref.namespace, ref.name)
+            if all(NAME.fullmatch(part) for part in key):
+                failure = await self._ask(key, until - time.monotonic())
+            else:
+                failure = await self._wait(ref, until)
+            found = self._known(ref)
+            if found is Reason.PLAN_NOT_FOUND and failure:
+                return failure
+        if isinstance(found, Plan):
+            plan = found
+            await _until(until, lambda: not self._nodes_awaited(plan))
+        return found
 
     def status(self) -> PlansStatus:
         """Return what is known, and what is wrong with the watches."""
         watch = self._reflector.status()
+        if watch.synced and not self._nodes.awaited(self._nodes.needed):
+            self._synced = True
         return PlansStatus(
-            synced=watch.synced,
+            synced=self._synced,
             age_seconds=watch.age_seconds,
             count=len(self._index),
             invalid=self._index.invalid,
@@ -103,6 +112,23 @@ class ClusterPlans:
         self._reflector.stop()
         self._nodes.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _known(self, ref: PlanRef) -> Plan | Reason:
+        found = self._index.find(ref)
+        if self._reflector.synced:
+            return found
+        if found is Reason.PLAN_NOT_FOUND or not (ref.uid or ref.namespace):
+            return Reason.PLANS_NOT_SYNCED  # and there may be another plan of this name
+        return found
+
+    def _nodes_awaited(self, plan: Plan) -> bool:
+        """Whether the plan compares a label whose values are still on their way.
+
+        That is so for some milliseconds after the start, and after the first plan that compares
+        a label. A pod placed just then could go only to nodes with the very value written.
+        """
+        nodes = self._nodes
+        return nodes.awaited(nodes.needed) and nodes.awaited(atleast.keys(plan.settings))
 
     async def _ask(self, key: Key, seconds: float) -> Reason | None:
         """GET a plan into the index; the pods of one plan share one call."""
@@ -135,13 +161,11 @@ class ClusterPlans:
         return None
 
     async def _wait(self, ref: PlanRef, until: float) -> Reason | None:
-        watch = self._reflector.status()
-        if watch.synced and not watch.message:
+        """Return why not to trust that the plan, if it has not come, is not there."""
+        if self._reflector.synced and not self._reflector.message:
             until = min(until, time.monotonic() + WAIT_SECONDS)
-        # the watch is a thread, and to look costs less than to be told: so no asyncio.Event
-        while not isinstance(self.find(ref), Plan) and time.monotonic() < until:  # noqa: ASYNC110
-            await asyncio.sleep(POLL_SECONDS)
-        return Reason.PLANS_NOT_SYNCED if self._reflector.status().message else None
+        await _until(until, lambda: isinstance(self._known(ref), Plan))
+        return Reason.PLANS_NOT_SYNCED if self._reflector.message else None
 
 
 class _Store:
@@ -162,6 +186,12 @@ class _Store:
     def discard(self, item: PlanObject) -> None:
         self._index.discard(item.metadata.namespace, item.metadata.name)
         self._need(self._index.node_keys)
+
+
+async def _until(until: float, true: Callable[[], bool]) -> None:
+    """Wait for what a thread brings about: to look now and then costs less than to be told."""
+    while not true() and time.monotonic() < until:  # noqa: ASYNC110 - no asyncio.Event, as said
+        await asyncio.sleep(POLL_SECONDS)
 
 
 def _is_newer(version: str, position: str) -> bool:

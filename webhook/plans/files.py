@@ -53,7 +53,8 @@ class _Loader(_SafeLoader):
         for key_node, value_node in node.value:
             key = self.construct_object(key_node, deep=deep)
             if not isinstance(key, str):
-                _refuse(key_node, f"expected a text as key, found '{key_node.value}'; quote it")
+                shown = key_node.value if isinstance(key_node, yaml.ScalarNode) else "…"
+                _refuse(key_node, f"expected a text as key, found '{shown}'; quote it")
             if key in found:
                 _refuse(key_node, f"key '{key}' is there twice")
             found[key] = self.construct_object(value_node, deep=deep)
@@ -161,7 +162,12 @@ def _plan(found: Json, line: int) -> Json:
                 f"line {line}: Plan: metadata.{field} '{name}' must consist of lower case letters, "
                 "digits, '-' and '.', and begin and end with a letter or a digit"
             )
-    return plan.as_json()
+    found = plan.as_json()
+    try:
+        msgspec.msgpack.encode(found)
+    except (OverflowError, UnicodeEncodeError) as error:  # 10**30, or half a surrogate pair
+        raise FileError(f"line {line}: Plan: no value of Kubernetes: {error}") from None
+    return found
 
 
 def _labels(found: Json, line: int) -> dict[str, str]:

@@ -2,9 +2,9 @@
 
 import sys
 import uuid
+from collections import Counter
 from collections.abc import Iterable
 from threading import RLock
-from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -18,17 +18,18 @@ log = structlog.get_logger(__name__)
 _SPEC_FIELDS = tuple(field.encode_name for field in msgspec.structs.fields(Spec))
 _canonical = msgspec.json.Encoder()
 _pack = msgspec.msgpack.Encoder()
-_unpack = msgspec.msgpack.Decoder(Plan)
 
 Key = tuple[str, str]
 """Namespace and name."""
 
 
-class _Entry(NamedTuple):
-    uid: str
+class _Entry(msgspec.Struct, array_like=True, frozen=True):
     version: int
     stamp: int
-    packed: bytes
+    plan: Plan
+
+
+_unpack = msgspec.msgpack.Decoder(_Entry)
 
 
 class PlanIndex:
@@ -43,11 +44,11 @@ class PlanIndex:
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
         self._writing = RLock()
-        self._entries: dict[Key, _Entry] = {}
-        self._by_uid: dict[str, Key] = {}
+        self._entries: dict[Key, bytes] = {}
+        self._by_uid: dict[str, bytes] = {}
         self._by_name: dict[str, tuple[Key, ...]] = {}
-        self._invalid: set[Key] = set()
-        self._node_keys: dict[Key, frozenset[str]] = {}
+        self._invalid = 0
+        self._node_keys: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -55,21 +56,22 @@ class PlanIndex:
     @property
     def invalid(self) -> int:
         """How many plans have settings with problems."""
-        return len(self._invalid)
+        return self._invalid
 
     @property
     def node_keys(self) -> frozenset[str]:
         """The label keys whose values on the nodes some plan compares."""
         with self._writing:
-            return frozenset[str]().union(*self._node_keys.values())
+            return frozenset(self._node_keys)
 
     def find(self, ref: PlanRef) -> Plan | Reason:
         """Return the plan that `ref` means, or PLAN_NOT_FOUND or PLAN_AMBIGUOUS."""
-        if ref.uid and (key := self._by_uid.get(ref.uid)) and (plan := self._get(key)):
-            return plan
+        if ref.uid and (packed := self._by_uid.get(ref.uid)):
+            return _unpack.decode(packed).plan
         full = (ref.namespace, ref.name)
         keys = (full,) if ref.namespace else self._by_name.get(ref.name, ())
-        plans = [plan for key in keys if (plan := self._get(key)) and _may_own(plan, ref)]
+        entries = filter(None, map(self._get, keys))
+        plans = [entry.plan for entry in entries if _may_own(entry.plan, ref)]
         if len(plans) > 1:
             return Reason.PLAN_AMBIGUOUS
         return plans[0] if plans else Reason.PLAN_NOT_FOUND
@@ -81,27 +83,22 @@ class PlanIndex:
         compared, which is cheap, before its settings are read, which compiles KARL. A version
         that is older than the known one is passed over.
         """
-        key = key_of(plan_object)
+        key, version = key_of(plan_object), _version(plan_object)
         with self._writing:
-            known = self._entries.get(key)
-            if known and _version(plan_object) < known.version:
-                return False
-            return self._put(key, plan_object)
+            known = self._get(key)
+            return (not known or version >= known.version) and self._put(key, plan_object, known)
 
     def discard(self, namespace: str, name: str) -> None:
         """Forget a Plan, if it is known."""
         key = (namespace, name)
         with self._writing:
-            entry = self._entries.pop(key, None)
-            if entry is None:
+            if not (known := self._get(key)):
                 return
-            self._forget_uid(entry.uid, key)
+            self._forget(known.plan, self._entries.pop(key))
             if others := tuple(other for other in self._by_name[name] if other != key):
                 self._by_name[name] = others
             else:
                 del self._by_name[name]
-            self._invalid.discard(key)
-            self._node_keys.pop(key, None)
 
     def replace_all(self, plan_objects: Iterable[Json]) -> None:
         """Take in all Plans there are, one at a time, and forget every other.
@@ -112,31 +109,33 @@ class PlanIndex:
         for plan_object in plan_objects:
             key = key_of(plan_object)
             gone.discard(key)
-            self._put(key, plan_object)  # versions go back when a cluster is restored
+            with self._writing:  # whatever the version: they go back when a cluster is restored
+                self._put(key, plan_object, self._get(key))
         for key in gone:
             self.discard(*key)
 
-    def _put(self, key: Key, plan_object: Json) -> bool:
-        stamp = self._stamp(plan_object)
-        with self._writing:
-            known = self._entries.get(key)
-            if known and known.stamp == stamp:
-                return False
-            plan = settings.read(plan_object, self._installation)
-            if known:
-                self._forget_uid(known.uid, key)
-            else:
-                self._by_name[key[1]] = (*self._by_name.get(key[1], ()), key)
-            version = _version(plan_object)
-            self._entries[key] = _Entry(plan.uid, version, stamp, _pack.encode(plan))
-            if plan.uid:
-                self._by_uid[plan.uid] = key
-            self._note(key, plan)
-        return True
+    def _get(self, key: Key) -> _Entry | None:
+        packed = self._entries.get(key)
+        return _unpack.decode(packed) if packed else None
 
-    def _get(self, key: Key) -> Plan | None:
-        entry = self._entries.get(key)
-        return _unpack.decode(entry.packed) if entry else None
+    def _put(self, key: Key, plan_object: Json, known: _Entry | None) -> bool:
+        stamp = self._stamp(plan_object)
+        if known and known.stamp == stamp:
+            return False
+        plan = settings.read(plan_object, self._installation)
+        packed = _pack.encode(_Entry(_version(plan_object), stamp, plan))
+        before = self._entries.get(key)
+        self._entries[key] = packed
+        if plan.uid:
+            self._by_uid[plan.uid] = packed
+        if not known:
+            self._by_name[key[1]] = (*self._by_name.get(key[1], ()), key)
+        self._count(plan, 1)
+        if known and before:
+            self._forget(known.plan, before)
+        if problems := [str(problem) for problem in plan.settings.problems]:
+            log.warning("plan has settings that do not apply", plan=str(plan), problems=problems)
+        return True
 
     def _stamp(self, plan_object: Json) -> int:
         """Return a number that stays the same while nothing changes that settings come from."""
@@ -149,23 +148,17 @@ class PlanIndex:
         seen = (metadata.get("uid"), metadata.get("generation"), ours, fields)
         return hash(_canonical.encode(seen))
 
-    def _note(self, key: Key, plan: Plan) -> None:
-        if plan.settings.problems:
-            self._invalid.add(key)
-            problems = [str(problem) for problem in plan.settings.problems]
-            log.warning(
-                "plan has settings that cannot be applied", plan=str(plan), problems=problems
-            )
-        else:
-            self._invalid.discard(key)
-        if keys := atleast.keys(plan.settings):
-            self._node_keys[key] = keys
-        else:
-            self._node_keys.pop(key, None)
+    def _count(self, plan: Plan, by: int) -> None:
+        self._invalid += by if plan.settings.problems else 0
+        for key in atleast.keys(plan.settings):
+            self._node_keys[key] += by
+            if not self._node_keys[key]:
+                del self._node_keys[key]
 
-    def _forget_uid(self, uid: str, key: Key) -> None:
-        if self._by_uid.get(uid) == key:
-            del self._by_uid[uid]
+    def _forget(self, plan: Plan, packed: bytes) -> None:
+        self._count(plan, -1)
+        if self._by_uid.get(plan.uid) is packed:  # not that of a plan which has taken its place
+            del self._by_uid[plan.uid]
 
 
 def key_of(plan_object: Json) -> Key:
@@ -177,7 +170,7 @@ def key_of(plan_object: Json) -> Key:
 def _version(plan_object: Json) -> int:
     """Return the resourceVersion, which Kubernetes compares as a number; 0 where there is none."""
     version = plan_object["metadata"].get("resourceVersion", "")
-    return int(version) if version.isdecimal() else 0
+    return int(version) if version.isdecimal() and len(version) < 20 else 0
 
 
 def _may_own(plan: Plan, ref: PlanRef) -> bool:

@@ -1,0 +1,184 @@
+from pathlib import Path
+
+import pytest
+
+from webhook.plans import files
+from webhook.plans.files import FileError
+
+PLAN = """\
+apiVersion: forklift.konveyor.io/v1beta1
+kind: Plan
+metadata:
+  name: db
+"""
+
+
+def read(folder: Path, text: str | bytes, name: str = "x.yaml") -> files.Contents:
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return files.read(path)
+
+
+def test_of_a_plan_only_what_counts_is_kept(tmp_path: Path) -> None:
+    text = f"""\
+{PLAN}\
+  namespace: forklift
+  uid: u
+  generation: 3
+  creationTimestamp: 2026-11-22T23:22:39Z
+  annotations:
+    convertor.forklift.konveyor.io/labels: a=b
+spec:
+  targetNamespace: target
+  convertorLabels: {{a: b}}
+  vms: [{{id: vm-1}}]
+status:
+  conditions: []
+"""
+    assert read(tmp_path, text).plans == [
+        {
+            "metadata": {
+                "name": "db",
+                "namespace": "forklift",
+                "uid": "u",
+                "generation": 3,
+                "annotations": {"convertor.forklift.konveyor.io/labels": "a=b"},
+            },
+            "spec": {"targetNamespace": "target", "convertorLabels": {"a": "b"}},
+        }
+    ]
+
+
+def test_a_plan_without_namespace_is_in_the_default_one(tmp_path: Path) -> None:
+    assert read(tmp_path, PLAN).plans == [{"metadata": {"name": "db", "namespace": "default"}}]
+
+
+def test_documents_and_lists_count_one_by_one_in_yaml_and_json(tmp_path: Path) -> None:
+    node = "apiVersion: v1\nkind: Node\nmetadata: {name: n1, labels: {memory: 64Gi}}\n"
+    found = read(tmp_path, f"---\n{PLAN}---\n# nothing\n---\n{node}---\nkind: Secret\n")
+    assert [plan["metadata"]["name"] for plan in found.plans] == ["db"]
+    assert (found.nodes, found.others) == ([{"memory": "64Gi"}], ["Secret"])
+    text = (
+        '{"kind": "List", "items": [{"kind": "PlanList", "items": ['
+        '{"apiVersion": "forklift.konveyor.io/v1beta1", "kind": "Plan",'
+        '\t"metadata": {"name": "db"}}]}]}'
+    )
+    assert read(tmp_path, text, "x.json").plans == found.plans
+
+
+def test_plans_of_other_projects_are_none_of_ours(tmp_path: Path) -> None:
+    text = "apiVersion: upgrade.cattle.io/v1\nkind: Plan\nmetadata: {name: k3s}\n"
+    assert read(tmp_path, text) == files.Contents(others=["Plan"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "a: b: c",
+            "line 1 column 5: expected YAML: mapping values are not allowed in this context",
+        ),
+        (
+            "a:\n\tb: c",
+            (
+                "line 2 column 1: expected YAML: found character that cannot start any token while "
+                "scanning for the next token"
+            ),
+        ),
+        ("a: 1\na: 2", "line 2 column 1: key 'a' is there twice"),
+        ("[a]: b", "line 1 column 1: expected a text as key, found '…'; quote it"),
+        ("1: a", "line 1 column 1: expected a text as key, found '1'; quote it"),
+        (
+            "a: !!binary aGk=",
+            (
+                "line 1 column 4: expected YAML: could not determine a constructor for the tag "
+                "'tag:yaml.org,2002:binary'"
+            ),
+        ),
+        ("- a", "line 1: expected a Kubernetes object, found a list"),
+        ("# x\nhello", "line 2: expected a Kubernetes object, found 'hello'"),
+        ("a: b", "line 1: expected a Kubernetes object, found one without a kind"),
+        (
+            "---\n\n---\nkind: Plan\nmetadata: {name: db}",
+            "line 4: expected apiVersion 'forklift.konveyor.io/v1beta1' of a Plan, found nothing",
+        ),
+        (
+            "kind: Plan\napiVersion: forklift.konveyor.io/v1",
+            (
+                "line 1: expected apiVersion 'forklift.konveyor.io/v1beta1' of a Plan, found "
+                "'forklift.konveyor.io/v1'"
+            ),
+        ),
+        (
+            "kind: Plan\napiVersion: forklift.konveyor.oi/v1beta1",
+            (
+                "line 1: expected apiVersion 'forklift.konveyor.io/v1beta1' of a Plan, found "
+                "'forklift.konveyor.oi/v1beta1'"
+            ),
+        ),
+        (
+            "kind: plan\napiVersion: forklift.konveyor.io/v1beta1",
+            "line 1: 'forklift.konveyor.io/v1beta1' has no kind 'plan'; did you mean 'Plan'?",
+        ),
+        (
+            PLAN.replace("metadata", "meta"),
+            "line 1: Plan: object missing required field 'metadata'",
+        ),
+        (
+            PLAN.replace("name", "nome"),
+            "line 1: Plan: metadata: object missing required field 'name'",
+        ),
+        (
+            PLAN.replace("db", "Db"),
+            (
+                "line 1: Plan: metadata.name 'Db' must consist of lower case letters, digits, '-' "
+                "and '.', and begin and end with a letter or a digit"
+            ),
+        ),
+        (
+            f"{PLAN}  annotations: {{a: true}}",
+            "line 1: Plan: metadata.annotations: expected 'str', found 'bool'; quote it",
+        ),
+        (
+            "apiVersion: v1\nkind: Node\nmetadata: {labels: {cpu-cores: 16}}",
+            "line 1: Node: metadata.labels: expected 'str', found 'int'; quote it",
+        ),
+        (b"a: \xff", "byte 3 is not UTF-8"),
+        (
+            "a: \x00",
+            "expected YAML: unacceptable character #x0000: control characters are not allowed",
+        ),
+    ],
+)
+def test_a_file_that_is_wrong_says_where_and_how(
+    tmp_path: Path, text: str | bytes, message: str
+) -> None:
+    with pytest.raises(FileError) as caught:
+        read(tmp_path, text)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"a": 1,\n "b": }', "line 2 column 7: expected JSON: expecting value"),
+        ("[" * 100_000, "it is nested too deeply"),
+        (
+            (
+                '{"kind": "Plan", "apiVersion": "forklift.konveyor.io/v1beta1", "metadata": '
+                '{"name": "db"}, "spec": {"convertorAffinity": 1000000000000000000000}}'
+            ),
+            "line 1: Plan: no value of Kubernetes: can't serialize ints < -2**63 or > 2**64 - 1",
+        ),
+        ("", "line 1 column 1: expected JSON: expecting value"),
+    ],
+)
+def test_json_that_is_wrong_says_where_and_how(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(FileError) as caught:
+        read(tmp_path, text, "x.json")
+    assert str(caught.value) == message
+
+
+def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="cannot be read: no such file"):
+        files.read(tmp_path / "none.yaml")

@@ -1,0 +1,199 @@
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from webhook import settings
+from webhook.model import Installation, Json, Plan, PlanRef, Reason
+from webhook.plans.index import PlanIndex
+
+A = "11111111-1111-4111-8111-111111111111"
+B = "22222222-2222-4222-8222-222222222222"
+PREFIX = "convertor.forklift.konveyor.io"
+
+
+def plan(name: str = "db", uid: str = A, *, namespace: str = "forklift", **more: Any) -> Json:
+    metadata = {"namespace": namespace, "name": name, "uid": uid, "generation": 1}
+    if "version" in more:
+        metadata["resourceVersion"] = more.pop("version")
+    annotations = {f"{PREFIX}/{key}": value for key, value in more.pop("asks", {}).items()}
+    metadata["annotations"] = annotations | more.pop("annotations", {})
+    return {"metadata": metadata, "spec": {"targetNamespace": "target"} | more}
+
+
+@pytest.fixture
+def index() -> PlanIndex:
+    return PlanIndex(Installation())
+
+
+def names(index: PlanIndex, **ref: str) -> str:
+    found = index.find(PlanRef(**ref))
+    return str(found)
+
+
+def test_a_plan_comes_out_as_it_was_read(index: PlanIndex) -> None:
+    rule = "REQUIRE pods(app=ceph-osd) on node"
+    asked = plan(asks={"labels": "a=b", "affinity": rule, "tolerations": "gpu:NoExecute"})
+    index.put(asked)
+    assert index.find(PlanRef(uid=A)) == settings.read(asked, Installation())
+
+
+@pytest.mark.parametrize(
+    ("ref", "found"),
+    [
+        ({"uid": A}, "forklift/db"),
+        ({"uid": A, "namespace": "other", "name": "app"}, "forklift/db"),
+        ({"namespace": "forklift", "name": "db"}, "forklift/db"),
+        ({"namespace": "forklift", "name": "db", "uid": A}, "forklift/db"),
+        ({"namespace": "forklift", "name": "db", "uid": "no-uuid"}, "forklift/db"),
+        ({"namespace": "forklift", "name": "db", "uid": B}, "PlanNotFound"),
+        ({"name": "db", "uid": B}, "PlanNotFound"),
+        ({"name": "db"}, "forklift/db"),
+        ({"name": "app"}, "PlanAmbiguous"),
+        ({"name": "app", "uid": A[:-1] + "3"}, "one/app"),
+        ({"name": "none"}, "PlanNotFound"),
+        ({"namespace": "other", "name": "db"}, "PlanNotFound"),
+        ({"uid": B}, "PlanNotFound"),
+        ({}, "PlanNotFound"),
+    ],
+)
+def test_what_a_pod_says_finds_its_plan_and_no_other(
+    index: PlanIndex, ref: dict[str, str], found: str
+) -> None:
+    index.put(plan())
+    index.put(plan("app", A[:-1] + "3", namespace="one"))
+    index.put(plan("app", A[:-1] + "4", namespace="two"))
+    assert names(index, **ref) == found
+
+
+def test_a_plan_without_uid_is_found_by_name_whatever_the_pod_says(index: PlanIndex) -> None:
+    index.put(plan(uid=""))
+    assert names(index, uid=B, namespace="forklift", name="db") == "forklift/db"
+    assert names(index, uid="") == "PlanNotFound"
+
+
+def test_a_plan_that_is_made_anew_is_no_longer_found_by_its_old_uid(index: PlanIndex) -> None:
+    index.put(plan())
+    index.put(plan(uid=B))
+    assert names(index, uid=A) == "PlanNotFound"
+    assert names(index, uid=B) == "forklift/db"
+    assert len(index) == 1
+
+
+def test_a_plan_that_is_gone_is_not_found_in_any_way(index: PlanIndex) -> None:
+    index.put(plan(asks={"node-selector": "memory=64Gi+", "labels": "-"}))
+    assert (index.invalid, index.node_keys) == (1, frozenset({"memory"}))
+    index.discard("forklift", "db")
+    index.discard("forklift", "db")
+    for ref in ({"uid": A}, {"name": "db"}, {"namespace": "forklift", "name": "db"}):
+        assert names(index, **ref) == "PlanNotFound"
+    assert (len(index), index.invalid, index.node_keys) == (0, 0, frozenset())
+
+
+def test_an_ambiguous_name_is_clear_when_the_other_is_gone(index: PlanIndex) -> None:
+    index.put(plan(namespace="one"))
+    index.put(plan(namespace="two", uid=B))
+    index.discard("one", "db")
+    assert names(index, name="db") == "two/db"
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list that grows with each reading of a plan's settings."""
+    read: list[str] = []
+
+    def count(plan_object: Json, installation: Installation) -> Plan:
+        read.append(plan_object["metadata"]["name"])
+        return real(plan_object, installation)
+
+    real = settings.read
+    monkeypatch.setattr(settings, "read", count)
+    return read
+
+
+def test_a_status_that_changes_costs_no_reading(index: PlanIndex, reads: list[str]) -> None:
+    assert index.put(plan(version="1"))
+    later = plan(version="2", annotations={"kubectl.kubernetes.io/x": "y"}) | {"status": {"vms": 1}}
+    later["spec"]["vms"] = [{"id": "vm-1"}]
+    assert not index.put(later)
+    assert reads == ["db"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"asks": {"labels": "a=b"}},
+        {"convertorLabels": {"a": "b"}},
+        {"convertorNodeSelector": {"a": "b"}},
+        {"convertorAffinity": {"nodeAffinity": {}}},
+        {"targetNamespace": "elsewhere"},
+        {"uid": B},
+    ],
+)
+def test_what_settings_come_from_is_read_when_it_changes(
+    index: PlanIndex, reads: list[str], change: Any
+) -> None:
+    index.put(plan())
+    assert index.put(plan(**change))
+    assert not index.put(plan(**change))
+    assert reads == ["db", "db"]
+
+
+def test_an_older_version_is_passed_over(index: PlanIndex) -> None:
+    index.put(plan(version="10", convertorLabels={"a": "new"}))
+    assert not index.put(plan(version="9", convertorLabels={"a": "old"}))
+    found = index.find(PlanRef(uid=A))
+    assert isinstance(found, Plan)
+    assert found.settings.labels == {"a": "new"}
+
+
+def test_a_list_counts_whatever_its_versions(index: PlanIndex) -> None:
+    index.put(plan(version="10", convertorLabels={"a": "new"}))
+    index.replace_all([plan(version="9", convertorLabels={"a": "restored"})])
+    found = index.find(PlanRef(uid=A))
+    assert isinstance(found, Plan)
+    assert found.settings.labels == {"a": "restored"}
+
+
+def test_a_list_replaces_all_there_was(index: PlanIndex, reads: list[str]) -> None:
+    index.replace_all([plan("a", A), plan("b", B)])
+    index.replace_all([plan("b", B), plan("c", "")])
+    assert names(index, uid=A) == "PlanNotFound"
+    assert names(index, uid=B) == "forklift/b"
+    assert names(index, name="c") == "forklift/c"
+    assert reads == ["a", "b", "c"]
+
+
+def test_a_list_that_breaks_off_takes_nothing_away(index: PlanIndex) -> None:
+    def broken() -> Any:
+        yield plan("b", B)
+        raise TimeoutError
+
+    index.put(plan("a", A))
+    with pytest.raises(TimeoutError):
+        index.replace_all(broken())
+    assert {names(index, uid=A), names(index, uid=B)} == {"forklift/a", "forklift/b"}
+
+
+def test_a_problem_is_told_when_the_plan_changes_before_any_pod_comes(
+    index: PlanIndex,
+) -> None:
+    with capture_logs() as logs:
+        index.put(plan(asks={"labels": "a b"}))
+        index.put(plan(asks={"labels": "a b"}))
+    assert [line["plan"] for line in logs] == ["forklift/db"]
+    assert f"Plan forklift/db annotation {PREFIX}/labels" in logs[0]["problems"][0]
+    index.put(plan(asks={"labels": "a=b"}))
+    assert index.invalid == 0
+
+
+def test_the_node_labels_of_all_plans_count_as_long_as_they_ask_for_them(index: PlanIndex) -> None:
+    index.put(plan("a", A, asks={"node-selector": "memory=64Gi+"}))
+    index.put(plan("b", B, asks={"affinity": "REQUIRE nodes(disk>=1Ti)", "labels": "a=b"}))
+    assert index.node_keys == {"memory", "disk"}
+    index.put(plan("b", B, asks={"labels": "a=b"}))
+    assert index.node_keys == {"memory"}
+
+
+def test_reasons_are_reasons(index: PlanIndex) -> None:
+    assert index.find(PlanRef(uid=A)) is Reason.PLAN_NOT_FOUND

@@ -110,7 +110,7 @@ def _word(kind: str, word: Word) -> Iterator[Mistake]:
     elif "*" in word.text:
         hint = "there are no patterns; has KEY is met by any value"
     elif "|" in word.text:
-        hint = f"for one of several write KEY in [{word.text.replace('|', ', ')}]"
+        hint += suggest(f"in [{word.text.replace('|', ', ')}]")
     yield Mistake(word.span, f"{kind} {quote(word.text)} {wrong}", hint)
 
 

@@ -3,13 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from webhook.karl.syntax import Span
+from webhook.karl.syntax import WORD, Span
 
 _MARK = re.compile(r"#[^\r\n]*|\r\n?|[\n;()]")
 _BLANK = re.compile(r"\s+|#[^\r\n]*")
-_RULE_AHEAD = re.compile(
-    r"[^\S\r\n]*[^\s()\[\],;#=!<>]+[^\S\r\n]+(?:pods|nodes)[^\S\r\n]*\(", re.IGNORECASE
-)
+_RULE_AHEAD = re.compile(rf"[^\S\r\n]*{WORD}[^\S\r\n]+(?:pods|nodes)[^\S\r\n]*\(", re.IGNORECASE)
 """A rule's beginning. No selector looks like it, so a line with it ends a forgotten `)`."""
 
 

@@ -7,10 +7,10 @@ from itertools import takewhile
 import lark
 
 from webhook.karl.errors import Mistake, quote
-from webhook.karl.syntax import Span, Word
+from webhook.karl.syntax import WORD, Span, Word
 
 _SIGN = re.compile(r"==|!=|[<>]=?|[()\[\],=!]")
-_WORD = re.compile(rf"#[^\r\n]*|[^\s()\[\],;#=!<>]+|{_SIGN.pattern}")
+_PART = re.compile(rf"#[^\r\n]*|{WORD}|{_SIGN.pattern}")
 
 _NAMES = {
     "LPAR": "'('",
@@ -84,7 +84,7 @@ def meet(text: str, rule: Span, error: lark.UnexpectedToken) -> Stumble:
     place = rule.start + (place or 0)
     words = [
         Word(match[0], Span(*match.span()))
-        for match in _WORD.finditer(text, rule.start, rule.end)
+        for match in _PART.finditer(text, rule.start, rule.end)
         if not match[0].startswith("#")
     ]
     before = tuple(takewhile(lambda word: word.span.start < place, words))

@@ -20,6 +20,9 @@ TOPOLOGIES = {
 
 DEFAULT_WEIGHT = 100
 
+WORD = r"[^\s()\[\],;#=!<>]+"
+"""A word of a text, as in `grammar.lark`."""
+
 
 class Span(NamedTuple):
     """A place in the text: characters from `start` to before `end`."""

@@ -56,10 +56,10 @@ class _Request(msgspec.Struct, rename="camel"):
     uid: str
     kind: _Kind
     operation: str
-    namespace: str = ""
-    name: str = ""
-    sub_resource: str = ""
-    dry_run: bool | None = False
+    namespace: str | None = None
+    name: str | None = None
+    sub_resource: str | None = None
+    dry_run: bool | None = None
     object: Json | None = None
     old_object: Json | None = None
 
@@ -100,9 +100,9 @@ def decode(body: bytes) -> Request:
         uid=uid,
         operation=request.operation,
         kind=str(request.kind),
-        namespace=request.namespace,
-        name=request.name,
-        subresource=request.sub_resource,
+        namespace=request.namespace or "",
+        name=request.name or "",
+        subresource=request.sub_resource or "",
         dry_run=bool(request.dry_run),
         object=request.object or {},
         old_object=request.old_object or {},

@@ -52,6 +52,12 @@ def test_a_review_of_a_new_pod_is_read() -> None:
     )
 
 
+def test_what_is_null_in_a_review_is_as_good_as_absent() -> None:
+    body = review(namespace=None, name=None, subResource=None, dryRun=None, object=None)
+
+    assert decode(body) == Request(uid=UID, operation="CREATE", kind="v1/Pod")
+
+
 def test_a_review_of_anything_is_read() -> None:
     body = review(
         kind={"group": "policy", "version": "v1", "kind": "Eviction"},

@@ -13,6 +13,7 @@ from webhook import config
 from webhook.cli.fault import ClusterFault
 from webhook.cli.types import Parsed
 from webhook.model import Installation, Json, Mode, Scope
+from webhook.plans.objects import NAME, PATH
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -48,6 +49,15 @@ namespace_option = click.option(
 )
 
 
+prefix_option = click.option(
+    "--annotation-prefix",
+    default=_DEFAULT.prefix,
+    envvar=f"{config.ENVIRONMENT}_ANNOTATION_PREFIX",
+    show_default=True,
+    help="Of the annotations on Plans.",
+)
+
+
 def installation_options(command: Callable[P, R]) -> Callable[..., R]:
     """Add what the installation was told too; the command gets an `installation`.
 
@@ -79,15 +89,9 @@ def installation_options(command: Callable[P, R]) -> Callable[..., R]:
         show_default=True,
         help="Where a rule on pods looks that names no namespace.",
     )
-    @click.option(
-        "--annotation-prefix",
-        default=_DEFAULT.prefix,
-        envvar=variable("ANNOTATION_PREFIX"),
-        show_default=True,
-        help="Of the annotations on Plans.",
-    )
+    @prefix_option
     @functools.wraps(command)
-    def wrapped(  # noqa: PLR0913 - one for each option
+    def wrapped(
         *args: Any,
         defaults: Path | None,
         mode: str,
@@ -105,6 +109,20 @@ def installation_options(command: Callable[P, R]) -> Callable[..., R]:
         return command(*args, installation=installation, **kwargs)  # type: ignore[arg-type]
 
     return wrapped
+
+
+def plan_path(client: Client, namespace: str, name: str) -> str:
+    """Return the path of a Plan.
+
+    Raises:
+        click.UsageError: its name or namespace is none.
+
+    """
+    namespace = namespace or client.namespace
+    for what, text in (("plan", name), ("namespace", namespace)):
+        if not NAME.fullmatch(text):
+            raise click.UsageError(f"'{text}' is no name of a {what}")
+    return f"{PATH}/namespaces/{namespace}/plans/{name}"
 
 
 def items(client: Client, path: str, **query: str) -> Iterator[Json]:

@@ -8,7 +8,9 @@ from webhook.model import FORKLIFT_SPREADING_TERM, AffinityPolicy, Json, Setting
 
 def place_pod_affinity(present: Json, settings: Settings) -> Json:
     """Return the pod's affinity with the pod terms of the plan added, each once."""
-    affinity = _corrected(present, settings.copied, settings.affinity)
+    affinity = present
+    if settings.copied:
+        affinity = _corrected(affinity, settings.copied, settings.affinity)
     if settings.affinity and settings.affinity_policy is AffinityPolicy.REPLACE:
         affinity = _without_spreading(affinity, settings.affinity)
     wanted = {kind: terms for kind, terms in settings.affinity.items() if kind != "nodeAffinity"}

@@ -12,14 +12,13 @@ from urllib.parse import quote
 import msgspec
 import structlog
 
-from certs.cluster import ApiError, Json, Target
+from certs.cluster import NOT_FOUND, ApiError, Json, Target
 from kube.client import JSON, Client
 
 log = structlog.get_logger()
 
 FIELD_MANAGER = "convertor-webhook-certs"
 
-_NOT_FOUND = 404
 _SECONDS = 10.0
 """To wait for an answer; there is another round."""
 
@@ -85,7 +84,7 @@ class ClusterApi:
                 self._client.get(f"{collection}/{quote(name)}", seconds=_SECONDS)
             )
         except ApiError as error:
-            if error.status != _NOT_FOUND:
+            if error.status != NOT_FOUND:
                 raise
             hint = "it comes with the chart, 'helm upgrade' puts it back"
             raise ApiError(f"{error}: {hint}", error.status, error.reason) from None

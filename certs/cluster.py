@@ -7,8 +7,9 @@ from typing import Any, Literal, Protocol
 
 from kube.errors import ApiError
 
-__all__ = ["CONFLICT", "ApiError", "Cluster", "Json", "Target"]
+__all__ = ["CONFLICT", "NOT_FOUND", "ApiError", "Cluster", "Json", "Target", "targets"]
 
+NOT_FOUND = 404
 CONFLICT = 409
 """The `status` of an ApiError that says: somebody else wrote first, read again."""
 
@@ -24,6 +25,14 @@ class Target:
 
     def __str__(self) -> str:
         return f"{self.kind} '{self.name}'"
+
+
+def targets(name: str) -> tuple[Target, ...]:
+    """Return the configurations of a release: the chart gives all of them the same name."""
+    return (
+        Target("MutatingWebhookConfiguration", name),
+        Target("ValidatingWebhookConfiguration", name),
+    )
 
 
 class Cluster(Protocol):

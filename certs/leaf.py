@@ -6,7 +6,7 @@ from datetime import datetime
 
 from certs import pki
 from certs.certificate import Certificate, Pair, to_pem
-from certs.rotation import Durations
+from certs.durations import Durations
 from certs.secret import State
 from certs.views import View
 

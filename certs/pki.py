@@ -5,9 +5,11 @@ arguments: nothing here looks at a clock. This is the only module that needs `cr
 """
 
 import ipaddress
+import re
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -19,6 +21,8 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 from certs.certificate import Authority, Certificate, from_der
 
 SUBJECT = "convertor-webhook"
+
+_DNS_NAME = re.compile(r"(?:\*\.)?[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
 
 _PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 _SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -57,7 +61,7 @@ def sign_leaf(
 ) -> tuple[Certificate, bytes]:
     """Make a serving certificate and its key (PEM), valid no longer than its CA.
 
-    `names` are DNS names or IP addresses; ValueError where one is neither.
+    `names` are DNS names or IP addresses; PkiError where one is neither.
     """
     issuer, issuer_key = _load(ca.certificate), _load_key(ca.key)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -73,6 +77,32 @@ def sign_leaf(
         .add_extension(_authority_key(issuer), critical=False)
     )
     return _sign(builder, issuer_key), _key_pem(key)
+
+
+class Description(NamedTuple):
+    """What people ask of a certificate beyond its dates."""
+
+    subject: str
+    issuer: str
+    names: tuple[str, ...]
+    """DNS names and addresses that it is valid for."""
+
+
+def describe(certificate: Certificate) -> Description:
+    """Raise PkiError where the certificate cannot be read."""
+    found = _load(certificate)
+    try:
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        names = x509.SubjectAlternativeName([])
+    return Description(
+        found.subject.rfc4514_string(),
+        found.issuer.rfc4514_string(),
+        (
+            *names.get_values_for_type(x509.DNSName),
+            *(str(address) for address in names.get_values_for_type(x509.IPAddress)),
+        ),
+    )
 
 
 def check_authority(ca: Authority) -> str | None:
@@ -185,6 +215,8 @@ def _general_name(name: str) -> x509.DNSName | x509.IPAddress:
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
+        if not _DNS_NAME.fullmatch(name):
+            raise PkiError(f"expected a DNS name or an IP address, found {name!r}") from None
         return x509.DNSName(name)
 
 

@@ -8,8 +8,8 @@ from certs import handshake
 from certs.certificate import Pair, parse, to_pem
 from certs.clock import SYSTEM, Clock
 from certs.cluster import Cluster
+from certs.durations import Durations
 from certs.publish import Publisher
-from certs.rotation import Durations
 from certs.views import View, Views, may_replace
 
 

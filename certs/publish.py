@@ -14,7 +14,7 @@ import structlog
 
 from certs import bundle
 from certs.certificate import Certificate, parse
-from certs.cluster import CONFLICT, ApiError, Cluster, Json, Target
+from certs.cluster import CONFLICT, NOT_FOUND, ApiError, Cluster, Json, Target
 from certs.views import View, Views
 
 log = structlog.get_logger()
@@ -52,22 +52,35 @@ class Publisher:
         """
         self.problems = []
         seen: list[View] = []
-        complete, wrote = True, False
-        for target in self._cluster.targets:
-            try:
-                configuration = self._cluster.read_configuration(target)
-            except ApiError as error:
-                self.problems.append(str(error))
-                complete = False
-                continue
-            bundles = _bundles(configuration)
-            seen += [parse(pem) for pem in bundles]
-            self._count(target, trust, bundles)
-            right = [bundle.wanted(trust, pem, retired=retired, now=now) for pem in bundles]
-            wrote |= self._write(target, configuration, bundles, right)
+        wrote = False
+        configurations = self._read()
+        complete = not self.problems
+        for target, configuration in configurations.items():
+            present = bundles(configuration)
+            seen += [parse(pem) for pem in present]
+            self._count(target, trust, present)
+            right = [bundle.wanted(trust, pem, retired=retired, now=now) for pem in present]
+            wrote |= self._write(target, configuration, present, right)
         if complete:
             self.views.record(seen, at)
         return wrote
+
+    def _read(self) -> dict[Target, Json]:
+        """Return the configurations that are there.
+
+        One of several may be missing: the chart installs those that its values ask for.
+        """
+        found: dict[Target, Json] = {}
+        missing: list[str] = []
+        for target in self._cluster.targets:
+            try:
+                found[target] = self._cluster.read_configuration(target)
+            except ApiError as error:
+                where = missing if error.status == NOT_FOUND else self.problems
+                where.append(str(error))
+        if not found:
+            self.problems += missing
+        return found
 
     def judge(self, accepts: Callable[[View], bool], *, settle: float, at: float) -> None:
         """Find out whether what is served is `published` and, for `settle` seconds, `settled`."""
@@ -76,7 +89,7 @@ class Publisher:
         self.settled |= of_late is not None and all(map(accepts, of_late))
 
     def _write(
-        self, target: Target, configuration: Json, bundles: list[bytes], right: list[bytes]
+        self, target: Target, configuration: Json, present: list[bytes], right: list[bytes]
     ) -> bool:
         """Whether reading again is worth while: it was written, by us or by another."""
         operations = [
@@ -86,7 +99,7 @@ class Publisher:
                 "value": base64.b64encode(pem).decode("ascii"),
             }
             for index, pem in enumerate(right)
-            if pem != bundles[index]
+            if pem != present[index]
         ]
         if not operations:
             return False
@@ -102,9 +115,9 @@ class Publisher:
         log.info("caBundle published", configuration=str(target), webhooks=len(operations))
         return True
 
-    def _count(self, target: Target, trust: Sequence[Certificate], bundles: list[bytes]) -> None:
-        present = [{certificate.fingerprint for certificate in parse(pem)} for pem in bundles]
-        held = frozenset.intersection(*map(frozenset, present)) if present else frozenset()
+    def _count(self, target: Target, trust: Sequence[Certificate], present: list[bytes]) -> None:
+        each = [frozenset(certificate.fingerprint for certificate in parse(pem)) for pem in present]
+        held = frozenset.intersection(*each) if each else frozenset()
         lost = self._found.get(target, frozenset()) - held
         if lost & {certificate.fingerprint for certificate in trust}:
             self.repairs += 1
@@ -112,7 +125,7 @@ class Publisher:
         self._found[target] = held
 
 
-def _bundles(configuration: Json) -> list[bytes]:
+def bundles(configuration: Json) -> list[bytes]:
     """Return the `caBundle` of every webhook as PEM; empty where it is absent or no base64."""
     found = []
     for webhook in configuration.get("webhooks") or ():

@@ -10,50 +10,16 @@ that are not yet valid, and would replace them for ever.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
 from certs import pki
-from certs.bundle import LIMIT
 from certs.certificate import Authority, Certificate
+from certs.durations import Durations
 from certs.secret import OldCA, State
 
 _REMEMBERED = 20
 """Fingerprints of retired CAs that are kept: more than a bundle can hold."""
-
-
-@dataclass(frozen=True, slots=True)
-class Durations:
-    """How long things last; shorter ones make a test of years take minutes.
-
-    Raises ValueError where they contradict each other.
-    """
-
-    ca: timedelta = timedelta(days=365)
-    leaf: timedelta = timedelta(days=7)
-    backdate: timedelta = timedelta(hours=1)
-    """How far before now certificates become valid, for clocks that run behind."""
-    publish_wait: timedelta = timedelta(minutes=10)
-    """How long a CA is seen in every bundle before a leaf of it is served: longer than an
-    API server takes to learn of a change."""
-    grace: timedelta = timedelta(days=1)
-    """How long after the last leaf of a CA has ended the CA stays trusted: longer than a
-    replica may be cut off from the API."""
-    settle: timedelta = timedelta(seconds=3)
-    """How long a bundle is seen to be right before a replica that starts calls itself ready."""
-
-    def __post_init__(self) -> None:
-        if self.ca < 6 * self.publish_wait:
-            raise ValueError(
-                f"a CA of {self.ca} is replaced in its last third, which has to hold two waits"
-                f" of {self.publish_wait} to publish the next: expected six waits at least"
-            )
-        at_once = (self.leaf + self.grace) / (self.ca * 2 / 3)
-        if at_once > LIMIT - 3:
-            raise ValueError(
-                f"with leaves of {self.leaf} and a grace of {self.grace} a CA of {self.ca} leaves"
-                f" more old CAs behind than the {LIMIT} certificates of a bundle allow"
-            )
 
 
 def fresh(now: datetime, durations: Durations) -> State:

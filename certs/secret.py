@@ -18,6 +18,7 @@ import msgspec
 
 from certs import pki
 from certs.certificate import Authority, Certificate, parse
+from certs.cluster import Json
 
 CA, NEXT, STATE = "ca", "next", "state.json"
 KEYS = (f"{CA}.crt", f"{CA}.key", f"{NEXT}.crt", f"{NEXT}.key", STATE)
@@ -84,6 +85,13 @@ def encode(state: State) -> dict[str, str]:
     if state.next is not None:
         plain |= _plain(NEXT, state.next)
     return {key: base64.b64encode(value).decode("ascii") for key, value in plain.items()}
+
+
+def put(state: State, found: Json) -> Json:
+    """Return the Secret `found` with this state in it; all that is not ours stays as it is."""
+    data = found.get("data") or {}
+    others = {key: value for key, value in data.items() if key not in KEYS}
+    return {**found, "data": {**others, **encode(state)}}
 
 
 def decode(data: Mapping[str, str] | None) -> State | None:

@@ -16,10 +16,10 @@ from certs import rotation, secret
 from certs.certificate import Certificate, Pair
 from certs.clock import SYSTEM, Clock
 from certs.cluster import CONFLICT, ApiError, Cluster, Json
+from certs.durations import Durations
 from certs.leaf import Leaf
 from certs.loop import Loop
 from certs.publish import Publisher
-from certs.rotation import Durations
 from certs.secret import SecretError, State
 from certs.source import Status
 from certs.views import View, Views, may_replace
@@ -113,7 +113,7 @@ class SelfManaged:
             following = self._following(held)
             if following == held:
                 return False
-            self._cluster.update_secret(_with_state(found, following))
+            self._cluster.update_secret(secret.put(following, found))
         except ApiError as error:
             if error.status == CONFLICT:
                 return True
@@ -172,14 +172,6 @@ class SelfManaged:
     def _now(self) -> datetime:
         """Return the time as API servers have it: they judge certificates by it."""
         return (self._clock.wall() + self._cluster.clock_offset()).replace(microsecond=0)
-
-
-def _with_state(found: Json, state: State) -> Json:
-    """Return the Secret with this state in it, other keys and all metadata as they are."""
-    others = {
-        key: value for key, value in (found.get("data") or {}).items() if key not in secret.KEYS
-    }
-    return {**found, "data": {**others, **secret.encode(state)}}
 
 
 def _tell(held: State | None, following: State) -> None:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from certs import pki, rotation, secret
 from certs.certificate import parse
 from certs.clock import Clock
-from certs.rotation import Durations
+from certs.durations import Durations
 from certs.selfmanaged import SelfManaged
 from certs.views import View
 from tests.certs.fake import ApiServer, Client, CrashError, Time

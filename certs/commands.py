@@ -1,0 +1,170 @@
+"""The commands of `certs.__main__`."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from certs import rotation
+from certs import secret as secrets
+from certs.api import ClusterApi
+from certs.cluster import CONFLICT, NOT_FOUND, ApiError, targets
+from certs.durations import Durations
+from certs.issue import IssueError
+from certs.issue import issue as issue_files
+from certs.secret import SecretError, State
+from certs.show import of_configuration, of_file, of_secret
+from kube.client import ConfigError, connect
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_DIRECTORY = click.Path(path_type=Path, file_okay=False)
+
+
+class _Fault(click.ClickException):
+    """What the user has to put right."""
+
+    exit_code = 2
+
+
+class _SecretName(click.ParamType[tuple[str, str]]):
+    name = "namespace/name"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        namespace, _, name = str(value).partition("/")
+        if not (namespace and name) or "/" in name:
+            self.fail(f"expected NAMESPACE/NAME, found {value!r}", param, ctx)
+        return namespace, name
+
+
+def _cluster_flags(command: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.option("--context", default="", help="Context of the kubeconfig."),
+        click.option("--kubeconfig", type=_FILE, help="Cluster; found as kubectl finds it."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command
+@click.argument("files", nargs=-1, type=_FILE)
+@click.option("--secret", type=_SecretName(), help="Secret with the CA of the replicas.")
+@click.option("--webhook-config", default="", help="Name of the webhook configurations.")
+@_cluster_flags
+def show(
+    files: tuple[Path, ...],
+    secret: tuple[str, str] | None,
+    webhook_config: str,
+    kubeconfig: Path | None,
+    context: str,
+) -> None:
+    """Show the certificates in FILES, in a Secret, in the bundles of webhooks."""
+    if not (files or secret or webhook_config):
+        raise _Fault("nothing to show: expected FILES, --secret or --webhook-config")
+    now = datetime.now(UTC)
+    for path in files:
+        try:
+            _print(str(path), of_file(path.read_bytes(), now))
+        except OSError as error:
+            raise _Fault(f"'{path}': {(error.strerror or str(error)).lower()}") from None
+    with _explained():
+        state = None
+        if secret:
+            state = _state(_api(kubeconfig, context, secret))
+            _print(_title(secret), of_secret(state, now))
+        if webhook_config:
+            _show_configurations(_api(kubeconfig, context, name=webhook_config), state)
+
+
+@click.command
+@click.argument("directory", type=_DIRECTORY)
+@click.argument("names", nargs=-1, required=True)
+@click.option("--days", type=click.IntRange(1), default=365, show_default=True, help="Validity.")
+@click.option("--force", is_flag=True, help="Replace a certificate that is there.")
+def issue(directory: Path, names: tuple[str, ...], days: int, *, force: bool) -> None:
+    """Make a certificate for NAMES in DIRECTORY: tls.crt and tls.key.
+
+    The CA in there, ca.crt and ca.key, signs it; where there is none it is made. API servers
+    call a webhook SERVICE.NAMESPACE.svc.
+    """
+    now = datetime.now(UTC)
+    try:
+        leaf = issue_files(directory, names, now, timedelta(days=days), replace=force)
+    except IssueError as error:
+        raise _Fault(str(error)) from None
+    _print(str(directory / "tls.crt"), of_file(leaf.pem, now))
+
+
+@click.command(short_help="Replace the CA in a Secret now.")
+@click.option("--secret", type=_SecretName(), required=True, help="Secret with the CA.")
+@_cluster_flags
+def rotate(secret: tuple[str, str], kubeconfig: Path | None, context: str) -> None:
+    """Replace the CA in a Secret now, for instance because others may know its key.
+
+    A new CA is put beside it. The replicas publish that, use it when every bundle has had it
+    for ten minutes, and withdraw the old one ten minutes later. No call is lost.
+    """
+    now = datetime.now(UTC)
+    with _explained():
+        api = _api(kubeconfig, context, secret)
+        found = api.read_secret()
+        state = secrets.decode(found.get("data"))
+        if state is None:
+            raise _Fault(f"{_title(secret)} is empty: the first replica makes the CA")
+        forced = rotation.force(state, now, Durations())
+        api.update_secret(secrets.put(forced, found))
+    _print(_title(secret), of_secret(forced, now))
+
+
+def _api(
+    kubeconfig: Path | None, context: str, secret: tuple[str, str] = ("", ""), *, name: str = ""
+) -> ClusterApi:
+    return ClusterApi(
+        connect(kubeconfig, context),
+        targets=targets(name) if name else (),
+        namespace=secret[0],
+        secret=secret[1],
+    )
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what a cluster may say into words without a trace."""
+    try:
+        yield
+    except (ConfigError, SecretError) as error:
+        raise _Fault(str(error)) from None
+    except ApiError as error:
+        hint = ": somebody else wrote first, try again" if error.status == CONFLICT else ""
+        raise _Fault(f"{error}{hint}") from None
+
+
+def _state(api: ClusterApi) -> State | None:
+    return secrets.decode(api.read_secret().get("data"))
+
+
+def _show_configurations(api: ClusterApi, state: State | None) -> None:
+    missing: list[ApiError] = []
+    for target in api.targets:
+        try:
+            _print(str(target), of_configuration(api.read_configuration(target), state))
+        except ApiError as error:
+            if error.status != NOT_FOUND:
+                raise
+            missing.append(error)
+    if len(missing) == len(api.targets):
+        raise missing[0]
+
+
+def _title(secret: tuple[str, str]) -> str:
+    return f"Secret '{'/'.join(secret)}'"
+
+
+def _print(title: str, lines: Iterable[str]) -> None:
+    click.echo(title)
+    for line in lines:
+        click.echo(f"  {line}")

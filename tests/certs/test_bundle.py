@@ -1,0 +1,58 @@
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from certs import pki
+from certs.bundle import LIMIT, wanted
+from certs.certificate import Certificate, parse, to_pem
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+# Of ever later birth; the last three are over.
+ALIVE = [pki.make_ca(NOW - n * DAY, 99 * DAY, backdate=DAY).certificate for n in range(14, 0, -1)]
+EXPIRED = [pki.make_ca(NOW - 9 * DAY, n * DAY, backdate=DAY).certificate for n in (3, 4, 9)]
+
+some = st.lists(st.sampled_from([*ALIVE, *EXPIRED]), unique=True)
+trusts = st.lists(st.sampled_from(ALIVE), min_size=1, max_size=4, unique=True)
+noise = st.sampled_from([b"", b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"])
+
+
+def ids(certificates: list[Certificate] | tuple[Certificate, ...]) -> set[str]:
+    return {certificate.fingerprint for certificate in certificates}
+
+
+@given(trusts, some, st.lists(st.sampled_from(ALIVE)), noise)
+def test_a_bundle_has_all_that_is_trusted_and_loses_only_what_is_over_or_retired(
+    trust: list[Certificate], present: list[Certificate], retired: list[Certificate], dirt: bytes
+) -> None:
+    bundle = wanted(trust, to_pem(present) + dirt, retired=ids(retired), now=NOW)
+    found = parse(bundle)
+
+    assert ids(trust) <= ids(found)
+    assert len(found) == len(ids(found)) <= LIMIT
+    assert ids(found) <= ids(trust) | ids(present)
+    gone = ids(present) - ids(found)
+    if len(found) < LIMIT:
+        assert gone <= ids(EXPIRED) | ids(retired)
+    assert not (ids(EXPIRED) | ids(retired)) - ids(trust) & ids(found)
+    assert dirt not in bundle or not dirt
+    assert wanted(trust, bundle, retired=ids(retired), now=NOW) is bundle
+
+
+@given(st.permutations(ALIVE[:4]))
+def test_a_bundle_in_another_order_is_left_as_it_is(order: list[Certificate]) -> None:
+    """Two replicas would else rewrite each other's."""
+    present = b"# a comment\n" + to_pem(order)
+    assert wanted(ALIVE[:4], present, now=NOW) is present
+
+
+def test_of_too_many_unknown_certificates_the_newest_stay() -> None:
+    trust = [ALIVE[0], ALIVE[1]]
+    found = parse(wanted(trust, to_pem(ALIVE), now=NOW))
+    assert ids(found) == ids(trust) | ids(ALIVE[-(LIMIT - 2) :])
+
+
+def test_a_certificate_that_is_there_twice_is_written_once() -> None:
+    assert parse(wanted(ALIVE[:1], to_pem(ALIVE[:1] * 2), now=NOW)) == (ALIVE[0],)

@@ -160,14 +160,12 @@ matchExpressions:
 - --hub-kubeconfig=/etc/convertor-webhook/hub/kubeconfig
 {{- end }}
 {{- if eq .Values.certificates.mode "self-managed" }}
-- --certs=self-managed
 - --certs-secret={{ .Release.Namespace }}/{{ include "convertor-webhook.certificateSecret" . }}
-- --certs-service={{ .Release.Namespace }}/{{ $name }}
 {{- else }}
-- --certs=files
 - --tls-dir=/etc/convertor-webhook/tls
 {{- end }}
 {{- if include "convertor-webhook.publishes" . }}
+- --certs-service={{ .Release.Namespace }}/{{ $name }}
 - --certs-webhook-config={{ include "convertor-webhook.clustername" . }}
 {{- end }}
 {{- if .Values.clientCA.configMapName }}

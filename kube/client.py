@@ -27,6 +27,7 @@ __all__ = ["ApiError", "Client", "ConfigError", "Stream", "connect"]
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
 CHUNK = 1 << 16
+POOL = 32
 JSON = "application/json"
 
 
@@ -172,6 +173,7 @@ class Client:
         configuration = self._source.load()
         configuration.retries = False  # whoever calls knows better when to try again
         configuration.keep_alive = True  # load balancers forget an idle watch without a word
+        configuration.connection_pool_maxsize = POOL  # more would be closed after each call
         api = ApiClient(configuration)
         api.user_agent = self._user_agent
         return api

@@ -18,6 +18,9 @@ from kube.collection import Collection, Listed
 
 log = structlog.get_logger(__name__)
 
+LONG_AGO = 60.0
+"""A position this old may well have expired; if one expires sooner, and again, it is a fault."""
+
 T = TypeVar("T", bound=Listed)
 T_contra = TypeVar("T_contra", bound=Listed, contravariant=True)
 
@@ -40,7 +43,8 @@ class Timing(NamedTuple):
 
     first_delay: float = 0.5
     """Before the second try; it doubles with each failure. No sound watch is shorter."""
-    longest_delay: float = 30.0
+    longest_delay: float = 10.0
+    """A minute's outage is over this soon after its end, at a request in ten seconds."""
     silence: float = 75.0
     """After which a watch is begun anew. API servers send a bookmark about once a minute."""
     watch: float = 300.0
@@ -77,7 +81,7 @@ class Reflector(Generic[T]):
         self._store = store
         self._timing = timing or Timing()
         self._position = ""
-        self._confirmed = float("-inf")
+        self._confirmed = self._listed = float("-inf")
         self._synced = False
         self._failures = 0
         self._restarts = 0
@@ -149,6 +153,8 @@ class Reflector(Generic[T]):
                 # when the server is away or busy, or rights are missing, the position is still
                 # good; anything else may lie in it: 410 says so, and others would never end
                 good = error.status in (0, 401, 403, 429) or error.status >= 500
+                if error.status == 410 and self._listed < time.monotonic() - LONG_AGO:
+                    self._failures = 0  # those of an outage, whose end this is
                 self._failed(str(error), resume=good, retry_after=error.retry_after)
             except msgspec.MsgspecError as error:
                 server = self._collection.client.server
@@ -159,7 +165,8 @@ class Reflector(Generic[T]):
 
     def _list(self) -> None:
         self._store.replace(self._items())
-        self._synced = True
+        self._synced, self._listed = True, time.monotonic()
+        self._say("")
 
     def _items(self) -> Iterator[T]:
         for page in self._collection.pages():
@@ -212,7 +219,7 @@ class Reflector(Generic[T]):
         self._failures += 1
         self._restarts += 1
         self._say(message)
-        self._woken.wait(max(delay * _jitter(), retry_after))
+        self._woken.wait(retry_after or delay * _jitter())
 
     def _say(self, message: str) -> None:
         if message and message != self._message:

@@ -3,6 +3,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -294,30 +296,56 @@ def test_a_server_that_ends_every_watch_is_not_asked_without_pause(
     assert reflector.status().message.endswith("ends every watch at once")
 
 
+@pytest.fixture
+def delays(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """Return a list of the delays, none of which is waited for."""
+    found: list[float] = []
+
+    class Woken(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            found.append(timeout or 0)
+            return super().wait(0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("kube.reflector._jitter", lambda: 1)
+        patch.setattr("kube.reflector.threading", SimpleNamespace(Event=Woken, Thread=Thread))
+        yield found
+
+
 def test_the_delay_doubles_up_to_a_limit_and_is_reset_by_a_sound_watch(
-    api: FakeApi, client: Client, store: Memory, monkeypatch: pytest.MonkeyPatch
+    api: FakeApi, store: Memory, follow: Follow, delays: list[float]
 ) -> None:
-    delays = []
-
-    def wait(seconds: float) -> bool:
-        delays.append(seconds)
-        return False
-
-    monkeypatch.setattr("kube.reflector._jitter", lambda: 1)
-    reflector = Reflector(Collection(client, PLANS, Item), store, Timing(0.01, 0.04))
-    monkeypatch.setattr(reflector._woken, "wait", wait)
     api.fail(LIST, 500, times=4)
-    reflector.start()
-    eventually(lambda: api.watching)
-    assert delays == [0.01, 0.02, 0.04, 0.04]
+    follow(Timing(0.01, 0.04))
     put(api, a=1)
     eventually(lambda: store.items)
+    assert delays == [0.01, 0.02, 0.04, 0.04]
+    eventually(lambda: api.watching)
+    put(api, a=2)
+    eventually(lambda: store.items == {"a": 2})
     time.sleep(0.02)  # longer than the first delay: the watch is sound
     api.fail(WATCH, 500)
     api.end_watches()
     eventually(lambda: len(delays) == 5)
     assert delays[4] == 0.01
-    reflector.stop()
+
+
+@pytest.mark.parametrize(("long_ago", "last"), [(0, 0.01), (60, 0.08)])
+def test_a_position_that_expired_in_an_outage_is_no_further_failure_of_it(
+    api: FakeApi,
+    follow: Follow,
+    delays: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    long_ago: float,
+    last: float,
+) -> None:
+    monkeypatch.setattr("kube.reflector.LONG_AGO", long_ago)
+    for code in (500, 500, 500, 410):
+        api.fail(WATCH, code)
+    follow(Timing(0.01, 10))
+    eventually(lambda: api.watching)
+    assert delays == [0.01, 0.02, 0.04, last]
 
 
 def test_a_busy_server_is_given_the_time_it_asks_for(

@@ -93,7 +93,7 @@ class ClusterPlans:
             age_seconds=watch.age_seconds,
             count=len(self._index),
             invalid=self._index.invalid,
-            message="; ".join(part for part in (watch.message, self._nodes.message) if part),
+            message="; ".join(filter(None, dict.fromkeys((watch.message, self._nodes.message)))),
             fetches=self._fetches,
             restarts=watch.restarts,
         )

@@ -1,14 +1,6 @@
-"""The values that labels have on the cluster's nodes, for settings that say "at least"."""
+"""The values that labels have on the nodes, for settings that say "at least"."""
 
-import threading
 from collections.abc import Collection, Iterable, Mapping
-
-import msgspec
-
-from kube import collection, reflector
-from kube.client import Client
-
-PATH = "/api/v1/nodes"
 
 NodeValues = Mapping[str, Collection[str]]
 """The values of a label on all nodes together, by the label's key."""
@@ -21,83 +13,3 @@ def values(nodes: Iterable[Mapping[str, str]], keys: Iterable[str]) -> NodeValue
         for key in found.keys() & labels.keys():
             found[key].add(labels[key])
     return found
-
-
-class _Metadata(msgspec.Struct):
-    name: str
-    labels: dict[str, str] = {}
-    resource_version: str = msgspec.field(name="resourceVersion", default="")
-
-
-class _Node(msgspec.Struct):
-    metadata: _Metadata
-
-
-class ClusterNodes:
-    """The label values of a cluster's nodes, watched from the first time that one is needed.
-
-    Most installations never compare a label, and then the nodes are not even listed. Nodes
-    write their status all the time, so only their metadata is asked for, and of their labels
-    only those are kept that some plan compares.
-    """
-
-    def __init__(self, client: Client, timing: reflector.Timing | None = None) -> None:
-        self._keys: frozenset[str] = frozenset()
-        self._labels: dict[str, dict[str, str]] = {}
-        self._needing = threading.Lock()
-        self._started = False
-        self.values: NodeValues = {}
-        """The values of each label that is needed; what is not known yet is not there."""
-        nodes = collection.Collection(client, PATH, _Node, metadata_only=True)
-        self._reflector = reflector.Reflector(nodes, self, timing)
-
-    def need(self, keys: frozenset[str]) -> None:
-        """Say which labels count; those that did not count before are looked up at once."""
-        with self._needing:
-            new = keys - self._keys
-            self._keys = keys
-            if new and self._started:
-                self._reflector.relist()
-            elif new:
-                self._started = True
-                self._reflector.start()
-
-    def stop(self) -> None:
-        """End the watch; what is known stays."""
-        self._reflector.stop()
-
-    @property
-    def needed(self) -> frozenset[str]:
-        """The labels that count."""
-        return self._keys
-
-    @property
-    def message(self) -> str:
-        """What is wrong with the watch; empty when nothing is."""
-        return self._reflector.message
-
-    def awaited(self, keys: frozenset[str]) -> bool:
-        """Whether values of these labels will be there soon: not when the watch fails."""
-        return not keys <= self.values.keys() and not self.message
-
-    def replace(self, items: Iterable[_Node]) -> None:
-        """Take all nodes there are."""
-        keys = self._keys
-        self._labels = {node.metadata.name: _only(node.metadata.labels, keys) for node in items}
-        self.values = values(self._labels.values(), keys)
-
-    def put(self, item: _Node) -> None:
-        """Take a node that is new or has changed."""
-        name, labels = item.metadata.name, _only(item.metadata.labels, self.values)
-        if self._labels.get(name) != labels:
-            self._labels[name] = labels
-            self.values = values(self._labels.values(), self.values)
-
-    def discard(self, item: _Node) -> None:
-        """Forget a node that is gone."""
-        self._labels.pop(item.metadata.name, None)
-        self.values = values(self._labels.values(), self.values)
-
-
-def _only(labels: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:
-    return {key: labels[key] for key in keys if key in labels}

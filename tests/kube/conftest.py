@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from kube.client import Client, connect
 from tests.kube.fakeapi import FakeApi, running
@@ -16,3 +17,10 @@ def api() -> Iterator[FakeApi]:
 @pytest.fixture
 def client(api: FakeApi, tmp_path: Path) -> Client:
     return connect(api.kubeconfig(tmp_path))
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Keep what threads log out of the output of pytest."""
+    with capture_logs():
+        yield

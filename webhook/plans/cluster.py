@@ -13,9 +13,10 @@ from kube.collection import Collection
 from kube.reflector import Reflector, Timing
 from webhook import atleast
 from webhook.model import Installation, Plan, PlanRef, Reason
-from webhook.nodes import ClusterNodes, NodeValues
+from webhook.nodes import NodeValues
 from webhook.plans import PlansStatus
 from webhook.plans.index import Key, PlanIndex
+from webhook.plans.nodes import ClusterNodes
 from webhook.plans.objects import NAME, PATH, PlanObject
 
 log = structlog.get_logger(__name__)
@@ -49,8 +50,8 @@ class ClusterPlans:
     ) -> None:
         self._client = client
         self._index = PlanIndex(installation)
-        self._nodes = ClusterNodes(nodes or client, timing)
-        self._store = _Store(self._index, self._nodes.need)
+        self._nodes = ClusterNodes(nodes or client, lambda: self._index.node_keys, timing)
+        self._store = _Store(self._index, self._nodes)
         plans = Collection(client, f"{PATH}/plans", PlanObject)
         self._reflector = Reflector(plans, self._store, timing)
         self._threads = ThreadPoolExecutor(MAX_GETS, thread_name_prefix="get plan")
@@ -86,7 +87,7 @@ class ClusterPlans:
     def status(self) -> PlansStatus:
         """Return what is known, and what is wrong with the watches."""
         watch = self._reflector.status()
-        if watch.synced and not self._nodes.awaited(self._nodes.needed):
+        if watch.synced and not self._nodes.awaited(self._nodes.keys):
             self._synced = True
         return PlansStatus(
             synced=self._synced,
@@ -128,7 +129,7 @@ class ClusterPlans:
         a label. A pod placed just then could go only to nodes with the very value written.
         """
         nodes = self._nodes
-        return nodes.awaited(nodes.needed) and nodes.awaited(atleast.keys(plan.settings))
+        return nodes.awaited(nodes.keys) and nodes.awaited(atleast.keys(plan.settings))
 
     async def _ask(self, key: Key, seconds: float) -> Reason | None:
         """GET a plan into the index; the pods of one plan share one call."""
@@ -169,23 +170,23 @@ class ClusterPlans:
 
 
 class _Store:
-    """Puts what the watch sees into the index, and says which node labels count then."""
+    """Puts what the watch sees into the index; the nodes follow what the plans compare."""
 
-    def __init__(self, index: PlanIndex, need: Callable[[frozenset[str]], None]) -> None:
+    def __init__(self, index: PlanIndex, nodes: ClusterNodes) -> None:
         self._index = index
-        self._need = need
+        self._nodes = nodes
 
     def replace(self, items: Iterable[PlanObject]) -> None:
         self._index.replace_all(item.as_json() for item in items)
-        self._need(self._index.node_keys)
+        self._nodes.refresh()
 
     def put(self, item: PlanObject) -> None:
         if self._index.put(item.as_json()):
-            self._need(self._index.node_keys)
+            self._nodes.refresh()
 
     def discard(self, item: PlanObject) -> None:
         self._index.discard(item.metadata.namespace, item.metadata.name)
-        self._need(self._index.node_keys)
+        self._nodes.refresh()
 
 
 async def _until(until: float, true: Callable[[], bool]) -> None:

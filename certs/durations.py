@@ -35,5 +35,5 @@ class Durations:
         if (self.leaf + self.grace) / (self.ca * 2 / 3) > LIMIT - 3:
             # So many old ones are trusted at once, and a bundle has to hold them.
             raise ValueError(
-                f"a CA of {self.ca}: expected a fifth of leaf and grace, {self.leaf + self.grace}"
+                f"a CA of {self.ca}: expected a quarter of leaf and grace, {self.leaf + self.grace}"
             )

@@ -10,7 +10,7 @@ from typing import TypeVar
 import jsonpatch
 
 from certs.certificate import parse
-from certs.cluster import CONFLICT, ApiError, Json, Target
+from certs.cluster import CONFLICT, NOT_FOUND, ApiError, Json, Target
 from certs.views import View
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -62,7 +62,7 @@ class ApiServer:
 
     def replace_secret(self, body: Json) -> None:
         if self.secret is None:
-            raise ApiError("secrets 'ca' not found", 404)
+            raise ApiError("secrets 'ca' not found", NOT_FOUND)
         if body["metadata"]["resourceVersion"] != self.secret["metadata"]["resourceVersion"]:
             raise ApiError("the object has been modified", CONFLICT)
         self.put_secret(copy.deepcopy(body["data"]))
@@ -125,14 +125,17 @@ class Client:
     def read_secret(self) -> Json:
         found = self._call(lambda: copy.deepcopy(self.api.secret))
         if found is None:
-            raise ApiError("secrets 'ca' not found", 404)
+            raise ApiError("secrets 'ca' not found", NOT_FOUND)
         return found
 
     def update_secret(self, secret: Json) -> None:
         self._call(lambda: self.api.replace_secret(secret))
 
     def read_configuration(self, target: Target) -> Json:
-        return self._call(lambda: copy.deepcopy(self.api.configurations[target]))
+        found = self._call(lambda: copy.deepcopy(self.api.configurations.get(target)))
+        if found is None:
+            raise ApiError(f"{target} not found", NOT_FOUND)
+        return found
 
     def patch_configuration(self, target: Target, operations: list[Json]) -> None:
         self._call(lambda: self.api.patch(target, operations))

@@ -127,7 +127,7 @@ def test_a_forced_rotation_hurries_the_old_ones_as_well() -> None:
         ),
         (
             {"ca": timedelta(hours=10)},
-            "a CA of 10:00:00: expected a fifth of leaf and grace, 8 days, 0:00:00",
+            "a CA of 10:00:00: expected a quarter of leaf and grace, 8 days, 0:00:00",
         ),
     ],
 )

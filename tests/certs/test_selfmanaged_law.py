@@ -28,7 +28,8 @@ index = st.integers(0, REPLICAS - 1)
 # Before the next CA is due after 1200 seconds, and while it is.
 ages = st.sampled_from([0, 1100, 1190])
 calls = st.integers(1, 8)
-pauses = st.tuples(st.sampled_from([0, 3, 20, 70, 150]), st.sampled_from([3, 10]))
+# For how long, and how often the replicas look meanwhile.
+pauses = st.sampled_from([(0, 1), (3, 3), (20, 3), (70, 10), (150, 10)])
 accidents = st.one_of(
     st.tuples(st.just("crash"), index),
     st.tuples(st.just("crash_all")),

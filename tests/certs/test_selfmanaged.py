@@ -1,0 +1,228 @@
+"""Replicas in single situations; `test_selfmanaged_law` asks for all of them at once."""
+
+import dataclasses
+import threading
+from datetime import timedelta
+
+import pytest
+
+from certs.certificate import Pair, parse
+from certs.cluster import ApiError
+from certs.durations import Durations
+from certs.selfmanaged import SelfManaged
+from tests.certs.fake import TARGETS, ApiServer, Client, Time
+from tests.certs.world import NAME, QUICK, World
+
+DAY = 86400.0
+
+
+def test_replicas_that_start_at_once_end_with_one_ca() -> None:
+    """The second does all of its round between the first one's read and write."""
+    world = World(2)
+    first, second = world.replicas
+    served: list[bytes] = []
+    first.source._on_change = lambda pair: served.append(pair.chain)
+
+    def others_first() -> None:
+        first.client.before = lambda: None
+        first.client.after = second.step
+
+    first.client.before = others_first
+    first.source._round()
+    first.client.after = lambda: None
+    assert served == [], "the CA that was not read back is used"
+
+    world.run(30)
+    active = world.state().active.certificate
+    assert world.api.bundles() == [(active,)] * 3
+    assert [replica.source._leaf.ca for replica in world.replicas if replica.source._leaf] == [
+        active
+    ] * 2
+
+
+def test_a_replica_is_ready_a_moment_after_its_ca_is_in_every_bundle() -> None:
+    world = World(1)
+    (replica,) = world.replicas
+    replica.step()
+    status = replica.source.status()
+    assert (status.ready, status.published, status.changes) == (False, True, 1)
+    world.run(QUICK.settle.total_seconds() + 1, 1)
+    assert replica.source.status().ready
+
+
+def test_a_leaf_is_renewed_when_two_thirds_are_over() -> None:
+    world = World(1)
+    (replica,) = world.replicas
+    world.run(QUICK.leaf.total_seconds() * 2 / 3 - 10)
+    assert replica.source.status().changes == 1
+    world.run(20)
+    assert replica.source.status().changes == 2
+
+
+@pytest.mark.parametrize("what", ["", "a bundle of somebody else"])
+def test_a_damaged_bundle_is_repaired_in_the_next_round_and_nobody_becomes_unready(
+    what: str,
+) -> None:
+    world = World(2)
+    world.run(30)
+    for target in TARGETS:
+        world.api.damage(target, 0, what.encode())
+    world.damaged_at = world.time.seconds
+    world.run(1)
+    assert world.api.bundles() == [(world.state().active.certificate,)] * 3
+    statuses = [replica.source.status() for replica in world.replicas]
+    assert all(status.ready for status in statuses)
+    assert [status.repairs for status in statuses] == [2, 0]
+
+
+def test_a_secret_that_is_gone_stops_nobody_and_gets_back_what_memory_holds() -> None:
+    world = World(2)
+    world.run(30)
+    state = world.state()
+    world.api.secret = None
+    world.run(QUICK.leaf.total_seconds())
+    for replica in world.replicas:
+        status = replica.source.status()
+        assert (status.ready, status.message) == (True, "secrets 'ca' not found")
+    world.api.put_secret({})
+    world.run(1)
+    assert world.state() == state
+    assert world.replicas[0].source.status().message == ""
+
+
+def test_a_secret_that_cannot_be_read_is_written_anew() -> None:
+    world = World(1)
+    world.run(30)
+    state = world.state()
+    world.api.put_secret({"ca.crt": "eA==", "ca.key": "eA==", "theirs": "eA=="})
+    world.run(1)
+    assert world.state() == state
+    assert world.api.secret is not None
+    assert world.api.secret["data"]["theirs"] == "eA=="
+
+
+def test_a_ca_that_only_others_remember_is_served_until_the_new_one_is_known() -> None:
+    """All replicas but one forget it, together with the Secret."""
+    world = World(2)
+    world.run(30)
+    survivor, other = world.replicas
+    before = survivor.source.current()
+    world.api.put_secret({})
+    other.restart()
+    other.step()
+    survivor.step()
+    assert survivor.source.current() == before
+    assert survivor.source.status().message == (
+        "a new CA is not known to every API server yet: the old one is served"
+    )
+    world.run(QUICK.publish_wait.total_seconds() + 20)
+    assert survivor.source.current() != before
+    assert survivor.source.status().message == ""
+
+
+def test_a_forced_rotation_ends_with_the_old_ca_in_no_bundle() -> None:
+    world = World(3, lag=QUICK.publish_wait.total_seconds() / 2)
+    world.age(100)
+    world.lag = 5
+    world.run(60)
+    world.lag = 30
+    old = world.state().active.certificate
+    world.force()
+    world.run(2 * QUICK.publish_wait.total_seconds() + 30)
+    new = world.state().active.certificate
+    assert new != old
+    assert world.api.bundles() == [(new,)] * 3
+
+
+def test_ten_minutes_of_rotations_lose_nobody() -> None:
+    """A CA a minute, three replicas, API servers half a wait behind."""
+    minute = Durations(
+        ca=timedelta(seconds=90),
+        leaf=timedelta(seconds=30),
+        publish_wait=timedelta(seconds=8),
+        grace=timedelta(seconds=10),
+        settle=timedelta(seconds=3),
+    )
+    world = World(3, minute, lag=3)
+    world.run(20, 2)
+    world.lag = 4
+    world.run(600, 2)
+    state = world.state()
+    assert len(state.retired) >= 7
+    assert len(world.api.bundles()[0]) <= 3
+
+
+@pytest.mark.parametrize("hours", [-5, -0.5, 0.5, 5])
+def test_a_wrong_clock_is_corrected_by_what_the_api_server_says(hours: float) -> None:
+    world = World(2)
+    wrong = world.replicas[0]
+    wrong.skew = timedelta(hours=hours)
+    wrong.client.offset = -wrong.skew
+    world.run(300)
+    assert len(world.state().trust) == 1
+    assert all(replica.source.status().ready for replica in world.replicas)
+
+
+def test_a_clock_that_runs_behind_makes_nobody_write_for_ever() -> None:
+    """Nothing that is in the Secret is valid yet, by that clock."""
+    world = World(1)
+    world.run(30)
+    writes, (replica,) = world.api.writes, world.replicas
+    replica.skew = -timedelta(days=3)
+    for _ in range(20):
+        world.time.seconds += 10
+        replica.step()
+    replica.restart()
+    replica.step()
+    assert world.api.writes == writes
+
+
+def test_a_replica_cut_off_for_a_day_serves_what_all_api_servers_accept() -> None:
+    real = Durations()
+    world = World(2, real)
+    world.age(real.ca.total_seconds() * 2 / 3 - DAY)
+    cut_off = world.replicas[1]
+    world.run(3600, 600)
+
+    def unreachable() -> None:
+        raise ApiError("the API server does not answer")
+
+    cut_off.client.before = unreachable
+    # Its leaf is a few days old when the CA is replaced, and it hears of that a day late.
+    world.run(4 * DAY, 3600 * 4)
+    assert world.state().active.certificate.not_after > cut_off.source._now() + timedelta(days=360)
+    cut_off.client.before = lambda: None
+    world.run(20 * DAY, 3600 * 4)
+    assert world.state().trust == (world.state().active.certificate,)
+
+
+def test_what_the_api_refuses_is_in_the_status() -> None:
+    world = World(1)
+    (replica,) = world.replicas
+
+    def forbidden() -> None:
+        raise ApiError("may not get secrets", 403)
+
+    replica.client.before = forbidden
+    replica.step()
+    status = replica.source.status()
+    assert (status.ready, status.message) == (False, "may not get secrets")
+    assert replica.source.current() is None
+
+
+def test_a_started_source_hands_over_its_first_pair_and_stops() -> None:
+    api = ApiServer(Time())
+    quick = dataclasses.replace(QUICK, backdate=timedelta(hours=1))
+    source = SelfManaged(Client(api), [NAME], quick)
+    handed: list[Pair] = []
+    served = threading.Event()
+
+    def on_change(pair: Pair) -> None:
+        handed.append(pair)
+        served.set()
+
+    source.start(on_change)
+    assert served.wait(10)
+    source.stop()
+    assert handed == [source.current()]
+    assert len(parse(handed[0].chain)) == 1

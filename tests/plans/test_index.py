@@ -1,6 +1,9 @@
+import tracemalloc
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from webhook import settings
@@ -197,3 +200,67 @@ def test_the_node_labels_of_all_plans_count_as_long_as_they_ask_for_them(index: 
 
 def test_reasons_are_reasons(index: PlanIndex) -> None:
     assert index.find(PlanRef(uid=A)) is Reason.PLAN_NOT_FOUND
+
+
+NAMES = st.tuples(st.sampled_from(["one", "two"]), st.sampled_from(["db", "app"]))
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("put"), NAMES),
+        st.tuples(st.just("make anew"), NAMES),
+        st.tuples(st.just("discard"), NAMES),
+        st.tuples(st.just("replace"), st.frozensets(NAMES)),
+    ),
+    max_size=12,
+)
+
+
+@given(steps=STEPS)
+def test_whatever_happens_all_ways_to_a_plan_agree(steps: list[tuple[str, Any]]) -> None:
+    index = PlanIndex(Installation())
+    known: dict[tuple[str, str], str] = {}
+    uids = [f"{n:08x}-1111-4111-8111-111111111111" for n in range(99)]
+    given_out = 0
+
+    def made(key: tuple[str, str], *, anew: bool) -> Json:
+        nonlocal given_out
+        if anew or key not in known:
+            known[key] = uids[given_out]
+            given_out += 1
+        return plan(key[1], known[key], namespace=key[0], asks={"node-selector": "memory=1Gi+"})
+
+    for step, what in steps:
+        if step == "discard":
+            known.pop(what, None)
+            index.discard(*what)
+        elif step == "replace":
+            known = {key: uid for key, uid in known.items() if key in what}
+            index.replace_all([made(key, anew=False) for key in sorted(what)])
+        else:
+            index.put(made(what, anew=step == "make anew"))
+
+    assert len(index) == len(known)
+    assert index.node_keys == ({"memory"} if known else set())
+    for uid in uids[:given_out]:
+        expected = next(("/".join(key) for key, own in known.items() if own == uid), "PlanNotFound")
+        assert names(index, uid=uid) == expected
+    for name in ("db", "app"):
+        same = [f"{key[0]}/{name}" for key in known if key[1] == name]
+        expected = same[0] if len(same) == 1 else "PlanAmbiguous" if same else "PlanNotFound"
+        assert names(index, name=name) == expected
+
+
+def test_a_plan_with_settings_costs_little_memory(index: PlanIndex) -> None:
+    asks = {
+        "labels": "workload=migration,batch=1",
+        "node-selector": "disk=nvme,memory=64Gi+",
+        "affinity": "REQUIRE pods(app=ceph-osd) on node",
+    }
+    index.put(plan(asks=asks))
+    tracemalloc.start()
+    try:
+        for n in range(200):
+            index.put(plan(f"plan-{n}", f"{n:08x}-1111-4111-8111-111111111111", asks=asks))
+        used, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert used / 200 < 1500  # bytes; 10,000 plans have 20 MB in all

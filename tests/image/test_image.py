@@ -10,12 +10,13 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
 
 from certs import pki
+from tests.chart import rendering
 from tests.image import building
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(600)]
@@ -95,9 +96,18 @@ def free_port() -> int:
         return port
 
 
+class Server(NamedTuple):
+    """The image's server, for a plan in a file."""
+
+    reviews: int
+    """Port."""
+    status: int
+    """Port."""
+    ca: Path
+
+
 @pytest.fixture
-def server(root: Path, tmp_path: Path) -> Iterator[tuple[int, int, Path]]:
-    """Start the image's server for a plan in a file; its ports, and its CA in a file."""
+def server(root: Path, tmp_path: Path) -> Iterator[Server]:
     now, day = datetime.now(UTC), timedelta(days=1)
     ca = pki.make_ca(now, day, backdate=day)
     leaf, key = pki.sign_leaf(ca, ["localhost"], now, day, backdate=day)
@@ -118,7 +128,7 @@ def server(root: Path, tmp_path: Path) -> Iterator[tuple[int, int, Path]]:
         )
     )
     try:
-        yield reviews, status, tmp_path / "ca.crt"
+        yield Server(reviews, status, tmp_path / "ca.crt")
         process.send_signal(signal.SIGTERM)
         assert process.wait(40) == 0
     finally:
@@ -139,10 +149,9 @@ def ready(port: int) -> bool:
 
 
 def test_a_user_it_does_not_know_places_a_pod_on_a_file_system_that_is_read_only(
-    server: tuple[int, int, Path],
+    server: Server,
 ) -> None:
-    reviews, status, ca = server
-    assert ready(status)
+    assert ready(server.status)
 
     pod = json.loads((DATA / "pods" / "v2.12-vsphere-with-settings.json").read_text())
     request: dict[str, Any] = {
@@ -154,10 +163,29 @@ def test_a_user_it_does_not_know_places_a_pod_on_a_file_system_that_is_read_only
         "object": pod,
     }
     answer = httpx.post(
-        f"https://localhost:{reviews}/mutate",
+        f"https://localhost:{server.reviews}/mutate",
         json={"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request},
-        verify=ssl.create_default_context(cafile=str(ca)),
+        verify=ssl.create_default_context(cafile=str(server.ca)),
     ).json()["response"]
 
     assert (answer["uid"], answer["allowed"]) == (request["uid"], True)
     assert answer["patchType"] == "JSONPatch"
+
+
+def test_the_test_of_the_chart_passes(root: Path, server: Server, tmp_path: Path) -> None:
+    assert ready(server.status)
+    (container,) = rendering.one("Pod")["spec"]["containers"]
+    script = container["args"][0]
+    for there, here in (
+        ("convertor-webhook.migration.svc", "localhost"),
+        (":8080", f":{server.status}"),
+        ("(service, 443)", f"(service, {server.reviews})"),
+    ):
+        assert there in script
+        script = script.replace(there, here)
+
+    done = run(root, tmp_path, *container["command"], script)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("200 ")
+    assert done.stdout.endswith("TLSv1.3\n")

@@ -67,11 +67,18 @@ class Provided:
     def may_replace(self, current: Pair, candidate: Pair) -> bool:
         return may_replace(current, candidate, self._publisher.views, self._accepts)
 
-    def judge(self, pair: Pair) -> None:
-        """Find out whether API servers take what is served."""
+    def judge(self, pair: Pair) -> list[str]:
+        """Find out whether API servers take what is served; return why not where that is new."""
         self._publisher.judge(
             lambda view: self._accepts(pair, view), settle=self._settle, at=self._clock.monotonic()
         )
+        if self.settled:
+            return []
+        refusals = (self._refusal(pair, view) for view in self._publisher.views.latest())
+        return [f"API servers refuse the certificate: {why}" for why in filter(None, refusals)][:1]
 
     def _accepts(self, pair: Pair, view: View) -> bool:
-        return handshake.verify(pair, to_pem(view), self._name) is None
+        return self._refusal(pair, view) is None
+
+    def _refusal(self, pair: Pair, view: View) -> str | None:
+        return handshake.verify(pair, to_pem(view), self._name)

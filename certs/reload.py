@@ -16,7 +16,7 @@ from certs.clock import SYSTEM, Clock
 from certs.handshake import PairError, to_pair
 from certs.loop import Loop
 from certs.provided import Provided
-from certs.source import Status
+from certs.source import WAITING, Status
 
 log = structlog.get_logger()
 
@@ -72,16 +72,16 @@ class FileSource:
 
     def status(self) -> Status:
         pair, provided = self._pair, self._provided
+        valid = pair is not None and self._clock.wall() < pair.not_after
+        ready = valid and (provided is None or provided.settled)
         return Status(
             not_after=pair.not_after if pair else None,
             ca_not_after=provided.not_after if provided else None,
-            ready=pair is not None
-            and self._clock.wall() < pair.not_after
-            and (provided is None or provided.settled),
+            ready=ready,
             published=provided is None or provided.published,
             changes=self._changes,
             repairs=provided.repairs if provided else 0,
-            message="; ".join(self._problems),
+            message="; ".join(self._problems) or ("" if ready else WAITING),
         )
 
     def step(self) -> float:
@@ -99,7 +99,7 @@ class FileSource:
                 problems += self._provided.publish(ca[0])
             self._offer(cert, key, problems)
         if self._provided is not None and self._pair is not None:
-            self._provided.judge(self._pair)
+            problems += self._provided.judge(self._pair)
         if problems and tuple(problems) != self._problems:
             log.warning("certificate files need attention", problems=problems)
         self._problems = tuple(problems)

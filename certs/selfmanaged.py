@@ -21,7 +21,7 @@ from certs.leaf import Leaf
 from certs.loop import Loop
 from certs.publish import Publisher
 from certs.secret import SecretError, State
-from certs.source import Status
+from certs.source import WAITING, Status
 from certs.views import View, Views, may_replace
 
 log = structlog.get_logger()
@@ -72,16 +72,16 @@ class SelfManaged:
 
     def status(self) -> Status:
         leaf = self._leaf
-        if leaf is None:
-            return Status(repairs=self._publisher.repairs, message="; ".join(self._problems))
+        valid = leaf is not None and self._now() < leaf.pair.not_after
+        ready = valid and self._publisher.settled
         return Status(
-            not_after=leaf.pair.not_after,
-            ca_not_after=leaf.ca.not_after,
-            ready=self._publisher.settled and self._now() < leaf.pair.not_after,
+            not_after=leaf.pair.not_after if leaf else None,
+            ca_not_after=leaf.ca.not_after if leaf else None,
+            ready=ready,
             published=self._publisher.published,
             changes=self._changes,
             repairs=self._publisher.repairs,
-            message="; ".join(self._problems),
+            message="; ".join(self._problems) or ("" if ready else WAITING),
         )
 
     def step(self) -> float:

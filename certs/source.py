@@ -7,6 +7,9 @@ from typing import Protocol
 
 from certs.certificate import Pair
 
+WAITING = "waiting until API servers know the CA"
+"""The message of a source that is not ready yet, and has nothing to complain of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Status:

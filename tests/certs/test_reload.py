@@ -1,0 +1,199 @@
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from certs.certificate import Pair
+from certs.clock import Clock
+from certs.durations import Durations
+from certs.provided import Provided
+from certs.reload import FileSource
+from tests.certs.fake import ApiServer, Client, Time
+from tests.certs.files import DAY, NAME, NOW, Mount, make_ca, make_files
+
+CA = make_ca()
+FILES = make_files(CA)
+
+
+class Elapsing:
+    """A clock that is moved by hand, from now."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.clock = Clock(wall=self.wall, monotonic=lambda: self.seconds)
+
+    def wall(self) -> datetime:
+        return NOW + timedelta(seconds=self.seconds)
+
+
+@pytest.fixture
+def time() -> Elapsing:
+    return Elapsing()
+
+
+@pytest.fixture
+def mount(tmp_path: Path) -> Mount:
+    return Mount(tmp_path, FILES)
+
+
+def source_of(mount: Mount, time: Elapsing, provided: Provided | None = None) -> FileSource:
+    return FileSource(
+        mount.path("tls.crt"),
+        mount.path("tls.key"),
+        name=NAME,
+        provided=provided,
+        clock=time.clock,
+    )
+
+
+def served(source: FileSource) -> bytes:
+    pair = source.current()
+    return pair.chain if pair else b""
+
+
+def test_a_pair_that_is_there_is_served_from_the_start(mount: Mount, time: Elapsing) -> None:
+    source = source_of(mount, time)
+    handed: list[Pair] = []
+    source.start(handed.append)
+    source.stop()
+    assert [pair.chain for pair in handed] == [FILES["tls.crt"]]
+    status = source.status()
+    assert (status.ready, status.published, status.changes) == (True, True, 1)
+    assert (status.not_after, status.message) == (NOW + 7 * DAY, "")
+
+
+def test_a_new_version_of_a_mounted_secret_is_served(mount: Mount, time: Elapsing) -> None:
+    source = source_of(mount, time)
+    source.step()
+    new = make_files(CA)
+    mount.update(new)
+    assert source.step() == 10
+    assert served(source) == new["tls.crt"]
+    assert source.status().changes == 2
+
+
+def test_files_that_are_no_mounted_secret_are_served(tmp_path: Path, time: Elapsing) -> None:
+    for name, content in FILES.items():
+        (tmp_path / name).write_bytes(content)
+    source = FileSource(tmp_path / "tls.crt", tmp_path / "tls.key", clock=time.clock)
+    source.step()
+    assert served(source) == FILES["tls.crt"]
+
+
+OTHER_KEY = {**FILES, "tls.key": make_files(CA)["tls.key"]}
+OVER = make_files(CA, now=NOW - 9 * DAY, life=DAY)
+EARLY = make_files(CA, now=NOW + 3 * DAY)
+MISNAMED = make_files(CA, "other.svc")
+
+
+@pytest.mark.parametrize(
+    ("files", "fault"),
+    [
+        (OTHER_KEY, "'{0}/tls.crt', '{0}/tls.key': the private key does not belong to the cert"),
+        ({**FILES, "tls.crt": b""}, "'{0}/tls.crt', '{0}/tls.key': the certificate is no PEM"),
+        ({"tls.crt": FILES["tls.crt"]}, "'{0}/tls.key': no such file or directory"),
+        (MISNAMED, "'{0}/tls.crt', '{0}/tls.key': a handshake with the certificate fails: Hostn"),
+        (OVER, f"'{{0}}/tls.crt': expired at {(NOW - 8 * DAY).isoformat()}"),
+        (EARLY, f"'{{0}}/tls.crt': not valid before {(NOW + 2 * DAY).isoformat()}"),
+    ],
+    ids=["another key", "no certificate", "no key", "another name", "expired", "too early"],
+)
+def test_a_bad_pair_is_told_of_and_the_good_one_stays(
+    mount: Mount, time: Elapsing, files: dict[str, bytes], fault: str
+) -> None:
+    source = source_of(mount, time)
+    source.step()
+    mount.update(files)
+    source.step()
+    assert served(source) == FILES["tls.crt"]
+    assert source.status().message.startswith(fault.format(mount.directory))
+    assert source.status().ready
+
+    mount.update(make_files(CA))
+    source.step()
+    assert source.status().message == ""
+
+
+def test_a_certificate_that_is_over_makes_the_server_unready(mount: Mount, time: Elapsing) -> None:
+    source = source_of(mount, time)
+    source.step()
+    time.seconds = (8 * DAY).total_seconds()
+    source.step()
+    status = source.status()
+    assert not status.ready
+    assert status.message == f"'{mount.path('tls.crt')}': expired at {(NOW + 7 * DAY).isoformat()}"
+
+
+def test_without_anything_better_what_is_over_is_served(tmp_path: Path, time: Elapsing) -> None:
+    source = source_of(Mount(tmp_path, OVER), time)
+    source.step()
+    assert served(source) == OVER["tls.crt"]
+    assert not source.status().ready
+
+
+@pytest.fixture
+def api() -> ApiServer:
+    return ApiServer(Time())
+
+
+@pytest.fixture
+def source(mount: Mount, time: Elapsing, api: ApiServer) -> FileSource:
+    provided = Provided(Client(api), mount.path("ca.crt"), NAME, Durations(), time.clock)
+    return source_of(mount, time, provided)
+
+
+def test_the_ca_beside_a_certificate_is_published(
+    source: FileSource, time: Elapsing, api: ApiServer
+) -> None:
+    source.step()
+    assert api.bundles() == [(CA.certificate,)] * 3
+    assert (source.status().published, source.status().ready) == (True, False)
+    assert source.status().message == "waiting until API servers know the CA"
+    for _ in range(5):
+        time.seconds += 1
+        source.step()
+    assert source.status().ready
+    assert source.status().ca_not_after == CA.certificate.not_after
+
+
+def test_a_certificate_of_a_new_ca_waits_until_that_is_known(
+    source: FileSource, mount: Mount, time: Elapsing, api: ApiServer
+) -> None:
+    source.step()
+    new_ca = make_ca()
+    new = make_files(new_ca)
+    mount.update(new)
+    source.step()
+    assert api.bundles() == [(new_ca.certificate, CA.certificate)] * 3
+    assert served(source) == FILES["tls.crt"]
+    assert source.status().message == "a new CA is not known to every API server yet"
+
+    for _ in range(70):
+        time.seconds += 10
+        source.step()
+    assert served(source) == new["tls.crt"]
+    assert source.status().message == ""
+
+
+def test_without_its_ca_nothing_is_published(
+    source: FileSource, mount: Mount, api: ApiServer
+) -> None:
+    mount.update({**FILES, "ca.crt": b"none"})
+    source.step()
+    assert api.bundles() == [()] * 3
+    assert source.status().message == (
+        f"'{mount.path('ca.crt')}': no certificate, expected '-----BEGIN CERTIFICATE-----'"
+    )
+
+
+def test_a_certificate_of_another_ca_than_the_one_beside_it_is_never_ready(
+    source: FileSource, mount: Mount, time: Elapsing
+) -> None:
+    mount.update({**FILES, "ca.crt": make_ca().certificate.pem})
+    for _ in range(9):
+        time.seconds += 1
+        source.step()
+    assert (source.status().published, source.status().ready) == (False, False)
+    assert source.status().message == (
+        "API servers refuse the certificate: unable to get local issuer certificate"
+    )

@@ -99,7 +99,7 @@ class Reflector(Generic[T]):
 
     @property
     def synced(self) -> bool:
-        """Whether all objects were listed once."""
+        """Whether all objects were listed once, or there can be none: nobody serves them."""
         return self._synced
 
     @property
@@ -153,6 +153,8 @@ class Reflector(Generic[T]):
                 # when the server is away or busy, or rights are missing, the position is still
                 # good; anything else may lie in it: 410 says so, and others would never end
                 good = error.status in (0, 401, 403, 429) or error.status >= 500
+                if error.status == 404:  # not served: there are none until that changes
+                    self._synced = True
                 if error.status == 410 and self._listed < time.monotonic() - LONG_AGO:
                     self._failures = 0  # those of an outage, whose end this is
                 self._failed(str(error), resume=good, retry_after=error.retry_after)

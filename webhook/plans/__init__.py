@@ -16,7 +16,8 @@ class PlansStatus(msgspec.Struct, frozen=True):
     """How far `Plans` can be trusted at this moment."""
 
     synced: bool
-    """Whether everything was read once; it stays true when the source fails later."""
+    """Whether everything was read once; it stays true when the source fails later. A cluster
+    without Forklift's CustomResourceDefinition has no plans, so there everything is known."""
     age_seconds: float
     """Since the source last confirmed what is known; infinite before it ever did."""
     count: int

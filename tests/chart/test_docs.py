@@ -5,10 +5,12 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import kubernetes_validate
 import pytest
 import yaml
 
+import certs.commands
 from tests.chart import rendering
 
 pytestmark = pytest.mark.chart
@@ -41,6 +43,8 @@ def commands() -> Iterator[str]:
 
 HELM = [line for line in commands() if re.match(r"helm (install|upgrade) ", line)]
 
+CERTS = [found[1] for line in commands() if (found := re.search(r"-m certs (.*)", line))]
+
 
 @pytest.mark.parametrize("command", HELM, ids=range(len(HELM)))
 @pytest.mark.parametrize("major", [3, 4])
@@ -51,6 +55,15 @@ def test_every_installation_that_is_described_renders(command: str, major: int) 
     assert chart in CHARTS
     rendered = rendering.helm("template", release, str(rendering.CHART), *flags, major=major)
     assert "kind: MutatingWebhookConfiguration" in rendered
+
+
+@pytest.mark.parametrize("command", CERTS, ids=range(len(CERTS)))
+def test_every_command_for_certificates_that_is_described_is_one(command: str) -> None:
+    name, *arguments = shlex.split(command)
+    found = getattr(certs.commands, name)
+
+    assert isinstance(found, click.Command)
+    found.make_context(name, arguments)
 
 
 @pytest.mark.parametrize("values", [block for block in blocks("yaml") if "# values.yaml" in block])

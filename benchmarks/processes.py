@@ -1,0 +1,145 @@
+"""The processes that take part in a measurement."""
+
+import contextlib
+import json
+import os
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.load import Target
+from webhook import local_ca
+
+ROOT = Path(__file__).parent.parent
+PYTHON = (sys.executable, "-m")
+SCRIPT = Path(sys.executable).with_name("convertor-webhook")
+SERVER_CPU, CLIENT_CPU = 0, 1
+
+
+class Certificate(NamedTuple):
+    cert: Path
+    key: Path
+    trust: ssl.SSLContext
+    """What a client needs."""
+
+
+class Webhook(NamedTuple):
+    """A running `convertor-webhook serve`."""
+
+    target: Target
+    status: str
+    """URL of its probes and metrics."""
+    pid: int
+
+    def metric(self, name: str) -> float:
+        lines = fetch(f"{self.status}/metrics").decode().splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
+
+    def resident(self) -> int:
+        """Bytes of memory that are its own."""
+        rollup = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
+        fields = dict(line.split()[:2] for line in rollup.splitlines()[1:])
+        return 1024 * sum(int(fields[f"Private_{kind}:"]) for kind in ("Clean", "Dirty"))
+
+
+def certificate(directory: Path) -> Certificate:
+    """Make the one certificate that all servers of a run show."""
+    made = local_ca.make(local_ca.NAMES)
+    cert, key = directory / "tls.crt", directory / "tls.key"
+    cert.write_bytes(made.cert)
+    key.write_bytes(made.key)
+    return Certificate(cert, key, ssl.create_default_context(cadata=made.ca.decode()))
+
+
+def pin(cpu: int, pid: int = 0) -> None:
+    """Keep a process on one CPU, so that server and client are not in each other's way."""
+    if cpu in os.sched_getaffinity(0) | {SERVER_CPU, CLIENT_CPU} and (os.cpu_count() or 1) > 1:
+        os.sched_setaffinity(pid, {cpu})
+
+
+@contextlib.contextmanager
+def compared(kind: str, certificate: Certificate) -> Iterator[Target]:
+    """Run one of the servers that the webhook is compared with."""
+    command = [*PYTHON, "benchmarks.servers", kind, certificate.cert, certificate.key]
+    with _running(command) as (process, _log):
+        yield Target(_port(process), certificate.trust)
+
+
+@contextlib.contextmanager
+def api_server(plans: int, kilobytes: int, directory: Path) -> Iterator[tuple[str, Path]]:
+    """Run what stands for an API server; give its URL and a kubeconfig."""
+    command = [*PYTHON, "benchmarks.apiserver", str(plans), str(kilobytes)]
+    with _running(command) as (process, _log):
+        url = f"http://127.0.0.1:{_port(process)}"
+        kubeconfig = directory / f"kubeconfig-{plans}"
+        kubeconfig.write_text(json.dumps(_kubeconfig(url)))
+        yield url, kubeconfig
+
+
+@contextlib.contextmanager
+def webhook(certificate: Certificate, *source: str | Path) -> Iterator[Webhook]:
+    """Run the webhook as a cluster does, its log included, and wait until it knows its plans."""
+    flags = ["--tls-cert", certificate.cert, "--tls-key", certificate.key]
+    flags += ["--listen", "127.0.0.1:0", "--status-listen", "127.0.0.1:0"]
+    with _running([SCRIPT, "serve", *source, *flags]) as (process, log):
+        serving = _line(log, "serving")
+        _line(log, "the plans have been read")
+        port = int(serving["reviews"].rpartition(":")[2])
+        yield Webhook(Target(port, certificate.trust), serving["status"], process.pid)
+
+
+def fetch(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=60) as answer:
+        body: bytes = answer.read()
+        return body
+
+
+@contextlib.contextmanager
+def _running(
+    command: Sequence[str | Path],
+) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """Run a command on the servers' CPU until the end of the block; its stderr is the file."""
+    with tempfile.NamedTemporaryFile(prefix="bench-", suffix=".log") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log)
+        pin(SERVER_CPU, process.pid)
+        try:
+            yield process, Path(log.name)
+        finally:
+            process.kill()
+            process.wait()
+            if process.stdout:
+                process.stdout.close()
+
+
+def _port(process: subprocess.Popen[bytes]) -> int:
+    assert process.stdout is not None
+    return int(process.stdout.readline())
+
+
+def _line(log: Path, message: str, seconds: float = 300) -> dict[str, Any]:
+    """Wait for a line of the log."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        for line in log.read_text().splitlines():
+            if line.startswith("{") and json.loads(line)["message"] == message:
+                found: dict[str, Any] = json.loads(line)
+                return found
+        time.sleep(0.1)
+    raise RuntimeError(f"the webhook does not say {message!r}: {log.read_text()}")
+
+
+def _kubeconfig(url: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "bench",
+        "clusters": [{"name": "bench", "cluster": {"server": url}}],
+        "users": [{"name": "bench", "user": {}}],
+        "contexts": [{"name": "bench", "context": {"cluster": "bench", "user": "bench"}}],
+    }

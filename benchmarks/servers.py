@@ -1,0 +1,59 @@
+"""What is measured, each a process of its own: the webhook, and two to compare it with.
+
+`python benchmarks/servers.py plain|bare CERT KEY` serves one of the two on the server class,
+the event loop and the TLS of the webhook; only the application differs.
+"""
+
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from webhook import server
+from webhook.tls import Serving
+
+_BARE_ANSWER = b'{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview"}'
+
+
+def plain() -> ASGIApp:
+    """The plainest FastAPI webhook there is: it decodes the review and allows it."""
+    app = FastAPI()
+
+    @app.post("/mutate")
+    async def mutate(review: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "apiVersion": "admission.k8s.io/v1",
+            "kind": "AdmissionReview",
+            "response": {"uid": review["request"]["uid"], "allowed": True},
+        }
+
+    return app
+
+
+async def bare(_scope: Scope, receive: Receive, send: Send) -> None:
+    """Read the body, decode nothing, answer always the same."""
+    while (await receive()).get("more_body"):
+        pass
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(_BARE_ANSWER)),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": _BARE_ANSWER})
+
+
+def main(kind: str, cert: str, key: str) -> None:
+    serving = Serving()
+    serving.swap(Path(cert).read_bytes(), Path(key).read_bytes())
+    app = plain() if kind == "plain" else bare
+    listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+    print(listener.getsockname()[1], flush=True)
+    uvloop.run(server.make(app, serving.context).serve(sockets=[listener]))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

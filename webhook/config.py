@@ -49,6 +49,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     installation: Installation = Installation()
     plans: Path | None = None
     """A directory of plans; None asks the cluster."""
+    kubeconfig: Path | None = None
+    """Of the cluster that has the pods; None means the one we run in, or kubectl's."""
+    hub_kubeconfig: Path | None = None
+    """Of the cluster that has the Plans, where that is another one."""
     tls: CertificateFiles | None = None
     """None makes a certificate of our own."""
     tls_names: tuple[str, ...] = ()

@@ -5,15 +5,23 @@ import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
-from certs.certificate import Pair, to_pem
 from webhook.config import ConfigError, in_words
 
 NAMES = ("localhost", "127.0.0.1", "::1")
 
 
-def make(names: Sequence[str]) -> tuple[Pair, bytes]:
-    """Make a certificate for these names and a CA for it, whose PEM is the second value.
+class Made(NamedTuple):
+    """PEM, all of it."""
+
+    cert: bytes
+    key: bytes
+    ca: bytes
+
+
+def make(names: Sequence[str]) -> Made:
+    """Make a certificate for these names, and a CA for it.
 
     Both are good for a year and live in memory; a restart makes new ones. Raises ConfigError
     for a name that is neither a DNS name nor an address.
@@ -26,7 +34,7 @@ def make(names: Sequence[str]) -> tuple[Pair, bytes]:
         leaf, key = pki.sign_leaf(ca, names, now, year, backdate=hour)
     except ValueError as error:
         raise ConfigError(f"--tls-name: {error}") from None
-    return Pair(leaf.pem, key, leaf.not_after), to_pem([ca.certificate])
+    return Made(leaf.pem, key, ca.certificate.pem)
 
 
 def publish(ca: bytes, state_dir: Path | None) -> Path | None:

@@ -36,10 +36,10 @@ def diff(before: Json, after: Json) -> list[Json]:
 
 def _members(path: str, old: Json, new: Json, keys: Iterable[str]) -> Iterator[Json]:
     for key in keys:
-        member = f"{path}/{key.replace('~', '~0').replace('/', '~1')}"
         before, after = old.get(key), new.get(key)
         if before == after:
             continue
+        member = f"{path}/{key.replace('~', '~0').replace('/', '~1')}"
         if after is None:
             yield {"op": "remove", "path": member}
         elif before is None:  # where null stands, "add" puts the value in its place

@@ -8,11 +8,13 @@ from socket import socket
 import structlog
 
 from certs.loop import Loop
+from kube import client
 from webhook import app, local_ca, server, status
 from webhook.certificates import Served, watch
 from webhook.config import Address, Config, ConfigError
 from webhook.metrics import Metrics
 from webhook.plans import Plans
+from webhook.plans.cluster import ClusterPlans
 from webhook.plans.directory import DirectoryPlans
 from webhook.report import Reporter
 
@@ -52,9 +54,14 @@ async def serve(config: Config) -> None:
 
 
 def _plans(config: Config) -> Plans:
-    if config.plans is None:
-        raise ConfigError("--plans: expected a directory")
-    return DirectoryPlans(config.plans, config.installation)
+    if config.plans is not None:
+        return DirectoryPlans(config.plans, config.installation)
+    try:
+        cluster = client.connect(config.kubeconfig)
+        hub = client.connect(config.hub_kubeconfig) if config.hub_kubeconfig else cluster
+    except client.ConfigError as error:
+        raise ConfigError(f"{error}, or --plans DIR to do without a cluster") from None
+    return ClusterPlans(hub, config.installation, nodes=cluster)
 
 
 def _unread(plans: Plans) -> str:
@@ -66,9 +73,11 @@ def _certify(certificate: Served, config: Config, listener: socket) -> list[Loop
     """Take the first certificate into service; return what watches for the next."""
     files = config.tls
     if files is None:
-        pair, ca = local_ca.make([*local_ca.NAMES, *config.tls_names])
-        certificate.take(pair.chain, pair.key)
-        _tell_of_ca(local_ca.publish(ca, config.state_dir), _url(listener, "https", "localhost"))
+        made = local_ca.make([*local_ca.NAMES, *config.tls_names])
+        certificate.take(made.cert, made.key)
+        _tell_of_ca(
+            local_ca.publish(made.ca, config.state_dir), _url(listener, "https", "localhost")
+        )
         return []
     loops = (
         []

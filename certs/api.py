@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from certs.cluster import NOT_FOUND, ApiError, Json, Target
-from kube.client import JSON, Client
+from kube.client import JSON, Client, Stream
 
 log = structlog.get_logger()
 
@@ -70,13 +70,15 @@ class ClusterApi:
         places = [_place(target) for target in self.targets]
         if self._secret[1]:
             places.append(self._secret)
-        ended = threading.Event()
-        for place in places:
-            watch = threading.Thread(
-                target=self._watch, args=(*place, wake, ended), name="watch", daemon=True
-            )
+        watches = [_Watch(self._client, *place, wake) for place in places]
+        for watch in watches:
             watch.start()
-        return ended.set
+
+        def end() -> None:
+            for watch in watches:
+                watch.end()
+
+        return end
 
     def _read(self, collection: str, name: str) -> Json:
         try:
@@ -94,26 +96,50 @@ class ClusterApi:
         path, query = f"{collection}/{quote(name)}", {"fieldManager": FIELD_MANAGER}
         self._client.send(method, path, body, query, seconds=_SECONDS)
 
-    def _watch(
-        self, collection: str, name: str, wake: Callable[[], None], ended: threading.Event
+
+class _Watch:
+    """Wakes for every line of a watch: what it says is read anew by who is woken."""
+
+    def __init__(
+        self, client: Client, collection: str, name: str, wake: Callable[[], None]
     ) -> None:
-        """Wake for every line of a watch: what it says is read anew by who is woken."""
+        self._client = client
+        self._collection, self._name = collection, name
+        self._wake = wake
+        self._ended = threading.Event()
+        self._stream: Stream | None = None
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name=f"watch of {self._name}", daemon=True).start()
+
+    def end(self) -> None:
+        self._ended.set()
+        if self._stream is not None:
+            self._stream.interrupt()
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            try:
+                self._follow()
+            except ApiError as error:
+                if not self._ended.is_set():
+                    log.warning("changes are noticed later than they could be", reason=str(error))
+            self._ended.wait(_WATCH_PAUSE)
+
+    def _follow(self) -> None:
         query = {
-            "fieldSelector": f"metadata.name={name}",
+            "fieldSelector": f"metadata.name={self._name}",
             "watch": "true",
             "timeoutSeconds": str(_WATCH_SECONDS),
         }
-        while not ended.is_set():
-            try:
-                silence = _WATCH_SECONDS + _SECONDS
-                with self._client.stream(collection, query, accept=JSON, seconds=silence) as lines:
-                    for _ in lines:
-                        if ended.is_set():
-                            return
-                        wake()
-            except ApiError as error:
-                log.warning("changes are noticed later than they could be", reason=str(error))
-            ended.wait(_WATCH_PAUSE)
+        silence = _WATCH_SECONDS + _SECONDS
+        with self._client.stream(
+            self._collection, query, accept=JSON, seconds=silence
+        ) as self._stream:
+            for _ in self._stream:
+                if self._ended.is_set():
+                    return
+                self._wake()
 
 
 def _place(target: Target) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """Certificates as text for people. Nothing here looks at a clock or a cluster."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from certs import pki
 from certs.certificate import Certificate, parse
@@ -69,9 +69,14 @@ def _span(certificate: Certificate, now: datetime) -> str:
         return f"{span}, expired"
     if now < certificate.not_before:
         return f"{span}, not yet valid"
-    left = certificate.not_after - now
-    hours = left.seconds // 3600
-    return f"{span}, {f'{left.days} days' if left.days else f'{hours} hours'} left"
+    return f"{span}, {_left(certificate.not_after - now)} left"
+
+
+def _left(left: timedelta) -> str:
+    for unit, length in (("days", timedelta(days=1)), ("hours", timedelta(hours=1))):
+        if left >= 2 * length:
+            return f"{left // length} {unit}"
+    return f"{left // timedelta(minutes=1)} minutes"
 
 
 def _time(moment: datetime) -> str:

@@ -1,115 +1,99 @@
-"""The certificate that is served, and the files that it may come from."""
+"""Where the certificate that is served comes from, and which clients are served.
 
-import time
-from collections.abc import Callable, Sequence
+Three ways: a CA of our own in a Secret of the cluster; files, whose CA is published by others
+or by us; and, without a cluster, a CA that is made when the server starts.
+"""
+
 from pathlib import Path
 
 import structlog
 
+from certs.api import ClusterApi
+from certs.certificate import Pair
+from certs.cluster import targets
 from certs.loop import Loop
-from webhook.config import ConfigError, read
-from webhook.metrics import Metrics
-from webhook.tls import CertificateError, Serving
+from certs.provided import Provided
+from certs.reload import FileError, FileSource, read
+from certs.selfmanaged import SelfManaged
+from certs.source import Source
+from kube.client import Client
+from webhook.config import Certificates, ConfigError
+from webhook.local_ca import LocalCA
+from webhook.tls import ClientCAError, Serving
 
-EVERY = 10.0
-"""Seconds between two looks at files."""
+CLIENT_CA_SECONDS = 10.0
+"""Between two looks at the file with the client CA."""
 
 log = structlog.get_logger()
 
 
+def source(config: Certificates, cluster: Client | None) -> Source:
+    """Return what keeps the server in certificates; `cluster` is None where there is none."""
+    if cluster and config.secret:
+        namespace, secret = config.secret
+        published = targets(config.webhook_config)
+        api = ClusterApi(cluster, targets=published, namespace=namespace, secret=secret)
+        return SelfManaged(api, config.names)
+    if config.files is None:
+        return LocalCA(config.names, config.state_dir)
+    cert, key = config.files
+    name = config.names[0] if config.names else ""
+    provided = None
+    if cluster and config.webhook_config:
+        api = ClusterApi(cluster, targets=targets(config.webhook_config))
+        provided = Provided(api, cert.with_name("ca.crt"), name)
+    return FileSource(cert, key, name=name, provided=provided)
+
+
 class Served:
-    """What clients are shown, and what is told of it. Its methods may be called by any thread."""
+    """The listener's TLS, kept up to date by a source of certificates and a client CA's file."""
 
-    def __init__(self, metrics: Metrics, *, client_auth: bool = False) -> None:
-        self.tls = Serving(client_auth=client_auth)
-        self._metrics = metrics
-        self._pair: tuple[bytes, bytes] | None = None
-        self._client_ca: bytes | None = None
+    def __init__(self, certificates: Source, client_ca: Path | None) -> None:
+        self.tls = Serving(client_auth=client_ca is not None)
+        self.status = certificates.status
+        self._source = certificates
+        self._pair: Pair | None = None
+        self._client_ca = b""
+        self._file = client_ca
+        self._watch = Loop(self._look, "client CA")
 
-    def take(self, chain: bytes, key: bytes) -> None:
-        """Serve this pair (PEM) from the next handshake on.
+    def start(self) -> None:
+        """Serve what there is. Raises ConfigError for files that cannot be served."""
+        if self._file is not None:
+            try:
+                (self._client_ca,) = read([self._file])
+            except FileError as error:
+                raise ConfigError(str(error)) from None
+            self._watch.start()
+        try:
+            self._source.start(self._take)
+        except ClientCAError as error:
+            raise ConfigError(f"'{self._file}': {error}") from None
+        if isinstance(self._source, FileSource) and self._source.current() is None:
+            raise ConfigError(self._source.status().message)
 
-        Raises CertificateError, and then goes on with what was served before.
-        """
-        self._swap((chain, key), self._client_ca)
-        certificate = self.tls.certificate
-        if certificate is not None:
-            self._metrics.certificate(expires=certificate.not_after.timestamp())
-            log.info(
-                "a certificate is taken into service",
-                fingerprint=certificate.fingerprint,
-                expires=certificate.not_after.isoformat(),
-            )
-
-    def trust(self, client_ca: bytes) -> None:
-        """Serve clients of this CA (PEM) from the next handshake on. Raises CertificateError."""
-        self._swap(self._pair, client_ca)
-
-    def refuse(self, fault: Exception) -> None:
-        """Tell that a new certificate or client CA cannot be served."""
-        self._metrics.certificate_refused()
-        log.warning("a new certificate is not taken into service", error=str(fault))
+    def stop(self) -> None:
+        self._source.stop()
+        if self._file is not None:
+            self._watch.stop()
 
     def missing(self) -> str:
-        """Say what keeps clients from trusting this server, for `/readyz`."""
-        certificate = self.tls.certificate
-        if certificate is None:
-            return "no certificate is served yet"
-        if certificate.not_after.timestamp() < time.time():
-            return f"the certificate expired at {certificate.not_after.isoformat()}"
-        return ""
+        """Say what keeps API servers from trusting this server, for `/readyz`."""
+        state = self.status()
+        return "" if state.ready else state.message or "there is no certificate yet"
 
-    def _swap(self, pair: tuple[bytes, bytes] | None, client_ca: bytes | None) -> None:
-        if pair is not None:
-            self.tls.swap(*pair, client_ca)
-        self._pair, self._client_ca = pair, client_ca
+    def _take(self, pair: Pair) -> None:
+        self.tls.swap(pair.chain, pair.key, self._client_ca)
+        self._pair = pair
 
-
-def watch(
-    paths: Sequence[Path],
-    changed: Callable[..., None],
-    refused: Callable[[Exception], None],
-    every: float = EVERY,
-) -> Loop:
-    """Call `changed` with the contents of these files, now and whenever they differ.
-
-    Raises ConfigError for what is there now; what is wrong later goes to `refused`.
-    The contents are looked at again and again because links, dates and notifications of
-    mounted files all lie on one file system or another.
-    """
-    seen = load(paths)
-    try:
-        changed(*seen)
-    except CertificateError as fault:
-        names = ", ".join(f"'{path}'" for path in paths)
-        raise ConfigError(f"{names}: {fault}") from None
-
-    def look() -> float:
-        nonlocal seen
+    def _look(self) -> float:
+        """Take a new client CA into service; what cannot be used changes nothing."""
         try:
-            found = load(paths)
-            if found != seen:
-                seen = found
-                changed(*found)
-        except (ConfigError, CertificateError) as fault:
-            refused(fault)
-        return every
-
-    loop = Loop(look, f"watch of {paths[0].name}")
-    loop.start()
-    return loop
-
-
-def load(paths: Sequence[Path]) -> list[bytes]:
-    """Read these files, those of one directory from one version of it. Raises ConfigError.
-
-    Kubernetes replaces a mounted Secret by turning the link `..data` to a new directory; read
-    through the link, a certificate and its key could be of different age.
-    """
-    versions = {path.parent: _version(path.parent) for path in paths}
-    return [read(versions[path.parent] / path.name) for path in paths]
-
-
-def _version(directory: Path) -> Path:
-    data = directory / "..data"
-    return data.resolve() if data.exists() else directory
+            (found,) = read([self._file] if self._file else [])
+            if self._pair and found != self._client_ca:
+                self.tls.swap(self._pair.chain, self._pair.key, found)
+                self._client_ca = found
+                log.info("client CA read", path=str(self._file))
+        except (FileError, ClientCAError) as error:
+            log.warning("the client CA is not replaced", path=str(self._file), error=str(error))
+        return CLIENT_CA_SECONDS

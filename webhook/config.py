@@ -32,13 +32,21 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-class CertificateFiles(NamedTuple):
-    """A certificate in files, such as a mounted Secret."""
+class Certificates(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the server's certificate comes from, and which clients it serves."""
 
-    cert: Path
-    key: Path
+    names: tuple[str, ...] = ()
+    """What it has to be valid for, and first of all for what API servers call the webhook."""
+    files: tuple[Path, Path] | None = None
+    """Certificate and key; without files, and without a Secret, they are made at the start."""
+    secret: tuple[str, str] | None = None
+    """Namespace and name of the Secret that holds our own CA in the cluster."""
+    webhook_config: str = ""
+    """Name of the webhook configurations in which we publish the CA; empty where others do."""
     client_ca: Path | None = None
     """By which clients have to be signed; None asks no client for a certificate."""
+    state_dir: Path | None = None
+    """Where the CA of a certificate made at the start is written."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,12 +61,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Of the cluster that has the pods; None means the one we run in, or kubectl's."""
     hub_kubeconfig: Path | None = None
     """Of the cluster that has the Plans, where that is another one."""
-    tls: CertificateFiles | None = None
-    """None makes a certificate of our own."""
-    tls_names: tuple[str, ...] = ()
-    """Further names for that."""
-    state_dir: Path | None = None
-    """Where its CA is written."""
+    certificates: Certificates = Certificates()
     max_concurrent: int = MAX_CONCURRENT
     drain: Times = Times()
 
@@ -84,6 +87,14 @@ def namespace_mode(text: str) -> tuple[str, Mode]:
         expected = f"expected {', '.join(Mode)}{did_you_mean(mode, Mode)}"
         raise ConfigError(f"{text!r}: unknown mode {mode!r}, {expected}")
     return namespace, Mode(mode)
+
+
+def object_name(text: str) -> tuple[str, str]:
+    """Read `NAMESPACE/NAME`. Raises ConfigError."""
+    namespace, _, name = text.partition("/")
+    if not (namespace and name) or "/" in name:
+        raise ConfigError(f"{text!r}: expected NAMESPACE/NAME")
+    return namespace, name
 
 
 def directory(text: str) -> Path:

@@ -2,43 +2,78 @@
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
 
+import structlog
+
+from certs import handshake
+from certs.certificate import Certificate, Pair
+from certs.source import Status
 from webhook.config import ConfigError, in_words
 
 NAMES = ("localhost", "127.0.0.1", "::1")
+"""What a server without a cluster is called."""
+
+LIFE = timedelta(days=365)
+
+log = structlog.get_logger()
 
 
-class Made(NamedTuple):
-    """PEM, all of it."""
+class LocalCA:
+    """A source of certificates (`certs.source`) that makes one, when it is started.
 
-    cert: bytes
-    key: bytes
-    ca: bytes
+    The CA is written to `ca.crt` in a directory, for clients on this machine; its key lives in
+    memory and dies with the server.
+    """
+
+    def __init__(self, names: Sequence[str], state_dir: Path | None = None) -> None:
+        self.path: Path | None = None
+        """Where the CA was written."""
+        self._names = names
+        self._state_dir = state_dir
+        self._pair: Pair | None = None
+
+    def start(self, on_change: Callable[[Pair], None]) -> None:
+        """Make it. Raises ConfigError for a name that is none, or a directory not to be written."""
+        self._pair, ca = make(self._names)
+        self.path = publish(ca, self._state_dir)
+        if self.path is None:
+            log.warning("the CA cannot be written anywhere, so nobody can trust it")
+        on_change(self._pair)
+
+    def current(self) -> Pair | None:
+        return self._pair
+
+    def status(self) -> Status:
+        if self._pair is None:
+            return Status()
+        until = self._pair.not_after
+        return Status(not_after=until, ca_not_after=until, ready=True, published=True, changes=1)
+
+    def stop(self) -> None:
+        pass
 
 
-def make(names: Sequence[str]) -> Made:
-    """Make a certificate for these names, and a CA for it.
+def make(names: Sequence[str]) -> tuple[Pair, Certificate]:
+    """Make a certificate for these names, and the CA that it is signed by.
 
-    Both are good for a year and live in memory; a restart makes new ones. Raises ConfigError
-    for a name that is neither a DNS name nor an address.
+    Raises ConfigError for a name that is neither a DNS name nor an address.
     """
     from certs import pki  # noqa: PLC0415 - its OpenSSL is a second one: only where it is needed
 
-    now, year, hour = datetime.now(UTC), timedelta(days=365), timedelta(hours=1)
-    ca = pki.make_ca(now, year, backdate=hour)
+    now, hour = datetime.now(UTC), timedelta(hours=1)
+    ca = pki.make_ca(now, LIFE, backdate=hour)
     try:
-        leaf, key = pki.sign_leaf(ca, names, now, year, backdate=hour)
+        leaf, key = pki.sign_leaf(ca, names, now, LIFE, backdate=hour)
     except ValueError as error:
         raise ConfigError(f"--tls-name: {error}") from None
-    return Made(leaf.pem, key, ca.certificate.pem)
+    return handshake.to_pair(leaf.pem, key), ca.certificate
 
 
-def publish(ca: bytes, state_dir: Path | None) -> Path | None:
-    """Write the CA to `ca.crt` in the state directory, for clients to trust; return where.
+def publish(ca: Certificate, state_dir: Path | None = None) -> Path | None:
+    """Write the CA to `ca.crt` in the state directory, and return where that is.
 
     Where none is given it is the user's, else a temporary one, else, where nothing can be
     written, none. Raises ConfigError when the given one cannot be written to.
@@ -47,8 +82,7 @@ def publish(ca: bytes, state_dir: Path | None) -> Path | None:
         try:
             return _write(state_dir, ca)
         except OSError as error:
-            reason = in_words(error)
-            raise ConfigError(f"--state-dir {state_dir}: {reason}") from None
+            raise ConfigError(f"--state-dir '{state_dir}': {in_words(error)}") from None
     for directory in (_users, _temporary):
         try:
             return _write(directory(), ca)
@@ -66,10 +100,9 @@ def _temporary() -> Path:
     return Path(tempfile.mkdtemp(prefix="convertor-webhook-"))
 
 
-def _write(directory: Path, ca: bytes) -> Path:
+def _write(directory: Path, ca: Certificate) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
-    path = directory / "ca.crt"
     # Whole or not at all: somebody may be reading the one of the server before.
     fresh = directory / f".ca.crt.{os.getpid()}"
-    fresh.write_bytes(ca)
-    return fresh.replace(path)
+    fresh.write_bytes(ca.pem)
+    return fresh.replace(directory / "ca.crt")

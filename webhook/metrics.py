@@ -1,7 +1,7 @@
 """What `/metrics` says. Each name here has its line in `docs/`."""
 
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 
 from prometheus_client import (
@@ -15,6 +15,7 @@ from prometheus_client import (
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from certs.source import Status
 from webhook.model import Decision, Mode, Outcome, Reason
 from webhook.plans import PlansStatus
 
@@ -49,17 +50,6 @@ class Metrics:
             buckets=BUCKETS,
             registry=self.registry,
         )
-        self._expiry = Gauge(
-            "convertor_webhook_certificate_expiry_timestamp_seconds",
-            "When the certificate that is served expires, in seconds since the epoch.",
-            registry=self.registry,
-        )
-        self._swaps = Counter(
-            "convertor_webhook_certificate_swaps",
-            "Certificates taken into service or refused, by result.",
-            ["result"],
-            registry=self.registry,
-        )
         build = Gauge(
             "convertor_webhook_build_info",
             "Always 1; the labels say what runs.",
@@ -76,16 +66,13 @@ class Metrics:
         (self._children.get(key) or self._child(key)).inc()
         self._duration.observe(seconds)
 
-    def certificate(self, *, expires: float) -> None:
-        self._expiry.set(expires)
-        self._swaps.labels("served").inc()
-
-    def certificate_refused(self) -> None:
-        self._swaps.labels("refused").inc()
-
     def watch_plans(self, status: Callable[[], PlansStatus]) -> None:
         """Ask this for the state of the plans at every scrape."""
-        self.registry.register(_PlansCollector(status))
+        self.registry.register(_Collector(lambda: _plans(status())))
+
+    def watch_certificate(self, status: Callable[[], Status]) -> None:
+        """Ask this for the state of the certificate at every scrape."""
+        self.registry.register(_Collector(lambda: _certificate(status())))
 
     def _child(self, key: tuple[Outcome, Reason, Mode]) -> Counter:
         """Look a label set up once: `labels()` costs more than counting."""
@@ -93,21 +80,46 @@ class Metrics:
         return child
 
 
-class _PlansCollector(Collector):
-    def __init__(self, status: Callable[[], PlansStatus]) -> None:
-        self._status = status
+class _Collector(Collector):
+    """Makes metrics at the time of the scrape."""
+
+    def __init__(self, make: Callable[[], Iterable[Metric]]) -> None:
+        self._make = make
 
     def collect(self) -> Iterable[Metric]:
-        status = self._status()
-        for name, text, value in (
-            ("plans", "Plans known.", status.count),
-            ("plans_invalid", "Plans whose settings have problems.", status.invalid),
-            ("plans_synced", "Whether all plans have been read once.", int(status.synced)),
-            ("plans_age_seconds", "Time since the plans were last confirmed.", status.age_seconds),
-        ):
-            yield GaugeMetricFamily(f"convertor_webhook_{name}", text, value=value)
-        for name, text, value in (
-            ("plan_fetches", "Reviews that had to ask for a plan not yet seen.", status.fetches),
-            ("watch_restarts", "Watches of plans begun anew after a failure.", status.restarts),
-        ):
-            yield CounterMetricFamily(f"convertor_webhook_{name}", text, value=value)
+        return self._make()
+
+
+def _plans(status: PlansStatus) -> Iterator[Metric]:
+    yield _gauge("plans", "Plans known.", status.count)
+    yield _gauge("plans_invalid", "Plans whose settings have problems.", status.invalid)
+    yield _gauge("plans_synced", "Whether all plans have been read once.", status.synced)
+    yield _gauge(
+        "plans_age_seconds", "Time since the plans were last confirmed.", status.age_seconds
+    )
+    yield _counter("plan_fetches", "Reviews that asked for a plan not seen yet.", status.fetches)
+    yield _counter(
+        "watch_restarts", "Watches of plans begun anew after a failure.", status.restarts
+    )
+
+
+def _certificate(status: Status) -> Iterator[Metric]:
+    expiries = (
+        ("certificate_expiry_timestamp_seconds", "the certificate served", status.not_after),
+        ("ca_expiry_timestamp_seconds", "its CA", status.ca_not_after),
+    )
+    for name, what, until in expiries:
+        if until is not None:
+            text = f"When {what} expires, in seconds since the epoch."
+            yield _gauge(name, text, until.timestamp())
+    yield _gauge("ca_published", "Whether API servers were told of the CA.", status.published)
+    yield _counter("certificate_changes", "Certificates taken into service.", status.changes)
+    yield _counter("ca_repairs", "Bundles put right that others had damaged.", status.repairs)
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"convertor_webhook_{name}", text, value=value)
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(f"convertor_webhook_{name}", text, value=value)

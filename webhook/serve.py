@@ -2,16 +2,16 @@
 
 import asyncio
 import gc
-from pathlib import Path
 from socket import socket
 
 import structlog
 
-from certs.loop import Loop
+from certs.source import Source
 from kube import client
-from webhook import app, local_ca, server, status
-from webhook.certificates import Served, watch
+from webhook import app, certificates, server, status
+from webhook.certificates import Served
 from webhook.config import Address, Config, ConfigError
+from webhook.local_ca import LocalCA
 from webhook.metrics import Metrics
 from webhook.plans import Plans
 from webhook.plans.cluster import ClusterPlans
@@ -23,45 +23,49 @@ log = structlog.get_logger()
 
 async def serve(config: Config) -> None:
     """Serve until told to stop. Raises ConfigError, before anything has begun."""
-    metrics = Metrics()
     sockets = (
         server.bind(config.listen, "--listen"),
         server.bind(config.status_listen, "--status-listen"),
     )
-    certificate = Served(metrics, client_auth=bool(config.tls and config.tls.client_ca))
-    watches = _certify(certificate, config, sockets[0])
-    plans = _plans(config)
+    plans, cluster = _world(config)
+    source = certificates.source(config.certificates, cluster)
+    served = Served(source, config.certificates.client_ca)
+    metrics = Metrics()
     metrics.watch_plans(plans.status)
+    metrics.watch_certificate(served.status)
+    report = Reporter(metrics)
 
-    mutate = app.build(plans, config.installation, Reporter(metrics), config.max_concurrent)
-    reviews = server.make(mutate, certificate.tls.context)
+    mutate = app.build(plans, config.installation, report, config.max_concurrent)
+    reviews = server.make(mutate, served.tls.context)
     checks = {
         "plans": lambda: _unread(plans),
-        "certificate": certificate.missing,
+        "certificate": served.missing,
         "draining": lambda: "the server is about to stop" if reviews.draining else "",
     }
     probes = server.make(status.build(checks, {"plans": plans.status}, metrics.registry))
 
+    served.start()
     plans.start()
     settling = asyncio.create_task(_settle(plans))
-    log.info("serving", reviews=_url(sockets[0], "https"), status=_url(sockets[1], "http"))
+    _announce(sockets, source)
     await server.run(reviews, probes, sockets, config.drain)
     settling.cancel()
     plans.stop()
-    for loop in watches:
-        loop.stop()
+    served.stop()
+    report.flush()
     log.info("stopped")
 
 
-def _plans(config: Config) -> Plans:
+def _world(config: Config) -> tuple[Plans, client.Client | None]:
+    """Return where the plans are, and the cluster that has the pods, where there is one."""
     if config.plans is not None:
-        return DirectoryPlans(config.plans, config.installation)
+        return DirectoryPlans(config.plans, config.installation), None
     try:
         cluster = client.connect(config.kubeconfig)
         hub = client.connect(config.hub_kubeconfig) if config.hub_kubeconfig else cluster
     except client.ConfigError as error:
         raise ConfigError(f"{error}, or --plans DIR to do without a cluster") from None
-    return ClusterPlans(hub, config.installation, nodes=cluster)
+    return ClusterPlans(hub, config.installation, nodes=cluster), cluster
 
 
 def _unread(plans: Plans) -> str:
@@ -69,30 +73,15 @@ def _unread(plans: Plans) -> str:
     return "" if state.synced else state.message or "the plans have not been read yet"
 
 
-def _certify(certificate: Served, config: Config, listener: socket) -> list[Loop]:
-    """Take the first certificate into service; return what watches for the next."""
-    files = config.tls
-    if files is None:
-        made = local_ca.make([*local_ca.NAMES, *config.tls_names])
-        certificate.take(made.cert, made.key)
-        _tell_of_ca(
-            local_ca.publish(made.ca, config.state_dir), _url(listener, "https", "localhost")
+def _announce(sockets: tuple[socket, socket], source: Source) -> None:
+    reviews, status = (Address(*listener.getsockname()[:2]) for listener in sockets)
+    log.info("serving", reviews=f"https://{reviews}", status=f"http://{status}")
+    if isinstance(source, LocalCA) and source.path is not None:
+        command = (
+            f"curl --cacert {source.path} --data-binary @review.json "
+            f"https://localhost:{reviews.port}/mutate"
         )
-        return []
-    loops = (
-        []
-        if files.client_ca is None
-        else [watch([files.client_ca], certificate.trust, certificate.refuse)]
-    )
-    return [*loops, watch([files.cert, files.key], certificate.take, certificate.refuse)]
-
-
-def _tell_of_ca(path: Path | None, url: str) -> None:
-    if path is None:
-        log.warning("the certificate is our own, and there was no place to write its CA to")
-        return
-    command = f"curl --cacert {path} --data-binary @review.json {url}/mutate"
-    log.info("the certificate is our own", ca=str(path), try_it=command)
+        log.info("the certificate was made here", ca=str(source.path), try_it=command)
 
 
 async def _settle(plans: Plans) -> None:
@@ -106,8 +95,3 @@ async def _settle(plans: Plans) -> None:
     gc.freeze()
     state = plans.status()
     log.info("the plans have been read", count=state.count, invalid=state.invalid)
-
-
-def _url(listener: socket, scheme: str, host: str = "") -> str:
-    address = Address(*listener.getsockname()[:2])
-    return f"{scheme}://{address._replace(host=host or address.host)}"

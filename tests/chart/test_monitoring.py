@@ -5,12 +5,14 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from certs.source import Status
 from tests.chart import rendering
 from webhook.metrics import Metrics
 from webhook.plans import PlansStatus
@@ -45,6 +47,7 @@ def existing() -> set[str]:
     """Return the name of every series that the server may expose."""
     metrics = Metrics()
     metrics.watch_plans(lambda: PlansStatus(synced=True, age_seconds=0, count=0, invalid=0))
+    metrics.watch_certificate(lambda: Status(not_after=datetime.now(UTC)))
     names = set()
     for family in metrics.registry.collect():
         suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}

@@ -4,6 +4,7 @@ from importlib.metadata import version
 
 import click
 
+from certs.__main__ import certs
 from webhook.cli.serve import serve
 
 
@@ -14,3 +15,4 @@ def main() -> None:
 
 
 main.add_command(serve)
+main.add_command(certs)

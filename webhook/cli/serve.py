@@ -15,12 +15,14 @@ from webhook import serve as server
 from webhook.app import MAX_CONCURRENT
 from webhook.cli.fault import Fault
 from webhook.cli.types import Parsed
-from webhook.config import CertificateFiles, Config, ConfigError
+from webhook.config import Certificates, Config, ConfigError
+from webhook.local_ca import NAMES as LOCAL_NAMES
 from webhook.model import Installation, Mode, OnError, Scope
 
 _ADDRESS = Parsed("host:port", config.address)
 _DIRECTORY = Parsed("directory", config.directory)
 _FILE = Parsed("file", config.file)
+_OBJECT = Parsed("namespace/name", config.object_name)
 _NAMESPACE_MODE = Parsed("namespace=mode", config.namespace_mode)
 _DEFAULT = Installation()
 
@@ -44,9 +46,12 @@ def _one_of(words: type[StrEnum]) -> click.Choice[str]:
 @click.option("--tls-dir", type=_DIRECTORY, help="Certificate: tls.crt and tls.key in here.")
 @click.option("--tls-cert", type=_FILE, help="Certificate (PEM), with the chain to its CA.")
 @click.option("--tls-key", type=_FILE, help="Private key of the certificate (PEM).")
-@click.option("--client-ca", type=_FILE, help="Serve only clients with a certificate of this CA.")
 @click.option("--tls-name", multiple=True, help="Further name for a certificate made here.")
 @click.option("--state-dir", type=Path, help="Where the CA of a certificate made here is written.")
+@click.option("--certs-secret", type=_OBJECT, help="Secret with the CA that replicas share.")
+@click.option("--certs-service", type=_OBJECT, help="Service by which API servers call us.")
+@click.option("--certs-webhook-config", default="", help="Webhook configurations to put the CA in.")
+@click.option("--client-ca", type=_FILE, help="Serve only clients with a certificate of this CA.")
 @click.option("--defaults", type=_FILE, help="Settings for plans that say nothing (YAML).")
 @click.option("--mode", type=_one_of(Mode), default=_DEFAULT.mode.value)
 @click.option(
@@ -91,9 +96,7 @@ def _config(flags: dict[str, Any]) -> Config:
         plans=flags["plans"],
         kubeconfig=flags["kubeconfig"],
         hub_kubeconfig=flags["hub_kubeconfig"],
-        tls=_certificate_files(flags),
-        tls_names=flags["tls_name"],
-        state_dir=flags["state_dir"],
+        certificates=_certificates(flags),
         max_concurrent=flags["max_concurrent"],
         installation=Installation(
             mode=Mode(flags["mode"]),
@@ -108,17 +111,43 @@ def _config(flags: dict[str, Any]) -> Config:
     )
 
 
-def _certificate_files(flags: dict[str, Any]) -> CertificateFiles | None:
+def _certificates(flags: dict[str, Any]) -> Certificates:
+    service, secret = flags["certs_service"], flags["certs_secret"]
+    files = _files(flags)
+    if secret and files:
+        raise Fault("expected --certs-secret or a certificate in files, found both")
+    if (secret or flags["certs_webhook_config"]) and not service:
+        raise Fault("--certs-service is missing: the name that API servers call")
+    if flags["plans"] and (secret or service):
+        raise Fault("--plans does without a cluster, --certs-secret and --certs-service need one")
+    return Certificates(
+        names=() if files and not service else _names(flags, service),
+        files=files,
+        secret=secret,
+        webhook_config=flags["certs_webhook_config"],
+        client_ca=flags["client_ca"],
+        state_dir=flags["state_dir"],
+    )
+
+
+def _names(flags: dict[str, Any], service: tuple[str, str] | None) -> tuple[str, ...]:
+    """Give the name that API servers call first; the others are for people."""
+    if service is None:
+        return (*LOCAL_NAMES, *flags["tls_name"])
+    namespace, name = service
+    full = f"{name}.{namespace}"
+    return f"{full}.svc", f"{full}.svc.cluster.local", full, name
+
+
+def _files(flags: dict[str, Any]) -> tuple[Path, Path] | None:
     directory, cert, key = flags["tls_dir"], flags["tls_cert"], flags["tls_key"]
     if directory and (cert or key):
         raise Fault("expected --tls-dir or --tls-cert with --tls-key, found both")
     if directory:
-        cert, key = directory / "tls.crt", directory / "tls.key"
-    if not (cert or key):
-        if flags["client_ca"]:
-            raise Fault("--client-ca: expected a certificate with it; try --tls-dir")
-        return None
-    if not (cert and key):
+        return directory / "tls.crt", directory / "tls.key"
+    if cert and key:
+        return cert, key
+    if cert or key:
         missing = "--tls-cert" if key else "--tls-key"
         raise Fault(f"expected --tls-cert and --tls-key together, {missing} is missing")
-    return CertificateFiles(cert, key, flags["client_ca"])
+    return None

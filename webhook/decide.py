@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
+from webhook.mode import mode_of
 from webhook.model import (
     CONVERTOR_LABEL,
     CONVERTOR_VALUE,
@@ -56,7 +57,8 @@ def screen(request: Request, installation: Installation) -> Decision | None:
     if found is None:
         return None
     reason, message = found
-    return Decision(Outcome.SKIPPED, reason, message, _mode(request, installation))
+    mode = mode_of(None, _namespace(request), installation)
+    return Decision(Outcome.SKIPPED, reason, message, mode)
 
 
 def decide(
@@ -67,7 +69,8 @@ def decide(
     node_values: Mapping[str, Collection[str]],
 ) -> Decision:
     """Decide on a convertor pod, given what its plan is or why there is none."""
-    mode = _mode(request, installation, plan)
+    found = None if isinstance(plan, Reason) else plan
+    mode = mode_of(found, _namespace(request), installation)
     if isinstance(plan, Reason):
         message = _WHY_NOT[plan].format(ref=ref)
         decision = Decision(Outcome.FAILED, plan, message, plan=ref, warnings=[message])
@@ -102,12 +105,6 @@ def _object(parent: Json, field: str) -> Json:
 
 def _namespace(request: Request) -> str:
     return request.namespace or _object(request.object, "metadata").get("namespace", "")
-
-
-def _mode(request: Request, installation: Installation, plan: Plan | Reason | None = None) -> Mode:
-    if isinstance(plan, Plan) and plan.settings.mode and installation.plan_modes:
-        return plan.settings.mode
-    return installation.namespace_modes.get(_namespace(request), installation.mode)
 
 
 def _enforced(
@@ -157,8 +154,8 @@ def _told(plan: Plan, problems: list[Problem], *, patch: bool, marked: bool) -> 
 
 
 def _in_full(plan: Plan, problems: list[Problem]) -> str:
-    texts = (f"{problem}\n{problem.detail}".rstrip() for problem in problems)
-    return "\n".join((f"not all that plan '{plan}' asks can be done:", *texts))
+    faults = "\n".join(problem.in_full() for problem in problems)
+    return f"not all that plan '{plan}' asks can be done:\n{faults}"
 
 
 _ONLY_TOLD = {Outcome.PATCHED: Outcome.WOULD_PATCH, Outcome.DENIED: Outcome.WOULD_DENY}

@@ -75,7 +75,7 @@ class OnError(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What a review's answer does to the pod."""
+    """What a review's answer does to the pod, or to the plan."""
 
     PATCHED = "patched"
     UNCHANGED = "unchanged"
@@ -83,7 +83,7 @@ class Outcome(StrEnum):
     WOULD_PATCH = "would-patch"
     WOULD_DENY = "would-deny"
     SKIPPED = "skipped"
-    """Not one of our pods: nothing was looked up."""
+    """Not one of our pods, no change of a plan: nothing was looked up."""
     FAILED = "failed"
     """Ours to place, and not placed for want of knowledge or time, or by a fault of ours."""
 
@@ -96,9 +96,11 @@ class Reason(StrEnum):
     ALREADY_PLACED = "AlreadyPlaced"
     NOTHING_TO_PLACE = "NothingToPlace"
     SETTINGS_INVALID = "SettingsInvalid"
+    SETTINGS_VALID = "SettingsValid"
     MODE_OFF = "ModeOff"
     NOT_A_CONVERTOR_POD = "NotAConvertorPod"
     NOT_A_CREATE = "NotACreate"
+    NOT_A_PLAN_CHANGE = "NotAPlanChange"
     MIRROR_POD = "MirrorPod"
     NO_PLAN_REFERENCE = "NoPlanReference"
     PLAN_NOT_FOUND = "PlanNotFound"
@@ -125,6 +127,10 @@ class Problem(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}"
+
+    def in_full(self) -> str:
+        """Return the line, and below it the source with its caret."""
+        return f"{self}\n{self.detail}".rstrip()
 
 
 class Settings(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -188,9 +188,7 @@ def _annotations(decision: Decision) -> dict[str, str]:
         audit["plan"] = str(decision.plan)
         audit["generation"] = str(decision.generation)
     if decision.problems:
-        audit["problems"] = "\n".join(
-            f"{problem}\n{problem.detail}".rstrip() for problem in decision.problems
-        )
+        audit["problems"] = "\n".join(problem.in_full() for problem in decision.problems)
     if decision.mode is Mode.AUDIT and decision.patch:
         audit["patch"] = msgspec.json.encode(decision.patch).decode()
     return {key: _cut(value) for key, value in audit.items()}

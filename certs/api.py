@@ -81,10 +81,11 @@ class ClusterApi:
         return end
 
     def _read(self, collection: str, name: str) -> Json:
+        path = f"{collection}/{quote(name)}"
         try:
-            found: Json = msgspec.json.decode(
-                self._client.get(f"{collection}/{quote(name)}", seconds=_SECONDS)
-            )
+            found: Json = msgspec.json.decode(self._client.get(path, seconds=_SECONDS))
+        except msgspec.DecodeError as error:
+            raise ApiError(f"{self._client.server} answered {path} with no JSON: {error}") from None
         except ApiError as error:
             if error.status != NOT_FOUND:
                 raise

@@ -139,10 +139,12 @@ def verify(
 
     `name` is what the client calls the server: a DNS name or an IP address.
     """
-    if not roots:
+    # What others put into a bundle may be such that only a client's own parser takes it.
+    trusted = [_load(root) for root in roots if _is_readable(root)]
+    if not trusted:
         return "there is no certificate to trust"
     try:
-        store = Store([_load(root) for root in roots])
+        store = Store(trusted)
         subject = _general_name(name)
         verifier = PolicyBuilder().store(store).time(now).build_server_verifier(subject)
         verifier.verify(_load(chain[0]), [_load(link) for link in chain[1:]])
@@ -233,6 +235,14 @@ def _load(certificate: Certificate) -> x509.Certificate:
         return x509.load_der_x509_certificate(certificate.der)
     except ValueError as error:
         raise PkiError(f"its certificate cannot be read: {error}") from None
+
+
+def _is_readable(certificate: Certificate) -> bool:
+    try:
+        _load(certificate)
+    except PkiError:
+        return False
+    return True
 
 
 def _public(certificate: x509.Certificate) -> _PublicKey:

@@ -101,6 +101,8 @@ class SelfManaged:
             self._keep_leaf(self._state, problems)
             wrote |= self._keep_bundle(self._state)
             problems += self._publisher.problems
+        if problems and tuple(problems) != self._problems:
+            log.warning("certificates need attention", problems=problems)
         self._problems = tuple(problems)
         return wrote
 

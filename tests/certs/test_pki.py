@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from certs import pki
-from certs.certificate import Authority, Certificate
+from certs.certificate import Authority, Certificate, from_der
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 HOUR, WEEK, YEAR = timedelta(hours=1), timedelta(days=7), timedelta(days=365)
@@ -46,6 +46,17 @@ def test_a_leaf_is_refused(
     chain: list[Certificate], trust: list[Authority], name: str, now: datetime
 ) -> None:
     assert pki.verify(chain, roots(*trust), name, now) is not None
+
+
+def test_what_others_put_into_a_bundle_is_no_obstacle() -> None:
+    """Its dates can be read, and nothing else of it."""
+    times = b"\x17\x0d300101000000Z" * 2
+    validity = bytes([0x30, len(times)]) + times
+    body = b"\x02\x01\x01\x30\x00\x30\x00" + validity
+    tbs = bytes([0x30, len(body)]) + body
+    odd = from_der(bytes([0x30, len(tbs)]) + tbs)
+    assert pki.verify([LEAF], [odd, NEW.certificate], NAME, NOW) is None
+    assert pki.verify([LEAF], [odd], NAME, NOW) == "there is no certificate to trust"
 
 
 def test_a_leaf_is_for_servers_and_signs_nothing() -> None:

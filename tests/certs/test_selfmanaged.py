@@ -5,6 +5,7 @@ import threading
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from certs.certificate import Pair, parse
 from certs.cluster import ApiError
@@ -204,7 +205,11 @@ def test_what_the_api_refuses_is_in_the_status() -> None:
         raise ApiError("may not get secrets", 403)
 
     replica.client.before = forbidden
-    replica.step()
+    with capture_logs() as logs:
+        replica.step()
+        replica.step()
+    (told,) = logs
+    assert (told["log_level"], told["problems"]) == ("warning", ["may not get secrets"])
     status = replica.source.status()
     assert (status.ready, status.message) == (False, "may not get secrets")
     assert replica.source.current() is None

@@ -56,7 +56,7 @@ class ControlPlane:
         self.etcd = Process("etcd", self._etcd_command(), folder)
         self.apiserver = Process("kube-apiserver", self._apiserver_command(), folder)
         self.scheduler = Process("kube-scheduler", self._scheduler_command(), folder)
-        self.processes = (self.etcd, self.apiserver, self.scheduler)
+        self.processes = [self.etcd, self.apiserver, self.scheduler]
         self.admin = Api(self.url, self.ca, self.admin_token)
 
     def start(self) -> None:

@@ -12,7 +12,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 # Linux ends the program with whoever started it, also when that was killed and could not tidy up.
-_LEASH = ["setpriv", "--pdeathsig", "TERM", "--"] if shutil.which("setpriv") else []
+_SETPRIV = shutil.which("setpriv")
+_LEASH = [_SETPRIV, "--pdeathsig", "TERM", "--"] if _SETPRIV else []
 
 
 class WaitError(AssertionError):

@@ -73,8 +73,7 @@ class Row(msgspec.Struct, forbid_unknown_fields=True):
     command: str
     nodes: dict[str, Node]
     dropped: Landing
-    copied: Landing | None = None
-    """None where the API server would not take these settings in a Plan's spec."""
+    copied: Landing
     pods: list[Neighbour] = []
     vms: int = 1
     lands: list[str] = []
@@ -106,8 +105,12 @@ class Row(msgspec.Struct, forbid_unknown_fields=True):
 
     @property
     def forms(self) -> list[Form]:
-        """Where the settings can be: what has no field in the spec is an annotation."""
-        return [Form.SPEC, Form.ANNOTATIONS] if self._in_spec() is not None else [Form.ANNOTATIONS]
+        """Where all of the settings can be: some have no field in the spec."""
+        fields = {"labels", "node-selector"}
+        if self.asked.get("affinity") in compiled():
+            fields.add("affinity")
+        whole = self.asked.keys() <= fields
+        return [Form.SPEC, Form.ANNOTATIONS] if whole else [Form.ANNOTATIONS]
 
     def plan(self, form: Form, target_namespace: str) -> Json:
         """Return the Plan as somebody sends it to the API server."""
@@ -119,20 +122,16 @@ class Row(msgspec.Struct, forbid_unknown_fields=True):
         if form is not Form.SPEC:
             metadata["annotations"] = {f"{PREFIX}/{key}": text for key, text in self.asked.items()}
         if form is not Form.ANNOTATIONS:
-            spec |= self._in_spec() or {}
+            spec |= self._in_spec()
         spec["targetNamespace"] = target_namespace
         return body | {"metadata": metadata, "spec": spec}
 
-    def _in_spec(self) -> Json | None:
-        """Return the fields of the Plan's spec that the flags become, None where one has none."""
-        asked = self.asked
-        affinity = compiled().get(asked.get("affinity", ""))
-        if "tolerations" in asked or ("affinity" in asked and affinity is None):
-            return None
+    def _in_spec(self) -> Json:
+        """Return the fields of the Plan's spec that the flags become, as far as there are any."""
         fields: Json = {
-            "convertorLabels": _map(asked.get("labels", "")),
-            "convertorNodeSelector": _map(asked.get("node-selector", "")),
-            "convertorAffinity": affinity,
+            "convertorLabels": _map(self.asked.get("labels", "")),
+            "convertorNodeSelector": _map(self.asked.get("node-selector", "")),
+            "convertorAffinity": compiled().get(self.asked.get("affinity", "")),
         }
         return {field: value for field, value in fields.items() if value}
 

@@ -1,0 +1,29 @@
+"""A pod before and after, as the lines that differ in its YAML."""
+
+import difflib
+from collections.abc import Iterator
+
+import yaml
+from rich.text import Text
+
+from webhook.model import Json
+
+_STYLES = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def lines(before: Json, after: Json, context: int = 2) -> Iterator[str]:
+    """Yield a unified diff without its file names; nothing when the pods are equal."""
+    texts = (_dump(pod).splitlines() for pod in (before, after))
+    yield from list(difflib.unified_diff(*texts, n=context, lineterm=""))[2:]
+
+
+def coloured(before: Json, after: Json, context: int = 2) -> Text:
+    """Return the same for a terminal; without colours where there are none."""
+    text = Text()
+    for line in lines(before, after, context):
+        text.append(f"{line}\n", _STYLES.get(line[0], ""))
+    return text
+
+
+def _dump(pod: Json) -> str:
+    return str(yaml.safe_dump(pod, sort_keys=False, allow_unicode=True, width=100))

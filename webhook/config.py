@@ -1,5 +1,6 @@
 """What whoever starts the server decides: values, files, and what is wrong with them."""
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -8,13 +9,16 @@ import msgspec
 import yaml
 
 from kube.words import did_you_mean
-from webhook.app import MAX_CONCURRENT
 from webhook.drain import Times
 from webhook.model import Installation, Json, Mode
 from webhook.settings import check_defaults
 
 ENVIRONMENT = "CONVERTOR_WEBHOOK"
 """Every flag is also an environment variable: `--tls-dir` is CONVERTOR_WEBHOOK_TLS_DIR."""
+
+MAX_CONCURRENT = 100
+"""Reviews at a time. One that knows its plan is never interrupted, so these are reviews whose
+body is still on its way, or whose plan is."""
 
 _SERVICE_LINKS = ("_SERVICE_HOST", "_SERVICE_PORT", "_PORT")
 """Kubernetes sets such variables itself, in pods beside a Service of our name."""
@@ -143,7 +147,9 @@ def defaults(path: Path) -> Json:
 
 def in_words(error: OSError) -> str:
     """Say what the operating system says, as part of a sentence."""
-    return (error.strerror or str(error)).lower()
+    if error.errno is not None and error.errno > 0:  # names that resolve to nothing have others
+        return os.strerror(error.errno).lower()
+    return str(error.strerror or error).lower()
 
 
 def unknown_variables(environment: Mapping[str, str], known: Iterable[str]) -> list[str]:

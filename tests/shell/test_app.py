@@ -217,6 +217,79 @@ def test_a_bug_lets_the_pod_through_and_is_told_with_its_trace() -> None:
     assert webhook.told.reasons == ["InternalError"]
 
 
+def plan_review(rule: str, **fields: Any) -> bytes:
+    """Make the review of a Plan that has a rule in its annotation."""
+    metadata = {
+        "namespace": "forklift",
+        "name": "db",
+        "annotations": {"convertor.forklift.konveyor.io/affinity": rule},
+    }
+    plan = {"metadata": metadata, "spec": {"targetNamespace": "target"}}
+    group = {"group": "forklift.konveyor.io", "version": "v1beta1", "kind": "Plan"}
+    return review(plan, kind=group, namespace="forklift", name="db", **fields)
+
+
+def test_a_plan_that_cannot_be_carried_out_is_refused_with_place_and_caret() -> None:
+    webhook = Webhook()
+    answer = webhook(plan_review("REQUIRE pods(app=ceph) on nodes"), path="/validate")
+    assert answer.status == 200
+    where = "Plan forklift/db annotation convertor.forklift.konveyor.io/affinity line 1 column 27"
+    problem = (
+        f"{where}: unknown topology 'nodes': expected node, zone, region, rack or a label key; "
+        "did you mean 'node'?\n"
+        "  REQUIRE pods(app=ceph) on nodes\n"
+        "                            ^^^^^"
+    )
+    assert answer.json()["response"] == {
+        "uid": "u-1",
+        "allowed": False,
+        "status": {
+            "code": 403,
+            "reason": "SettingsInvalid",
+            "message": f"not all that plan 'forklift/db' asks can be done:\n{problem}",
+        },
+        "auditAnnotations": {
+            "mode": "enforce",
+            "outcome": "denied",
+            "reason": "SettingsInvalid",
+            "plan": "forklift/db",
+            "generation": "0",
+            "problems": problem,
+        },
+    }
+    assert webhook.told.reasons == ["SettingsInvalid"]
+
+
+def test_a_sound_plan_is_let_through_without_a_look_at_the_plans() -> None:
+    webhook = Webhook()
+    webhook.plans.bug = AssertionError("looked up")
+    answer = webhook(plan_review("REQUIRE pods(app=ceph) on node"), path="/validate")
+    response = answer.json()["response"]
+    assert (response["allowed"], response["auditAnnotations"]["reason"]) == (True, "SettingsValid")
+
+
+def test_pods_and_plans_are_each_looked_at_on_their_own_path() -> None:
+    webhook = Webhook()
+    webhook(review(pod()), path="/validate")
+    webhook(plan_review("REQUIRE"), path="/mutate")
+    assert webhook.told.reasons == ["NotAPlanChange", "NotAConvertorPod"]
+
+
+def test_a_bug_lets_the_plan_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    def validate(*_: object) -> None:
+        raise ZeroDivisionError("boom")
+
+    monkeypatch.setattr(app, "validate", validate)
+    webhook = Webhook()
+    answer = webhook(plan_review("REQUIRE"), path="/validate")
+    assert answer.json() == unplaced(
+        "u-1",
+        Reason.INTERNAL_ERROR,
+        ["the webhook is at fault, so the plan is not checked: see its log"],
+    )
+    assert [uid for uid, _fault in webhook.told.bugs] == ["u-1"]
+
+
 def test_a_bug_before_the_uid_is_known_is_a_500_without_a_trace(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

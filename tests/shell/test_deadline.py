@@ -1,0 +1,52 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from webhook import deadline
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("3s", 3.0),
+        ("1.5s", 1.5),
+        (".5s", 0.5),
+        ("1.s", 1.0),
+        ("500ms", 0.5),
+        ("250us", 0.00025),
+        ("250µs", 0.00025),
+        ("10ns", 1e-8),
+        ("1m0s", 60.0),
+        ("1h2m3.5s", 3723.5),
+        ("0", 0.0),
+    ],
+)
+def test_a_duration_is_what_go_makes_of_it(text: str, seconds: float) -> None:
+    assert deadline.duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "3", "s", "3 s", "-3s", "3x", "3s ", "1e3s", "٣s"])
+def test_anything_else_is_no_duration(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a duration such as '3s' or '500ms', found"):
+        deadline.duration(text)
+
+
+@pytest.mark.parametrize(
+    ("query", "seconds"),
+    [
+        (b"timeout=3s", 2.7),
+        (b"timeout=500ms", 0.4),
+        (b"timeout=50ms", 0.0),
+        (b"a=b&timeout=1m0s", 54.0),
+        (b"", 9.0),
+        (b"timeout=soon", 9.0),
+        (b"timeout=-1s", 9.0),
+    ],
+)
+def test_a_part_of_the_time_is_kept_for_the_way_back(query: bytes, seconds: float) -> None:
+    assert deadline.seconds(query) == pytest.approx(seconds)
+
+
+@given(st.binary(max_size=40))
+def test_no_query_string_is_too_odd(query: bytes) -> None:
+    assert deadline.seconds(b"timeout=" + query) >= 0

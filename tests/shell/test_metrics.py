@@ -1,0 +1,46 @@
+from datetime import UTC, datetime
+
+from certs.source import Status
+from webhook.metrics import Metrics
+from webhook.plans import PlansStatus
+
+EXPIRY = datetime(2027, 1, 1, tzinfo=UTC)
+
+
+def test_the_state_of_plans_and_certificate_is_that_of_the_scrape() -> None:
+    metrics = Metrics()
+    plans = PlansStatus(synced=False, age_seconds=1.5, count=3, invalid=1, fetches=4, restarts=5)
+    certificate = Status(not_after=EXPIRY, published=True, changes=2, repairs=6)
+    metrics.watch_plans(lambda: plans)
+    metrics.watch_certificate(lambda: certificate)
+    found = {
+        sample.name.removeprefix("convertor_webhook_"): sample.value
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        if not sample.labels and "review" not in sample.name and "process_" not in sample.name
+    }
+    assert found == {
+        "plans": 3,
+        "plans_invalid": 1,
+        "plans_synced": 0,
+        "plans_age_seconds": 1.5,
+        "plan_fetches_total": 4,
+        "watch_restarts_total": 5,
+        "certificate_expiry_timestamp_seconds": EXPIRY.timestamp(),
+        "ca_published": 1,
+        "certificate_changes_total": 2,
+        "ca_repairs_total": 6,
+    }
+    plans = PlansStatus(synced=True, age_seconds=0, count=9, invalid=0)
+    assert metrics.registry.get_sample_value("convertor_webhook_plans") == 9
+
+
+def test_what_runs_is_told() -> None:
+    (build,) = (
+        sample
+        for family in Metrics().registry.collect()
+        for sample in family.samples
+        if sample.name == "convertor_webhook_build_info"
+    )
+    assert build.labels.keys() == {"version", "python"}
+    assert build.value == 1

@@ -1,6 +1,6 @@
-"""The webhook over HTTP: `POST /mutate`.
+"""The webhook over HTTP: `POST /mutate` for pods, `POST /validate` for plans.
 
-The route is plain ASGI on the FastAPI application: solving FastAPI's arguments costs more
+The routes are plain ASGI on the FastAPI application: solving FastAPI's arguments costs more
 than placing a pod, and a body model would answer a malformed review with a 422 that names
 no UID. Between the body and the answer there is no await, except where the pod's plan has
 not been seen yet.
@@ -8,7 +8,7 @@ not been seen yet.
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
 from typing import Protocol
 
@@ -26,10 +26,7 @@ from webhook.model import Decision, Installation, Outcome, Plan, PlanRef, Reason
 from webhook.owner import plan_ref
 from webhook.plans import Plans
 from webhook.review import BadReview
-
-MAX_CONCURRENT = 100
-"""Reviews at a time. One that knows its plan is never interrupted, so these are reviews whose
-body is still on its way, or whose plan is."""
+from webhook.validate import validate
 
 _RETRY_AFTER = (b"retry-after", b"1")
 """Only with this header, and only whole seconds, does the API server try again."""
@@ -45,21 +42,26 @@ class Report(Protocol):
     def bug(self, uid: str, error: Exception) -> None: ...
 
 
-def build(
-    plans: Plans,
-    installation: Installation,
-    report: Report,
-    max_concurrent: int = MAX_CONCURRENT,
-) -> FastAPI:
+def build(plans: Plans, installation: Installation, report: Report, max_concurrent: int) -> FastAPI:
     """Make the application that is served over TLS."""
-    return _App({"/mutate": Mutate(plans, installation, report, max_concurrent)})
+    placing = Placing(plans, installation)
+
+    async def validating(request: Request, _until: float) -> Decision:
+        return validate(request, installation)
+
+    return _App(
+        {
+            "/mutate": Reviews(placing, "the pod is not placed", report, max_concurrent),
+            "/validate": Reviews(validating, "the plan is not checked", report, max_concurrent),
+        }
+    )
 
 
 class _App(FastAPI):
     """FastAPI, with a way past its middleware for what is called all the time.
 
     The seven layers around a route of its own cost a review a sixth of its time, and do
-    nothing for it: `Mutate` handles its errors itself.
+    nothing for it: `Reviews` handles its errors itself.
     """
 
     def __init__(self, posts: Mapping[str, ASGIApp]) -> None:
@@ -79,14 +81,45 @@ class _App(FastAPI):
         await endpoint(scope, receive, send)
 
 
-class Mutate:
-    """The ASGI endpoint of `POST /mutate`."""
+Decide = Callable[[Request, float], Awaitable[Decision]]
+"""Decides on a review; the time by which, on the clock of `perf_counter`, is the second."""
 
-    def __init__(
-        self, plans: Plans, installation: Installation, report: Report, max_concurrent: int
-    ) -> None:
+
+class Placing:
+    """Decides on pods."""
+
+    def __init__(self, plans: Plans, installation: Installation) -> None:
         self._plans = plans
         self._installation = installation
+
+    async def __call__(self, request: Request, until: float) -> Decision:
+        decision = screen(request, self._installation)
+        if decision is not None:
+            return decision
+        ref = plan_ref(request)
+        plan = Reason.NO_PLAN_REFERENCE if ref is None else self._plans.find(ref)
+        if ref is not None and isinstance(plan, Reason) and plan in _UNSEEN:
+            plan = await self._fetch(ref, until - perf_counter())
+        return decide(request, ref, plan, self._installation, self._plans.node_values)
+
+    async def _fetch(self, ref: PlanRef, seconds: float) -> Plan | Reason:
+        """Get a plan the slow way; whatever that does, the time is kept."""
+        plan: Plan | Reason = Reason.DEADLINE_EXCEEDED
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                plan = await self._plans.fetch(ref, seconds)
+        return plan
+
+
+class Reviews:
+    """An ASGI endpoint that answers reviews as `decide` decides.
+
+    `undone` is what comes of a fault: "the webhook is at fault, so ...".
+    """
+
+    def __init__(self, decide: Decide, undone: str, report: Report, max_concurrent: int) -> None:
+        self._decide = decide
+        self._at_fault = f"the webhook is at fault, so {undone}: see its log"
         self._report = report
         self._free = max_concurrent
 
@@ -106,7 +139,8 @@ class Mutate:
             pass
         except Exception as fault:  # noqa: BLE001 - nobody gets to see a trace
             self._report.bug("", fault)
-            await self._refuse(send, BadReview(500, Reason.INTERNAL_ERROR, _AT_FAULT), started)
+            ours = BadReview(500, Reason.INTERNAL_ERROR, self._at_fault)
+            await self._refuse(send, ours, started)
         finally:
             self._free += 1
 
@@ -114,34 +148,16 @@ class Mutate:
         try:
             decision = await self._decide(request, started + seconds)
             answer = review.encode(request.uid, decision)
-        except Exception as fault:  # noqa: BLE001 - whatever it is, the pod goes through
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the object goes through
             self._report.bug(request.uid, fault)
-            decision = _FAULT
+            decision = _failed(Reason.INTERNAL_ERROR, self._at_fault)
             answer = review.encode(request.uid, decision)
         await send_json(send, 200, answer)
         self._report(request, decision, perf_counter() - started)
 
-    async def _decide(self, request: Request, until: float) -> Decision:
-        decision = screen(request, self._installation)
-        if decision is not None:
-            return decision
-        ref = plan_ref(request)
-        plan = Reason.NO_PLAN_REFERENCE if ref is None else self._plans.find(ref)
-        if ref is not None and isinstance(plan, Reason) and plan in _UNSEEN:
-            plan = await self._fetch(ref, until - perf_counter())
-        return decide(request, ref, plan, self._installation, self._plans.node_values)
-
-    async def _fetch(self, ref: PlanRef, seconds: float) -> Plan | Reason:
-        """Get a plan the slow way; whatever that does, the time is kept."""
-        plan: Plan | Reason = Reason.DEADLINE_EXCEEDED
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                plan = await self._plans.fetch(ref, seconds)
-        return plan
-
     async def _refuse(self, send: Send, bad: BadReview, started: float) -> None:
         """Answer what is no review, or comes too late or too much, and end the connection."""
-        decision = Decision(Outcome.FAILED, bad.reason, bad.message, warnings=[bad.message])
+        decision = _failed(bad.reason, bad.message)
         if bad.uid:
             answer = review.encode(bad.uid, decision)
         else:
@@ -151,8 +167,8 @@ class Mutate:
         self._report(None, decision, perf_counter() - started)
 
 
-_AT_FAULT = "the webhook is at fault, so the pod is not placed: see its log"
-_FAULT = Decision(Outcome.FAILED, Reason.INTERNAL_ERROR, _AT_FAULT, warnings=[_AT_FAULT])
+def _failed(reason: Reason, message: str) -> Decision:
+    return Decision(Outcome.FAILED, reason, message, warnings=[message])
 
 
 def _overloaded() -> BadReview:

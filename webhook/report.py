@@ -12,6 +12,7 @@ import structlog
 
 from webhook.metrics import Metrics
 from webhook.model import Decision, Outcome, Request
+from webhook.validate import PLAN
 
 _QUIET = frozenset({Outcome.SKIPPED})
 _LOUD = frozenset({Outcome.FAILED, Outcome.DENIED, Outcome.WOULD_DENY})
@@ -72,7 +73,8 @@ def _fields(request: Request | None, decision: Decision, seconds: float) -> dict
         fields["problems"] = [str(problem) for problem in decision.problems]
     if request is not None:
         fields["namespace"] = request.namespace
-        fields["pod"] = _pod_name(request)
+        if request.kind != PLAN:
+            fields["pod"] = _pod_name(request)
         fields["uid"] = request.uid
         if request.dry_run:
             fields["dry_run"] = True

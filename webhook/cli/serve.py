@@ -12,10 +12,9 @@ import uvloop
 from kube.labels import check_key
 from webhook import config, logs
 from webhook import serve as server
-from webhook.app import MAX_CONCURRENT
 from webhook.cli.fault import Fault
 from webhook.cli.types import Parsed
-from webhook.config import Certificates, Config, ConfigError
+from webhook.config import MAX_CONCURRENT, Certificates, Config, ConfigError
 from webhook.local_ca import NAMES as LOCAL_NAMES
 from webhook.model import Installation, Mode, OnError, Scope
 

@@ -116,24 +116,3 @@ def test_a_forced_rotation_hurries_the_old_ones_as_well() -> None:
     after = advance(forced, DUE + 2 * DAY)
     soon = DUE + 2 * DAY + DURATIONS.publish_wait
     assert [ca.retire_at for ca in after.old] == [soon, soon]
-
-
-@pytest.mark.parametrize(
-    ("durations", "fault"),
-    [
-        (
-            {"ca": timedelta(minutes=5)},
-            "a CA of 0:05:00: expected six times the publish wait of 0:10:00",
-        ),
-        (
-            {"ca": timedelta(hours=10)},
-            "a CA of 10:00:00: expected a quarter of leaf and grace, 8 days, 0:00:00",
-        ),
-    ],
-)
-def test_durations_that_contradict_each_other_are_refused(
-    durations: dict[str, timedelta], fault: str
-) -> None:
-    with pytest.raises(ValueError, match=r".") as caught:
-        Durations(**durations)
-    assert str(caught.value) == fault

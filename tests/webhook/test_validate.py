@@ -1,0 +1,329 @@
+"""Whether a Plan may be written, decided on whole reviews, and answered to the letter."""
+
+import json
+from typing import Any
+
+import pytest
+
+from webhook.model import (
+    Decision,
+    Installation,
+    Json,
+    Mode,
+    OnError,
+    Outcome,
+    PlanRef,
+    Problem,
+    Reason,
+    Request,
+)
+from webhook.review import decode, encode
+from webhook.validate import validate
+
+PREFIX = "convertor.forklift.konveyor.io"
+OWNER = PlanRef("0b1c", "forklift", "db")
+
+BAD_RULE = "REQUIRE pods(app=ceph) on nodes"
+RULE_PROBLEM = Problem(
+    f"Plan forklift/db annotation {PREFIX}/affinity line 1 column 27",
+    "unknown topology 'nodes': expected node, zone, region, rack or a label key; "
+    "did you mean 'node'?",
+    f"  {BAD_RULE}\n                            ^^^^^",
+)
+LABEL_PROBLEM = Problem(
+    f"Plan forklift/db annotation {PREFIX}/labels entry 2", "expected key=value, found 'batch'"
+)
+REFUSED = "not all that plan 'forklift/db' asks can be done:"
+AUDIT = "mode audit, the plan is not refused: "
+
+
+def plan(spec: Json | None = None, **annotations: Any) -> Json:
+    return {
+        "apiVersion": "forklift.konveyor.io/v1beta1",
+        "kind": "Plan",
+        "metadata": {
+            "namespace": "forklift",
+            "name": "db",
+            "uid": "0b1c",
+            "generation": 3,
+            "annotations": {
+                f"{PREFIX}/{name.replace('_', '-')}": text for name, text in annotations.items()
+            },
+        },
+        "spec": {"targetNamespace": "vms", **(spec or {})},
+    }
+
+
+def request(body: Json, before: Json | None = None, **fields: Any) -> Request:
+    """Return a review as the API server sends it: an update where there was a plan before."""
+    asked = {
+        "uid": "u-1",
+        "kind": {"group": "forklift.konveyor.io", "version": "v1beta1", "kind": "Plan"},
+        "operation": "CREATE" if before is None else "UPDATE",
+        "namespace": "forklift",
+        "name": "db",
+        "object": body,
+        "oldObject": before,
+    }
+    review = {
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "request": asked | fields,
+    }
+    return decode(json.dumps(review).encode())
+
+
+def decided(
+    body: Json, before: Json | None = None, installation: Installation | None = None, **fields: Any
+) -> Decision:
+    return validate(request(body, before, **fields), installation or Installation())
+
+
+def response(decision: Decision) -> Json:
+    answer: Json = json.loads(encode("u-1", decision))
+    assert answer.keys() == {"apiVersion", "kind", "response"}
+    body: Json = answer["response"]
+    return body
+
+
+def test_a_plan_whose_settings_can_be_carried_out_is_let_through() -> None:
+    decision = decided(plan(affinity="REQUIRE pods(app=ceph) on node", labels="batch=1"))
+
+    assert decision == Decision(
+        Outcome.UNCHANGED,
+        Reason.SETTINGS_VALID,
+        "all that plan 'forklift/db' asks can be done",
+        plan=OWNER,
+        generation=3,
+    )
+    assert response(decision) == {
+        "uid": "u-1",
+        "allowed": True,
+        "auditAnnotations": {
+            "mode": "enforce",
+            "outcome": "unchanged",
+            "reason": "SettingsValid",
+            "plan": "forklift/db",
+            "generation": "3",
+        },
+    }
+
+
+def test_a_plan_that_asks_what_cannot_be_is_refused_with_every_place_and_caret() -> None:
+    decision = decided(plan(affinity=BAD_RULE, labels="team=a,batch"))
+
+    message = f"{REFUSED}\n{LABEL_PROBLEM}\n{RULE_PROBLEM}\n{RULE_PROBLEM.detail}"
+    problems = [LABEL_PROBLEM, RULE_PROBLEM]
+    assert decision == Decision(
+        Outcome.DENIED,
+        Reason.SETTINGS_INVALID,
+        message,
+        plan=OWNER,
+        generation=3,
+        problems=problems,
+    )
+    assert response(decision) == {
+        "uid": "u-1",
+        "allowed": False,
+        "status": {"code": 403, "reason": "SettingsInvalid", "message": message},
+        "auditAnnotations": {
+            "mode": "enforce",
+            "outcome": "denied",
+            "reason": "SettingsInvalid",
+            "plan": "forklift/db",
+            "generation": "3",
+            "problems": f"{LABEL_PROBLEM}\n{RULE_PROBLEM}\n{RULE_PROBLEM.detail}",
+        },
+    }
+
+
+@pytest.mark.parametrize("on_error", OnError)
+def test_what_problems_do_to_pods_does_not_count_for_plans(on_error: OnError) -> None:
+    decision = decided(plan(affinity=BAD_RULE), installation=Installation(on_error=on_error))
+    assert decision.outcome is Outcome.DENIED
+
+
+def test_what_was_wrong_before_an_edit_only_warns() -> None:
+    before = plan(affinity=BAD_RULE)
+    decision = decided(plan(affinity=BAD_RULE, labels="batch=1"), before)
+
+    assert decision == Decision(
+        Outcome.UNCHANGED,
+        Reason.SETTINGS_INVALID,
+        f"not all that plan 'forklift/db' asks can be done, as before: {RULE_PROBLEM}",
+        plan=OWNER,
+        generation=3,
+        warnings=[str(RULE_PROBLEM)],
+        problems=[RULE_PROBLEM],
+    )
+    answer = response(decision)
+    assert answer["allowed"]
+    assert " ".join(answer["warnings"]) == str(RULE_PROBLEM)
+
+
+def test_what_an_edit_makes_wrong_is_refused_and_what_was_wrong_before_is_a_warning() -> None:
+    decision = decided(plan(affinity=BAD_RULE, labels="team=a,batch"), plan(affinity=BAD_RULE))
+
+    assert decision.outcome is Outcome.DENIED
+    assert decision.message == f"{REFUSED}\n{LABEL_PROBLEM}"
+    assert decision.warnings == [str(RULE_PROBLEM)]
+    assert decision.problems == [LABEL_PROBLEM, RULE_PROBLEM]
+
+
+NO_KEY = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"a": "-"}}}
+FINE = {"topologyKey": "kubernetes.io/hostname"}
+
+
+def required(*terms: Json) -> Json:
+    return {
+        "convertorAffinity": {
+            "podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": list(terms)}
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (plan(affinity=BAD_RULE), plan(affinity=f"AVOID nodes(spot=true)\n  {BAD_RULE}")),
+        (plan(labels="batch"), plan(labels="team=a,batch")),
+        (plan(tolerations="a=b=c"), plan(tolerations="gpu,a=b=c")),
+        (plan(required(NO_KEY)), plan(required(FINE, NO_KEY))),
+    ],
+    ids=["rules", "labels", "tolerations", "affinity"],
+)
+def test_a_problem_that_an_edit_only_moves_is_no_new_one(before: Json, after: Json) -> None:
+    (old,) = decided(before).problems
+    (new,) = decided(after).problems
+    assert old.where != new.where
+    assert old.message == new.message
+    assert decided(after, before).outcome is Outcome.UNCHANGED
+
+
+def test_the_same_mistake_in_another_setting_is_a_new_one() -> None:
+    before, after = plan(labels="batch"), plan(labels="batch", node_selector="batch")
+    assert decided(after, before).outcome is Outcome.DENIED
+
+
+@pytest.mark.parametrize(
+    ("installation", "annotations"),
+    [
+        (Installation(mode=Mode.AUDIT), {}),
+        (Installation(namespace_modes={"vms": Mode.AUDIT}), {}),
+        (Installation(), {"mode": "audit"}),
+    ],
+    ids=["installation", "target namespace", "plan"],
+)
+def test_audit_warns_instead_of_refusing(
+    installation: Installation, annotations: dict[str, Any]
+) -> None:
+    decision = decided(plan(affinity=BAD_RULE, **annotations), installation=installation)
+
+    assert decision == Decision(
+        Outcome.WOULD_DENY,
+        Reason.SETTINGS_INVALID,
+        f"{AUDIT}{REFUSED}\n{RULE_PROBLEM}\n{RULE_PROBLEM.detail}",
+        Mode.AUDIT,
+        plan=OWNER,
+        generation=3,
+        warnings=[f"{AUDIT}{RULE_PROBLEM}"],
+        problems=[RULE_PROBLEM],
+    )
+    assert response(decision)["allowed"]
+
+
+def test_audit_does_not_claim_what_enforce_would_not_do() -> None:
+    installation = Installation(mode=Mode.AUDIT)
+    old = decided(plan(affinity=BAD_RULE), plan(affinity=BAD_RULE), installation)
+    fine = decided(plan(), installation=installation)
+    assert (old.outcome, old.warnings) == (Outcome.UNCHANGED, [str(RULE_PROBLEM)])
+    assert (fine.outcome, fine.mode, fine.warnings) == (Outcome.UNCHANGED, Mode.AUDIT, [])
+
+
+@pytest.mark.parametrize(
+    ("installation", "annotations"),
+    [
+        (Installation(mode=Mode.OFF), {}),
+        (Installation(namespace_modes={"vms": Mode.OFF}), {}),
+        (Installation(), {"mode": "off"}),
+    ],
+    ids=["installation", "target namespace", "plan"],
+)
+def test_off_says_nothing(installation: Installation, annotations: dict[str, Any]) -> None:
+    decision = decided(plan(affinity=BAD_RULE, **annotations), installation=installation)
+
+    assert decision == Decision(
+        Outcome.UNCHANGED,
+        Reason.MODE_OFF,
+        "the mode of this plan is off",
+        Mode.OFF,
+        plan=OWNER,
+        generation=3,
+    )
+
+
+def test_a_plan_has_no_say_in_the_mode_where_the_installation_does_not_let_it() -> None:
+    decision = decided(
+        plan(affinity=BAD_RULE, mode="off"), installation=Installation(plan_modes=False)
+    )
+    assert decision.outcome is Outcome.DENIED
+
+
+def test_a_mode_that_is_none_is_refused() -> None:
+    decision = decided(plan(mode="of"))
+    assert decision.message == (
+        f"{REFUSED}\nPlan forklift/db annotation {PREFIX}/mode: expected mode enforce, audit or "
+        "off, found 'of'; did you mean 'off'?"
+    )
+
+
+POD = {"group": "", "version": "v1", "kind": "Pod"}
+MIGRATION = {"group": "forklift.konveyor.io", "version": "v1beta1", "kind": "Migration"}
+DELETED = plan(affinity=BAD_RULE)
+DELETED["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        (
+            request(plan(affinity=BAD_RULE), subResource="status"),
+            "'forklift.konveyor.io/v1beta1/Plan/status' has no settings of a plan",
+        ),
+        (
+            request(plan(affinity=BAD_RULE), kind=MIGRATION),
+            "'forklift.konveyor.io/v1beta1/Migration' has no settings of a plan",
+        ),
+        (request(plan(affinity=BAD_RULE), kind=POD), "'v1/Pod' has no settings of a plan"),
+        (
+            request({}, plan(affinity=BAD_RULE), operation="DELETE", object=None),
+            "operation 'DELETE' writes no settings",
+        ),
+        (request(DELETED, plan()), "a plan that is being deleted places no more pods"),
+    ],
+    ids=["status", "another kind", "a pod", "deletion", "finalizers"],
+)
+def test_what_writes_no_settings_is_let_through_without_a_word(asked: Request, why: str) -> None:
+    decision = validate(asked, Installation())
+
+    assert decision == Decision(Outcome.SKIPPED, Reason.NOT_A_PLAN_CHANGE, why)
+    assert response(decision) == {"uid": "u-1", "allowed": True}
+
+
+@pytest.mark.parametrize("body", [{}, {"metadata": None}, {"metadata": [], "spec": "x"}])
+def test_a_plan_of_any_shape_is_decided_on(body: Json) -> None:
+    assert decided(body).reason in {Reason.SETTINGS_VALID, Reason.SETTINGS_INVALID}
+
+
+def test_a_plan_is_never_changed() -> None:
+    for mode in Mode:
+        decision = decided(plan(labels="batch=1"), installation=Installation(mode=mode))
+        assert decision.patch == []
+        assert "patch" not in response(decision)
+
+
+def test_a_large_plan_is_decided_on_by_its_settings_alone() -> None:
+    vms = [{"id": f"vm-{number}", "name": "x" * 100} for number in range(3000)]
+    body = plan({"vms": vms}, affinity=BAD_RULE)
+    assert len(json.dumps(body)) > 300_000
+    assert decided(body).problems == [RULE_PROBLEM]

@@ -1,0 +1,22 @@
+"""NodeUnschedulable: a node that was cordoned."""
+
+from webhook.model import Json
+from webhook.scheduling.objects import spec_of
+from webhook.scheduling.taint_toleration import tolerates
+from webhook.scheduling.verdict import Filter, Rejection
+from webhook.scheduling.world import World
+
+PLUGIN = "NodeUnschedulable"
+TAINT = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
+"""What a cordoned node is tainted with besides; who tolerates it may run on such a node."""
+
+_REJECTION = Rejection(PLUGIN, ["node(s) were unschedulable"])
+
+
+def node_unschedulable(pod: Json, _world: World) -> Filter:
+    tolerated = any(tolerates(each, TAINT) for each in spec_of(pod).get("tolerations") or ())
+
+    def reject(node: Json) -> Rejection | None:
+        return _REJECTION if spec_of(node).get("unschedulable") and not tolerated else None
+
+    return reject

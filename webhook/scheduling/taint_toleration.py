@@ -1,0 +1,40 @@
+"""TaintToleration: taints that the pod does not tolerate."""
+
+from webhook.model import Json
+from webhook.scheduling.objects import spec_of
+from webhook.scheduling.verdict import Filter, Rejection
+from webhook.scheduling.world import World
+
+PLUGIN = "TaintToleration"
+
+_REASONS = ["node(s) had untolerated taint(s)"]
+_KEEPING_AWAY = ("NoSchedule", "NoExecute")
+
+
+def taint_toleration(pod: Json, _world: World) -> Filter:
+    """Reject by taints; the causes are the taints."""
+    tolerations = spec_of(pod).get("tolerations") or []
+
+    def reject(node: Json) -> Rejection | None:
+        taints = [
+            taint
+            for taint in spec_of(node).get("taints") or ()
+            if taint["effect"] in _KEEPING_AWAY
+            and not any(tolerates(toleration, taint) for toleration in tolerations)
+        ]
+        return Rejection(PLUGIN, _REASONS, taints) if taints else None
+
+    return reject
+
+
+def tolerates(toleration: Json, taint: Json) -> bool:
+    """Whether a toleration covers a taint; `Gt` and `Lt` are alpha, and cover none."""
+    effect, key = toleration.get("effect"), toleration.get("key")
+    if (effect and effect != taint["effect"]) or (key and key != taint["key"]):
+        return False
+    match toleration.get("operator"):
+        case None | "" | "Equal":
+            return (toleration.get("value") or "") == (taint.get("value") or "")
+        case "Exists":
+            return True
+    return False

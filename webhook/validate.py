@@ -34,14 +34,18 @@ def validate(request: Request, installation: Installation) -> Decision:
     if why := _not_ours(request):
         return Decision(Outcome.SKIPPED, Reason.NOT_A_PLAN_CHANGE, why, installation.mode)
     plan = settings.read(request.object, installation)
-    before = settings.read(request.old_object, installation)
-    known = set(map(_lasting, before.settings.problems))
-    new = [problem for problem in plan.settings.problems if _lasting(problem) not in known]
+    new = new_problems(settings.read(request.old_object, installation), plan)
     return msgspec.structs.replace(
         _in_mode(mode_of(plan, plan.target_namespace, installation), _enforced(plan, new), new),
         plan=PlanRef(plan.uid, plan.namespace, plan.name),
         generation=plan.generation,
     )
+
+
+def new_problems(before: Plan, after: Plan) -> list[Problem]:
+    """Return the problems of a plan that it did not have before."""
+    known = set(map(_lasting, before.settings.problems))
+    return [problem for problem in after.settings.problems if _lasting(problem) not in known]
 
 
 def _not_ours(request: Request) -> str:

@@ -22,6 +22,7 @@ from webhook.model import (
 )
 from webhook.patch import diff
 from webhook.placement import MalformedPod, place
+from webhook.summary import summary
 
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 """On the API's copy of a kubelet's static pod, which cannot be placed from here."""
@@ -158,7 +159,7 @@ def _in_full(plan: Plan, problems: list[Problem]) -> str:
     return f"not all that plan '{plan}' asks can be done:\n{faults}"
 
 
-_ONLY_TOLD = {Outcome.PATCHED: Outcome.WOULD_PATCH, Outcome.DENIED: Outcome.WOULD_DENY}
+_AUDIT = "mode audit, nothing is changed: "
 
 
 def _in_mode(mode: Mode, decision: Decision) -> Decision:
@@ -174,14 +175,26 @@ def _in_mode(mode: Mode, decision: Decision) -> Decision:
             decision.plan,
             decision.generation,
         )
+    return _audited(decision)
+
+
+def _audited(decision: Decision) -> Decision:
+    """Tell what would be done, to the client that made the pod as well."""
+    outcome, reason, message = decision.outcome, decision.reason, decision.message
+    would: list[str] = []
+    if outcome is Outcome.PATCHED:
+        outcome = Outcome.WOULD_PATCH
+        would = [f"the pod would get {summary(decision.patch)}"]
+    elif outcome is Outcome.DENIED:
+        outcome, message = Outcome.WOULD_DENY, f"the pod would be denied: {message}"
+        would = [message]
+    if reason is Reason.PLACED:
+        reason, message = Reason.WOULD_PLACE, f"would be {message}"
     return msgspec.structs.replace(
         decision,
-        mode=mode,
-        outcome=_ONLY_TOLD.get(decision.outcome, decision.outcome),
-        reason=Reason.WOULD_PLACE if decision.reason is Reason.PLACED else decision.reason,
-        message=_AUDIT + decision.message,
-        warnings=[_AUDIT + warning for warning in decision.warnings],
+        mode=Mode.AUDIT,
+        outcome=outcome,
+        reason=reason,
+        message=_AUDIT + message,
+        warnings=[_AUDIT + warning for warning in [*would, *decision.warnings]],
     )
-
-
-_AUDIT = "mode audit, nothing is changed: "

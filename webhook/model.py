@@ -113,6 +113,10 @@ class Reason(StrEnum):
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     OVERLOADED = "Overloaded"
     INTERNAL_ERROR = "InternalError"
+    MISSED = "Missed"
+    """Not of a review: a pod came through without one, see `webhook.missed`."""
+    CHANGED_BACK = "ChangedBack"
+    """Not of a review: somebody has changed a placed pod since."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -179,6 +183,9 @@ class Plan(msgspec.Struct, frozen=True):
     generation: int = 0
     target_namespace: str = ""
     settings: Settings = Settings()
+    written: str = ""
+    """When the settings were last written, in RFC 3339 and UTC to the second, by the API server's
+    own record; at the earliest when the Plan was created. Empty where that is not known."""
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"

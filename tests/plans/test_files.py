@@ -43,6 +43,7 @@ status:
                 "uid": "u",
                 "generation": 3,
                 "annotations": {"convertor.forklift.konveyor.io/labels": "a=b"},
+                "creationTimestamp": "2026-11-22T23:22:39Z",
             },
             "spec": {"targetNamespace": "target", "convertorLabels": {"a": "b"}},
         }

@@ -27,17 +27,18 @@ unknown verb 'REQIRE': did you mean 'REQUIRE'?
   REQIRE pods(app=ceph) on node
   ^^^^^^
 Plan konveyor-forklift/db spec.convertorNodeSelector: 'x+' is no quantity"""
+WOULD_DENY = f"mode audit, nothing is changed: the pod would be denied: {DENIAL}"
 
 
 @pytest.mark.parametrize(
-    ("mode", "outcome", "message"),
+    ("mode", "outcome", "message", "warnings"),
     [
-        (Mode.ENFORCE, Outcome.DENIED, DENIAL),
-        (Mode.AUDIT, Outcome.WOULD_DENY, f"mode audit, nothing is changed: {DENIAL}"),
+        (Mode.ENFORCE, Outcome.DENIED, DENIAL, []),
+        (Mode.AUDIT, Outcome.WOULD_DENY, WOULD_DENY, [WOULD_DENY]),
     ],
 )
 def test_a_problem_denies_where_that_is_asked_for(
-    mode: Mode, outcome: Outcome, message: str
+    mode: Mode, outcome: Outcome, message: str, warnings: list[str]
 ) -> None:
     problems = [UNKNOWN_VERB, NO_QUANTITY]
     installation = Installation(mode=mode, on_error=OnError.DENY)
@@ -49,6 +50,7 @@ def test_a_problem_denies_where_that_is_asked_for(
         mode,
         plan=OWNER,
         generation=3,
+        warnings=warnings,
         problems=problems,
     )
 
@@ -65,10 +67,11 @@ def test_audit_says_that_nothing_is_changed() -> None:
     assert (decision.mode, decision.outcome) == (Mode.AUDIT, Outcome.WOULD_PATCH)
     assert decision.reason is Reason.WOULD_PLACE
     assert decision.message == (
-        "mode audit, nothing is changed: placed as plan 'konveyor-forklift/db' asks"
+        "mode audit, nothing is changed: would be placed as plan 'konveyor-forklift/db' asks"
     )
     assert decision.warnings == [
-        "mode audit, nothing is changed: label app=x of the pod replaced by app=y of the plan"
+        "mode audit, nothing is changed: the pod would get labels app=y,forklift.app/plan=db",
+        "mode audit, nothing is changed: label app=x of the pod replaced by app=y of the plan",
     ]
 
 
@@ -126,5 +129,8 @@ def test_audit_computes_what_enforce_does(
 
     assert told.patch == done.patch
     assert told.problems == done.problems
-    assert told.warnings == [f"mode audit, nothing is changed: {each}" for each in done.warnings]
+    also = [f"mode audit, nothing is changed: {each}" for each in done.warnings]
+    assert told.warnings[len(told.warnings) - len(also) :] == also
+    changed = done.outcome in (Outcome.PATCHED, Outcome.DENIED)
+    assert len(told.warnings) == len(also) + changed
     assert told.outcome not in (Outcome.PATCHED, Outcome.DENIED)

@@ -54,6 +54,7 @@ def test_a_plan_of_forklift_2_12_is_read_with_its_object_widened() -> None:
             affinity=karl.compile("REQUIRE pods(app=ceph-osd) on node"),
             copied=copied,
         ),
+        written="2026-11-22T23:22:39Z",
     )
 
 

@@ -16,6 +16,34 @@ NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 """Of a Plan and of a namespace; nothing else may become part of a path."""
 
 
+class OwnedMetadata(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Of a Plan's metadata, what somebody has written."""
+
+    annotations: dict[str, Any] = msgspec.field(name="f:annotations", default={})
+
+
+class OwnedSpec(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Of a Plan's spec, what somebody has written and counts."""
+
+    labels: Any = msgspec.field(name="f:convertorLabels", default=None)
+    node_selector: Any = msgspec.field(name="f:convertorNodeSelector", default=None)
+    affinity: Any = msgspec.field(name="f:convertorAffinity", default=None)
+
+
+class Owned(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What somebody has written."""
+
+    metadata: OwnedMetadata = msgspec.field(name="f:metadata", default=OwnedMetadata())
+    spec: OwnedSpec = msgspec.field(name="f:spec", default=OwnedSpec())
+
+
+class Managed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who has written what, and when; the what alone counts."""
+
+    time: str = ""
+    fields: Owned = msgspec.field(name="fieldsV1", default=Owned())
+
+
 class Metadata(msgspec.Struct, omit_defaults=True):
     """Of a Plan's metadata, what counts."""
 
@@ -25,6 +53,8 @@ class Metadata(msgspec.Struct, omit_defaults=True):
     generation: int = 0
     annotations: dict[str, str] | None = None
     resource_version: str = msgspec.field(name="resourceVersion", default="")
+    created: str = msgspec.field(name="creationTimestamp", default="")
+    managed: list[Managed] | None = msgspec.field(name="managedFields", default=None)
 
 
 class Spec(msgspec.Struct, omit_defaults=True):

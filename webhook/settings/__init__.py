@@ -28,6 +28,7 @@ from webhook.settings.source import (
     given_in_spec,
     read_source,
 )
+from webhook.settings.written import written
 
 __all__ = ["check_defaults", "read"]
 
@@ -57,6 +58,7 @@ def read(plan_object: Json, installation: Installation) -> Plan:
         generation=_number(metadata.get("generation")),
         target_namespace=_text(spec.get("targetNamespace")),
         settings=_read_settings(spec, annotations, where, installation, problems),
+        written=written(metadata, installation.prefix),
     )
 
 

@@ -1,0 +1,44 @@
+"""When a plan's settings were written."""
+
+import pytest
+
+from webhook.model import Json
+from webhook.settings.written import written
+
+PREFIX = "convertor.forklift.konveyor.io"
+CREATED = "2026-08-01T08:00:00Z"
+LABELS: Json = {"f:metadata": {"f:annotations": {".": {}, f"f:{PREFIX}/labels": {}}}}
+AFFINITY: Json = {"f:spec": {"f:convertorAffinity": {}, "f:vms": {}}}
+STATUS: Json = {"f:status": {"f:conditions": {}}}
+FOREIGN: Json = {"f:metadata": {"f:annotations": {"f:convertor.example.com/labels": {}}}}
+
+
+def entry(time: str, fields: Json) -> Json:
+    return {"manager": "somebody", "time": time, "fieldsV1": fields}
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        (None, CREATED),
+        ([], CREATED),
+        ([entry("2026-08-01T09:00:00Z", LABELS)], "2026-08-01T09:00:00Z"),
+        ([entry("2026-08-01T09:00:00Z", AFFINITY)], "2026-08-01T09:00:00Z"),
+        ([entry("2026-08-01T09:00:00Z", STATUS), entry("2026-08-01T09:00:00Z", FOREIGN)], CREATED),
+        (
+            [entry("2026-08-01T10:00:00Z", LABELS), entry("2026-08-01T09:00:00Z", AFFINITY)],
+            "2026-08-01T10:00:00Z",
+        ),
+        ([{"time": 1, "fieldsV1": LABELS}, "odd", entry("", {"f:metadata": "odd"})], CREATED),
+        ("odd", CREATED),
+    ],
+)
+def test_settings_were_written_when_the_last_writer_of_one_wrote(
+    entries: object, expected: str
+) -> None:
+    assert written({"creationTimestamp": CREATED, "managedFields": entries}, PREFIX) == expected
+
+
+@pytest.mark.parametrize("metadata", [{}, {"creationTimestamp": None}, {"creationTimestamp": 5}])
+def test_without_any_record_it_is_not_known(metadata: Json) -> None:
+    assert written(metadata, PREFIX) == ""

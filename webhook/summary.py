@@ -1,0 +1,72 @@
+"""A patch in one line, for people: what a pod gets, not how."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from webhook.model import Json
+
+MARKED = "nothing but the annotation that says so"
+"""Of a pod that has everything already: Forklift 2.10+ gives its pods the plan's fields itself."""
+
+
+def summary(patch: Iterable[Json]) -> str:
+    """Return `labels batch=1,app=virt-v2v; nodeSelector disk=nvme; affinity podAffinity`.
+
+    A key that goes is `key-`, as for kubectl.
+    """
+    groups = changes(patch).items()
+    return "; ".join(f"{field} {','.join(entries)}" for field, entries in groups) or MARKED
+
+
+def changes(patch: Iterable[Json]) -> dict[str, list[str]]:
+    """Return what changes in each field of a pod, each once; the annotation is left out."""
+    found: dict[str, dict[str, None]] = {}
+    for operation in patch:
+        steps = [step.replace("~1", "/").replace("~0", "~") for step in _split(operation["path"])]
+        for field, rest, value in _fields(steps, operation.get("value")):
+            if field in _ENTRIES:
+                found.setdefault(field, {}).update(dict.fromkeys(_ENTRIES[field](rest, value)))
+    return {field: list(entries) for field, entries in found.items() if entries}
+
+
+def toleration(each: Json) -> str:
+    """Return a toleration as `kubectl taint` writes the taint: `key=value:Effect`."""
+    value, effect = each.get("value"), each.get("effect")
+    key = each.get("key") or "*"
+    return key + (f"={value}" if value else "") + (f":{effect}" if effect else "")
+
+
+def _split(path: str) -> list[str]:
+    return path.split("/")[1:]
+
+
+def _fields(steps: list[str], value: Any) -> Iterator[tuple[str, list[str], Any]]:
+    """Yield each field of metadata or spec that an operation touches, where in it, and what."""
+    if len(steps) >= 2:
+        yield steps[1], steps[2:], value
+        return
+    for key, member in (value or {}).items():
+        yield from _fields([*steps, key], member)
+
+
+def _map(rest: list[str], value: Any) -> Iterator[str]:
+    if not rest:
+        yield from (f"{key}={each}" for key, each in (value or {}).items())
+    else:
+        yield f"{rest[0]}-" if value is None else f"{rest[0]}={value}"
+
+
+def _affinity(rest: list[str], value: Any) -> Iterator[str]:
+    yield from rest[:1] or (value or {})
+
+
+def _tolerations(rest: list[str], value: Any) -> Iterator[str]:
+    yield from map(toleration, [value] if rest else value or ())
+
+
+_ENTRIES = {
+    "labels": _map,
+    "nodeSelector": _map,
+    "affinity": _affinity,
+    "tolerations": _tolerations,
+}

@@ -13,8 +13,8 @@ _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 def lines(before: Json, after: Json, context: int = 2) -> Iterator[str]:
     """Yield a unified diff without its file names; nothing when the pods are equal."""
-    texts = (_dump(pod).splitlines() for pod in (before, after))
-    yield from list(difflib.unified_diff(*texts, n=context, lineterm=""))[2:]
+    old, new = (_dump(pod).splitlines() for pod in (before, after))
+    yield from list(difflib.unified_diff(old, new, n=context, lineterm=""))[2:]
 
 
 def coloured(before: Json, after: Json, context: int = 2) -> Text:

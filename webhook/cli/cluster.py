@@ -1,19 +1,25 @@
-"""The options of commands that talk to a cluster or judge plans, and what they give."""
+"""The options of commands that talk to a cluster or judge plans, and what they give.
+
+Nothing here loads a Kubernetes client before a cluster is talked to: that takes a fifth of a
+second, and help, completion and what works offline do without.
+"""
 
 import functools
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 import msgspec
 
-from kube.client import ApiError, Client, ConfigError, connect
 from webhook import config
 from webhook.cli.fault import ClusterFault
 from webhook.cli.types import Parsed
 from webhook.model import Installation, Json, Mode, Scope
-from webhook.plans.objects import NAME, PATH
+
+if TYPE_CHECKING:
+    from kube.client import Client
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,6 +30,16 @@ PAGE = 100
 _FILE = Parsed("file", config.file)
 _DEFAULT = Installation()
 
+namespace_option = click.option(
+    "-n", "--namespace", default="", help="Of the plan; the context's where none is given."
+)
+
+
+def cluster_flags(command: Callable[P, R]) -> Callable[P, R]:
+    """Add `--context` and `--kubeconfig`, for `connected`."""
+    command = click.option("--kubeconfig", type=_FILE, help="As for kubectl.")(command)
+    return click.option("--context", default="", help="Context of the kubeconfig.")(command)
+
 
 def cluster_options(command: Callable[P, R]) -> Callable[..., R]:
     """Add `--context` and `--kubeconfig`; the command gets a `client`.
@@ -31,22 +47,29 @@ def cluster_options(command: Callable[P, R]) -> Callable[..., R]:
     An error of the API server or of its configuration ends the command with exit code 3.
     """
 
-    @click.option("--context", default="", help="Context of the kubeconfig.")
-    @click.option("--kubeconfig", type=_FILE, help="As for kubectl.")
+    @cluster_flags
     @functools.wraps(command)
     def wrapped(*args: Any, context: str, kubeconfig: Path | None, **kwargs: Any) -> R:
-        try:
-            client = connect(kubeconfig, context, user_agent="kubectl-convertor")
+        with connected(context, kubeconfig) as client:
             return command(*args, client=client, **kwargs)  # type: ignore[arg-type]
-        except (ApiError, ConfigError) as error:
-            raise ClusterFault(str(error)) from None
 
     return wrapped
 
 
-namespace_option = click.option(
-    "-n", "--namespace", default="", help="Of the plan; the context's where none is given."
-)
+@contextmanager
+def connected(context: str, kubeconfig: Path | None) -> "Iterator[Client]":
+    """Have a client; nothing is called yet.
+
+    Raises:
+        ClusterFault: there is no configuration, or a call within was refused or not answered.
+
+    """
+    from kube.client import ApiError, ConfigError, connect  # noqa: PLC0415 - see above
+
+    try:
+        yield connect(kubeconfig, context, user_agent="kubectl-convertor")
+    except (ApiError, ConfigError) as error:
+        raise ClusterFault(str(error)) from None
 
 
 prefix_option = click.option(
@@ -111,21 +134,7 @@ def installation_options(command: Callable[P, R]) -> Callable[..., R]:
     return wrapped
 
 
-def plan_path(client: Client, namespace: str, name: str) -> str:
-    """Return the path of a Plan.
-
-    Raises:
-        click.UsageError: its name or namespace is none.
-
-    """
-    namespace = namespace or client.namespace
-    for what, text in (("plan", name), ("namespace", namespace)):
-        if not NAME.fullmatch(text):
-            raise click.UsageError(f"'{text}' is no name of a {what}")
-    return f"{PATH}/namespaces/{namespace}/plans/{name}"
-
-
-def items(client: Client, path: str, **query: str) -> Iterator[Json]:
+def items(client: "Client", path: str, **query: str) -> Iterator[Json]:
     """Return all objects of a list, page by page.
 
     Raises:

@@ -1,17 +1,22 @@
-"""`kubectl convertor patch plan`: the settings of a plan, checked before they are written."""
+"""`kubectl convertor patch`: the settings of a plan, checked before they are written."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 import msgspec
 
-from kube.client import ApiError, Client
 from webhook import settings
-from webhook.amend import amend
-from webhook.cli.cluster import cluster_options, namespace_option, plan_path, prefix_option
+from webhook.amend import AmendError, amend
+from webhook.cli.cluster import cluster_options, namespace_option, prefix_option
 from webhook.cli.fault import Fault
 from webhook.cli.output import structured, write
+from webhook.cli.plan import RESOURCE, get_plan, plan_argument, plan_path
 from webhook.model import Installation, Json, Problem
+from webhook.validate import new_problems
+
+if TYPE_CHECKING:
+    from kube.client import Client
 
 MANAGER = "kubectl-convertor"
 _ATTEMPTS = 5
@@ -29,26 +34,40 @@ _FLAGS = {
 """Settings, as annotations name them, by the parameters that change them."""
 
 _SPEC = {
-    "labels": "convertorLabels",
-    "node-selector": "convertorNodeSelector",
-    "affinity": "convertorAffinity",
+    "labels": ("convertorLabels", "counts for other keys"),
+    "node-selector": ("convertorNodeSelector", "counts for other keys"),
+    "affinity": ("convertorAffinity", "counts together with the rules"),
 }
+"""What else a plan may say of a setting, and what that does."""
+
+_DRY_RUNS = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
 
 
-@click.group()
-def patch() -> None:
-    """Change the convertor settings of a plan."""
+class _Asked(NamedTuple):
+    namespace: str
+    name: str
+    changes: Mapping[str, str]
+    installation: Installation
+    dry_run: str
 
 
-@patch.command()
-@click.argument("name")
+class _Patched(NamedTuple):
+    before: Json
+    after: Json
+    changed: bool
+    problems: list[Problem]
+    """Those that were there before and still are."""
+
+
+@click.command()
+@plan_argument()
 @click.option("--convertor-affinity", metavar="KARL", help="Rules; '' removes them.")
-@click.option("--convertor-labels", metavar="K=V,...", help="Labels for the pods; k- removes one.")
+@click.option("--convertor-labels", metavar="K=V,...", help="For the pods; k- removes one.")
 @click.option("--convertor-node-selector", metavar="K=V,...", help="Or k=16+ for at least 16.")
 @click.option("--convertor-tolerations", metavar="K=V:EFFECT,...", help="As for kubectl taint.")
-@click.option("--affinity-policy", metavar="merge|replace", help="What becomes of Forklift's own.")
-@click.option("--rule-scope", metavar="all|own", help="Where rules look that name no namespace.")
-@click.option("--mode", metavar="MODE", help="enforce, audit or off for this plan.")
+@click.option("--affinity-policy", metavar="WORD", help="Forklift's own term: merge or replace.")
+@click.option("--rule-scope", metavar="WORD", help="Where rules look by themselves: all or own.")
+@click.option("--mode", metavar="WORD", help="For this plan: enforce, audit or off.")
 @click.option(
     "--dry-run",
     type=click.Choice(["none", "client", "server"]),
@@ -59,20 +78,21 @@ def patch() -> None:
 @namespace_option
 @cluster_options
 @prefix_option
-def plan(  # noqa: PLR0913, PLR0917 - one for each option
+def patch(  # noqa: PLR0913, PLR0917 - one for each option
     name: str,
     dry_run: str,
     output: str | None,
     namespace: str,
-    client: Client,
+    client: "Client",
     annotation_prefix: str,
     **flags: str | None,
 ) -> None:
-    """Change the convertor settings of the plan NAME.
+    """Change the convertor settings of a plan.
 
     The settings become annotations, which every release of Forklift keeps. They are checked
     first: nothing is written when one of them cannot be carried out. An entry of a list
-    replaces the one with its key; a trailing - on a key removes it, an empty value the list.
+    replaces the one with its key; a trailing - on a key removes it, an empty value removes the
+    whole setting.
 
     \b
     Examples:
@@ -84,77 +104,82 @@ def plan(  # noqa: PLR0913, PLR0917 - one for each option
     """  # noqa: D301 - click's mark for "do not wrap"
     changes = {_FLAGS[flag]: value for flag, value in flags.items() if value is not None}
     if not changes:
-        raise click.UsageError("nothing to change: give at least one of the --convertor- flags")
-    path = plan_path(client, namespace, name.removeprefix("plan/").removeprefix("plans/"))
-    installation = Installation(prefix=annotation_prefix)
-    before, after, changed = _write(client, path, changes, installation, dry_run)
-    _tell_of_spec(before, changes)
-    if output in ("yaml", "json"):
-        write(structured(after, output))
-    else:
-        what = f"plan.forklift.konveyor.io/{after['metadata']['name']}"
-        done = "patched" if changed else "patched (no change)"
-        dry = f" ({dry_run} dry run)" if dry_run != "none" else ""
-        write(what if output == "name" else f"{what} {done}{dry}")
-
-
-def _write(
-    client: Client,
-    path: str,
-    changes: Mapping[str, str],
-    installation: Installation,
-    dry_run: str,
-) -> tuple[Json, Json, bool]:
-    """Return the plan before and after, and whether they differ."""
-    for attempt in range(1, _ATTEMPTS + 1):
-        before: Json = msgspec.json.decode(client.get(path))
-        metadata = before["metadata"]
-        annotations: dict[str, str] = metadata.get("annotations") or {}
-        amended = amend(annotations, changes, installation.prefix)
-        after = _amended(before, annotations, amended)
-        _check(before, after, installation)
-        if not amended or dry_run == "client":
-            return before, after, bool(amended)
-        query = {"fieldManager": MANAGER} | ({"dryRun": "All"} if dry_run == "server" else {})
-        version = metadata.get("resourceVersion", "")
-        body = {"metadata": {"annotations": amended, "resourceVersion": version}}
-        try:
-            return before, msgspec.json.decode(client.send("PATCH", path, body, query)), True
-        except ApiError as error:
-            if error.status != 409 or attempt == _ATTEMPTS:
-                raise
-    raise AssertionError  # the loop returns or raises
-
-
-def _amended(before: Json, annotations: dict[str, str], amended: Json) -> Json:
-    """Return the plan as it will be, with the annotations merged."""
-    merged = {key: value for key, value in annotations.items() if key not in amended}
-    merged |= {key: value for key, value in amended.items() if value is not None}
-    return before | {"metadata": before["metadata"] | {"annotations": merged}}
-
-
-def _check(before: Json, after: Json, installation: Installation) -> None:
-    """Refuse what brings a problem; tell of those that were there already."""
-    known = settings.read(before, installation).settings.problems
-    problems = settings.read(after, installation).settings.problems
-    if new := [problem for problem in problems if problem not in known]:
-        raise Fault("nothing is written:\n" + "\n".join(map(_in_full, new)))
-    for problem in problems:
+        raise click.UsageError("nothing to change: give at least one flag with a setting")
+    asked = _Asked(namespace, name, changes, Installation(prefix=annotation_prefix), dry_run)
+    patched = _patch(client, asked)
+    for problem in patched.problems:
         click.echo(f"Warning: {problem}", err=True)
+    _tell_of_spec(patched.before.get("spec") or {}, changes)
+    if output in ("yaml", "json"):
+        patched.after["metadata"].pop("managedFields", None)
+        write(structured(patched.after, output))
+    elif output == "name":
+        write(f"{RESOURCE}/{name}")
+    else:
+        done = "patched" if patched.changed else "patched (no change)"
+        write(f"{RESOURCE}/{name} {done}{_DRY_RUNS[dry_run]}")
 
 
-def _in_full(problem: Problem) -> str:
-    return f"{problem}\n{problem.detail}".rstrip()
+def _patch(client: "Client", asked: _Asked, attempts: int = _ATTEMPTS) -> _Patched:
+    """Change the plan, also when somebody else changes it at the same time."""
+    from kube.client import ApiError  # noqa: PLC0415 - see webhook.cli.cluster
+
+    before = get_plan(client, asked.namespace, asked.name)
+    amended = _amended(before, asked)
+    after = _merged(before, amended)
+    problems = _old_problems(before, after, asked.installation)
+    if not amended or asked.dry_run == "client":
+        return _Patched(before, after, bool(amended), problems)
+    path = plan_path(client, asked.namespace, asked.name)
+    # With the version that was read, nobody's change in between is lost: that is a conflict.
+    version = before["metadata"].get("resourceVersion")
+    body = {"metadata": {"annotations": amended, "resourceVersion": version}}
+    query = {"fieldManager": MANAGER} | ({"dryRun": "All"} if asked.dry_run == "server" else {})
+    try:
+        after = msgspec.json.decode(client.send("PATCH", path, body, query))
+    except ApiError as error:
+        if error.status == 409 and attempts > 1:
+            return _patch(client, asked, attempts - 1)
+        raise
+    return _Patched(before, after, True, problems)
 
 
-def _tell_of_spec(before: Json, changes: Mapping[str, str]) -> None:
-    spec = before.get("spec") or {}
-    for name in changes:
-        field = _SPEC.get(name, "")
-        if spec.get(field):
+def _amended(before: Json, asked: _Asked) -> Json:
+    """Return the annotations that change; None for those that go."""
+    try:
+        return amend(_annotations(before), asked.changes, asked.installation.prefix)
+    except AmendError as error:
+        raise Fault(f"nothing is written: {error}") from None
+
+
+def _merged(before: Json, amended: Json) -> Json:
+    """Return the plan as it will be."""
+    annotations = _annotations(before) | amended
+    kept = {key: value for key, value in annotations.items() if value is not None}
+    return before | {"metadata": before["metadata"] | {"annotations": kept}}
+
+
+def _annotations(plan: Json) -> Json:
+    return plan["metadata"].get("annotations") or {}
+
+
+def _old_problems(before: Json, after: Json, installation: Installation) -> list[Problem]:
+    """Return the problems that were there already.
+
+    Raises:
+        Fault: the change brings new ones.
+
+    """
+    plan = settings.read(after, installation)
+    new = new_problems(settings.read(before, installation), plan)
+    if new:
+        raise Fault("\n".join(["nothing is written:", *(problem.in_full() for problem in new)]))
+    return plan.settings.problems
+
+
+def _tell_of_spec(spec: Json, changes: Mapping[str, str]) -> None:
+    """Show what the plan's spec says of the settings that were changed: it is not overwritten."""
+    for name, (field, effect) in _SPEC.items():
+        if name in changes and spec.get(field):
             value = msgspec.json.encode(spec[field]).decode()
-            click.echo(
-                f"Note: the plan also has spec.{field}: {value}. It stays and counts together "
-                "with the annotation, whose entries win",
-                err=True,
-            )
+            click.echo(f"Note: spec.{field} stays, and {effect}: {value}", err=True)

@@ -1,0 +1,125 @@
+"""Plans named on the command line: `plan NAME` or `plan/NAME`, found or missed with a hint."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+import msgspec
+from click.shell_completion import CompletionItem
+
+from kube.words import did_you_mean
+from webhook.cli.cluster import connected
+from webhook.cli.fault import ClusterFault, Fault
+from webhook.model import Json
+from webhook.plans.objects import GROUP, NAME, PATH
+
+if TYPE_CHECKING:
+    from kube.client import Client
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+RESOURCE = f"plan.{GROUP}"
+_RESOURCES = ("plan", "plans", RESOURCE, f"plans.{GROUP}")
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+_COMPLETION_SECONDS = 2.0
+"""Whoever presses TAB does not wait longer."""
+
+
+def plan_argument(*, required: bool = True) -> Callable[[F], F]:
+    """Add the argument `plan NAME`; the command gets its `name`, empty where none is given."""
+
+    def read(ctx: click.Context, _param: click.Parameter, words: tuple[str, ...]) -> Any:
+        return words if ctx.resilient_parsing else _name(words, required=required)
+
+    return click.argument(
+        "name",
+        nargs=-1,
+        metavar="plan NAME" if required else "[plan NAME]",
+        callback=read,
+        shell_complete=_complete,
+    )
+
+
+def get_plan(client: "Client", namespace: str, name: str) -> Json:
+    """Return a Plan as the API server has it.
+
+    Raises:
+        Fault: there is none of that name, or the namespace is none.
+        ApiError: the server refused, or did not answer.
+
+    """
+    from kube.client import ApiError  # noqa: PLC0415 - see webhook.cli.cluster
+
+    try:
+        plan: Json = msgspec.json.decode(client.get(plan_path(client, namespace, name)))
+    except ApiError as error:
+        if error.status == 404 and error.reason == "NotFound":
+            raise _missing(client, namespace or client.namespace, name) from None
+        raise
+    return plan
+
+
+def plan_path(client: "Client", namespace: str, name: str = "") -> str:
+    """Return the path of a Plan, or of all in a namespace; the context's where none is named.
+
+    Raises:
+        click.UsageError: its name or namespace is none.
+
+    """
+    namespace = namespace or client.namespace
+    for what, text in (("plan", name), ("namespace", namespace)):
+        if text and not NAME.fullmatch(text):
+            raise click.UsageError(f"'{text}' is no name of a {what}")
+    return f"{PATH}/namespaces/{namespace}/plans" + (f"/{name}" if name else "")
+
+
+def _name(words: Sequence[str], *, required: bool) -> str:
+    match words:
+        case [] | ["plan" | "plans"] if not required:
+            return ""
+        case [resource, name] if resource in _RESOURCES:
+            return name
+        case [one] if one.partition("/")[0] in _RESOURCES and "/" in one:
+            return one.partition("/")[2]
+        case [name] if name not in _RESOURCES and "/" not in name:
+            if not required:
+                return name
+            raise click.UsageError(f"expected a plan's name, such as 'plan {name}'")
+    found = " ".join(words)
+    raise click.UsageError(f"expected 'plan NAME' or 'plan/NAME', found '{found}'")
+
+
+def _missing(client: "Client", namespace: str, name: str) -> Fault:
+    """Say that there is no such plan, and which one may have been meant."""
+    known = _known(client)
+    elsewhere = sorted(where for where, other in known if other == name)
+    hint = did_you_mean(name, [other for where, other in known if where == namespace])
+    if elsewhere:
+        hint = f"; try --namespace {elsewhere[0]}"
+    return Fault(f"namespace '{namespace}' has no plan '{name}'{hint}")
+
+
+def _known(client: "Client", namespace: str = "", **limits: float) -> list[tuple[str, str]]:
+    """Return namespace and name of the plans that can be seen; none where they cannot."""
+    from kube.client import ApiError  # noqa: PLC0415 - see webhook.cli.cluster
+
+    path = plan_path(client, namespace) if namespace else f"{PATH}/plans"
+    with suppress(ApiError):
+        listed = client.get(path, {"limit": "500"}, accept=_METADATA, **limits)
+        found = [item["metadata"] for item in msgspec.json.decode(listed)["items"]]
+        return [(metadata["namespace"], metadata["name"]) for metadata in found]
+    return []
+
+
+def _complete(ctx: click.Context, _param: click.Parameter, start: str) -> list[CompletionItem]:
+    if not ctx.params["name"]:
+        return [CompletionItem("plan")] if "plan".startswith(start) else []
+    if ctx.params["name"] not in {(resource,) for resource in _RESOURCES}:
+        return []
+    with suppress(ClusterFault, click.UsageError):
+        with connected(ctx.params["context"], ctx.params["kubeconfig"]) as client:
+            namespace = ctx.params["namespace"] or client.namespace
+            known = _known(client, namespace, seconds=_COMPLETION_SECONDS)
+        return [CompletionItem(name) for _, name in known if name.startswith(start)]
+    return []

@@ -1,25 +1,28 @@
 """An API server as far as the webhook's watch needs one: pages of large plans, and a count.
 
 `python benchmarks/apiserver.py COUNT KILOBYTES` prints its port. `GET /calls` tells how many
-calls there have been.
+calls there have been; a watch is begun anew once in a while whatever happens, and does not count.
 """
 
 import json
 import sys
 import time
-from collections.abc import Iterator
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+import msgspec
 
 PLANS = "/apis/forklift.konveyor.io/v1beta1/plans"
 Json = dict[str, Any]
 
 
-def plan(number: int, size: int) -> Json:
-    """Make a Plan with settings of its own, about `size` bytes long, as a big migration is."""
+def plan(number: int) -> Json:
+    """Make a Plan with settings of its own."""
     name = f"migration-{number:05}"
-    found: Json = {
+    prefix = "convertor.forklift.konveyor.io"
+    return {
         "apiVersion": "forklift.konveyor.io/v1beta1",
         "kind": "Plan",
         "metadata": {
@@ -29,26 +32,24 @@ def plan(number: int, size: int) -> Json:
             "generation": 1,
             "resourceVersion": str(1000 + number),
             "annotations": {
-                "convertor.forklift.konveyor.io/labels": f"migration-id=m-{number},batch=1",
-                "convertor.forklift.konveyor.io/node-selector": "disk=nvme,storage-tier=fast",
-                "convertor.forklift.konveyor.io/affinity": (
-                    f"REQUIRE pods(app=ceph-osd) on node\nPREFER pods(app=proxy-{number}) on zone\n"
+                f"{prefix}/labels": f"migration-id=m-{number},batch=1",
+                f"{prefix}/node-selector": "disk=nvme,storage-tier=fast",
+                f"{prefix}/affinity": (
+                    f"REQUIRE pods(app=ceph-osd) on node; PREFER pods(app=proxy-{number}) on zone; "
                     "REQUIRE nodes(migration-worker=true)"
                 ),
-                "convertor.forklift.konveyor.io/tolerations": "dedicated=migration:NoSchedule",
+                f"{prefix}/tolerations": "dedicated=migration:NoSchedule",
             },
         },
-        "spec": {"targetNamespace": "target", "vms": []},
-        "status": {"migration": {"vms": []}},
+        "spec": {"targetNamespace": "target"},
     }
-    vm = 0
-    length = len(json.dumps(found))
-    while length < size:
-        for vms in (found["spec"]["vms"], found["status"]["migration"]["vms"]):
-            vms.append({"id": f"vm-{vm}", "name": f"{name}-server-{vm}", "hooks": []})
-            length += len(json.dumps(vms[-1])) + 2
-        vm += 1
-    return found
+
+
+@lru_cache
+def vms(size: int) -> list[Json]:
+    """Make so many VMs that a Plan of them has about `size` bytes."""
+    one = {"id": "vm-1630", "name": "server-1630.example.org", "hooks": []}
+    return [one] * (size // (len(json.dumps(one)) + 2))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -65,10 +66,11 @@ class Handler(BaseHTTPRequestHandler):
         if url.path == "/calls":
             self._answer({"calls": type(self).calls})
             return
-        type(self).calls += 1
         if query.get("watch"):
             self._watch()
-        elif url.path == PLANS:
+            return
+        type(self).calls += 1
+        if url.path == PLANS:
             self._answer(self._page(query))
         else:
             self._answer({"metadata": {"resourceVersion": "1"}, "items": []})
@@ -79,10 +81,13 @@ class Handler(BaseHTTPRequestHandler):
         metadata = {"resourceVersion": "99999"}
         if last < self.count:
             metadata["continue"] = str(last)
-        return {"metadata": metadata, "items": [plan(n, self.size) for n in range(first, last)]}
+        plans = [plan(number) for number in range(first, last)]
+        for each in plans:
+            each["spec"]["vms"] = each["status"] = vms(self.size // 2)
+        return {"metadata": metadata, "items": plans}
 
     def _answer(self, found: Json) -> None:
-        body = json.dumps(found).encode()
+        body = msgspec.json.encode(found)
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))

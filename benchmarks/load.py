@@ -97,17 +97,23 @@ async def throughput(
 
 
 async def latencies(
-    connections: Sequence[Connection], requests: Sequence[bytes], rate: float, seconds: float
+    connections: Sequence[Connection],
+    requests: Sequence[bytes],
+    rate: float,
+    seconds: float,
+    delay: float = 0,
 ) -> list[float]:
-    """Seconds from when each request was due to its answer, at `rate` requests a second.
+    """Seconds from each request to its answer, at `rate` requests a second.
 
-    What waits because all connections are busy has waited: nothing is left out.
+    A request that waits because all connections are busy has waited: nothing is left out.
     """
     loop = asyncio.get_running_loop()
+    done = loop.create_future()
     free = list(connections)
     waiting: list[tuple[float, int]] = []
     due_at: dict[Connection, float] = {}
     found: list[float] = []
+    total = int(rate * seconds)
 
     def start() -> None:
         while waiting and free:
@@ -117,19 +123,19 @@ async def latencies(
             connection.transport.write(requests[number % len(requests)])
 
     def answered(connection: Connection) -> None:
-        found.append(loop.time() - due_at[connection])
+        found.append(perf_counter() - due_at[connection])
         free.append(connection)
         start()
+        if len(found) == total:
+            done.set_result(None)
 
     for connection in connections:
         connection.answered = answered
-    total = int(rate * seconds)
-    began = loop.time()
+    began = perf_counter() + delay
     for number in range(total):
-        due = began + number / rate
-        await asyncio.sleep(due - loop.time())
-        waiting.append((due, number))
+        await asyncio.sleep(began + number / rate - perf_counter())
+        # Timers are exact to a millisecond, which is more than a review takes.
+        waiting.append((perf_counter(), number))
         start()
-    while len(found) < total:
-        await asyncio.sleep(0.01)
+    await done
     return found

@@ -50,11 +50,11 @@ class Webhook(NamedTuple):
 
 def certificate(directory: Path) -> Certificate:
     """Make the one certificate that all servers of a run show."""
-    made = local_ca.make(local_ca.NAMES)
+    pair, ca = local_ca.make(local_ca.NAMES)
     cert, key = directory / "tls.crt", directory / "tls.key"
-    cert.write_bytes(made.cert)
-    key.write_bytes(made.key)
-    return Certificate(cert, key, ssl.create_default_context(cadata=made.ca.decode()))
+    cert.write_bytes(pair.chain)
+    key.write_bytes(pair.key)
+    return Certificate(cert, key, ssl.create_default_context(cadata=ca.pem.decode()))
 
 
 def pin(cpu: int, pid: int = 0) -> None:
@@ -66,7 +66,8 @@ def pin(cpu: int, pid: int = 0) -> None:
 @contextlib.contextmanager
 def compared(kind: str, certificate: Certificate) -> Iterator[Target]:
     """Run one of the servers that the webhook is compared with."""
-    command = [*PYTHON, "benchmarks.servers", kind, certificate.cert, certificate.key]
+    files = (certificate.cert, certificate.key)
+    command = [*PYTHON, "benchmarks.servers", kind, *map(str, files)]
     with _running(command) as (process, _log):
         yield Target(_port(process), certificate.trust)
 
@@ -85,7 +86,7 @@ def api_server(plans: int, kilobytes: int, directory: Path) -> Iterator[tuple[st
 @contextlib.contextmanager
 def webhook(certificate: Certificate, *source: str | Path) -> Iterator[Webhook]:
     """Run the webhook as a cluster does, its log included, and wait until it knows its plans."""
-    flags = ["--tls-cert", certificate.cert, "--tls-key", certificate.key]
+    flags = ["--tls-cert", str(certificate.cert), "--tls-key", str(certificate.key)]
     flags += ["--listen", "127.0.0.1:0", "--status-listen", "127.0.0.1:0"]
     with _running([SCRIPT, "serve", *source, *flags]) as (process, log):
         serving = _line(log, "serving")

@@ -20,7 +20,7 @@ _BARE_ANSWER = b'{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview"}'
 
 
 def plain() -> ASGIApp:
-    """The plainest FastAPI webhook there is: it decodes the review and allows it."""
+    """Make the plainest FastAPI webhook there is: it decodes the review and allows it."""
     app = FastAPI()
 
     @app.post("/mutate")

@@ -1,8 +1,8 @@
-"""Reviews a second and the time that one takes, against other applications on the same server."""
+"""Reviews a second, and how long one takes, against other applications on the same server."""
 
+import asyncio
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from benchmarks import load
 from benchmarks.load import Connection, Target
@@ -10,50 +10,57 @@ from benchmarks.load import Connection, Target
 CONNECTIONS = 8
 
 
-class Rates(NamedTuple):
-    """Answers a second of each server, round by round."""
-
-    rounds: dict[str, list[float]]
-
-    def ratio(self, name: str, to: str) -> float:
-        """The median over rounds of one server's rate over another's in the same round."""
-        pairs = zip(self.rounds[name], self.rounds[to], strict=True)
-        return statistics.median(ours / theirs for ours, theirs in pairs)
-
-    def median(self, name: str) -> float:
-        return statistics.median(self.rounds[name])
-
-
 async def rates(
     targets: Mapping[str, Target], requests: Sequence[bytes], rounds: int, seconds: float
-) -> Rates:
-    """Drive each server in turn at its limit, again and again."""
-    connections = {
-        name: await load.connect(target, CONNECTIONS) for name, target in targets.items()
-    }
-    for opened in connections.values():
-        await load.throughput(opened, requests, seconds)
+) -> dict[str, list[float]]:
+    """Drive each server in turn at its limit, again and again; its answers a second."""
+    opened = await _connect(targets)
+    for connections in opened.values():
+        await load.throughput(connections, requests, seconds)
     found: dict[str, list[float]] = {name: [] for name in targets}
     for number in range(rounds):
         # Each round begins with another one, so that none is always after the same.
-        names = [*targets][number % len(targets) :] + [*targets][: number % len(targets)]
-        for name in names:
-            found[name].append(await load.throughput(connections[name], requests, seconds))
-    _close(connections)
-    return Rates(found)
+        first = number % len(targets)
+        for name in [*targets][first:] + [*targets][:first]:
+            found[name].append(await load.throughput(opened[name], requests, seconds))
+    _close(opened)
+    return found
 
 
 async def latencies(
     targets: Mapping[str, Target], requests: Sequence[bytes], rate: float, seconds: float
 ) -> dict[str, list[float]]:
-    """Send each server `rate` requests a second, all at the same time and out of step.
+    """Send each server `rate` requests a second, to all at the same time and out of step.
 
-    They share whatever else the machine is busy with.
+    So they share whatever else the machine is busy with. Seconds, in the order of the answers.
     """
-    ...
+    opened = await _connect(targets)
+    for connections in opened.values():
+        await load.throughput(connections, requests, 0.3)
+    step = 1 / rate / len(targets)
+    runs = [
+        load.latencies(connections, requests, rate, seconds, delay=number * step)
+        for number, connections in enumerate(opened.values())
+    ]
+    found = await asyncio.gather(*runs)
+    _close(opened)
+    return dict(zip(targets, found, strict=True))
 
 
-def _close(connections: Mapping[str, Sequence[Connection]]) -> None:
-    for opened in connections.values():
-        for connection in opened:
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """Return the median of the ratios, round by round."""
+    return statistics.median(mine / other for mine, other in zip(ours, theirs, strict=True))
+
+
+def percentile(times: Sequence[float], at: int) -> float:
+    return sorted(times)[min(len(times) * at // 100, len(times) - 1)]
+
+
+async def _connect(targets: Mapping[str, Target]) -> dict[str, list[Connection]]:
+    return {name: await load.connect(target, CONNECTIONS) for name, target in targets.items()}
+
+
+def _close(opened: Mapping[str, Sequence[Connection]]) -> None:
+    for connections in opened.values():
+        for connection in connections:
             connection.transport.abort()

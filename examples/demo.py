@@ -100,8 +100,8 @@ def _server(state: Path) -> Iterator[tuple[int, Path]]:
             _await_ready(process, status, state / "log")
             yield port, state / "ca.crt"
         finally:
-            process.send_signal(signal.SIGTERM)  # once to drain,
-            process.send_signal(signal.SIGTERM)  # and again because nobody else is there
+            process.send_signal(signal.SIGTERM)  # once to drain, and again because nobody else is
+            process.send_signal(signal.SIGINT)  # there; two of a kind may arrive as one
             process.wait(START_SECONDS)
 
 

@@ -1,0 +1,98 @@
+"""docs/performance.md: what was measured, how, on what, and the data."""
+
+import json
+import os
+import platform
+import statistics
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks import speed
+from benchmarks.budget import Budget
+from benchmarks.processes import ROOT
+from benchmarks.raw import Raw
+
+PATH = ROOT / "docs" / "performance.md"
+BEGIN = "<!-- what follows is written by benchmarks/run.py --write -->"
+END = "<!-- end of what is written by benchmarks/run.py -->"
+
+
+def write(budgets: Sequence[Budget], raw: Raw) -> None:
+    """Put the results in the place of the last ones."""
+    before, _, rest = PATH.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PATH.write_text(f"{before}{BEGIN}\n\n{_results(budgets, raw)}\n\n{END}{after}")
+
+
+def _results(budgets: Sequence[Budget], raw: Raw) -> str:
+    bars = [(one.name, f"{one.measured:.2f}{one.unit}", one.limit, one.verdict) for one in budgets]
+    return "\n\n".join(
+        (
+            f"Measured on {datetime.now(UTC):%Y-%m-%d}, with {_machine()}.",
+            _table(("what", "measured", "bar", ""), bars),
+            _table(("server", "reviews/s", "in each round"), _rates(raw)),
+            _table(("server", "reviews/s", "p50", "p90", "p99", "longest"), _latencies(raw)),
+            f"<details><summary>Raw data</summary>\n\n```json\n{_data(raw)}\n```\n\n</details>",
+        )
+    )
+
+
+def _rates(raw: Raw) -> list[Sequence[str]]:
+    return [
+        (name, f"{statistics.median(rates):.0f}", " ".join(f"{rate:.0f}" for rate in rates))
+        for name, rates in raw.rates.items()
+    ]
+
+
+def _latencies(raw: Raw) -> list[Sequence[str]]:
+    return [
+        (
+            name,
+            str(rate),
+            *(_ms(speed.percentile(times, at)) for at in (50, 90, 99)),
+            _ms(max(times)),
+        )
+        for rate, servers in raw.latencies.items()
+        for name, times in servers.items()
+    ]
+
+
+def _ms(seconds: float) -> str:
+    return f"{1000 * seconds:.2f} ms"
+
+
+def _data(raw: Raw) -> str:
+    """Give all numbers; of the times of single reviews, each hundredth of them."""
+    data = {
+        "reviews/s, by round": raw.rates,
+        "µs of a review, percentiles 0 to 100": {
+            f"{name} at {rate}/s": [round(1e6 * speed.percentile(times, at)) for at in range(101)]
+            for rate, servers in raw.latencies.items()
+            for name, times in servers.items()
+        },
+        "bytes of private memory, by plans": raw.memory,
+        "ns of a look-up, by round": {
+            str(plans): [round(1e9 * seconds) for seconds in rounds]
+            for plans, rounds in raw.lookups.items()
+        },
+        "seconds of the default test run": round(raw.tests, 1),
+    }
+    lines = (f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in data.items())
+    return "{\n" + ",\n".join(lines) + "\n}"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _machine() -> str:
+    cpu = "an unknown CPU"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            cpu = line.partition(":")[2].strip()
+            break
+    parts = [f"uvicorn {version('uvicorn')}", f"FastAPI {version('fastapi')}"]
+    return f"{os.cpu_count()} x {cpu}, Python {platform.python_version()}, {', '.join(parts)}"

@@ -1,0 +1,56 @@
+"""What many plans cost: memory, and time to find one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+
+from benchmarks import processes
+from benchmarks.apiserver import plan
+from benchmarks.processes import Certificate
+from webhook.model import Installation, PlanRef
+from webhook.plans.index import PlanIndex
+
+KILOBYTES = 50
+LOOKUPS = 2000
+
+
+def memory(plans: int, certificate: Certificate, directory: Path) -> int:
+    """Bytes of a webhook that has listed so many plans from an API server."""
+    with (
+        processes.api_server(plans, KILOBYTES, directory) as (_url, kubeconfig),
+        processes.webhook(certificate, "--kubeconfig", kubeconfig) as webhook,
+    ):
+        found = webhook.metric("convertor_webhook_plans ")
+        if found != plans:
+            raise RuntimeError(f"expected {plans} plans, found {found}")
+        return webhook.resident()
+
+
+def lookups(counts: Sequence[int], rounds: int) -> dict[int, list[float]]:
+    """Seconds for a look-up among so many plans, round by round.
+
+    As many plans as the smallest count are asked for again and again, by what a pod of
+    Forklift 2.12 says of its plan: of all plans there are, few migrate at a time.
+    """
+    indexes = {count: _index(count) for count in counts}
+    found: dict[int, list[float]] = {count: [] for count in counts}
+    for _ in range(rounds):
+        for count, index in indexes.items():
+            migrating = [_ref(number) for number in range(0, count, count // min(counts))]
+            began = perf_counter()
+            for _ in range(LOOKUPS // len(migrating)):
+                for ref in migrating:
+                    index.find(ref)
+            found[count].append((perf_counter() - began) / LOOKUPS)
+    return found
+
+
+def _index(count: int) -> PlanIndex:
+    index = PlanIndex(Installation())
+    index.replace_all(plan(number) for number in range(count))
+    return index
+
+
+def _ref(number: int) -> PlanRef:
+    metadata = plan(number)["metadata"]
+    return PlanRef(metadata["uid"], metadata["namespace"], metadata["name"])

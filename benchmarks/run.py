@@ -1,0 +1,125 @@
+"""Measure the budgets of the design that need no cluster, and say PASS or FAIL for each.
+
+Machines are noisy, so a budget is, wherever it can be, a ratio of two things that are measured
+in turns in one run. `--write` puts the results, with the raw data, into docs/performance.md.
+"""
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+
+import uvloop
+
+from benchmarks import document, load, plans, processes, speed
+from benchmarks.apiserver import plan
+from benchmarks.budget import Budget, at_least, at_most
+from benchmarks.processes import Certificate, Webhook
+from benchmarks.raw import Raw
+
+PLANS = 100
+"""Known to the webhook while its speed is measured; each review is about another one."""
+
+FEW, MANY = 10, 10_000
+
+OTHERS = {"plain": "the plainest FastAPI webhook", "bare": "a bare ASGI answer"}
+
+
+def main() -> int:
+    """Print a line for each budget; 1 when one is not met."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--write", action="store_true", help="also write docs/performance.md")
+    options = parser.parse_args()
+    processes.pin(processes.CLIENT_CPU)
+    budgets: list[Budget] = []
+    raw = Raw()
+    for budget in measure(raw):
+        print(budget, flush=True)
+        budgets.append(budget)
+    if options.write:
+        document.write(budgets, raw)
+    return 0 if all(budget.met for budget in budgets) else 1
+
+
+def measure(raw: Raw) -> Iterator[Budget]:
+    """Measure one after the other."""
+    with tempfile.TemporaryDirectory() as made:
+        directory = Path(made)
+        certificate = processes.certificate(directory)
+        yield from speed_of_reviews(certificate, directory, raw)
+        yield from cost_of_plans(certificate, directory, raw)
+    yield time_of_tests(raw)
+
+
+def speed_of_reviews(certificate: Certificate, directory: Path, raw: Raw) -> Iterator[Budget]:
+    """Compare the webhook with what else can be on the same server."""
+    requests = [load.request(review(number)) for number in range(PLANS)]
+    with (
+        processes.api_server(PLANS, 1, directory) as (url, kubeconfig),
+        processes.webhook(certificate, "--kubeconfig", kubeconfig) as webhook,
+        processes.compared("plain", certificate) as plain,
+        processes.compared("bare", certificate) as bare,
+    ):
+        calls = _calls(url)
+        targets = {"webhook": webhook.target, "plain": plain, "bare": bare}
+        rates = raw.rates = uvloop.run(speed.rates(targets, requests, rounds=9, seconds=1.0))
+        for bar, name in ((1.0, "plain"), (0.5, "bare")):
+            ratio = speed.ratio(rates["webhook"], rates[name])
+            yield at_least(bar, f"reviews/s, to {OTHERS[name]}", ratio)
+        del targets["bare"]
+        for rate, seconds in ((20, 40), (300, 10)):
+            times = uvloop.run(speed.latencies(targets, requests, rate, seconds))
+            raw.latencies[rate] = times
+            ratio = speed.percentile(times["webhook"], 99) / speed.percentile(times["plain"], 99)
+            yield at_most(1.2, f"p99 at {rate} reviews/s, to {OTHERS['plain']}", ratio)
+        yield at_most(0, "API calls per review", (_calls(url) - calls) / _reviews(webhook))
+
+
+def review(number: int) -> bytes:
+    """Make the review of a pod that Forklift 2.12 would create for one of the plans."""
+    found = json.loads((processes.ROOT / "examples" / "review.json").read_text())
+    metadata = plan(number)["metadata"]
+    labels = found["request"]["object"]["metadata"]["labels"]
+    labels |= {"plan": metadata["uid"], "plan-name": metadata["name"], "vmID": f"vm-{number}"}
+    labels["plan-namespace"] = metadata["namespace"]
+    return json.dumps(found, separators=(",", ":")).encode()
+
+
+def cost_of_plans(certificate: Certificate, directory: Path, raw: Raw) -> Iterator[Budget]:
+    """Compare many plans with none, and with few."""
+    sizes = {count: plans.memory(count, certificate, directory) for count in (0, MANY)}
+    raw.memory = sizes
+    growth = (sizes[MANY] - sizes[0]) / 1e6
+    yield at_most(20, f"memory for {MANY} plans of {plans.KILOBYTES} KB", growth, " MB")
+    times = raw.lookups = plans.lookups((FEW, MANY), rounds=31)
+    ratio = speed.ratio(times[MANY], times[FEW])
+    yield at_most(1.1, f"time to find one of {MANY} plans, to one of {FEW}", ratio)
+
+
+def time_of_tests(raw: Raw) -> Budget:
+    """Run the tests as `make test` does; red ones have no time."""
+    command = ["pytest", "-m", "not e2e and not chart and not image", "-n", "2", "-q"]
+    began = perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=processes.ROOT, check=False, capture_output=True
+    )
+    raw.tests = perf_counter() - began if done.returncode == 0 else math.inf
+    return at_most(30, "default test run", raw.tests, " s")
+
+
+def _calls(url: str) -> int:
+    found: int = json.loads(processes.fetch(f"{url}/calls"))["calls"]
+    return found
+
+
+def _reviews(webhook: Webhook) -> float:
+    return webhook.metric("convertor_webhook_reviews_total")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from webhook.affinity import REQUIRED
 from webhook.model import Json
 from webhook.scheduling.objects import affinity_of, labels_of, name_of, namespace_of
-from webhook.scheduling.pod_terms import PodTerm, pod_term
+from webhook.scheduling.pod_terms import PodTerm, term_of_existing, term_of_incoming
 from webhook.scheduling.verdict import Filter, Rejection
 from webhook.scheduling.world import World
 
@@ -28,7 +28,7 @@ def pod_affinity(pod: Json, world: World) -> Filter:
     One pod has to meet all terms. Where none does anywhere, but the pod itself would, it is the
     first of a group, and may run wherever the topology is known.
     """
-    terms = _required(pod, "podAffinity")
+    terms = [term_of_incoming(term, pod) for term in _required(pod, "podAffinity")]
     near = {
         pair
         for node, there in _everywhere(world)
@@ -52,7 +52,7 @@ def pod_affinity(pod: Json, world: World) -> Filter:
 
 def pod_anti_affinity(pod: Json, world: World) -> Filter:
     """Reject where a pod is that this one must keep away from; the causes are `{"term", "pod"}`."""
-    terms = _required(pod, "podAntiAffinity")
+    terms = [term_of_incoming(term, pod) for term in _required(pod, "podAntiAffinity")]
     kept_from: dict[_Pair, Json] = {
         pair: {"term": term.term, "pod": _path(there)}
         for node, there in _everywhere(world)
@@ -70,8 +70,9 @@ def existing_anti_affinity(pod: Json, world: World) -> Filter:
     keepers: dict[_Pair, Json] = {
         pair: {"term": term.term, "pod": _path(there)}
         for node, there in _everywhere(world)
-        for term in _required(there, "podAntiAffinity")
-        if term.selects(pod, namespaces) and (pair := _pair(term, node))
+        for each in _required(there, "podAntiAffinity")
+        if (term := term_of_existing(each, there)).selects(pod, namespaces)
+        and (pair := _pair(term, node))
     }
     return _away_from(keepers, EXISTING_ANTI_AFFINITY)
 
@@ -84,8 +85,8 @@ def _away_from(pairs: dict[_Pair, Json], reason: str) -> Filter:
     return reject
 
 
-def _required(pod: Json, kind: str) -> list[PodTerm]:
-    return [pod_term(term, pod) for term in affinity_of(pod, kind).get(REQUIRED) or ()]
+def _required(pod: Json, kind: str) -> list[Json]:
+    return affinity_of(pod, kind).get(REQUIRED) or []
 
 
 def _everywhere(world: World) -> Iterator[tuple[Json, Json]]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from webhook.model import Json
 from webhook.scheduling.objects import labels_of, namespace_of
-from webhook.scheduling.selectors import Labels, is_empty, selects
+from webhook.scheduling.selectors import Labels, selects
 
 Namespaces = Mapping[str, Labels]
 
@@ -19,8 +19,10 @@ class PodTerm(NamedTuple):
     """A term of a pod."""
 
     term: Json
-    namespaces: frozenset[str]
-    """By name."""
+    names: frozenset[str]
+    """Namespaces that it names."""
+    anywhere: bool
+    """Whether it is about pods in every namespace, whatever their labels."""
 
     @property
     def topology_key(self) -> str:
@@ -29,24 +31,36 @@ class PodTerm(NamedTuple):
 
     def selects(self, pod: Json, namespaces: Namespaces) -> bool:
         """Whether the term is about a pod; `namespaces` has the labels of each that exists."""
-        return self.looks_into(namespace_of(pod), namespaces) and self.selects_labels(pod)
+        return self.selects_labels(pod) and self.looks_into(namespace_of(pod), namespaces)
 
     def looks_into(self, namespace: str, namespaces: Namespaces) -> bool:
         """Whether the term is about pods in a namespace."""
-        selector = self.term.get("namespaceSelector")
-        if namespace in self.namespaces or selector is None:
-            return namespace in self.namespaces
-        known = namespaces.get(namespace)
-        return is_empty(selector) or (known is not None and selects(selector, known))
+        if self.anywhere or namespace in self.names:
+            return True
+        labels = namespaces.get(namespace)
+        return labels is not None and selects(self.term.get("namespaceSelector"), labels)
 
     def selects_labels(self, pod: Json) -> bool:
         """Whether the term is about pods with such labels, in whatever namespace."""
         return selects(self.term.get("labelSelector"), labels_of(pod))
 
 
-def pod_term(term: Json, owner: Json) -> PodTerm:
-    """Read a term of the pod `owner`."""
+def term_of_incoming(term: Json, pod: Json) -> PodTerm:
+    """Read a term of the pod that is to be scheduled.
+
+    kube-scheduler 1.34 to 1.36 looks into every namespace where the `namespaceSelector` is one
+    that a namespace without labels would meet, such as `team DoesNotExist`: a list of the
+    namespaces that it selects is made, and the selector is forgotten to be taken away.
+    """
+    return PodTerm(term, _names(term, pod), selects(term.get("namespaceSelector"), {}))
+
+
+def term_of_existing(term: Json, pod: Json) -> PodTerm:
+    """Read a term of a pod that is on a node."""
+    return PodTerm(term, _names(term, pod), anywhere=False)
+
+
+def _names(term: Json, pod: Json) -> frozenset[str]:
     names = term.get("namespaces") or []
-    if not names and term.get("namespaceSelector") is None:
-        names = [namespace_of(owner)]
-    return PodTerm(term, frozenset(names))
+    own = not names and term.get("namespaceSelector") is None
+    return frozenset([namespace_of(pod)] if own else names)

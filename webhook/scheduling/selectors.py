@@ -26,11 +26,6 @@ def selects(selector: Json | None, labels: Labels) -> bool:
     )
 
 
-def is_empty(selector: Json) -> bool:
-    """Whether a LabelSelector asks for nothing."""
-    return not selector.get("matchLabels") and not selector.get("matchExpressions")
-
-
 def holds(expression: Json, labels: Labels) -> bool:
     """Whether one expression holds, of a LabelSelector or of a node selector term."""
     value = labels.get(expression["key"])

@@ -1,0 +1,74 @@
+"""A convertor pod as Forklift makes it, for plans that have none yet.
+
+The parts by which a scheduler goes, as Forklift's own builder has them (tests/data/pods).
+"""
+
+from typing import Any
+
+from webhook.model import CONVERTOR_LABEL, CONVERTOR_VALUE, FORKLIFT_SPREADING_TERM, Json, Plan
+from webhook.settings.schema import check_affinity
+
+MODEL_NAME = "convertor-pod"
+
+_REQUESTS = {"cpu": "1", "memory": "1Gi", "devices.kubevirt.io/kvm": "1"}
+_VDDK_REQUESTS = {"cpu": "100m", "memory": "150Mi"}
+_SPREADING = {
+    "podAntiAffinity": {
+        "preferredDuringSchedulingIgnoredDuringExecution": [FORKLIFT_SPREADING_TERM]
+    }
+}
+
+
+def model_pod(plan: Plan, spec: Json) -> Json:
+    """Return a pod for a VM of vSphere, which asks for KVM.
+
+    Forklift applies the convertor fields of the Plan's `spec` by itself, from 2.10 on; older
+    releases have no such fields, so there they are never set.
+    """
+    labels = {
+        CONVERTOR_LABEL: CONVERTOR_VALUE,
+        "plan": plan.uid,
+        "plan-name": plan.name,
+        "plan-namespace": plan.namespace,
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": MODEL_NAME,
+            "namespace": plan.target_namespace,
+            "labels": _strings(spec.get("convertorLabels")) | labels,
+        },
+        "spec": {
+            "nodeSelector": {
+                "kubevirt.io/schedulable": "true",
+                **_strings(spec.get("convertorNodeSelector")),
+            },
+            "affinity": _affinity(spec.get("convertorAffinity")) or _SPREADING,
+            "initContainers": [_container("vddk-side-car", _VDDK_REQUESTS)],
+            "containers": [_container(CONVERTOR_VALUE, _REQUESTS)],
+            "restartPolicy": "Never",
+        },
+    }
+
+
+def _affinity(value: Any) -> Json:
+    """Return the Plan's affinity where the API server would take it in a pod."""
+    return value if value and not check_affinity(value) else {}
+
+
+def _container(name: str, requests: dict[str, str]) -> Json:
+    limits = {key: value for key, value in requests.items() if "/" in key}
+    return {
+        "name": name,
+        "image": name,
+        "resources": {"requests": requests, "limits": limits},
+    }
+
+
+def _strings(value: Any) -> dict[str, str]:
+    return {key: text for key, text in _map(value).items() if isinstance(text, str)}
+
+
+def _map(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}

@@ -264,3 +264,18 @@ def test_a_plan_with_settings_costs_little_memory(index: PlanIndex) -> None:
     finally:
         tracemalloc.stop()
     assert used / 200 < 1500  # bytes; 10,000 plans have 20 MB in all
+
+
+def test_settings_that_change_are_as_new_as_the_change_that_was_seen(index: PlanIndex) -> None:
+    asked = plan(asks={"mode": "audit"})
+    asked["metadata"]["creationTimestamp"] = "2026-08-01T08:00:00Z"
+    index.put(asked)
+    before = index.find(PlanRef(uid=A))
+    asked["metadata"]["annotations"] = {}
+    index.put(asked)
+    after = index.find(PlanRef(uid=A))
+
+    assert isinstance(before, Plan)
+    assert isinstance(after, Plan)
+    assert before.written == "2026-08-01T08:00:00Z"
+    assert after.written > before.written

@@ -4,6 +4,7 @@ import sys
 import uuid
 from collections import Counter
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from threading import RLock
 
 import msgspec
@@ -18,6 +19,9 @@ log = structlog.get_logger(__name__)
 _SPEC_FIELDS = tuple(field.encode_name for field in msgspec.structs.fields(Spec))
 _canonical = msgspec.json.Encoder()
 _pack = msgspec.msgpack.Encoder()
+
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+"""Of the API server."""
 
 Key = tuple[str, str]
 """Namespace and name."""
@@ -123,6 +127,9 @@ class PlanIndex:
         if known and known.stamp == stamp:
             return False
         plan = settings.read(plan_object, self._installation)
+        if known:  # the API server keeps no record of what was taken away
+            seen = datetime.now(UTC).strftime(TIME_FORMAT)
+            plan = msgspec.structs.replace(plan, written=max(plan.written, seen))
         packed = _pack.encode(_Entry(_version(plan_object), stamp, plan))
         before = self._entries.get(key)
         self._entries[key] = packed

@@ -53,7 +53,7 @@ class Metadata(msgspec.Struct, omit_defaults=True):
     generation: int = 0
     annotations: dict[str, str] | None = None
     resource_version: str = msgspec.field(name="resourceVersion", default="")
-    created: str = msgspec.field(name="creationTimestamp", default="")
+    created: str | None = msgspec.field(name="creationTimestamp", default=None)
     managed: list[Managed] | None = msgspec.field(name="managedFields", default=None)
 
 

@@ -237,7 +237,7 @@ def test_a_fault_of_ours_does_not_end_the_watch(
     monkeypatch.setattr("webhook.plans.directory.SCAN_SECONDS", 0.005)
     plans.start()
     with capture_logs() as logs:
-        monkeypatch.setattr("webhook.plans.directory._walk", None)
+        monkeypatch.setattr("webhook.plans.directory.walk", None)
         eventually(lambda: logs)
         monkeypatch.undo()
     monkeypatch.setattr("webhook.plans.directory.SCAN_SECONDS", 0.005)

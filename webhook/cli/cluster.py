@@ -15,7 +15,7 @@ import msgspec
 
 from webhook import config
 from webhook.cli.fault import ClusterFault
-from webhook.cli.types import Parsed
+from webhook.cli.types import Parsed, complete_path
 from webhook.model import Installation, Json, Mode, Scope
 
 if TYPE_CHECKING:
@@ -37,7 +37,10 @@ namespace_option = click.option(
 
 def cluster_flags(command: Callable[P, R]) -> Callable[P, R]:
     """Add `--context` and `--kubeconfig`, for `connected`."""
-    command = click.option("--kubeconfig", type=_FILE, help="As for kubectl.")(command)
+    kubeconfig = click.option(
+        "--kubeconfig", type=_FILE, shell_complete=complete_path, help="As for kubectl."
+    )
+    command = kubeconfig(command)
     return click.option("--context", default="", help="Context of the kubeconfig.")(command)
 
 
@@ -93,6 +96,7 @@ def installation_options(command: Callable[P, R]) -> Callable[..., R]:
     @click.option(
         "--defaults",
         type=_FILE,
+        shell_complete=complete_path,
         envvar=variable("DEFAULTS"),
         help="The installation's settings for plans that say nothing (YAML).",
     )

@@ -2,6 +2,8 @@
 
 import click
 
+EXIT_FOUND = 1
+"""What the command looks for is there: a denial, a problem."""
 EXIT_CLUSTER = 3
 
 

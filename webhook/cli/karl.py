@@ -4,13 +4,14 @@ import click
 
 from webhook import karl as language
 from webhook.cli.fault import Fault
-from webhook.cli.output import output_option, read_text, structured, write
+from webhook.cli.input import filename_option, read_text
+from webhook.cli.output import output_option, structured, write
 from webhook.model import Scope
 
 
 @click.command()
 @click.argument("rules", nargs=-1)
-@click.option("-f", "--filename", metavar="FILE", help="Read the rules from FILE, or from - .")
+@filename_option(help="Rules; - is standard input.")
 @click.option(
     "--scope",
     type=click.Choice([scope.value for scope in Scope]),
@@ -35,11 +36,13 @@ def karl(rules: tuple[str, ...], filename: str | None, scope: str, output: str) 
         raise click.UsageError("expected rules as arguments, or --filename FILE, one of the two")
     text = read_text(filename) if filename else "\n".join(rules)
     try:
-        if output == "text":
-            write("\n".join(map(language.to_text, language.parse(text))))
-        elif output == "english":
-            write("\n".join(map(language.to_english, language.parse(text))))
-        else:
-            write(structured(language.compile(text, scope=scope), output))
+        affinity = language.compile(text, scope=scope)
     except language.KarlError as error:
         raise Fault(str(error)) from None
+    if output == "text":
+        write("\n".join(map(language.to_text, language.parse(text))))
+    elif output == "english":
+        sentences = (language.to_english(rule, scope=scope) for rule in language.parse(text))
+        write("\n".join(sentences))
+    else:
+        write(structured(affinity, output))

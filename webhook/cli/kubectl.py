@@ -11,8 +11,14 @@ from importlib.metadata import version
 from typing import NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
 from kube.words import did_you_mean
+
+PROGRAM = "kubectl-convertor"
+"""As which kubectl finds it."""
+COMPLETE_VARIABLE = "_KUBECTL_CONVERTOR_COMPLETE"
+"""By which the completion script of a shell asks; it is click's."""
 
 EXIT_UNEXPECTED = 70
 """EX_SOFTWARE of sysexits(3): a fault of ours."""
@@ -50,9 +56,17 @@ class _LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+        if args[0] not in _COMMANDS and not ctx.resilient_parsing:
             ctx.fail(f"no such command '{args[0]}'{did_you_mean(args[0], _COMMANDS)}")
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        found = [
+            CompletionItem(name, help=_COMMANDS[name].help)
+            for name in self.list_commands(ctx)
+            if name.startswith(incomplete)
+        ]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -78,7 +92,7 @@ def group(debug: bool) -> None:
 def main() -> None:
     """Run the command line; whatever happens, a person can read it."""
     try:
-        group(prog_name="kubectl convertor")
+        group(prog_name="kubectl convertor", complete_var=COMPLETE_VARIABLE)
     except Exception as error:  # noqa: BLE001 - the last resort
         if "--debug" in sys.argv:
             traceback.print_exc()

@@ -1,9 +1,12 @@
 """What the commands print: for people on a terminal, plain when piped, YAML and JSON."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,6 +28,23 @@ def write(text: str) -> None:
     click.echo(text.rstrip("\n"))
 
 
+def console(*, stderr: bool = False) -> "Console":
+    """Return where to print coloured texts: plain when piped and with NO_COLOR, never wrapped."""
+    from rich.console import Console  # noqa: PLC0415 - help and completion do without
+
+    return Console(stderr=stderr, soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return columns as kubectl prints them; nothing is cut, and an empty cell is `<none>`."""
+    lines = [header, *([cell or "<none>" for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
 def as_json(value: Any) -> str:
     """Return plain values as indented JSON."""
     import msgspec  # noqa: PLC0415 - help and completion do without
@@ -42,19 +62,3 @@ def as_yaml(value: Any) -> str:
 def structured(value: Any, form: str) -> str:
     """Return `value` as `json` or `yaml`."""
     return as_json(value) if form == "json" else as_yaml(value)
-
-
-def read_text(path: str) -> str:
-    """Read a file given on the command line, standard input for `-`.
-
-    Raises:
-        click.UsageError: the file cannot be read; the message says why.
-
-    """
-    try:
-        with click.open_file(path, encoding="utf-8") as stream:
-            return str(stream.read())
-    except UnicodeDecodeError as error:
-        raise click.UsageError(f"'{path}': byte {error.start} is not UTF-8") from None
-    except OSError as error:
-        raise click.UsageError(f"'{path}': {(error.strerror or str(error)).lower()}") from None

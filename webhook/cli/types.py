@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from webhook.config import ConfigError
 
@@ -22,3 +23,8 @@ class Parsed(click.ParamType[Any]):
             return self._read(value)
         except ConfigError as error:
             self.fail(str(error), param, ctx)
+
+
+def complete_path(_ctx: click.Context, _param: click.Parameter, start: str) -> list[CompletionItem]:
+    """Leave it to the shell to complete the name of a file."""
+    return [CompletionItem(start, type="file")]

@@ -104,7 +104,7 @@ class DirectoryPlans:
         """Look at all files now, and read those that have changed."""
         with self._scanning:
             try:
-                paths = sorted(_walk(self._path))
+                paths = sorted(walk(self._path))
             except OSError as error:
                 self._say([f"'{error.filename}' cannot be read: {(error.strerror or '').lower()}"])
                 self._readable = False
@@ -160,7 +160,7 @@ class DirectoryPlans:
         self._faults = faults
 
 
-def _walk(top: Path) -> Iterator[Path]:
+def walk(top: Path) -> Iterator[Path]:
     """Return the files under `top`, through links, without the hidden ones."""
 
     def fail(error: OSError) -> NoReturn:

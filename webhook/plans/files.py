@@ -82,16 +82,14 @@ def read(path: Path) -> Contents:
         FileError: the file cannot be read, or is not what it should be.
 
     """
-    parse = _json if path.suffix == ".json" else _yaml
     try:
-        documents = parse(path.read_text(encoding="utf-8-sig"))
-        objects = [found for line, document in documents for found in _objects(document, line)]
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise FileError(f"cannot be read: {(error.strerror or str(error)).lower()}") from None
     except UnicodeDecodeError as error:
         raise FileError(f"byte {error.start} is not UTF-8") from None
-    except RecursionError:
-        raise FileError("it is nested too deeply") from None
+    found = documents(text, is_json=path.suffix == ".json")
+    objects = [each for line, document in found for each in _objects(document, line)]
     return Contents(
         plans=[_plan(found, line) for line, found in objects if _is_plan(found)],
         nodes=[_labels(found, line) for line, found in objects if _is_node(found)],
@@ -101,8 +99,20 @@ def read(path: Path) -> Contents:
     )
 
 
+def documents(text: str, *, is_json: bool) -> list[tuple[int, Any]]:
+    """Return the documents of a text, and the lines where they begin.
+
+    Raises:
+        FileError: it is not JSON or YAML as Kubernetes reads it.
+
+    """
+    try:
+        return list(_json(text) if is_json else _yaml(text))
+    except RecursionError:
+        raise FileError("it is nested too deeply") from None
+
+
 def _yaml(text: str) -> Iterator[tuple[int, Any]]:
-    """Return the documents of a YAML text and the lines where they begin."""
     try:
         loader = _Loader(text)
         while loader.check_node() and (node := loader.get_node()):

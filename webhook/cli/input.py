@@ -1,0 +1,44 @@
+"""What the commands read: files named on the command line, and standard input."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from webhook import config
+from webhook.cli.types import Parsed, complete_path
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def filename_option(*, help: str, required: bool = False) -> Callable[[F], F]:  # noqa: A002
+    """Add `-f`, for `read_text`."""
+    kind = click.Path(allow_dash=True)
+    return click.option("-f", "--filename", type=kind, metavar="FILE", required=required, help=help)
+
+
+def path_option(*names: str, help: str) -> Callable[[F], F]:  # noqa: A002 - as click has it
+    """Add an option that is a file or a directory; it is there."""
+    kind = Parsed("path", _existing)
+    return click.option(*names, type=kind, shell_complete=complete_path, help=help)
+
+
+def read_text(path: str) -> str:
+    """Read a file given on the command line, standard input for `-`.
+
+    Raises:
+        click.UsageError: the file cannot be read; the message says why.
+
+    """
+    try:
+        with click.open_file(path, encoding="utf-8") as stream:
+            return str(stream.read())
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"'{path}': byte {error.start} is not UTF-8") from None
+    except OSError as error:
+        raise click.UsageError(f"'{path}': {(error.strerror or str(error)).lower()}") from None
+
+
+def _existing(text: str) -> Path:
+    return config.directory(text) if Path(text).is_dir() else config.file(text)

@@ -1,0 +1,84 @@
+"""Plans, nodes and pods out of files, for what works without a cluster."""
+
+import json
+from pathlib import Path
+
+import click
+
+from webhook.cli.fault import Fault
+from webhook.cli.input import read_text
+from webhook.model import Json, Request
+from webhook.plans import files
+from webhook.plans.directory import walk
+from webhook.plans.files import Contents, FileError
+from webhook.review import API_VERSION, KIND, BadReview, decode
+
+UID = "kubectl-convertor"
+"""Of the review of a pod that comes without one."""
+
+
+def read(path: Path) -> Contents:
+    """Return what is in a file, or in all files of a directory as the server reads them.
+
+    Of a directory the files that cannot be read are passed over with a warning.
+
+    Raises:
+        Fault: the one file cannot be read.
+
+    """
+    if not path.is_dir():
+        try:
+            return files.read(path)
+        except FileError as error:
+            raise Fault(f"'{path}': {error}") from None
+    plans, nodes, others = [], [], []
+    for each in sorted(walk(path)):
+        try:
+            contents = files.read(each)
+        except FileError as error:
+            click.echo(f"Warning: '{each}': {error}", err=True)
+            continue
+        plans += contents.plans
+        nodes += contents.nodes
+        others += contents.others
+    return Contents(plans, nodes, others)
+
+
+def read_review(filename: str) -> Request:
+    """Return the review of a file, or one of the pod of the file; `-` is standard input.
+
+    Raises:
+        Fault: it has neither.
+
+    """
+    text = read_text(filename)
+    try:
+        documents = files.documents(text, is_json=text.lstrip()[:1] == "{")
+    except FileError as error:
+        raise Fault(f"'{filename}': {error}") from None
+    found = [document for _, document in documents if document is not None]
+    if len(found) != 1 or not isinstance(found[0], dict):
+        what = f"{len(found)} documents" if len(found) != 1 else "something else"
+        raise Fault(f"'{filename}': expected one pod or one {KIND}, found {what}")
+    try:
+        return decode(json.dumps(_review(found[0], filename)).encode())
+    except BadReview as error:
+        raise Fault(f"'{filename}': {error.message}") from None
+
+
+def _review(found: Json, filename: str) -> Json:
+    kind = found.get("kind", "Pod")  # Forklift's own builder prints pods without it
+    if kind == KIND:
+        return found
+    if kind != "Pod":
+        raise Fault(f"'{filename}': expected a Pod or an {KIND}, found '{kind}'")
+    metadata = found.get("metadata")
+    namespace = metadata.get("namespace") if isinstance(metadata, dict) else None
+    request = {
+        "uid": UID,
+        "kind": {"group": "", "version": "v1", "kind": "Pod"},
+        "operation": "CREATE",
+        "namespace": namespace or "default",
+        "object": found,
+    }
+    return {"apiVersion": API_VERSION, "kind": KIND, "request": request}

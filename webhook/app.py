@@ -20,8 +20,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webhook import body, deadline, review
+from webhook.alike import Decisions
 from webhook.answers import CLOSE, error, send_json
-from webhook.decide import decide, screen
+from webhook.decide import screen
 from webhook.model import Decision, Installation, Outcome, Plan, PlanRef, Reason, Request
 from webhook.owner import plan_ref
 from webhook.plans import Plans
@@ -91,6 +92,7 @@ class Placing:
     def __init__(self, plans: Plans, installation: Installation) -> None:
         self._plans = plans
         self._installation = installation
+        self._decisions = Decisions(installation)
 
     async def __call__(self, request: Request, until: float) -> Decision:
         decision = screen(request, self._installation)
@@ -100,7 +102,7 @@ class Placing:
         plan = Reason.NO_PLAN_REFERENCE if ref is None else self._plans.find(ref)
         if ref is not None and isinstance(plan, Reason) and plan in _UNSEEN:
             plan = await self._fetch(ref, until - perf_counter())
-        return decide(request, ref, plan, self._installation, self._plans.node_values)
+        return self._decisions(request, ref, plan, self._plans.node_values)
 
     async def _fetch(self, ref: PlanRef, seconds: float) -> Plan | Reason:
         """Get a plan the slow way; whatever that does, the time is kept."""

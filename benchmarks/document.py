@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -48,15 +48,15 @@ def _rates(raw: Raw) -> list[Sequence[str]]:
 
 def _latencies(raw: Raw) -> list[Sequence[str]]:
     return [
-        (
-            name,
-            str(rate),
-            *(_ms(speed.percentile(times, at)) for at in (50, 90, 99)),
-            _ms(max(times)),
-        )
-        for rate, servers in raw.latencies.items()
-        for name, times in servers.items()
+        (name, str(rate), *(_ms(speed.percentile(times, at)) for at in (50, 90, 99, 100)))
+        for name, rate, times in _reviews(raw)
     ]
+
+
+def _reviews(raw: Raw) -> Iterator[tuple[str, int, list[float]]]:
+    for rate, servers in raw.latencies.items():
+        for name, rounds in servers.items():
+            yield name, rate, [seconds for times in rounds for seconds in times]
 
 
 def _ms(seconds: float) -> str:
@@ -69,8 +69,7 @@ def _data(raw: Raw) -> str:
         "reviews/s, by round": raw.rates,
         "µs of a review, percentiles 0 to 100": {
             f"{name} at {rate}/s": [round(1e6 * speed.percentile(times, at)) for at in range(101)]
-            for rate, servers in raw.latencies.items()
-            for name, times in servers.items()
+            for name, rate, times in _reviews(raw)
         },
         "bytes of private memory, by plans": raw.memory,
         "ns of a look-up, by round": {

@@ -1,16 +1,18 @@
-"""What is measured, each a process of its own: the webhook, and two to compare it with.
+"""What the webhook is compared with, each a process of its own.
 
-`python benchmarks/servers.py plain|bare CERT KEY` serves one of the two on the server class,
+`python benchmarks/servers.py plain|route|bare CERT KEY` serves one of them on the server class,
 the event loop and the TLS of the webhook; only the application differs.
 """
 
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import uvloop
 from fastapi import FastAPI
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webhook import server
@@ -34,25 +36,36 @@ def plain() -> ASGIApp:
     return app
 
 
-async def bare(_scope: Scope, receive: Receive, send: Send) -> None:
-    """Read the body, decode nothing, answer always the same."""
-    while (await receive()).get("more_body"):
-        pass
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(_BARE_ANSWER)),
-    ]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": _BARE_ANSWER})
+def route() -> ASGIApp:
+    """Make a FastAPI application with the bare answer as a route."""
+    app = FastAPI()
+    app.router.routes.append(Route("/mutate", Bare(), methods=["POST"]))
+    return app
+
+
+class Bare:
+    """A bare ASGI answer: reads the body, decodes nothing, says always the same."""
+
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(_BARE_ANSWER)),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": _BARE_ANSWER})
+
+
+APPLICATIONS: dict[str, Callable[[], ASGIApp]] = {"plain": plain, "route": route, "bare": Bare}
 
 
 def main(kind: str, cert: str, key: str) -> None:
     serving = Serving()
     serving.swap(Path(cert).read_bytes(), Path(key).read_bytes())
-    app = plain() if kind == "plain" else bare
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     print(listener.getsockname()[1], flush=True)
-    uvloop.run(server.make(app, serving.context).serve(sockets=[listener]))
+    uvloop.run(server.make(APPLICATIONS[kind](), serving.context).serve(sockets=[listener]))
 
 
 if __name__ == "__main__":

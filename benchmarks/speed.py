@@ -28,23 +28,30 @@ async def rates(
 
 
 async def latencies(
-    targets: Mapping[str, Target], requests: Sequence[bytes], rate: float, seconds: float
-) -> dict[str, list[float]]:
+    targets: Mapping[str, Target],
+    requests: Sequence[bytes],
+    rate: float,
+    rounds: int,
+    seconds: float,
+) -> dict[str, list[list[float]]]:
     """Send each server `rate` requests a second, to all at the same time and out of step.
 
-    So they share whatever else the machine is busy with. Seconds, in the order of the answers.
+    So they share whatever else the machine is busy with. Seconds of each request, by round.
     """
     opened = await _connect(targets)
     for connections in opened.values():
         await load.throughput(connections, requests, 0.3)
     step = 1 / rate / len(targets)
-    runs = [
-        load.latencies(connections, requests, rate, seconds, delay=number * step)
-        for number, connections in enumerate(opened.values())
-    ]
-    found = await asyncio.gather(*runs)
+    found: dict[str, list[list[float]]] = {name: [] for name in targets}
+    for _ in range(rounds):
+        runs = [
+            load.latencies(connections, requests, rate, seconds, delay=number * step)
+            for number, connections in enumerate(opened.values())
+        ]
+        for name, times in zip(targets, await asyncio.gather(*runs), strict=True):
+            found[name].append(times)
     _close(opened)
-    return dict(zip(targets, found, strict=True))
+    return found
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:

@@ -26,6 +26,7 @@ class Asked(NamedTuple):
     path: str
     query: dict[str, str]
     headers: dict[str, str]
+    body: bytes = b""
 
 
 class Fault(NamedTuple):
@@ -188,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
         with api.changed:
-            api.asked.append(Asked(kind, url.path, query, headers))
+            api.asked.append(Asked(kind, url.path, query, headers, body))
             on = (kind, f"{kind} {asked[2]}")
             fault = next((fault for fault in api.faults if fault.on in on), None)
             if fault:

@@ -1,0 +1,70 @@
+"""What a plan's settings mean on a cluster as it is now: a value, to be printed by `webhook.cli`.
+
+sources  ───▶ the settings in force and where they come from
+rules    ───▶ each rule in words, and what it matches
+pods     ───▶ the convertor pods there are, and the one to judge
+webhook.scheduling.judge ───▶ every node, and the first reason against it
+advice   ───▶ what to change
+"""
+
+from webhook.explain.advice import advise
+from webhook.explain.amounts import amount_text
+from webhook.explain.case import read_case
+from webhook.explain.in_force import settings_in_force
+from webhook.explain.model import Cluster, Explanation, Node
+from webhook.explain.obstacles import of_rejection
+from webhook.explain.pods import is_waiting, new_pod, pods_of, told
+from webhook.explain.rules import rules_in_force
+from webhook.model import Installation, Json
+from webhook.scheduling import Verdict, judge, look, unjudged
+from webhook.scheduling.objects import name_of, namespace_of
+from webhook.scheduling.preferences import points
+from webhook.scheduling.requests import asked
+
+__all__ = ["Cluster", "Explanation", "explain"]
+
+MODEL = "a convertor pod as Forklift makes it"
+
+_VOLUMES = "volumes: a pod has its VM's disks; nodes that cannot reach one of them fall away"
+
+
+def explain(plan_object: Json, installation: Installation, cluster: Cluster) -> Explanation:
+    """Explain a Plan on a cluster."""
+    world = look(cluster.nodes, cluster.pods, cluster.namespaces)
+    case = read_case(plan_object, installation, world)
+    own = pods_of(case.plan, cluster.pods)
+    waiting = [pod for pod in own if is_waiting(pod)]
+    new, problems = new_pod(case)
+    judged = waiting[0] if waiting else new
+    verdicts = judge(judged, world)
+    left_out = unjudged(judged, world)
+    return Explanation(
+        plan=str(case.plan),
+        target_namespace=case.plan.target_namespace,
+        mode=case.mode,
+        settings=settings_in_force(case),
+        problems=case.plan.settings.problems + problems,
+        rules=rules_in_force(case, judged),
+        judged=f"{namespace_of(judged)}/{name_of(judged)}" if waiting else MODEL,
+        asks={name: amount_text(name, amount) for name, amount in asked(judged).items()},
+        nodes=_nodes(verdicts, points(judged, world)),
+        pods=told(own, case),
+        advice=advise(verdicts, case, judged),
+        unjudged=left_out if waiting else [_VOLUMES, *left_out],
+        unread=cluster.unread,
+    )
+
+
+def _nodes(verdicts: list[Verdict], earned: dict[str, int]) -> list[Node]:
+    """Return first the nodes that fit, the most preferred before the others."""
+    found = [
+        Node(
+            verdict.node,
+            verdict.fits,
+            earned[verdict.node],
+            verdict.reasons,
+            [each.text for said in verdict.rejections[:1] for each in of_rejection(said)],
+        )
+        for verdict in verdicts
+    ]
+    return sorted(found, key=lambda node: (not node.fits, -node.points if node.fits else 0))

@@ -1,0 +1,45 @@
+"""What all parts of an explanation go by."""
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from webhook import atleast, settings
+from webhook.explain.sources import Place, places, scope_of
+from webhook.mode import mode_of
+from webhook.model import Installation, Json, Mode, Plan, Scope
+from webhook.scheduling import World
+from webhook.scheduling.objects import labels_of
+
+NodeValues = Mapping[str, Collection[str]]
+
+
+class Case(NamedTuple):
+    """A plan in an installation, on a cluster."""
+
+    plan: Plan
+    spec: Json
+    """The Plan's."""
+    installation: Installation
+    sources: list[Place]
+    world: World
+    node_values: NodeValues
+
+    @property
+    def scope(self) -> Scope:
+        return scope_of(self.sources[-1].given, self.installation)
+
+    @property
+    def mode(self) -> Mode:
+        return mode_of(self.plan, self.plan.target_namespace, self.installation)
+
+
+def read_case(plan_object: Json, installation: Installation, world: World) -> Case:
+    """Read a Plan, with all its sources."""
+    plan = settings.read(plan_object, installation)
+    labels = list(map(labels_of, world.nodes))
+    values = {
+        key: {each[key] for each in labels if key in each} for key in atleast.keys(plan.settings)
+    }
+    spec = plan_object.get("spec") or {}
+    sources = places(plan_object, plan, installation)
+    return Case(plan, spec, installation, sources, world, values)

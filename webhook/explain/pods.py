@@ -1,0 +1,98 @@
+"""The convertor pods that a plan has, and the one that is judged."""
+
+from collections.abc import Iterable
+
+from webhook.explain.case import Case
+from webhook.explain.forklift import model_pod
+from webhook.explain.model import Pod
+from webhook.model import CONVERTOR_LABEL, CONVERTOR_VALUE, Json, Mode, Plan, Problem, Request
+from webhook.owner import plan_ref
+from webhook.patch import diff
+from webhook.placement import MalformedPod, place
+from webhook.scheduling import judge
+from webhook.scheduling.admitted import admitted
+from webhook.scheduling.objects import (
+    labels_of,
+    metadata_of,
+    name_of,
+    namespace_of,
+    phase_of,
+    spec_of,
+    status_of,
+)
+
+JUDGED = 10
+"""Waiting pods that are judged one by one; a plan's pods seldom differ."""
+
+
+def pods_of(plan: Plan, pods: Iterable[Json]) -> list[Json]:
+    """Return the convertor pods of a plan, the oldest first."""
+    return sorted(
+        (pod for pod in pods if _is_of(plan, pod)),
+        key=lambda pod: (metadata_of(pod).get("creationTimestamp") or "", name_of(pod)),
+    )
+
+
+def is_waiting(pod: Json) -> bool:
+    return not spec_of(pod).get("nodeName") and phase_of(pod) in ("", "Pending")
+
+
+def new_pod(case: Case) -> tuple[Json, list[Problem]]:
+    """Return what a pod for one more VM would be, and what of the settings it cannot have."""
+    pod = model_pod(case.plan, case.spec)
+    placed = place(pod, case.plan, case.installation, case.node_values)
+    enforced = case.mode is Mode.ENFORCE
+    return admitted(placed.pod if enforced else pod), placed.problems
+
+
+def told(pods: list[Json], case: Case) -> list[Pod]:
+    """Say of each pod where it is, or why it waits."""
+    judged = [pod for pod in pods if is_waiting(pod)][:JUDGED] if case.world.nodes else []
+    return [
+        Pod(
+            name=name_of(pod),
+            namespace=namespace_of(pod),
+            phase=phase_of(pod),
+            node=spec_of(pod).get("nodeName") or "",
+            placement=_placement(pod, case),
+            message=_message(pod),
+            nodes=sum(each.fits for each in judge(pod, case.world)) if pod in judged else None,
+        )
+        for pod in pods
+    ]
+
+
+def _is_of(plan: Plan, pod: Json) -> bool:
+    namespace = namespace_of(pod)
+    if labels_of(pod).get(CONVERTOR_LABEL) != CONVERTOR_VALUE or namespace != plan.target_namespace:
+        return False
+    ref = plan_ref(Request("", namespace=namespace, object=pod))
+    if ref is None:
+        return False
+    if ref.uid:
+        return ref.uid == plan.uid
+    return ref.name == plan.name and ref.namespace in ("", plan.namespace)
+
+
+def _message(pod: Json) -> str:
+    """Return what the scheduler says of a pod that it has not placed."""
+    for condition in status_of(pod).get("conditions") or ():
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            return condition.get("message") or condition.get("reason") or ""
+    return ""
+
+
+def _placement(pod: Json, case: Case) -> str:
+    """Say where a pod is not as the webhook would make it now."""
+    if case.mode is not Mode.ENFORCE:
+        return f"not placed, the mode is {case.mode}"
+    try:
+        placed = place(pod, case.plan, case.installation, case.node_values)
+    except MalformedPod as error:
+        return str(error)
+    if not diff(pod, placed.pod):
+        return ""
+    annotations = metadata_of(pod).get("annotations") or {}
+    if f"{case.installation.prefix}/placement" in annotations:
+        return "placed by settings that have changed since"
+    return "not placed by the webhook"

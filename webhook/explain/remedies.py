@@ -1,0 +1,131 @@
+"""What to do about an obstacle, as concretely as it is known."""
+
+import shlex
+from collections.abc import Callable
+from typing import NamedTuple
+
+from webhook.explain import near_misses
+from webhook.explain.case import Case
+from webhook.explain.model import Advice
+from webhook.explain.obstacles import Kind, Obstacle, node_terms_text, rule_text, taint_text
+from webhook.karl.syntax import Verb
+from webhook.model import Json, Scope
+from webhook.scheduling.requests import PODS
+
+_WELL_KNOWN_TAINT = "node.kubernetes.io/"
+_KUBEVIRT = "kubevirt.io/schedulable"
+_KVM = "devices.kubevirt.io/"
+_FORKLIFT_REQUESTS = {
+    "cpu": "virt_v2v_container_requests_cpu",
+    "memory": "virt_v2v_container_requests_memory",
+}
+"""Fields of the ForkliftController, for all plans together."""
+
+
+class Situation(NamedTuple):
+    """What a remedy depends on, beside the obstacle."""
+
+    case: Case
+    pod: Json
+    nodes: list[str]
+    """The nodes with this obstacle that have fewest others."""
+
+
+def remedy(obstacle: Obstacle, situation: Situation) -> Advice:
+    """Return what to do; `nodes` is left to the caller."""
+    return _REMEDIES[obstacle.kind](obstacle, situation)
+
+
+def _cordon(obstacle: Obstacle, situation: Situation) -> Advice:
+    command = f"kubectl uncordon {situation.nodes[0]}"
+    return Advice(obstacle.text, "let the node take pods again", command)
+
+
+def _taint(obstacle: Obstacle, situation: Situation) -> Advice:
+    if obstacle.cause["key"].startswith(_WELL_KNOWN_TAINT):
+        command = f"kubectl describe node {situation.nodes[0]}"
+        return Advice(obstacle.text, "Kubernetes sets it while the node is not well", command)
+    command = _patch(situation, "--convertor-tolerations", taint_text(obstacle.cause))
+    return Advice(obstacle.text, "have the plan's pods tolerate it", command)
+
+
+def _label(obstacle: Obstacle, situation: Situation) -> Advice:
+    ((key, value),) = obstacle.cause["nodeSelector"].items()
+    problem = f"{obstacle.text}: {near_misses.of_label(key, situation.case.world)}"
+    if key == _KUBEVIRT:
+        command = "kubectl get pods -A -l kubevirt.io=virt-handler -o wide"
+        return Advice(problem, "KubeVirt gives it to nodes that can run VMs", command)
+    if key in situation.case.plan.settings.node_selector:
+        wish = _patch(situation, "--convertor-node-selector", f"{key}=VALUE")
+        return Advice(problem, "give the label to a node, or ask for another one", wish)
+    return Advice(problem, "give the label to a node", f"kubectl label node NODE {key}={value}")
+
+
+def _node_terms(obstacle: Obstacle, situation: Situation) -> Advice:
+    terms = obstacle.cause["nodeSelectorTerms"]
+    miss = near_misses.of_node_terms(terms, situation.case.world)
+    problem = f"no node for {node_terms_text(terms)}: {miss}" if miss else obstacle.text
+    command = _patch(situation, "--convertor-affinity", "RULES")
+    return Advice(problem, "label nodes so that one of them meets it, or change the rules", command)
+
+
+def _room(obstacle: Obstacle, situation: Situation) -> Advice:
+    resource, room = obstacle.cause["resource"], obstacle.cause["room"]
+    if resource == PODS:
+        return Advice(obstacle.text, "wait until there are fewer, or add nodes")
+    if resource.startswith(_KVM) and not room:
+        text = "KubeVirt offers the device where the hardware can virtualize"
+        return Advice(obstacle.text, text, f"kubectl describe node {situation.nodes[0]}")
+    if field := _FORKLIFT_REQUESTS.get(resource):
+        text = f"make room, add nodes, or ask for less: {field} of the ForkliftController"
+        return Advice(obstacle.text, text)
+    return Advice(obstacle.text, "wait until there is room, or add nodes")
+
+
+def _not_near(obstacle: Obstacle, situation: Situation) -> Advice:
+    term = obstacle.cause["term"]
+    rule = rule_text(Verb.REQUIRE, term)
+    miss = near_misses.of_pod_term(term, situation.pod, situation.case.world)
+    if not miss:
+        return Advice(obstacle.text, "the nodes near such a pod have more in the way")
+    unscoped = term.get("namespaceSelector") is None and not term.get("namespaces")
+    if unscoped and situation.case.scope is Scope.OWN:
+        command = _patch(situation, "--rule-scope", "all")
+        return Advice(f"{rule}: {miss}", "let the rules look into all namespaces", command)
+    command = _patch(situation, "--convertor-affinity", "RULES")
+    return Advice(f"{rule}: {miss}", "start such a pod, or change the rule", command)
+
+
+def _keeps_away(obstacle: Obstacle, situation: Situation) -> Advice:
+    command = _patch(situation, "--convertor-affinity", "RULES")
+    return Advice(obstacle.text, "wait until it is gone, or make a wish of it: REPEL", command)
+
+
+def _kept_away(obstacle: Obstacle, _situation: Situation) -> Advice:
+    namespace, _, name = obstacle.cause["pod"].partition("/")
+    command = f"kubectl get pod {name} -n {namespace} -o yaml"
+    return Advice(obstacle.text, "it is that pod's own anti-affinity", command)
+
+
+def _other(obstacle: Obstacle, _situation: Situation) -> Advice:
+    return Advice(obstacle.text)
+
+
+def _patch(situation: Situation, flag: str, value: str) -> str:
+    plan = situation.case.plan
+    return (
+        f"kubectl convertor patch plan {plan.name} -n {plan.namespace} {flag} {shlex.quote(value)}"
+    )
+
+
+_REMEDIES: dict[Kind, Callable[[Obstacle, Situation], Advice]] = {
+    Kind.CORDON: _cordon,
+    Kind.TAINT: _taint,
+    Kind.LABEL: _label,
+    Kind.NODE_TERMS: _node_terms,
+    Kind.ROOM: _room,
+    Kind.NOT_NEAR: _not_near,
+    Kind.KEEPS_AWAY: _keeps_away,
+    Kind.KEPT_AWAY: _kept_away,
+    Kind.OTHER: _other,
+}

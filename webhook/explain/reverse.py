@@ -1,0 +1,135 @@
+"""An affinity object taken apart, and its terms said as the rules of KARL that mean the same."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from webhook.affinity import PREFERRED, REQUIRED
+from webhook.atleast import AT_LEAST
+from webhook.karl.syntax import (
+    TOPOLOGIES,
+    Labelled,
+    Named,
+    Namespaces,
+    Operator,
+    Rule,
+    Selector,
+    Span,
+    Target,
+    Verb,
+    Word,
+)
+from webhook.model import Json, Scope
+
+_NOWHERE = Span(0, 0)
+_NODE = TOPOLOGIES["node"]
+_VERBS = {
+    ("podAffinity", REQUIRED): Verb.REQUIRE,
+    ("podAffinity", PREFERRED): Verb.PREFER,
+    ("podAntiAffinity", REQUIRED): Verb.AVOID,
+    ("podAntiAffinity", PREFERRED): Verb.REPEL,
+}
+_ONE_VALUE = {
+    "In": Operator.EQUAL,
+    "NotIn": Operator.NOT_EQUAL,
+    "Gt": Operator.GREATER,
+    "Lt": Operator.LESS,
+    AT_LEAST: Operator.AT_LEAST,
+}
+_ANY_VALUES = {
+    "In": Operator.IN,
+    "NotIn": Operator.NOT_IN,
+    "Exists": Operator.HAS,
+    "DoesNotExist": Operator.NOT_HAS,
+}
+
+
+class Part(NamedTuple):
+    """A part of an affinity that stands for itself."""
+
+    affinity: Json
+    rule: Rule | None
+    """None where KARL has no such rule."""
+
+
+def parts(affinity: Json) -> Iterator[Part]:
+    """Yield the parts: the required node terms together, because they are ORed, else each term."""
+    node_affinity = affinity.get("nodeAffinity") or {}
+    if required := node_affinity.get(REQUIRED):
+        yield Part({"nodeAffinity": {REQUIRED: required}}, _required_nodes(required))
+    for weighted in node_affinity.get(PREFERRED) or ():
+        rule = _node_rule(Verb.PREFER, weighted["preference"], weighted["weight"])
+        yield Part({"nodeAffinity": {PREFERRED: [weighted]}}, rule)
+    for (kind, field), verb in _VERBS.items():
+        for item in (affinity.get(kind) or {}).get(field) or ():
+            term = item.get("podAffinityTerm") or item
+            rule = pod_rule(verb, term, item.get("weight"))
+            yield Part({kind: {field: [item]}}, rule)
+
+
+def pod_rule(verb: Verb, term: Json, weight: int | None = None) -> Rule | None:
+    """Return the rule that a podAffinityTerm is, where there is one."""
+    if term.get("matchLabelKeys") or term.get("mismatchLabelKeys"):
+        return None
+    selectors = _label_selector(term.get("labelSelector") or {})
+    namespaces = _namespaces(term)
+    if not selectors or namespaces is None:
+        return None
+    return Rule(
+        verb, Target.PODS, selectors, namespaces, _word(term["topologyKey"]), weight, _NOWHERE
+    )
+
+
+def selector_rule(key: str, value: str) -> Rule:
+    """Return the rule that an entry of a node selector is."""
+    selector = Selector(_word(key), Operator.EQUAL, (_word(value),), _NOWHERE)
+    return Rule(Verb.REQUIRE, Target.NODES, (selector,), None, _word(_NODE), None, _NOWHERE)
+
+
+def _required_nodes(required: Json) -> Rule | None:
+    terms = required.get("nodeSelectorTerms") or []
+    return _node_rule(Verb.REQUIRE, terms[0], None) if len(terms) == 1 else None
+
+
+def _node_rule(verb: Verb, term: Json, weight: int | None) -> Rule | None:
+    selectors = _expressions(term.get("matchExpressions") or ())
+    if not selectors or term.get("matchFields"):
+        return None
+    return Rule(verb, Target.NODES, selectors, None, _word(_NODE), weight, _NOWHERE)
+
+
+def _namespaces(term: Json) -> Namespaces | None:
+    names, selector = term.get("namespaces") or (), term.get("namespaceSelector")
+    if selector is None:
+        return Named(tuple(map(_word, names))) if names else Scope.OWN
+    if selector.get("matchLabels") or selector.get("matchExpressions"):
+        labelled = _label_selector(selector)
+        return Labelled(labelled) if labelled and not names else None
+    return Scope.ALL
+
+
+def _label_selector(selector: Json) -> tuple[Selector, ...]:
+    labels = [
+        Selector(_word(key), Operator.EQUAL, (_word(value),), _NOWHERE)
+        for key, value in (selector.get("matchLabels") or {}).items()
+    ]
+    rest = selector.get("matchExpressions") or ()
+    selectors = _expressions(rest)
+    return (*labels, *selectors) if selectors or not rest else ()
+
+
+def _expressions(expressions: Iterable[Json]) -> tuple[Selector, ...]:
+    """Return the selectors; none at all where one of them is no selector of KARL."""
+    found = [_selector(expression) for expression in expressions]
+    selectors = tuple(selector for selector in found if selector)
+    return selectors if len(selectors) == len(found) else ()
+
+
+def _selector(expression: Json) -> Selector | None:
+    values = tuple(map(_word, expression.get("values") or ()))
+    operators = _ONE_VALUE if len(values) == 1 else _ANY_VALUES
+    operator = operators.get(expression["operator"])
+    return Selector(_word(expression["key"]), operator, values, _NOWHERE) if operator else None
+
+
+def _word(text: str) -> Word:
+    return Word(text, _NOWHERE)

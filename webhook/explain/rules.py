@@ -1,0 +1,114 @@
+"""Each rule in force: in words, as YAML, and what it matches now."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from webhook import karl
+from webhook.affinity import PREFERRED, REQUIRED
+from webhook.atleast import expand, expression, is_selector
+from webhook.explain import near_misses
+from webhook.explain.case import Case
+from webhook.explain.model import Matches, Rule
+from webhook.explain.reverse import parts, selector_rule
+from webhook.explain.sources import affinity_places
+from webhook.model import Json
+from webhook.scheduling.objects import labels_of, name_of, namespace_of
+from webhook.scheduling.pod_terms import term_of_incoming
+from webhook.scheduling.selectors import selects_node
+from webhook.scheduling.world import World
+
+SHOWN = 5
+"""Names beside a count."""
+
+
+class _Found(NamedTuple):
+    source: str
+    rule: karl.Rule | None
+    affinity: Json
+    text: str
+
+
+def rules_in_force(case: Case, pod: Json) -> list[Rule]:
+    """Return the node selector's entries and the rules; `pod` is one of the plan's."""
+    found = [*_selected(case), *_ruled(case)]
+    return [_explained(each, case, pod) for each in found]
+
+
+def _selected(case: Case) -> Iterator[_Found]:
+    entries = {key: place for place in case.sources for key in place.source.node_selector}
+    for key, place in entries.items():
+        value, where = place.source.node_selector[key], place.where("node-selector", case.plan)
+        if is_selector(value):
+            term = {"matchExpressions": [expression(key, value[:-1])]}
+            rule = karl.parse(f"REQUIRE nodes({key}>={value[:-1]})")[0]
+        else:
+            term = {"matchExpressions": [{"key": key, "operator": "In", "values": [value]}]}
+            rule = selector_rule(key, value)
+        affinity = {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [term]}}}
+        yield _Found(where, rule, affinity, f"{key}={value}")
+
+
+def _ruled(case: Case) -> Iterator[_Found]:
+    for place in affinity_places(case.sources):
+        where, written = place.where("affinity", case.plan), place.given["affinity"].value
+        if isinstance(written, str):
+            for rule in karl.parse(written):
+                text = karl.to_text(rule)
+                yield _Found(where, rule, karl.compile_open(text, scope=case.scope), text)
+        else:
+            for part in parts(place.source.affinity or {}):
+                text = karl.to_text(part.rule) if part.rule else ""
+                yield _Found(where, part.rule, part.affinity, text)
+
+
+def _explained(found: _Found, case: Case, pod: Json) -> Rule:
+    affinity = expand(found.affinity, case.node_values)
+    pods: Matches | None = None
+    nodes, note = _on_nodes(affinity, case.world)
+    for term in _pod_terms(affinity):
+        pods, nodes, note = _on_pods(term, pod, case.world)
+    return Rule(
+        source=found.source,
+        sentence=karl.to_english(found.rule, scope=case.scope) if found.rule else "",
+        affinity=affinity,
+        text=found.text,
+        pods=pods,
+        nodes=nodes,
+        note=note,
+    )
+
+
+def _pod_terms(affinity: Json) -> Iterator[Json]:
+    for kind in ("podAffinity", "podAntiAffinity"):
+        for field in (REQUIRED, PREFERRED):
+            for item in (affinity.get(kind) or {}).get(field) or ():
+                yield item.get("podAffinityTerm") or item
+
+
+def _on_pods(term: Json, pod: Json, world: World) -> tuple[Matches, Matches, str]:
+    asked = term_of_incoming(term, pod)
+    there = [
+        (node, each)
+        for node in world.nodes
+        for each in world.pods[name_of(node)]
+        if asked.selects(each, world.namespaces)
+    ]
+    values = {labels_of(node).get(asked.topology_key) for node, _ in there} - {None}
+    near = [node for node in world.nodes if labels_of(node).get(asked.topology_key) in values]
+    pods = matches(f"{namespace_of(each)}/{name_of(each)}" for _, each in there)
+    note = "" if near else near_misses.of_pod_term(term, pod, world)
+    return pods, matches(map(name_of, near)), note
+
+
+def _on_nodes(affinity: Json, world: World) -> tuple[Matches, str]:
+    section = affinity.get("nodeAffinity") or {}
+    terms = [each["preference"] for each in section.get(PREFERRED) or ()]
+    terms += (section.get(REQUIRED) or {}).get("nodeSelectorTerms") or ()
+    met = [node for node in world.nodes if any(selects_node(term, node) for term in terms)]
+    note = "" if met else near_misses.of_node_terms(terms, world)
+    return matches(map(name_of, met)), note
+
+
+def matches(names: Iterable[str]) -> Matches:
+    found = list(names)
+    return Matches(len(found), found[:SHOWN])

@@ -1,0 +1,25 @@
+"""`convertor-webhook` with certificates that last seconds: a year of rotations takes minutes.
+
+`python -m tests.e2e.reliability.swift serve …` differs from the real command in nothing else.
+"""
+
+from datetime import timedelta
+from functools import partial
+from unittest.mock import patch
+
+from certs.durations import Durations
+from certs.selfmanaged import SelfManaged
+from webhook.cli.main import main
+
+DURATIONS = Durations(
+    ca=timedelta(seconds=18),
+    leaf=timedelta(seconds=6),
+    publish_wait=timedelta(seconds=3),
+    grace=timedelta(seconds=3),
+    settle=timedelta(seconds=1),
+)
+"""A new CA every twelve seconds: it is made after two thirds of the one before."""
+
+if __name__ == "__main__":
+    with patch("webhook.certificates.SelfManaged", partial(SelfManaged, durations=DURATIONS)):
+        main()

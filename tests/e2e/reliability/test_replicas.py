@@ -1,0 +1,54 @@
+"""Replicas that come and go while pods are created."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.controlplane.api import Json
+from tests.controlplane.cluster import ControlPlane
+from tests.controlplane.replicas import Replicas
+from tests.e2e.reliability.creators import Creators
+from tests.e2e.reliability.numbers import Row
+from tests.e2e.reliability.running import running
+
+ROLLS, KILLED = 2, 3
+
+
+@pytest.fixture(scope="module")
+def replicas(plane: ControlPlane, pods: list[Json]) -> Iterator[Replicas]:
+    with running(plane, pods[0], "restarted") as replicas:
+        yield replicas
+
+
+@pytest.mark.timeout(240)
+def test_a_rolling_restart_refuses_no_pod(
+    replicas: Replicas, creators: Creators, numbers: list[Row]
+) -> None:
+    with creators:
+        creators.more(100)
+        exchanged = sum(replicas.roll() for _ in range(ROLLS))
+        creators.more(100)
+
+    tally = creators.tally
+    numbers.append(Row("rolling restart", tally, f"{exchanged} replicas exchanged"))
+    assert exchanged == 2 * ROLLS
+    assert (tally.lost, tally.unplaced, tally.refused) == (0, 0, 0), str(tally)
+
+
+@pytest.mark.timeout(180)
+def test_a_killed_replica_costs_refusals_until_it_is_noticed_and_no_pod(
+    replicas: Replicas, creators: Creators, numbers: list[Row]
+) -> None:
+    with creators:
+        creators.more(100)
+        for _ in range(KILLED):
+            killed = replicas.running[0]
+            killed.process.kill()
+            replicas.await_used()
+            killed.start()
+            replicas.await_used()
+            creators.more(100)
+
+    tally = creators.tally
+    numbers.append(Row("a replica killed with SIGKILL", tally, f"{KILLED} times"))
+    assert (tally.lost, tally.unplaced) == (0, 0), str(tally)

@@ -140,10 +140,10 @@ def _print(request: Request, decision: Decision, output: str) -> None:
 
 def _told(decision: Decision) -> Text:
     """Return what was decided and why, with the carets under what is wrong."""
-    told = Text(f"{decision.outcome}", _STYLES.get(decision.outcome, ""))
+    told = Text().append(decision.outcome, _STYLES.get(decision.outcome, ""))
     plan = f", plan {decision.plan}" if decision.plan else ""
-    told.append(f" ({decision.reason}, mode {decision.mode}{plan})", "bold")
+    told.append(f" ({decision.reason}, mode {decision.mode}{plan})")
     lines = [problem.in_full() for problem in decision.problems] or [decision.message]
     said = {decision.message, *map(str, decision.problems)}
     lines += [f"Warning: {warning}" for warning in decision.warnings if warning not in said]
-    return told.append("\n".join(["", *lines]), "default")
+    return told.append("\n".join(["", *lines]))

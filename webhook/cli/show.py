@@ -62,6 +62,8 @@ def show(  # noqa: PLR0913, PLR0917 - one for each option
       kubectl convertor show plan db -n konveyor-forklift -o yaml
       kubectl convertor show --plans examples/plans
     """  # noqa: D301 - click's mark for "do not wrap"
+    if name and all_namespaces:
+        raise click.UsageError("expected a plan's name or --all-namespaces, found both")
     if plans:
         found = _in_files(plans, namespace, name)
     else:
@@ -162,8 +164,10 @@ def _cell(value: Any) -> str:
     match value:
         case dict():
             return ",".join(f"{key}={text}" for key, text in value.items())
+        case [str(), *_]:
+            return "; ".join(value)
         case list():
-            return "; ".join(each if isinstance(each, str) else toleration(each) for each in value)
+            return ",".join(map(toleration, value))
         case _:
             return str(value)
 

@@ -6,10 +6,11 @@ has bound it.
 """
 
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from secrets import token_hex
+from secrets import randbelow, token_hex
 from typing import Any
 
 import httpx
@@ -17,7 +18,7 @@ import yaml
 
 from certs import pki
 from tests.controlplane.api import Api
-from tests.controlplane.process import Process, free_port
+from tests.controlplane.process import Process, free_port, until
 from tests.controlplane.programs import program
 
 DAY = timedelta(days=1)
@@ -51,6 +52,8 @@ class ControlPlane:
         self._etcd_url = f"http://127.0.0.1:{free_port()}"
         self.port = free_port()
         self.url = f"https://127.0.0.1:{self.port}"
+        # Addresses of this machine, so that a Service is where somebody listens.
+        self._services = f"127.{randbelow(254) + 1}.{randbelow(254) + 1}.0/24"
         self.admin_token, self._scheduler_token = token_hex(), token_hex()
         self._write_credentials()
         self.etcd = Process("etcd", self._etcd_command(), folder)
@@ -70,6 +73,20 @@ class ControlPlane:
         """Start the API server, for the first time or again, and return when it is ready."""
         self.apiserver.start()
         self.apiserver.wait_for("readyz", self._ready, seconds=60)
+
+    @contextmanager
+    def outage(self) -> Iterator[None]:
+        """Have no API server for a while.
+
+        Without the scheduler, which would take half a minute to notice that it is back.
+        """
+        self.scheduler.stop()
+        self.apiserver.stop()
+        try:
+            yield
+        finally:
+            self.start_apiserver()
+            self.scheduler.start()
 
     def stop(self) -> None:
         self.admin.http.close()
@@ -111,10 +128,15 @@ class ControlPlane:
         revision = _etcd(f"{self._etcd_url}/v3/kv/range", ask)["header"]["revision"]
         _etcd(f"{self._etcd_url}/v3/kv/compaction", {"revision": revision, "physical": True})
 
-    def audit(self) -> list[dict[str, Any]]:
-        """Return the audit log: an event for each pod that somebody tried to create."""
-        lines = self.audit_log.read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines]
+    def audited(self, audit_id: str) -> dict[str, Any]:
+        """Return what the audit log says of a request to create a pod, by its `Audit-Id`."""
+
+        def event() -> dict[str, Any] | None:
+            lines = self.audit_log.read_text(encoding="utf-8").splitlines()
+            events = (json.loads(line) for line in lines if audit_id in line)
+            return next(events, None)
+
+        return until("the audit log", event)
 
     def _ready(self) -> bool:
         with suppress(httpx.TransportError):
@@ -165,7 +187,7 @@ class ControlPlane:
             "service-account-issuer": "https://kubernetes.default.svc",
             "service-account-key-file": self.folder / "accounts.crt",
             "service-account-signing-key-file": self.folder / "accounts.key",
-            "service-cluster-ip-range": "10.0.0.0/24",
+            "service-cluster-ip-range": self._services,
             "enable-admission-plugins": "PodNodeSelector",
             "disable-admission-plugins": ",".join(OFF),
             "audit-policy-file": self.folder / "audit-policy.yaml",

@@ -14,11 +14,13 @@ from tests.guide.rows import Form, Landing
 class Arrival:
     """One convertor pod, after the API server and the scheduler have had their say."""
 
-    def __init__(self, pod: Json, told: list[str], refusal: str = "") -> None:
+    def __init__(self, pod: Json, told: list[str], audit_id: str, refusal: str = "") -> None:
         self.pod = pod
         """As it is in the cluster; empty where it was refused."""
         self.told = told
         """The API server's warnings, the webhook's among them."""
+        self.audit_id = audit_id
+        """Of the event in the API server's audit log."""
         self.refusal = refusal
 
     @property
@@ -46,10 +48,10 @@ class Arrival:
 def send(api: Api, pod: Json, **query: str) -> Arrival:
     """Create a pod and return it as the API server has it."""
     answer = api.send("POST", of(pod), pod, **query)
-    body = answer.json()
+    body, told, audit_id = answer.json(), warnings(answer), answer.headers["Audit-Id"]
     if answer.is_error:
-        return Arrival({}, warnings(answer), body["message"])
-    return Arrival(body, warnings(answer))
+        return Arrival({}, told, audit_id, body["message"])
+    return Arrival(body, told, audit_id)
 
 
 def scheduled(api: Api, arrival: Arrival, *, seconds: float = 10) -> Arrival:

@@ -68,4 +68,4 @@ def release(plane: ControlPlane) -> Iterator[Release]:
         await_placing(release, PLACED)
         yield release
     finally:
-        release.stop()
+        release.kill()

@@ -23,13 +23,14 @@ WITHOUT = [(generation, row) for generation in Generation for row in ROWS]
 
 
 @pytest.fixture(scope="session")  # wider than a world, so that it changes less often
-def generation(request: pytest.FixtureRequest, api: Api, release: Release) -> Generation:
+def generation(request: pytest.FixtureRequest, api: Api, release: Release) -> Iterator[Generation]:
     """Have the Plan CRD of a generation of Forklift."""
     generation: Generation = request.param
     use_plans_of(api, generation)
     form = Form.ANNOTATIONS if generation is Generation.V2_9 else Form.SPEC
     await_placing(release, PLACED, form)
-    return generation
+    yield generation
+    use_plans_of(api, Generation.V2_12)
 
 
 @pytest.fixture(scope="module")

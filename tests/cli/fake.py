@@ -12,7 +12,12 @@ from kube.errors import ApiError, Call, refused
 Json = dict[str, Any]
 
 PLANS = "/apis/forklift.konveyor.io/v1beta1"
-RESOURCES = {"Plan": (PLANS, "plans"), "Pod": ("/api/v1", "pods"), "Node": ("/api/v1", "nodes")}
+RESOURCES = {
+    "Plan": (PLANS, "plans"),
+    "Pod": ("/api/v1", "pods"),
+    "Node": ("/api/v1", "nodes"),
+    "Namespace": ("/api/v1", "namespaces"),
+}
 
 
 class Run(Protocol):
@@ -27,7 +32,7 @@ class FakeCluster:
 
     def __init__(self) -> None:
         self.objects: dict[str, Json] = {}
-        self.served = {"plans", "pods", "nodes"}
+        self.served = {plural for _, plural in RESOURCES.values()}
         self.asked: list[str] = []
         """`GET /api/v1/nodes?limit=100`, in their order."""
         self.before_write: list[Callable[[], None]] = []

@@ -68,7 +68,7 @@ def test_a_pod_is_shown_before_and_after(run: Run, files: Files) -> None:
     assert result.stdout == (
         "patched (Placed, mode enforce, plan konveyor-forklift/db)\n"
         "placed as plan 'konveyor-forklift/db' asks\n"
-        "@@ -6,5 +6,18 @@\n"
+        "@@ -6,4 +6,17 @@\n"
         "     forklift.app: virt-v2v\n"
         "     plan: uid-db\n"
         "+    app: virt-v2v\n"

@@ -1,0 +1,125 @@
+"""What shells and kubectl are told when somebody presses TAB."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.fake import FakeCluster, Run, plan
+from webhook.cli import completion
+
+BIN = Path(sys.executable).parent
+
+
+class Candidates:
+    """`kubectl_complete-convertor`, as kubectl calls it; what it prints, line by line."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
+
+    def __call__(self, *words: str) -> list[str]:
+        self._monkeypatch.setattr(sys, "argv", ["kubectl_complete-convertor", *words])
+        completion.candidates()
+        said = self._capsys.readouterr()
+        assert said.err == ""
+        return said.out.splitlines()
+
+
+@pytest.fixture
+def candidates(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Candidates:
+    return Candidates(monkeypatch, capsys)
+
+
+def test_commands_are_completed_with_what_they_are_for(candidates: Candidates) -> None:
+    assert candidates("ka") == ["karl\tCompile, check or explain KARL rules.", ":4"]
+    *commands, directive = candidates("")
+    assert {line.partition("\t")[0] for line in commands} >= {"patch", "show", "karl", "review"}
+    assert directive == ":4"
+
+
+@pytest.mark.parametrize(
+    ("words", "lines"),
+    [
+        (["patch", ""], ["plan", ":4"]),
+        (["patch", "x"], [":4"]),
+        (["patch", "plan", "d"], ["db", ":4"]),
+        (["patch", "plan", ""], ["db", "web", ":4"]),
+        (["patch", "-n", "shop", "plan", ""], ["till", ":4"]),
+        (["patch", "plan", "db", ""], [":4"]),
+        (["patch", "migration", ""], [":4"]),
+        (["show", "plan", "w"], ["web", ":4"]),
+        (["patch", "plan", "db", "--mode", ""], [":4"]),
+        (["patch", "plan", "db", "--dry-run", "c"], ["client", ":4"]),
+        (["patch", "plan", "db", "--aff"], ["--affinity-policy", ":4"]),
+        (["review", "-f", ""], [":0"]),
+        (["review", "--plan", ""], [":0"]),
+        (["karl", "--filename", "x"], [":0"]),
+        (["show", "--kubeconfig", ""], [":0"]),
+        (["completion", "z"], ["zsh", ":4"]),
+        (["nosuch", "--h"], ["--help", ":4"]),
+    ],
+)
+def test_what_comes_next_is_completed(
+    candidates: Candidates, cluster: FakeCluster, words: list[str], lines: list[str]
+) -> None:
+    cluster.add(plan(), plan("web"), plan("till", "shop"))
+    assert [line.partition("\t")[0] for line in candidates(*words)] == lines
+
+
+def test_plans_are_completed_by_one_call_that_asks_for_names_only(
+    candidates: Candidates, cluster: FakeCluster
+) -> None:
+    candidates("patch", "plan", "d")
+    assert cluster.asked == [
+        "GET /apis/forklift.konveyor.io/v1beta1/namespaces/konveyor-forklift/plans?limit=500"
+    ]
+
+
+def test_a_cluster_that_does_not_answer_completes_nothing(
+    candidates: Candidates, cluster: FakeCluster
+) -> None:
+    cluster.refusals["GET"] = (403, "Forbidden", "no")
+    assert candidates("patch", "plan", "") == [":4"]
+
+
+def test_without_a_cluster_nothing_is_completed(
+    candidates: Candidates, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    assert candidates("patch", "plan", "") == [":4"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_gets_its_script(run: Run, monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
+    result = run("completion", shell)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert f"_KUBECTL_CONVERTOR_COMPLETE={shell}_complete" in result.stdout
+    assert "kubectl-convertor" in result.stdout
+
+
+def test_another_shell_is_told_which_there_are(run: Run) -> None:
+    result = run("completion", "tcsh")
+    assert result.exit_code == 2
+    assert result.stderr.endswith(
+        "Error: Invalid value for '{bash|fish|zsh}': 'tcsh' is not one of 'bash', 'fish', 'zsh'.\n"
+    )
+
+
+def test_bash_completes_with_the_script_that_is_printed() -> None:
+    script = """
+        PATH="$1:$PATH"
+        eval "$(kubectl-convertor completion bash)"
+        COMP_WORDS=(kubectl-convertor pat) COMP_CWORD=1
+        "$(complete -p kubectl-convertor | sed -E 's/.*-F ([^ ]+) .*/\\1/')" kubectl-convertor
+        echo "${COMPREPLY[@]}"
+    """
+    command = ["bash", "-c", script, "bash", str(BIN)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("patch\n", "")
+
+
+def test_kubectl_finds_the_commands_by_their_names() -> None:
+    for name in ("kubectl-convertor", "kubectl_complete-convertor"):
+        assert (BIN / name).exists()

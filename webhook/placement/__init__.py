@@ -17,7 +17,7 @@ from webhook.placement.pod_affinity import place_pod_affinity
 from webhook.placement.shape import MalformedPod, check
 from webhook.placement.tolerations import place_tolerations
 
-__all__ = ["MalformedPod", "Placed", "place"]
+__all__ = ["MalformedPod", "Placed", "asks", "place"]
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -71,7 +71,7 @@ def place(
             tolerations=place_tolerations(spec.get("tolerations") or [], settings),
         ),
     }
-    if _asks(settings) or changed != {"metadata": metadata, "spec": spec}:
+    if asks(settings) or changed != {"metadata": metadata, "spec": spec}:
         annotations = annotations | {key: marker}
         changed["metadata"] = _with(changed["metadata"], annotations=annotations)
     return Placed(
@@ -88,7 +88,8 @@ def _marker(plan: Plan) -> str:
     return msgspec.json.encode(marker).decode()
 
 
-def _asks(settings: Settings) -> bool:
+def asks(settings: Settings) -> bool:
+    """Whether these settings ask for anything at all."""
     return bool(
         settings.labels
         or settings.node_selector

@@ -1,0 +1,146 @@
+"""Which pods were missed, and which were changed back; nobody is alarmed for nothing."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.webhook.placing import MARK, SYSTEM, plan
+from webhook.missed import Pod, Since, judge, read
+from webhook.model import Installation, Mode, Plan, PlanRef, Reason
+
+BEFORE, WRITTEN, AFTER, LATER = (f"2026-08-01T0{hour}:00:00Z" for hour in (6, 7, 8, 9))
+INSTALLATION = Installation()
+AUDIT = Installation(mode=Mode.AUDIT)
+TARGET_OFF = Installation(namespace_modes={"target": Mode.OFF})
+LABELS = SYSTEM | {"app": "virt-v2v", "forklift.app/plan": "db", "batch": "1"}
+(PLACEMENT,) = MARK.values()
+
+UNREVIEWED = (
+    "pod 'target/db-vm-1' came through without a review, so it is not placed as plan "
+    "'konveyor-forklift/db' asks"
+)
+CHANGED = (
+    "pod 'target/db-vm-1' was placed as plan 'konveyor-forklift/db' asks, and somebody has "
+    "changed it since: expected labels forklift.app/plan=db,batch=1"
+)
+
+
+def asking(written: str = WRITTEN, **settings: Any) -> Plan:
+    return msgspec.structs.replace(plan(**({"labels": {"batch": "1"}} | settings)), written=written)
+
+
+def pod(created: str = AFTER, *, placed: bool = False, **changes: Any) -> Pod:
+    labels, placement = (LABELS, PLACEMENT) if placed else (SYSTEM, "")
+    pod = Pod("target", "db-vm-1", "u", created, labels, placement, PlanRef(uid="b277"))
+    return msgspec.structs.replace(pod, **changes)
+
+
+def judged(
+    pod: Pod, plan: Plan, installation: Installation = INSTALLATION, since: str = ""
+) -> tuple[Reason, str] | None:
+    verdict = judge(pod, plan, installation, Since(since))
+    return verdict and (verdict.reason, verdict.message)
+
+
+def test_a_pod_without_its_placement_was_missed() -> None:
+    assert judged(pod(), asking()) == (Reason.MISSED, UNREVIEWED)
+
+
+def test_a_pod_that_is_as_placed_is_fine() -> None:
+    assert judged(pod(placed=True), asking()) is None
+
+
+def test_a_placed_pod_without_its_labels_was_changed_back() -> None:
+    labels = SYSTEM | {"app": "virt-v2v", "batch": "2"}
+
+    assert judged(pod(placed=True, labels=labels), asking()) == (Reason.CHANGED_BACK, CHANGED)
+
+
+@pytest.mark.parametrize(
+    ("case", "pod", "plan", "installation"),
+    [
+        ("it came before the settings", pod(BEFORE), asking(), INSTALLATION),
+        ("in the very second of the settings", pod(WRITTEN), asking(), INSTALLATION),
+        ("the plan asks nothing", pod(), asking(labels={}), INSTALLATION),
+        ("it is audited", pod(), asking(), AUDIT),
+        ("the plan is audited", pod(), asking(mode=Mode.AUDIT), INSTALLATION),
+        ("the plan is off", pod(), asking(mode=Mode.OFF), INSTALLATION),
+        ("its namespace is off", pod(), asking(), TARGET_OFF),
+        ("the plan migrates elsewhere", pod(namespace="other"), asking(), INSTALLATION),
+        (
+            "the labels were asked for later",
+            pod(placed=True, labels=SYSTEM),
+            asking(LATER),
+            INSTALLATION,
+        ),
+    ],
+)
+def test_nobody_is_alarmed_for_nothing(
+    case: str, pod: Pod, plan: Plan, installation: Installation
+) -> None:
+    assert judged(pod, plan, installation) is None, case
+
+
+def test_a_plan_that_says_enforce_counts_where_the_rest_is_audited() -> None:
+    assert judged(pod(), asking(mode=Mode.ENFORCE), AUDIT) == (Reason.MISSED, UNREVIEWED)
+
+
+def test_without_identity_labels_their_absence_is_no_change() -> None:
+    labels = SYSTEM | {"batch": "1"}
+    installation = Installation(identity_labels=False)
+
+    assert judged(pod(placed=True, labels=labels), asking(), installation) is None
+
+
+def test_a_pod_that_is_older_than_what_is_known_is_not_judged() -> None:
+    assert judged(pod(AFTER), asking(), since=LATER) is None
+    assert judged(pod(AFTER, placed=True, labels=SYSTEM), asking(), since=LATER) is None
+
+
+def test_an_older_pod_that_was_placed_proves_that_a_younger_one_was_missed() -> None:
+    since = Since(LATER)
+    other = asking()
+
+    assert judge(pod(AFTER), other, INSTALLATION, since) is None
+    judge(pod(BEFORE, placed=True), other, INSTALLATION, since)
+    assert judge(pod(AFTER), other, INSTALLATION, since) is not None
+
+
+def test_a_proof_counts_for_what_its_mode_came_from() -> None:
+    target, elsewhere = asking(), msgspec.structs.replace(asking(), target_namespace="elsewhere")
+    by_namespace = Installation(
+        mode=Mode.AUDIT, namespace_modes={"target": Mode.ENFORCE, "elsewhere": Mode.ENFORCE}
+    )
+    since = Since(LATER)
+    judge(pod(BEFORE, placed=True), target, by_namespace, since)
+
+    there = pod(namespace="elsewhere")
+    assert judge(there, elsewhere, by_namespace, since) is None
+    assert judge(pod(), target, by_namespace, since) is not None
+    assert judge(pod(), asking(mode=Mode.ENFORCE), by_namespace, since) is not None
+
+
+def test_a_plan_that_enforces_alone_proves_nothing_of_the_others() -> None:
+    since = Since(LATER)
+    judge(pod(BEFORE, placed=True), asking(mode=Mode.ENFORCE), AUDIT, since)
+
+    assert judge(pod(), asking(), INSTALLATION, since) is None
+    assert judge(pod(), asking(mode=Mode.ENFORCE), AUDIT, since) is not None
+
+
+def test_a_pod_is_read_from_its_metadata() -> None:
+    metadata = {
+        "namespace": "target",
+        "name": "db-vm-1",
+        "uid": "u",
+        "creationTimestamp": AFTER,
+        "labels": SYSTEM,
+        "annotations": MARK | {"k8s.v1.cni.cncf.io/networks": "x"},
+    }
+
+    assert read(metadata, INSTALLATION.prefix) == pod(labels=SYSTEM, placement=PLACEMENT)
+
+
+def test_a_pod_may_have_next_to_nothing() -> None:
+    assert read({"name": "a"}, INSTALLATION.prefix) == Pod("", "a", "", "", {}, "", None)

@@ -37,17 +37,19 @@ class Replica:
         self._release, self._endpoint = release, endpoint
         self._folder = release.folder / endpoint.name
         self._folder.mkdir()
+        self._program = program
         name = f"{release.namespace}-{endpoint.name}"
         self.kubeconfig = release.plane.kubeconfig(name, self._folder / "token")
         """With the pod's rights."""
-        self.process = Process(endpoint.name, [*program, *self._arguments()], release.folder)
+        self.process = Process(endpoint.name, [], release.folder)
         release.plane.processes.append(self.process)
         self._http = httpx.Client(
             base_url=f"http://127.0.0.1:{endpoint.status_port}", trust_env=False, timeout=10
         )
 
     def start(self) -> None:
-        """Start the process as the ServiceAccount."""
+        """Start the process as the ServiceAccount, with what the Deployment says now."""
+        self.process.command = [*self._program, *self._arguments()]
         token = self._release.plane.admin.token(self._release.account, self._release.namespace)
         (self._folder / "token").write_text(token, encoding="utf-8")
         self.process.start({"PATH": "/nonexistent", "HOME": str(self._folder)})
@@ -101,9 +103,10 @@ class Replica:
     def _arguments(self) -> list[str]:
         """Return the container's own, with this machine's addresses and files."""
         release = self._release
+        (volume,) = (each for each in release.pod["volumes"] if each["name"] == "defaults")
+        mounted = release.one("ConfigMap", volume["configMap"]["name"])
         defaults = self._folder / "defaults.yaml"
-        said = release.one("ConfigMap")["data"]["defaults.yaml"]
-        defaults.write_text(said, encoding="utf-8")
+        defaults.write_text(mounted["data"]["defaults.yaml"], encoding="utf-8")
         here = {
             "--listen": f"127.0.0.1:{self._endpoint.port}",
             "--status-listen": f"127.0.0.1:{self._endpoint.status_port}",

@@ -11,7 +11,7 @@ from tests.e2e.reliability.creators import Creators
 from tests.e2e.reliability.numbers import Row
 from tests.e2e.reliability.running import running
 
-ROLLS, KILLED = 2, 3
+KILLED = 3
 
 
 @pytest.fixture(scope="module")
@@ -26,12 +26,11 @@ def test_a_rolling_restart_refuses_no_pod(
 ) -> None:
     with creators:
         creators.more(100)
-        exchanged = sum(replicas.roll() for _ in range(ROLLS))
+        exchanged = replicas.roll()
         creators.more(100)
 
     tally = creators.tally
     numbers.append(Row("rolling restart", tally, f"{exchanged} replicas exchanged"))
-    assert exchanged == 2 * ROLLS
     assert (tally.lost, tally.unplaced, tally.refused) == (0, 0, 0), str(tally)
 
 

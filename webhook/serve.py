@@ -1,6 +1,7 @@
 """`convertor-webhook serve`: the parts of the server, put together and run."""
 
 import asyncio
+import contextlib
 import gc
 from socket import socket
 
@@ -23,36 +24,37 @@ log = structlog.get_logger()
 
 async def serve(config: Config) -> None:
     """Serve until told to stop. Raises ConfigError, before anything has begun."""
-    sockets = (
-        server.bind(config.listen, "--listen"),
-        server.bind(config.status_listen, "--status-listen"),
-    )
-    plans, cluster = _world(config)
-    source = certificates.source(config.certificates, cluster)
-    served = Served(source, config.certificates.client_ca)
-    metrics = Metrics()
-    metrics.watch_plans(plans.status)
-    metrics.watch_certificate(served.status)
-    report = Reporter(metrics)
+    with contextlib.ExitStack() as stack:
+        sockets = (
+            stack.enter_context(server.bind(config.listen, "--listen")),
+            stack.enter_context(server.bind(config.status_listen, "--status-listen")),
+        )
+        plans, cluster = _world(config)
+        source = certificates.source(config.certificates, cluster)
+        served = Served(source, config.certificates.client_ca)
+        metrics = Metrics()
+        metrics.watch_plans(plans.status)
+        metrics.watch_certificate(served.status)
+        report = Reporter(metrics)
 
-    mutate = app.build(plans, config.installation, report, config.max_concurrent)
-    reviews = server.make(mutate, served.tls.context)
-    checks = {
-        "plans": lambda: _unread(plans),
-        "certificate": served.missing,
-        "draining": lambda: "the server is about to stop" if reviews.draining else "",
-    }
-    probes = server.make(status.build(checks, {"plans": plans.status}, metrics.registry))
+        pods_and_plans = app.build(plans, config.installation, report, config.max_concurrent)
+        reviews = server.make(pods_and_plans, served.tls.context)
+        checks = {
+            "plans": lambda: _unread(plans),
+            "certificate": served.missing,
+            "draining": lambda: "the server is about to stop" if reviews.draining else "",
+        }
+        probes = server.make(status.build(checks, {"plans": plans.status}, metrics.registry))
 
-    served.start()
-    plans.start()
-    settling = asyncio.create_task(_settle(plans))
-    _announce(sockets, source)
-    await server.run(reviews, probes, sockets, config.drain)
-    settling.cancel()
-    plans.stop()
-    served.stop()
-    report.flush()
+        served.start()
+        stack.callback(served.stop)
+        plans.start()
+        stack.callback(plans.stop)
+        settling = asyncio.create_task(_settle(plans))
+        stack.callback(settling.cancel)
+        _announce(sockets, source)
+        await server.run(reviews, probes, sockets, config.drain)
+        report.flush()
     log.info("stopped")
 
 

@@ -6,7 +6,6 @@ import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from cryptography import x509
@@ -16,22 +15,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from certs.handshake import PairError
-from webhook import local_ca
+from tests.shell.certificates import made
 from webhook.tls import ClientCAError, Serving
 
-
-class Made(NamedTuple):
-    chain: bytes
-    key: bytes
-    ca: bytes
-
-
-def made(name: str = "localhost") -> Made:
-    pair, ca = local_ca.make([name])
-    return Made(pair.chain, pair.key, ca.pem)
-
-
-A, B = made(), made()
+A, B = made(0), made(1)
 
 
 @contextlib.asynccontextmanager
@@ -142,8 +129,8 @@ def test_swapping_under_load_from_another_thread_fails_nobody() -> None:
 
             async def swap() -> None:
                 for number in range(20):
-                    made = (B, A)[number % 2]
-                    await asyncio.to_thread(serving.swap, made.chain, made.key)
+                    pair = (B, A)[number % 2]
+                    await asyncio.to_thread(serving.swap, pair.chain, pair.key)
 
             async def call() -> bool:
                 both = (A.ca + B.ca).replace(b"\r", b"")

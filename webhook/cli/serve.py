@@ -36,47 +36,96 @@ def _one_of(words: type[StrEnum]) -> click.Choice[str]:
     return click.Choice([word.value for word in words])
 
 
-@click.command(context_settings={"auto_envvar_prefix": config.ENVIRONMENT, "show_default": True})
-@click.option("--plans", type=_DIRECTORY, help="Read Plans from the YAML files in here.")
-@click.option("--kubeconfig", type=_FILE, help="Cluster that has the pods; without it, our own.")
+@click.command(
+    context_settings={
+        "auto_envvar_prefix": config.ENVIRONMENT,
+        "show_default": True,
+        "max_content_width": 100,
+    }
+)
+@click.option(
+    "--plans", type=_DIRECTORY, help="Read Plans from the YAML files in here, no cluster."
+)
+@click.option("--kubeconfig", type=_FILE, help="Cluster that has the pods.  [default: our own]")
 @click.option("--hub-kubeconfig", type=_FILE, help="Cluster that has the Plans, if another.")
 @click.option("--listen", type=_ADDRESS, default="0.0.0.0:8443", help="Reviews, over TLS.")
 @click.option("--status-listen", type=_ADDRESS, default="0.0.0.0:8080", help="Probes and metrics.")
-@click.option("--tls-dir", type=_DIRECTORY, help="Certificate: tls.crt and tls.key in here.")
-@click.option("--tls-cert", type=_FILE, help="Certificate (PEM), with the chain to its CA.")
-@click.option("--tls-key", type=_FILE, help="Private key of the certificate (PEM).")
-@click.option("--tls-name", multiple=True, help="Further name for a certificate made here.")
-@click.option("--state-dir", type=Path, help="Where the CA of a certificate made here is written.")
-@click.option("--certs-secret", type=_OBJECT, help="Secret with the CA that replicas share.")
+@click.option("--certs-secret", type=_OBJECT, help="Secret with the CA that our replicas share.")
 @click.option("--certs-service", type=_OBJECT, help="Service by which API servers call us.")
-@click.option("--certs-webhook-config", default="", help="Webhook configurations to put the CA in.")
+@click.option("--certs-webhook-config", metavar="NAME", help="Configurations to publish the CA in.")
+@click.option(
+    "--tls-dir", type=_DIRECTORY, help="Certificate in files: tls.crt and tls.key in here."
+)
+@click.option("--tls-cert", type=_FILE, help="Certificate (PEM), with the chain to its CA.")
+@click.option("--tls-key", type=_FILE, help="Private key of that certificate (PEM).")
+@click.option("--tls-name", metavar="NAME", multiple=True, help="More names when we make our own.")
+@click.option("--state-dir", type=Path, help="Where the CA of one that we make is written.")
 @click.option("--client-ca", type=_FILE, help="Serve only clients with a certificate of this CA.")
-@click.option("--defaults", type=_FILE, help="Settings for plans that say nothing (YAML).")
-@click.option("--mode", type=_one_of(Mode), default=_DEFAULT.mode.value)
+@click.option("--defaults", type=_FILE, help="Settings (YAML) for plans that say nothing.")
 @click.option(
-    "--namespace-mode", type=_NAMESPACE_MODE, multiple=True, help="By the pod's namespace."
+    "--mode",
+    type=_one_of(Mode),
+    default=_DEFAULT.mode.value,
+    help="Place pods, only tell what would be done, or neither.",
 )
 @click.option(
-    "--plan-modes/--no-plan-modes", default=True, help="Whether a plan's own mode counts."
+    "--namespace-mode",
+    type=_NAMESPACE_MODE,
+    multiple=True,
+    help="Mode for the pods of one namespace.",
 )
 @click.option(
-    "--scope", type=_one_of(Scope), default=_DEFAULT.scope.value, help="Where pod rules look."
+    "--plan-modes/--no-plan-modes",
+    default=_DEFAULT.plan_modes,
+    help="Whether a plan's own mode counts.",
 )
 @click.option(
-    "--on-error", type=_one_of(OnError), default=_DEFAULT.on_error.value, help="On bad settings."
+    "--scope",
+    type=_one_of(Scope),
+    default=_DEFAULT.scope.value,
+    help="Where pod rules look that name no namespace.",
 )
 @click.option(
-    "--identity-labels/--no-identity-labels", default=True, help="app, forklift.app/plan."
+    "--on-error",
+    type=_one_of(OnError),
+    default=_DEFAULT.on_error.value,
+    help="What settings that cannot be done mean for the pod.",
 )
-@click.option("--annotation-prefix", type=Parsed("name", _prefix), default=_DEFAULT.prefix)
-@click.option("--max-concurrent", type=click.IntRange(1), default=MAX_CONCURRENT, help="Reviews.")
-@click.option("--log-format", type=_one_of(logs.Format), default=logs.Format.AUTO.value)
-@click.option("--log-level", type=_one_of(logs.Level), default=logs.Level.INFO.value)
+@click.option(
+    "--identity-labels/--no-identity-labels",
+    default=_DEFAULT.identity_labels,
+    help="Whether to add app=virt-v2v and forklift.app/plan.",
+)
+@click.option(
+    "--annotation-prefix",
+    type=Parsed("name", _prefix),
+    default=_DEFAULT.prefix,
+    help="Of the annotations on plans and pods.",
+)
+@click.option(
+    "--max-concurrent",
+    type=click.IntRange(1),
+    default=MAX_CONCURRENT,
+    help="Reviews at a time; more have to come again in a second.",
+)
+@click.option(
+    "--log-format",
+    type=_one_of(logs.Format),
+    default=logs.Format.AUTO.value,
+    help="auto is text on a terminal and JSON elsewhere.",
+)
+@click.option(
+    "--log-level",
+    type=_one_of(logs.Level),
+    default=logs.Level.INFO.value,
+    help="The least important lines to write.",
+)
 @click.pass_context
 def serve(context: click.Context, /, log_format: str, log_level: str, **flags: Any) -> None:
     """Serve reviews until told to stop.
 
-    Every flag can be given as an environment variable: --tls-dir is CONVERTOR_WEBHOOK_TLS_DIR.
+    Every flag is an environment variable too: --tls-dir is CONVERTOR_WEBHOOK_TLS_DIR. Without
+    --certs-secret and --tls-dir the server makes its own certificate and tells where its CA is.
     """
     logs.configure(logs.Format(log_format), logs.Level(log_level))
     known = [f"{config.ENVIRONMENT}_{flag.name}".upper() for flag in context.command.params]
@@ -123,7 +172,7 @@ def _certificates(flags: dict[str, Any]) -> Certificates:
         names=() if files and not service else _names(flags, service),
         files=files,
         secret=secret,
-        webhook_config=flags["certs_webhook_config"],
+        webhook_config=flags["certs_webhook_config"] or "",
         client_ca=flags["client_ca"],
         state_dir=flags["state_dir"],
     )

@@ -1,0 +1,156 @@
+"""What can be wrong with what the server is told, and what it says then, whole."""
+
+from pathlib import Path
+
+import pytest
+
+from webhook import config
+from webhook.config import Address, ConfigError
+from webhook.model import Mode
+
+
+@pytest.mark.parametrize(
+    ("text", "address", "shown"),
+    [
+        ("0.0.0.0:8443", Address("0.0.0.0", 8443), "0.0.0.0:8443"),
+        (":8443", Address("0.0.0.0", 8443), "0.0.0.0:8443"),
+        ("localhost:0", Address("localhost", 0), "localhost:0"),
+        ("[::]:8443", Address("::", 8443), "[::]:8443"),
+        ("[::1]:443", Address("::1", 443), "[::1]:443"),
+    ],
+)
+def test_an_address_is_a_host_and_a_port(text: str, address: Address, shown: str) -> None:
+    assert config.address(text) == address
+    assert str(address) == shown
+
+
+@pytest.mark.parametrize("text", ["", "8443", "localhost", "localhost:", "a:b", "a:65536", "a:-1"])
+def test_anything_else_is_no_address(text: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        config.address(text)
+    assert str(error.value) == (
+        f"{text!r}: expected HOST:PORT with a port up to 65535, such as '0.0.0.0:8443'"
+    )
+
+
+def test_an_ipv6_address_needs_brackets() -> None:
+    with pytest.raises(ConfigError) as error:
+        config.address("::1:8443")
+    assert str(error.value) == "'::1:8443': an IPv6 address stands in brackets; try '[::1]:8443'"
+
+
+def test_a_namespace_has_a_mode() -> None:
+    assert config.namespace_mode("production=audit") == ("production", Mode.AUDIT)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("production", "'production': expected NAMESPACE=MODE, such as 'production=audit'"),
+        ("=audit", "'=audit': expected NAMESPACE=MODE, such as 'production=audit'"),
+        (
+            "production=adit",
+            (
+                "'production=adit': unknown mode 'adit', expected enforce, audit, off; "
+                "did you mean 'audit'?"
+            ),
+        ),
+    ],
+)
+def test_a_namespace_without_one_is_an_error(text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        config.namespace_mode(text)
+    assert str(error.value) == message
+
+
+def test_an_object_has_a_namespace_and_a_name() -> None:
+    assert config.object_name("ns/name") == ("ns", "name")
+
+
+@pytest.mark.parametrize("text", ["", "name", "/name", "ns/", "a/b/c"])
+def test_anything_else_is_no_object(text: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        config.object_name(text)
+    assert str(error.value) == f"{text!r}: expected NAMESPACE/NAME"
+
+
+def test_a_path_that_is_not_there_may_be_misspelt(tmp_path: Path) -> None:
+    (tmp_path / "plans").mkdir()
+    (tmp_path / "defaults.yaml").touch()
+    with pytest.raises(ConfigError) as error:
+        config.directory(f"{tmp_path}/plnas")
+    assert str(error.value) == (
+        f"'{tmp_path}/plnas': no such directory; did you mean '{tmp_path}/plans'?"
+    )
+    with pytest.raises(ConfigError) as error:
+        config.file(f"{tmp_path}/default.yaml")
+    assert str(error.value) == (
+        f"'{tmp_path}/default.yaml': no such file; did you mean '{tmp_path}/defaults.yaml'?"
+    )
+    with pytest.raises(ConfigError) as error:
+        config.file(f"{tmp_path}/elsewhere/default.yaml")
+    assert str(error.value) == f"'{tmp_path}/elsewhere/default.yaml': no such file"
+
+
+def test_a_file_is_no_directory_and_a_directory_no_file(tmp_path: Path) -> None:
+    file = tmp_path / "plan.yaml"
+    file.touch()
+    assert config.directory(str(tmp_path)) == tmp_path
+    assert config.file(str(file)) == file
+    with pytest.raises(ConfigError) as error:
+        config.directory(str(file))
+    assert str(error.value) == f"'{file}': expected a directory, found a file; try '{tmp_path}'"
+    with pytest.raises(ConfigError) as error:
+        config.file(str(tmp_path))
+    assert str(error.value) == f"'{tmp_path}': expected a file, found a directory"
+
+
+def test_defaults_are_read_from_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "defaults.yaml"
+    path.write_text("labels: {team: migration}\n")
+    assert config.defaults(path) == {"labels": {"team": "migration"}}
+    path.write_text("# nothing\n")
+    assert config.defaults(path) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("labels: {", "'{path}' line 1 column 10: expected YAML: "),
+        ("labels: {team: 'a b'}", "labels"),
+        ("labls: {}", "labls"),
+        ("affinity: REQUIRE pods(app=x) on nodes", "'{path}'"),
+        ("- labels", "'{path}'"),
+    ],
+)
+def test_defaults_with_a_mistake_are_an_error_that_names_the_place(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    path = tmp_path / "defaults.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as error:
+        config.defaults(path)
+    assert message.format(path=path) in str(error.value)
+
+
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as error:
+        config.defaults(tmp_path / "gone.yaml")
+    assert str(error.value) == f"'{tmp_path}/gone.yaml': no such file or directory"
+
+
+def test_variables_that_look_like_ours_and_are_none_are_told() -> None:
+    environment = {
+        "PATH": "/bin",
+        "CONVERTOR_WEBHOOK_MODE": "audit",
+        "CONVERTOR_WEBHOOK_PLAN": "x",
+        "CONVERTOR_WEBHOOK_SERVICE_HOST": "10.0.0.1",
+        "CONVERTOR_WEBHOOK_PORT_443_TCP": "tcp://10.0.0.1:443",
+    }
+    known = ["CONVERTOR_WEBHOOK_MODE", "CONVERTOR_WEBHOOK_PLANS"]
+    assert config.unknown_variables(environment, known) == [
+        (
+            "unknown environment variable 'CONVERTOR_WEBHOOK_PLAN'; "
+            "did you mean 'CONVERTOR_WEBHOOK_PLANS'?"
+        )
+    ]

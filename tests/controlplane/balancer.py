@@ -4,8 +4,6 @@ Like kube-proxy it never tries a second replica for a connection that the first 
 leaves the connections there are alone when a replica is no longer ready.
 """
 
-import os
-import shutil
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,10 +12,7 @@ from typing import NamedTuple
 
 from tests.controlplane.api import Json
 from tests.controlplane.process import Process
-from tests.controlplane.programs import MissingProgram
-
-PACKAGE = "haproxy"
-"""Debian's name for it."""
+from tests.controlplane.programs import MissingProgram, program
 
 
 class Endpoint(NamedTuple):
@@ -49,7 +44,7 @@ class Balancer:
         self._socket = folder / "haproxy.sock"
         config = folder / "haproxy.cfg"
         config.write_text(self._config(), encoding="utf-8")
-        self.process = Process("haproxy", [haproxy(), "-db", "-f", config], folder)
+        self.process = Process("haproxy", [program("haproxy"), "-db", "-f", config], folder)
 
     def start(self) -> None:
         """Listen, and return when every replica has been looked at."""
@@ -97,7 +92,7 @@ class Balancer:
                 "  timeout client 1h",
                 "  timeout server 1h",
                 f"  timeout check {timeout}s",
-                f"listen {PACKAGE}",
+                "listen service",
                 f"  bind {self._address}:443",
                 f"  option httpchk GET {probe['httpGet']['path']}",
                 *(
@@ -107,17 +102,6 @@ class Balancer:
                 "",
             ]
         )
-
-
-def haproxy() -> Path:
-    """Return the path of haproxy. Raises MissingProgram."""
-    found = shutil.which("haproxy", path=os.environ.get("PATH", os.defpath) + ":/usr/sbin")
-    if found is None:
-        raise MissingProgram(
-            f"haproxy is not on the PATH: to install it on Debian, type 'sudo apt-get install "
-            f"{PACKAGE}'"
-        )
-    return Path(found)
 
 
 def check_may_listen(address: str) -> None:

@@ -15,15 +15,16 @@ import click
 
 from tests.controlplane.programs import (
     BUILT,
-    ETCD_PACKAGE,
     HERE,
+    PACKAGES,
     MissingProgram,
+    NotThereYet,
     built,
     program,
     version,
 )
 
-NAMES = (*BUILT, "etcd", "kubectl", "helm")
+NAMES = (*BUILT, *PACKAGES, "kubectl", "helm")
 
 
 def main() -> int:
@@ -43,11 +44,11 @@ def main() -> int:
 def _ensured(name: str) -> Path:
     try:
         return program(name)
-    except MissingProgram:
+    except NotThereYet:
         if name in BUILT:
             _build()
-        elif name == "etcd" and os.geteuid() == 0 and shutil.which("apt-get"):
-            _install(ETCD_PACKAGE)
+        elif name in PACKAGES and os.geteuid() == 0 and shutil.which("apt-get"):
+            _install(PACKAGES[name])
         else:
             raise
         return program(name)
@@ -66,18 +67,10 @@ def _build() -> None:
     click.echo(f"building {' and '.join(BUILT)} {version()}, once, into {folder}")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        command: list[str | Path] = [
-            go,
-            "build",
-            "-C",
-            HERE,
-            "-mod=readonly",
-            "-trimpath",
-            "-buildvcs=false",
-        ]
         subprocess.run(
             [
-                *(*command, "-ldflags", _ldflags(), "-o", f"{scratch}/bin/"),
+                *(go, "build", "-C", HERE, "-mod=readonly", "-trimpath", "-buildvcs=false"),
+                *("-ldflags", _ldflags(), "-o", f"{scratch}/bin/"),
                 *(f"k8s.io/kubernetes/cmd/{name}" for name in BUILT),
             ],
             check=True,

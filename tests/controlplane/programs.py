@@ -2,7 +2,8 @@
 
 `KUBEBUILDER_ASSETS` comes first, for every program that it has. Else kube-apiserver and
 kube-scheduler are built from the versions pinned in go.mod (`tests.controlplane.build`), kubectl
-and helm come out of a pinned wheel (`tests.controlplane.wheels`), and etcd is the system's.
+and helm come out of a pinned wheel (`tests.controlplane.wheels`), and etcd is the system's, as is
+haproxy, which is no part of a control plane but stands in for kube-proxy.
 """
 
 import hashlib
@@ -15,16 +16,22 @@ from tests.controlplane import wheels
 
 HERE = Path(__file__).parent
 BUILT = ("kube-apiserver", "kube-scheduler")
-ETCD_PACKAGE = "etcd-server"
-"""Debian's name for it."""
+PACKAGES = {"etcd": "etcd-server", "haproxy": "haproxy"}
+"""Programs of the system, and the Debian package of each."""
+SBIN = "/usr/sbin"
+"""Where Debian has servers; not on the PATH of everybody."""
 
 
 class MissingProgram(Exception):  # noqa: N818 - it is not an error of ours
     """A program is not there; the text says what to type."""
 
 
+class NotThereYet(MissingProgram):
+    """It can be built, or installed."""
+
+
 def program(name: str) -> Path:
-    """Return the path of kube-apiserver, kube-scheduler, etcd, kubectl or helm.
+    """Return the path of kube-apiserver, kube-scheduler, etcd, haproxy, kubectl or helm.
 
     Raises:
         MissingProgram: it is not there.
@@ -56,17 +63,17 @@ def _found(name: str) -> Path:
     if name in BUILT:
         path = built() / name
         if not path.exists():
-            raise MissingProgram(
+            raise NotThereYet(
                 f"{name} is not in '{path.parent}': to build it, type "
                 "'.venv/bin/python -m tests.controlplane.build'"
             )
         return path
-    on_path = shutil.which(name)
+    on_path = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:{SBIN}")
     if on_path is None:
-        raise MissingProgram(
+        raise NotThereYet(
             f"{name} is not on the PATH: to install it on Debian, type "
-            f"'sudo apt-get install {ETCD_PACKAGE}'; elsewhere point KUBEBUILDER_ASSETS at a "
-            f"folder that has it, such as one made by setup-envtest"
+            f"'sudo apt-get install {PACKAGES[name]}'; elsewhere point KUBEBUILDER_ASSETS at a "
+            f"folder that has it"
         )
     return Path(on_path)
 

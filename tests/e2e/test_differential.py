@@ -8,13 +8,16 @@ from random import Random
 
 import pytest
 
+from kube.client import Client, connect
 from tests.controlplane.api import Api, Json, Refused
+from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.process import until
 from tests.e2e.world import HOSTNAME, pod
-from tests.scheduling.worlds import NAMESPACES, draw_namespaces, draw_nodes, draw_pods
+from tests.scheduling.worlds import NAMESPACES, TARGET, draw_namespaces, draw_nodes, draw_pods
 from tests.scheduling.worlds import draw_plan as draw_plan_object
 from webhook import settings
 from webhook.affinity import REQUIRED
+from webhook.cli.explain_cluster import read_cluster
 from webhook.explain.forklift import model_pod
 from webhook.model import Installation
 from webhook.placement import place
@@ -33,6 +36,11 @@ def namespaces(api: Api) -> None:
         api.create(namespace)
 
 
+@pytest.fixture(scope="module")
+def client(plane: ControlPlane) -> Client:
+    return connect(plane.kubeconfig("explain", plane.admin_token))
+
+
 @pytest.fixture
 def clean(api: Api) -> Iterator[None]:
     """Leave nothing in the cluster."""
@@ -44,11 +52,13 @@ def clean(api: Api) -> Iterator[None]:
 
 @pytest.mark.usefixtures("clean")
 @pytest.mark.parametrize("seed", WORLDS)
-def test_every_node_is_judged_as_kube_scheduler_judges_it(seed: int, api: Api) -> None:
+def test_every_node_is_judged_as_kube_scheduler_judges_it(
+    seed: int, api: Api, client: Client
+) -> None:
     random = Random(seed)
     build(api, random)
-    placed = draw_pod(random, world_of(api))
-    world = world_of(api)
+    placed = draw_pod(random, world_of(client))
+    world = world_of(client)
     verdicts = judge(admitted(placed), world)
     disagreements: list[str] = []
 
@@ -96,8 +106,10 @@ def create_in_phase(api: Api, drawn: Json) -> None:
         assert api.send("PATCH", path, {"status": {"phase": phase}}).is_success
 
 
-def world_of(api: Api) -> World:
-    return look(api.list("Node"), api.list("Pod"), api.list("Namespace"))
+def world_of(client: Client) -> World:
+    found = read_cluster(client, TARGET)
+    assert not found.unread
+    return look(found.nodes, found.pods, found.namespaces)
 
 
 def draw_pod(random: Random, world: World) -> Json:

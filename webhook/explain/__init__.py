@@ -7,15 +7,15 @@ webhook.scheduling.judge ───▶ every node, and the first reason against i
 advice   ───▶ what to change
 """
 
-from webhook.explain.advice import advise
+from webhook.explain.advice import advise_on_new, advise_on_waiting
 from webhook.explain.amounts import amount_text
 from webhook.explain.case import read_case
 from webhook.explain.in_force import settings_in_force
 from webhook.explain.model import Cluster, Explanation, Node
 from webhook.explain.obstacles import of_rejection
-from webhook.explain.pods import is_waiting, new_pod, pods_of, told
+from webhook.explain.pods import is_waiting, new_pod, pods_of, renewed, told
 from webhook.explain.rules import rules_in_force
-from webhook.model import Installation, Json
+from webhook.model import Installation, Json, Mode
 from webhook.scheduling import Verdict, judge, look, unjudged
 from webhook.scheduling.objects import name_of, namespace_of
 from webhook.scheduling.preferences import points
@@ -23,7 +23,11 @@ from webhook.scheduling.requests import asked
 
 __all__ = ["Cluster", "Explanation", "explain"]
 
-MODEL = "a convertor pod as Forklift makes it"
+_NEW = {
+    Mode.ENFORCE: "a new convertor pod, as the webhook places it",
+    Mode.AUDIT: "a new convertor pod, as Forklift makes it: the mode is audit",
+    Mode.OFF: "a new convertor pod, as Forklift makes it: the mode is off",
+}
 
 _VOLUMES = "volumes: a pod has its VM's disks; nodes that cannot reach one of them fall away"
 
@@ -35,8 +39,12 @@ def explain(plan_object: Json, installation: Installation, cluster: Cluster) -> 
     own = pods_of(case.plan, cluster.pods)
     waiting = [pod for pod in own if is_waiting(pod)]
     new, problems = new_pod(case)
-    judged = waiting[0] if waiting else new
-    verdicts = judge(judged, world)
+    judged, verdicts = new, judge(new, world)
+    advice = advise_on_new(verdicts, case, new)
+    if waiting:
+        judged = waiting[0]
+        verdicts = judge(judged, world)
+        advice = advise_on_waiting(verdicts, case, renewed(judged, case, new))
     left_out = unjudged(judged, world)
     return Explanation(
         plan=str(case.plan),
@@ -45,11 +53,11 @@ def explain(plan_object: Json, installation: Installation, cluster: Cluster) -> 
         settings=settings_in_force(case),
         problems=case.plan.settings.problems + problems,
         rules=rules_in_force(case, judged),
-        judged=f"{namespace_of(judged)}/{name_of(judged)}" if waiting else MODEL,
+        judged=f"{namespace_of(judged)}/{name_of(judged)}" if waiting else _NEW[case.mode],
         asks={name: amount_text(name, amount) for name, amount in asked(judged).items()},
         nodes=_nodes(verdicts, points(judged, world)),
         pods=told(own, case),
-        advice=advise(verdicts, case, judged),
+        advice=advice,
         unjudged=left_out if waiting else [_VOLUMES, *left_out],
         unread=cluster.unread,
     )

@@ -9,14 +9,14 @@ from webhook.explain.model import Advice
 from webhook.explain.obstacles import Obstacle, obstacles
 from webhook.explain.remedies import Situation, remedy
 from webhook.model import Json
-from webhook.scheduling import Verdict
+from webhook.scheduling import Verdict, judge
 
 _WAYS = 3
 """Sets of obstacles that are looked at, those of most nodes."""
 
 
-def advise(verdicts: list[Verdict], case: Case, pod: Json) -> list[Advice]:
-    """Return what is in the way on the nodes that lack least, if there is no node for the pod."""
+def advise_on_new(verdicts: list[Verdict], case: Case, pod: Json) -> list[Advice]:
+    """Return what is in the way of a new pod on the nodes that lack least, if none fits."""
     if not verdicts or any(verdict.fits for verdict in verdicts):
         return []
     in_the_way = {verdict.node: obstacles(verdict) for verdict in verdicts}
@@ -26,6 +26,25 @@ def advise(verdicts: list[Verdict], case: Case, pod: Json) -> list[Advice]:
         said = remedy(obstacle, Situation(case, pod, closest))
         advice.append(msgspec.structs.replace(said, nodes=[] if everywhere else closest))
     return advice
+
+
+def advise_on_waiting(verdicts: list[Verdict], case: Case, renewed: Json) -> list[Advice]:
+    """Return what to do about a pod that waits, with the verdicts on it.
+
+    `renewed` is what it would be if it was made now: changes reach only such pods.
+    """
+    if fitting := sum(verdict.fits for verdict in verdicts):
+        problem = f"{_nodes(fitting)} could take the pod that waits"
+        return [Advice(problem, "the scheduler tries again by itself; see what is not judged")]
+    new = judge(renewed, case.world)
+    if fitting := sum(verdict.fits for verdict in new):
+        problem = f"{_nodes(fitting)} could take the pod if it was made now"
+        return [Advice(problem, "settings reach only pods that are made after them")]
+    in_the_way = advise_on_new(new, case, renewed)
+    return [*in_the_way, _LATER] if in_the_way else []
+
+
+_LATER = Advice("the pod that waits stays as it is", "changes reach only pods that are made later")
 
 
 def _closest(in_the_way: dict[str, list[Obstacle]]) -> list[tuple[Obstacle, list[str]]]:
@@ -39,6 +58,10 @@ def _closest(in_the_way: dict[str, list[Obstacle]]) -> list[tuple[Obstacle, list
         for obstacle in found if _keys(found) in chosen else ():
             nodes.setdefault(obstacle.key, (obstacle, []))[1].append(name)
     return list(nodes.values())
+
+
+def _nodes(count: int) -> str:
+    return f"{count} node{'s' if count != 1 else ''}"
 
 
 def _keys(found: list[Obstacle]) -> tuple[str, ...]:

@@ -6,9 +6,9 @@ from webhook import karl
 from webhook.explain.case import Case
 from webhook.explain.model import Setting
 from webhook.explain.sources import affinity_places
-from webhook.model import Json
 from webhook.settings.given import ABSENT
 from webhook.settings.source import Source
+from webhook.summary import toleration as text_of_toleration
 
 
 def settings_in_force(case: Case) -> list[Setting]:
@@ -38,17 +38,17 @@ def _pairs(
 def _affinities(case: Case) -> Iterator[Setting]:
     for place in affinity_places(case.sources):
         written = place.given["affinity"].value
-        value = "an affinity object"
-        if isinstance(written, str):
-            value = "; ".join(map(karl.to_text, karl.parse(written)))
-        yield Setting("affinity", value, place.where("affinity", case.plan))
+        is_text = isinstance(written, str)
+        values = map(karl.to_text, karl.parse(written)) if is_text else ["an affinity object"]
+        for value in values:
+            yield Setting("affinity", value, place.where("affinity", case.plan))
 
 
 def _tolerations(case: Case) -> Iterator[Setting]:
     for toleration in case.plan.settings.tolerations:
         having = [place for place in case.sources if toleration in place.source.tolerations]
         where = having[-1].where("tolerations", case.plan)
-        yield Setting("tolerations", toleration_text(toleration), where)
+        yield Setting("tolerations", text_of_toleration(toleration), where)
 
 
 def _words(case: Case) -> Iterator[Setting]:
@@ -58,12 +58,3 @@ def _words(case: Case) -> Iterator[Setting]:
     for name, value in (("scope", case.scope), ("mode", case.mode)):
         own = (annotated.given.get(name, ABSENT).value or "").strip() == value
         yield Setting(name, value, annotated.where(name, case.plan) if own else "installation")
-
-
-def toleration_text(toleration: Json) -> str:
-    """Return a toleration as `kubectl taint` writes taints; `*` tolerates every taint."""
-    key, value, effect = (toleration.get(field) or "" for field in ("key", "value", "effect"))
-    taint = key or "*"
-    if toleration.get("operator") != "Exists":
-        taint += f"={value}"
-    return f"{taint}:{effect}" if effect else taint

@@ -78,7 +78,7 @@ class Pod(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     phase: str
     node: str = ""
     placement: str = ""
-    """What is odd with it: never placed, or placed by settings that have changed."""
+    """What is odd with it: never placed, or placed by other settings than those in force."""
     message: str = ""
     """What the scheduler says, where it is on no node."""
     nodes: int | None = None

@@ -40,12 +40,17 @@ def of_node_terms(terms: Iterable[Json], world: World) -> str:
 
 def of_label(key: str, world: World) -> str:
     """Say which values a label has on the nodes."""
-    counts = Counter(labels_of(node)[key] for node in world.nodes if key in labels_of(node))
+    counts = values_of(key, world)
     if not counts:
         return no_topology(key, world, "no node has")
     shown = [f"'{value}' on {_nodes(count)}" for value, count in counts.most_common(_SHOWN)]
     more = f" and {len(counts) - _SHOWN} other values" if len(counts) > _SHOWN else ""
     return f"the label {key} is {', '.join(shown)}{more}"
+
+
+def values_of(key: str, world: World) -> Counter[str]:
+    """Return the values of a label, and how many nodes have each."""
+    return Counter(labels_of(node)[key] for node in world.nodes if key in labels_of(node))
 
 
 def no_topology(key: str, world: World, whose: str) -> str:

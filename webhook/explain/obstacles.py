@@ -18,6 +18,7 @@ from webhook.scheduling.inter_pod_affinity import AFFINITY, ANTI_AFFINITY
 from webhook.scheduling.node_unschedulable import PLUGIN as NODE_UNSCHEDULABLE
 from webhook.scheduling.node_unschedulable import TAINT as CORDON_TAINT
 from webhook.scheduling.requests import PODS
+from webhook.summary import toleration
 
 
 class Kind(StrEnum):
@@ -76,11 +77,6 @@ def node_terms_text(terms: list[Json]) -> str:
     return karl.to_text(part.rule) if part.rule else quote(msgspec.json.encode(terms).decode())
 
 
-def taint_text(taint: Json) -> str:
-    value = f"={taint['value']}" if taint.get("value") else ""
-    return f"{taint['key']}{value}:{taint['effect']}"
-
-
 _CORDON = Obstacle(Kind.CORDON, "cordoned", {}, "cordon")
 
 
@@ -100,13 +96,13 @@ def _of_cause(cause: Json, reason: str) -> Obstacle:
         case taint if taint["key"] == CORDON_TAINT["key"]:
             return _CORDON
         case taint:
-            text = f"taint {taint_text(taint)}"
+            text = f"taint {toleration(taint)}"
             return Obstacle(Kind.TAINT, text, cause, text)
 
 
 def _of_term(term: Json, cause: Json, reason: str) -> Obstacle:
     if reason == AFFINITY:
-        text = f"not near what it must be near to: {rule_text(Verb.REQUIRE, term)}"
+        text = f"no such pod near: {rule_text(Verb.REQUIRE, term)}"
         return Obstacle(Kind.NOT_NEAR, text, cause, text)
     rule = rule_text(Verb.AVOID, term)
     if reason == ANTI_AFFINITY:

@@ -45,6 +45,17 @@ def new_pod(case: Case) -> tuple[Json, list[Problem]]:
     return admitted(placed.pod if enforced else pod), placed.problems
 
 
+def renewed(pod: Json, case: Case, new: Json) -> Json:
+    """Return what a pod that waits would be if it was made now; `new` is one that is made now."""
+    try:
+        placed = place(pod, case.plan, case.installation, case.node_values).pod
+    except MalformedPod:
+        return new
+    if case.mode is not Mode.ENFORCE or not diff(pod, placed):
+        return pod
+    return new if _is_marked(pod, case) else placed
+
+
 def told(pods: list[Json], case: Case) -> list[Pod]:
     """Say of each pod where it is, or why it waits."""
     judged = [pod for pod in pods if is_waiting(pod)][:JUDGED] if case.world.nodes else []
@@ -92,7 +103,10 @@ def _placement(pod: Json, case: Case) -> str:
         return str(error)
     if not diff(pod, placed.pod):
         return ""
+    return "placed by other settings" if _is_marked(pod, case) else "not placed by the webhook"
+
+
+def _is_marked(pod: Json, case: Case) -> bool:
+    """Whether a pod says that it was placed."""
     annotations = metadata_of(pod).get("annotations") or {}
-    if f"{case.installation.prefix}/placement" in annotations:
-        return "placed by settings that have changed since"
-    return "not placed by the webhook"
+    return f"{case.installation.prefix}/placement" in annotations

@@ -7,10 +7,11 @@ from typing import NamedTuple
 from webhook.explain import near_misses
 from webhook.explain.case import Case
 from webhook.explain.model import Advice
-from webhook.explain.obstacles import Kind, Obstacle, node_terms_text, rule_text, taint_text
+from webhook.explain.obstacles import Kind, Obstacle, node_terms_text, rule_text
 from webhook.karl.syntax import Verb
 from webhook.model import Json, Scope
 from webhook.scheduling.requests import PODS
+from webhook.summary import toleration
 
 _WELL_KNOWN_TAINT = "node.kubernetes.io/"
 _KUBEVIRT = "kubevirt.io/schedulable"
@@ -45,7 +46,7 @@ def _taint(obstacle: Obstacle, situation: Situation) -> Advice:
     if obstacle.cause["key"].startswith(_WELL_KNOWN_TAINT):
         command = f"kubectl describe node {situation.nodes[0]}"
         return Advice(obstacle.text, "Kubernetes sets it while the node is not well", command)
-    command = _patch(situation, "--convertor-tolerations", taint_text(obstacle.cause))
+    command = _patch(situation, "--convertor-tolerations", toleration(obstacle.cause))
     return Advice(obstacle.text, "have the plan's pods tolerate it", command)
 
 
@@ -55,9 +56,10 @@ def _label(obstacle: Obstacle, situation: Situation) -> Advice:
     if key == _KUBEVIRT:
         command = "kubectl get pods -A -l kubevirt.io=virt-handler -o wide"
         return Advice(problem, "KubeVirt gives it to nodes that can run VMs", command)
-    if key in situation.case.plan.settings.node_selector:
-        wish = _patch(situation, "--convertor-node-selector", f"{key}=VALUE")
-        return Advice(problem, "give the label to a node, or ask for another one", wish)
+    others = near_misses.values_of(key, situation.case.world).most_common(1)
+    if key in situation.case.plan.settings.node_selector and others:
+        command = _patch(situation, "--convertor-node-selector", f"{key}={others[0][0]}")
+        return Advice(problem, "give the label to a node, or ask for another value", command)
     return Advice(problem, "give the label to a node", f"kubectl label node NODE {key}={value}")
 
 

@@ -1,0 +1,50 @@
+"""`kubectl convertor explain plan`: what its settings mean, and where its pods can go."""
+
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from webhook.cli.cluster import cluster_options, installation_options, namespace_option
+from webhook.cli.output import console, output_option, structured, write
+from webhook.cli.plan import get_plan, plan_argument
+from webhook.model import Installation
+
+if TYPE_CHECKING:
+    from kube.client import Client
+
+
+@click.command()
+@plan_argument()
+@output_option("text", "yaml", "json")
+@namespace_option
+@cluster_options
+@installation_options
+def explain(
+    name: str, output: str, namespace: str, client: "Client", installation: Installation
+) -> None:
+    """Say where the convertor pods of a plan can run, and why they cannot elsewhere.
+
+    Prints the settings in force and where each comes from; each rule in words, as YAML, and
+    what it matches now; every node, and if a convertor pod cannot run there the first reason in
+    kube-scheduler's words; the plan's pods; and what to change where there is no node. The pod
+    that is judged is one that waits, else one as Forklift makes it. Reading is all that it does.
+
+    \b
+    Examples:
+      kubectl convertor explain plan db
+      kubectl convertor explain plan db -n konveyor-forklift -o json
+    """  # noqa: D301 - click's mark for "do not wrap"
+    from webhook import explain as explanation  # noqa: PLC0415 - see webhook.cli.cluster
+    from webhook.cli import explain_cluster, explain_text  # noqa: PLC0415
+
+    plan = get_plan(client, namespace, name)
+    target = (plan.get("spec") or {}).get("targetNamespace") or ""
+    cluster = explain_cluster.read_cluster(client, target)
+    found = explanation.explain(plan, installation, cluster)
+    if output != "text":
+        write(structured(msgspec.to_builtins(found), output))
+        return
+    printer = console()
+    for line in explain_text.lines(found):
+        printer.print(line.text, style=line.style or None)

@@ -1,0 +1,136 @@
+"""What `explain` reads of a cluster, which may be large: pages, and of each object what counts."""
+
+from typing import Any
+
+import msgspec
+
+from kube.client import ApiError, Client
+from kube.collection import Collection, Listed
+from webhook.explain import Cluster
+from webhook.model import CONVERTOR_LABEL, CONVERTOR_VALUE, Json
+from webhook.plans.objects import NAME
+
+_FORBIDDEN = 403
+
+
+def read_cluster(client: Client, target_namespace: str) -> Cluster:
+    """Read nodes, namespaces and all pods; what may not be read is told, and left out.
+
+    Raises:
+        ApiError: the server did not answer, or refused for another reason than rights.
+
+    """
+    unread: list[str] = []
+
+    def read(what: str, kind: type[Listed], consequence: str) -> list[Json] | None:
+        try:
+            return _read(client, f"/api/v1/{what}", kind)
+        except ApiError as error:
+            if error.status != _FORBIDDEN:
+                raise
+            unread.append(f"{error}; {consequence}")
+            return None
+
+    nodes = read("nodes", _Node, "no node is judged")
+    namespaces = read(
+        "namespaces", _Namespace, "rules that choose namespaces by labels match none here"
+    )
+    pods = read("pods", _Pod, "room and rules on pods are judged by the pods that can be read")
+    if pods is None and NAME.fullmatch(target_namespace):
+        pods = read(f"namespaces/{target_namespace}/pods", _Pod, "none of the plan's is shown")
+    return Cluster(nodes or [], pods or [], namespaces or [], unread)
+
+
+def _read(client: Client, path: str, kind: type[Listed]) -> list[Json]:
+    found = (item for page in Collection(client, path, kind).pages() for item in page.items or ())
+    return [_as_json(item) for item in found]
+
+
+def _as_json(item: Listed) -> Json:
+    plain: Json = msgspec.to_builtins(item)
+    metadata = plain["metadata"]
+    if metadata.get("labels", {}).get(CONVERTOR_LABEL) != CONVERTOR_VALUE:
+        metadata.pop("annotations", None)
+    return plain
+
+
+class _Part(msgspec.Struct, rename="camel", omit_defaults=True):
+    """A part of an object; null is as good as absent."""
+
+
+class _Metadata(_Part):
+    name: str
+    namespace: str = ""
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    owner_references: list[Json] | None = None
+    creation_timestamp: str = ""
+    resource_version: str = ""
+
+
+class _Namespace(_Part):
+    metadata: _Metadata
+
+
+class _NodeSpec(_Part):
+    unschedulable: bool = False
+    taints: list[Json] | None = None
+
+
+class _NodeStatus(_Part):
+    allocatable: dict[str, str] | None = None
+
+
+class _Node(_Part):
+    metadata: _Metadata
+    spec: _NodeSpec | None = None
+    status: _NodeStatus | None = None
+
+
+class _Container(_Part):
+    name: str
+    resources: Json | None = None
+    restart_policy: str = ""
+    ports: list[Json] | None = None
+
+
+class _Volume(_Part):
+    persistent_volume_claim: Json | None = None
+
+
+class _PodSpec(_Part):
+    node_name: str = ""
+    node_selector: dict[str, str] | None = None
+    affinity: Json | None = None
+    tolerations: list[Json] | None = None
+    containers: list[_Container] | None = None
+    init_containers: list[_Container] | None = None
+    overhead: dict[str, str] | None = None
+    resources: Json | None = None
+    volumes: list[_Volume] | None = None
+    topology_spread_constraints: list[Any] | None = None
+    resource_claims: list[Any] | None = None
+    scheduling_gates: list[Any] | None = None
+    scheduler_name: str = ""
+
+
+class _ContainerStatus(_Part):
+    name: str
+    resources: Json | None = None
+    allocated_resources: dict[str, str] | None = None
+
+
+class _PodStatus(_Part):
+    phase: str = ""
+    conditions: list[Json] | None = None
+    container_statuses: list[_ContainerStatus] | None = None
+    init_container_statuses: list[_ContainerStatus] | None = None
+    resources: Json | None = None
+    allocated_resources: dict[str, str] | None = None
+    nominated_node_name: str = ""
+
+
+class _Pod(_Part):
+    metadata: _Metadata
+    spec: _PodSpec | None = None
+    status: _PodStatus | None = None

@@ -91,10 +91,13 @@ class Row(msgspec.Struct, forbid_unknown_fields=True):
         return {FLAGS[flag]: text for flag, text in pairwise(words) if flag in FLAGS}
 
     @property
+    def asked_labels(self) -> dict[str, str]:
+        return _map(self.asked.get("labels", ""))
+
+    @property
     def labels(self) -> dict[str, str]:
         """The labels that the command gives, and that its pods can get."""
-        labels = _map(self.asked.get("labels", ""))
-        return {key: value for key, value in labels.items() if key not in SYSTEM_LABELS}
+        return {k: v for k, v in self.asked_labels.items() if k not in SYSTEM_LABELS}
 
     @property
     def plan_name(self) -> str:
@@ -129,7 +132,7 @@ class Row(msgspec.Struct, forbid_unknown_fields=True):
     def _in_spec(self) -> Json:
         """Return the fields of the Plan's spec that the flags become, as far as there are any."""
         fields: Json = {
-            "convertorLabels": _map(self.asked.get("labels", "")),
+            "convertorLabels": self.asked_labels,
             "convertorNodeSelector": _map(self.asked.get("node-selector", "")),
             "convertorAffinity": compiled().get(self.asked.get("affinity", "")),
         }

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from webhook.config import Address, ConfigError, in_words
 from webhook.drain import Drain, Times
+from webhook.heads import Protocol
 
 KEEP_ALIVE = 150
 """Seconds. The API server keeps an idle connection for 90 s; were ours shorter, it would now and
@@ -66,7 +67,7 @@ def make(app: ASGIApp, context: ssl.SSLContext | None = None) -> Server:
     """Make a server for an application, over TLS where a context is given."""
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="off",
         interface="asgi3",

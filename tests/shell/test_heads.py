@@ -1,0 +1,105 @@
+"""Clients that never come to the point, over real sockets."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+import uvloop
+from starlette.types import Receive, Scope, Send
+
+from webhook import heads, server
+from webhook.answers import send_json
+from webhook.config import Address
+
+Scene = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+REQUEST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+
+
+async def fine(_scope: Scope, receive: Receive, send: Send) -> None:
+    while (await receive()).get("more_body"):
+        pass
+    await send_json(send, 200, b"{}")
+
+
+def play(scene: Scene) -> None:
+    async def whole() -> None:
+        own = server.bind(Address("127.0.0.1", 0), "--listen")
+        serving = server.make(fine)
+        task = asyncio.create_task(serving.serve(sockets=[own]))
+        reader, writer = await asyncio.open_connection(*own.getsockname())
+        try:
+            await scene(reader, writer)
+        finally:
+            writer.close()
+            serving.should_exit = serving.force_exit = True
+            await task
+
+    uvloop.run(whole())
+
+
+async def answered(reader: asyncio.StreamReader) -> bool:
+    head = await reader.readuntil(b"\r\n\r\n")
+    return head.startswith(b"HTTP/1.1 200") and await reader.readexactly(2) == b"{}"
+
+
+async def ended(reader: asyncio.StreamReader) -> bool:
+    try:
+        return await asyncio.wait_for(reader.read(), 5) == b""
+    except ConnectionError:
+        return True
+
+
+def test_a_head_may_come_in_pieces_and_one_after_another() -> None:
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for piece in (REQUEST[:1], REQUEST[1:20], REQUEST[20:], REQUEST, REQUEST[:-1]):
+            writer.write(piece)
+            await asyncio.sleep(0.01)
+        writer.write(REQUEST[-1:])
+        assert [await answered(reader) for _ in range(3)] == [True] * 3
+
+    play(scene)
+
+
+@pytest.mark.parametrize("before", [b"", REQUEST], ids=["first", "second"])
+@pytest.mark.parametrize(
+    "endless",
+    [b"POST /" + b"x" * 100_000, REQUEST[:-6] + b"\r\nX: " + b"x" * 100_000],
+    ids=["path", "header"],
+)
+def test_a_head_without_end_ends_the_connection(before: bytes, endless: bytes) -> None:
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(before)
+        assert not before or await answered(reader)
+        writer.write(endless)
+        assert await ended(reader)
+
+    play(scene)
+
+
+@pytest.mark.parametrize("said", [b"", REQUEST[:10], REQUEST + REQUEST[:10]])
+def test_a_head_that_does_not_come_ends_the_connection(
+    said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heads, "SECONDS", 0.05)
+
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        assert len(said) < len(REQUEST) or await answered(reader)
+        assert await ended(reader)
+
+    play(scene)
+
+
+def test_a_body_may_be_slow_and_a_kept_connection_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "SECONDS", 0.05)
+
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(REQUEST[:-1])
+        await asyncio.sleep(0.2)
+        writer.write(REQUEST[-1:])
+        assert await answered(reader)
+        await asyncio.sleep(0.2)
+        writer.write(REQUEST)
+        assert await answered(reader)
+
+    play(scene)

@@ -79,20 +79,29 @@ def created(api: Api, plan: Json) -> Iterator[Json]:
 
 
 def migrate(world: World, generation: Generation, form: Form, namespace: str) -> list[Arrival]:
-    """Do what Forklift does for a plan of the row: one convertor pod for each VM, in turn."""
-    api, row = world.api, world.row
+    """Do what Forklift does for a plan of the row, and tidy up."""
+    with (
+        created(world.api, world.row.plan(form, namespace)) as plan,
+        converting(world, generation, plan) as arrivals,
+    ):
+        return arrivals
+
+
+@contextmanager
+def converting(world: World, generation: Generation, plan: Json) -> Iterator[list[Arrival]]:
+    """Have a convertor pod for each VM of a plan, made in turn as Forklift does."""
+    api, namespace = world.api, plan["spec"]["targetNamespace"]
     arrivals = []
-    with created(api, row.plan(form, namespace)) as plan:
-        try:
-            for number in range(row.vms):
-                pod = convertor_pod(generation, plan, f"vm-{1630 + number}")
-                for volume in pod["spec"]["volumes"]:
-                    if "persistentVolumeClaim" in volume:
-                        claim(api, namespace, volume["persistentVolumeClaim"]["claimName"])
-                arrivals.append(scheduled(api, send(api, pod)))
-        finally:
-            api.delete_all("Pod", namespace)
-    return arrivals
+    try:
+        for number in range(world.row.vms):
+            pod = convertor_pod(generation, plan, f"vm-{1630 + number}")
+            for volume in pod["spec"]["volumes"]:
+                if "persistentVolumeClaim" in volume:
+                    claim(api, namespace, volume["persistentVolumeClaim"]["claimName"])
+            arrivals.append(scheduled(api, send(api, pod)))
+        yield arrivals
+    finally:
+        api.delete_all("Pod", namespace)
 
 
 def check(world: World, arrivals: list[Arrival], expected: Landing) -> None:

@@ -179,7 +179,7 @@ def test_a_review_that_names_no_namespace_has_the_one_of_the_pod() -> None:
 def test_a_malformed_pod_goes_through_with_a_warning() -> None:
     message = (
         "the pod is malformed, so it is not placed: "
-        "'spec.tolerations': expected 'array | null', got 'object'"
+        "'spec.tolerations': expected a list, found a map"
     )
 
     assert decided(plan(), asked=request(pod(tolerations={}))) == Decision(

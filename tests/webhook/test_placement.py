@@ -201,29 +201,35 @@ def test_what_is_null_is_as_good_as_absent(before: Json) -> None:
 @pytest.mark.parametrize(
     ("before", "message"),
     [
-        ({"metadata": []}, "'metadata': expected 'object | null', got 'array'"),
+        ({"metadata": []}, "'metadata': expected a map, found a list"),
         (
             {"metadata": {"labels": ["a"]}},
-            "'metadata.labels': expected 'object | null', got 'array'",
+            "'metadata.labels': expected a map, found a list",
         ),
-        ({"metadata": {"labels": {"a": 1}}}, "'metadata.labels[...]': expected 'str', got 'int'"),
-        ({"spec": "x"}, "'spec': expected 'object | null', got 'str'"),
+        (
+            {"metadata": {"labels": {"a": 1}}},
+            "'metadata.labels[...]': expected text, found a whole number",
+        ),
+        ({"spec": "x"}, "'spec': expected a map, found text"),
         (
             {"spec": {"nodeSelector": []}},
-            "'spec.nodeSelector': expected 'object | null', got 'array'",
+            "'spec.nodeSelector': expected a map, found a list",
         ),
         (
             {"spec": {"affinity": {"podAffinity": {REQUIRED: {}}}}},
-            f"'spec.affinity.podAffinity.{REQUIRED}': expected 'array | null', got 'object'",
+            f"'spec.affinity.podAffinity.{REQUIRED}': expected a list, found a map",
         ),
         (
             {"spec": {"affinity": node_terms({"matchExpressions": [{"key": "a"}]})}},
             (
                 f"'spec.affinity.nodeAffinity.{REQUIRED}.nodeSelectorTerms[0]"
-                ".matchExpressions[0]': object missing required field 'operator'"
+                ".matchExpressions[0].operator' is missing"
             ),
         ),
-        ({"spec": {"tolerations": [1]}}, "'spec.tolerations[0]': expected 'object', got 'int'"),
+        (
+            {"spec": {"tolerations": [1]}},
+            "'spec.tolerations[0]': expected a map, found a whole number",
+        ),
     ],
 )
 def test_a_malformed_pod_is_said_to_be_one(before: Json, message: str) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-import yaml
 
+from kube import documents
 from kube.words import did_you_mean
 from webhook.drain import Times
 from webhook.model import Installation, Json, Mode
@@ -65,6 +65,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Of the cluster that has the pods; None means the one we run in, or kubectl's."""
     hub_kubeconfig: Path | None = None
     """Of the cluster that has the Plans, where that is another one."""
+    watch_pods: bool = True
+    """Whether to look for convertor pods that were missed; needs a cluster."""
     certificates: Certificates = Certificates()
     max_concurrent: int = MAX_CONCURRENT
     drain: Times = Times()
@@ -132,14 +134,15 @@ def read(path: Path) -> bytes:
 def defaults(path: Path) -> Json:
     """Read the file with the installation's defaults. Raises ConfigError with all its faults."""
     try:
-        content = yaml.safe_load(read(path))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f" line {mark.line + 1} column {mark.column + 1}" if mark else ""
-        raise ConfigError(f"'{path}'{place}: expected YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"'{path}': expected YAML: {str(error).splitlines()[0]}") from None
-    content = {} if content is None else content
+        every = documents.read(read(path).decode("utf-8-sig"), is_json=False)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"'{path}': byte {error.start} is not UTF-8") from None
+    except documents.DocumentError as error:
+        raise ConfigError(f"'{path}': {error}") from None
+    found = [(line, document) for line, document in every if document is not None]
+    if len(found) > 1:
+        raise ConfigError(f"'{path}': line {found[1][0]}: expected one document, found another")
+    content = found[0][1] if found else {}
     if problems := check_defaults(content, f"'{path}'"):
         raise ConfigError("\n".join(f"{problem}\n{problem.detail}".strip() for problem in problems))
     return content

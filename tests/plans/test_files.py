@@ -67,6 +67,26 @@ def test_documents_and_lists_count_one_by_one_in_yaml_and_json(tmp_path: Path) -
     assert read(tmp_path, text, "x.json").plans == found.plans
 
 
+def test_maps_are_merged_and_what_a_map_has_itself_wins(tmp_path: Path) -> None:
+    text = f"""\
+{PLAN}\
+spec:
+  convertorLabels: &labels {{a: b, c: d}}
+  convertorNodeSelector: &more
+    <<: *labels
+    a: e
+  convertorAffinity:
+    a: f
+    <<: [*more]
+"""
+    (plan,) = read(tmp_path, text).plans
+    assert plan["spec"] == {
+        "convertorLabels": {"a": "b", "c": "d"},
+        "convertorNodeSelector": {"a": "e", "c": "d"},
+        "convertorAffinity": {"a": "f", "c": "d"},
+    }
+
+
 def test_plans_of_other_projects_are_none_of_ours(tmp_path: Path) -> None:
     text = "apiVersion: upgrade.cattle.io/v1\nkind: Plan\nmetadata: {name: k3s}\n"
     assert read(tmp_path, text) == files.Contents(others=["Plan"])
@@ -96,6 +116,15 @@ def test_plans_of_other_projects_are_none_of_ours(tmp_path: Path) -> None:
                 "'tag:yaml.org,2002:binary'"
             ),
         ),
+        (
+            f"{PLAN}  generation: {'1' * 5000}",
+            "line 5 column 15: expected a number, found '11111111111111111111…'",
+        ),
+        (f"{PLAN}spec: {{vms: 0x_}}", "line 5 column 13: expected a number, found '0x_'"),
+        (
+            f"{PLAN}spec: {{convertorAffinity: &a [*a]}}",
+            "line 1: Plan: it is nested too deeply",
+        ),
         ("- a", "line 1: expected a Kubernetes object, found a list"),
         ("# x\nhello", "line 2: expected a Kubernetes object, found 'hello'"),
         ("a: b", "line 1: expected a Kubernetes object, found one without a kind"),
@@ -123,11 +152,11 @@ def test_plans_of_other_projects_are_none_of_ours(tmp_path: Path) -> None:
         ),
         (
             PLAN.replace("metadata", "meta"),
-            "line 1: Plan: object missing required field 'metadata'",
+            "line 1: Plan: 'metadata' is missing",
         ),
         (
             PLAN.replace("name", "nome"),
-            "line 1: Plan: metadata: object missing required field 'name'",
+            "line 1: Plan: 'metadata.name' is missing",
         ),
         (
             PLAN.replace("db", "Db"),
@@ -138,11 +167,14 @@ def test_plans_of_other_projects_are_none_of_ours(tmp_path: Path) -> None:
         ),
         (
             f"{PLAN}  annotations: {{a: true}}",
-            "line 1: Plan: metadata.annotations: expected 'str', found 'bool'; quote it",
+            (
+                "line 1: Plan: 'metadata.annotations[...]': expected text, found true or false; "
+                "quote it"
+            ),
         ),
         (
             "apiVersion: v1\nkind: Node\nmetadata: {labels: {cpu-cores: 16}}",
-            "line 1: Node: metadata.labels: expected 'str', found 'int'; quote it",
+            "line 1: Node: 'metadata.labels[...]': expected text, found a whole number; quote it",
         ),
         (b"a: \xff", "byte 3 is not UTF-8"),
         (
@@ -172,6 +204,8 @@ def test_a_file_that_is_wrong_says_where_and_how(
             "line 1: Plan: no value of Kubernetes: can't serialize ints < -2**63 or > 2**64 - 1",
         ),
         ("", "line 1 column 1: expected JSON: expecting value"),
+        ('{"a": 1, "a": 2}', "key 'a' is in the same object twice"),
+        ("1" * 5000, "expected JSON: a number has too many digits"),
     ],
 )
 def test_json_that_is_wrong_says_where_and_how(tmp_path: Path, text: str, message: str) -> None:

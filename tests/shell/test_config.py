@@ -109,14 +109,20 @@ def test_defaults_are_read_from_yaml(tmp_path: Path) -> None:
     path = tmp_path / "defaults.yaml"
     path.write_text("labels: {team: migration}\n")
     assert config.defaults(path) == {"labels": {"team": "migration"}}
-    path.write_text("# nothing\n")
-    assert config.defaults(path) == {}
+    for nothing in ("", "# nothing\n", "---\n---\n"):
+        path.write_text(nothing)
+        assert config.defaults(path) == {}
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("labels: {", "'{path}' line 1 column 10: expected YAML: "),
+        ("labels: {", "'{path}': line 2 column 1: expected YAML: "),
+        ("labels: {}\nlabels: {a: b}", "'{path}': line 2 column 1: key 'labels' is there twice"),
+        (
+            "labels: {}\n---\nlabels: {a: b}",
+            "'{path}': line 3: expected one document, found another",
+        ),
         ("labels: {team: 'a b'}", "labels"),
         ("labls: {}", "labls"),
         ("affinity: REQUIRE pods(app=x) on nodes", "'{path}'"),
@@ -131,6 +137,14 @@ def test_defaults_with_a_mistake_are_an_error_that_names_the_place(
     with pytest.raises(ConfigError) as error:
         config.defaults(path)
     assert message.format(path=path) in str(error.value)
+
+
+def test_defaults_that_are_no_text_are_an_error_that_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "defaults.yaml"
+    path.write_bytes("labels: {}".encode("utf-16"))
+    with pytest.raises(ConfigError) as error:
+        config.defaults(path)
+    assert str(error.value) == f"'{path}': byte 0 is not UTF-8"
 
 
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:

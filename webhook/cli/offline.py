@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from kube.documents import DocumentError
+from kube.documents import read as read_documents
 from webhook.cli.fault import Fault
 from webhook.cli.input import read_text
 from webhook.model import Json, Request
@@ -53,8 +55,8 @@ def read_review(filename: str) -> Request:
     """
     text = read_text(filename)
     try:
-        documents = files.documents(text, is_json=text.lstrip()[:1] == "{")
-    except FileError as error:
+        documents = read_documents(text, is_json=text.lstrip()[:1] == "{")
+    except DocumentError as error:
         raise Fault(f"'{filename}': {error}") from None
     found = [document for _, document in documents if document is not None]
     if len(found) != 1 or not isinstance(found[0], dict):

@@ -1,0 +1,117 @@
+"""Documents of a YAML or JSON text as Kubernetes reads them: only what JSON has, no key twice."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import yaml
+
+try:
+    from yaml import CSafeLoader as _SafeLoader
+except ImportError:  # PyYAML was built without libyaml: the same, and ten times slower
+    from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
+
+
+class DocumentError(ValueError):
+    """A text that has no such documents; the message begins with the place, where it is known."""
+
+
+def read(text: str, *, is_json: bool) -> list[tuple[int, Any]]:
+    """Return the documents of a text, each with the line where it begins.
+
+    Raises:
+        DocumentError: it is not JSON or YAML as Kubernetes reads it.
+
+    """
+    try:
+        return [(1, _json(text))] if is_json else list(_yaml(text))
+    except RecursionError:
+        raise DocumentError("it is nested too deeply") from None
+
+
+def _yaml(text: str) -> Iterator[tuple[int, Any]]:
+    try:
+        loader = _Loader(text)
+        while loader.check_node() and (node := loader.get_node()):
+            yield node.start_mark.line + 1, loader.construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        where = _place(error.problem_mark) if error.problem_mark else ""
+        context = f" {error.context}" if error.context else ""
+        raise DocumentError(f"{where}expected YAML: {error.problem}{context}") from None
+    except yaml.YAMLError as error:
+        raise DocumentError(f"expected YAML: {str(error).splitlines()[0]}") from None
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_object)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno} column {error.colno}"
+        message = f"{place}: expected JSON: {error.msg[0].lower()}{error.msg[1:]}"
+        raise DocumentError(message) from None
+    except DocumentError:
+        raise
+    except ValueError:  # Python reads no integer of more than 4300 digits
+        raise DocumentError("expected JSON: a number has too many digits") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise DocumentError(f"key '{key}' is in the same object twice")
+        found[key] = value
+    return found
+
+
+class _Loader(_SafeLoader):
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Take in what `<<` refers to; what the map has itself wins, and must be there once."""
+        seen = set()
+        for key, _ in node.value:
+            if key.tag == _MERGE:
+                continue
+            if key.tag != _TEXT:
+                shown = key.value if isinstance(key, yaml.ScalarNode) else "…"
+                _refuse(key, f"expected a text as key, found '{shown}'; quote it")
+            if key.value in seen:
+                _refuse(key, f"key '{key.value}' is there twice")
+            seen.add(key.value)
+        super().flatten_mapping(node)
+        node.value = list({key.value: (key, value) for key, value in node.value}.values())
+
+
+def _number(construct: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Refuse what YAML takes for a number and Python does not: `0x_`, and 5000 digits."""
+
+    def checked(loader: _Loader, node: yaml.ScalarNode) -> Any:
+        try:
+            return construct(loader, node)
+        except ValueError:
+            shown = node.value if len(node.value) <= 20 else f"{node.value[:20]}…"
+            _refuse(node, f"expected a number, found '{shown}'")
+
+    return checked
+
+
+_TAG = "tag:yaml.org,2002:"
+_TEXT, _MERGE, _TIMESTAMP = f"{_TAG}str", f"{_TAG}merge", f"{_TAG}timestamp"
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
+    for first, resolvers in _SafeLoader.yaml_implicit_resolvers.items()
+}
+_constructors = _SafeLoader.yaml_constructors
+_Loader.yaml_constructors = {
+    None: _constructors[None],  # refuses whatever has another tag
+    **{_TAG + kind: _constructors[_TAG + kind] for kind in ("null", "bool", "str", "seq", "map")},
+    **{_TAG + kind: _number(_constructors[_TAG + kind]) for kind in ("int", "float")},
+}
+
+
+def _place(mark: Any) -> str:
+    return f"line {mark.line + 1} column {mark.column + 1}: "
+
+
+def _refuse(node: yaml.Node, message: str) -> NoReturn:
+    raise DocumentError(f"{_place(node.start_mark)}{message}")

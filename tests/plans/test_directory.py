@@ -196,6 +196,12 @@ def test_links_that_run_in_a_circle_or_into_nothing_do_no_harm(
     )
 
 
+def test_what_is_no_file_is_not_waited_for(plans: DirectoryPlans, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    plans.scan()
+    assert plans.status().message == f"{tmp_path / 'pipe.yaml'}: is no regular file"
+
+
 def test_nodes_in_the_directory_give_the_values_that_plans_compare(
     plans: DirectoryPlans, tmp_path: Path
 ) -> None:

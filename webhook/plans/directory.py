@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from stat import S_ISREG
 from typing import NamedTuple, NoReturn
 
 import structlog
@@ -81,8 +82,7 @@ class DirectoryPlans:
             age_seconds=time.monotonic() - self._confirmed,
             count=len(self._index),
             invalid=self._index.invalid,
-            message="; ".join(self._faults[:MAX_FAULTS])
-            + (f"; and {more} more" if more > 0 else ""),
+            message="; ".join(faults),
             fetches=self._fetches,
         )
 
@@ -186,6 +186,8 @@ def _look(path: Path, before: _File | None) -> _File:
         stat = path.stat()
     except OSError as error:
         return _File(None, last, f"cannot be read: {(error.strerror or str(error)).lower()}")
+    if not S_ISREG(stat.st_mode):  # to read from a named pipe would wait for its writer for ever
+        return _File(None, last, "is no regular file")
     signature = (stat.st_mtime_ns, stat.st_size, stat.st_ino, stat.st_dev)
     if before and before.signature == signature:
         return before

@@ -19,9 +19,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from webhook import body, deadline, review
+from webhook import deadline, review
 from webhook.alike import Decisions
 from webhook.answers import CLOSE, error, send_json
+from webhook.body import Bodies, Disconnected, overloaded
 from webhook.decide import screen
 from webhook.model import Decision, Installation, Outcome, Plan, PlanRef, Reason, Request
 from webhook.owner import plan_ref
@@ -123,21 +124,22 @@ class Reviews:
         self._decide = decide
         self._at_fault = f"the webhook is at fault, so {undone}: see its log"
         self._report = report
+        self._bodies = Bodies()
         self._free = max_concurrent
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
         if self._free <= 0:
-            await self._refuse(send, _overloaded(), started)
+            await self._refuse(send, overloaded(), started)
             return
         self._free -= 1
         seconds = deadline.seconds(scope["query_string"])
         try:
-            request = review.decode(await body.read(scope, receive, seconds))
+            request = review.decode(await self._bodies.read(scope, receive))
             await self._answer(send, request, started, seconds)
         except BadReview as bad:
             await self._refuse(send, bad, started)
-        except body.Disconnected:
+        except Disconnected:
             pass
         except Exception as fault:  # noqa: BLE001 - nobody gets to see a trace
             self._report.bug("", fault)
@@ -171,11 +173,6 @@ class Reviews:
 
 def _failed(reason: Reason, message: str) -> Decision:
     return Decision(Outcome.FAILED, reason, message, warnings=[message])
-
-
-def _overloaded() -> BadReview:
-    text = "too many reviews at once, try again in a second"
-    return BadReview(429, Reason.OVERLOADED, text)
 
 
 async def _http_error(_request: HttpRequest, fault: Exception) -> Response:

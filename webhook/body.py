@@ -1,41 +1,63 @@
-"""Reading the body of a request: no more of it, and no longer, than is good for the server."""
+"""Reading the body of a request, and no more of it than is good for the server.
 
-import asyncio
+How long that may take says `webhook.protocol`.
+"""
 
 from starlette.types import Message, Receive, Scope
 
 from webhook.model import Reason
 from webhook.review import MAX_BODY_BYTES, BadReview
 
+ALL_BYTES = 4 * MAX_BODY_BYTES
+"""Of all bodies together that are still on their way. Reviews of a few kilobytes never are."""
+
 
 class Disconnected(Exception):  # noqa: N818 - nobody is to blame
     """The client went away before it had sent everything."""
 
 
-async def read(scope: Scope, receive: Receive, seconds: float) -> bytes:
-    """Return the whole body.
+class Bodies:
+    """Reads bodies, as many at a time as there is room for."""
 
-    Raises BadReview (413 when it is longer than MAX_BODY_BYTES, 408 when it does not arrive within
-    `seconds`) and Disconnected. A length that is announced is believed before it is read.
-    """
-    message = await receive()
-    if not message.get("more_body"):
-        body = _chunk(message)
-        _check(body)
-        return body
-    if _announced(scope) > MAX_BODY_BYTES:
-        raise _too_large()
-    parts = bytearray(_chunk(message))
-    try:
-        async with asyncio.timeout(seconds):
-            while message.get("more_body"):
+    def __init__(self) -> None:
+        self._held = 0
+
+    async def read(self, scope: Scope, receive: Receive) -> bytes:
+        """Return the whole body.
+
+        Raises BadReview, 413 when it is longer than MAX_BODY_BYTES and 429 when there is no
+        room for it now, and Disconnected. A length that is announced is believed unread.
+        """
+        message = await receive()
+        chunk = _chunk(message)
+        if not message.get("more_body"):
+            _check(len(chunk))
+            return chunk
+        _check(_announced(scope))
+        return await self._rest(bytearray(chunk), receive)
+
+    async def _rest(self, body: bytearray, receive: Receive) -> bytes:
+        held = len(body)
+        self._held += held
+        try:
+            more = True
+            while more:
                 message = await receive()
-                parts += _chunk(message)
-                _check(parts)
-    except TimeoutError:
-        text = f"the body of the review did not arrive within {seconds:g} seconds"
-        raise BadReview(408, Reason.DEADLINE_EXCEEDED, text) from None
-    return bytes(parts)
+                body += _chunk(message)
+                self._held += len(body) - held
+                held = len(body)
+                _check(held)
+                if self._held > ALL_BYTES:
+                    raise overloaded()
+                more = message.get("more_body", False)
+            return bytes(body)
+        finally:
+            self._held -= held
+
+
+def overloaded() -> BadReview:
+    text = "too many reviews at once, try again in a second"
+    return BadReview(429, Reason.OVERLOADED, text)
 
 
 def _chunk(message: Message) -> bytes:
@@ -52,11 +74,7 @@ def _announced(scope: Scope) -> int:
     return 0
 
 
-def _check(body: bytes | bytearray) -> None:
-    if len(body) > MAX_BODY_BYTES:
-        raise _too_large()
-
-
-def _too_large() -> BadReview:
-    text = f"the body of the review is too large, expected at most {MAX_BODY_BYTES} bytes"
-    return BadReview(413, Reason.REVIEW_TOO_LARGE, text)
+def _check(size: int) -> None:
+    if size > MAX_BODY_BYTES:
+        text = f"the body of the review is too large, expected at most {MAX_BODY_BYTES} bytes"
+        raise BadReview(413, Reason.REVIEW_TOO_LARGE, text)

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from webhook.config import Address, ConfigError, in_words
 from webhook.drain import Drain, Times
-from webhook.heads import Protocol
+from webhook.protocol import Protocol
 
 KEEP_ALIVE = 150
 """Seconds. The API server keeps an idle connection for 90 s; were ours shorter, it would now and

@@ -87,6 +87,7 @@ class Exchange:
         path: str = "/mutate",
         query: str = "",
         headers: Mapping[str, str] | None = None,
+        pause: float = 0,
     ) -> None:
         self.scope = {
             "type": "http",
@@ -102,6 +103,8 @@ class Exchange:
             "state": {},
         }
         self._chunks = list(chunks)
+        self._pause = pause
+        """Seconds before each chunk."""
         self.sent: list[Message] = []
         self.read = 0
         """How many chunks were asked for."""
@@ -109,6 +112,7 @@ class Exchange:
     async def receive(self) -> Message:
         if self.read == len(self._chunks):
             await asyncio.Event().wait()  # a client that sends no more
+        await asyncio.sleep(self._pause)
         chunk = self._chunks[self.read]
         self.read += 1
         if not isinstance(chunk, bytes):

@@ -27,11 +27,13 @@ PATCH = [
 class Webhook:
     """The application over plans that all say PLAN, unless told otherwise."""
 
-    def __init__(self, plans: FakePlans | None = None, **installation: Any) -> None:
+    def __init__(
+        self, plans: FakePlans | None = None, concurrent: int = 2, **installation: Any
+    ) -> None:
         self.plans = plans or FakePlans(PLAN)
         self.told = Told()
         settings = Installation(identity_labels=False, **installation)
-        self.app = app.build(self.plans, settings, self.told, max_concurrent=2)
+        self.app = app.build(self.plans, settings, self.told, max_concurrent=concurrent)
 
     def __call__(self, *chunks: bytes, **request: Any) -> Answer:
         return asyncio.run(send(self.app, Exchange(chunks, **request)))
@@ -167,17 +169,22 @@ def test_a_body_of_the_largest_size_is_read() -> None:
     assert answer.status == 200
 
 
-def test_a_body_that_does_not_arrive_is_not_waited_for_beyond_the_time() -> None:
-    webhook = Webhook()
-    answer = webhook(
-        {"type": "http.request", "body": b"{", "more_body": True},  # type: ignore[arg-type]
-        query="timeout=110ms",
-    )
-    assert (answer.status, answer.headers["connection"]) == (408, "close")
-    assert answer.json() == status(
-        408, "DeadlineExceeded", "the body of the review did not arrive within 0.01 seconds"
-    )
-    assert webhook.told.reasons == ["DeadlineExceeded"]
+def test_bodies_on_their_way_together_are_no_more_than_there_is_room_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    body = review(pod())
+    half = len(body) // 2
+    monkeypatch.setattr("webhook.body.ALL_BYTES", len(body) + half)
+    webhook = Webhook(concurrent=5)
+
+    async def scene() -> list[Answer]:
+        slow = [Exchange([body[:half], body[half:]], pause=0.01) for _ in range(3)]
+        first = list(await asyncio.gather(*(send(webhook.app, one) for one in slow)))
+        return [*first, await send(webhook.app, Exchange(parts(body, 10)))]
+
+    answers = asyncio.run(scene())
+    assert sorted(answer.status for answer in answers[:3]) == [200, 200, 429]
+    assert answers[3].status == 200
 
 
 def test_a_client_that_goes_away_is_not_answered() -> None:

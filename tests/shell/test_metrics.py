@@ -1,8 +1,11 @@
+from collections import Counter
 from datetime import UTC, datetime
 
 from certs.source import Status
 from webhook.metrics import Metrics
+from webhook.model import Reason
 from webhook.plans import PlansStatus
+from webhook.pods import PodsStatus
 
 EXPIRY = datetime(2027, 1, 1, tzinfo=UTC)
 
@@ -33,6 +36,41 @@ def test_the_state_of_plans_and_certificate_is_that_of_the_scrape() -> None:
     }
     plans = PlansStatus(synced=True, age_seconds=0, count=9, invalid=0)
     assert metrics.registry.get_sample_value("convertor_webhook_plans") == 9
+
+
+def test_what_was_missed_and_what_was_not_told_is_there_before_it_happens() -> None:
+    metrics = Metrics()
+    dropped = Counter[str]()
+    pods = PodsStatus(
+        synced=True,
+        age_seconds=2.5,
+        restarts=1,
+        message="",
+        count=7,
+        missed=Counter({Reason.MISSED: 2}),
+        seen=Counter({Reason.MISSED: 4, Reason.CHANGED_BACK: 1}),
+    )
+    metrics.watch_pods(lambda: pods)
+    metrics.watch_events(dropped)
+    dropped["limited"] += 3
+    found = {
+        (sample.name.removeprefix("convertor_webhook_"), *sample.labels.values()): sample.value
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        if "pod" in sample.name or "events" in sample.name
+    }
+    assert found == {
+        ("pods",): 7,
+        ("pods_age_seconds",): 2.5,
+        ("pod_watch_restarts_total",): 1,
+        ("missed_pods", "Missed"): 2,
+        ("missed_pods", "ChangedBack"): 0,
+        ("missed_pods_seen_total", "Missed"): 4,
+        ("missed_pods_seen_total", "ChangedBack"): 1,
+        ("events_dropped_total", "full"): 0,
+        ("events_dropped_total", "limited"): 3,
+        ("events_dropped_total", "failed"): 0,
+    }
 
 
 def test_what_runs_is_told() -> None:

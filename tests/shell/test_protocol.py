@@ -7,7 +7,7 @@ import pytest
 import uvloop
 from starlette.types import Receive, Scope, Send
 
-from webhook import heads, server
+from webhook import protocol, server
 from webhook.answers import send_json
 from webhook.config import Address
 
@@ -76,11 +76,13 @@ def test_a_head_without_end_ends_the_connection(before: bytes, endless: bytes) -
     play(scene)
 
 
-@pytest.mark.parametrize("said", [b"", REQUEST[:10], REQUEST + REQUEST[:10]])
-def test_a_head_that_does_not_come_ends_the_connection(
+@pytest.mark.parametrize(
+    "said", [b"", REQUEST[:10], REQUEST[:-2], REQUEST[:-1], REQUEST + REQUEST[:10]]
+)
+def test_a_request_that_does_not_come_ends_the_connection(
     said: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(heads, "SECONDS", 0.05)
+    monkeypatch.setattr(protocol, "SECONDS", 0.05)
 
     async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(said)
@@ -90,15 +92,15 @@ def test_a_head_that_does_not_come_ends_the_connection(
     play(scene)
 
 
-def test_a_body_may_be_slow_and_a_kept_connection_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heads, "SECONDS", 0.05)
+def test_a_request_may_be_slow_and_a_kept_connection_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "SECONDS", 0.2)
 
     async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(REQUEST[:-1])
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.05)
         writer.write(REQUEST[-1:])
         assert await answered(reader)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.4)
         writer.write(REQUEST)
         assert await answered(reader)
 

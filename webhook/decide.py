@@ -105,7 +105,8 @@ def _object(parent: Json, field: str) -> Json:
 
 
 def _namespace(request: Request) -> str:
-    return request.namespace or _object(request.object, "metadata").get("namespace", "")
+    named = request.namespace or _object(request.object, "metadata").get("namespace")
+    return named if isinstance(named, str) else ""
 
 
 def _enforced(
@@ -117,9 +118,13 @@ def _enforced(
     """Return what enforce does; the other modes are made from it."""
     namespace = _namespace(request)
     if namespace != plan.target_namespace:
+        target = plan.target_namespace
+        into = (
+            f"namespace '{target}'" if target else "no namespace: spec.targetNamespace is missing"
+        )
         message = (
-            f"plan '{plan}' migrates into namespace '{plan.target_namespace}', so this pod in "
-            f"'{namespace}' is none of its pods and is not placed"
+            f"plan '{plan}' migrates into {into}, so this pod in '{namespace}' is none of its pods "
+            "and is not placed"
         )
         return Decision(Outcome.UNCHANGED, Reason.NOT_TARGET_NAMESPACE, message, warnings=[message])
     try:

@@ -1,5 +1,8 @@
 """From a review and a plan to the decision."""
 
+from typing import Any
+
+import msgspec
 import pytest
 
 from tests.webhook.placing import (
@@ -167,6 +170,25 @@ def test_a_pod_outside_the_target_namespace_is_none_of_the_plan() -> None:
         generation=3,
         warnings=[message],
     )
+
+
+def test_a_plan_without_a_target_namespace_has_no_pods() -> None:
+    nowhere = msgspec.structs.replace(plan(labels={"batch": "1"}), target_namespace="")
+
+    assert decided(nowhere).message == (
+        "plan 'konveyor-forklift/db' migrates into no namespace: spec.targetNamespace is missing, "
+        "so this pod in 'target' is none of its pods and is not placed"
+    )
+
+
+@pytest.mark.parametrize("namespace", [None, 5, []])
+def test_a_namespace_that_is_no_text_is_none(namespace: Any) -> None:
+    before = pod()
+    before["metadata"]["namespace"] = namespace
+    decision = decided(plan(), asked=request(before, namespace=""))
+
+    assert decision.reason is Reason.NOT_TARGET_NAMESPACE
+    assert "so this pod in '' is none" in decision.message
 
 
 def test_a_review_that_names_no_namespace_has_the_one_of_the_pod() -> None:

@@ -105,6 +105,7 @@ def test_an_annotation_s_problem_has_its_entry(name: str, text: Any, problem: st
         ("Labels", {"x y": "1"}, f"['x y']: key 'x y' {NAME}"),
         ("Labels", {"vmID": "1"}, f"['vmID']: 'vmID' {SYSTEM}"),
         ("Labels", {"batch": 1}, "['batch']: expected text, found 1: put it in quotes"),
+        ("Labels", {"batch": None}, "['batch']: expected text, found null"),
         ("Labels", {1: "batch"}, "[1]: expected text, found 1: put it in quotes"),
         ("Labels", [], ": expected key=value,key=value or a map, found a list"),
         ("NodeSelector", {"cpu": "many+"}, f"['cpu']: minimum 'many' {QUANTITY}"),

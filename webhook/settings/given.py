@@ -23,7 +23,7 @@ ABSENT = Given("", None)
 
 def no_text(value: Any) -> str:
     """Say that a value is no text; YAML makes `off` false and `16` a number."""
-    hint = "" if isinstance(value, dict | list) else ": put it in quotes"
+    hint = "" if isinstance(value, dict | list | None) else ": put it in quotes"
     return f"expected text, found {found(value)}{hint}"
 
 

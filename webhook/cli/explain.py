@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from webhook.cli.cluster import cluster_options, installation_options, namespace_option
+from webhook.cli.cluster import cluster_options, namespace_option
+from webhook.cli.installation import installation_options
 from webhook.cli.output import console, output_option, structured, write
 from webhook.cli.plan import get_plan, plan_argument
 from webhook.model import Installation

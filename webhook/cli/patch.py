@@ -8,8 +8,9 @@ import msgspec
 
 from webhook import settings
 from webhook.amend import AmendError, amend
-from webhook.cli.cluster import cluster_options, namespace_option, prefix_option
+from webhook.cli.cluster import cluster_options, namespace_option
 from webhook.cli.fault import Fault
+from webhook.cli.installation import prefix_option
 from webhook.cli.output import structured, write
 from webhook.cli.plan import RESOURCE, get_plan, plan_argument, plan_path
 from webhook.model import Installation, Json, Problem

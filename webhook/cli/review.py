@@ -13,10 +13,10 @@ from rich.text import Text
 
 from webhook import atleast, nodes, settings
 from webhook.cli import offline
-from webhook.cli.cluster import installation_options
 from webhook.cli.diff import coloured
 from webhook.cli.fault import EXIT_FOUND, Fault
 from webhook.cli.input import filename_option, path_option
+from webhook.cli.installation import installation_options
 from webhook.cli.output import console, output_option, structured, write
 from webhook.decide import decide, screen
 from webhook.model import Decision, Installation, Json, Outcome, Plan, PlanRef, Reason, Request

@@ -9,27 +9,18 @@ import click
 import structlog
 import uvloop
 
-from kube.labels import check_key
 from webhook import config, logs
 from webhook import serve as server
 from webhook.cli.fault import Fault
+from webhook.cli.installation import installation_options
 from webhook.cli.types import Parsed
 from webhook.config import MAX_CONCURRENT, Certificates, Config, ConfigError
 from webhook.local_ca import NAMES as LOCAL_NAMES
-from webhook.model import Installation, Mode, OnError, Scope
 
 _ADDRESS = Parsed("host:port", config.address)
 _DIRECTORY = Parsed("directory", config.directory)
 _FILE = Parsed("file", config.file)
 _OBJECT = Parsed("namespace/name", config.object_name)
-_NAMESPACE_MODE = Parsed("namespace=mode", config.namespace_mode)
-_DEFAULT = Installation()
-
-
-def _prefix(text: str) -> str:
-    if fault := check_key(f"{text}/placement"):
-        raise ConfigError(f"{text!r}: expected a DNS name such as '{_DEFAULT.prefix}'; {fault}")
-    return text
 
 
 def _one_of(words: type[StrEnum]) -> click.Choice[str]:
@@ -61,46 +52,11 @@ def _one_of(words: type[StrEnum]) -> click.Choice[str]:
 @click.option("--tls-name", metavar="NAME", multiple=True, help="More names when we make our own.")
 @click.option("--state-dir", type=Path, help="Where the CA of one that we make is written.")
 @click.option("--client-ca", type=_FILE, help="Serve only clients with a certificate of this CA.")
-@click.option("--defaults", type=_FILE, help="Settings (YAML) for plans that say nothing.")
+@installation_options
 @click.option(
-    "--mode",
-    type=_one_of(Mode),
-    default=_DEFAULT.mode.value,
-    help="Place pods, only tell what would be done, or neither.",
-)
-@click.option(
-    "--namespace-mode",
-    type=_NAMESPACE_MODE,
-    multiple=True,
-    help="Mode for the pods of one namespace.",
-)
-@click.option(
-    "--plan-modes/--no-plan-modes",
-    default=_DEFAULT.plan_modes,
-    help="Whether a plan's own mode counts.",
-)
-@click.option(
-    "--scope",
-    type=_one_of(Scope),
-    default=_DEFAULT.scope.value,
-    help="Where pod rules look that name no namespace.",
-)
-@click.option(
-    "--on-error",
-    type=_one_of(OnError),
-    default=_DEFAULT.on_error.value,
-    help="What settings that cannot be done mean for the pod.",
-)
-@click.option(
-    "--identity-labels/--no-identity-labels",
-    default=_DEFAULT.identity_labels,
-    help="Whether to add app=virt-v2v and forklift.app/plan.",
-)
-@click.option(
-    "--annotation-prefix",
-    type=Parsed("name", _prefix),
-    default=_DEFAULT.prefix,
-    help="Of the annotations on plans and pods.",
+    "--watch-pods/--no-watch-pods",
+    default=True,
+    help="Look for convertor pods that came through unplaced.",
 )
 @click.option(
     "--max-concurrent",
@@ -144,18 +100,10 @@ def _config(flags: dict[str, Any]) -> Config:
         plans=flags["plans"],
         kubeconfig=flags["kubeconfig"],
         hub_kubeconfig=flags["hub_kubeconfig"],
+        watch_pods=flags["watch_pods"],
         certificates=_certificates(flags),
         max_concurrent=flags["max_concurrent"],
-        installation=Installation(
-            mode=Mode(flags["mode"]),
-            namespace_modes=dict(flags["namespace_mode"]),
-            plan_modes=flags["plan_modes"],
-            scope=Scope(flags["scope"]),
-            on_error=OnError(flags["on_error"]),
-            identity_labels=flags["identity_labels"],
-            prefix=flags["annotation_prefix"],
-            defaults=config.defaults(flags["defaults"]) if flags["defaults"] else {},
-        ),
+        installation=flags["installation"],
     )
 
 

@@ -11,9 +11,10 @@ import msgspec
 from kube.words import did_you_mean
 from webhook import atleast, karl, settings
 from webhook.cli import offline
-from webhook.cli.cluster import cluster_flags, connected, installation_options, namespace_option
+from webhook.cli.cluster import cluster_flags, connected, namespace_option
 from webhook.cli.fault import Fault
 from webhook.cli.input import path_option
+from webhook.cli.installation import installation_options
 from webhook.cli.output import output_option, structured, table, write
 from webhook.cli.plan import get_plan, plan_argument, plan_path
 from webhook.mode import mode_of

@@ -1,8 +1,9 @@
 """What `/metrics` says. Each name here has its line in `docs/`."""
 
 import platform
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
+from itertools import product
 
 from prometheus_client import (
     CollectorRegistry,
@@ -18,6 +19,8 @@ from prometheus_client.registry import Collector
 from certs.source import Status
 from webhook.model import Decision, Mode, Outcome, Reason
 from webhook.plans import PlansStatus
+from webhook.pods import PodsStatus
+from webhook.recorder import CAUSES
 
 # A second series beside each counter that says when it was made: nobody asks for that.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -58,8 +61,8 @@ class Metrics:
         )
         build.labels(version("convertor-webhook"), platform.python_version()).set(1)
         self._children: dict[tuple[Outcome, Reason, Mode], Counter] = {}
-        for reason in _ALERTING:
-            self._child((Outcome.FAILED, reason, Mode.ENFORCE))
+        for reason, mode in product(_ALERTING, (Mode.ENFORCE, Mode.AUDIT)):
+            self._child((Outcome.FAILED, reason, mode))
 
     def review(self, decision: Decision, seconds: float) -> None:
         key = (decision.outcome, decision.reason, decision.mode)
@@ -73,6 +76,14 @@ class Metrics:
     def watch_certificate(self, status: Callable[[], Status]) -> None:
         """Ask this for the state of the certificate at every scrape."""
         self.registry.register(_Collector(lambda: _certificate(status())))
+
+    def watch_pods(self, status: Callable[[], PodsStatus]) -> None:
+        """Ask this for the state of the convertor pods at every scrape."""
+        self.registry.register(_Collector(lambda: _pods(status())))
+
+    def watch_events(self, dropped: Mapping[str, int]) -> None:
+        """Look up here at every scrape how many Events were not written, by cause."""
+        self.registry.register(_Collector(lambda: _events(dropped)))
 
     def _child(self, key: tuple[Outcome, Reason, Mode]) -> Counter:
         """Look a label set up once: `labels()` costs more than counting."""
@@ -115,6 +126,40 @@ def _certificate(status: Status) -> Iterator[Metric]:
     yield _gauge("ca_published", "Whether API servers were told of the CA.", status.published)
     yield _counter("certificate_changes", "Certificates taken into service.", status.changes)
     yield _counter("ca_repairs", "Bundles put right that others had damaged.", status.repairs)
+
+
+def _pods(status: PodsStatus) -> Iterator[Metric]:
+    yield _gauge("pods", "Convertor pods that have not ended.", status.count)
+    yield _gauge("pods_age_seconds", "Time since the pods were last confirmed.", status.age_seconds)
+    yield _counter(
+        "pod_watch_restarts", "Watches of pods begun anew after a failure.", status.restarts
+    )
+    now = GaugeMetricFamily(
+        "convertor_webhook_missed_pods",
+        "Convertor pods that are not as their plan asks, by what happened.",
+        labels=["reason"],
+    )
+    ever = CounterMetricFamily(
+        "convertor_webhook_missed_pods_seen",
+        "Convertor pods found that are not as their plan asks, by what happened.",
+        labels=["reason"],
+    )
+    for reason in (Reason.MISSED, Reason.CHANGED_BACK):
+        now.add_metric([reason], status.missed.get(reason, 0))
+        ever.add_metric([reason], status.seen.get(reason, 0))
+    yield now
+    yield ever
+
+
+def _events(dropped: Mapping[str, int]) -> Iterator[Metric]:
+    family = CounterMetricFamily(
+        "convertor_webhook_events_dropped",
+        "What was not told in an Event: the queue was full, there were too many, or it failed.",
+        labels=["cause"],
+    )
+    for cause in CAUSES:
+        family.add_metric([cause], dropped.get(cause, 0))
+    yield family
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -50,11 +50,11 @@ class PodsStatus(msgspec.Struct, frozen=True):
     """Of the watch, after failures, ever."""
     message: str
     """What is wrong with the watch; empty when nothing is."""
-    count: int
+    count: int = 0
     """Pods that have not ended."""
-    missed: Counter[Reason]
+    missed: Mapping[Reason, int] = {}
     """How many of them are missed now, by reason."""
-    seen: Counter[Reason]
+    seen: Mapping[Reason, int] = {}
     """How many have been, ever."""
 
 

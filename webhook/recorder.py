@@ -30,6 +30,9 @@ KNOWN = 1000
 """Notes that are remembered, to be counted when they come again."""
 CALL_SECONDS = 5.0
 TRIES = 5
+CAUSES = ("full", "limited", "failed")
+"""Why a note is told in no Event: the queue was full, its Plan has had too many, or the API server
+took none."""
 
 
 BURST = 25
@@ -70,7 +73,7 @@ class Recorder:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.dropped = Counter[str]()
-        """Notes that became no Event: `full` and `limited` by their number, `failed` for good."""
+        """How many notes became no Event, by cause."""
         self._client = client
         self._timing = timing or Timing()
         self._clock = clock

@@ -1,4 +1,4 @@
-"""What is told of a decision besides the answer: a log line and the metrics.
+"""What is told of a decision besides the answer: a log line, the metrics, an Event on the Plan.
 
 Made from the Decision alone, here and nowhere else, and only after the answer has been
 handed to the network: whoever waits for the answer does not wait for our bookkeeping.
@@ -6,10 +6,12 @@ handed to the network: whoever waits for the answer does not wait for our bookke
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 
+from webhook.events import Note, of_review
 from webhook.metrics import Metrics
 from webhook.model import Decision, Outcome, Request
 from webhook.validate import PLAN
@@ -25,8 +27,10 @@ DELAY = 0.01
 class Reporter:
     """Tells what was decided, a moment later."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, tell: Callable[[Note], None] | None = None) -> None:
+        """Begin with nothing told; `tell` has Events written, where there is a cluster."""
         self._metrics = metrics
+        self._tell = tell
         self._log = structlog.get_logger().bind()
         self._untold: list[tuple[Request | None, Decision, float]] = []
 
@@ -46,6 +50,8 @@ class Reporter:
         for request, decision, seconds in untold:
             self._metrics.review(decision, seconds)
             self._log.log(_level(decision), decision.message, **_fields(request, decision, seconds))
+            if self._tell and (note := of_review(request, decision)):
+                self._tell(note)
 
     def bug(self, uid: str, error: Exception) -> None:
         """Tell of a fault of our own; the trace is for the log and for nobody else."""

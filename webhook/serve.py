@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 from socket import socket
+from typing import NamedTuple
 
 import structlog
 
@@ -17,6 +18,8 @@ from webhook.metrics import Metrics
 from webhook.plans import Plans
 from webhook.plans.cluster import ClusterPlans
 from webhook.plans.directory import DirectoryPlans
+from webhook.pods import PodWatch
+from webhook.recorder import Recorder
 from webhook.report import Reporter
 
 log = structlog.get_logger()
@@ -29,13 +32,14 @@ async def serve(config: Config) -> None:
             stack.enter_context(server.bind(config.listen, "--listen")),
             stack.enter_context(server.bind(config.status_listen, "--status-listen")),
         )
-        plans, cluster = _world(config)
-        source = certificates.source(config.certificates, cluster)
+        world = _world(config)
+        plans = world.plans
+        source = certificates.source(config.certificates, world.cluster)
         served = Served(source, config.certificates.client_ca)
         metrics = Metrics()
         metrics.watch_plans(plans.status)
         metrics.watch_certificate(served.status)
-        report = Reporter(metrics)
+        report = Reporter(metrics, _look_after(config, world, metrics, stack))
 
         pods_and_plans = app.build(plans, config.installation, report, config.max_concurrent)
         reviews = server.make(pods_and_plans, served.tls.context)
@@ -58,16 +62,41 @@ async def serve(config: Config) -> None:
     log.info("stopped")
 
 
-def _world(config: Config) -> tuple[Plans, client.Client | None]:
-    """Return where the plans are, and the cluster that has the pods, where there is one."""
+class _World(NamedTuple):
+    """Where the plans are, and the clusters that have the pods and the Plans, where there are."""
+
+    plans: Plans
+    cluster: client.Client | None = None
+    hub: client.Client | None = None
+
+
+def _world(config: Config) -> _World:
     if config.plans is not None:
-        return DirectoryPlans(config.plans, config.installation), None
+        return _World(DirectoryPlans(config.plans, config.installation))
     try:
         cluster = client.connect(config.kubeconfig)
         hub = client.connect(config.hub_kubeconfig) if config.hub_kubeconfig else cluster
     except client.ConfigError as error:
         raise ConfigError(f"{error}, or --plans DIR to do without a cluster") from None
-    return ClusterPlans(hub, config.installation, nodes=cluster), cluster
+    return _World(ClusterPlans(hub, config.installation, nodes=cluster), cluster, hub)
+
+
+def _look_after(
+    config: Config, world: _World, metrics: Metrics, stack: contextlib.ExitStack
+) -> Recorder | None:
+    """Begin to write Events on the Plans, and to look for pods that no review has seen."""
+    if world.cluster is None or world.hub is None:
+        return None
+    recorder = Recorder(world.hub)
+    metrics.watch_events(recorder.dropped)
+    recorder.start()
+    stack.callback(recorder.stop)
+    if config.watch_pods:
+        pods = PodWatch(world.cluster, world.plans, config.installation, recorder)
+        metrics.watch_pods(pods.status)
+        pods.start()
+        stack.callback(pods.stop)
+    return recorder
 
 
 def _unread(plans: Plans) -> str:

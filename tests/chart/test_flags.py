@@ -30,6 +30,7 @@ CASES = cases.ALL | {
     "switched": {
         "planModes": False,
         "identityLabels": False,
+        "watchPods": False,
         "namespaceModes": {"production": "audit"},
     }
 }

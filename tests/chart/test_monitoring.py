@@ -16,6 +16,7 @@ from certs.source import Status
 from tests.chart import rendering
 from webhook.metrics import Metrics
 from webhook.plans import PlansStatus
+from webhook.pods import PodsStatus
 
 pytestmark = pytest.mark.chart
 
@@ -48,6 +49,8 @@ def existing() -> set[str]:
     metrics = Metrics()
     metrics.watch_plans(lambda: PlansStatus(synced=True, age_seconds=0, count=0, invalid=0))
     metrics.watch_certificate(lambda: Status(not_after=datetime.now(UTC)))
+    metrics.watch_pods(lambda: PodsStatus(synced=True, age_seconds=0, restarts=0, message=""))
+    metrics.watch_events({})
     names = set()
     for family in metrics.registry.collect():
         suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}

@@ -155,6 +155,7 @@ matchExpressions:
 - --scope={{ .Values.scope }}
 - --on-error={{ .Values.onError }}
 - --{{ if not .Values.identityLabels }}no-{{ end }}identity-labels
+- --{{ if not .Values.watchPods }}no-{{ end }}watch-pods
 - --annotation-prefix={{ .Values.annotationPrefix }}
 {{- if .Values.hubKubeconfig.secretName }}
 - --hub-kubeconfig=/etc/convertor-webhook/hub/kubeconfig

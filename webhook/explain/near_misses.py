@@ -2,33 +2,42 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 from kube.words import did_you_mean
 from webhook.model import Json
 from webhook.scheduling.objects import labels_of, name_of, namespace_of
 from webhook.scheduling.pod_terms import PodTerm, term_of_incoming
-from webhook.scheduling.selectors import selects
+from webhook.scheduling.selectors import selects, selects_node
 from webhook.scheduling.world import World
 
 _SHOWN = 3
+_ALIKE = 0.8
+"""How alike a key is to be that is suggested: label keys share much that means nothing."""
 
 
 def of_pod_term(term: Json, pod: Json, world: World) -> str:
-    """Say why no node is near a pod that a term of `pod` is about."""
+    """Say why no node is near a pod that a term of `pod` is about; nothing where one is."""
     asked = term_of_incoming(term, pod)
-    there = [each for node in world.nodes for each in world.pods[name_of(node)]]
-    meant = [each for each in there if asked.selects_labels(each)]
-    if any(asked.selects(each, world.namespaces) for each in meant):
-        return no_topology(asked.topology_key, world, "of the nodes of these pods none has")
+    there = [(node, each) for node in world.nodes for each in world.pods[name_of(node)]]
+    meant = [(node, each) for node, each in there if asked.selects_labels(each)]
+    if near := [node for node, each in meant if asked.selects(each, world.namespaces)]:
+        if any(asked.topology_key in labels_of(node) for node in near):
+            return ""
+        return _no_label(asked.topology_key, world, "of the nodes of these pods none has")
     if meant:
-        return f"{_places(meant)}, and the rule looks {_looks(asked, pod)}"
+        places = _places(each for _, each in meant)
+        return f"pods with these labels are elsewhere ({places}): it looks {_looks(asked, pod)}"
     if waiting := [each for each in world.waiting if asked.selects_labels(each)]:
-        return f"no pod that runs has these labels; {_places(waiting)}, and on no node yet"
+        return f"pods with these labels are on no node yet ({_places(waiting)})"
     return f"no pod has these labels in any namespace{_nearest_label(term, there)}"
 
 
 def of_node_terms(terms: Iterable[Json], world: World) -> str:
-    """Say why no node meets a list of node selector terms."""
+    """Say why no node meets a list of node selector terms; nothing where one does."""
+    terms = list(terms)
+    if any(selects_node(term, node) for term in terms for node in world.nodes):
+        return ""
     for term in terms:
         for expression in term.get("matchExpressions") or ():
             if not any(
@@ -42,7 +51,7 @@ def of_label(key: str, world: World) -> str:
     """Say which values a label has on the nodes."""
     counts = values_of(key, world)
     if not counts:
-        return no_topology(key, world, "no node has")
+        return _no_label(key, world, "no node has")
     shown = [f"'{value}' on {_nodes(count)}" for value, count in counts.most_common(_SHOWN)]
     more = f" and {len(counts) - _SHOWN} other values" if len(counts) > _SHOWN else ""
     return f"the label {key} is {', '.join(shown)}{more}"
@@ -53,15 +62,15 @@ def values_of(key: str, world: World) -> Counter[str]:
     return Counter(labels_of(node)[key] for node in world.nodes if key in labels_of(node))
 
 
-def no_topology(key: str, world: World, whose: str) -> str:
+def _no_label(key: str, world: World, whose: str) -> str:
     keys = {each for node in world.nodes for each in labels_of(node)}
-    return f"{whose} the label {key}{did_you_mean(key, sorted(keys - {key}))}"
+    close = get_close_matches(key, sorted(keys - {key}), n=1, cutoff=_ALIKE)
+    return f"{whose} the label {key}" + (f"; did you mean '{close[0]}'?" if close else "")
 
 
-def _places(pods: list[Json]) -> str:
+def _places(pods: Iterable[Json]) -> str:
     counts = Counter(map(namespace_of, pods)).most_common(_SHOWN)
-    shown = [f"{count} in namespace {namespace}" for namespace, count in counts]
-    return f"pods with these labels are there, {', '.join(shown)}"
+    return ", ".join(f"{count} in namespace {namespace}" for namespace, count in counts)
 
 
 def _looks(asked: PodTerm, pod: Json) -> str:
@@ -72,10 +81,10 @@ def _looks(asked: PodTerm, pod: Json) -> str:
     return f"into {', '.join(sorted(asked.names))} only"
 
 
-def _nearest_label(term: Json, pods: list[Json]) -> str:
+def _nearest_label(term: Json, there: list[tuple[Json, Json]]) -> str:
     """Return the values of a label that is asked for, as a suggestion."""
     for key, value in ((term.get("labelSelector") or {}).get("matchLabels") or {}).items():
-        labels = {f"{key}={labels_of(pod)[key]}" for pod in pods if key in labels_of(pod)}
+        labels = {f"{key}={labels_of(pod)[key]}" for _, pod in there if key in labels_of(pod)}
         if f"{key}={value}" not in labels:
             return did_you_mean(f"{key}={value}", sorted(labels))
     return ""

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from kube.words import quote
 from webhook import karl
 from webhook.affinity import REQUIRED
 from webhook.explain.amounts import amount_text
@@ -19,6 +18,8 @@ from webhook.scheduling.node_unschedulable import PLUGIN as NODE_UNSCHEDULABLE
 from webhook.scheduling.node_unschedulable import TAINT as CORDON_TAINT
 from webhook.scheduling.requests import PODS
 from webhook.summary import toleration
+
+_LONGEST = 100  # characters of JSON in a text
 
 
 class Kind(StrEnum):
@@ -34,7 +35,6 @@ class Kind(StrEnum):
     """The pod keeps away from another."""
     KEPT_AWAY = "kept away"
     """Another pod keeps it away."""
-    OTHER = "other"
 
 
 class Obstacle(NamedTuple):
@@ -58,9 +58,6 @@ def obstacles(verdict: Verdict) -> list[Obstacle]:
 def of_rejection(rejection: Rejection) -> Iterator[Obstacle]:
     if rejection.plugin == NODE_UNSCHEDULABLE:
         yield _CORDON
-    elif not rejection.causes:
-        reason = rejection.reasons[0]
-        yield Obstacle(Kind.OTHER, reason, {}, reason)
     for cause in rejection.causes:
         yield _of_cause(cause, rejection.reasons[0])
 
@@ -68,13 +65,18 @@ def of_rejection(rejection: Rejection) -> Iterator[Obstacle]:
 def rule_text(verb: Verb, term: Json) -> str:
     """Return a required pod term as a rule, or as JSON where there is none."""
     rule = pod_rule(verb, term)
-    return karl.to_text(rule) if rule else quote(msgspec.json.encode(term).decode())
+    return karl.to_text(rule) if rule else _json(term)
 
 
 def node_terms_text(terms: list[Json]) -> str:
     """Return required node terms as a rule, or as JSON where there is none."""
     (part,) = parts({"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": terms}}})
-    return karl.to_text(part.rule) if part.rule else quote(msgspec.json.encode(terms).decode())
+    return karl.to_text(part.rule) if part.rule else _json(terms)
+
+
+def _json(value: Json | list[Json]) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 _CORDON = Obstacle(Kind.CORDON, "cordoned", {}, "cordon")

@@ -10,6 +10,7 @@ from webhook.explain.model import Advice
 from webhook.explain.obstacles import Kind, Obstacle, node_terms_text, rule_text
 from webhook.karl.syntax import Verb
 from webhook.model import Json, Scope
+from webhook.scheduling.inter_pod_affinity import pod_affinity
 from webhook.scheduling.requests import PODS
 from webhook.summary import toleration
 
@@ -67,7 +68,7 @@ def _node_terms(obstacle: Obstacle, situation: Situation) -> Advice:
     terms = obstacle.cause["nodeSelectorTerms"]
     miss = near_misses.of_node_terms(terms, situation.case.world)
     problem = f"no node for {node_terms_text(terms)}: {miss}" if miss else obstacle.text
-    command = _patch(situation, "--convertor-affinity", "RULES")
+    command = _change_rules(situation)
     return Advice(problem, "label nodes so that one of them meets it, or change the rules", command)
 
 
@@ -89,17 +90,25 @@ def _not_near(obstacle: Obstacle, situation: Situation) -> Advice:
     rule = rule_text(Verb.REQUIRE, term)
     miss = near_misses.of_pod_term(term, situation.pod, situation.case.world)
     if not miss:
-        return Advice(obstacle.text, "the nodes near such a pod have more in the way")
+        return Advice(obstacle.text, _why_not_near(situation))
     unscoped = term.get("namespaceSelector") is None and not term.get("namespaces")
     if unscoped and situation.case.scope is Scope.OWN:
         command = _patch(situation, "--rule-scope", "all")
         return Advice(f"{rule}: {miss}", "let the rules look into all namespaces", command)
-    command = _patch(situation, "--convertor-affinity", "RULES")
+    command = _change_rules(situation)
     return Advice(f"{rule}: {miss}", "start such a pod, or change the rule", command)
 
 
+def _why_not_near(situation: Situation) -> str:
+    world = situation.case.world
+    reject = pod_affinity(situation.pod, world)
+    if all(reject(node) for node in world.nodes):
+        return "one pod has to meet all REQUIRE rules on pods at once"
+    return "the nodes near such a pod have more in the way"
+
+
 def _keeps_away(obstacle: Obstacle, situation: Situation) -> Advice:
-    command = _patch(situation, "--convertor-affinity", "RULES")
+    command = _change_rules(situation)
     return Advice(obstacle.text, "wait until it is gone, or make a wish of it: REPEL", command)
 
 
@@ -109,8 +118,12 @@ def _kept_away(obstacle: Obstacle, _situation: Situation) -> Advice:
     return Advice(obstacle.text, "it is that pod's own anti-affinity", command)
 
 
-def _other(obstacle: Obstacle, _situation: Situation) -> Advice:
-    return Advice(obstacle.text)
+def _change_rules(situation: Situation) -> str:
+    _, spec, annotations = situation.case.sources
+    command = _patch(situation, "--convertor-affinity", "RULES")
+    if spec.source.affinity and not annotations.source.affinity:
+        return command.replace("convertor", "mtv", 1)  # that which has written it
+    return command
 
 
 def _patch(situation: Situation, flag: str, value: str) -> str:
@@ -129,5 +142,4 @@ _REMEDIES: dict[Kind, Callable[[Obstacle, Situation], Advice]] = {
     Kind.NOT_NEAR: _not_near,
     Kind.KEEPS_AWAY: _keeps_away,
     Kind.KEPT_AWAY: _kept_away,
-    Kind.OTHER: _other,
 }

@@ -1,11 +1,11 @@
 """How long certificates and the steps of their rotation last."""
 
-import difflib
 import re
 from dataclasses import dataclass, fields
 from datetime import timedelta
 
 from certs.bundle import LIMIT
+from kube.words import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,8 @@ def parse(text: str) -> Durations:
     for part in filter(None, text.split(",")):
         name, _, value = part.strip().partition("=")
         if name not in known:
-            guess = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean '{guess[0]}'?" if guess else f"expected {', '.join(known)}"
-            raise ValueError(f"unknown duration '{name}': {hint}")
+            hint = did_you_mean(name, known) or f": expected {', '.join(known)}"
+            raise ValueError(f"unknown duration '{name}'{hint}")
         found = _DURATION.fullmatch(value)
         if found is None:
             raise ValueError(

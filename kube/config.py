@@ -1,6 +1,5 @@
 """Which cluster, and as whom: a kubeconfig as kubectl finds it, or that of a pod."""
 
-import difflib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +14,8 @@ from kubernetes.config.incluster_config import (
     SERVICE_TOKEN_FILENAME,
     InClusterConfigLoader,
 )
+
+from kube.words import did_you_mean
 
 _NAMESPACE_FILE = Path(SERVICE_TOKEN_FILENAME).with_name("namespace")
 
@@ -112,8 +113,7 @@ def _context(paths: str, context: str) -> Any:
     if not wanted:
         raise ConfigError(f"kubeconfig '{paths}' has no current context; choose one of {known}")
     if wanted not in contexts:
-        close = difflib.get_close_matches(wanted, contexts, 1)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
+        hint = did_you_mean(wanted, contexts)
         raise ConfigError(f"kubeconfig '{paths}' has no context '{wanted}': it has {known}{hint}")
     return contexts[wanted]
 

@@ -8,8 +8,10 @@ _LONGEST = 80  # characters of what a user wrote; an annotation may have 256 kB
 
 
 def quote(text: str) -> str:
-    """Put a text between quotes, on one line, and cut it where it is long."""
-    return repr(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
+    """Put a text from outside between quotes so that it can stand in a message on one line."""
+    short = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)
+    return f"'{''.join(shown)}'"
 
 
 def found(value: Any) -> str:
@@ -35,11 +37,16 @@ def either(choices: Collection[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
-def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """Return `; did you mean 'enforce'?`, or nothing where no choice is close."""
+def did_you_mean(word: str, choices: Iterable[str], likeness: float = 0.6) -> str:
+    """Return `; did you mean 'enforce'?`, or nothing where no choice is like the word."""
     by_folded = {choice.casefold(): choice for choice in choices}
-    close = difflib.get_close_matches(word.casefold()[:_LONGEST], by_folded, n=1)
-    return f"; did you mean '{by_folded[close[0]]}'?" if close else ""
+    close = difflib.get_close_matches(word.casefold()[:_LONGEST], by_folded, 1, likeness)
+    return suggest(by_folded[close[0]]) if close else ""
+
+
+def suggest(text: str) -> str:
+    """Return the end of a message that proposes a text."""
+    return f"; did you mean {quote(text)}?"
 
 
 def expected(what: str, choices: Collection[str], word: str) -> str:

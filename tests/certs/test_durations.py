@@ -15,7 +15,7 @@ def test_what_is_not_named_keeps_its_default() -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("leav=1h", "unknown duration 'leav': did you mean 'leaf'?"),
+        ("leav=1h", "unknown duration 'leav'; did you mean 'leaf'?"),
         (
             "x=1h",
             "unknown duration 'x': expected ca, leaf, backdate, publish-wait, grace, settle",

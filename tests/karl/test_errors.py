@@ -70,7 +70,7 @@ def test_of_a_long_line_the_part_around_the_fault_is_shown(before: int, behind: 
 
 def test_a_long_word_is_cut_in_the_message_and_in_the_line() -> None:
     (fault,) = refused("x" * 1000).errors
-    assert fault.message == f"unknown rule '{'x' * 60}…'"
+    assert fault.message == f"unknown rule '{'x' * 79}…'"
     assert fault.source == "x" * 100 + "…"
     assert fault.underline == "^" * 100
 

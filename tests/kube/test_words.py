@@ -36,6 +36,14 @@ def test_a_quoted_text_stays_on_one_short_line(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "words"),
+    [("web", "'web'"), ("it's", "'it's'"), ("a\nb\x00\ud800", "'a\\nb\\x00\\ud800'"), ("", "''")],
+)
+def test_a_quoted_text_is_as_it_was_but_for_what_cannot_be_printed(text: str, words: str) -> None:
+    assert quote(text) == words
+
+
+@pytest.mark.parametrize(
     ("choices", "words"),
     [(["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")],
 )

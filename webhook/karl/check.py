@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
 from kube import labels
+from kube.words import did_you_mean, quote, suggest
 from webhook import atleast
 from webhook.karl.contradiction import contradictory
-from webhook.karl.errors import Mistake, did_you_mean, quote, suggest
+from webhook.karl.errors import Mistake
 from webhook.karl.expressions import LARGEST_INTEGER, expression
 from webhook.karl.syntax import (
     TOPOLOGIES,

@@ -6,7 +6,6 @@ karl: 1:31: unknown topology 'nodes'
   expected node, zone, region, rack or a label key; did you mean 'node'?
 """
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -16,7 +15,6 @@ from typing import NamedTuple
 from webhook.karl.syntax import Span
 
 _LINE_END = re.compile(r"\r\n?|\n")
-_LONGEST_WORD = 60
 _WINDOW = 100  # characters of a long line that are shown, the fault among them
 _LEAD = 50  # of these before the fault, at most
 
@@ -67,25 +65,6 @@ class KarlError(ValueError):
 def refuse(text: str, mistakes: Iterable[Mistake]) -> KarlError:
     """Return the error for the mistakes in a text."""
     return KarlError([_locate(text, mistake) for mistake in sorted(mistakes)])
-
-
-def quote(text: str) -> str:
-    """Return a text from outside so that it can stand in a message: short and printable."""
-    short = text if len(text) <= _LONGEST_WORD else f"{text[:_LONGEST_WORD]}…"
-    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)
-    return f"'{''.join(shown)}'"
-
-
-def did_you_mean(word: str, options: Iterable[str], likeness: float = 0.6) -> str:
-    """Return `; did you mean 'node'?` where one of the options is like the word, or nothing."""
-    known = {option.lower(): option for option in options}
-    close = difflib.get_close_matches(word[:_LONGEST_WORD].lower(), known, 1, likeness)
-    return suggest(known[close[0]]) if close else ""
-
-
-def suggest(text: str) -> str:
-    """Return the end of a hint that proposes a text."""
-    return f"; did you mean {quote(text)}?"
 
 
 def _locate(text: str, mistake: Mistake) -> Fault:

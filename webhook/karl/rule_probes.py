@@ -5,7 +5,8 @@ A probe knows one kind of mistake: it returns what to say of a stumble, or None.
 
 import re
 
-from webhook.karl.errors import Mistake, did_you_mean, quote, suggest
+from kube.words import did_you_mean, quote, suggest
+from webhook.karl.errors import Mistake
 from webhook.karl.stumble import Stumble, bracketed, here, missing, step_back, unexpected
 from webhook.karl.syntax import TOPOLOGIES, Verb
 

@@ -3,7 +3,8 @@
 A probe knows one kind of mistake: it returns what to say of a stumble, or None.
 """
 
-from webhook.karl.errors import Mistake, quote, suggest
+from kube.words import quote, suggest
+from webhook.karl.errors import Mistake
 from webhook.karl.stumble import Stumble, bracketed, expected, here, missing, step_back, unexpected
 
 _COMPARISONS = {">", ">=", "<", "<="}

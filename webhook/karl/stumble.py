@@ -6,7 +6,8 @@ from itertools import takewhile
 
 import lark
 
-from webhook.karl.errors import Mistake, quote
+from kube.words import quote
+from webhook.karl.errors import Mistake
 from webhook.karl.syntax import WORD, Span, Word
 
 _SIGN = re.compile(r"==|!=|[<>]=?|[()\[\],=!]")

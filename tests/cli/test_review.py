@@ -199,6 +199,22 @@ def test_problems_are_shown_with_their_carets(run: Run, files: Files) -> None:
     )
 
 
+def test_what_the_installation_decided_decides_here_too(run: Run, files: Files) -> None:
+    wrong = plan(annotations={"labels": "batch"})
+    words = ("review", "-f", files("pod.yaml", OWNED), "--plan", files("plan.yaml", wrong))
+    denied = run(*words, "--on-error", "deny")
+    assert (denied.exit_code, denied.stderr) == (1, "")
+    assert denied.stdout == (
+        "denied (SettingsInvalid, mode enforce, plan konveyor-forklift/db)\n"
+        "Plan konveyor-forklift/db annotation convertor.forklift.konveyor.io/labels entry 1: "
+        "expected key=value, found 'batch'\n"
+    )
+    unnamed = run(*words, "-o", "patch", env={"CONVERTOR_WEBHOOK_IDENTITY_LABELS": "false"})
+    assert json.loads(unnamed.stdout) == []
+    off = run(*words, env={"CONVERTOR_WEBHOOK_NAMESPACE_MODE": "vms=off"})
+    assert off.stdout.startswith("unchanged (ModeOff, mode off, plan konveyor-forklift/db)\n")
+
+
 def test_in_audit_mode_the_pod_stays_and_what_it_would_get_is_shown(run: Run, files: Files) -> None:
     words = ("-f", files("pod.yaml", OWNED), "--plan", files("plan.yaml", PLAN), "--mode", "audit")
     shown = run("review", *words).stdout

@@ -29,7 +29,7 @@ class _Command(NamedTuple):
     help: str
 
 
-_COMMANDS = {
+COMMANDS = {
     "audit": _Command("webhook.cli.audit", "Say what is, would be and was not placed, and why."),
     "completion": _Command("webhook.cli.completion", "Print the completion script of a shell."),
     "explain": _Command("webhook.cli.explain", "Say where a plan's pods may go, or why nowhere."),
@@ -44,25 +44,25 @@ class _LazyGroup(click.Group):
     """Commands by name, each the function of its own name in a module of its own."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
-        return sorted(_COMMANDS)
+        return sorted(COMMANDS)
 
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(_COMMANDS[cmd_name].module)
+        module = importlib.import_module(COMMANDS[cmd_name].module)
         command: click.Command = getattr(module, cmd_name)
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in _COMMANDS and not ctx.resilient_parsing:
-            ctx.fail(f"no such command '{args[0]}'{did_you_mean(args[0], _COMMANDS)}")
+        if args[0] not in COMMANDS and not ctx.resilient_parsing:
+            ctx.fail(f"no such command '{args[0]}'{did_you_mean(args[0], COMMANDS)}")
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         found = [
-            CompletionItem(name, help=_COMMANDS[name].help)
+            CompletionItem(name, help=COMMANDS[name].help)
             for name in self.list_commands(ctx)
             if name.startswith(incomplete)
         ]
@@ -70,7 +70,7 @@ class _LazyGroup(click.Group):
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, _COMMANDS[name].help) for name in sorted(_COMMANDS)])
+            formatter.write_dl([(name, COMMANDS[name].help) for name in sorted(COMMANDS)])
 
 
 @click.group(

@@ -1,5 +1,7 @@
 """`kubectl convertor explain plan`: the whole output, for people and for programs."""
 
+import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,3 +94,124 @@ def test_for_a_pod_that_fits_nowhere_it_is_said_what_to_change(
     result = run("explain", "plan", "db", "-o", output)
     assert (result.exit_code, result.stderr) == (0, "")
     golden(EXPECTED / f"explain-nowhere.{output}", result.stdout)
+
+
+def test_what_is_advised_helps(run: Run, cluster: FakeCluster) -> None:
+    rules = "REQUIRE pods(app=ceph-osd) on node"
+    cluster.add(plan(affinity=rules, node_selector="disk=nmve", scope="own"))
+    for _ in range(2):
+        found = json.loads(run("explain", "plan", "db", "-o", "json").stdout)
+        if any(each["fits"] for each in found["nodes"]):
+            return
+        for each in found["advice"]:
+            words = shlex.split(each["command"].removeprefix("kubectl convertor "))
+            assert run(*words).exit_code == 0
+    pytest.fail(f"no node fits: {found['nodes']}")
+
+
+def test_many_nodes_and_pods_are_cut_for_people_only(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan())
+    cluster.add(*(node(f"node-{i:03}") for i in range(60)))
+    cluster.add(*(convertor_pod(f"db-{i:03}", "gamma") for i in range(50)))
+    text = run("explain", "plan", "db").stdout
+    assert text.count("… and ") == 2
+    assert "… and 26 more; -o json has all\n62/66 nodes are available" in text
+    assert "… and 10 more; -o json has all" in text
+    found = json.loads(run("explain", "plan", "db", "-o", "json").stdout)
+    assert (len(found["nodes"]), len(found["pods"])) == (66, 50)
+
+
+def test_colours_are_for_terminals(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan())
+    forced = {"FORCE_COLOR": "1", "TERM": "xterm-256color"}
+    assert "\x1b[32malpha" in run("explain", "plan", "db", env=forced).stdout
+    for env in ({}, forced | {"NO_COLOR": "1"}):
+        assert "\x1b[3" not in run("explain", "plan", "db", env=env).stdout
+
+
+FORBIDDEN = 'User "eve" cannot list resource "{0}" in API group "" at the cluster scope'
+RIGHT = (
+    "'eve' may not list {0} at the cluster scope: it needs a ClusterRole with "
+    'apiGroups: [""], resources: ["{0}"], verbs: ["list"]'
+)
+
+
+def forbid(cluster: FakeCluster, what: str) -> None:
+    message = f"{what} is forbidden: {FORBIDDEN.format(what)}"
+    cluster.refusals[f"GET /api/v1/{what}"] = (403, "Forbidden", message)
+
+
+def test_rights_that_lack_are_told_and_the_rest_is_shown(
+    run: Run, cluster: FakeCluster, golden: Golden
+) -> None:
+    cluster.add(FITS, convertor_pod("db-vm-9-qqqqq", "alpha"))
+    for what in ("nodes", "pods", "namespaces"):
+        forbid(cluster, what)
+    del cluster.refusals["GET /api/v1/namespaces"]
+    cluster.refusals["GET /api/v1/namespaces?"] = (
+        *(403, "Forbidden"),
+        f"namespaces is forbidden: {FORBIDDEN.format('namespaces')}",
+    )
+    result = run("explain", "plan", "db")
+    assert (result.exit_code, result.stderr) == (0, "")
+    golden(EXPECTED / "explain-rights.text", result.stdout)
+    assert RIGHT.format("nodes") in result.stdout
+
+
+def test_without_any_right_to_pods_none_is_shown(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan(), convertor_pod("db-vm-9-qqqqq", "alpha"))
+    forbid(cluster, "pods")
+    inside = FORBIDDEN.format("pods").replace("at the cluster scope", "in the namespace vms")
+    cluster.refusals["GET /api/v1/namespaces/vms/pods"] = (403, "Forbidden", inside)
+    found = json.loads(run("explain", "plan", "db", "-o", "json").stdout)
+    assert found["pods"] == []
+    assert [each.partition(": it needs")[0] for each in found["unread"]] == [
+        "'eve' may not list pods at the cluster scope",
+        "'eve' may not list pods in namespace 'vms'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["explain"], 2, "expected 'plan NAME' or 'plan/NAME', found ''"),
+        (["explain", "plan"], 2, "expected 'plan NAME' or 'plan/NAME', found 'plan'"),
+        (["explain", "db"], 2, "expected a plan's name, such as 'plan db'"),
+        (
+            *(["explain", "plan", "dbb"], 2),
+            "namespace 'konveyor-forklift' has no plan 'dbb'; did you mean 'db'?",
+        ),
+        (["explain", "plan", "db", "-n", "UP"], 2, "'UP' is no name of a namespace"),
+    ],
+)
+def test_a_plan_that_is_not_there_is_missed(
+    run: Run, cluster: FakeCluster, words: list[str], code: int, message: str
+) -> None:
+    cluster.add(plan())
+    result = run(*words)
+    assert result.exit_code == code
+    assert result.stderr.endswith(f"Error: {message}\n")
+
+
+def test_a_cluster_that_fails_ends_it(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan())
+    cluster.refusals["GET /api/v1/nodes"] = (500, "InternalError", "etcd is gone")
+    result = run("explain", "plan", "db")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr == f"Error: {cluster.server} answered 500: etcd is gone\n"
+
+
+def test_large_clusters_are_read_in_pages(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan())
+    cluster.add(*(pod(f"shop/web-{i:04}", "alpha") for i in range(300)))
+    assert run("explain", "plan", "db").exit_code == 0
+    asked = [each for each in cluster.asked if each.startswith("GET /api/v1/pods")]
+    assert len(asked) > 1
+    assert all("limit=" in each for each in asked)
+
+
+def test_a_plan_without_a_target_namespace_is_explained(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan({"targetNamespace": None}))
+    result = run("explain", "plan", "db")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("Plan konveyor-forklift/db\nIts pods go to no namespace.")

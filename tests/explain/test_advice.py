@@ -224,3 +224,14 @@ def test_where_nothing_is_enforced_the_pod_is_judged_as_it_comes() -> None:
     assert [each.problem for each in advice][:1] == [
         "no label disk=hdd: the label disk is 'ssd' on 1 node"
     ]
+
+
+def test_no_more_is_said_than_is_known() -> None:
+    a_plan = plan(affinity="REQUIRE pods(app=osd) on node")
+    partial = Cluster([node("a")], [], NAMESPACES, ["pods"], all_pods=False)
+    (advice,) = explain(a_plan, Installation(), partial).advice
+    assert advice.problem.endswith(": no pod has these labels of those that can be read")
+    a_plan = plan(affinity="REQUIRE pods(app=osd) in namespaces (team=storage) on node")
+    there = pod("rook/x", "a", {"app": "osd"})
+    (advice,) = explain(a_plan, Installation(), Cluster([node("a")], [there], [], [])).advice
+    assert advice.problem.endswith(": it looks into namespaces with labels that cannot be read")

@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 
 from tests.explain.clusters import plan
 from tests.scheduling.worlds import draw_plan
+from webhook.explain import Cluster
 from webhook.explain.case import Case, read_case
 from webhook.explain.in_force import settings_in_force
 from webhook.explain.sources import affinity_places
 from webhook.model import Installation, Json, Mode, Scope
-from webhook.scheduling import look
 
 ANNOTATION = "annotation convertor.forklift.konveyor.io/"
+NOWHERE = Cluster([], [], [], [])
 DEFAULTS = {
     "labels": "batch=0,team=a",
     "nodeSelector": {"disk": "ssd"},
@@ -24,7 +25,7 @@ DEFAULTS = {
 
 
 def case(plan_object: Json, installation: Installation | None = None) -> Case:
-    return read_case(plan_object, installation or Installation(), look([], [], []))
+    return read_case(plan_object, installation or Installation(), NOWHERE)
 
 
 def told(found: Case) -> list[tuple[str, str, str, list[str]]]:

@@ -36,9 +36,10 @@ def read_cluster(client: Client, target_namespace: str) -> Cluster:
         "namespaces", _Namespace, "rules that choose namespaces by labels match none here"
     )
     pods = read("pods", _Pod, "room and rules on pods are judged by the pods that can be read")
-    if pods is None and NAME.fullmatch(target_namespace):
+    all_pods = pods is not None
+    if not all_pods and NAME.fullmatch(target_namespace):
         pods = read(f"namespaces/{target_namespace}/pods", _Pod, "none of the plan's is shown")
-    return Cluster(nodes or [], pods or [], namespaces or [], unread)
+    return Cluster(nodes or [], pods or [], namespaces or [], unread, all_pods)
 
 
 def _read(client: Client, path: str, kind: type[Listed]) -> list[Json]:

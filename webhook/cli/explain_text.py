@@ -63,7 +63,8 @@ def _rules(found: Explanation) -> Iterator[Line]:
         yield Line(f"{number}. {rule.text or 'an affinity that no rule can say'}", COMMAND)
         if rule.sentence:
             yield Line(f"   {rule.sentence}")
-        yield Line(f"   Now: {_matched(rule, nodes)}. From {rule.source}.")
+        now = f"Now: {_matched(rule, nodes)}. " if nodes else ""
+        yield Line(f"   {now}From {rule.source}.")
         if rule.note:
             yield Line(f"   {rule.note}", WARNING)
         yield from (Line(f"     {line}", FAINT) for line in as_yaml(rule.affinity).splitlines())
@@ -78,12 +79,14 @@ def _matched(rule: Rule, nodes: int) -> str:
 
 def _counted(found: Matches | None, what: str) -> str:
     if found is None or not found.count:
-        return f"0 {what}"
+        return f"no {what}" if what == "pods" else f"none {what}"
     more = ", …" if found.count > len(found.names) else ""
     return f"{found.count} {what} ({', '.join(found.names)}{more})"
 
 
 def _nodes(found: Explanation) -> Iterator[Line]:
+    if not found.nodes:
+        return
     asks = ", ".join(f"{amount} {name}" for name, amount in found.asks.items())
     yield Line(f"For {found.judged}, which asks for {asks}:")
     fitting = [node for node in found.nodes if node.fits]

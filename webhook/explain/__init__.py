@@ -16,7 +16,7 @@ from webhook.explain.obstacles import of_rejection
 from webhook.explain.pods import is_waiting, new_pod, pods_of, renewed, told
 from webhook.explain.rules import rules_in_force
 from webhook.model import Installation, Json, Mode
-from webhook.scheduling import Verdict, judge, look, unjudged
+from webhook.scheduling import Verdict, judge, unjudged
 from webhook.scheduling.objects import name_of, namespace_of
 from webhook.scheduling.preferences import points
 from webhook.scheduling.requests import asked
@@ -34,11 +34,11 @@ _VOLUMES = "volumes: a pod has its VM's disks; nodes that cannot reach one of th
 
 def explain(plan_object: Json, installation: Installation, cluster: Cluster) -> Explanation:
     """Explain a Plan on a cluster."""
-    world = look(cluster.nodes, cluster.pods, cluster.namespaces)
-    case = read_case(plan_object, installation, world)
+    case = read_case(plan_object, installation, cluster)
+    world = case.world
     own = pods_of(case.plan, cluster.pods)
     waiting = [pod for pod in own if is_waiting(pod)]
-    new, problems = new_pod(case)
+    new = new_pod(case)
     judged, verdicts = new, judge(new, world)
     advice = advise_on_new(verdicts, case, new)
     if waiting:
@@ -51,7 +51,7 @@ def explain(plan_object: Json, installation: Installation, cluster: Cluster) -> 
         target_namespace=case.plan.target_namespace,
         mode=case.mode,
         settings=settings_in_force(case),
-        problems=case.plan.settings.problems + problems,
+        problems=case.plan.settings.problems,
         rules=rules_in_force(case, judged),
         judged=f"{namespace_of(judged)}/{name_of(judged)}" if waiting else _NEW[case.mode],
         asks={name: amount_text(name, amount) for name, amount in asked(judged).items()},

@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from webhook import atleast, settings
+from webhook.explain.model import Cluster
 from webhook.explain.sources import Place, places, scope_of
 from webhook.mode import mode_of
 from webhook.model import Installation, Json, Mode, Plan, Scope
-from webhook.scheduling import World
+from webhook.scheduling import World, look
 from webhook.scheduling.objects import labels_of
 
 NodeValues = Mapping[str, Collection[str]]
@@ -22,6 +23,8 @@ class Case(NamedTuple):
     installation: Installation
     sources: list[Place]
     world: World
+    all_pods: bool
+    """Whether the world has the pods of all namespaces."""
     node_values: NodeValues
 
     @property
@@ -33,13 +36,14 @@ class Case(NamedTuple):
         return mode_of(self.plan, self.plan.target_namespace, self.installation)
 
 
-def read_case(plan_object: Json, installation: Installation, world: World) -> Case:
+def read_case(plan_object: Json, installation: Installation, cluster: Cluster) -> Case:
     """Read a Plan, with all its sources."""
     plan = settings.read(plan_object, installation)
+    world = look(cluster.nodes, cluster.pods, cluster.namespaces)
     labels = list(map(labels_of, world.nodes))
     values = {
         key: {each[key] for each in labels if key in each} for key in atleast.keys(plan.settings)
     }
     spec = plan_object.get("spec") or {}
     sources = places(plan_object, plan, installation)
-    return Case(plan, spec, installation, sources, world, values)
+    return Case(plan, spec, installation, sources, world, cluster.all_pods, values)

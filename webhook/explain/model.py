@@ -12,10 +12,11 @@ class Cluster(NamedTuple):
 
     nodes: list[Json]
     pods: list[Json]
-    """Of all namespaces."""
     namespaces: list[Json]
     unread: list[str]
     """What could not be read, and what that means."""
+    all_pods: bool = True
+    """Whether the pods are those of all namespaces."""
 
 
 class Setting(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -50,9 +51,10 @@ class Rule(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     text: str = ""
     """In KARL, where it can be said so."""
     pods: Matches | None = None
-    """The pods that it is about; None for a rule on nodes."""
+    """The pods that it is about; None for a rule on nodes, and where no node is known."""
     nodes: Matches | None = None
-    """For a rule on pods the nodes near those; for one on nodes the nodes that meet it."""
+    """For a rule on pods the nodes near those; for one on nodes the nodes that meet it. None
+    where no node is known."""
     note: str = ""
     """Why it matches nothing, where it does not."""
 

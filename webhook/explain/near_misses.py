@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from kube.words import did_you_mean
+from webhook.explain.case import Case
 from webhook.model import Json
 from webhook.scheduling.objects import labels_of, name_of, namespace_of
 from webhook.scheduling.pod_terms import PodTerm, term_of_incoming
@@ -16,9 +17,9 @@ _ALIKE = 0.8
 """How alike a key is to be that is suggested: label keys share much that means nothing."""
 
 
-def of_pod_term(term: Json, pod: Json, world: World) -> str:
+def of_pod_term(term: Json, pod: Json, case: Case) -> str:
     """Say why no node is near a pod that a term of `pod` is about; nothing where one is."""
-    asked = term_of_incoming(term, pod)
+    world, asked = case.world, term_of_incoming(term, pod)
     there = [(node, each) for node in world.nodes for each in world.pods[name_of(node)]]
     meant = [(node, each) for node, each in there if asked.selects_labels(each)]
     if near := [node for node, each in meant if asked.selects(each, world.namespaces)]:
@@ -27,10 +28,13 @@ def of_pod_term(term: Json, pod: Json, world: World) -> str:
         return _no_label(asked.topology_key, world, "of the nodes of these pods none has")
     if meant:
         places = _places(each for _, each in meant)
-        return f"pods with these labels are elsewhere ({places}): it looks {_looks(asked, pod)}"
+        return (
+            f"pods with these labels are elsewhere ({places}): it looks {_looks(asked, pod, world)}"
+        )
     if waiting := [each for each in world.waiting if asked.selects_labels(each)]:
         return f"pods with these labels are on no node yet ({_places(waiting)})"
-    return f"no pod has these labels in any namespace{_nearest_label(term, there)}"
+    where = "in any namespace" if case.all_pods else "of those that can be read"
+    return f"no pod has these labels {where}{_nearest_label(term, there)}"
 
 
 def of_node_terms(terms: Iterable[Json], world: World) -> str:
@@ -73,9 +77,10 @@ def _places(pods: Iterable[Json]) -> str:
     return ", ".join(f"{count} in namespace {namespace}" for namespace, count in counts)
 
 
-def _looks(asked: PodTerm, pod: Json) -> str:
+def _looks(asked: PodTerm, pod: Json, world: World) -> str:
     if asked.term.get("namespaceSelector") is not None:
-        return "into namespaces with other labels"
+        known = bool(world.namespaces)
+        return f"into namespaces with {'other labels' if known else 'labels that cannot be read'}"
     if asked.names == {namespace_of(pod)}:
         return f"into its own namespace only, {namespace_of(pod)}"
     return f"into {', '.join(sorted(asked.names))} only"

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from webhook.explain.case import Case
 from webhook.explain.forklift import model_pod
 from webhook.explain.model import Pod
-from webhook.model import CONVERTOR_LABEL, CONVERTOR_VALUE, Json, Mode, Plan, Problem, Request
+from webhook.model import CONVERTOR_LABEL, CONVERTOR_VALUE, Json, Mode, Plan, Request
 from webhook.owner import plan_ref
 from webhook.patch import diff
 from webhook.placement import MalformedPod, place
@@ -37,12 +37,12 @@ def is_waiting(pod: Json) -> bool:
     return not spec_of(pod).get("nodeName") and phase_of(pod) in ("", "Pending")
 
 
-def new_pod(case: Case) -> tuple[Json, list[Problem]]:
-    """Return what a pod for one more VM would be, and what of the settings it cannot have."""
+def new_pod(case: Case) -> Json:
+    """Return what a pod for one more VM would be."""
     pod = model_pod(case.plan, case.spec)
-    placed = place(pod, case.plan, case.installation, case.node_values)
-    enforced = case.mode is Mode.ENFORCE
-    return admitted(placed.pod if enforced else pod), placed.problems
+    if case.mode is Mode.ENFORCE:
+        pod = place(pod, case.plan, case.installation, case.node_values).pod
+    return admitted(pod)
 
 
 def renewed(pod: Json, case: Case, new: Json) -> Json:

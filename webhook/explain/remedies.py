@@ -88,7 +88,7 @@ def _room(obstacle: Obstacle, situation: Situation) -> Advice:
 def _not_near(obstacle: Obstacle, situation: Situation) -> Advice:
     term = obstacle.cause["term"]
     rule = rule_text(Verb.REQUIRE, term)
-    miss = near_misses.of_pod_term(term, situation.pod, situation.case.world)
+    miss = near_misses.of_pod_term(term, situation.pod, situation.case)
     if not miss:
         return Advice(obstacle.text, _why_not_near(situation))
     unscoped = term.get("namespaceSelector") is None and not term.get("namespaces")

@@ -64,9 +64,12 @@ def _ruled(case: Case) -> Iterator[_Found]:
 def _explained(found: _Found, case: Case, pod: Json) -> Rule:
     affinity = expand(found.affinity, case.node_values)
     pods: Matches | None = None
-    nodes, note = _on_nodes(affinity, case.world)
-    for term in _pod_terms(affinity):
-        pods, nodes, note = _on_pods(term, pod, case.world)
+    nodes: Matches | None = None
+    note = ""
+    if case.world.nodes:
+        nodes, note = _on_nodes(affinity, case.world)
+        for term in _pod_terms(affinity):
+            pods, nodes, note = _on_pods(term, pod, case)
     return Rule(
         source=found.source,
         sentence=karl.to_english(found.rule, scope=case.scope) if found.rule else "",
@@ -85,8 +88,8 @@ def _pod_terms(affinity: Json) -> Iterator[Json]:
                 yield item.get("podAffinityTerm") or item
 
 
-def _on_pods(term: Json, pod: Json, world: World) -> tuple[Matches, Matches, str]:
-    asked = term_of_incoming(term, pod)
+def _on_pods(term: Json, pod: Json, case: Case) -> tuple[Matches, Matches, str]:
+    world, asked = case.world, term_of_incoming(term, pod)
     there = [
         (node, each)
         for node in world.nodes
@@ -96,7 +99,7 @@ def _on_pods(term: Json, pod: Json, world: World) -> tuple[Matches, Matches, str
     values = {labels_of(node).get(asked.topology_key) for node, _ in there} - {None}
     near = [node for node in world.nodes if labels_of(node).get(asked.topology_key) in values]
     pods = matches(f"{namespace_of(each)}/{name_of(each)}" for _, each in there)
-    note = "" if near else near_misses.of_pod_term(term, pod, world)
+    note = "" if near else near_misses.of_pod_term(term, pod, case)
     return pods, matches(map(name_of, near)), note
 
 

@@ -1,0 +1,133 @@
+"""The convertor pods of a plan, and the one that Forklift would make next."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.explain.clusters import convertor_pod, node, plan, pod
+from webhook.explain import Cluster, explain
+from webhook.explain.case import read_case
+from webhook.explain.forklift import model_pod
+from webhook.explain.model import Pod
+from webhook.explain.pods import new_pod, pods_of
+from webhook.model import Installation, Json, Mode
+from webhook.scheduling.requests import asked
+
+DATA = Path(__file__).parents[1] / "data"
+PLACED = {"convertor.forklift.konveyor.io/placement": "{}"}
+NOWHERE = Cluster([], [], [], [])
+NOT_PLACED = "not placed by the webhook"
+
+
+def told(pods: list[Json], a_plan: Json | None = None, **installation: Any) -> list[Pod]:
+    cluster = Cluster([node("a")], pods, [], [])
+    return explain(a_plan or plan(), Installation(**installation), cluster).pods
+
+
+def with_labels(**labels: str) -> Json:
+    keys = {"plan_name": "plan-name", "plan_namespace": "plan-namespace", "of": "forklift.app/plan"}
+    named = {keys.get(key, key): value for key, value in labels.items()}
+    return pod("vms/p", "a", {"forklift.app": "virt-v2v", **named})
+
+
+@pytest.mark.parametrize(
+    ("found", "is_its"),
+    [
+        (with_labels(plan="uid-db"), True),
+        (with_labels(plan="uid-other", plan_name="db"), False),
+        (with_labels(plan_name="db", plan_namespace="konveyor-forklift"), True),
+        (with_labels(plan_name="db", plan_namespace="elsewhere"), False),
+        (with_labels(plan_name="web", plan_namespace="konveyor-forklift"), False),
+        (with_labels(of="db"), True),
+        (with_labels(), False),
+        (pod("vms/p", "a", {"plan": "uid-db"}), False),
+        (pod("other/p", "a", {"forklift.app": "virt-v2v", "plan": "uid-db"}), False),
+    ],
+)
+def test_a_pod_is_the_plans_by_its_labels_in_the_target_namespace(
+    found: Json, is_its: bool
+) -> None:
+    case = read_case(plan(), Installation(), NOWHERE)
+    assert pods_of(case.plan, [found]) == ([found] if is_its else [])
+
+
+def test_pods_are_told_the_oldest_first_with_where_they_are_or_why_they_wait() -> None:
+    gated = convertor_pod("gated")
+    gated["status"]["conditions"] = [
+        {"type": "Ready", "status": "False", "message": "no"},
+        {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"},
+    ]
+    done = convertor_pod("done", "a") | {"status": {"phase": "Succeeded"}}
+    running = convertor_pod("running", "a")
+    running["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    waiting = convertor_pod("waiting", message="0/1 nodes are available: 1 Insufficient cpu.")
+    bound = convertor_pod("bound", "a") | {
+        "status": {"conditions": [{"type": "PodScheduled", "status": "True"}]}
+    }
+    assert told([running, waiting, gated, done, bound]) == [
+        Pod("bound", "vms", "", "a", NOT_PLACED),
+        Pod("done", "vms", "Succeeded", "a", NOT_PLACED),
+        Pod("gated", "vms", "Pending", "", NOT_PLACED, "SchedulingGated", 1),
+        Pod(
+            *("waiting", "vms", "Pending", "", NOT_PLACED),
+            *("0/1 nodes are available: 1 Insufficient cpu.", 1),
+        ),
+        Pod("running", "vms", "Running", "a", NOT_PLACED),
+    ]
+
+
+def test_of_pods_that_wait_the_first_are_judged() -> None:
+    nodes = [each.nodes for each in told([convertor_pod(f"w{i:02}") for i in range(12)])]
+    assert nodes == [1] * 10 + [None] * 2
+
+
+def test_it_is_told_whether_a_pod_is_as_its_plan_wants_it() -> None:
+    wanted = plan(node_selector="disk=ssd")
+    other = convertor_pod("other", "a")
+    placed = convertor_pod("placed", "a", nodeSelector={"disk": "ssd"})
+    for each in (other, placed):
+        each["metadata"]["annotations"] = PLACED
+    marker = '{"plan":"konveyor-forklift/db","generation":0,"mode":"enforce"}'
+    placed["metadata"]["annotations"] = {"convertor.forklift.konveyor.io/placement": marker}
+    placed["metadata"]["labels"]["forklift.app/plan"] = "db"
+    malformed = convertor_pod("wrong", "a", nodeSelector=[])
+    pods = [convertor_pod("new", "a"), other, placed, malformed]
+    assert [each.placement for each in told(pods, wanted)] == [
+        "not placed by the webhook",
+        "placed by other settings",
+        "",
+        "'spec.nodeSelector': expected a map, found a list",
+    ]
+    assert told(pods, wanted, mode=Mode.AUDIT)[0].placement == "not placed, the mode is audit"
+
+
+@pytest.mark.parametrize("name", ["v2.12-vsphere-no-settings", "v2.12-vsphere-with-settings"])
+def test_the_model_is_what_forklift_makes_as_far_as_a_scheduler_goes(name: str) -> None:
+    made = json.loads((DATA / "pods" / f"{name}.json").read_text(encoding="utf-8"))
+    plan_object = json.loads((DATA / "plan-v2.12.json").read_text(encoding="utf-8"))
+    if name.endswith("no-settings"):
+        plan_object["spec"] = {"targetNamespace": "target"}
+    case = read_case(plan_object, Installation(), NOWHERE)
+    model = model_pod(case.plan, case.spec)
+    for field in ("nodeSelector", "affinity"):
+        assert model["spec"][field] == made["spec"][field]
+    assert asked(model) == asked(made)
+    assert model["metadata"]["namespace"] == made["metadata"]["namespace"]
+    labels = {"migration", "vmID", "conversion", "conversion-type", "resource"}
+    assert model["metadata"]["labels"].keys() == made["metadata"]["labels"].keys() - labels
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"convertorLabels": ["a"], "convertorNodeSelector": 5, "convertorAffinity": "REQUIRE x"},
+        {"convertorLabels": {"a": 1}, "convertorAffinity": {"podAffinity": 5}},
+    ],
+)
+def test_fields_that_are_no_settings_do_not_get_into_the_model(spec: Json) -> None:
+    plain, found = (
+        new_pod(read_case(each, Installation(), NOWHERE)) for each in (plan(), plan(spec))
+    )
+    assert found == plain

@@ -5,7 +5,6 @@ tells them apart, and those never change. Making the decision again takes 40 µs
 it has been made, 6.
 """
 
-from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -16,6 +15,7 @@ from webhook.model import (
     Decision,
     Installation,
     Json,
+    NodeValues,
     Plan,
     PlanRef,
     Reason,
@@ -40,7 +40,7 @@ class Decisions:
         request: Request,
         ref: PlanRef | None,
         plan: Plan | Reason,
-        node_values: Mapping[str, Collection[str]],
+        node_values: NodeValues,
     ) -> Decision:
         """Decide on a convertor pod, as `decide` does."""
         if isinstance(plan, Reason):

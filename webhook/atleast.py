@@ -6,12 +6,12 @@ on the cluster's nodes just then.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from typing import Any, TypeVar, cast
 
 from kube import labels, quantity
-from webhook.model import Json, Settings
+from webhook.model import Json, NodeValues, Settings
 
 AT_LEAST = "AtLeast"
 NOT_AT_LEAST = "NotAtLeast"
@@ -52,7 +52,7 @@ def expression(key: str, minimum: str) -> Json:
     return {"key": key, "operator": AT_LEAST, "values": [minimum]}
 
 
-def expand(node: T, node_values: Mapping[str, Collection[str]]) -> T:
+def expand(node: T, node_values: NodeValues) -> T:
     """Write Kubernetes' own operators for ours, anywhere in an affinity or a part of one.
 
     `node_values` has the values of each label key on the cluster's nodes. The written minimum
@@ -68,7 +68,7 @@ def keys(settings: Settings) -> frozenset[str]:
     return frozenset(expression["key"] for expression in found)
 
 
-def _expand(node: Any, node_values: Mapping[str, Collection[str]]) -> Any:
+def _expand(node: Any, node_values: NodeValues) -> Any:
     if _is_ours(node):
         values = _at_least(node["values"][0], node_values.get(node["key"], ()))
         return node | {"operator": _OPERATORS[node["operator"]], "values": values}

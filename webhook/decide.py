@@ -1,7 +1,5 @@
 """From a review and its plan to the decision."""
 
-from collections.abc import Collection, Mapping
-
 import msgspec
 
 from webhook.mode import mode_of
@@ -12,6 +10,7 @@ from webhook.model import (
     Installation,
     Json,
     Mode,
+    NodeValues,
     OnError,
     Outcome,
     Plan,
@@ -67,7 +66,7 @@ def decide(
     ref: PlanRef | None,
     plan: Plan | Reason,
     installation: Installation,
-    node_values: Mapping[str, Collection[str]],
+    node_values: NodeValues,
 ) -> Decision:
     """Decide on a convertor pod, given what its plan is or why there is none."""
     found = None if isinstance(plan, Reason) else plan
@@ -113,7 +112,7 @@ def _enforced(
     request: Request,
     plan: Plan,
     installation: Installation,
-    node_values: Mapping[str, Collection[str]],
+    node_values: NodeValues,
 ) -> Decision:
     """Return what enforce does; the other modes are made from it."""
     namespace = _namespace(request)

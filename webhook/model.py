@@ -4,6 +4,7 @@ Every stage of a review takes and returns these; nothing here does anything. The
 `msgspec` structs because those are immutable, typed, and cheap to pack (`webhook.plans`).
 """
 
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -11,6 +12,9 @@ import msgspec
 
 Json = dict[str, Any]
 """A JSON object as decoded: a pod, a term, an expression. Fields nobody knows stay in it."""
+
+NodeValues = Mapping[str, Collection[str]]
+"""The values of a label on all nodes together, by the label's key; an unknown key is not there."""
 
 CONVERTOR_LABEL = "forklift.app"
 CONVERTOR_VALUE = "virt-v2v"

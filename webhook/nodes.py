@@ -1,9 +1,8 @@
 """The values that labels have on the nodes, for settings that say "at least"."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
-NodeValues = Mapping[str, Collection[str]]
-"""The values of a label on all nodes together, by the label's key."""
+from webhook.model import NodeValues
 
 
 def values(nodes: Iterable[Mapping[str, str]], keys: Iterable[str]) -> NodeValues:

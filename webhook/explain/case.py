@@ -1,17 +1,14 @@
 """What all parts of an explanation go by."""
 
-from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from webhook import atleast, settings
 from webhook.explain.model import Cluster
 from webhook.explain.sources import Place, places, scope_of
 from webhook.mode import mode_of
-from webhook.model import Installation, Json, Mode, Plan, Scope
+from webhook.model import Installation, Json, Mode, NodeValues, Plan, Scope
 from webhook.scheduling import World, look
 from webhook.scheduling.objects import labels_of
-
-NodeValues = Mapping[str, Collection[str]]
 
 
 class Case(NamedTuple):

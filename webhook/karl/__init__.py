@@ -9,7 +9,6 @@ be read is explained by the probes), `build` makes a value of it (`syntax`), `ch
 wrong with it, and `affinity` lowers all of them together.
 """
 
-from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from webhook import atleast
@@ -19,7 +18,7 @@ from webhook.karl.errors import Fault, KarlError, Mistake, refuse
 from webhook.karl.parse import parse
 from webhook.karl.syntax import Rule
 from webhook.karl.text import to_text
-from webhook.model import Json, Scope
+from webhook.model import Json, NodeValues, Scope
 
 __all__ = [
     "Fault",
@@ -32,14 +31,14 @@ __all__ = [
     "to_text",
 ]
 
-_NO_NODES: Mapping[str, Collection[str]] = MappingProxyType({})
+_NO_NODES: NodeValues = MappingProxyType({})
 
 
 def compile(  # noqa: A001 - the public name; nobody compiles Python here
     text: str,
     *,
     scope: Scope | str = Scope.ALL,
-    node_values: Mapping[str, Collection[str]] = _NO_NODES,
+    node_values: NodeValues = _NO_NODES,
 ) -> Json:
     """Return the rules of a text as a core/v1 Affinity.
 

@@ -4,12 +4,11 @@
 with the pod and with the plan; nothing that it is given is changed.
 """
 
-from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
 
-from webhook.model import Installation, Json, Mode, Plan, Problem, Settings
+from webhook.model import Installation, Json, Mode, NodeValues, Plan, Problem, Settings
 from webhook.placement.labels import place_labels
 from webhook.placement.node_affinity import place_node_affinity
 from webhook.placement.node_selector import place_node_selector
@@ -31,12 +30,7 @@ class Placed(msgspec.Struct, frozen=True):
     problems: list[Problem] = []
 
 
-def place(
-    pod: Json,
-    plan: Plan,
-    installation: Installation,
-    node_values: Mapping[str, Collection[str]],
-) -> Placed:
+def place(pod: Json, plan: Plan, installation: Installation, node_values: NodeValues) -> Placed:
     """Give a convertor pod the labels, node selector, affinity and tolerations of its plan.
 
     `node_values` has the values of node labels that `webhook.atleast.expand` asks for. To place
@@ -47,31 +41,15 @@ def place(
 
     """
     check(pod)
-    settings = plan.settings
     metadata, spec = pod.get("metadata") or {}, pod.get("spec") or {}
     annotations = metadata.get("annotations") or {}
     key, marker = f"{installation.prefix}/placement", _marker(plan)
 
     labels, notes = place_labels(metadata.get("labels") or {}, plan, installation)
-    selector, lifted, replaced = place_node_selector(spec.get("nodeSelector") or {}, settings)
-    affinity = place_pod_affinity(spec.get("affinity") or {}, settings)
-    node_affinity, fault = place_node_affinity(
-        affinity.get("nodeAffinity") or {},
-        settings.affinity.get("nodeAffinity") or {},
-        lifted + settings.node_requirements,
-        node_values,
-        again=annotations.get(key) == marker,
-    )
-    changed: Json = {
-        "metadata": _with(metadata, labels=labels),
-        "spec": _with(
-            spec,
-            nodeSelector=selector,
-            affinity=_with(affinity, nodeAffinity=node_affinity),
-            tolerations=place_tolerations(spec.get("tolerations") or [], settings),
-        ),
-    }
-    if asks(settings) or changed != {"metadata": metadata, "spec": spec}:
+    again = annotations.get(key) == marker
+    placed_spec, replaced, fault = _place_spec(spec, plan.settings, node_values, again=again)
+    changed = {"metadata": _with(metadata, labels=labels), "spec": placed_spec}
+    if asks(plan.settings) or changed != {"metadata": metadata, "spec": spec}:
         annotations = annotations | {key: marker}
         changed["metadata"] = _with(changed["metadata"], annotations=annotations)
     return Placed(
@@ -80,6 +58,28 @@ def place(
         notes=notes + replaced,
         problems=[Problem(f"Plan {plan}", fault)] if fault else [],
     )
+
+
+def _place_spec(
+    spec: Json, settings: Settings, node_values: NodeValues, *, again: bool
+) -> tuple[Json, list[str], str]:
+    """Return the spec of a placed pod, notes on what gave way, and what went wrong."""
+    selector, lifted, notes = place_node_selector(spec.get("nodeSelector") or {}, settings)
+    affinity = place_pod_affinity(spec.get("affinity") or {}, settings)
+    node_affinity, fault = place_node_affinity(
+        affinity.get("nodeAffinity") or {},
+        settings.affinity.get("nodeAffinity") or {},
+        lifted + settings.node_requirements,
+        node_values,
+        again=again,
+    )
+    placed = _with(
+        spec,
+        nodeSelector=selector,
+        affinity=_with(affinity, nodeAffinity=node_affinity),
+        tolerations=place_tolerations(spec.get("tolerations") or [], settings),
+    )
+    return placed, notes, fault
 
 
 def _marker(plan: Plan) -> str:

@@ -1,12 +1,8 @@
 """The node terms of a placed pod's affinity."""
 
-from collections.abc import Collection, Mapping
-
 from webhook.affinity import MAX_NODE_TERMS, PREFERRED, REQUIRED, and_node_terms
 from webhook.atleast import expand
-from webhook.model import Json
-
-NodeValues = Mapping[str, Collection[str]]
+from webhook.model import Json, NodeValues
 
 
 def place_node_affinity(

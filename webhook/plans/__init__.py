@@ -4,12 +4,11 @@ A review asks `find`, which is a few dictionary look-ups. Only when that misses 
 `fetch`, the one step of a review that may touch the world.
 """
 
-from collections.abc import Collection, Mapping
 from typing import Protocol
 
 import msgspec
 
-from webhook.model import Plan, PlanRef, Reason
+from webhook.model import NodeValues, Plan, PlanRef, Reason
 
 
 class PlansStatus(msgspec.Struct, frozen=True):
@@ -45,7 +44,7 @@ class Plans(Protocol):
         """Return how far this source can be trusted now."""
 
     @property
-    def node_values(self) -> Mapping[str, Collection[str]]:
+    def node_values(self) -> NodeValues:
         """The values on the nodes of each label key that a plan compares; unknown keys lack."""
 
     def start(self) -> None:

@@ -12,8 +12,7 @@ from kube.client import ApiError, Client
 from kube.collection import Collection
 from kube.reflector import Reflector, Timing
 from webhook import atleast
-from webhook.model import Installation, Plan, PlanRef, Reason
-from webhook.nodes import NodeValues
+from webhook.model import Installation, NodeValues, Plan, PlanRef, Reason
 from webhook.plans import PlansStatus
 from webhook.plans.index import Key, PlanIndex
 from webhook.plans.nodes import ClusterNodes

@@ -12,7 +12,7 @@ from typing import NamedTuple, NoReturn
 import structlog
 
 from webhook import nodes
-from webhook.model import Installation, Json, Plan, PlanRef, Reason
+from webhook.model import Installation, Json, NodeValues, Plan, PlanRef, Reason
 from webhook.plans import PlansStatus, files
 from webhook.plans.index import Key, PlanIndex, key_of
 from webhook.plans.objects import API_VERSION, KIND
@@ -49,7 +49,7 @@ class DirectoryPlans:
         self._path = path
         self._index = PlanIndex(installation)
         self._files: dict[Path, _File] = {}
-        self._node_values: nodes.NodeValues = {}
+        self._node_values: NodeValues = {}
         self._faults: list[str] = []
         """What is wrong with the files, one line each."""
         self._readable = False
@@ -87,7 +87,7 @@ class DirectoryPlans:
         )
 
     @property
-    def node_values(self) -> nodes.NodeValues:
+    def node_values(self) -> NodeValues:
         """The label values of the Node objects among the files."""
         return self._node_values
 

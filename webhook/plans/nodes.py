@@ -7,7 +7,8 @@ import msgspec
 
 from kube import collection, reflector
 from kube.client import Client
-from webhook.nodes import NodeValues, values
+from webhook.model import NodeValues
+from webhook.nodes import values
 
 PATH = "/api/v1/nodes"
 

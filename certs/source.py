@@ -46,13 +46,3 @@ class Source(Protocol):
     def status(self) -> Status: ...
 
     def stop(self) -> None: ...
-
-
-def service_names(namespace: str, service: str) -> tuple[str, ...]:
-    """Return what a Service is called; API servers verify the first, the rest is for people."""
-    return (
-        f"{service}.{namespace}.svc",
-        f"{service}.{namespace}.svc.cluster.local",
-        f"{service}.{namespace}",
-        service,
-    )

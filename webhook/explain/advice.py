@@ -16,7 +16,10 @@ _WAYS = 3
 
 
 def advise_on_new(verdicts: list[Verdict], case: Case, pod: Json) -> list[Advice]:
-    """Return what is in the way of a new pod on the nodes that lack least, if none fits."""
+    """Return what is in the way of a new pod on the nodes that lack least, if none fits.
+
+    What can be changed by a command comes first.
+    """
     if not verdicts or any(verdict.fits for verdict in verdicts):
         return []
     in_the_way = {verdict.node: obstacles(verdict) for verdict in verdicts}
@@ -25,7 +28,7 @@ def advise_on_new(verdicts: list[Verdict], case: Case, pod: Json) -> list[Advice
         everywhere = all(_has(each, obstacle) for each in in_the_way.values())
         said = remedy(obstacle, Situation(case, pod, closest))
         advice.append(msgspec.structs.replace(said, nodes=[] if everywhere else closest))
-    return advice
+    return sorted(advice, key=lambda each: not each.command)
 
 
 def advise_on_waiting(verdicts: list[Verdict], case: Case, renewed: Json) -> list[Advice]:

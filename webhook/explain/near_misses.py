@@ -53,7 +53,7 @@ def of_node_terms(terms: Iterable[Json], world: World) -> str:
 
 def of_label(key: str, world: World) -> str:
     """Say which values a label has on the nodes."""
-    counts = values_of(key, world)
+    counts = values_of(key, world.nodes)
     if not counts:
         return _no_label(key, world, "no node has")
     shown = [f"'{value}' on {_nodes(count)}" for value, count in counts.most_common(_SHOWN)]
@@ -61,9 +61,9 @@ def of_label(key: str, world: World) -> str:
     return f"the label {key} is {', '.join(shown)}{more}"
 
 
-def values_of(key: str, world: World) -> Counter[str]:
+def values_of(key: str, nodes: Iterable[Json]) -> Counter[str]:
     """Return the values of a label, and how many nodes have each."""
-    return Counter(labels_of(node)[key] for node in world.nodes if key in labels_of(node))
+    return Counter(labels_of(node)[key] for node in nodes if key in labels_of(node))
 
 
 def _no_label(key: str, world: World, whose: str) -> str:

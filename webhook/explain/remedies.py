@@ -11,6 +11,7 @@ from webhook.explain.obstacles import Kind, Obstacle, node_terms_text, rule_text
 from webhook.karl.syntax import Verb
 from webhook.model import Json, Scope
 from webhook.scheduling.inter_pod_affinity import pod_affinity
+from webhook.scheduling.objects import name_of
 from webhook.scheduling.requests import PODS
 from webhook.summary import toleration
 
@@ -57,11 +58,14 @@ def _label(obstacle: Obstacle, situation: Situation) -> Advice:
     if key == _KUBEVIRT:
         command = "kubectl get pods -A -l kubevirt.io=virt-handler -o wide"
         return Advice(problem, "KubeVirt gives it to nodes that can run VMs", command)
-    others = near_misses.values_of(key, situation.case.world).most_common(1)
+    world, closest = situation.case.world, situation.nodes
+    others = near_misses.values_of(key, [n for n in world.nodes if name_of(n) in closest])
     if key in situation.case.plan.settings.node_selector and others:
-        command = _patch(situation, "--convertor-node-selector", f"{key}={others[0][0]}")
+        ((other, _),) = others.most_common(1)
+        command = _patch(situation, "--convertor-node-selector", f"{key}={other}")
         return Advice(problem, "give the label to a node, or ask for another value", command)
-    return Advice(problem, "give the label to a node", f"kubectl label node NODE {key}={value}")
+    command = f"kubectl label node {closest[0]} {key}={value}"
+    return Advice(problem, "give the label to a node", command)
 
 
 def _node_terms(obstacle: Obstacle, situation: Situation) -> Advice:
@@ -104,7 +108,7 @@ def _why_not_near(situation: Situation) -> str:
     reject = pod_affinity(situation.pod, world)
     if all(reject(node) for node in world.nodes):
         return "one pod has to meet all REQUIRE rules on pods at once"
-    return "the nodes near such a pod have more in the way"
+    return "the nodes near such a pod have something else in the way"
 
 
 def _keeps_away(obstacle: Obstacle, situation: Situation) -> Advice:

@@ -78,19 +78,19 @@ class Recorder:
         self._timing = timing or Timing()
         self._clock = clock
         self._instance = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
-        self._queue: Queue[Note | None] = Queue(QUEUE)
+        self._queue: Queue[tuple[Note, int] | None] = Queue(QUEUE)
         self._series: dict[Note, _Series] = {}
         self._budgets: dict[tuple[str, str, Reason], tuple[float, float]] = {}
         self._fault = ""
         self._abandoned = False
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
 
-    def __call__(self, note: Note) -> None:
-        """Have this told soon, or never; returns at once."""
+    def __call__(self, note: Note, times: int = 1) -> None:
+        """Have this told soon, or never; returns at once. It came so many times."""
         try:
-            self._queue.put_nowait(note)
+            self._queue.put_nowait((note, times))
         except Full:
-            self.dropped["full"] += 1
+            self.dropped["full"] += times
 
     def start(self) -> None:
         self._thread.start()
@@ -106,10 +106,10 @@ class Recorder:
         stopping = False
         while not (stopping or self._abandoned):
             with contextlib.suppress(Empty):
-                note = self._queue.get(timeout=self._rest())
-                stopping = note is None
-                if note is not None:
-                    self._take(note)
+                noted = self._queue.get(timeout=self._rest())
+                stopping = noted is None
+                if noted is not None:
+                    self._take(*noted)
             self._write_due(everything=stopping)
 
     def _rest(self) -> float | None:
@@ -117,17 +117,17 @@ class Recorder:
         due = [series.due for series in self._series.values() if series.written < series.count]
         return max(min(due) - self._clock(), 0.001) if due else None
 
-    def _take(self, note: Note) -> None:
+    def _take(self, note: Note, times: int) -> None:
         now = self._clock()
         series = self._series.pop(note, None)
         if series is not None and now - series.last > self._timing.forget:
             series = None
         if series is None:
             if not self._may_begin(note, now):
-                self.dropped["limited"] += 1
+                self.dropped["limited"] += times
                 return
             series = _Series(events.name_of(note, self._instance), now)
-        series.count, series.last = series.count + 1, now
+        series.count, series.last = series.count + times, now
         self._series[note] = series  # last in its dictionary: the first are forgotten first
         if len(self._series) > KNOWN:
             del self._series[next(iter(self._series))]

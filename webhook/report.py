@@ -6,8 +6,9 @@ handed to the network: whoever waits for the answer does not wait for our bookke
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import structlog
 
@@ -21,37 +22,75 @@ _LOUD = frozenset({Outcome.FAILED, Outcome.DENIED, Outcome.WOULD_DENY})
 
 
 DELAY = 0.01
-"""Seconds."""
+"""Seconds from an answer to its log line."""
+
+NOTES_DELAY = 0.5
+"""Seconds from there to the Event, which is for people and can wait for more of its kind."""
+
+
+class Tell(Protocol):
+    """Who has Events written, and how many times something happened that one is about."""
+
+    def __call__(self, note: Note, times: int = 1) -> None: ...
+
+
+@dataclass(slots=True)
+class _Repeated:
+    """A decision that was made again and again, about one of the pods."""
+
+    request: Request
+    decision: Decision
+    times: int = 0
 
 
 class Reporter:
     """Tells what was decided, a moment later."""
 
-    def __init__(self, metrics: Metrics, tell: Callable[[Note], None] | None = None) -> None:
+    def __init__(self, metrics: Metrics, tell: Tell | None = None) -> None:
         """Begin with nothing told; `tell` has Events written, where there is a cluster."""
         self._metrics = metrics
         self._tell = tell
         self._log = structlog.get_logger().bind()
         self._untold: list[tuple[Request | None, Decision, float]] = []
+        self._unnoted: dict[tuple[int, bool], _Repeated] = {}
+        """Decisions on pods that are alike are one object (`webhook.alike`)."""
 
     def __call__(self, request: Request | None, decision: Decision, seconds: float) -> None:
         """Tell of this decision soon; `request` is None where there was none to read.
 
         Decisions are collected for a moment, because telling ten at once costs half of
-        telling one ten times.
+        telling one ten times. The objects of the review are let go at once: dozens of them
+        kept alive cost more, in caches and in garbage collection, than all that is told.
         """
         if not self._untold:
-            asyncio.get_running_loop().call_later(DELAY, self.flush)
-        self._untold.append((request, decision, seconds))
+            asyncio.get_running_loop().call_later(DELAY, self._flush)
+        self._untold.append((request and _without_objects(request), decision, seconds))
 
     def flush(self) -> None:
         """Tell of everything now."""
+        self._flush()
+        self._hand_over()
+
+    def _flush(self) -> None:
         untold, self._untold = self._untold, []
         for request, decision, seconds in untold:
             self._metrics.review(decision, seconds)
             self._log.log(_level(decision), decision.message, **_fields(request, decision, seconds))
-            if self._tell and (note := of_review(request, decision)):
-                self._tell(note)
+            if self._tell and request:
+                if not self._unnoted:
+                    asyncio.get_running_loop().call_later(NOTES_DELAY, self._hand_over)
+                key = (id(decision), request.dry_run)
+                self._unnoted.setdefault(key, _Repeated(request, decision)).times += 1
+
+    def _hand_over(self) -> None:
+        unnoted, self._unnoted = self._unnoted, {}
+        notes = Counter[Note]()
+        for one in unnoted.values():
+            if note := of_review(one.request, one.decision):
+                notes[note] += one.times
+        for note, times in notes.items():
+            if self._tell:
+                self._tell(note, times)
 
     def bug(self, uid: str, error: Exception) -> None:
         """Tell of a fault of our own; the trace is for the log and for nobody else."""
@@ -80,7 +119,7 @@ def _fields(request: Request | None, decision: Decision, seconds: float) -> dict
     if request is not None:
         fields["namespace"] = request.namespace
         if request.kind != PLAN:
-            fields["pod"] = _pod_name(request)
+            fields["pod"] = request.name
         fields["uid"] = request.uid
         if request.dry_run:
             fields["dry_run"] = True
@@ -88,7 +127,17 @@ def _fields(request: Request | None, decision: Decision, seconds: float) -> dict
     return fields
 
 
-def _pod_name(request: Request) -> str:
+def _without_objects(request: Request) -> Request:
+    return Request(
+        uid=request.uid,
+        kind=request.kind,
+        namespace=request.namespace,
+        name=_name(request),
+        dry_run=request.dry_run,
+    )
+
+
+def _name(request: Request) -> str:
     """Its name, or what it begins with: at admission a generated name is not yet there."""
     metadata = request.object.get("metadata")
     if request.name or not isinstance(metadata, dict):

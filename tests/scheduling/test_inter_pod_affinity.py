@@ -141,7 +141,8 @@ def test_a_term_of_a_pod_that_is_there_is_about_its_own_namespace() -> None:
 
 
 def test_a_namespace_that_cannot_be_seen_has_no_labels() -> None:
-    keeper = pod("rook/k", "a1", affinity=away(term("x", namespaceSelector={})))
+    unlabelled = {"matchExpressions": [{"key": "team", "operator": "DoesNotExist"}]}
+    keeper = pod("rook/k", "a1", affinity=away(term("x", namespaceSelector=unlabelled)))
     assert fitting(judged({}, keeper, labels={"app": "x"}, path="gone/p")) == ["a2", "b1", "c1"]
 
 

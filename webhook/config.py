@@ -1,7 +1,9 @@
 """What whoever starts the server decides: values, files, and what is wrong with them."""
 
 import os
+import stat
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -103,22 +105,23 @@ def object_name(text: str) -> tuple[str, str]:
     return namespace, name
 
 
+def existing(text: str) -> Path:
+    """Read the path of a file or a directory that is there. Raises ConfigError."""
+    return _existing(text, "file or directory")[0]
+
+
 def directory(text: str) -> Path:
     """Read the path of a directory that is there. Raises ConfigError."""
-    path = Path(text)
-    if not path.exists():
-        raise ConfigError(f"'{path}': no such directory{_near(path)}")
-    if not path.is_dir():
+    path, mode = _existing(text, "directory")
+    if not stat.S_ISDIR(mode):
         raise ConfigError(f"'{path}': expected a directory, found a file; try '{path.parent}'")
     return path
 
 
 def file(text: str) -> Path:
     """Read the path of a file that is there. Raises ConfigError."""
-    path = Path(text)
-    if not path.exists():
-        raise ConfigError(f"'{path}': no such file{_near(path)}")
-    if path.is_dir():
+    path, mode = _existing(text, "file")
+    if stat.S_ISDIR(mode):
         raise ConfigError(f"'{path}': expected a file, found a directory")
     return path
 
@@ -128,7 +131,8 @@ def read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"'{path}': {in_words(error)}{_near(path)}") from None
+        hint = _near(path) if isinstance(error, FileNotFoundError) else ""
+        raise ConfigError(f"'{path}': {in_words(error)}{hint}") from None
 
 
 def defaults(path: Path) -> Json:
@@ -165,8 +169,22 @@ def unknown_variables(environment: Mapping[str, str], known: Iterable[str]) -> l
     ]
 
 
+def _existing(text: str, what: str) -> tuple[Path, int]:
+    """Return a path and what kind of file is there."""
+    path = Path(text)
+    try:
+        return path, path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise ConfigError(f"'{path}': no such {what}{_near(path)}") from None
+    except OSError as error:
+        raise ConfigError(f"'{path}': {in_words(error)}") from None
+
+
 def _near(path: Path) -> str:
     """Hint at something of nearly that name in the same directory."""
-    if path.exists() or not path.parent.is_dir():
+    try:
+        names = [other.name for other in path.parent.iterdir()]
+    except OSError:
         return ""
-    return did_you_mean(str(path), map(str, path.parent.iterdir()))
+    near = get_close_matches(path.name, names, 1)
+    return f"; did you mean '{path.with_name(near[0])}'?" if near else ""

@@ -77,7 +77,7 @@ def _world(config: Config) -> _World:
         cluster = client.connect(config.kubeconfig)
         hub = client.connect(config.hub_kubeconfig) if config.hub_kubeconfig else cluster
     except client.ConfigError as error:
-        raise ConfigError(f"{error}, or --plans DIR to do without a cluster") from None
+        raise ConfigError(f"{error}; --plans DIR does without a cluster") from None
     return _World(ClusterPlans(hub, config.installation, nodes=cluster), cluster, hub)
 
 

@@ -1,6 +1,7 @@
 """`kubectl convertor review` shows what the server would answer."""
 
 import base64
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -302,6 +303,21 @@ def test_a_file_without_a_plan_is_told(run: Run, files: Files) -> None:
     assert (result.exit_code, result.stderr) == (
         2,
         f"Error: '{pod_file}': expected a Plan, found Pod\n",
+    )
+
+
+def test_a_directory_that_cannot_be_read_is_told(
+    run: Run, files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "team"))
+
+    pod_file = files("pod.yaml", OWNED)
+    monkeypatch.setattr("os.walk", refuse)
+    result = run("review", "-f", pod_file, "--plan", str(tmp_path))
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"Error: '{tmp_path}/team': permission denied\n",
     )
 
 

@@ -92,6 +92,32 @@ def test_a_path_that_is_not_there_may_be_misspelt(tmp_path: Path) -> None:
     assert str(error.value) == f"'{tmp_path}/elsewhere/default.yaml': no such file"
 
 
+def test_of_long_paths_the_names_are_compared(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 100)
+    folder.mkdir()
+    (folder / "plans").touch()
+    with pytest.raises(ConfigError) as error:
+        config.file(str(folder / "defaults.yaml"))
+    assert str(error.value) == f"'{folder}/defaults.yaml': no such file"
+    with pytest.raises(ConfigError) as error:
+        config.existing(str(folder / "plan"))
+    assert str(error.value) == (
+        f"'{folder}/plan': no such file or directory; did you mean '{folder}/plans'?"
+    )
+
+
+def test_a_path_that_cannot_be_looked_at_is_an_error_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    for path, reason in (
+        (tmp_path / "loop", "too many levels of symbolic links"),
+        (tmp_path / ("x" * 300), "file name too long"),
+    ):
+        for check in (config.existing, config.directory, config.file):
+            with pytest.raises(ConfigError) as error:
+                check(str(path))
+            assert str(error.value) == f"'{path}': {reason}"
+
+
 def test_a_file_is_no_directory_and_a_directory_no_file(tmp_path: Path) -> None:
     file = tmp_path / "plan.yaml"
     file.touch()

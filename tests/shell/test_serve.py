@@ -151,5 +151,5 @@ def test_without_a_cluster_there_has_to_be_a_directory(
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(ConfigError, match=r"--kubeconfig FILE, or --plans DIR to do without a cl"):
+    with pytest.raises(ConfigError, match=r"--kubeconfig FILE; --plans DIR does without a cl"):
         asyncio.run(serve(Config(listen=FREE, status_listen=FREE)))

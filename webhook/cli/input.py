@@ -1,7 +1,6 @@
 """What the commands read: files named on the command line, and standard input."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -20,7 +19,7 @@ def filename_option(*, help: str, required: bool = False) -> Callable[[F], F]:  
 
 def path_option(*names: str, help: str) -> Callable[[F], F]:  # noqa: A002 - as click has it
     """Add an option that is a file or a directory; it is there."""
-    kind = Parsed("path", _existing)
+    kind = Parsed("path", config.existing)
     return click.option(*names, type=kind, shell_complete=complete_path, help=help)
 
 
@@ -38,7 +37,3 @@ def read_text(path: str) -> str:
         raise click.UsageError(f"'{path}': byte {error.start} is not UTF-8") from None
     except OSError as error:
         raise click.UsageError(f"'{path}': {(error.strerror or str(error)).lower()}") from None
-
-
-def _existing(text: str) -> Path:
-    return config.directory(text) if Path(text).is_dir() else config.file(text)

@@ -1,7 +1,9 @@
 """Plans, nodes and pods out of files, for what works without a cluster."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -9,6 +11,7 @@ from kube.documents import DocumentError
 from kube.documents import read as read_documents
 from webhook.cli.fault import Fault
 from webhook.cli.input import read_text
+from webhook.config import in_words
 from webhook.model import Json, Request
 from webhook.plans import files
 from webhook.plans.directory import walk
@@ -28,13 +31,16 @@ def read(path: Path) -> Contents:
         Fault: the one file cannot be read.
 
     """
-    if not path.is_dir():
-        try:
+    try:
+        if not path.is_dir():
             return files.read(path)
-        except FileError as error:
-            raise Fault(f"'{path}': {error}") from None
+        paths = sorted(walk(path))
+    except FileError as error:
+        raise Fault(f"'{path}': {error}") from None
+    except OSError as error:
+        raise Fault(f"'{error.filename}': {in_words(error)}") from None
     plans, nodes, others = [], [], []
-    for each in sorted(walk(path)):
+    for each in paths:
         try:
             contents = files.read(each)
         except FileError as error:
@@ -44,6 +50,33 @@ def read(path: Path) -> Contents:
         nodes += contents.nodes
         others += contents.others
     return Contents(plans, nodes, others)
+
+
+def read_pods(filename: str) -> list[Json]:
+    """Return the pods of a file, those of its lists one by one; `-` is standard input.
+
+    Raises:
+        Fault: it has something else.
+
+    """
+    text = read_text(filename)
+    try:
+        documents = read_documents(text, is_json=text.lstrip()[:1] == "{")
+    except DocumentError as error:
+        raise Fault(f"'{filename}': {error}") from None
+    return [pod for line, document in documents for pod in _pods(document, filename, line)]
+
+
+def _pods(document: Any, filename: str, line: int) -> Iterator[Json]:
+    found = document.get("kind", "Pod") if isinstance(document, dict) else None
+    if found in ("List", "PodList"):
+        for item in document.get("items") or ():
+            yield from _pods(item, filename, line)
+    elif found == "Pod" and isinstance(document.get("metadata"), dict):
+        yield document
+    elif document is not None:
+        what = f"'{found}'" if isinstance(found, str) else "something else"
+        raise Fault(f"'{filename}': line {line}: expected pods, found {what}")
 
 
 def read_review(filename: str) -> Request:

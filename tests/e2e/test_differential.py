@@ -91,7 +91,8 @@ def build(api: Api, random: Random) -> None:
     near = {"labelSelector": {"matchLabels": {"last": ""}}, "topologyKey": HOSTNAME}
     in_last = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": LAST}}}
     affinity = {"podAffinity": {REQUIRED: [near | in_last]}}
-    assert ask(api, pod(LAST, {}, affinity=affinity, nodeSelector={HOSTNAME: "last"})) == "last"
+    needy = pod(LAST, {}, affinity=affinity, nodeSelector={HOSTNAME: "last"})
+    until("kube-scheduler to see the world", lambda: ask(api, needy) == "last")
 
 
 def _room() -> Json:

@@ -17,6 +17,12 @@ RESOURCES = {
     "Pod": ("/api/v1", "pods"),
     "Node": ("/api/v1", "nodes"),
     "Namespace": ("/api/v1", "namespaces"),
+    "ConfigMap": ("/api/v1", "configmaps"),
+    "Deployment": ("/apis/apps/v1", "deployments"),
+    "MutatingWebhookConfiguration": (
+        "/apis/admissionregistration.k8s.io/v1",
+        "mutatingwebhookconfigurations",
+    ),
 }
 
 
@@ -112,6 +118,7 @@ class FakeCluster:
             body
             for path, body in sorted(self.objects.items())
             if path.rpartition("/")[0].endswith(f"/{plural}") and path.startswith(f"{start}/")
+            if selected(body, query.get("labelSelector", ""))
         ]
         first = int(query.get("continue", 0))
         last = first + int(query.get("limit", len(found)))
@@ -125,6 +132,12 @@ class FakeCluster:
         metadata = body["metadata"] | {"resourceVersion": str(self._version)}
         self.objects[path] = body | {"metadata": metadata}
         return self.objects[path]
+
+
+def selected(body: Json, selector: str) -> bool:
+    """Whether a label selector of the form `key=value`, or none, takes an object."""
+    key, _, value = selector.partition("=")
+    return not selector or body["metadata"].get("labels", {}).get(key) == value
 
 
 def merged(target: Any, patch: Any) -> Any:

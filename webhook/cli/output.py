@@ -1,7 +1,8 @@
 """What the commands print: for people on a terminal, plain when piped, YAML and JSON."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -33,6 +34,25 @@ def console(*, stderr: bool = False) -> "Console":
     from rich.console import Console  # noqa: PLC0415 - help and completion do without
 
     return Console(stderr=stderr, soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """Keep the log of the server's own parts from the output."""
+    import structlog  # noqa: PLC0415 - help and completion do without
+
+    before = structlog.get_config()
+    structlog.configure(processors=[_drop])
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+def _drop(*_: Any) -> NoReturn:
+    import structlog  # noqa: PLC0415 - see above
+
+    raise structlog.DropEvent
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -1,14 +1,10 @@
 """`kubectl convertor review`: what the webhook would answer, and a pod before and after."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
 
 import click
 import jsonpatch
 import msgspec
-import structlog
 from rich.text import Text
 
 from webhook import atleast, nodes, settings
@@ -17,7 +13,7 @@ from webhook.cli.diff import coloured
 from webhook.cli.fault import EXIT_FOUND, Fault
 from webhook.cli.input import filename_option, path_option
 from webhook.cli.installation import installation_options
-from webhook.cli.output import console, output_option, structured, write
+from webhook.cli.output import console, output_option, structured, unlogged, write
 from webhook.decide import decide, screen
 from webhook.model import Decision, Installation, Json, Outcome, Plan, PlanRef, Reason, Request
 from webhook.owner import plan_ref
@@ -96,7 +92,7 @@ def _find(ref: PlanRef | None, plans: list[Json], installation: Installation) ->
     found: Plan | Reason = Reason.NO_PLAN_REFERENCE
     if ref is not None:
         index = PlanIndex(installation)
-        with _unlogged():
+        with unlogged():
             index.replace_all({key_of(plan): plan for plan in reversed(plans)}.values())
         found = index.find(ref)
     if isinstance(found, Reason) and len(plans) == 1:
@@ -105,21 +101,6 @@ def _find(ref: PlanRef | None, plans: list[Json], installation: Installation) ->
         click.echo(f"Note: the pod {names}; it is reviewed as if '{plan}' were it", err=True)
         return plan
     return found
-
-
-@contextmanager
-def _unlogged() -> Iterator[None]:
-    """Keep the log of the server's own parts from the output."""
-    before = structlog.get_config()
-    structlog.configure(processors=[_drop])
-    try:
-        yield
-    finally:
-        structlog.configure(**before)
-
-
-def _drop(*_: Any) -> NoReturn:
-    raise structlog.DropEvent
 
 
 def _print(request: Request, decision: Decision, output: str) -> None:

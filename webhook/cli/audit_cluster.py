@@ -1,0 +1,109 @@
+"""What `audit` reads of a cluster, and what it may not read."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+import msgspec
+
+from kube.client import ApiError, Client
+from kube.collection import Collection
+from webhook import atleast, pods, settings
+from webhook.audit import World
+from webhook.cli.cluster import items
+from webhook.cli.installed import Installed
+from webhook.cli.plan import plan_path
+from webhook.missed import Since
+from webhook.model import Installation, Json, NodeValues
+from webhook.nodes import values
+from webhook.plans.objects import NAME, PATH, PlanObject
+
+T = TypeVar("T")
+
+NEVER = "9999"
+"""Later than any time: only a pod that was placed proves that another was missed."""
+EVERY = 100
+"""Objects between two signs of life."""
+
+
+class _NodeMetadata(msgspec.Struct):
+    name: str
+    labels: dict[str, str] | None = None
+    resource_version: str = msgspec.field(name="resourceVersion", default="")
+
+
+class _Node(msgspec.Struct):
+    metadata: _NodeMetadata
+
+
+class Reader:
+    """Reads a cluster, tells of its progress, and goes on without what it may not read."""
+
+    def __init__(self, client: Client, unread: list[str], progress: Callable[[str], None]) -> None:
+        """Have `unread` take what could not be read, and what that means."""
+        self._client = client
+        self._unread = unread
+        self._progress = progress
+
+    def world(
+        self, namespace: str, installation: Installation, installed: list[Installed] | None
+    ) -> World:
+        """Read the plans of a namespace and their pods, or all of both.
+
+        Raises:
+            ApiError: the server did not answer, or refused everything.
+
+        """
+        path = plan_path(self._client, namespace) if namespace else f"{PATH}/plans"
+        plans = self._read("plans", self._plans(path), "no plan is judged")
+        known = [settings.read(plan, installation) for plan in plans or ()]
+        targets = {plan.target_namespace for plan in known if NAME.fullmatch(plan.target_namespace)}
+        places = [f"/api/v1/namespaces/{each}/pods" for each in sorted(targets)]
+        found = [self._pods(path) for path in (places if namespace else [pods.PATH])]
+        if plans is None and None in found:
+            raise ApiError("; ".join(self._unread), 403)
+        keys = frozenset[str]().union(*(atleast.keys(plan.settings) for plan in known))
+        return World(
+            plans=plans or [],
+            pods=[pod for read in found for pod in read or ()],
+            node_values=self._node_values(keys),
+            installed=bool(installed),
+            since=_since(installed),
+        )
+
+    def _plans(self, path: str) -> Iterator[Json]:
+        for page in Collection(self._client, path, PlanObject).pages():
+            yield from (plan.as_json() for plan in page.items or ())
+
+    def _pods(self, path: str) -> list[Json] | None:
+        found = items(self._client, path, **pods.QUERY)
+        return self._read("pods", found, "pods that are there are not judged")
+
+    def _node_values(self, keys: frozenset[str]) -> NodeValues:
+        if not keys:
+            return {}
+        nodes = Collection(self._client, "/api/v1/nodes", _Node, metadata_only=True)
+        labels = (node.metadata.labels or {} for page in nodes.pages() for node in page.items or ())
+        consequence = "of labels that settings compare, only the values written there are known"
+        return values(self._read("nodes", labels, consequence) or (), keys)
+
+    def _read(self, what: str, found: Iterable[T], consequence: str) -> list[T] | None:
+        """Return everything of a kind; None where that may not be, or is not served."""
+        read: list[T] = []
+        try:
+            for each in found:
+                read.append(each)
+                if len(read) % EVERY == 0:
+                    self._progress(f"reading {what}: {len(read)}")
+        except ApiError as error:
+            if error.status not in (403, 404):
+                raise
+            self._unread.append(f"{error}; {consequence}")
+            return None
+        return read
+
+
+def _since(installed: list[Installed] | None) -> Since | None:
+    """Return from when on the webhook is known to place pods; None where there is none."""
+    if installed is None:
+        return Since(NEVER)
+    return Since(max(each.since for each in installed)) if installed else None

@@ -1,0 +1,163 @@
+"""What is installed in a cluster, as far as the rights of whoever asks reach."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+from click.core import ParameterSource
+
+from webhook.cli.cluster import items
+from webhook.cli.installation import installation_options
+from webhook.model import Installation, Json
+from webhook.settings import check_defaults
+
+if TYPE_CHECKING:
+    from kube.client import Client
+
+CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+WEBHOOK = "pods.convertor.forklift.konveyor.io"
+"""The name of the webhook in its configuration, whatever the release is called."""
+CONTAINER = "convertor-webhook"
+
+_FIELDS = {
+    "mode": "mode",
+    "namespace_mode": "namespace_modes",
+    "plan_modes": "plan_modes",
+    "scope": "scope",
+    "on_error": "on_error",
+    "identity_labels": "identity_labels",
+    "annotation_prefix": "prefix",
+    "defaults": "defaults",
+}
+"""Fields of an Installation, by the flags that set them."""
+
+
+class Installed(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A release of the webhook."""
+
+    configuration: str
+    """Name of its MutatingWebhookConfiguration."""
+    failure_policy: str
+    since: str
+    """Since when it is as it is, by the API server's record."""
+    deployment: str = ""
+    """Namespace and name, where it could be read."""
+    mode: str = ""
+    """Of the installation, where the Deployment could be read."""
+    installation: Installation | None = None
+
+    def shown(self) -> Json:
+        """Return what is told of it."""
+        told: Json = msgspec.to_builtins(msgspec.structs.replace(self, installation=None))
+        return told
+
+
+def find(client: "Client", unread: list[str]) -> list[Installed] | None:
+    """Return the releases there are, None where that is not known; `unread` gets the reason.
+
+    Raises:
+        ApiError: the server did not answer.
+
+    """
+    from kube.client import ApiError  # noqa: PLC0415 - see webhook.cli.cluster
+
+    try:
+        configurations = list(items(client, CONFIGURATIONS))
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        unread.append(f"{error}; whether a webhook is installed is not known")
+        return None
+    return [
+        _read(client, configuration, webhook, unread)
+        for configuration in configurations
+        for webhook in configuration.get("webhooks") or ()
+        if webhook.get("name") == WEBHOOK
+    ]
+
+
+def adopt(installation: Installation, installed: Installation) -> Installation:
+    """Return what the command line says, and for flags that are not given what is installed."""
+    context = click.get_current_context()
+    changes = {
+        field: getattr(installed, field)
+        for flag, field in _FIELDS.items()
+        if context.get_parameter_source(flag) is ParameterSource.DEFAULT
+    }
+    return msgspec.structs.replace(installation, **changes)
+
+
+def _read(client: "Client", configuration: Json, webhook: Json, unread: list[str]) -> Installed:
+    from kube.client import ApiError  # noqa: PLC0415 - see webhook.cli.cluster
+
+    metadata = configuration["metadata"]
+    since = metadata.get("creationTimestamp") or ""
+    found = Installed(metadata["name"], webhook.get("failurePolicy") or "Fail", since)
+    service = (webhook.get("clientConfig") or {}).get("service")
+    if not service:
+        return found
+    namespace, name = service["namespace"], service["name"]
+    try:
+        path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
+        deployment: Json = msgspec.json.decode(client.get(path))
+        installation = _installation(client, deployment)
+    except (ApiError, click.ClickException) as error:
+        if isinstance(error, ApiError) and error.status not in (403, 404):
+            raise
+        said = str(error)
+        if isinstance(error, click.ClickException):
+            text = error.format_message().rstrip(".")
+            said = f"Deployment {namespace}/{name}: {text[:1].lower()}{text[1:]}"
+        unread.append(f"{said}; the mode of '{found.configuration}' is not known")
+        return found
+    return msgspec.structs.replace(
+        found,
+        deployment=f"{namespace}/{name}",
+        since=max(since, *_times(deployment)),
+        mode=installation.mode.value,
+        installation=installation,
+    )
+
+
+def _installation(client: "Client", deployment: Json) -> Installation:
+    """Return what a Deployment's flags say."""
+    containers = deployment["spec"]["template"]["spec"]["containers"]
+    args = [arg for each in containers if each["name"] == CONTAINER for arg in each["args"]]
+    flags = [arg for arg in args if not arg.startswith("--defaults=")]
+    said: Installation = _flags.main(flags, standalone_mode=False)
+    return msgspec.structs.replace(said, defaults=_defaults(client, deployment))
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@installation_options
+def _flags(installation: Installation) -> Installation:
+    """Read the server's flags, as far as they are about plans and pods."""
+    return installation
+
+
+def _defaults(client: "Client", deployment: Json) -> Json:
+    """Return the installation's defaults, from the ConfigMap that its chart mounts."""
+    import yaml  # noqa: PLC0415 - completion does without
+
+    metadata, pod = deployment["metadata"], deployment["spec"]["template"]["spec"]
+    for volume in pod.get("volumes") or ():
+        if volume["name"] == "defaults" and "configMap" in volume:
+            name = volume["configMap"]["name"]
+            path = f"/api/v1/namespaces/{metadata['namespace']}/configmaps/{name}"
+            data = msgspec.json.decode(client.get(path)).get("data") or {}
+            found: Any = yaml.safe_load(data.get("defaults.yaml") or "{}") or {}
+            return {} if check_defaults(found, name) else found
+    return {}
+
+
+def _times(deployment: Json) -> Iterator[str]:
+    """Yield when a Deployment was made, and when its flags were last written."""
+    metadata = deployment["metadata"]
+    yield metadata.get("creationTimestamp") or ""
+    for entry in metadata.get("managedFields") or ():
+        fields: Any = entry.get("fieldsV1") or {}
+        for step in ("f:spec", "f:template", "f:spec", "f:containers"):
+            fields = fields.get(step) or {}
+        if "f:args" in fields.get(f'k:{{"name":"{CONTAINER}"}}', {}):
+            yield entry.get("time") or ""

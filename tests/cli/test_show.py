@@ -149,7 +149,7 @@ def test_files_that_are_not_there_are_told_with_a_hint(run: Run, files: Path) ->
     result = run("show", "--plans", f"{files}/b.jsn")
     assert result.exit_code == 2
     assert result.stderr.endswith(
-        f"'{files}/b.jsn': no such file; did you mean '{files}/b.json'?\n"
+        f"'{files}/b.jsn': no such file or directory; did you mean '{files}/b.json'?\n"
     )
 
 

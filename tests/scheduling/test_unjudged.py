@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.explain.clusters import pod
+from webhook.affinity import REQUIRED
 from webhook.model import Json
 from webhook.scheduling import look, unjudged
 
@@ -75,3 +76,17 @@ def test_room_that_is_being_made_for_another() -> None:
     assert unjudged(pod("vms/p"), look([], [nominated, pod("a/c")], [])) == [
         "preemption: room that is being made for a waiting pod counts as free here"
     ]
+
+
+def test_what_other_releases_of_the_scheduler_judge_otherwise() -> None:
+    def told(*expressions: Json) -> list[str]:
+        term = {"topologyKey": "zone", "namespaceSelector": {"matchExpressions": [*expressions]}}
+        return unjudged(pod("vms/p", affinity={"podAntiAffinity": {REQUIRED: [term]}}), EMPTY)
+
+    none = {"key": "team", "operator": "DoesNotExist"}
+    assert told(none) == [
+        "a rule that says of namespaces only what they are not: kube-scheduler 1.34 to 1.36 looks "
+        "into all for it, which is judged here, and other releases do not"
+    ]
+    assert told(none, {"key": "tier", "operator": "Exists"}) == []
+    assert told() == []

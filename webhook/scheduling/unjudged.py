@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
+from webhook.affinity import REQUIRED
 from webhook.model import Json
-from webhook.scheduling.objects import spec_of, status_of
+from webhook.scheduling.objects import affinity_of, spec_of, status_of
+from webhook.scheduling.selectors import selects
 from webhook.scheduling.world import World
 
 _DEFAULT_SCHEDULER = "default-scheduler"
@@ -12,7 +14,7 @@ _DEFAULT_SCHEDULER = "default-scheduler"
 
 def unjudged(pod: Json, world: World) -> list[str]:
     """Return a sentence on everything of this pod and world that the verdicts leave out."""
-    return list(_unjudged(spec_of(pod), world))
+    return [*_unjudged(spec_of(pod), world), *_depends_on_release(pod)]
 
 
 def _unjudged(spec: Json, world: World) -> Iterator[str]:
@@ -33,6 +35,17 @@ def _unjudged(spec: Json, world: World) -> Iterator[str]:
         yield f"scheduler '{scheduler}': it may go by other rules than kube-scheduler's default"
     if any(status_of(waiting).get("nominatedNodeName") for waiting in world.waiting):
         yield "preemption: room that is being made for a waiting pod counts as free here"
+
+
+def _depends_on_release(pod: Json) -> Iterator[str]:
+    for kind in ("podAffinity", "podAntiAffinity"):
+        for term in affinity_of(pod, kind).get(REQUIRED) or ():
+            selector = term.get("namespaceSelector")
+            if selector and selector.get("matchExpressions") and selects(selector, {}):
+                yield (
+                    "a rule that says of namespaces only what they are not: kube-scheduler 1.34 to "
+                    "1.36 looks into all for it, which is judged here, and other releases do not"
+                )
 
 
 def _claims(spec: Json) -> Iterator[str]:

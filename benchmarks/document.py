@@ -1,6 +1,7 @@
 """docs/performance.md: what was measured, how, on what, and the data."""
 
 import json
+import math
 import os
 import platform
 import statistics
@@ -32,7 +33,10 @@ def _results(budgets: Sequence[Budget], raw: Raw) -> str:
         (
             f"Measured on {datetime.now(UTC):%Y-%m-%d}, with {_machine()}.",
             _table(("what", "measured", "bar", ""), bars),
-            _table(("server", "reviews/s", "in each round"), _rates(raw)),
+            _table(
+                ("server", "reviews/s", "its CPU for a review", "reviews/s in each round"),
+                _rates(raw),
+            ),
             _table(("server", "reviews/s", "p50", "p90", "p99", "longest"), _latencies(raw)),
             f"<details><summary>Raw data</summary>\n\n```json\n{_data(raw)}\n```\n\n</details>",
         )
@@ -41,7 +45,12 @@ def _results(budgets: Sequence[Budget], raw: Raw) -> str:
 
 def _rates(raw: Raw) -> list[Sequence[str]]:
     return [
-        (name, f"{statistics.median(rates):.0f}", " ".join(f"{rate:.0f}" for rate in rates))
+        (
+            name,
+            f"{statistics.median(rate.reviews for rate in rates):.0f}",
+            f"{1e6 * statistics.median(rate.cpu for rate in rates):.0f} µs",
+            " ".join(f"{rate.reviews:.0f}" for rate in rates),
+        )
         for name, rates in raw.rates.items()
     ]
 
@@ -66,7 +75,12 @@ def _ms(seconds: float) -> str:
 def _data(raw: Raw) -> str:
     """Give all numbers; of the times of single reviews, each hundredth of them."""
     data = {
-        "reviews/s, by round": raw.rates,
+        "reviews/s, by round": {
+            name: [round(rate.reviews) for rate in rates] for name, rates in raw.rates.items()
+        },
+        "µs of the server's CPU for a review, by round": {
+            name: [round(1e6 * rate.cpu) for rate in rates] for name, rates in raw.rates.items()
+        },
         "µs of a review, percentiles 0 to 100": {
             f"{name} at {rate}/s": [round(1e6 * speed.percentile(times, at)) for at in range(101)]
             for name, rate, times in _reviews(raw)
@@ -76,7 +90,7 @@ def _data(raw: Raw) -> str:
             str(plans): [round(1e9 * seconds) for seconds in rounds]
             for plans, rounds in raw.lookups.items()
         },
-        "seconds of the default test run": round(raw.tests, 1),
+        "seconds of the default test run": round(raw.tests, 1) if raw.tests < math.inf else None,
     }
     lines = (f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in data.items())
     return "{\n" + ",\n".join(lines) + "\n}"

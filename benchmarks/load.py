@@ -7,6 +7,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple, cast
 
@@ -14,8 +15,24 @@ _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 
 class Target(NamedTuple):
+    """A server, and what a client of it needs."""
+
     port: int
     context: ssl.SSLContext
+    pid: int
+
+    def cpu(self) -> float:
+        """Return the seconds of CPU that it has used so far."""
+        return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+class Rate(NamedTuple):
+    """How a server did in one round."""
+
+    reviews: float
+    """A second."""
+    cpu: float
+    """Seconds of its CPU for each."""
 
 
 def request(body: bytes) -> bytes:

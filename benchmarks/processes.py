@@ -35,7 +35,6 @@ class Webhook(NamedTuple):
     target: Target
     status: str
     """URL of its probes and metrics."""
-    pid: int
 
     def metric(self, name: str) -> float:
         lines = fetch(f"{self.status}/metrics").decode().splitlines()
@@ -43,7 +42,7 @@ class Webhook(NamedTuple):
 
     def resident(self) -> int:
         """Bytes of memory that are its own."""
-        rollup = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
+        rollup = Path(f"/proc/{self.target.pid}/smaps_rollup").read_text()
         fields = dict(line.split()[:2] for line in rollup.splitlines()[1:])
         return 1024 * sum(int(fields[f"Private_{kind}:"]) for kind in ("Clean", "Dirty"))
 
@@ -69,7 +68,7 @@ def compared(kind: str, certificate: Certificate) -> Iterator[Target]:
     files = (certificate.cert, certificate.key)
     command = [*PYTHON, "benchmarks.servers", kind, *map(str, files)]
     with _running(command) as (process, _log):
-        yield Target(_port(process), certificate.trust)
+        yield Target(_port(process), certificate.trust, process.pid)
 
 
 @contextlib.contextmanager
@@ -92,7 +91,7 @@ def webhook(certificate: Certificate, *source: str | Path) -> Iterator[Webhook]:
         serving = _line(log, "serving")
         _line(log, "the plans have been read")
         port = int(serving["reviews"].rpartition(":")[2])
-        yield Webhook(Target(port, certificate.trust), serving["status"], process.pid)
+        yield Webhook(Target(port, certificate.trust, process.pid), serving["status"])
 
 
 def fetch(url: str) -> bytes:

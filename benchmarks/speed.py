@@ -3,26 +3,30 @@
 import asyncio
 import statistics
 from collections.abc import Mapping, Sequence
+from time import perf_counter
 
 from benchmarks import load
-from benchmarks.load import Connection, Target
+from benchmarks.load import Connection, Rate, Target
 
 CONNECTIONS = 8
 
 
 async def rates(
     targets: Mapping[str, Target], requests: Sequence[bytes], rounds: int, seconds: float
-) -> dict[str, list[float]]:
-    """Drive each server in turn at its limit, again and again; its answers a second."""
+) -> dict[str, list[Rate]]:
+    """Drive each server in turn at its limit, again and again."""
     opened = await _connect(targets)
     for connections in opened.values():
         await load.throughput(connections, requests, seconds)
-    found: dict[str, list[float]] = {name: [] for name in targets}
+    found: dict[str, list[Rate]] = {name: [] for name in targets}
     for number in range(rounds):
         # Each round begins with another one, so that none is always after the same.
         first = number % len(targets)
         for name in [*targets][first:] + [*targets][:first]:
-            found[name].append(await load.throughput(opened[name], requests, seconds))
+            before, began = targets[name].cpu(), perf_counter()
+            reviews = await load.throughput(opened[name], requests, seconds)
+            cpu = (targets[name].cpu() - before) / (reviews * (perf_counter() - began))
+            found[name].append(Rate(reviews, cpu))
     _close(opened)
     return found
 

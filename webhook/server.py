@@ -57,6 +57,8 @@ def bind(address: Address, flag: str) -> socket.socket:
             address,
             family=socket.AF_INET6 if ":" in address.host else socket.AF_INET,
             backlog=2048,
+            # All addresses of a host include those of IPv4, also where its own are of IPv6.
+            dualstack_ipv6=address.host == "::" and socket.has_dualstack_ipv6(),
         )
     except OSError as error:
         reason = in_words(error)

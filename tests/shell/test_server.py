@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
@@ -133,6 +134,14 @@ def test_a_second_signal_ends_it_at_once() -> None:
             assert await now.ended(5)
 
     asyncio.run(scene())
+
+
+def test_all_addresses_are_all_addresses() -> None:
+    for host in ["0.0.0.0", *(["::"] if socket.has_dualstack_ipv6() else [])]:
+        with server.bind(Address(host, 0), "--listen") as bound:
+            port = bound.getsockname()[1]
+            with socket.create_connection(("127.0.0.1", port)):
+                pass
 
 
 def test_an_address_in_use_is_an_error_that_names_the_flag() -> None:

@@ -150,7 +150,7 @@ def test_one_more_is_allowed_when_time_has_passed(
     for number in range(BURST + 1):
         events(note(str(number)))
     events.start()
-    eventually(lambda: len(created(api)) == BURST)
+    eventually(lambda: events.dropped == {"limited": 1})
     now += 300
     events(note("later"))
     events(note("too many"))

@@ -86,8 +86,8 @@ def test_what_other_releases_of_the_scheduler_judge_otherwise() -> None:
     none = {"key": "team", "operator": "DoesNotExist"}
     assert told(none) == [
         (
-            "a rule that says of namespaces only what they are not: kube-scheduler 1.34 to 1.36 looks "
-            "into all for it, which is judged here, and other releases do not"
+            "a rule that says of namespaces only what they are not: kube-scheduler 1.34 to 1.36 "
+            "looks into all for it, which is judged here, and other releases do not"
         )
     ]
     assert told(none, {"key": "tier", "operator": "Exists"}) == []

@@ -24,7 +24,7 @@ from webhook.alike import Decisions
 from webhook.answers import CLOSE, error, send_json
 from webhook.body import Bodies, Disconnected, overloaded
 from webhook.decide import screen
-from webhook.model import Decision, Installation, Outcome, Plan, PlanRef, Reason, Request
+from webhook.model import Decision, Installation, Mode, Outcome, Plan, PlanRef, Reason, Request
 from webhook.owner import plan_ref
 from webhook.plans import Plans
 from webhook.review import BadReview
@@ -51,10 +51,13 @@ def build(plans: Plans, installation: Installation, report: Report, max_concurre
     async def validating(request: Request, _until: float) -> Decision:
         return validate(request, installation)
 
+    def reviews(decide: Decide, undone: str) -> Reviews:
+        return Reviews(decide, undone, installation.mode, report, max_concurrent)
+
     return _App(
         {
-            "/mutate": Reviews(placing, "the pod is not placed", report, max_concurrent),
-            "/validate": Reviews(validating, "the plan is not checked", report, max_concurrent),
+            "/mutate": reviews(placing, "the pod is not placed"),
+            "/validate": reviews(validating, "the plan is not checked"),
         }
     )
 
@@ -117,11 +120,15 @@ class Placing:
 class Reviews:
     """An ASGI endpoint that answers reviews as `decide` decides.
 
-    `undone` is what comes of a fault: "the webhook is at fault, so ...".
+    `undone` is what comes of a fault: "the webhook is at fault, so ...". What cannot be decided
+    has the mode of the installation.
     """
 
-    def __init__(self, decide: Decide, undone: str, report: Report, max_concurrent: int) -> None:
+    def __init__(
+        self, decide: Decide, undone: str, mode: Mode, report: Report, max_concurrent: int
+    ) -> None:
         self._decide = decide
+        self._mode = mode
         self._at_fault = f"the webhook is at fault, so {undone}: see its log"
         self._report = report
         self._bodies = Bodies()
@@ -154,14 +161,14 @@ class Reviews:
             answer = review.encode(request.uid, decision)
         except Exception as fault:  # noqa: BLE001 - whatever it is, the object goes through
             self._report.bug(request.uid, fault)
-            decision = _failed(Reason.INTERNAL_ERROR, self._at_fault)
+            decision = self._failed(Reason.INTERNAL_ERROR, self._at_fault)
             answer = review.encode(request.uid, decision)
         await send_json(send, 200, answer)
         self._report(request, decision, perf_counter() - started)
 
     async def _refuse(self, send: Send, bad: BadReview, started: float) -> None:
         """Answer what is no review, or comes too late or too much, and end the connection."""
-        decision = _failed(bad.reason, bad.message)
+        decision = self._failed(bad.reason, bad.message)
         if bad.uid:
             answer = review.encode(bad.uid, decision)
         else:
@@ -170,9 +177,8 @@ class Reviews:
         await send_json(send, bad.status, answer, CLOSE, *retry)
         self._report(None, decision, perf_counter() - started)
 
-
-def _failed(reason: Reason, message: str) -> Decision:
-    return Decision(Outcome.FAILED, reason, message, warnings=[message])
+    def _failed(self, reason: Reason, message: str) -> Decision:
+        return Decision(Outcome.FAILED, reason, message, self._mode, warnings=[message])
 
 
 async def _http_error(_request: HttpRequest, fault: Exception) -> Response:

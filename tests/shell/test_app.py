@@ -209,8 +209,9 @@ def test_another_path_is_a_404(path: str) -> None:
     assert answer.json() == status(404, "NotFound", "not found")
 
 
-def test_a_bug_lets_the_pod_through_and_is_told_with_its_trace() -> None:
-    webhook = Webhook()
+@pytest.mark.parametrize("mode", Mode)
+def test_a_bug_lets_the_pod_through_and_is_told_with_its_trace(mode: Mode) -> None:
+    webhook = Webhook(mode=mode)
     webhook.plans.bug = ZeroDivisionError("boom")
     answer = webhook(review(pod()))
     assert answer.status == 200
@@ -218,6 +219,7 @@ def test_a_bug_lets_the_pod_through_and_is_told_with_its_trace() -> None:
         "u-1",
         Reason.INTERNAL_ERROR,
         ["the webhook is at fault, so the pod is not placed: see its log"],
+        mode=mode,
     )
     assert b"boom" not in answer.body
     assert webhook.told.bugs == [("u-1", webhook.plans.bug)]

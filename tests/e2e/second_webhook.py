@@ -11,8 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from certs import pki
-from tests.controlplane.api import Api, Json
+from tests.controlplane.api import Api, Json, of
 from tests.controlplane.cluster import DAY
+from tests.controlplane.process import until
+from tests.e2e.world import pod
 
 NAME = "zz-second"
 """The API server calls webhooks in the order of their configurations' names."""
@@ -20,7 +22,8 @@ NAME = "zz-second"
 
 @contextmanager
 def second_webhook(api: Api, folder: Path, namespace: str, patch: list[Json]) -> Iterator[None]:
-    """Patch every pod in a namespace, after all other webhooks."""
+    """Patch every pod in a namespace, after all other webhooks; begin when it is called."""
+    called = threading.Event()
     context, bundle = _certificate(folder)
     answer = {
         "patchType": "JSONPatch",
@@ -29,6 +32,7 @@ def second_webhook(api: Api, folder: Path, namespace: str, patch: list[Json]) ->
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            called.set()
             review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             review["response"] = {"uid": review.pop("request")["uid"], "allowed": True, **answer}
             body = json.dumps(review).encode()
@@ -45,7 +49,14 @@ def second_webhook(api: Api, folder: Path, namespace: str, patch: list[Json]) ->
         server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         api.create(_configuration(server.server_address[1], namespace, bundle))
+        probe = pod(namespace, {})
+
+        def heard_of() -> bool:
+            api.send("POST", of(probe), probe, dryRun="All")
+            return called.is_set()
+
         try:
+            until("the API server to call the second webhook", heard_of)
             yield
         finally:
             api.delete("MutatingWebhookConfiguration", NAME)

@@ -133,7 +133,9 @@ def test_a_token_that_has_become_invalid_is_read_again(
     api.delete("ServiceAccount", wired.account, NAMESPACE)
     api.create(wired.one("ServiceAccount"))
     wire.interrupt()
-    wired.wait("it to be a stranger", lambda: "401" in wired.status()["plans"]["message"])
+    wired.wait(
+        "it to be a stranger", lambda: "does not accept" in wired.status()["plans"]["message"]
+    )
     assert said(wired, plan) == "before"
     wired.renew_token()
     say(api, plan, "after")

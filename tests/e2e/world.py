@@ -90,21 +90,30 @@ def settle(api: Api) -> None:
     api.create(pod(SETTLED, {SETTLED: number}, node_name=f"settled-{number}"))
     claim(api, SETTLED, f"disk-{number}")
     needs = {"labelSelector": {"matchLabels": {SETTLED: number}}, "topologyKey": HOSTNAME}
-    needy = api.create(
-        pod(
-            SETTLED,
-            {},
-            nodeSelector={SETTLED: number},
-            tolerations=[{"operator": "Exists"}],
-            affinity={"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [needs]}},
-            volumes=[{"name": "d", "persistentVolumeClaim": {"claimName": f"disk-{number}"}}],
-        )
+    needy = pod(
+        SETTLED,
+        {},
+        nodeSelector={SETTLED: number},
+        tolerations=[{"operator": "Exists"}],
+        affinity={"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [needs]}},
+        volumes=[{"name": "d", "persistentVolumeClaim": {"claimName": f"disk-{number}"}}],
     )
-    name = needy["metadata"]["name"]
-    until(
-        "kube-scheduler to see the world",
-        lambda: api.get("Pod", name, SETTLED)["spec"].get("nodeName"),
-    )
+
+    def bound() -> bool:
+        """Try with a pod of its own: one that came too early is tried again after a second."""
+        name = api.create(needy)["metadata"]["name"]
+
+        def decided() -> Json | None:
+            found = api.get("Pod", name, SETTLED)
+            return (
+                found
+                if found["spec"].get("nodeName") or found["status"].get("conditions")
+                else None
+            )
+
+        return "nodeName" in until("kube-scheduler to look at a pod", decided)["spec"]
+
+    until("kube-scheduler to see the world", bound, seconds=20)
     api.delete_all("Pod", SETTLED)
     api.delete_all("PersistentVolumeClaim", SETTLED)
     api.delete("Node", f"settled-{number}")

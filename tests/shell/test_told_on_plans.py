@@ -106,3 +106,4 @@ def test_no_review_waits_for_an_api_server_that_hangs(api: FakeApi, events: Reco
     assert all(answer.json()["response"]["patchType"] == "JSONPatch" for answer in given)
     assert len(api.calls(WRITE)) == 1
     assert events.dropped == {}  # the same of each is one thing to tell, with a count
+    api.release()

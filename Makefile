@@ -5,9 +5,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo test e2e bench chart image lock clean
+.PHONY: help install demo test e2e bench bench-cluster chart image lock clean
 help:  ## list the commands
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 install: $(INSTALLED)  ## .venv with the project and its development tools
 
@@ -33,6 +33,10 @@ e2e: $(INSTALLED)  ## the tests that need a real control plane; builds and start
 
 bench: $(INSTALLED)  ## the budgets, one line each
 	@$(BIN)/python benchmarks/run.py
+
+bench-cluster: $(INSTALLED)  ## the budgets that need a real control plane; takes a quarter of an hour
+	$(BIN)/python -m tests.controlplane.build
+	@$(BIN)/python benchmarks/cluster.py
 
 chart: $(INSTALLED)  ## lint, render and check the chart with helm 3 and 4 (Debian: tests/chart/apt.txt)
 	$(BIN)/pytest -q tests/chart

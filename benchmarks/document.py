@@ -16,31 +16,41 @@ from benchmarks.processes import ROOT
 from benchmarks.raw import Raw
 
 PATH = ROOT / "docs" / "performance.md"
-BEGIN = "<!-- what follows is written by benchmarks/run.py --write -->"
-END = "<!-- end of what is written by benchmarks/run.py -->"
 
 
 def write(budgets: Sequence[Budget], raw: Raw) -> None:
     """Put the results in the place of the last ones."""
-    before, _, rest = PATH.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PATH.write_text(f"{before}{BEGIN}\n\n{_results(budgets, raw)}\n\n{END}{after}")
+    put("run.py", _results(budgets, raw))
+
+
+def put(script: str, results: str) -> None:
+    """Put what a script has found in the place of what it found last."""
+    begin = f"<!-- what follows is written by benchmarks/{script} --write -->"
+    end = f"<!-- end of what is written by benchmarks/{script} -->"
+    before, _, rest = PATH.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    PATH.write_text(f"{before}{begin}\n\n{results}\n\n{end}{after}")
 
 
 def _results(budgets: Sequence[Budget], raw: Raw) -> str:
-    bars = [(one.name, f"{one.measured:.2f}{one.unit}", one.limit, one.verdict) for one in budgets]
     return "\n\n".join(
         (
-            f"Measured on {datetime.now(UTC):%Y-%m-%d}, with {_machine()}.",
-            _table(("what", "measured", "bar", ""), bars),
-            _table(
+            verdicts(budgets),
+            table(
                 ("server", "reviews/s", "its CPU for a review", "reviews/s in each round"),
                 _rates(raw),
             ),
-            _table(("server", "reviews/s", "p50", "p90", "p99", "longest"), _latencies(raw)),
+            table(("server", "reviews/s", "p50", "p90", "p99", "longest"), _latencies(raw)),
             f"<details><summary>Raw data</summary>\n\n```json\n{_data(raw)}\n```\n\n</details>",
         )
     )
+
+
+def verdicts(budgets: Sequence[Budget]) -> str:
+    """Say when and on what this was measured, and which of the budgets is met."""
+    bars = [(one.name, f"{one.measured:.2f}{one.unit}", one.limit, one.verdict) for one in budgets]
+    when = f"Measured on {datetime.now(UTC):%Y-%m-%d}, with {_machine()}."
+    return f"{when}\n\n{table(('what', 'measured', 'bar', ''), bars)}"
 
 
 def _rates(raw: Raw) -> list[Sequence[str]]:
@@ -96,7 +106,8 @@ def _data(raw: Raw) -> str:
     return "{\n" + ",\n".join(lines) + "\n}"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

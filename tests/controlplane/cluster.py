@@ -172,6 +172,7 @@ class ControlPlane:
             *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
             *("--initial-cluster", f"default={peer}"),
             *("--logger", "zap", "--log-level", "warn"),
+            *("--quota-backend-bytes", str(8 << 30)),  # 10,000 large Plans are too much for its own
         ]
 
     def _apiserver_command(self) -> list[str | Path]:

@@ -59,7 +59,7 @@ class Creators:
     Every pod is deleted when it has been looked at, as Forklift does when a VM is migrated.
     """
 
-    def __init__(self, api: Api, pods: list[Json]) -> None:
+    def __init__(self, api: Api, pods: list[Json], *, count: int = CREATORS) -> None:
         """`pods` have no names of their own, and are created in turn."""
         self.tally = Tally()
         self._api, self._pods = api, pods
@@ -67,7 +67,7 @@ class Creators:
         self._lock = threading.Lock()
         self._threads = [
             threading.Thread(target=self._run, args=(number,), name=f"creator {number}")
-            for number in range(CREATORS)
+            for number in range(count)
         ]
 
     def __enter__(self) -> Self:

@@ -21,11 +21,18 @@ TARGET = "vms-reliability"
 
 @contextmanager
 def running(
-    plane: ControlPlane, pod: Json, name: str, program: Sequence[str | Path] = PROGRAM
+    plane: ControlPlane,
+    pod: Json,
+    name: str,
+    program: Sequence[str | Path] = PROGRAM,
+    **further: Json,
 ) -> Iterator[Replicas]:
-    """Have a release of the chart in a namespace of this name, in whose hands `pod` is."""
+    """Have a release of the chart in a namespace of this name, in whose hands `pod` is.
+
+    `further` values of the chart may be given.
+    """
     add_namespace(plane.admin, name)
-    release = Installed(plane, "convertor-webhook", name, values(name))
+    release = Installed(plane, "convertor-webhook", name, values(name) | further)
     release.install()
     try:
         replicas = Replicas(release, program)

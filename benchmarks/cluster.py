@@ -1,0 +1,124 @@
+"""Measure in a real cluster what needs one: many large plans, and what a pod's creation costs.
+
+It takes ten minutes, most of them to create the plans. `--write` puts the results, with the raw
+data, into docs/performance.md.
+"""
+
+import argparse
+import ssl
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+
+from benchmarks import cluster_document, creation, crowd, document
+from benchmarks.budget import Budget, at_most
+from benchmarks.cluster_document import Raw
+from benchmarks.load import Target
+from benchmarks.plans import KILOBYTES
+from benchmarks.processes import Webhook
+from tests.controlplane.cluster import ControlPlane
+from tests.controlplane.process import until
+from tests.controlplane.replica import Replica
+from tests.e2e.reliability.running import TARGET, running
+from tests.e2e.setting import add_namespace, furnish
+from tests.guide.forklift import Generation, convertor_pod
+
+ONE, MANY = 1, 10_000
+"""Plans. The pods that are created belong to the one."""
+
+UNASKED = "unasked"
+"""A namespace whose pods the webhook is not asked about."""
+
+
+def main() -> int:
+    """Print a line for each number; 1 when a budget is not met."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--write", action="store_true", help="also write docs/performance.md")
+    parser.add_argument("--plans", type=int, default=MANY, help="how many are many")
+    options = parser.parse_args()
+    raw = Raw()
+    measure(raw, options.plans)
+    budgets = held(raw, options.plans)
+    print(*budgets, *cluster_document.lines(raw), sep="\n")
+    if options.write:
+        document.put("cluster.py", cluster_document.results(budgets, raw))
+    return 0 if all(budget.met for budget in budgets) else 1
+
+
+def measure(raw: Raw, many: int) -> None:
+    """Fill `raw`; the replicas begin anew with each number of plans."""
+    with cluster() as plane:
+        api = plane.admin
+        made = api.create(crowd.large(0, TARGET))
+        pod = convertor_pod(Generation.V2_12, made)
+        unasked = pod | {"metadata": pod["metadata"] | {"namespace": UNASKED}}
+        # Ten thousand Plans are not checked here when they are written: the replicas are away.
+        with running(plane, pod, "bench", planValidation={"enabled": False}) as replicas:
+            both = replicas.running
+            for plans in (ONE, many):
+                end(both)
+                began = perf_counter()
+                crowd.create(api, range(ONE, plans))
+                raw.created = perf_counter() - began
+                raw.ready[plans] = start(both)
+                raw.memory[plans] = memory(both[0])
+                replicas.await_used()
+                raw.creation[plans] = creation.measure(api, replicas, pod, unasked)
+
+
+@contextmanager
+def cluster() -> Iterator[ControlPlane]:
+    """Have a control plane with nobody in it who does something by himself."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        plane = ControlPlane(Path(folder))
+        try:
+            plane.start()
+            plane.scheduler.stop()
+            furnish(plane.admin)
+            crowd.furnish(plane.admin)
+            for name in (TARGET, UNASKED):
+                add_namespace(plane.admin, name)
+            yield plane
+        finally:
+            plane.stop()
+
+
+def end(replicas: Sequence[Replica]) -> None:
+    for replica in replicas:
+        replica.process.kill()
+
+
+def start(replicas: Sequence[Replica]) -> float:
+    """Start one after the other; return how many seconds the first took."""
+    began = perf_counter()
+    first, *others = replicas
+    first.start()
+    until("the first replica", first.ready, seconds=600)
+    seconds = perf_counter() - began
+    for other in others:
+        other.start()
+        until("another replica", other.ready, seconds=600)
+    return seconds
+
+
+def memory(replica: Replica) -> int:
+    """Return the bytes that are its own."""
+    return Webhook(Target(0, ssl.create_default_context(), replica.process.pid), "").resident()
+
+
+def held(raw: Raw, many: int) -> list[Budget]:
+    """Hold what was measured against the bars of the design."""
+    growth = (raw.memory[many] - raw.memory[ONE]) / 1e6
+    calls = sum(each.calls for each in raw.creation.values())
+    reviews = sum(each.reviews for each in raw.creation.values())
+    return [
+        at_most(20, f"memory for {many} plans of {KILOBYTES} KB in a cluster", growth, " MB"),
+        at_most(0, f"API calls of {reviews:.0f} reviews in a cluster", calls),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""What was measured in a cluster, for the terminal and for docs/performance.md."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.budget import Budget
+from benchmarks.creation import Creation, total
+from benchmarks.document import table, verdicts
+from benchmarks.scrape import Histogram
+
+HEAD = ("with", "what", "pods", "mean", "half within", "99 % within")
+
+
+@dataclass
+class Raw:
+    """Everything that was measured, by number of plans."""
+
+    created: float = 0
+    """Seconds to create all plans."""
+    ready: dict[int, float] = field(default_factory=dict)
+    """Seconds from the start of a replica to its readiness."""
+    memory: dict[int, int] = field(default_factory=dict)
+    """Bytes of a replica that has just started."""
+    creation: dict[int, Creation] = field(default_factory=dict)
+
+
+def lines(raw: Raw) -> Iterator[str]:
+    """Say what has no bar, for people."""
+    for said in _facts(raw):
+        yield f"     {said}"
+    for plans, what, pods, mean, half, most in _rows(raw):
+        yield f"     {plans}, {what}: {mean}, half within {half}, 99 % within {most}, {pods} pods"
+
+
+def results(budgets: Sequence[Budget], raw: Raw) -> str:
+    """Return the section of the document."""
+    return "\n\n".join(
+        (
+            verdicts(budgets),
+            "\n".join(f"* {said}" for said in _facts(raw)),
+            table(HEAD, [*_rows(raw)]),
+            f"<details><summary>Raw data</summary>\n\n```json\n{_data(raw)}\n```\n\n</details>",
+        )
+    )
+
+
+def _facts(raw: Raw) -> Iterator[str]:
+    for plans, found in raw.creation.items():
+        each = found.reviewing / found.reviews
+        yield f"with {_plans(plans)} a replica is ready {raw.ready[plans]:.1f} s after its start"
+        yield f"with {_plans(plans)} a review takes {_ms(each)} in the webhook itself"
+        yield f"with {_plans(plans)} the webhook adds {_ms(found.added)} to a pod's creation"
+
+
+def _rows(raw: Raw) -> Iterator[tuple[str, ...]]:
+    for plans, found in raw.creation.items():
+        for what, rounds in found.named.items():
+            all_of_them = total(rounds)
+            yield (
+                _plans(plans),
+                what,
+                f"{all_of_them.count:.0f}",
+                _ms(all_of_them.mean),
+                _ms(all_of_them.bound(0.5)),
+                _ms(all_of_them.bound(0.99)),
+            )
+
+
+def _data(raw: Raw) -> str:
+    data = {
+        "seconds to create all plans": round(raw.created, 1),
+        "seconds to readiness, by plans": {str(k): round(v, 2) for k, v in raw.ready.items()},
+        "bytes of private memory, by plans": raw.memory,
+        "reviews, seconds of them, API calls for them": [
+            (found.reviews, found.reviewing, found.calls) for found in raw.creation.values()
+        ],
+        "µs on average, by round": {
+            f"{_plans(plans)}, {what}": [round(1e6 * each.mean) for each in rounds]
+            for plans, found in raw.creation.items()
+            for what, rounds in found.named.items()
+        },
+        "creations within seconds": {
+            f"{_plans(plans)}, {what}": _counts(total(rounds))
+            for plans, found in raw.creation.items()
+            for what, rounds in found.named.items()
+        },
+    }
+    entries = (
+        f"  {json.dumps(key, ensure_ascii=False)}: {json.dumps(value, ensure_ascii=False)}"
+        for key, value in data.items()
+    )
+    return "{\n" + ",\n".join(entries) + "\n}"
+
+
+def _counts(found: Histogram) -> dict[str, float]:
+    """Return how many there were within each bar, up to the first that has all."""
+    counts = {}
+    for bar, count in sorted(found.at_most.items()):
+        counts[f"{bar:g}"] = count
+        if count == found.count:
+            break
+    return counts
+
+
+def _plans(count: int) -> str:
+    return f"{count:,} plan{'s' * (count > 1)}"
+
+
+def _ms(seconds: float) -> str:
+    return f"{1000 * seconds:.3g} ms"

@@ -136,8 +136,13 @@ def patch_of(plane: ControlPlane, release: Release, arrival: Arrival) -> Any:
 
 
 def as_sent(arrival: Arrival) -> str:
-    """Return the bytes of a pod without its names, or the reason of its refusal."""
-    return arrival.refusal.partition(" is invalid: ")[2] or normal(arrival.pod)
+    """Return the bytes of a pod without its names, or the reasons of its refusal in order.
+
+    The API server goes through a node selector in any order, and so do its reasons.
+    """
+    reasons = arrival.refusal.partition(" is invalid: ")[2].strip("[]")
+    in_order = sorted(reason.removeprefix("spec.") for reason in reasons.split(", spec."))
+    return "\n".join(in_order) or normal(arrival.pod)
 
 
 def normal(pod: Json) -> str:

@@ -1,6 +1,7 @@
 """Every right of the chart is needed, and whoever takes one away is told which one."""
 
 import copy
+import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from tests.e2e.reliability.rights import Right, rights, without
 from tests.e2e.reliability.running import TARGET, values
 from tests.e2e.setting import add_namespace
 from tests.guide.rows import ROWS, Form
+from webhook.report import NOTES_DELAY
 
 NAME = "rights"
 
@@ -81,6 +83,7 @@ def tell_twice_and_end(world: World) -> None:
     """Have an Event whose count is brought up to date, at the latest in the end."""
     if world.replica.process.running:
         send_a_pod(world)
+        time.sleep(3 * NOTES_DELAY)  # less, and both would be told as one
         send_a_pod(world)
         world.replica.stop()
 

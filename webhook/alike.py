@@ -1,4 +1,4 @@
-"""Decisions on pods that are alike, made once, and written once.
+"""Decisions on pods that are alike, made once.
 
 A migration creates hundreds of pods that differ in nothing but the labels by which Forklift
 tells them apart, and those never change. Making the decision again takes 40 µs; finding that
@@ -21,12 +21,11 @@ from webhook.model import (
     Reason,
     Request,
 )
-from webhook.review import encode
 
 LIMIT = 256
 """Decisions kept; each has some kilobytes. Where there are more kinds of pods, all are dropped."""
 
-_pack = msgspec.msgpack.Encoder().encode
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Decisions:
@@ -46,7 +45,7 @@ class Decisions:
         """Decide on a convertor pod, as `decide` does."""
         if isinstance(plan, Reason):
             return decide(request, ref, plan, self._installation, node_values)
-        key = _pack((plan, node_values, request.namespace, _read(request.object)))
+        key = _encode((plan, node_values, request.namespace, _read(request.object)))
         made = self._made.get(key)
         if made is None:
             made = decide(request, ref, plan, self._installation, node_values)
@@ -70,24 +69,3 @@ def _read(pod: Json) -> list[Any]:
         return [labels, metadata.get("namespace"), metadata.get("annotations"), spec]
     placed = [spec.get(field) for field in ("nodeSelector", "affinity", "tolerations")]
     return [labels, metadata.get("namespace"), metadata.get("annotations"), placed]
-
-
-class Answers:
-    """`webhook.review.encode`, remembering what it wrote of a decision that comes again."""
-
-    def __init__(self) -> None:
-        self._made: dict[int, tuple[Decision, bytes, bytes]] = {}
-
-    def __call__(self, uid: str, decision: Decision) -> bytes:
-        """Answer the review `uid` with `decision`, as `encode` does."""
-        made = self._made.get(id(decision))
-        if made is None or made[0] is not decision:
-            before, _, after = encode(_UID, decision).partition(_UID_JSON)
-            if len(self._made) >= LIMIT:
-                self._made.clear()
-            made = self._made[id(decision)] = (decision, before, after)
-        return made[1] + msgspec.json.encode(uid) + made[2]
-
-
-_UID = "the UID of the review"
-_UID_JSON = b'"%b"' % _UID.encode()

@@ -19,8 +19,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from webhook import deadline, lean, review
-from webhook.alike import Answers, Decisions
+from webhook import deadline, review
+from webhook.alike import Decisions
 from webhook.answers import CLOSE, error, send_json
 from webhook.body import Bodies, Disconnected, overloaded
 from webhook.decide import screen
@@ -132,7 +132,6 @@ class Reviews:
         self._at_fault = f"the webhook is at fault, so {undone}: see its log"
         self._report = report
         self._bodies = Bodies()
-        self._encode = Answers()
         self._free = max_concurrent
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -143,7 +142,7 @@ class Reviews:
         self._free -= 1
         seconds = deadline.seconds(scope["query_string"])
         try:
-            request = lean.decode(await self._bodies.read(scope, receive))
+            request = review.decode(await self._bodies.read(scope, receive))
             await self._answer(send, request, started, seconds)
         except BadReview as bad:
             await self._refuse(send, bad, started)
@@ -159,7 +158,7 @@ class Reviews:
     async def _answer(self, send: Send, request: Request, started: float, seconds: float) -> None:
         try:
             decision = await self._decide(request, started + seconds)
-            answer = self._encode(request.uid, decision)
+            answer = review.encode(request.uid, decision)
         except Exception as fault:  # noqa: BLE001 - whatever it is, the object goes through
             self._report.bug(request.uid, fault)
             decision = self._failed(Reason.INTERNAL_ERROR, self._at_fault)

@@ -305,7 +305,7 @@ def test_a_bug_before_the_uid_is_known_is_a_500_without_a_trace(
     def decode(_body: bytes) -> None:
         raise ZeroDivisionError("boom")
 
-    monkeypatch.setattr("webhook.lean.decode", decode)
+    monkeypatch.setattr("webhook.review.decode", decode)
     webhook = Webhook()
     answer = webhook(review(pod()))
     assert (answer.status, answer.headers["connection"]) == (500, "close")

@@ -9,21 +9,9 @@ from hypothesis import strategies as st
 
 from tests.webhook import worlds
 from webhook import alike
-from webhook.alike import Answers, Decisions
+from webhook.alike import Decisions
 from webhook.decide import decide
-from webhook.model import (
-    Decision,
-    Installation,
-    Json,
-    Mode,
-    OnError,
-    Outcome,
-    Plan,
-    PlanRef,
-    Reason,
-    Request,
-)
-from webhook.review import encode
+from webhook.model import Installation, Json, Mode, OnError, Plan, PlanRef, Reason, Request
 
 Case = tuple[Plan, Json]
 
@@ -112,27 +100,3 @@ def test_it_never_remembers_more_than_its_limit() -> None:
         labels = worlds.SYSTEM | {"n": str(number)}
         decisions(create({"metadata": {"labels": labels}}), PlanRef("0b1c"), plan, {})
         assert len(decisions._made) <= alike.LIMIT
-
-
-UIDS = st.sampled_from(["u-1", "", 'a"b\\', "é", "the UID of the review"])
-
-
-@given(worlds.plans_with_pods(), INSTALLATIONS, st.lists(UIDS, min_size=2, max_size=4))
-def test_an_answer_is_written_as_if_it_had_not_been_written_before(
-    case: Case, installation: Installation, uids: list[str]
-) -> None:
-    plan, pod = case
-    ref = PlanRef(plan.uid, plan.namespace, plan.name)
-    decision = decide(create(pod), ref, plan, installation, {})
-    answers = Answers()
-    for uid in uids:
-        assert answers(uid, decision) == encode(uid, decision)
-
-
-def test_answers_are_remembered_by_what_they_answer_and_to_a_limit() -> None:
-    answers = Answers()
-    for number in range(2 * alike.LIMIT):
-        decision = Decision(Outcome.FAILED, Reason.PLAN_NOT_FOUND, f"no plan {number}")
-        for uid in ("u-1", "u-2"):
-            assert answers(uid, decision) == encode(uid, decision)
-        assert len(answers._made) <= alike.LIMIT

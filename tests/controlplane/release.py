@@ -6,18 +6,25 @@ ServiceAccount. The Service is an alias of the loopback interface, so the API se
 """
 
 import base64
+import json
 import ssl
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonpatch
+from prometheus_client.parser import text_string_to_metric_families
 
 from certs import pki
 from tests.chart import rendering
 from tests.controlplane.api import Json
 from tests.controlplane.cluster import DAY, ControlPlane
-from tests.controlplane.process import Process, free_port
+from tests.controlplane.process import Process, free_port, until
 from tests.controlplane.programs import version
-from tests.controlplane.server import PROGRAM, Server, arguments
 
 NAMESPACE = "convertor-webhook"
 KUBERNETES = ".".join(version().removeprefix("v").split(".")[:2])
@@ -37,7 +44,7 @@ APPLIED = (
 )
 
 
-class Release(Server):
+class Release:
     """A release of the chart under a name of its own, for the namespaces labelled with it."""
 
     def __init__(
@@ -62,13 +69,12 @@ class Release(Server):
         self.plane, self.name = plane, name
         self.folder = plane.folder / name
         self.folder.mkdir()
+        self.port, self.status_port = free_port(), free_port()
         self.values = _merged({"webhook": {"namespaceSelector": _selector(name)}}, values or {})
         self.account: str = self.one("ServiceAccount")["metadata"]["name"]
-        port, status_port = free_port(), free_port()
-        trust = self._trust()
-        super().__init__(Process(name, [], self.folder), port, status_port, trust)
-        self.process.command = self._command(api_port, files or {})
+        self.process = Process(name, self._command(api_port, files or {}), self.folder)
         plane.processes.append(self.process)
+        self._http = httpx.Client(trust_env=False, verify=self._trust(), timeout=10)
 
     @property
     def objects(self) -> list[Json]:
@@ -114,23 +120,88 @@ class Release(Server):
         self.process.start({"PATH": "/nonexistent", "HOME": str(self.folder)})
         self.process.wait_for("readyz", self.ready)
 
+    def kill(self) -> None:
+        """End the process, without the time that it takes to lose no review."""
+        self.process.kill()
+        self._http.close()
+
     def renew_token(self) -> None:
         """Write a fresh token of the ServiceAccount where the process looks for it."""
         token = self.plane.admin.token(self.account, NAMESPACE)
         (self.folder / "token").write_text(token, encoding="utf-8")
 
+    def ready(self) -> bool:
+        with suppress(httpx.TransportError):
+            return self._http.get(f"http://127.0.0.1:{self.status_port}/readyz").is_success
+        return False
+
+    def status(self) -> Json:
+        """Return what /readyz says, ready or not."""
+        body: Json = self._http.get(f"http://127.0.0.1:{self.status_port}/readyz").json()
+        return body
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Return the sum of a metric's samples that have these labels."""
+        text = self._http.get(f"http://127.0.0.1:{self.status_port}/metrics").text
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def review(self, pod: Json) -> Json:
+        """Ask the process itself about a pod, past the API server; return its response."""
+        request = {
+            "uid": "e2e",
+            "kind": {"group": "", "version": "v1", "kind": "Pod"},
+            "operation": "CREATE",
+            "namespace": pod["metadata"]["namespace"],
+            "object": pod,
+        }
+        body = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+        answer = self._http.post(
+            f"https://127.0.0.1:{self.port}/mutate?timeout=3s", content=json.dumps(body)
+        )
+        answer.raise_for_status()
+        response: Json = answer.json()["response"]
+        return response
+
+    def reviewed(self, pod: Json) -> Json:
+        """Return a pod as the process's own answer leaves it."""
+        patch = base64.b64decode(self.review(pod).get("patch", "W10="))
+        placed: Json = jsonpatch.apply_patch(pod, json.loads(patch))
+        return placed
+
+    def wait(self, what: str, found: Callable[[], Any], *, seconds: float = 20) -> Any:
+        """Wait as `until`; the message has what /readyz says."""
+        try:
+            return until(what, found, seconds=seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {self.name} says {self.status()}") from None
+
+    def log_lines(self) -> list[Json]:
+        """Return what the process has logged."""
+        lines = self.process.log.read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
     def _command(self, api_port: int, files: Mapping[str, Path]) -> list[str | Path]:
         """Return the container's own arguments, with this machine's addresses and files."""
         kubeconfig = self.plane.kubeconfig(self.name, self.folder / "token", port=api_port)
         defaults = self.folder / "defaults.yaml"
-        mounted = self.one("ConfigMap")["data"]["defaults.yaml"]
-        defaults.write_text(mounted, encoding="utf-8")
+        said = self.one("ConfigMap")["data"]["defaults.yaml"]
+        defaults.write_text(said, encoding="utf-8")
+        here = {
+            "--listen": f"127.0.0.1:{self.port}",
+            "--status-listen": f"127.0.0.1:{self.status_port}",
+            "--defaults": defaults,
+            **files,
+        }
         (container,) = self.one("Deployment")["spec"]["template"]["spec"]["containers"]
-        here = {"--defaults": defaults, **files}
-        said = arguments(container, self.port, self.status_port, here)
+        flags = [arg.partition("=") for arg in container["args"] if not arg.startswith("--certs")]
         return [
-            *PROGRAM,
-            *(argument for argument in said if not argument.startswith("--certs")),
+            Path(sys.executable).with_name("convertor-webhook"),
+            *(flag + equals + str(here.get(flag, value)) for flag, equals, value in flags),
             f"--kubeconfig={kubeconfig}",
             f"--tls-cert={self.folder / 'tls.crt'}",
             f"--tls-key={self.folder / 'tls.key'}",

@@ -9,8 +9,7 @@ from pathlib import Path
 from tests.controlplane.balancer import Balancer, Endpoint
 from tests.controlplane.installed import Installed
 from tests.controlplane.process import free_port, until
-from tests.controlplane.replica import Replica
-from tests.controlplane.server import PROGRAM
+from tests.controlplane.replica import PROGRAM, Replica
 
 
 class Replicas:
@@ -46,7 +45,7 @@ class Replicas:
     def stop(self) -> None:
         self._balancer.process.stop()
         for replica in self._all:
-            replica.kill()
+            replica.close()
 
     def roll(self) -> int:
         """Exchange all replicas as the Deployment does, one more and then one less; count them."""

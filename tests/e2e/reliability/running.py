@@ -9,8 +9,8 @@ from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.installed import Installed
 from tests.controlplane.process import until
 from tests.controlplane.release import OPT_IN
+from tests.controlplane.replica import PROGRAM
 from tests.controlplane.replicas import Replicas
-from tests.controlplane.server import PROGRAM
 from tests.e2e.arrival import send
 from tests.e2e.setting import add_namespace
 from tests.guide.rows import PREFIX

@@ -12,8 +12,8 @@ from certs.certificate import parse
 from tests.controlplane.api import Api, Json
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.process import until
+from tests.controlplane.replica import PROGRAM
 from tests.controlplane.replicas import Replicas
-from tests.controlplane.server import PROGRAM
 from tests.e2e.reliability.creators import Creators
 from tests.e2e.reliability.numbers import Row
 from tests.e2e.reliability.running import running

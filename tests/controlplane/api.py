@@ -59,6 +59,10 @@ class Api:
             trust_env=False,  # a proxy of the environment has no business on the loopback
         )
 
+    def close(self) -> None:
+        """Close the connections."""
+        self.http.close()
+
     def send(self, method: str, path: str, body: Any = None, **query: Any) -> httpx.Response:
         """Send a request as it is and return the answer as it is, whatever it says."""
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"

@@ -6,7 +6,9 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from secrets import randbelow
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -20,8 +22,10 @@ class WaitError(AssertionError):
     """Something that was waited for did not come."""
 
 
-def until(what: str, found: Callable[[], T | None], *, seconds: float = 10) -> T:
+def until(what: str, found: Callable[[], T | None], *, seconds: float = 60) -> T:
     """Ask every few milliseconds until there is an answer that is true, and return it.
+
+    What is waited for comes in a moment; the limit is for machines that are busy.
 
     Raises:
         WaitError: after `seconds`; the text says what was waited for.
@@ -37,11 +41,16 @@ def until(what: str, found: Callable[[], T | None], *, seconds: float = 10) -> T
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback interface that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a TCP port of the loopback interface that nobody listens on.
+
+    It is below those from which Linux takes the near ends of connections: whoever is to listen
+    there later would find one of the thousands of connections of these tests in its place.
+    """
+    while True:
+        port = 10_000 + randbelow(20_000)
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 class Process:
@@ -74,7 +83,7 @@ class Process:
     def running(self) -> bool:
         return self._running is not None and self._running.poll() is None
 
-    def wait_for(self, what: str, found: Callable[[], T | None], *, seconds: float = 30) -> T:
+    def wait_for(self, what: str, found: Callable[[], T | None], *, seconds: float = 60) -> T:
         """Wait as `until`, but no longer than the program lives."""
 
         def alive() -> T | None:

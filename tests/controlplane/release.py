@@ -10,7 +10,7 @@ import json
 import ssl
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from certs import pki
 from tests.chart import rendering
-from tests.controlplane.api import Json
+from tests.controlplane.api import Api, Json, path
 from tests.controlplane.cluster import DAY, ControlPlane
 from tests.controlplane.process import Process, free_port, until
 from tests.controlplane.programs import version
@@ -130,6 +130,12 @@ class Release:
         token = self.plane.admin.token(self.account, NAMESPACE)
         (self.folder / "token").write_text(token, encoding="utf-8")
 
+    def answered(self, kind: str) -> int:
+        """Return with which HTTP status the API server lists a kind to the process's account."""
+        token = (self.folder / "token").read_text(encoding="utf-8")
+        with closing(Api(self.plane.url, self.plane.ca, token)) as own:
+            return own.send("GET", path(kind), limit=1).status_code
+
     def ready(self) -> bool:
         with suppress(httpx.TransportError):
             return self._http.get(f"http://127.0.0.1:{self.status_port}/readyz").is_success
@@ -173,7 +179,7 @@ class Release:
         placed: Json = jsonpatch.apply_patch(pod, json.loads(patch))
         return placed
 
-    def wait(self, what: str, found: Callable[[], Any], *, seconds: float = 20) -> Any:
+    def wait(self, what: str, found: Callable[[], Any], *, seconds: float = 60) -> Any:
         """Wait as `until`; the message has what /readyz says."""
         try:
             return until(what, found, seconds=seconds)

@@ -65,5 +65,4 @@ class Replicas:
         until(
             f"the Service to use {sorted(names)}",
             lambda: self._balancer.ready() == names,
-            seconds=20,
         )

@@ -54,7 +54,7 @@ def send(api: Api, pod: Json, **query: str) -> Arrival:
     return Arrival(body, told, audit_id)
 
 
-def scheduled(api: Api, arrival: Arrival, *, seconds: float = 10) -> Arrival:
+def scheduled(api: Api, arrival: Arrival, *, seconds: float = 60) -> Arrival:
     """Wait until the scheduler has bound a pod, or has said why it cannot."""
     if arrival.refusal:
         return arrival

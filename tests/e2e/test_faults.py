@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from tests.controlplane.api import Api, Json
@@ -17,9 +18,6 @@ from tests.guide.rows import PLAN_NAMESPACE, PREFIX, ROWS, Form
 
 OUTAGE = 60
 """Seconds."""
-
-SLOWEST = 20
-"""Seconds until a watch that could not be made is tried again; the delay grows to 10."""
 
 WIRED = "wired"
 PLANS = "plans.forklift.konveyor.io"
@@ -66,10 +64,19 @@ def said(release: Release, plan: Json) -> str:
 
 
 def await_said(release: Release, plan: Json, value: str) -> None:
-    release.wait(f"the plan to say {value}", lambda: said(release, plan) == value, seconds=SLOWEST)
+    release.wait(
+        f"the plan to say {value}",
+        lambda: said(release, plan) == value,
+    )
 
 
-@pytest.mark.timeout(OUTAGE + 60)
+def await_answer(release: Release, status: int) -> None:
+    """Wait until the API server goes by what it was told; it takes a token for 10 s unread."""
+    release.wait(
+        f"a list of Plans to be answered {status}", lambda: release.answered("Plan") == status
+    )
+
+
 def test_reviews_go_on_for_a_minute_without_an_api_server(
     plane: ControlPlane, api: Api, wired: Release, plan: Json
 ) -> None:
@@ -112,6 +119,7 @@ def test_reviews_go_on_while_the_webhook_has_no_rights(
     say(api, plan, "before")
     await_said(wired, plan, "before")
     api.delete("ClusterRoleBinding", binding["metadata"]["name"])
+    await_answer(wired, httpx.codes.FORBIDDEN)
     wire.interrupt()
     wired.wait(
         "it to miss its rights", lambda: "may not watch" in wired.status()["plans"]["message"]
@@ -132,6 +140,7 @@ def test_a_token_that_has_become_invalid_is_read_again(
     # Another account of the same name: the tokens of the old one are good no more.
     api.delete("ServiceAccount", wired.account, NAMESPACE)
     api.create(wired.one("ServiceAccount"))
+    await_answer(wired, httpx.codes.UNAUTHORIZED)
     wire.interrupt()
     wired.wait(
         "it to be a stranger", lambda: "does not accept" in wired.status()["plans"]["message"]

@@ -152,7 +152,7 @@ def test_pods_made_a_moment_after_a_plan_was_patched_are_placed_as_it_says_now(
 
     for number in map(str, range(20)):
         api.patch("Plan", name, labelled(f"patched={number}"), namespace)
-        until(f"a pod with the label patched={number}", partial(heard, number), seconds=1)
+        until(f"a pod with the label patched={number}", partial(heard, number), seconds=5)
 
 
 @pytest.mark.parametrize("generation", Generation)

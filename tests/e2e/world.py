@@ -113,7 +113,7 @@ def settle(api: Api) -> None:
 
         return "nodeName" in until("kube-scheduler to look at a pod", decided)["spec"]
 
-    until("kube-scheduler to see the world", bound, seconds=20)
+    until("kube-scheduler to see the world", bound)
     api.delete_all("Pod", SETTLED)
     api.delete_all("PersistentVolumeClaim", SETTLED)
     api.delete("Node", f"settled-{number}")

@@ -37,7 +37,6 @@ def overwritten(client: Json) -> None:
     client["caBundle"] = base64.b64encode(other.certificate.pem).decode()
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("damage", [emptied, overwritten])
 def test_a_damaged_bundle_is_repaired_within_seconds_and_no_pod_is_lost(
     damage: Callable[[Json], None],

@@ -78,7 +78,6 @@ def test_upgrade_rollback_and_uninstall_leave_what_they_should_and_nothing_else(
     assert everything(plane.admin) == before
 
 
-@pytest.mark.timeout(240)
 def test_upgrade_rollback_and_uninstall_refuse_no_pod(
     plane: ControlPlane, pods: list[Json], previous: Path, creators: Creators, numbers: list[Row]
 ) -> None:

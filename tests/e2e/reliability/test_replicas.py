@@ -20,7 +20,6 @@ def replicas(plane: ControlPlane, pods: list[Json]) -> Iterator[Replicas]:
         yield replicas
 
 
-@pytest.mark.timeout(240)
 def test_a_rolling_restart_refuses_no_pod(
     replicas: Replicas, creators: Creators, numbers: list[Row]
 ) -> None:
@@ -34,7 +33,6 @@ def test_a_rolling_restart_refuses_no_pod(
     assert (tally.lost, tally.unplaced, tally.refused) == (0, 0, 0), str(tally)
 
 
-@pytest.mark.timeout(180)
 def test_a_killed_replica_costs_refusals_until_it_is_noticed_and_no_pod(
     replicas: Replicas, creators: Creators, numbers: list[Row]
 ) -> None:

@@ -72,7 +72,6 @@ def replicas(plane: ControlPlane, pods: list[Json]) -> Iterator[Replicas]:
         yield replicas
 
 
-@pytest.mark.timeout(400)
 def test_cas_follow_each_other_and_no_pod_is_refused(
     replicas: Replicas, creators: Creators, api: Api, numbers: list[Row]
 ) -> None:
@@ -93,7 +92,6 @@ def test_cas_follow_each_other_and_no_pod_is_refused(
     assert not set(trusted) & set(seen.active[:-2])
 
 
-@pytest.mark.timeout(120)
 def test_a_ca_is_replaced_by_hand_with_the_rights_of_a_pod_and_no_pod_is_refused(
     replicas: Replicas, creators: Creators, api: Api, numbers: list[Row]
 ) -> None:

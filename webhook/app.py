@@ -20,10 +20,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webhook import deadline, review
-from webhook.alike import Decisions
+from webhook.alike import Answer, Answers, sketch
 from webhook.answers import CLOSE, error, send_json
 from webhook.body import Bodies, Disconnected, overloaded
-from webhook.decide import screen
+from webhook.decide import decide, screen
 from webhook.model import Decision, Installation, Mode, Outcome, Plan, PlanRef, Reason, Request
 from webhook.owner import plan_ref
 from webhook.plans import Plans
@@ -48,11 +48,12 @@ def build(plans: Plans, installation: Installation, report: Report, max_concurre
     """Make the application that is served over TLS."""
     placing = Placing(plans, installation)
 
-    async def validating(request: Request, _until: float) -> Decision:
-        return validate(request, installation)
+    async def validating(body: bytes, _until: float) -> Answer:
+        request = review.decode(body)
+        return _answer(request, validate(request, installation))
 
-    def reviews(decide: Decide, undone: str) -> Reviews:
-        return Reviews(decide, undone, installation.mode, report, max_concurrent)
+    def reviews(answers: Answering, undone: str) -> Reviews:
+        return Reviews(answers, undone, installation.mode, report, max_concurrent)
 
     return _App(
         {
@@ -86,27 +87,53 @@ class _App(FastAPI):
         await endpoint(scope, receive, send)
 
 
-Decide = Callable[[Request, float], Awaitable[Decision]]
-"""Decides on a review; the time by which, on the clock of `perf_counter`, is the second."""
+Answering = Callable[[bytes, float], Awaitable[Answer]]
+"""Answers a review; the time by which, on the clock of `perf_counter`, is the second.
+
+Raises BadReview.
+"""
+
+
+def _answer(request: Request, decision: Decision) -> Answer:
+    return Answer(request, decision, review.encode(request.uid, decision))
 
 
 class Placing:
-    """Decides on pods."""
+    """Answers the reviews of pods."""
 
     def __init__(self, plans: Plans, installation: Installation) -> None:
         self._plans = plans
         self._installation = installation
-        self._decisions = Decisions(installation)
+        self._answers = Answers()
 
-    async def __call__(self, request: Request, until: float) -> Decision:
+    async def __call__(self, body: bytes, until: float) -> Answer:
+        """Answer as a pod like this one was answered, or read the review whole and decide."""
+        seen = sketch(body)
+        ref = plan_ref(seen.request) if seen else None
+        plan = self._plans.find(ref) if ref else None
+        if seen is None or not isinstance(plan, Plan):
+            return await self._decided(review.decode(body), until)
+        node_values = self._plans.node_values
+        answer = self._answers.find(seen, plan, node_values)
+        if answer is None:
+            request = review.decode(body)
+            decision = screen(request, self._installation) or decide(
+                request, ref, plan, self._installation, node_values
+            )
+            answer = _answer(request, decision)
+            self._answers.keep(seen, plan, node_values, answer)
+        return answer
+
+    async def _decided(self, request: Request, until: float) -> Answer:
+        """Decide on what is no convertor pod, or on one whose plan may have to be fetched."""
         decision = screen(request, self._installation)
-        if decision is not None:
-            return decision
-        ref = plan_ref(request)
-        plan = Reason.NO_PLAN_REFERENCE if ref is None else self._plans.find(ref)
-        if ref is not None and isinstance(plan, Reason) and plan in _UNSEEN:
-            plan = await self._fetch(ref, until - perf_counter())
-        return self._decisions(request, ref, plan, self._plans.node_values)
+        if decision is None:
+            ref = plan_ref(request)
+            plan = Reason.NO_PLAN_REFERENCE if ref is None else self._plans.find(ref)
+            if ref is not None and isinstance(plan, Reason) and plan in _UNSEEN:
+                plan = await self._fetch(ref, until - perf_counter())
+            decision = decide(request, ref, plan, self._installation, self._plans.node_values)
+        return _answer(request, decision)
 
     async def _fetch(self, ref: PlanRef, seconds: float) -> Plan | Reason:
         """Get a plan the slow way; whatever that does, the time is kept."""
@@ -118,16 +145,16 @@ class Placing:
 
 
 class Reviews:
-    """An ASGI endpoint that answers reviews as `decide` decides.
+    """An ASGI endpoint that answers reviews as `answering` does.
 
     `undone` is what comes of a fault: "the webhook is at fault, so ...". What cannot be decided
     has the mode of the installation.
     """
 
     def __init__(
-        self, decide: Decide, undone: str, mode: Mode, report: Report, max_concurrent: int
+        self, answering: Answering, undone: str, mode: Mode, report: Report, max_concurrent: int
     ) -> None:
-        self._decide = decide
+        self._answering = answering
         self._mode = mode
         self._at_fault = f"the webhook is at fault, so {undone}: see its log"
         self._report = report
@@ -142,8 +169,10 @@ class Reviews:
         self._free -= 1
         seconds = deadline.seconds(scope["query_string"])
         try:
-            request = review.decode(await self._bodies.read(scope, receive))
-            await self._answer(send, request, started, seconds)
+            body = await self._bodies.read(scope, receive)
+            answer = await self._answer(body, started + seconds)
+            await send_json(send, 200, answer.body)
+            self._report(answer.request, answer.decision, perf_counter() - started)
         except BadReview as bad:
             await self._refuse(send, bad, started)
         except Disconnected:
@@ -155,16 +184,15 @@ class Reviews:
         finally:
             self._free += 1
 
-    async def _answer(self, send: Send, request: Request, started: float, seconds: float) -> None:
+    async def _answer(self, body: bytes, until: float) -> Answer:
         try:
-            decision = await self._decide(request, started + seconds)
-            answer = review.encode(request.uid, decision)
+            return await self._answering(body, until)
+        except BadReview:
+            raise
         except Exception as fault:  # noqa: BLE001 - whatever it is, the object goes through
+            request = review.decode(body)
             self._report.bug(request.uid, fault)
-            decision = self._failed(Reason.INTERNAL_ERROR, self._at_fault)
-            answer = review.encode(request.uid, decision)
-        await send_json(send, 200, answer)
-        self._report(request, decision, perf_counter() - started)
+            return _answer(request, self._failed(Reason.INTERNAL_ERROR, self._at_fault))
 
     async def _refuse(self, send: Send, bad: BadReview, started: float) -> None:
         """Answer what is no review, or comes too late or too much, and end the connection."""

@@ -2,12 +2,15 @@
 
 import logging
 import sys
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TextIO
 
 import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+_json = msgspec.json.Encoder(enc_hook=str)
 
 
 class Format(StrEnum):
@@ -45,15 +48,18 @@ def configure(form: Format, level: Level, stream: TextIO | None = None) -> None:
 def _for_machines() -> list[Processor]:
     return [
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         structlog.processors.format_exc_info,
         _encode,
     ]
 
 
 def _encode(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
-    first = {"time": event.pop("time"), "level": event.pop("level"), "message": event.pop("event")}
-    return msgspec.json.encode({**first, **event}, enc_hook=str)
+    first = {
+        "time": datetime.now(UTC),  # in RFC 3339 when encoded; structlog's own takes 2 µs more
+        "level": event.pop("level"),
+        "message": event.pop("event"),
+    }
+    return _json.encode(first | event)
 
 
 def _for_people(stream: TextIO) -> list[Processor]:

@@ -22,6 +22,7 @@ class FakePlans:
         self.bug: Exception | None = None
         self.hangs = False
         self.state = PlansStatus(synced=True, age_seconds=0.0, count=1, invalid=0)
+        self.node_values: Mapping[str, Collection[str]] = {}
 
     def find(self, ref: PlanRef) -> Plan | Reason:
         if self.bug is not None:
@@ -36,10 +37,6 @@ class FakePlans:
 
     def status(self) -> PlansStatus:
         return self.state
-
-    @property
-    def node_values(self) -> Mapping[str, Collection[str]]:
-        return {}
 
     def start(self) -> None:
         pass

@@ -5,6 +5,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from threading import RLock
 
 import msgspec
@@ -33,7 +34,10 @@ class _Entry(msgspec.Struct, array_like=True, frozen=True):
     plan: Plan
 
 
-_unpack = msgspec.msgpack.Decoder(_Entry)
+_unpack = msgspec.msgpack.Decoder(_Entry).decode
+
+_unpacked = lru_cache(256)(_unpack)
+"""Of the plans that migrate, so that each of their pods gets the very same value."""
 
 
 class PlanIndex:
@@ -71,10 +75,10 @@ class PlanIndex:
     def find(self, ref: PlanRef) -> Plan | Reason:
         """Return the plan that `ref` means, or PLAN_NOT_FOUND or PLAN_AMBIGUOUS."""
         if ref.uid and (packed := self._by_uid.get(ref.uid)):
-            return _unpack.decode(packed).plan
+            return _unpacked(packed).plan
         full = (ref.namespace, ref.name)
         keys = (full,) if ref.namespace else self._by_name.get(ref.name, ())
-        entries = filter(None, map(self._get, keys))
+        entries = map(_unpacked, filter(None, map(self._entries.get, keys)))
         plans = [entry.plan for entry in entries if _may_own(entry.plan, ref)]
         if len(plans) > 1:
             return Reason.PLAN_AMBIGUOUS
@@ -120,7 +124,7 @@ class PlanIndex:
 
     def _get(self, key: Key) -> _Entry | None:
         packed = self._entries.get(key)
-        return _unpack.decode(packed) if packed else None
+        return _unpack(packed) if packed else None
 
     def _put(self, key: Key, plan_object: Json, known: _Entry | None) -> bool:
         stamp = self._stamp(plan_object)

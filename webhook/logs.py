@@ -54,12 +54,12 @@ def _for_machines() -> list[Processor]:
 
 
 def _encode(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
-    first = {
+    first: EventDict = {
         "time": datetime.now(UTC),  # in RFC 3339 when encoded; structlog's own takes 2 µs more
         "level": event.pop("level"),
         "message": event.pop("event"),
     }
-    return _json.encode(first | event)
+    return _json.encode({**first, **event})
 
 
 def _for_people(stream: TextIO) -> list[Processor]:

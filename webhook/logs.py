@@ -2,9 +2,10 @@
 
 import logging
 import sys
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 import msgspec
 import structlog
@@ -28,10 +29,31 @@ class Level(StrEnum):
     ERROR = "error"
 
 
+_NUMBERS = {level: logging.getLevelNamesMapping()[level.upper()] for level in Level}
+
+
+class Line(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A line of a kind that is written by the thousand, and so has its fields fixed.
+
+    Subclasses add fields; of those with a default only the ones that say something are written.
+    """
+
+    level: Level
+    message: str
+
+
+Write = Callable[[Iterable[Line]], None]
+
+
+def write(lines: Iterable[Line]) -> None:
+    """Log all of these now. As JSON a line costs a fifth of what structlog takes for it."""
+    _write(lines)
+
+
 def configure(form: Format, level: Level, stream: TextIO | None = None) -> None:
     """Let everything that logs, libraries too, write to `stream` (default: stderr)."""
     stream = stream or sys.stderr
-    number = logging.getLevelNamesMapping()[level.upper()]
+    number = _NUMBERS[level]
     text = form is Format.TEXT or (form is Format.AUTO and stream.isatty())
     structlog.configure(
         processors=_for_people(stream) if text else _for_machines(),
@@ -41,8 +63,31 @@ def configure(form: Format, level: Level, stream: TextIO | None = None) -> None:
         else structlog.BytesLoggerFactory(stream.buffer),
         cache_logger_on_first_use=False,
     )
+    global _write  # noqa: PLW0603 - as structlog's configuration is
+    _write = _through_structlog if text else _at_once(stream.buffer, number)
     # Libraries say at INFO what is of interest to their own developers.
     logging.basicConfig(handlers=[_Bridge()], level=max(number, logging.WARNING), force=True)
+
+
+def _through_structlog(lines: Iterable[Line]) -> None:
+    for line in lines:
+        fields = msgspec.to_builtins(line)
+        level, message = _NUMBERS[fields.pop("level")], fields.pop("message")
+        structlog.get_logger().log(level, message, **fields)
+
+
+_write: Write = _through_structlog
+
+
+def _at_once(stream: BinaryIO, least: int) -> Write:
+    def write(lines: Iterable[Line]) -> None:
+        heard = [line for line in lines if _NUMBERS[line.level] >= least]
+        time = _json.encode({"time": datetime.now(UTC)})[:-1]
+        # Every line begins with the time, which is one for all of them.
+        stream.write(b"".join(b"%b,%b\n" % (time, _json.encode(line)[1:]) for line in heard))
+        stream.flush()
+
+    return write
 
 
 def _for_machines() -> list[Processor]:

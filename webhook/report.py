@@ -5,16 +5,17 @@ handed to the network: whoever waits for the answer does not wait for our bookke
 """
 
 import asyncio
-import logging
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
+from webhook import logs
 from webhook.events import Note, of_review
+from webhook.logs import Level, Line
 from webhook.metrics import Metrics
-from webhook.model import Decision, Outcome, Request
+from webhook.model import Decision, Mode, Outcome, Reason, Request
 from webhook.validate import PLAN
 
 _QUIET = frozenset({Outcome.SKIPPED})
@@ -50,7 +51,6 @@ class Reporter:
         """Begin with nothing told; `tell` has Events written, where there is a cluster."""
         self._metrics = metrics
         self._tell = tell
-        self._log = structlog.get_logger().bind()
         self._untold: list[tuple[Request | None, Decision, float]] = []
         self._unnoted: dict[tuple[int, bool], _Repeated] = {}
         """Decisions on pods that are alike are one object (`webhook.alike`)."""
@@ -73,9 +73,9 @@ class Reporter:
 
     def _flush(self) -> None:
         untold, self._untold = self._untold, []
+        logs.write([_line(*one) for one in untold])
         for request, decision, seconds in untold:
             self._metrics.review(decision, seconds)
-            self._log.log(_level(decision), decision.message, **_fields(request, decision, seconds))
             if self._tell and request:
                 if not self._unnoted:
                     asyncio.get_running_loop().call_later(NOTES_DELAY, self._hand_over)
@@ -94,37 +94,55 @@ class Reporter:
 
     def bug(self, uid: str, error: Exception) -> None:
         """Tell of a fault of our own; the trace is for the log and for nobody else."""
-        self._log.error("a review failed by a fault of the webhook", uid=uid, exc_info=error)
+        structlog.get_logger().error(
+            "a review failed by a fault of the webhook", uid=uid, exc_info=error
+        )
 
 
-def _level(decision: Decision) -> int:
+class ReviewLine(Line, kw_only=True):
+    """What the log says of a review."""
+
+    outcome: Outcome
+    reason: Reason
+    mode: Mode
+    plan: str = ""
+    generation: int = 0
+    problems: tuple[str, ...] = ()
+    namespace: str = ""
+    pod: str = ""
+    uid: str = ""
+    dry_run: bool = False
+    seconds: float
+
+
+def _line(request: Request | None, decision: Decision, seconds: float) -> ReviewLine:
+    asked = request or _NO_REQUEST
+    return ReviewLine(
+        level=_level(decision),
+        message=decision.message,
+        outcome=decision.outcome,
+        reason=decision.reason,
+        mode=decision.mode,
+        plan=str(decision.plan or ""),
+        generation=decision.generation,
+        problems=tuple(map(str, decision.problems)),
+        namespace=asked.namespace,
+        pod="" if asked.kind == PLAN else asked.name,
+        uid=asked.uid,
+        dry_run=asked.dry_run,
+        seconds=round(seconds, 6),
+    )
+
+
+def _level(decision: Decision) -> Level:
     if decision.outcome in _QUIET:
-        return logging.DEBUG
+        return Level.DEBUG
     if decision.outcome in _LOUD or decision.problems:
-        return logging.WARNING
-    return logging.INFO
+        return Level.WARNING
+    return Level.INFO
 
 
-def _fields(request: Request | None, decision: Decision, seconds: float) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "outcome": decision.outcome,
-        "reason": decision.reason,
-        "mode": decision.mode,
-    }
-    if decision.plan is not None:
-        fields["plan"] = str(decision.plan)
-        fields["generation"] = decision.generation
-    if decision.problems:
-        fields["problems"] = [str(problem) for problem in decision.problems]
-    if request is not None:
-        fields["namespace"] = request.namespace
-        if request.kind != PLAN:
-            fields["pod"] = request.name
-        fields["uid"] = request.uid
-        if request.dry_run:
-            fields["dry_run"] = True
-    fields["seconds"] = round(seconds, 6)
-    return fields
+_NO_REQUEST = Request("")
 
 
 def _without_objects(request: Request) -> Request:

@@ -1,13 +1,15 @@
 import io
 import json
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 import structlog
 
 from webhook import logs
-from webhook.logs import Format, Level
+from webhook.logs import Format, Level, Line
 
 
 class Stream(io.TextIOWrapper):
@@ -38,6 +40,46 @@ def test_a_line_is_an_object_that_begins_with_when_and_what() -> None:
     assert [*line] == ["time", "level", "message", "plan", "odd", "path"]
     assert line["time"].endswith("Z")
     assert (line["level"], line["message"], line["plan"]) == ("info", "placed", "forklift/db")
+
+
+class Said(Line, kw_only=True):
+    who: str
+    times: int = 0
+
+
+SAID = [
+    Said(level=Level.INFO, message="once", who="é"),
+    Said(level=Level.DEBUG, message="too quiet", who="a"),
+    Said(level=Level.WARNING, message="often", who='"', times=3),
+]
+
+
+@pytest.mark.parametrize("level", Level)
+def test_lines_that_are_written_together_are_as_if_written_one_by_one(level: Level) -> None:
+    together, apart = Stream(), Stream()
+    logs.configure(Format.JSON, level, together)
+    logs.write(SAID)
+    logs.configure(Format.JSON, level, apart)
+    for line in SAID:
+        fields = msgspec.to_builtins(line)
+        getattr(structlog.get_logger(), fields.pop("level"))(fields.pop("message"), **fields)
+    assert [[*line] for line in together.lines()] == [[*line] for line in apart.lines()]
+    for line in together.lines() + apart.lines():
+        assert datetime.fromisoformat(line["time"]).tzinfo is UTC
+
+    def without_time(stream: Stream) -> list[Any]:
+        return [{**line, "time": None} for line in stream.lines()]
+
+    assert without_time(together) == without_time(apart)
+
+
+def test_lines_that_are_written_together_are_for_people_on_a_terminal() -> None:
+    stream = Stream(terminal=True)
+    logs.configure(Format.TEXT, Level.INFO, stream)
+    logs.write(SAID)
+    first, second = stream.text.splitlines()
+    assert "once" in first
+    assert "often" in second
 
 
 def test_a_trace_is_a_field() -> None:

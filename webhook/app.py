@@ -2,12 +2,9 @@
 
 The routes are plain ASGI on the FastAPI application: solving FastAPI's arguments costs more
 than placing a pod, and a body model would answer a malformed review with a 422 that names
-no UID. Between the body and the answer there is no await, except where the pod's plan has
-not been seen yet.
+no UID.
 """
 
-import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
 from typing import Protocol
@@ -20,21 +17,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webhook import deadline, review
-from webhook.alike import Answer, Answers, sketch
+from webhook.alike import Answer
 from webhook.answers import CLOSE, error, send_json
 from webhook.body import Bodies, Disconnected, overloaded
-from webhook.decide import decide, screen
-from webhook.model import Decision, Installation, Mode, Outcome, Plan, PlanRef, Reason, Request
-from webhook.owner import plan_ref
+from webhook.model import Decision, Installation, Mode, Outcome, Reason, Request
+from webhook.placing import Placing, answered
 from webhook.plans import Plans
 from webhook.review import BadReview
 from webhook.validate import validate
 
 _RETRY_AFTER = (b"retry-after", b"1")
 """Only with this header, and only whole seconds, does the API server try again."""
-
-_UNSEEN = frozenset({Reason.PLAN_NOT_FOUND, Reason.PLANS_NOT_SYNCED})
-"""What may be different a moment later."""
 
 
 class Report(Protocol):
@@ -50,7 +43,7 @@ def build(plans: Plans, installation: Installation, report: Report, max_concurre
 
     async def validating(body: bytes, _until: float) -> Answer:
         request = review.decode(body)
-        return _answer(request, validate(request, installation))
+        return answered(request, validate(request, installation))
 
     def reviews(answers: Answering, undone: str) -> Reviews:
         return Reviews(answers, undone, installation.mode, report, max_concurrent)
@@ -92,56 +85,6 @@ Answering = Callable[[bytes, float], Awaitable[Answer]]
 
 Raises BadReview.
 """
-
-
-def _answer(request: Request, decision: Decision) -> Answer:
-    return Answer(request, decision, review.encode(request.uid, decision))
-
-
-class Placing:
-    """Answers the reviews of pods."""
-
-    def __init__(self, plans: Plans, installation: Installation) -> None:
-        self._plans = plans
-        self._installation = installation
-        self._answers = Answers()
-
-    async def __call__(self, body: bytes, until: float) -> Answer:
-        """Answer as a pod like this one was answered, or read the review whole and decide."""
-        seen = sketch(body)
-        ref = plan_ref(seen.request) if seen else None
-        plan = self._plans.find(ref) if ref else None
-        if seen is None or not isinstance(plan, Plan):
-            return await self._decided(review.decode(body), until)
-        node_values = self._plans.node_values
-        answer = self._answers.find(seen, plan, node_values)
-        if answer is None:
-            request = review.decode(body)
-            decision = screen(request, self._installation) or decide(
-                request, ref, plan, self._installation, node_values
-            )
-            answer = _answer(request, decision)
-            self._answers.keep(seen, plan, node_values, answer)
-        return answer
-
-    async def _decided(self, request: Request, until: float) -> Answer:
-        """Decide on what is no convertor pod, or on one whose plan may have to be fetched."""
-        decision = screen(request, self._installation)
-        if decision is None:
-            ref = plan_ref(request)
-            plan = Reason.NO_PLAN_REFERENCE if ref is None else self._plans.find(ref)
-            if ref is not None and isinstance(plan, Reason) and plan in _UNSEEN:
-                plan = await self._fetch(ref, until - perf_counter())
-            decision = decide(request, ref, plan, self._installation, self._plans.node_values)
-        return _answer(request, decision)
-
-    async def _fetch(self, ref: PlanRef, seconds: float) -> Plan | Reason:
-        """Get a plan the slow way; whatever that does, the time is kept."""
-        plan: Plan | Reason = Reason.DEADLINE_EXCEEDED
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                plan = await self._plans.fetch(ref, seconds)
-        return plan
 
 
 class Reviews:
@@ -192,7 +135,7 @@ class Reviews:
         except Exception as fault:  # noqa: BLE001 - whatever it is, the object goes through
             request = review.decode(body)
             self._report.bug(request.uid, fault)
-            return _answer(request, self._failed(Reason.INTERNAL_ERROR, self._at_fault))
+            return answered(request, self._failed(Reason.INTERNAL_ERROR, self._at_fault))
 
     async def _refuse(self, send: Send, bad: BadReview, started: float) -> None:
         """Answer what is no review, or comes too late or too much, and end the connection."""

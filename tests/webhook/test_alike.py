@@ -14,10 +14,10 @@ from tests.shell.fakes import FakePlans
 from tests.webhook import worlds
 from webhook import alike, review
 from webhook.alike import Answer, Answers, Sketch, sketch
-from webhook.app import Placing
 from webhook.decide import decide, screen
 from webhook.model import Installation, Json, Mode, OnError, Plan, Reason
 from webhook.owner import plan_ref
+from webhook.placing import Placing
 from webhook.review import BadReview
 
 Case = tuple[Plan, Json]

@@ -176,6 +176,8 @@ def test_without_any_right_to_pods_none_is_shown(run: Run, cluster: FakeCluster)
     [
         (["explain"], 2, "expected 'plan NAME' or 'plan/NAME', found ''"),
         (["explain", "plan"], 2, "expected 'plan NAME' or 'plan/NAME', found 'plan'"),
+        (["explain", "plan", ""], 2, "the name of the plan is empty"),
+        (["explain", "plans/"], 2, "the name of the plan is empty"),
         (["explain", "db"], 2, "expected a plan's name, such as 'plan db'"),
         (
             *(["explain", "plan", "dbb"], 2),

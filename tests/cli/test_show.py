@@ -113,6 +113,9 @@ def test_where_there_are_none_it_is_said(run: Run, cluster: FakeCluster) -> None
     ("words", "message"),
     [
         (["webb"], "'{files}' has no plan 'webb'; did you mean 'web'?"),
+        ([""], "the name of the plan is empty"),
+        (["plan", ""], "the name of the plan is empty"),
+        (["plan/"], "the name of the plan is empty"),
         (["db", "-A"], "expected a plan's name or --all-namespaces, found both"),
         (["migration", "db"], "expected 'plan NAME' or 'plan/NAME', found 'migration db'"),
     ],

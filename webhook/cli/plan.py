@@ -75,9 +75,13 @@ def plan_path(client: "Client", namespace: str, name: str = "") -> str:
 
 
 def _name(words: Sequence[str], *, required: bool) -> str:
+    """Return the name that is meant, empty only where none is given."""
     match words:
         case [] | ["plan" | "plans"] if not required:
             return ""
+        case [*_, last] if not last or last in {f"{resource}/" for resource in _RESOURCES}:
+            # A script's variable that is not set; the path of no plan is that of all of them.
+            raise click.UsageError("the name of the plan is empty")
         case [resource, name] if resource in _RESOURCES:
             return name
         case [one] if one.partition("/")[0] in _RESOURCES and "/" in one:

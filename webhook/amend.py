@@ -6,19 +6,25 @@ from typing import NamedTuple
 from webhook.model import Json
 
 LISTS = ("labels", "node-selector", "tolerations")
-"""Settings that are lists of entries, each with a key of its own."""
+"""Settings that are lists of entries, each with something of its own that it is about."""
 
 
 class AmendError(ValueError):
-    """A change that says two things at once."""
+    """A change that cannot be made; the message begins with the setting."""
 
 
 class _Id(NamedTuple):
     """What an entry is about: two of them with the same one cannot stand together."""
 
     key: str
+    value: str | None = None
+    """Of a toleration, None where every value is tolerated."""
     effect: str = ""
     """Of a toleration; for `kubectl taint`, too, `gpu:NoSchedule` is not `gpu:NoExecute`."""
+
+    def __str__(self) -> str:
+        value = "" if self.value is None else f"={self.value}"
+        return f"{self.key}{value}{f':{self.effect}' if self.effect else ''}"
 
 
 def amend(annotations: Mapping[str, str], changes: Mapping[str, str], prefix: str) -> Json:
@@ -32,7 +38,7 @@ def amend(annotations: Mapping[str, str], changes: Mapping[str, str], prefix: st
         prefix: of the annotations.
 
     Raises:
-        AmendError: a list says twice what becomes of one entry.
+        AmendError: a list says twice what becomes of one entry, or has an entry that says nothing.
 
     """
     amended: Json = {}
@@ -47,24 +53,47 @@ def amend(annotations: Mapping[str, str], changes: Mapping[str, str], prefix: st
 
 def _amend_list(name: str, before: str, change: str) -> str:
     """Return the list after the change; what is wrong in it stays for its reader to tell."""
-    if not _entries(change):
+    if not change.strip():
         return ""
-    amended: dict[_Id, str] = {}
+    sets, removes = _read(name, change)
+    kept: dict[_Id, str] = {}
     for entry in _entries(before):
-        amended.setdefault(_id(name, entry), entry)  # of two the first is what counts
-    changed: set[_Id] = set()
-    for entry in _entries(change):
-        removes = entry.endswith("-") and ("=" not in entry or name == "tolerations")
-        identity = _id(name, entry.removesuffix("-") if removes else entry)
-        if identity in changed:
-            raise AmendError(f"what becomes of '{identity.key}' is said twice")
-        changed.add(identity)
-        if not removes:
-            amended[identity] = entry
-        for other in [each for each in amended if removes and _covers(identity, each)]:
-            del amended[other]
-    after = list(amended.values())
+        kept.setdefault(_id(name, entry), entry)  # of two the first is what counts
+    for removed in removes:
+        kept = {each: entry for each, entry in kept.items() if not _covers(removed, each)}
+    after = list((kept | sets).values())
     return before if after == _entries(before) else ",".join(after)
+
+
+def _read(name: str, change: str) -> tuple[dict[_Id, str], list[_Id]]:
+    """Return what a change sets, and what it removes."""
+    sets: dict[_Id, str] = {}
+    removes: list[_Id] = []
+    for number, entry in enumerate(map(str.strip, change.split(",")), 1):
+        where = f"{name} entry {number}"
+        if not entry:  # of a script, mostly: "$A,$B" where one of them is not set
+            raise AmendError(f"{where}: is empty; only a value that is empty as a whole removes")
+        if entry.endswith("-") and ("=" not in entry or name == "tolerations"):
+            removed = _id(name, entry[:-1])
+            if not removed.key or entry[:-1].endswith(":"):
+                raise AmendError(f"{where}: expected what to remove before '-', found '{entry}'")
+            removes.append(removed)
+            continue
+        identity = _id(name, entry)
+        if identity in sets:
+            raise _said_twice(name, identity)
+        sets[identity] = entry
+    for index, removed in enumerate(removes):
+        if removed in removes[:index]:
+            raise _said_twice(name, removed)
+        for identity in sets:
+            if _covers(removed, identity):
+                raise _said_twice(name, identity)
+    return sets, removes
+
+
+def _said_twice(name: str, identity: _Id) -> AmendError:
+    return AmendError(f"{name}: what becomes of '{identity}' is said twice")
 
 
 def _entries(text: str) -> list[str]:
@@ -72,12 +101,18 @@ def _entries(text: str) -> list[str]:
 
 
 def _id(name: str, entry: str) -> _Id:
+    """Return what an entry is about; of a toleration all of it, as for the API server."""
     if name != "tolerations":
         return _Id(entry.partition("=")[0].strip())
     taint, _, effect = entry.partition(":")
-    return _Id(taint.partition("=")[0].strip(), effect.strip())
+    key, equals, value = taint.partition("=")
+    return _Id(key.strip(), value.strip() if equals else None, effect.strip())
 
 
 def _covers(removed: _Id, entry: _Id) -> bool:
     """Whether what is removed is this entry; `gpu-` is all that is said of gpu."""
-    return removed == entry or (removed.key == entry.key and not removed.effect)
+    return (
+        removed.key == entry.key
+        and (removed.value is None or removed.value == entry.value)
+        and (not removed.effect or removed.effect == entry.effect)
+    )

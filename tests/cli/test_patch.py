@@ -68,6 +68,9 @@ def test_a_plan_is_named_as_for_kubectl(run: Run, cluster: FakeCluster, words: l
         (["db"], "expected a plan's name, such as 'plan db'"),
         (["migration", "db"], "expected 'plan NAME' or 'plan/NAME', found 'migration db'"),
         (["plan", "db", "web"], "expected 'plan NAME' or 'plan/NAME', found 'plan db web'"),
+        (["plan", ""], "the name of the plan is empty"),
+        (["plan/"], "the name of the plan is empty"),
+        ([""], "the name of the plan is empty"),
         (["plan", "../x"], "'../x' is no name of a plan"),
         (["plan", "db", "-n", "A"], "'A' is no name of a namespace"),
     ],
@@ -125,6 +128,118 @@ def test_what_was_wrong_before_is_a_warning(run: Run, cluster: FakeCluster) -> N
     )
 
 
+@pytest.mark.parametrize("before", [None, RULE, f"{RULE}s", "AVOID pods(tier=production) on nodes"])
+def test_what_is_typed_has_no_problems_whatever_the_plan_had_before(
+    run: Run, cluster: FakeCluster, before: str | None
+) -> None:
+    cluster.add(plan(annotations={"affinity": before} if before else {}))
+    rule = "AVOID pods(tier=production) on nodes"
+    result = run("patch", "plan", "db", "--convertor-affinity", rule)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "Error: nothing is written:\n"
+        f"Plan konveyor-forklift/db annotation {PREFIX}/affinity line 1 column 32: unknown "
+        "topology 'nodes': expected node, zone, region, rack or a label key; did you mean 'node'?\n"
+        f"  {rule}\n"
+        "                                 ^^^^^\n"
+    )
+    assert cluster.asked == [f"GET {PATH}"]
+
+
+@pytest.mark.parametrize("change", ["x=b c", "y=b c", "z=1,y=b c"])
+def test_an_entry_that_is_typed_is_no_old_problem(
+    run: Run, cluster: FakeCluster, change: str
+) -> None:
+    cluster.add(plan(annotations={"labels": "x=b c"}))
+    result = run("patch", "plan", "db", "--convertor-labels", change)
+    assert result.exit_code == 2
+    assert "entry 1: value 'b c' must consist of" in result.stderr
+
+
+def test_an_entry_that_is_wrong_can_be_removed(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan(annotations={"labels": "batch,a=1"}))
+    result = run("patch", "plan", "db", "--convertor-labels", "batch-")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert annotations(cluster.plan()) == {"labels": "a=1"}
+
+
+def test_rules_that_cannot_be_had_beside_those_of_the_spec_are_refused(
+    run: Run, cluster: FakeCluster
+) -> None:
+    rules = "; ".join(f"AVOID nodes(x{i}=1,y{i}=2)" for i in range(6))
+    terms = [{"matchExpressions": [{"key": key, "operator": "Exists"}]} for key in "ab"]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    cluster.add(plan(convertorAffinity={"nodeAffinity": required}, annotations={"affinity": rules}))
+    result = run("patch", "plan", "db", "--convertor-affinity", rules)
+    assert result.exit_code == 2
+    assert "together with spec.convertorAffinity: the rules are left out" in result.stderr
+
+
+def test_a_flag_that_is_given_several_times_counts_each_time(
+    run: Run, cluster: FakeCluster
+) -> None:
+    cluster.add(plan())
+    result = run(
+        *("patch", "plan", "db", *AFFINITY, "--convertor-affinity", "AVOID nodes(spot=true)"),
+        *("--convertor-labels", "a=1,b=2", "--convertor-labels", "c=3"),
+        *("--convertor-node-selector", "disk=nvme", "--convertor-node-selector", "cpu=16+"),
+        *("--convertor-tolerations", "spot", "--convertor-tolerations", "gpu:NoExecute"),
+    )
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert annotations(cluster.plan()) == {
+        "affinity": f"{RULE}\nAVOID nodes(spot=true)",
+        "labels": "a=1,b=2,c=3",
+        "node-selector": "disk=nvme,cpu=16+",
+        "tolerations": "spot,gpu:NoExecute",
+    }
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "--convertor-affinity",
+        "--convertor-labels",
+        "--convertor-node-selector",
+        "--convertor-tolerations",
+    ],
+)
+def test_an_empty_value_beside_others_is_refused(run: Run, cluster: FakeCluster, flag: str) -> None:
+    cluster.add(plan(annotations={flag.removeprefix("--convertor-"): RULE}))
+    for values in (["", "a=1"], ["a=1", " "]):
+        result = run("patch", "plan", "db", *(word for each in values for word in (flag, each)))
+        assert result.exit_code == 2
+        assert result.stderr.endswith(
+            f"Error: {flag}: an empty value removes the setting, and stands alone\n"
+        )
+    assert cluster.asked == []
+    assert run("patch", "plan", "db", flag, "", flag, "").exit_code == 0
+    assert annotations(cluster.plan()) == {}
+
+
+def test_variables_of_a_script_that_are_not_set_remove_nothing(
+    run: Run, cluster: FakeCluster
+) -> None:
+    cluster.add(plan(annotations={"labels": "a=1"}))
+    for change, said in (
+        (",", "is empty; only a value that is empty as a whole removes"),
+        ("-", "expected what to remove before '-', found '-'"),
+    ):
+        result = run("patch", "plan", "db", "--convertor-labels", change)
+        assert result.exit_code == 2
+        assert result.stderr == f"Error: nothing is written: labels entry 1: {said}\n"
+    assert annotations(cluster.plan()) == {"labels": "a=1"}
+
+
+def test_a_toleration_stands_beside_those_of_the_same_key(run: Run, cluster: FakeCluster) -> None:
+    both = "dedicated=a:NoSchedule,dedicated=b:NoSchedule"
+    cluster.add(plan())
+    run("patch", "plan", "db", "--convertor-tolerations", both)
+    run("patch", "plan", "db", "--convertor-tolerations", "gpu:NoExecute")
+    assert annotations(cluster.plan()) == {"tolerations": f"{both},gpu:NoExecute"}
+    run("patch", "plan", "db", "--convertor-tolerations", "dedicated=a-")
+    assert annotations(cluster.plan()) == {"tolerations": "dedicated=b:NoSchedule,gpu:NoExecute"}
+
+
 def test_entries_are_added_replaced_and_removed(run: Run, cluster: FakeCluster) -> None:
     cluster.add(plan(annotations={"labels": "a=1,b=2", "affinity": RULE, "mode": "off"}))
     run("patch", "plan", "db", "--convertor-labels", "b=3,a-,c=4", "--convertor-affinity", "")
@@ -135,7 +250,9 @@ def test_a_change_that_contradicts_itself_is_refused(run: Run, cluster: FakeClus
     cluster.add(plan())
     result = run("patch", "plan", "db", "--convertor-labels", "a=1,a-")
     assert result.exit_code == 2
-    assert result.stderr == "Error: nothing is written: what becomes of 'a' is said twice\n"
+    assert result.stderr == (
+        "Error: nothing is written: labels: what becomes of 'a' is said twice\n"
+    )
 
 
 def test_what_is_there_already_is_not_written_again(run: Run, cluster: FakeCluster) -> None:

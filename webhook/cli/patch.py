@@ -1,7 +1,8 @@
 """`kubectl convertor patch`: the settings of a plan, checked before they are written."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 import msgspec
@@ -13,11 +14,13 @@ from webhook.cli.fault import Fault
 from webhook.cli.installation import prefix_option
 from webhook.cli.output import structured, write
 from webhook.cli.plan import RESOURCE, get_plan, plan_argument, plan_path
-from webhook.model import Installation, Json, Problem
+from webhook.model import AffinityPolicy, Installation, Json, Mode, Problem, Scope
 from webhook.validate import new_problems
 
 if TYPE_CHECKING:
     from kube.client import Client
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 MANAGER = "kubectl-convertor"
 _ATTEMPTS = 5
@@ -44,6 +47,30 @@ _SPEC = {
 _DRY_RUNS = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
 
 
+def _many(flag: str, *, metavar: str, help: str) -> Callable[[F], F]:  # noqa: A002 - as click has it
+    """Add a flag that may be given several times, as kubectl mtv takes it; None where it is not."""
+    between = "\n" if metavar == "KARL" else ","
+
+    def joined(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> str | None:
+        blank = [not value.strip() for value in values]
+        if any(blank) and not all(blank):
+            raise click.UsageError(f"{flag}: an empty value removes the setting, and stands alone")
+        if not values:
+            return None
+        return "" if all(blank) else between.join(values)
+
+    return click.option(flag, metavar=metavar, multiple=True, callback=joined, help=help)
+
+
+def _word(flag: str, words: type[StrEnum], *, help: str) -> Callable[[F], F]:  # noqa: A002
+    """Add a flag that takes a word; what is none is told as for the annotation."""
+
+    def complete(_ctx: click.Context, _param: click.Parameter, start: str) -> list[str]:
+        return [word for word in words if word.startswith(start)]
+
+    return click.option(flag, metavar="WORD", shell_complete=complete, help=help)
+
+
 class _Asked(NamedTuple):
     namespace: str
     name: str
@@ -62,13 +89,13 @@ class _Patched(NamedTuple):
 
 @click.command()
 @plan_argument()
-@click.option("--convertor-affinity", metavar="KARL", help="Rules; '' removes them.")
-@click.option("--convertor-labels", metavar="K=V,...", help="For the pods; k- removes one.")
-@click.option("--convertor-node-selector", metavar="K=V,...", help="Or k=16+ for at least 16.")
-@click.option("--convertor-tolerations", metavar="K=V:EFFECT,...", help="As for kubectl taint.")
-@click.option("--affinity-policy", metavar="WORD", help="Forklift's own term: merge or replace.")
-@click.option("--rule-scope", metavar="WORD", help="Where rules look by themselves: all or own.")
-@click.option("--mode", metavar="WORD", help="For this plan: enforce, audit or off.")
+@_many("--convertor-affinity", metavar="KARL", help="Rules; '' removes them.")
+@_many("--convertor-labels", metavar="K=V,...", help="For the pods; k- removes one.")
+@_many("--convertor-node-selector", metavar="K=V,...", help="Or k=16+ for at least 16.")
+@_many("--convertor-tolerations", metavar="K=V:EFFECT,...", help="As for kubectl taint.")
+@_word("--affinity-policy", AffinityPolicy, help="Forklift's own term: merge or replace.")
+@_word("--rule-scope", Scope, help="Where rules look by themselves: all or own.")
+@_word("--mode", Mode, help="For this plan: enforce, audit or off.")
 @click.option(
     "--dry-run",
     type=click.Choice(["none", "client", "server"]),
@@ -93,7 +120,8 @@ def patch(  # noqa: PLR0913, PLR0917 - one for each option
     The settings become annotations, which every release of Forklift keeps. They are checked
     first: nothing is written when one of them cannot be carried out. An entry of a list
     replaces the one with its key; a trailing - on a key removes it, an empty value removes the
-    whole setting.
+    whole setting. Tolerations of one key stand together, so - removes all of its values and
+    effects, or those that it names. A flag for a list or for rules may be given several times.
 
     \b
     Examples:
@@ -128,7 +156,7 @@ def _patch(client: "Client", asked: _Asked, attempts: int = _ATTEMPTS) -> _Patch
     before = get_plan(client, asked.namespace, asked.name)
     amended = _amended(before, asked)
     after = _merged(before, amended)
-    problems = _old_problems(before, after, asked.installation)
+    problems = _old_problems(before, after, asked)
     if not amended or asked.dry_run == "client":
         return _Patched(before, after, bool(amended), problems)
     path = plan_path(client, asked.namespace, asked.name)
@@ -156,26 +184,40 @@ def _amended(before: Json, asked: _Asked) -> Json:
 def _merged(before: Json, amended: Json) -> Json:
     """Return the plan as it will be."""
     annotations = _annotations(before) | amended
-    kept = {key: value for key, value in annotations.items() if value is not None}
-    return before | {"metadata": before["metadata"] | {"annotations": kept}}
+    return _with(before, {key: text for key, text in annotations.items() if text is not None})
+
+
+def _with(plan: Json, annotations: Json) -> Json:
+    return plan | {"metadata": plan["metadata"] | {"annotations": annotations}}
 
 
 def _annotations(plan: Json) -> Json:
     return plan["metadata"].get("annotations") or {}
 
 
-def _old_problems(before: Json, after: Json, installation: Installation) -> list[Problem]:
+def _old_problems(before: Json, after: Json, asked: _Asked) -> list[Problem]:
     """Return the problems that were there already.
 
     Raises:
-        Fault: the change brings new ones.
+        Fault: the change brings new ones, or what is asked for was as wrong before.
 
     """
-    plan = settings.read(after, installation)
-    new = new_problems(settings.read(before, installation), plan)
-    if new:
-        raise Fault("\n".join(["nothing is written:", *(problem.in_full() for problem in new)]))
+    plan = settings.read(after, asked.installation)
+    new = new_problems(settings.read(before, asked.installation), plan)
+    asked_for = {problem.message for problem in _problems_of(before, asked)}
+    refused = [each for each in plan.settings.problems if each in new or each.message in asked_for]
+    if refused:
+        raise Fault("\n".join(["nothing is written:", *(each.in_full() for each in refused)]))
     return plan.settings.problems
+
+
+def _problems_of(before: Json, asked: _Asked) -> list[Problem]:
+    """Return what is wrong with the settings that are asked for, whatever else the plan has."""
+    typed = amend({}, asked.changes, asked.installation.prefix)
+    without, alone = (
+        settings.read(_with(before, annotations), asked.installation) for annotations in ({}, typed)
+    )
+    return new_problems(without, alone)
 
 
 def _tell_of_spec(spec: Json, changes: Mapping[str, str]) -> None:

@@ -29,6 +29,7 @@ from webhook.owner import plan_ref
 from webhook.patch import diff
 from webhook.placement import place
 from webhook.plans.index import Key, PlanIndex, key_of
+from webhook.scheduling.objects import name_of, namespace_of
 from webhook.summary import changes, summary
 
 
@@ -117,7 +118,7 @@ class World(msgspec.Struct, frozen=True):
     installed: bool = False
     """Whether there is a webhook."""
     since: Since | None = None
-    """From when on it would have placed pods, where that is known or can be learned."""
+    """From when on it would have placed pods, where that is known."""
 
 
 def report(world: World, installation: Installation) -> Report:
@@ -125,7 +126,7 @@ def report(world: World, installation: Installation) -> Report:
     auditor = _Auditor(world, installation)
     of_plans: dict[Key, list[Pod]] = defaultdict(list)
     strays = []
-    for pod in sorted(world.pods, key=auditor.order):
+    for pod in sorted(world.pods, key=lambda pod: (namespace_of(pod), name_of(pod))):
         plan, told = auditor.judge(pod)
         if isinstance(plan, Plan):
             of_plans[plan.namespace, plan.name].append(told)
@@ -136,7 +137,7 @@ def report(world: World, installation: Installation) -> Report:
 
 
 class _Auditor:
-    """Judges by the settings of plans; what `since` learns of one pod counts for the next."""
+    """Judges by the settings of plans."""
 
     def __init__(self, world: World, installation: Installation) -> None:
         self._world = world
@@ -146,11 +147,6 @@ class _Auditor:
         )
         self._index = PlanIndex(installation)
         self._index.replace_all(world.plans)
-
-    def order(self, pod: Json) -> tuple[bool, str, str]:
-        """Sort placed pods first, which are the proof that others were missed."""
-        seen = missed.read(pod["metadata"], self._installation.prefix)
-        return not seen.placement, seen.namespace, seen.name
 
     def judge(self, pod: Json) -> tuple[Plan | Reason, Pod]:
         """Return a pod's plan, or why it has none, and what is to be said of it."""

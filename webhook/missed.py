@@ -3,7 +3,7 @@
 A webhook that fails open is silent: nobody calls it. But the pods are there, and so is what their
 plans ask. What was asked when a pod was created is known only in part: a plan may have got its
 settings since, and the installation its mode. So only a pod that is younger than all of that,
-by the times of the API server, is ever said to be missed.
+by the times of the API server, is ever said to be missed: better one too few than a false one.
 """
 
 from typing import NamedTuple
@@ -54,23 +54,31 @@ def read(metadata: Json, prefix: str) -> Pod:
 class Since:
     """From when on the webhook is known to have enforced.
 
-    That a pod was placed proves it for the time of its creation, and for whatever its mode came
-    from: the installation, its namespace, or a plan. Without such a pod it is known from `start`.
+    It is known from `start`, the time at which the installation became what it is. Before that
+    it may have had another mode, and a pod that was placed in an earlier time of enforcing says
+    nothing of what has been in between. A server knows of no earlier start than its own, so it
+    lets pods that were placed shortly before, since `reach`, prove that it has only been away:
+    each from its creation on, for whatever its mode came from, be it the installation, its
+    namespace, or a plan.
     """
 
-    def __init__(self, start: str = "") -> None:
+    def __init__(self, start: str = "", reach: str = "") -> None:
         self.start = start
-        """Since when the installation is as it is; the empty text is always."""
+        """The empty text is always; what is later than any time is never."""
+        self._reach = reach or start
         self._earliest: dict[str, str] = {}
 
     def learn(self, pod: Pod, mode: Effective) -> None:
         """Take a placed pod as a proof."""
+        if pod.created <= self._reach:
+            return
         for scope in (Origin.PLAN.value, _scope(pod, mode)):
             self._earliest[scope] = min(self._earliest.get(scope, pod.created), pod.created)
 
-    def of(self, pod: Pod, mode: Effective) -> str:
-        """Return since when a pod of this mode would have been placed."""
-        return min(self._earliest.get(_scope(pod, mode), self.start), self.start)
+    def covers(self, pod: Pod, mode: Effective) -> bool:
+        """Whether a pod of this mode would have been placed, in all that is known."""
+        proven = self._earliest.get(_scope(pod, mode))
+        return pod.created > self.start or (proven is not None and pod.created >= proven)
 
 
 class Verdict(NamedTuple):
@@ -93,11 +101,12 @@ def judge(pod: Pod, plan: Plan, installation: Installation, since: Since) -> Ver
         since.learn(pod, mode)
         known = max(plan.written, since.start)
         return _changed_back(pod, plan, installation) if pod.created > known else None
-    if not asks(plan.settings) or pod.created <= plan.written or pod.created < since.of(pod, mode):
+    if not asks(plan.settings) or pod.created <= plan.written or not since.covers(pod, mode):
         return None
     return Verdict(
         Reason.MISSED,
-        f"pod '{pod}' came through without a review, so it is not placed as plan '{plan}' asks",
+        f"pod '{pod}' came through without what plan '{plan}' asks: it had no review, or one that "
+        "failed",
         plan,
     )
 

@@ -4,7 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
@@ -28,6 +28,14 @@ QUERY = {
     "fieldSelector": "status.phase!=Succeeded,status.phase!=Failed",
 }
 """A pod that has ended goes, as if it were deleted: nothing can be done about it any more."""
+
+
+OUTAGE = timedelta(minutes=2)
+"""How long before the start a pod may have been placed to prove that the mode was the same since.
+
+To change the mode of an installation and to change it back are two rollouts of its Deployment,
+with a pod in between; nothing that a server can read tells of them.
+"""
 
 
 class Timing(NamedTuple):
@@ -129,7 +137,8 @@ class PodWatch:
             self._forget(key)
         if self._since is None:
             server = datetime.now(UTC) + self._client.clock_offset
-            self._since = Since(server.strftime(TIME_FORMAT))
+            start, reach = (each.strftime(TIME_FORMAT) for each in (server, server - OUTAGE))
+            self._since = Since(start, reach)
 
     def put(self, item: _PodObject) -> None:
         """Take a pod that is new or has changed."""

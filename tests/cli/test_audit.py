@@ -135,8 +135,8 @@ def test_a_missed_pod_is_one_to_fail_on(run: Run, cluster: FakeCluster) -> None:
 
     assert result.exit_code == 1
     assert (
-        "Missed: pod 'vms/db-vm-1' came through without a review, so it is not placed as plan "
-        "'konveyor-forklift/db' asks\n" in result.stdout
+        "Missed: pod 'vms/db-vm-1' came through without what plan 'konveyor-forklift/db' asks: it "
+        "had no review, or one that failed\n" in result.stdout
     )
 
 

@@ -154,14 +154,18 @@ def test_what_was_missed_is_known_where_a_webhook_is() -> None:
     assert unknown.findings.missed == 0
 
 
-def test_a_placed_pod_proves_that_another_was_missed_in_whatever_order_they_come() -> None:
-    mark = {f"{PREFIX}/placement": "{}"}
-    placed = pod("z", annotations=mark)
+@pytest.mark.parametrize("since", [None, "2026-08-01T09:00:01Z", "9999"])
+def test_a_placed_pod_proves_nothing_of_a_time_before_the_flags_were_written(
+    since: str | None,
+) -> None:
+    placed = pod("z", annotations={f"{PREFIX}/placement": "{}"})
     placed["metadata"]["labels"] |= {"app": "virt-v2v", "forklift.app/plan": "db", "batch": "1"}
 
-    found = audited([plan(labels="batch=1")], pod("a"), placed, since=Since("9999"))
+    found = audited(
+        [plan(labels="batch=1")], pod("a"), placed, since=Since(since) if since else None
+    )
 
-    assert [each.missed for each in found.plans[0].pods] == [Reason.MISSED, None]
+    assert [each.missed for each in found.plans[0].pods] == [None, None]
 
 
 def test_the_order_of_what_is_read_does_not_matter() -> None:

@@ -17,8 +17,8 @@ LABELS = SYSTEM | {"app": "virt-v2v", "forklift.app/plan": "db", "batch": "1"}
 (PLACEMENT,) = MARK.values()
 
 UNREVIEWED = (
-    "pod 'target/db-vm-1' came through without a review, so it is not placed as plan "
-    "'konveyor-forklift/db' asks"
+    "pod 'target/db-vm-1' came through without what plan 'konveyor-forklift/db' asks: it had no "
+    "review, or one that failed"
 )
 CHANGED = (
     "pod 'target/db-vm-1' was placed as plan 'konveyor-forklift/db' asks, and somebody has "
@@ -93,18 +93,42 @@ def test_without_identity_labels_their_absence_is_no_change() -> None:
     assert judged(pod(placed=True, labels=labels), asking(), installation) is None
 
 
-def test_a_pod_that_is_older_than_what_is_known_is_not_judged() -> None:
-    assert judged(pod(AFTER), asking(), since=LATER) is None
-    assert judged(pod(AFTER, placed=True, labels=SYSTEM), asking(), since=LATER) is None
+def test_a_pod_that_is_not_younger_than_the_installation_is_not_judged() -> None:
+    for since in (AFTER, LATER):
+        assert judged(pod(AFTER), asking(), since=since) is None
+        assert judged(pod(AFTER, placed=True, labels=SYSTEM), asking(), since=since) is None
 
 
-def test_an_older_pod_that_was_placed_proves_that_a_younger_one_was_missed() -> None:
+def test_a_pod_that_was_made_in_audit_is_not_missed_after_enforce_audit_and_enforce() -> None:
     since = Since(LATER)
+    judge(pod(BEFORE, placed=True), asking(), INSTALLATION, since)
+
+    assert judge(pod(AFTER), asking(), INSTALLATION, since) is None
+
+
+def test_a_pod_that_was_placed_too_long_before_the_start_proves_nothing() -> None:
+    for reach in (BEFORE, WRITTEN):
+        since = Since(LATER, reach)
+        judge(pod(BEFORE, placed=True), asking(), INSTALLATION, since)
+
+        assert judge(pod(AFTER), asking(), INSTALLATION, since) is None
+
+
+def just_away() -> Since:
+    """Return what a server knows that was away for a moment; pods may be made in the meantime."""
+    return Since(LATER, "2026-08-01T05:59:59Z")
+
+
+def test_a_pod_that_was_placed_just_before_the_start_proves_that_a_younger_one_was_missed() -> None:
+    since = just_away()
     other = asking()
 
     assert judge(pod(AFTER), other, INSTALLATION, since) is None
     judge(pod(BEFORE, placed=True), other, INSTALLATION, since)
     assert judge(pod(AFTER), other, INSTALLATION, since) is not None
+    older = asking(written="")
+    assert judge(pod("2026-08-01T05:59:59Z"), older, INSTALLATION, since) is None
+    assert judge(pod(BEFORE), older, INSTALLATION, since) is not None
 
 
 def test_a_proof_counts_for_what_its_mode_came_from() -> None:
@@ -112,7 +136,7 @@ def test_a_proof_counts_for_what_its_mode_came_from() -> None:
     by_namespace = Installation(
         mode=Mode.AUDIT, namespace_modes={"target": Mode.ENFORCE, "elsewhere": Mode.ENFORCE}
     )
-    since = Since(LATER)
+    since = just_away()
     judge(pod(BEFORE, placed=True), target, by_namespace, since)
 
     there = pod(namespace="elsewhere")
@@ -122,7 +146,7 @@ def test_a_proof_counts_for_what_its_mode_came_from() -> None:
 
 
 def test_a_plan_that_enforces_alone_proves_nothing_of_the_others() -> None:
-    since = Since(LATER)
+    since = just_away()
     judge(pod(BEFORE, placed=True), asking(mode=Mode.ENFORCE), AUDIT, since)
 
     assert judge(pod(), asking(), INSTALLATION, since) is None

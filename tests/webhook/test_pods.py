@@ -1,6 +1,7 @@
 """Convertor pods are watched, and those that were missed are told of."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,11 @@ from kube.reflector import Timing as WatchTiming
 from tests.kube.fakeapi import LIST, WATCH, FakeApi, eventually, running
 from tests.shell.fakes import FakePlans
 from tests.webhook.placing import MARK, OWNER, SYSTEM
-from tests.webhook.test_missed import AFTER, BEFORE, LABELS, LATER, UNREVIEWED, asking
+from tests.webhook.test_missed import BEFORE, LABELS, UNREVIEWED, asking
 from webhook.events import Note, Pod
 from webhook.model import Installation, Reason
-from webhook.pods import PodWatch, Timing
+from webhook.plans.index import TIME_FORMAT
+from webhook.pods import OUTAGE, PodWatch, Timing
 
 QUICK = Timing(grace=0.01, every=0.002, watch=WatchTiming(0.005, 0.02, 5))
 FUTURE = "2999-01-01T00:00:00Z"
@@ -142,21 +144,26 @@ def test_pods_that_went_while_nobody_watched_are_forgotten(api: FakeApi, watched
     assert watched.missed == {}
 
 
-def test_pods_from_before_the_start_count_when_an_older_one_was_placed(
+def ago(seconds: float) -> str:
+    return (datetime.now(UTC) - timedelta(seconds=seconds)).strftime(TIME_FORMAT)
+
+
+def test_pods_of_an_outage_are_found_when_one_was_placed_just_before_it(
     api: FakeApi, watched: Watched
 ) -> None:
-    put(api, "missed", AFTER)
-    put(api, "placed", BEFORE, placed=True)
+    put(api, "missed", ago(10))
+    put(api, "placed", ago(20), placed=True)
     watched.pods.start()
 
     eventually(lambda: watched.missed == {Reason.MISSED: 1})
 
 
+@pytest.mark.parametrize("placed", [0, OUTAGE.total_seconds() + 1])
 def test_pods_from_before_the_start_are_not_judged_without_a_proof(
-    api: FakeApi, watched: Watched
+    api: FakeApi, watched: Watched, placed: float
 ) -> None:
-    put(api, "unproven", AFTER)
-    put(api, "placed", LATER, placed=True)
+    put(api, "unproven", ago(10))
+    put(api, "placed", ago(placed), placed=True)
     put(api, "missed")
     watched.pods.start()
     eventually(lambda: watched.notes)

@@ -154,7 +154,7 @@ def _pods(status: PodsStatus) -> Iterator[Metric]:
 def _events(dropped: Mapping[str, int]) -> Iterator[Metric]:
     family = CounterMetricFamily(
         "convertor_webhook_events_dropped",
-        "What was not told in an Event: the queue was full, there were too many, or it failed.",
+        "What was not told in an Event: no room to wait, too many on one plan, or it failed.",
         labels=["cause"],
     )
     for cause in CAUSES:

@@ -31,8 +31,8 @@ KNOWN = 1000
 CALL_SECONDS = 5.0
 TRIES = 5
 CAUSES = ("full", "limited", "failed")
-"""Why a note is told in no Event: the queue was full, its Plan has had too many, or the API server
-took none."""
+"""Why a note is told in no Event: the queue was full, or what is remembered while the API server
+takes none; its Plan has had too many; or the API server did not take it."""
 
 
 BURST = 25
@@ -130,7 +130,8 @@ class Recorder:
         series.count, series.last = series.count + times, now
         self._series[note] = series  # last in its dictionary: the first are forgotten first
         if len(self._series) > KNOWN:
-            del self._series[next(iter(self._series))]
+            forgotten = self._series.pop(next(iter(self._series)))
+            self.dropped["full"] += forgotten.count - forgotten.written
 
     def _may_begin(self, note: Note, now: float) -> bool:
         """Take from the budget of the Plan and the reason; one mishap hides no other."""

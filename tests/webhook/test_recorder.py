@@ -261,3 +261,17 @@ def test_only_so_many_notes_are_remembered(
         said.append(message)
         events(note(message))
         eventually(lambda: [event["message"] for event in created(api)] == said)
+
+
+def test_what_is_forgotten_before_it_was_written_is_counted(
+    api: FakeApi, client: Client, logs: list[EventDict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webhook.recorder.KNOWN", 2)
+    api.fail(WRITE, 500, times=1000)
+    events = Recorder(client, Timing(retry=0.001))
+    for message in ("a", "b", "c", "d"):
+        events(note(message), 3)
+    events.start()
+
+    eventually(lambda: events.dropped == {"full": 6, "failed": 6})
+    events.stop()

@@ -14,7 +14,7 @@ from webhook.cli.cluster import cluster_flags, connected
 from webhook.cli.fault import EXIT_FOUND
 from webhook.cli.input import filename_option, path_option
 from webhook.cli.installation import installation_options
-from webhook.cli.installed import Installed, adopt, find
+from webhook.cli.installed import Installed, adopted
 from webhook.cli.output import console, output_option, structured, unlogged, write
 from webhook.model import Installation
 
@@ -82,8 +82,7 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
             from webhook.cli.audit_cluster import Reader  # noqa: PLC0415 - see webhook.cli.cluster
 
             with connected(context, kubeconfig) as client:
-                installed = find(client, unread)
-                installation = _as_installed(installation, installed, unread)
+                installation, installed = adopted(client, installation, unread)
                 world = Reader(client, unread, progress).world(namespace, installation, installed)
         report = auditing.report(world, installation)
         if namespace:  # where pods of other plans are no strays
@@ -107,16 +106,6 @@ def _in_files(
     }
     pods = offline.read_pods(filename) if filename else []
     return World(chosen, pods, nodes.values(contents.nodes, keys))
-
-
-def _as_installed(
-    installation: Installation, installed: list[Installed] | None, unread: list[str]
-) -> Installation:
-    """Return what is installed, but for the flags that are given."""
-    known = [each.installation for each in installed or () if each.installation]
-    if len(known) > 1:
-        unread.append("several webhooks are installed; the flags of this command count for all")
-    return adopt(installation, known[0]) if len(known) == 1 else installation
 
 
 @contextmanager

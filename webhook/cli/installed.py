@@ -8,9 +8,8 @@ import msgspec
 from click.core import ParameterSource
 
 from webhook.cli.cluster import items
-from webhook.cli.installation import installation_options
+from webhook.cli.deployment import CONTAINER, Unclear, read_installation
 from webhook.model import Installation, Json
-from webhook.settings import check_defaults
 
 if TYPE_CHECKING:
     from kube.client import Client
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 WEBHOOK = "pods.convertor.forklift.konveyor.io"
 """The name of the webhook in its configuration, whatever the release is called."""
-CONTAINER = "convertor-webhook"
 
 _FIELDS = {
     "mode": "mode",
@@ -88,6 +86,27 @@ def adopt(installation: Installation, installed: Installation) -> Installation:
     return msgspec.structs.replace(installation, **changes)
 
 
+def adopted(
+    client: "Client", installation: Installation, unread: list[str]
+) -> tuple[Installation, list[Installed] | None]:
+    """Return what counts, given the flags of this command, and what is installed.
+
+    Raises:
+        ApiError: the server did not answer.
+
+    """
+    found = find(client, unread)
+    known = [each.installation for each in found or () if each.installation]
+    if len(known) > 1:
+        unread.append("several webhooks are installed; the flags of this command count for all")
+    return (adopt(installation, known[0]) if len(known) == 1 else installation), found
+
+
+def is_certain(found: list[Installed] | None) -> bool:
+    """Whether it is known what the one webhook does that is installed."""
+    return found is not None and [bool(each.installation) for each in found] == [True]
+
+
 def _read(client: "Client", configuration: Json, webhook: Json, unread: list[str]) -> Installed:
     from kube.client import ApiError  # noqa: PLC0415 - see webhook.cli.cluster
 
@@ -98,18 +117,18 @@ def _read(client: "Client", configuration: Json, webhook: Json, unread: list[str
     if not service:
         return found
     namespace, name = service["namespace"], service["name"]
+    unknown = f"the mode of '{found.configuration}' is not known"
     try:
         path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
         deployment: Json = msgspec.json.decode(client.get(path))
-        installation = _installation(client, deployment)
-    except (ApiError, click.ClickException) as error:
-        if isinstance(error, ApiError) and error.status not in (403, 404):
+        installation = read_installation(client, deployment, unread)
+    except ApiError as error:
+        if error.status not in (403, 404):
             raise
-        said = str(error)
-        if isinstance(error, click.ClickException):
-            text = error.format_message().rstrip(".")
-            said = f"Deployment {namespace}/{name}: {text[:1].lower()}{text[1:]}"
-        unread.append(f"{said}; the mode of '{found.configuration}' is not known")
+        unread.append(f"{error}; {unknown}")
+        return found
+    except Unclear as error:
+        unread.append(f"Deployment {namespace}/{name}: {error}; {unknown}")
         return found
     return msgspec.structs.replace(
         found,
@@ -118,37 +137,6 @@ def _read(client: "Client", configuration: Json, webhook: Json, unread: list[str
         mode=installation.mode.value,
         installation=installation,
     )
-
-
-def _installation(client: "Client", deployment: Json) -> Installation:
-    """Return what a Deployment's flags say."""
-    containers = deployment["spec"]["template"]["spec"]["containers"]
-    args = [arg for each in containers if each["name"] == CONTAINER for arg in each["args"]]
-    flags = [arg for arg in args if not arg.startswith("--defaults=")]
-    said: Installation = _flags.main(flags, standalone_mode=False)
-    return msgspec.structs.replace(said, defaults=_defaults(client, deployment))
-
-
-@click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
-@installation_options
-def _flags(installation: Installation) -> Installation:
-    """Read the server's flags, as far as they are about plans and pods."""
-    return installation
-
-
-def _defaults(client: "Client", deployment: Json) -> Json:
-    """Return the installation's defaults, from the ConfigMap that its chart mounts."""
-    import yaml  # noqa: PLC0415 - completion does without
-
-    metadata, pod = deployment["metadata"], deployment["spec"]["template"]["spec"]
-    for volume in pod.get("volumes") or ():
-        if volume["name"] == "defaults" and "configMap" in volume:
-            name = volume["configMap"]["name"]
-            path = f"/api/v1/namespaces/{metadata['namespace']}/configmaps/{name}"
-            data = msgspec.json.decode(client.get(path)).get("data") or {}
-            found: Any = yaml.safe_load(data.get("defaults.yaml") or "{}") or {}
-            return {} if check_defaults(found, name) else found
-    return {}
 
 
 def _times(deployment: Json) -> Iterator[str]:

@@ -2,9 +2,17 @@
 
 A Plan is never changed, and nobody is locked out of one: what was wrong before an edit only
 warns, and whatever writes no settings is let through.
+
+What is counted are the places of a setting where something is wrong: entries of a list, rules of
+a text, terms of an object. An edit is refused when there are more of them than before, in any
+setting. Messages would be the wrong thing to compare. Two rules with the same mistake are two, and
+of a rule that cannot be parsed only one mistake is told: what comes to light when it is put right
+was there before, so whoever repairs a text step by step is warned until the last.
 """
 
 import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 
 import msgspec
 
@@ -25,6 +33,11 @@ from webhook.model import (
 PLAN = "forklift.konveyor.io/v1beta1/Plan"
 """The kind that is looked at, as a Request has it."""
 
+_SETTING = re.compile(r"Plan \S+ (?:annotation \S+|spec\.\w+)")
+"""Where a setting is written; what follows is where in it a problem is."""
+_COLUMN = re.compile(r" line (\d+) column (\d+)$")
+_TERM = re.compile(r"[^]]*]")
+"""As far as the first index: what is deeper is in the same term."""
 _POSITION = re.compile(r" line \d+ column \d+$| entry \d+$|(?<=\[)\d+(?=\])")
 """Where in its setting a problem is; an edit of what stands before it makes it no new one."""
 
@@ -43,9 +56,48 @@ def validate(request: Request, installation: Installation) -> Decision:
 
 
 def new_problems(before: Plan, after: Plan) -> list[Problem]:
-    """Return the problems of a plan that it did not have before."""
-    known = set(map(_lasting, before.settings.problems))
-    return [problem for problem in after.settings.problems if _lasting(problem) not in known]
+    """Return what is new in the settings that have more wrong places than before an edit."""
+    had, has = (_by_setting(plan.settings.problems) for plan in (before, after))
+    worse = [name for name in has if _wrong_places(has[name]) > _wrong_places(had[name])]
+    new = [each for name in worse for each in _added(had[name], has[name])]
+    return [problem for problem in after.settings.problems if problem in new]
+
+
+def _by_setting(problems: Iterable[Problem]) -> defaultdict[str, list[Problem]]:
+    found = defaultdict[str, list[Problem]](list)
+    for problem in problems:
+        setting = _SETTING.match(problem.where)
+        found[setting[0] if setting else problem.where].append(problem)
+    return found
+
+
+def _wrong_places(problems: Iterable[Problem]) -> int:
+    return len(set(map(_place, problems)))
+
+
+def _place(problem: Problem) -> str:
+    """Return the entry, the rule or the term that a problem is in."""
+    at = _COLUMN.search(problem.where)
+    if at is None:
+        term = _TERM.match(problem.where)
+        return term[0] if term else problem.where
+    source, _, underline = problem.detail.partition("\n")
+    into_line = len(underline) - len(underline.lstrip())
+    into_rule = into_line - (source.rfind(";", 0, into_line) + 1)
+    return f"{at[1]}:{int(at[2]) - into_rule}"
+
+
+def _added(before: list[Problem], after: list[Problem]) -> list[Problem]:
+    """Return the problems that are not those of before; of equal ones that with another source."""
+    left = Counter(map(_lasting, before))
+    sources = {(_lasting(problem), problem.detail) for problem in before}
+    added: list[Problem] = []
+    for problem in sorted(after, key=lambda each: (_lasting(each), each.detail) not in sources):
+        if left[_lasting(problem)]:
+            left[_lasting(problem)] -= 1
+        else:
+            added.append(problem)
+    return added or after
 
 
 def _not_ours(request: Request) -> str:

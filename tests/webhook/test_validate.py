@@ -200,6 +200,63 @@ def test_a_problem_that_an_edit_only_moves_is_no_new_one(before: Json, after: Js
     assert decided(after, before).outcome is Outcome.UNCHANGED
 
 
+OTHER = "REQUIRE pods(app=web) on nodes"
+ENOUGH = "; ".join(f"AVOID nodes(x{i}=1,y{i}=2)" for i in range(7))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("REQUIRE pods(app=a on nodez weigt=1", "REQUIRE pods(app=a) on nodez weigt=1"),
+        ("REQUIRE pods(app=a) on nodez weigt=1", "REQUIRE pods(app=a) on node weigt=1"),
+        ("REQIRE pods(app=-) on nodez", "REQUIRE pods(app=-) on nodez"),
+        (f"REQIRE nodes(a=b); {ENOUGH}", f"REQUIRE nodes(a=b); {ENOUGH}"),
+        (f"{BAD_RULE}; {OTHER}", f"REQUIRE pods(app=ceph) on node; {OTHER}"),
+        (f"{BAD_RULE}\n{OTHER}", f"# not yet\nREQUIRE pods(app=ceph) on node\n{OTHER}"),
+    ],
+    ids=["a bracket", "an option", "two behind one", "all together", "a rule", "a line"],
+)
+def test_a_text_may_be_put_right_step_by_step(before: str, after: str) -> None:
+    decision = decided(plan(affinity=after), plan(affinity=before))
+
+    assert decision.outcome is Outcome.UNCHANGED
+    assert decision.problems
+    assert decision.warnings == list(map(str, decision.problems))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "new"),
+    [
+        (plan(affinity=BAD_RULE), plan(affinity=f"{BAD_RULE}; {OTHER}"), [1]),
+        (plan(affinity=BAD_RULE), plan(affinity=f"{OTHER}; {BAD_RULE}"), [1]),
+        (plan(affinity=BAD_RULE), plan(affinity=f"{OTHER}\n{BAD_RULE}"), [0]),
+        (plan(affinity=BAD_RULE), plan(affinity=f"{OTHER}; AVOID nodes(a=-)"), [1]),
+        (plan(labels="batch"), plan(labels="batch,batch"), [1]),
+        (plan(labels="batch,a=1"), plan(labels="batch=1,a,b"), [0, 1]),
+        (plan(tolerations="a=b=c"), plan(tolerations="a=b=c,gpu,a=b=c"), [1]),
+        (plan(required(NO_KEY)), plan(required(NO_KEY, NO_KEY)), [1]),
+    ],
+)
+def test_a_mistake_that_is_made_once_more_is_a_new_one(
+    before: Json, after: Json, new: list[int]
+) -> None:
+    decision = decided(after, before)
+
+    assert decision.outcome is Outcome.DENIED
+    told = [decision.problems[index] for index in new]
+    assert decision.message == "\n".join([REFUSED, *(each.in_full() for each in told)])
+    assert decision.warnings == [str(each) for each in decision.problems if each not in told]
+
+
+def test_a_rule_that_has_two_mistakes_and_becomes_two_rules_is_refused_with_both() -> None:
+    before = plan(affinity="REQUIRE pods(app=-) on nodes")
+    after = plan(affinity="REQUIRE pods(app=-) on node; REQUIRE pods(app=a) on nodes")
+    decision = decided(after, before)
+
+    assert decision.outcome is Outcome.DENIED
+    assert decision.message == "\n".join([REFUSED, *(each.in_full() for each in decision.problems)])
+
+
 def test_the_same_mistake_in_another_setting_is_a_new_one() -> None:
     before, after = plan(labels="batch"), plan(labels="batch", node_selector="batch")
     assert decided(after, before).outcome is Outcome.DENIED

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.fake import FakeCluster, Run
+from tests.cli.fake import FakeCluster, Json, Run
+from tests.cli.releases import CONFIGURATION, DEPLOYMENT, SINCE, release
 from tests.explain.clusters import ZONE, convertor_pod, namespace, node, plan, pod
 
 EXPECTED = Path(__file__).parent / "expected"
@@ -72,7 +73,7 @@ WAITING = convertor_pod(
 
 @pytest.fixture
 def cluster(cluster: FakeCluster) -> FakeCluster:
-    cluster.add(*NODES, *PODS, *NAMESPACES)
+    cluster.add(*NODES, *PODS, *NAMESPACES, *release())
     return cluster
 
 
@@ -94,6 +95,74 @@ def test_for_a_pod_that_fits_nowhere_it_is_said_what_to_change(
     result = run("explain", "plan", "db", "-o", output)
     assert (result.exit_code, result.stderr) == (0, "")
     golden(EXPECTED / f"explain-nowhere.{output}", result.stdout)
+
+
+def explained(run: Run, *words: str) -> Json:
+    result = run("explain", "plan", "db", *words, "-o", "json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    found: Json = json.loads(result.stdout)
+    return found
+
+
+def test_the_mode_and_the_settings_are_those_of_the_installation(
+    run: Run, cluster: FakeCluster
+) -> None:
+    args = ["serve", "--mode=audit", "--scope=own"]
+    defaults = "labels: {team: a}\nnodeSelector: {disk: hdd}\n"
+    cluster.add(plan(tolerations="gpu"), *release(args, defaults=defaults))
+    found = explained(run)
+    assert (found["mode"], found["unread"]) == ("audit", [])
+    assert found["judged"] == "a new convertor pod, as Forklift makes it: the mode is audit"
+    assert [(each["name"], each["value"], each["source"]) for each in found["settings"]] == [
+        ("labels", "team=a", "defaults labels"),
+        ("node-selector", "disk=hdd", "defaults nodeSelector"),
+        ("tolerations", "gpu", "annotation convertor.forklift.konveyor.io/tolerations"),
+        ("scope", "own", "installation"),
+        ("mode", "audit", "installation"),
+    ]
+    assert found["installed"] == [
+        {
+            "configuration": CONFIGURATION,
+            "failurePolicy": "Ignore",
+            "since": SINCE,
+            "deployment": DEPLOYMENT,
+            "mode": "audit",
+        }
+    ]
+
+
+def test_the_pod_that_is_judged_is_placed_as_the_installation_does(
+    run: Run, cluster: FakeCluster
+) -> None:
+    def fitting(*words: str) -> list[str]:
+        return [each["name"] for each in explained(run, *words)["nodes"] if each["fits"]]
+
+    cluster.add(plan(), *release(defaults="nodeSelector: {memory: 128Gi}\n"))
+    assert fitting() == ["alpha"]
+    assert fitting("--mode", "audit") == ["alpha", "gamma", "theta"]
+
+
+def test_where_no_webhook_is_installed_it_is_said(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan())
+    said = "No webhook is installed: until one is, pods are as Forklift makes them.\n"
+    assert said not in run("explain", "plan", "db").stdout
+    for path in [path for path in cluster.objects if "mutatingwebhook" in path]:
+        del cluster.objects[path]
+    assert said in run("explain", "plan", "db").stdout
+    assert explained(run)["installed"] == []
+
+
+def test_what_is_not_known_of_the_installation_is_said(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan(), *release(["sleep"]))
+    text = run("explain", "plan", "db").stdout
+    assert f"Not read\n- Deployment {DEPLOYMENT}: its container 'convertor-webhook' has no " in text
+    message = 'it is forbidden: User "jane" cannot list resource'
+    cluster.refusals["GET /apis/admissionregistration"] = (403, "Forbidden", message)
+    found = explained(run)
+    assert found["installed"] is None
+    assert found["unread"][0].endswith("; whether a webhook is installed is not known")
+    text = run("explain", "plan", "db").stdout
+    assert "No webhook" not in text
 
 
 def test_what_is_advised_helps(run: Run, cluster: FakeCluster) -> None:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from tests.cli.fake import FakeCluster, Run, plan
+from tests.cli.releases import CONFIGURATION, release
 
 EXPECTED = Path(__file__).parent / "expected"
 Golden = Callable[[Path, str], None]
@@ -40,8 +41,8 @@ def files(tmp_path: Path) -> Path:
 def test_plans_are_shown_with_the_settings_in_force(
     run: Run, cluster: FakeCluster, files: Path, golden: Golden, output: str
 ) -> None:
-    cluster.add(DB, PLAIN, WEB)
-    for where, calls in ((["--plans", str(files)], 0), (["-A"], 1)):
+    cluster.add(DB, PLAIN, WEB, *release())
+    for where, calls in ((["--plans", str(files)], 0), (["-A"], 4)):
         result = run("show", *where, "-o", output)
         assert (result.exit_code, result.stderr) == (0, "")
         golden(EXPECTED / f"show.{output}", result.stdout)
@@ -95,6 +96,76 @@ def test_the_mode_is_the_installations_where_the_plan_has_none(
     cluster.add(PLAIN, DB)
     shown = json.loads(run("show", "--mode", "off", "-o", "json").stdout)
     assert [each["mode"] for each in shown] == ["audit", "off"]
+
+
+DEFAULTS = "labels: {team: a}\nnodeSelector: {disk: nvme}\n"
+
+
+def test_the_mode_and_the_defaults_are_those_of_the_installation(
+    run: Run, cluster: FakeCluster
+) -> None:
+    cluster.add(PLAIN, *release(["serve", "--mode=audit"], defaults=DEFAULTS))
+    result = run("show", "plan", "plain", "-o", "json")
+    shown = json.loads(result.stdout)
+    assert (shown["mode"], shown["labels"], shown["nodeSelector"], result.stderr) == (
+        *("audit", {"team": "a"}, {"disk": "nvme"}),
+        "",
+    )
+
+
+def test_flags_that_are_given_count_instead(run: Run, cluster: FakeCluster, tmp_path: Path) -> None:
+    defaults = tmp_path / "defaults.yaml"
+    defaults.write_text("labels: {team: b}\n", encoding="utf-8")
+    cluster.add(PLAIN, *release(["serve", "--mode=audit"], defaults=DEFAULTS))
+    words = ("--mode", "enforce", "--defaults", str(defaults))
+    (shown,) = json.loads(run("show", *words, "-o", "json").stdout)
+    assert (shown["mode"], shown["labels"], shown["nodeSelector"]) == (
+        *("enforce", {"team": "b"}),
+        {},
+    )
+
+
+def test_where_no_webhook_is_installed_it_is_said(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(PLAIN, DB)
+    result = run("show")
+    assert [" ".join(line.split()[2:5]) for line in result.stdout.splitlines()[1:]] == [
+        "audit (no webhook)",
+        "enforce (no webhook)",
+    ]
+    assert result.stderr == ""
+    for output in ("wide", "yaml", "json"):
+        assert run("show", "-o", output).stderr == (
+            "Note: no webhook is installed: until one is, nothing of it counts\n"
+        )
+
+
+@pytest.mark.parametrize("words", [[], ["--scope", "own"]])
+def test_what_may_not_be_read_of_the_installation_is_said(
+    run: Run, cluster: FakeCluster, words: list[str]
+) -> None:
+    cluster.add(PLAIN, *release(["serve", "--mode=audit"]))
+    path = "/apis/apps/v1/namespaces/convertor-webhook/deployments"
+    message = 'it is forbidden: User "jane" cannot get resource'
+    cluster.refusals[f"GET {path}"] = (403, "Forbidden", message)
+    assert "   enforce (not known)   " in run("show", *words).stdout
+    result = run("show", *words, "-o", "wide")
+    assert "   enforce (not known)   " in result.stdout
+    assert result.stderr.startswith("Note: 'jane' may not get deployments in namespace ")
+    assert result.stderr.endswith(f"; the mode of '{CONFIGURATION}' is not known\n")
+
+
+def test_a_mode_that_is_given_is_known(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(PLAIN, *release(["sleep"]))
+    assert "   enforce   " in run("show", "--mode", "enforce").stdout
+
+
+def test_of_several_webhooks_none_is_chosen(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(PLAIN, *release(["serve", "--mode=audit"]), *release(called="other"))
+    result = run("show", "-o", "wide")
+    assert "   enforce (not known)   " in result.stdout
+    assert result.stderr == (
+        "Note: several webhooks are installed; the flags of this command count for all\n"
+    )
 
 
 def test_a_cell_that_is_too_long_is_cut(run: Run, cluster: FakeCluster) -> None:

@@ -14,7 +14,7 @@ from webhook.cli.cluster import cluster_flags, connected
 from webhook.cli.fault import EXIT_FOUND
 from webhook.cli.input import filename_option, path_option
 from webhook.cli.installation import installation_options
-from webhook.cli.installed import Installed, adopted
+from webhook.cli.installed import Installed, adopted, told
 from webhook.cli.output import console, output_option, structured, unlogged, write
 from webhook.model import Installation
 
@@ -130,7 +130,7 @@ def _print(
             printer.print(line.text, style=line.style or None)
         return
     found = msgspec.to_builtins(report)
-    found["installed"] = None if installed is None else [each.shown() for each in installed]
+    found["installed"] = told(installed)
     found["unread"] = unread
     found["findings"] = msgspec.to_builtins(report.findings)
     write(structured(found, output))

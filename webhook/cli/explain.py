@@ -7,6 +7,7 @@ import msgspec
 
 from webhook.cli.cluster import cluster_options, namespace_option
 from webhook.cli.installation import installation_options
+from webhook.cli.installed import adopted, told
 from webhook.cli.output import console, output_option, structured, write
 from webhook.cli.plan import get_plan, plan_argument
 from webhook.model import Installation
@@ -29,7 +30,9 @@ def explain(
     Prints the settings in force and where each comes from; each rule in words, as YAML, and
     what it matches now; every node, and if a convertor pod cannot run there the first reason in
     kube-scheduler's words; the plan's pods; and what to change where there is no node. The pod
-    that is judged is one that waits, else one as Forklift makes it. Reading is all that it does.
+    that is judged is one that waits, else one as Forklift makes it. The mode and the defaults
+    are those of the webhook that is installed, unless flags are given. Reading is all that it
+    does.
 
     \b
     Examples:
@@ -41,11 +44,14 @@ def explain(
 
     plan = get_plan(client, namespace, name)
     target = (plan.get("spec") or {}).get("targetNamespace") or ""
+    unread: list[str] = []
+    installation, installed = adopted(client, installation, unread)
     cluster = explain_cluster.read_cluster(client, target)
+    cluster = cluster._replace(unread=[*unread, *cluster.unread])
     found = explanation.explain(plan, installation, cluster)
     if output != "text":
-        write(structured(msgspec.to_builtins(found), output))
+        write(structured(msgspec.to_builtins(found) | {"installed": told(installed)}, output))
         return
     printer = console()
-    for line in explain_text.lines(found):
+    for line in explain_text.lines(found, is_installed=installed != []):
         printer.print(line.text, style=line.style or None)

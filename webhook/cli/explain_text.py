@@ -18,11 +18,15 @@ class Line(NamedTuple):
     style: str = ""
 
 
-def lines(found: Explanation) -> Iterator[Line]:
+def lines(found: Explanation, *, is_installed: bool) -> Iterator[Line]:
     """Yield the lines of an explanation; sections that have nothing to say are left out."""
     yield Line(f"Plan {found.plan}", HEADING)
     target = f"namespace {found.target_namespace}" if found.target_namespace else "no namespace"
     yield Line(f"Its pods go to {target}. The mode is {found.mode}.")
+    if not is_installed:
+        yield Line(
+            "No webhook is installed: until one is, pods are as Forklift makes them.", WARNING
+        )
     for heading, section in (
         ("Settings in force", _settings(found)),
         ("Problems", _problems(found)),

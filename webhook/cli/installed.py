@@ -45,10 +45,12 @@ class Installed(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     """Of the installation, where the Deployment could be read."""
     installation: Installation | None = None
 
-    def shown(self) -> Json:
-        """Return what is told of it."""
-        told: Json = msgspec.to_builtins(msgspec.structs.replace(self, installation=None))
-        return told
+
+def told(found: list[Installed] | None) -> list[Json] | None:
+    """Return what programs are told of what is installed; None where that is not known."""
+    if found is None:
+        return None
+    return [msgspec.to_builtins(msgspec.structs.replace(each, installation=None)) for each in found]
 
 
 def find(client: "Client", unread: list[str]) -> list[Installed] | None:

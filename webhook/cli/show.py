@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
+from click.core import ParameterSource
 
 from kube.words import did_you_mean
 from webhook import atleast, karl, settings
@@ -15,6 +16,7 @@ from webhook.cli.cluster import cluster_flags, connected, namespace_option
 from webhook.cli.fault import Fault
 from webhook.cli.input import path_option
 from webhook.cli.installation import installation_options
+from webhook.cli.installed import Installed, adopted, is_certain
 from webhook.cli.output import output_option, structured, table, write
 from webhook.cli.plan import get_plan, plan_argument, plan_path
 from webhook.mode import mode_of
@@ -31,6 +33,8 @@ _LONGEST = 40
 
 _COLUMNS = ("namespace", "name", "mode", "labels", "nodeSelector", "rules", "tolerations")
 _WIDE = (*_COLUMNS[:2], "targetNamespace", *_COLUMNS[2:], "affinityPolicy")
+
+_NO_WEBHOOK, _NOT_KNOWN = "no webhook", "not known"
 
 
 @click.command()
@@ -53,8 +57,10 @@ def show(  # noqa: PLR0913, PLR0917 - one for each option
 ) -> None:
     """List plans and the settings in force for their convertor pods.
 
-    Settings are those of the plan over the installation's defaults. A rule is shown as KARL
-    where the plan has it as text; `object` is an affinity that the plan's spec has compiled.
+    Settings are those of the plan over the defaults of the webhook that is installed; flags
+    count instead. A rule is shown as KARL where the plan has it as text; `object` is an affinity
+    that the plan's spec has compiled. A mode is only what it would be where it is followed by
+    `(no webhook)`, or by `(not known)`: -o wide says why.
 
     \b
     Examples:
@@ -65,18 +71,39 @@ def show(  # noqa: PLR0913, PLR0917 - one for each option
     """  # noqa: D301 - click's mark for "do not wrap"
     if name and all_namespaces:
         raise click.UsageError("expected a plan's name or --all-namespaces, found both")
+    unread: list[str] = []
+    doubt = ""
     if plans:
         found = _in_files(plans, namespace, name)
     else:
         with connected(context, kubeconfig) as client:
             found = _in_cluster(client, namespace, name, everywhere=all_namespaces)
+            installation, installed = adopted(client, installation, unread)
+            doubt = _doubt(installed)
     shown = [_shown(plan, installation) for plan in found]
+    if output != "table":  # which has a word of it beside each mode
+        _tell(doubt, unread)
     if output in ("yaml", "json"):
         write(structured(shown[0] if name and shown else shown, output))
     elif shown:
-        write(_table(shown, wide=output == "wide"))
+        write(_table(shown, doubt, wide=output == "wide"))
     else:
         click.echo("No plans found", err=True)
+
+
+def _doubt(installed: list[Installed] | None) -> str:
+    """Return why a mode may be another one, or in force nowhere; empty where it is known."""
+    if installed == []:
+        return _NO_WEBHOOK
+    given = click.get_current_context().get_parameter_source("mode") is not ParameterSource.DEFAULT
+    return "" if given or is_certain(installed) else _NOT_KNOWN
+
+
+def _tell(doubt: str, unread: list[str]) -> None:
+    if doubt == _NO_WEBHOOK:
+        click.echo("Note: no webhook is installed: until one is, nothing of it counts", err=True)
+    for text in unread:
+        click.echo(f"Note: {text}", err=True)
 
 
 def _in_files(path: Path, namespace: str, name: str) -> list[Json]:
@@ -148,8 +175,9 @@ def _texts(affinity: Any) -> list[str]:
         return []
 
 
-def _table(shown: Iterable[Json], *, wide: bool) -> str:
+def _table(shown: Iterable[Json], doubt: str, *, wide: bool) -> str:
     columns = _WIDE if wide else _COLUMNS
+    shown = [plan | {"mode": f"{plan['mode']} ({doubt})"} if doubt else plan for plan in shown]
     rows = [[*(_cell(plan[column]) for column in columns), _problems(plan, wide)] for plan in shown]
     if not wide:
         rows = [[_cut(cell) for cell in row] for row in rows]

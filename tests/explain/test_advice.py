@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import pytest
 import yaml
 
 from tests.explain.clusters import ZONE, convertor_pod, namespace, node, plan, pod
@@ -219,11 +220,86 @@ def test_where_nothing_is_enforced_the_pod_is_judged_as_it_comes() -> None:
     case = Case(plan(node_selector="disk=nvme"), UNLABELLED, [])
     assert len(advised(case)) == 1
     assert advised(case, Installation(mode=Mode.AUDIT)) == []
-    case = case._replace(pods=[convertor_pod("w", nodeSelector={"disk": "hdd"})])
-    advice = advised(case, Installation(mode=Mode.OFF))
-    assert [each.problem for each in advice][:1] == [
-        "no label disk=hdd: the label disk is 'ssd' on 1 node"
+
+
+TOLERATED = plan(tolerations="gpu:NoSchedule")
+TAINTED = [node("a", taints=("gpu:NoSchedule",))]
+HELPS = "1 node could take the pod as the plan wants it"
+HELM = "helm upgrade RELEASE CHART -n NAMESPACE --reuse-values --set"
+
+
+@pytest.mark.parametrize(
+    ("installation", "mode", "remedy", "command"),
+    [
+        (
+            Installation(mode=Mode.AUDIT),
+            Mode.AUDIT,
+            "have the plan enforced",
+            "kubectl convertor patch plan db -n konveyor-forklift --mode enforce",
+        ),
+        (
+            Installation(mode=Mode.OFF, plan_modes=False),
+            Mode.OFF,
+            "plans have no say in the mode: change the installation's",
+            f"{HELM} mode=enforce",
+        ),
+        (
+            Installation(plan_modes=False, namespace_modes={"vms": Mode.AUDIT}),
+            Mode.AUDIT,
+            "plans have no say in the mode: change the installation's",
+            f"{HELM} namespaceModes.vms=enforce",
+        ),
+    ],
+    ids=["plan", "installation", "namespace"],
+)
+def test_where_the_plan_has_what_would_help_it_is_to_be_enforced(
+    installation: Installation, mode: Mode, remedy: str, command: str
+) -> None:
+    enforce = Advice(f"the mode is {mode}: {HELPS}", remedy, command)
+
+    assert advised(Case(TOLERATED, TAINTED, []), installation) == [enforce]
+    waiting = Case(TOLERATED, TAINTED, [convertor_pod("w")])
+    assert advised(waiting, installation) == [enforce, LATER]
+
+
+def test_where_the_plan_lacks_something_too_that_is_told_of_the_pod_as_it_wants_it() -> None:
+    tainted = [node("a", taints=("gpu:NoSchedule", "spot:NoSchedule"))]
+    advice = advised(Case(TOLERATED, tainted, []), Installation(mode=Mode.AUDIT))
+    assert [each.problem for each in advice] == [
+        "taint spot:NoSchedule",
+        "the mode is audit: all this is for pods as enforce makes them",
     ]
+
+
+def test_a_pod_that_was_placed_and_waits_would_not_be_placed_again_in_audit() -> None:
+    waiting = convertor_pod("w", nodeSelector={"disk": "nvme"})
+    waiting["metadata"]["annotations"] = {"convertor.forklift.konveyor.io/placement": "{}"}
+    case = Case(plan(node_selector="disk=nvme"), UNLABELLED, [waiting])
+    assert advised(case, Installation(mode=Mode.AUDIT)) == [
+        Advice(
+            "1 node could take the pod if it was made now",
+            "settings reach only pods that are made after them",
+        )
+    ]
+
+
+def test_a_pod_that_no_webhook_can_place_is_judged_as_it_is() -> None:
+    waiting = convertor_pod("w", affinity={"nodeAffinity": []}, nodeSelector={"disk": "nvme"})
+    advice = advised(Case(plan(), UNLABELLED, [waiting]), Installation(mode=Mode.AUDIT))
+    assert [each.problem for each in advice][:1] == [
+        "no label disk=nvme: the label disk is 'ssd' on 1 node"
+    ]
+
+
+@pytest.mark.parametrize("where", ["the plan", "the defaults"])
+def test_what_is_tolerated_already_is_still_tolerated_after_the_advice(where: str) -> None:
+    tolerated = "gpu=a:NoSchedule,spot"
+    in_defaults = where == "the defaults"
+    a_plan = plan() if in_defaults else plan(tolerations=tolerated)
+    defaults: Json = {"tolerations": tolerated} if in_defaults else {}
+    nodes = [node("a", taints=("gpu=a:NoSchedule", "gpu=b:NoSchedule"))]
+    (advice,) = advised(Case(a_plan, nodes, []), Installation(defaults=defaults))
+    assert advice.command.endswith("--convertor-tolerations gpu=a:NoSchedule,gpu=b:NoSchedule")
 
 
 def test_no_more_is_said_than_is_known() -> None:

@@ -83,24 +83,82 @@ def test_of_pods_that_wait_the_first_are_judged() -> None:
     assert nodes == [1] * 10 + [None] * 2
 
 
+def marked(pod: Json, generation: int = 0) -> Json:
+    marker = {"plan": "konveyor-forklift/db", "generation": generation, "mode": "enforce"}
+    key = "convertor.forklift.konveyor.io/placement"
+    pod["metadata"]["annotations"] = {key: json.dumps(marker, separators=(",", ":"))}
+    pod["metadata"]["labels"]["forklift.app/plan"] = "db"
+    return pod
+
+
 def test_it_is_told_whether_a_pod_is_as_its_plan_wants_it() -> None:
     wanted = plan(node_selector="disk=ssd")
     other = convertor_pod("other", "a")
-    placed = convertor_pod("placed", "a", nodeSelector={"disk": "ssd"})
-    for each in (other, placed):
-        each["metadata"]["annotations"] = PLACED
-    marker = '{"plan":"konveyor-forklift/db","generation":0,"mode":"enforce"}'
-    placed["metadata"]["annotations"] = {"convertor.forklift.konveyor.io/placement": marker}
-    placed["metadata"]["labels"]["forklift.app/plan"] = "db"
-    malformed = convertor_pod("wrong", "a", nodeSelector=[])
-    pods = [convertor_pod("new", "a"), other, placed, malformed]
+    other["metadata"]["annotations"] = PLACED
+    pods = [
+        convertor_pod("new", "a"),
+        other,
+        marked(convertor_pod("placed", "a", nodeSelector={"disk": "ssd"})),
+        marked(convertor_pod("placed-long-ago", "a", nodeSelector={"disk": "ssd"}), -1),
+        convertor_pod("wrong", "a", nodeSelector=[]),
+    ]
     assert [each.placement for each in told(pods, wanted)] == [
         "not placed by the webhook",
         "placed by other settings",
         "",
+        "",
         "'spec.nodeSelector': expected a map, found a list",
     ]
-    assert told(pods, wanted, mode=Mode.AUDIT)[0].placement == "not placed, the mode is audit"
+
+
+@pytest.mark.parametrize("mode", [Mode.AUDIT, Mode.OFF])
+def test_a_pod_that_was_placed_stays_so_whatever_the_mode_is_now(mode: Mode) -> None:
+    pods = [
+        convertor_pod("new", "a"),
+        marked(convertor_pod("other", "a")),
+        marked(convertor_pod("placed", "a", nodeSelector={"disk": "ssd"})),
+    ]
+    assert [each.placement for each in told(pods, plan(node_selector="disk=ssd"), mode=mode)] == [
+        f"not placed, the mode is {mode}",
+        "placed by other settings",
+        "",
+    ]
+
+
+WAITS = {"waiting": {"reason": "ContainerCreating"}}
+PULLS = {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        ({"containerStatuses": [{"name": "c", "state": PULLS}]}, "ImagePullBackOff: no such image"),
+        ({"containerStatuses": [{"name": "c", "state": WAITS}]}, "ContainerCreating"),
+        (
+            {
+                "containerStatuses": [{"name": "b", "state": WAITS}],
+                "initContainerStatuses": [
+                    {"name": "a", "state": {"terminated": {"exitCode": 0}}},
+                    {"name": "c", "state": PULLS},
+                ],
+            },
+            "ImagePullBackOff: no such image",
+        ),
+    ],
+)
+def test_of_a_pod_that_does_not_start_on_its_node_it_is_told_why(
+    status: Json, message: str
+) -> None:
+    bound = {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "True"}]}
+    (found,) = told([convertor_pod("bound", "a") | {"status": bound | status}])
+    assert found.message == f"container c: {message}"
+
+
+@pytest.mark.parametrize("states", [[], [{"name": "c"}], [{"name": "c", "state": WAITS}]])
+def test_of_a_pod_that_runs_nothing_is_told(states: list[Json]) -> None:
+    status = {"phase": "Running", "containerStatuses": states}
+    (found,) = told([convertor_pod("runs", "a") | {"status": status}])
+    assert found.message == ""
 
 
 @pytest.mark.parametrize("name", ["v2.12-vsphere-no-settings", "v2.12-vsphere-with-settings"])

@@ -7,8 +7,9 @@ import msgspec
 from webhook.explain.case import Case
 from webhook.explain.model import Advice
 from webhook.explain.obstacles import Obstacle, obstacles
-from webhook.explain.remedies import Situation, remedy
-from webhook.model import Json
+from webhook.explain.pods import enforced
+from webhook.explain.remedies import Situation, remedy, to_enforce
+from webhook.model import Json, Mode
 from webhook.scheduling import Verdict, judge
 
 _WAYS = 3
@@ -16,12 +17,26 @@ _WAYS = 3
 
 
 def advise_on_new(verdicts: list[Verdict], case: Case, pod: Json) -> list[Advice]:
-    """Return what is in the way of a new pod on the nodes that lack least, if none fits.
+    """Return what to do about a new pod, if no node fits.
 
-    What can be changed by a command comes first.
+    What would help is seen by the pod as enforce makes it: where another mode is in force, the
+    settings are not in the pod that is there.
     """
     if not verdicts or any(verdict.fits for verdict in verdicts):
         return []
+    if case.mode is Mode.ENFORCE:
+        return _in_the_way(verdicts, case, pod)
+    placed = enforced(pod, case) or pod
+    verdicts = judge(placed, case.world)
+    if fitting := sum(verdict.fits for verdict in verdicts):
+        helps = f"{_nodes(fitting)} could take the pod as the plan wants it"
+        return [to_enforce(f"the mode is {case.mode}: {helps}", case)]
+    all_this = f"the mode is {case.mode}: all this is for pods as enforce makes them"
+    return [*_in_the_way(verdicts, case, placed), to_enforce(all_this, case)]
+
+
+def _in_the_way(verdicts: list[Verdict], case: Case, pod: Json) -> list[Advice]:
+    """Return what is in the way on the nodes that lack least; first what a command changes."""
     in_the_way = {verdict.node: obstacles(verdict) for verdict in verdicts}
     advice: list[Advice] = []
     for obstacle, closest in _closest(in_the_way):

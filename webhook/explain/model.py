@@ -82,7 +82,7 @@ class Pod(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     placement: str = ""
     """What is odd with it: never placed, or placed by other settings than those in force."""
     message: str = ""
-    """What the scheduler says, where it is on no node."""
+    """What the scheduler says, where it is on no node, or the kubelet while it does not start."""
     nodes: int | None = None
     """Of a waiting pod, how many nodes could take it; None where that was not looked at."""
 

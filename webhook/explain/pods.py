@@ -20,6 +20,7 @@ from webhook.scheduling.objects import (
     spec_of,
     status_of,
 )
+from webhook.summary import changes
 
 JUDGED = 10
 """Waiting pods that are judged one by one; a plan's pods seldom differ."""
@@ -47,13 +48,22 @@ def new_pod(case: Case) -> Json:
 
 def renewed(pod: Json, case: Case, new: Json) -> Json:
     """Return what a pod that waits would be if it was made now; `new` is one that is made now."""
-    try:
-        placed = place(pod, case.plan, case.installation, case.node_values).pod
-    except MalformedPod:
+    if case.mode is not Mode.ENFORCE:
+        return new if _is_marked(pod, case) else pod
+    placed = enforced(pod, case)
+    if placed is None:
         return new
-    if case.mode is not Mode.ENFORCE or not diff(pod, placed):
+    if not diff(pod, placed):
         return pod
     return new if _is_marked(pod, case) else placed
+
+
+def enforced(pod: Json, case: Case) -> Json | None:
+    """Return what enforce would make of a pod, whatever the mode; None where it cannot."""
+    try:
+        return place(pod, case.plan, case.installation, case.node_values).pod
+    except MalformedPod:
+        return None
 
 
 def told(pods: list[Json], case: Case) -> list[Pod]:
@@ -86,24 +96,36 @@ def _is_of(plan: Plan, pod: Json) -> bool:
 
 
 def _message(pod: Json) -> str:
-    """Return what the scheduler says of a pod that it has not placed."""
+    """Return what the scheduler says of a pod that it has not placed, or what one waits for."""
     for condition in status_of(pod).get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             return condition.get("message") or condition.get("reason") or ""
+    return _container_message(pod) if phase_of(pod) in ("", "Pending") else ""
+
+
+def _container_message(pod: Json) -> str:
+    """Return what the kubelet says of the first container that does not run, in their order."""
+    status = status_of(pod)
+    for field in ("initContainerStatuses", "containerStatuses"):
+        for container in status.get(field) or ():
+            if waiting := (container.get("state") or {}).get("waiting"):
+                said = filter(None, (waiting.get("reason"), waiting.get("message")))
+                return f"container {': '.join((container['name'], *said))}"
     return ""
 
 
 def _placement(pod: Json, case: Case) -> str:
     """Say where a pod is not as the webhook would make it now."""
-    if case.mode is not Mode.ENFORCE:
+    if not _is_marked(pod, case) and case.mode is not Mode.ENFORCE:
         return f"not placed, the mode is {case.mode}"
     try:
         placed = place(pod, case.plan, case.installation, case.node_values)
     except MalformedPod as error:
         return str(error)
-    if not diff(pod, placed.pod):
-        return ""
-    return "placed by other settings" if _is_marked(pod, case) else "not placed by the webhook"
+    patch = diff(pod, placed.pod)
+    if _is_marked(pod, case):
+        return "placed by other settings" if changes(patch) else ""
+    return "not placed by the webhook" if patch else ""
 
 
 def _is_marked(pod: Json, case: Case) -> bool:

@@ -9,7 +9,8 @@ from webhook.explain.case import Case
 from webhook.explain.model import Advice
 from webhook.explain.obstacles import Kind, Obstacle, node_terms_text, rule_text
 from webhook.karl.syntax import Verb
-from webhook.model import Json, Scope
+from webhook.mode import Origin, effective
+from webhook.model import Json, Mode, Plan, Scope
 from webhook.scheduling.inter_pod_affinity import pod_affinity
 from webhook.scheduling.objects import name_of
 from webhook.scheduling.requests import PODS
@@ -39,6 +40,18 @@ def remedy(obstacle: Obstacle, situation: Situation) -> Advice:
     return _REMEDIES[obstacle.kind](obstacle, situation)
 
 
+def to_enforce(problem: str, case: Case) -> Advice:
+    """Return how to have the plan enforced, as what is wrong with its not being so."""
+    namespace = case.plan.target_namespace
+    if case.installation.plan_modes:
+        command = _patch(case.plan, "--mode", Mode.ENFORCE)
+        return Advice(problem, "have the plan enforced", command)
+    origin = effective(case.plan, namespace, case.installation).origin
+    value = f"namespaceModes.{namespace}" if origin is Origin.NAMESPACE else "mode"
+    command = f"helm upgrade RELEASE CHART -n NAMESPACE --reuse-values --set {value}=enforce"
+    return Advice(problem, "plans have no say in the mode: change the installation's", command)
+
+
 def _cordon(obstacle: Obstacle, situation: Situation) -> Advice:
     command = f"kubectl uncordon {situation.nodes[0]}"
     return Advice(obstacle.text, "let the node take pods again", command)
@@ -48,8 +61,20 @@ def _taint(obstacle: Obstacle, situation: Situation) -> Advice:
     if obstacle.cause["key"].startswith(_WELL_KNOWN_TAINT):
         command = f"kubectl describe node {situation.nodes[0]}"
         return Advice(obstacle.text, "Kubernetes sets it while the node is not well", command)
-    command = _patch(situation, "--convertor-tolerations", toleration(obstacle.cause))
+    command = _patch(
+        situation.case.plan, "--convertor-tolerations", _tolerated(obstacle, situation)
+    )
     return Advice(obstacle.text, "have the plan's pods tolerate it", command)
+
+
+def _tolerated(obstacle: Obstacle, situation: Situation) -> str:
+    """Return the taint after what is tolerated of its key already.
+
+    The plan's tolerations of a key take the place of the default's, which would be lost.
+    """
+    key = obstacle.cause["key"]
+    said = [each for each in situation.case.plan.settings.tolerations if each.get("key") == key]
+    return ",".join(dict.fromkeys(map(toleration, [*said, obstacle.cause])))
 
 
 def _label(obstacle: Obstacle, situation: Situation) -> Advice:
@@ -62,7 +87,7 @@ def _label(obstacle: Obstacle, situation: Situation) -> Advice:
     others = near_misses.values_of(key, [n for n in world.nodes if name_of(n) in closest])
     if key in situation.case.plan.settings.node_selector and others:
         ((other, _),) = others.most_common(1)
-        command = _patch(situation, "--convertor-node-selector", f"{key}={other}")
+        command = _patch(situation.case.plan, "--convertor-node-selector", f"{key}={other}")
         return Advice(problem, "give the label to a node, or ask for another value", command)
     command = f"kubectl label node {closest[0]} {key}={value}"
     return Advice(problem, "give the label to a node", command)
@@ -97,7 +122,7 @@ def _not_near(obstacle: Obstacle, situation: Situation) -> Advice:
         return Advice(obstacle.text, _why_not_near(situation))
     unscoped = term.get("namespaceSelector") is None and not term.get("namespaces")
     if unscoped and situation.case.scope is Scope.OWN:
-        command = _patch(situation, "--rule-scope", "all")
+        command = _patch(situation.case.plan, "--rule-scope", "all")
         return Advice(f"{rule}: {miss}", "let the rules look into all namespaces", command)
     command = _change_rules(situation)
     return Advice(f"{rule}: {miss}", "start such a pod, or change the rule", command)
@@ -124,14 +149,13 @@ def _kept_away(obstacle: Obstacle, _situation: Situation) -> Advice:
 
 def _change_rules(situation: Situation) -> str:
     _, spec, annotations = situation.case.sources
-    command = _patch(situation, "--convertor-affinity", "RULES")
+    command = _patch(situation.case.plan, "--convertor-affinity", "RULES")
     if spec.source.affinity and not annotations.source.affinity:
         return command.replace("convertor", "mtv", 1)  # that which has written it
     return command
 
 
-def _patch(situation: Situation, flag: str, value: str) -> str:
-    plan = situation.case.plan
+def _patch(plan: Plan, flag: str, value: str) -> str:
     return (
         f"kubectl convertor patch plan {plan.name} -n {plan.namespace} {flag} {shlex.quote(value)}"
     )

@@ -11,7 +11,7 @@ import msgspec
 
 from webhook.cli import offline
 from webhook.cli.cluster import cluster_flags, connected
-from webhook.cli.fault import EXIT_FOUND
+from webhook.cli.fault import EXIT_FOUND, ClusterFault
 from webhook.cli.input import filename_option, path_option
 from webhook.cli.installation import installation_options
 from webhook.cli.installed import Installed, adopted, told
@@ -21,7 +21,12 @@ from webhook.model import Installation
 if TYPE_CHECKING:
     from webhook.audit import Report, World
 
-FINDINGS = ("problem", "change", "missed")
+FINDINGS = {
+    "problem": {"plans"},
+    "change": {"plans", "pods"},
+    "missed": {"plans", "pods"},
+}
+"""What a pipeline may fail on, and what has to be read to say that there is none."""
 
 
 @click.command()
@@ -29,7 +34,7 @@ FINDINGS = ("problem", "change", "missed")
 @click.option("-A", "--all-namespaces", is_flag=True, help="All plans; so it is without -n, too.")
 @click.option(
     "--fail-on",
-    type=click.Choice(FINDINGS),
+    type=click.Choice([*FINDINGS]),
     multiple=True,
     help="Exit with 1 when there is any of these; may be given several times.",
 )
@@ -59,6 +64,8 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
     A change is a pod that enforce would have made differently. A plan that has no pods yet is
     judged by the next one, unless it is enforced already. A problem is a setting that cannot be
     carried out. A missed pod should have been placed and was not, or was changed back since.
+    Where plans or pods may not be read that --fail-on is about, and nothing was found in the
+    rest, the exit code is 3.
 
     \b
     Examples:
@@ -75,6 +82,7 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
 
     installed: list[Installed] | None = None
     unread: list[str] = []
+    missing: set[str] = set()
     with unlogged(), _progress() as progress:
         if plans:
             world = _in_files(plans, filename, namespace, installation)
@@ -83,7 +91,9 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
 
             with connected(context, kubeconfig) as client:
                 installation, installed = adopted(client, installation, unread)
-                world = Reader(client, unread, progress).world(namespace, installation, installed)
+                reader = Reader(client, unread, progress)
+                world = reader.world(namespace, installation, installed)
+                missing = reader.missing
         report = auditing.report(world, installation)
         if namespace:  # where pods of other plans are no strays
             report = msgspec.structs.replace(report, strays=[])
@@ -91,6 +101,9 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
     found = msgspec.structs.asdict(report.findings)
     if any(found[each] for each in fail_on):
         sys.exit(EXIT_FOUND)
+    for each in fail_on:
+        if lacking := " and ".join(sorted(FINDINGS[each] & missing)):
+            raise ClusterFault(f"--fail-on {each}: not all {lacking} could be read; see 'Not read'")
 
 
 def _in_files(

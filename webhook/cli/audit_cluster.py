@@ -43,6 +43,8 @@ class Reader:
         self._client = client
         self._unread = unread
         self._progress = progress
+        self.missing: set[str] = set()
+        """Kinds, as `kubectl get` names them, of which not all could be read."""
 
     def world(
         self, namespace: str, installation: Installation, installed: list[Installed] | None
@@ -59,7 +61,7 @@ class Reader:
         targets = {plan.target_namespace for plan in known if NAME.fullmatch(plan.target_namespace)}
         places = [f"/api/v1/namespaces/{each}/pods" for each in sorted(targets)]
         found = [self._pods(path) for path in (places if namespace else [pods.PATH])]
-        if plans is None and None in found:
+        if plans is None and (namespace or None in found):  # pods are read of plans there
             raise ApiError("; ".join(self._unread), 403)
         keys = frozenset[str]().union(*(atleast.keys(plan.settings) for plan in known))
         return World(
@@ -98,6 +100,7 @@ class Reader:
             if error.status not in (403, 404):
                 raise
             self._unread.append(f"{error}; {consequence}")
+            self.missing.add(what)
             return None
         return read
 

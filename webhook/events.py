@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from webhook.model import Decision, Json, PlanRef, Reason, Request
+from webhook.model import Decision, Json, Outcome, PlanRef, Reason, Request
 from webhook.plans.objects import API_VERSION, KIND
 from webhook.summary import summary
 from webhook.validate import PLAN
@@ -63,6 +63,9 @@ def of_review(request: Request | None, decision: Decision) -> Note | None:
         message = f"{message}: {summary(decision.patch)}"
     elif reason not in _WARNING:
         return None
+    elif decision.patch:
+        applied = "would be" if decision.outcome is Outcome.WOULD_PATCH else "is"
+        message = f"{message}; the rest {applied} applied: {summary(decision.patch)}"
     return Note(decision.plan, decision.generation, reason, message, reason in _WARNING)
 
 

@@ -5,7 +5,7 @@ import pytest
 from tests.webhook.placing import NO_QUANTITY, OWNER, decided, plan, pod, request
 from webhook import events
 from webhook.events import Note, Pod, Times, of_review
-from webhook.model import Decision, Installation, Mode, Outcome, Plan, PlanRef, Reason
+from webhook.model import Decision, Installation, Mode, OnError, Outcome, Plan, PlanRef, Reason
 
 PLACED = "placed as plan 'konveyor-forklift/db' asks: labels batch=1"
 WOULD = (
@@ -38,10 +38,24 @@ def test_what_would_be_done_is_told_as_well() -> None:
     assert found == Note(OWNER, 3, Reason.WOULD_PLACE, WOULD, False)
 
 
-def test_a_problem_is_a_warning() -> None:
-    found = of_review(request(), decided(PROBLEM))
+@pytest.mark.parametrize(
+    ("installation", "message"),
+    [
+        (Installation(identity_labels=False), f"{INVALID}; the rest is applied: labels batch=1"),
+        (
+            Installation(mode=Mode.AUDIT, identity_labels=False),
+            f"mode audit, nothing is changed: {INVALID}; the rest would be applied: labels batch=1",
+        ),
+        (Installation(on_error=OnError.DENY), INVALID.replace("done: ", "done:\n")),
+    ],
+    ids=["enforce", "audit", "deny"],
+)
+def test_a_problem_is_a_warning_with_what_is_done_all_the_same(
+    installation: Installation, message: str
+) -> None:
+    found = of_review(request(), decided(PROBLEM, installation))
 
-    assert found == Note(OWNER, 3, Reason.SETTINGS_INVALID, INVALID, True)
+    assert found == Note(OWNER, 3, Reason.SETTINGS_INVALID, message, True)
 
 
 def test_a_pod_elsewhere_that_claims_the_plan_is_a_warning() -> None:

@@ -15,6 +15,7 @@ from webhook.cli.fault import EXIT_FOUND, ClusterFault
 from webhook.cli.input import filename_option, path_option
 from webhook.cli.installation import installation_options
 from webhook.cli.installed import Installed, adopted, told
+from webhook.cli.offline_pods import read_pods
 from webhook.cli.output import console, output_option, structured, unlogged, write
 from webhook.model import Installation
 
@@ -117,7 +118,7 @@ def _in_files(
     keys = {
         key for plan in chosen for key in atleast.keys(settings.read(plan, installation).settings)
     }
-    pods = offline.read_pods(filename) if filename else []
+    pods = read_pods(filename) if filename else []
     return World(chosen, pods, nodes.values(contents.nodes, keys))
 
 

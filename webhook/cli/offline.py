@@ -1,9 +1,7 @@
-"""Plans, nodes and pods out of files, for what works without a cluster."""
+"""Plans, nodes and reviews out of files, for what works without a cluster."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -50,33 +48,6 @@ def read(path: Path) -> Contents:
         nodes += contents.nodes
         others += contents.others
     return Contents(plans, nodes, others)
-
-
-def read_pods(filename: str) -> list[Json]:
-    """Return the pods of a file, those of its lists one by one; `-` is standard input.
-
-    Raises:
-        Fault: it has something else.
-
-    """
-    text = read_text(filename)
-    try:
-        documents = read_documents(text, is_json=text.lstrip()[:1] == "{")
-    except DocumentError as error:
-        raise Fault(f"'{filename}': {error}") from None
-    return [pod for line, document in documents for pod in _pods(document, filename, line)]
-
-
-def _pods(document: Any, filename: str, line: int) -> Iterator[Json]:
-    found = document.get("kind", "Pod") if isinstance(document, dict) else None
-    if found in ("List", "PodList"):
-        for item in document.get("items") or ():
-            yield from _pods(item, filename, line)
-    elif found == "Pod" and isinstance(document.get("metadata"), dict):
-        yield document
-    elif document is not None:
-        what = f"'{found}'" if isinstance(found, str) else "something else"
-        raise Fault(f"'{filename}': line {line}: expected pods, found {what}")
 
 
 def read_review(filename: str) -> Request:

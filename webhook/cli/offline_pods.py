@@ -1,0 +1,92 @@
+"""Convertor pods out of a file, as a cluster would have them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from kube.documents import DocumentError
+from kube.documents import read as read_documents
+from webhook.cli.fault import Fault
+from webhook.cli.input import read_text
+from webhook.mismatch import describe
+from webhook.model import CONVERTOR_LABEL, CONVERTOR_VALUE, Json
+
+_ENDED = ("Succeeded", "Failed")
+
+
+def read_pods(filename: str) -> list[Json]:
+    """Return the convertor pods of a file that have not ended; `-` is standard input.
+
+    They are those that `webhook.pods.QUERY` asks a cluster for; the items of lists count one by
+    one.
+
+    Raises:
+        Fault: the file has something else, or a pod that no API server would take.
+
+    """
+    text = read_text(filename)
+    try:
+        documents = read_documents(text, is_json=text.lstrip()[:1] == "{")
+        pods = [pod for line, found in documents for pod in _pods(found, f"line {line}")]
+    except (DocumentError, _NoPodError) as error:
+        raise Fault(f"'{filename}': {error}") from None
+    except RecursionError:  # in YAML, `&a {kind: List, items: [*a]}` is a list that has itself
+        raise Fault(f"'{filename}': it is nested too deeply") from None
+    return [pod for pod in pods if _is_looked_at(pod)]
+
+
+class _NoPodError(ValueError):
+    """Something that is no pod; the message begins with the place in the file."""
+
+
+def _pods(found: Any, where: str) -> Iterator[Json]:
+    if found is None:
+        return
+    kind = found.get("kind", "Pod") if isinstance(found, dict) else None
+    if kind in ("List", "PodList"):
+        items = found.get("items")
+        if not isinstance(items, list | None):
+            raise _NoPodError(f"{where}: expected a list of items in the {kind}")
+        for number, item in enumerate(items or (), 1):
+            yield from _pods(item, f"{where} item {number}")
+    elif kind == "Pod":
+        try:
+            msgspec.convert(found, _Pod)
+        except msgspec.ValidationError as error:
+            raise _NoPodError(f"{where}: {describe(error, 'Pod')}") from None
+        yield found
+    else:
+        what = f"'{kind}'" if isinstance(kind, str) else "something else"
+        raise _NoPodError(f"{where}: expected pods, found {what}")
+
+
+def _is_looked_at(pod: Json) -> bool:
+    labels = pod["metadata"].get("labels") or {}
+    phase = (pod.get("status") or {}).get("phase")
+    return labels.get(CONVERTOR_LABEL) == CONVERTOR_VALUE and phase not in _ENDED
+
+
+class _Metadata(msgspec.Struct):
+    """What the report looks at, and relies on to be as the API server has it."""
+
+    name: str | None = None
+    namespace: str | None = None
+    uid: str | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    created: str | None = msgspec.field(name="creationTimestamp", default=None)
+
+
+class _Spec(msgspec.Struct):
+    node: str | None = msgspec.field(name="nodeName", default=None)
+
+
+class _Status(msgspec.Struct):
+    phase: str | None = None
+
+
+class _Pod(msgspec.Struct):
+    metadata: _Metadata
+    spec: _Spec | None = None
+    status: _Status | None = None

@@ -248,14 +248,57 @@ def test_what_is_no_convertor_pod_needs_no_plan(run: Run, files: Files) -> None:
     )
 
 
-def test_a_pod_without_a_namespace_is_in_the_default_one(run: Run, files: Files) -> None:
-    words = ("-f", files("pod.yaml", pod(None, plan="uid-db")), "--plan", files("p.yaml", PLAN))
-    result = run("review", *words)
-    assert result.stdout == (
-        "unchanged (NotTargetNamespace, mode enforce, plan konveyor-forklift/db)\n"
-        "plan 'konveyor-forklift/db' migrates into namespace 'vms', so this pod in 'default' is "
-        "none of its pods and is not placed\n"
+@pytest.mark.parametrize("labels", [{"plan": "uid-db"}, {}])
+def test_a_pod_without_a_namespace_is_where_its_plan_migrates_to(
+    run: Run, files: Files, labels: dict[str, str]
+) -> None:
+    words = ("-f", files("pod.yaml", pod(None, **labels)), "--plan", files("p.yaml", PLAN))
+    result = run("review", *words, "--namespace-mode", "vms=audit")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("would-patch (WouldPlace, mode audit, plan konveyor-forklift/")
+    assert result.stderr.endswith(
+        "Note: the pod names no namespace; it is reviewed as if it were in 'vms'\n"
     )
+
+
+def test_of_many_plans_the_pods_own_says_where_it_is(run: Run, files: Files) -> None:
+    plans = files("plans.yaml", plan("web", targetNamespace="shop"), PLAN)
+    words = ("-f", files("pod.yaml", pod(None, plan="uid-web")), "--plan", plans)
+    assert "as if it were in 'shop'" in run("review", *words).stderr
+
+
+def test_where_the_plan_is_not_found_no_namespace_is_made_up(run: Run, files: Files) -> None:
+    plans = files("plans.yaml", plan("web"), PLAN)
+    words = ("-f", files("pod.yaml", pod(None, plan="uid-x")), "--plan", plans)
+    result = run("review", *words)
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert result.stdout.startswith("failed (PlanNotFound")
+
+
+@pytest.mark.parametrize("mode", ["enforce", "audit"])
+def test_a_pod_that_is_elsewhere_cannot_be_placed(run: Run, files: Files, mode: str) -> None:
+    body = pod("default", plan="uid-db")
+    words = ("-f", files("pod.yaml", body), "--plan", files("p.yaml", PLAN), "--mode", mode)
+    result = run("review", *words)
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert result.stdout.startswith(f"unchanged (NotTargetNamespace, mode {mode}, plan ")
+    assert "this pod in 'default' is none of its pods and is not placed\n" in result.stdout
+
+
+def test_without_a_target_namespace_no_pod_can_be_placed(run: Run, files: Files) -> None:
+    nowhere = plan(targetNamespace=None)
+    words = ("-f", files("pod.yaml", pod(None, plan="uid-db")), "--plan", files("p.yaml", nowhere))
+    result = run("review", *words)
+    assert result.exit_code == 1
+    assert (
+        "migrates into no namespace: spec.targetNamespace is missing, so this pod in 'default' "
+        in (result.stdout)
+    )
+
+
+def test_a_pod_of_which_nothing_is_asked_is_fine(run: Run, files: Files) -> None:
+    words = ("-f", files("pod.yaml", OWNED), "--plan", files("p.yaml", plan()))
+    assert run("review", *words, "--no-identity-labels").exit_code == 0
 
 
 def review_of_plan(rule: str) -> Json:

@@ -84,7 +84,7 @@ def _review(found: Json, filename: str) -> Json:
         "uid": UID,
         "kind": {"group": "", "version": "v1", "kind": "Pod"},
         "operation": "CREATE",
-        "namespace": namespace or "default",
+        "namespace": namespace or "",
         "object": found,
     }
     return {"apiVersion": API_VERSION, "kind": KIND, "request": request}

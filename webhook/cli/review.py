@@ -1,6 +1,7 @@
 """`kubectl convertor review`: what the webhook would answer, and a pod before and after."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 import jsonpatch
@@ -29,6 +30,9 @@ _STYLES = {
     Outcome.FAILED: "red",
 }
 
+_NOT_PLACED = {Reason.NOT_TARGET_NAMESPACE}
+"""Why a pod of a plan is not placed though nothing failed; where it asks nothing that is fine."""
+
 
 @click.command()
 @filename_option(help="A pod or a whole review; - is standard input.", required=True)
@@ -46,8 +50,9 @@ def review(
     """Show what the webhook makes of a pod, without a cluster.
 
     FILE has a pod, or a whole AdmissionReview of a pod or of a plan. The plan is the one of
-    the file; of several, or of a directory, the one that owns the pod, as for the server. What
-    is printed is what the server would do: -o diff shows the pod before and after (in audit
+    the file; of several, or of a directory, the one that owns the pod, as for the server. A pod
+    that names no namespace is taken to be in the one that its plan migrates into. What is printed
+    is what the server would do: -o diff shows the pod before and after (in audit
     mode, what it would be), -o yaml the pod as it would be created, -o patch the JSON patch,
     -o json the AdmissionReview that the server would answer. Exits 1 when the pod or the plan
     is denied, or when the pod cannot be placed.
@@ -64,7 +69,7 @@ def review(
     else:
         decision = _decision(request, plans, node_files, installation)
     _print(request, decision, output)
-    if decision.outcome in {Outcome.DENIED, Outcome.FAILED}:
+    if decision.outcome in {Outcome.DENIED, Outcome.FAILED} or decision.reason in _NOT_PLACED:
         click.get_current_context().exit(EXIT_FOUND)
 
 
@@ -84,7 +89,19 @@ def _decision(
     plan = _find(ref, contents.plans, installation)
     labels = contents.nodes + (offline.read(node_files).nodes if node_files else [])
     keys = atleast.keys(plan.settings) if isinstance(plan, Plan) else ()
+    if isinstance(plan, Plan) and not _namespace(request):
+        target = plan.target_namespace or "default"
+        note = f"the pod names no namespace; it is reviewed as if it were in '{target}'"
+        click.echo(f"Note: {note}", err=True)
+        request = msgspec.structs.replace(request, namespace=target)
     return decide(request, ref, plan, installation, nodes.values(labels, keys))
+
+
+def _namespace(request: Request) -> Any:
+    """Return where a pod says to be; an API server always does."""
+    metadata = request.object.get("metadata")
+    named = metadata.get("namespace") if isinstance(metadata, dict) else ""
+    return request.namespace or named
 
 
 def _find(ref: PlanRef | None, plans: list[Json], installation: Installation) -> Plan | Reason:

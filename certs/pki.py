@@ -24,6 +24,18 @@ SUBJECT = "convertor-webhook"
 
 _DNS_NAME = re.compile(r"(?:\*\.)?[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
 
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    InvalidSignature,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What `cryptography` raises for bytes that are damaged: most of a certificate it reads only
+when asked for it."""
+
 _PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 _SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -92,44 +104,57 @@ def describe(certificate: Certificate) -> Description:
     """Raise PkiError where the certificate cannot be read."""
     found = _load(certificate)
     try:
-        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        return Description(
+            found.subject.rfc4514_string(), found.issuer.rfc4514_string(), _names(found)
+        )
+    except _UNREADABLE as error:
+        raise _unreadable(error) from None
+
+
+def check_ca(certificate: Certificate) -> str | None:
+    """Say what keeps this certificate from being a CA that clients may trust; None when fine.
+
+    That a CA vouches for itself means nothing to those who trust it, but it shows that no byte
+    of it has changed. One that another CA vouches for names that one's key (RFC 5280, 4.2.1.1).
+    """
+    try:
+        found = _load(certificate)
+        extensions = found.extensions
+        constraints = extensions.get_extension_for_class(x509.BasicConstraints).value
+        if found.issuer == found.subject or not _has(extensions, x509.AuthorityKeyIdentifier):
+            found.verify_directly_issued_by(found)
+    except PkiError as error:
+        return str(error)
     except x509.ExtensionNotFound:
-        names = x509.SubjectAlternativeName([])
-    return Description(
-        found.subject.rfc4514_string(),
-        found.issuer.rfc4514_string(),
-        (
-            *names.get_values_for_type(x509.DNSName),
-            *(str(address) for address in names.get_values_for_type(x509.IPAddress)),
-        ),
-    )
+        return "its certificate is no CA: it has no basic constraints"
+    except InvalidSignature:
+        return "its certificate is damaged: its signature is of something else"
+    except _UNREADABLE as error:
+        return str(_unreadable(error))
+    return None if constraints.ca else "its certificate is no CA"
 
 
 def check_authority(ca: Authority) -> str | None:
     """Say what keeps this certificate and key from being a CA that can sign; None when fine."""
     try:
         certificate, key = _load(ca.certificate), _load_key(ca.key)
+        belongs = key.public_key() == _public(certificate)
     except PkiError as error:
         return str(error)
-    if key.public_key() != certificate.public_key():
+    if not belongs:
         return "its key does not belong to its certificate"
-    try:
-        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-    except x509.ExtensionNotFound:
-        return "its certificate is no CA: it has no basic constraints"
-    return None if constraints.ca else "its certificate is no CA"
+    return check_ca(ca.certificate)
 
 
 def is_cross_signed(cross: Certificate, of: Certificate, by: Certificate) -> bool:
     """Whether `cross` is CA `of`, signed by CA `by`."""
-    found, new, old = _load(cross), _load(of), _load(by)
-    if found.subject != new.subject or found.public_key() != new.public_key():
-        return False
     try:
+        found, new, old = _load(cross), _load(of), _load(by)
+        same = found.subject == new.subject and _public(found) == _public(new)
         found.verify_directly_issued_by(old)
-    except (ValueError, TypeError, InvalidSignature):
+    except _UNREADABLE:
         return False
-    return True
+    return same
 
 
 def verify(
@@ -233,8 +258,28 @@ def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 def _load(certificate: Certificate) -> x509.Certificate:
     try:
         return x509.load_der_x509_certificate(certificate.der)
-    except ValueError as error:
-        raise PkiError(f"its certificate cannot be read: {error}") from None
+    except _UNREADABLE as error:
+        raise _unreadable(error) from None
+
+
+def _unreadable(error: Exception) -> PkiError:
+    return PkiError(f"its certificate cannot be read: {error}")
+
+
+def _has(extensions: x509.Extensions, kind: type[x509.ExtensionType]) -> bool:
+    return any(isinstance(extension.value, kind) for extension in extensions)
+
+
+def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Return the DNS names and addresses that it is valid for."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    return (
+        *names.get_values_for_type(x509.DNSName),
+        *(str(address) for address in names.get_values_for_type(x509.IPAddress)),
+    )
 
 
 def _is_readable(certificate: Certificate) -> bool:
@@ -246,7 +291,10 @@ def _is_readable(certificate: Certificate) -> bool:
 
 
 def _public(certificate: x509.Certificate) -> _PublicKey:
-    public = certificate.public_key()
+    try:
+        public = certificate.public_key()
+    except _UNREADABLE as error:
+        raise _unreadable(error) from None
     if not isinstance(public, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
         raise PkiError("expected a CA with an EC or RSA key")
     return public
@@ -255,7 +303,7 @@ def _public(certificate: x509.Certificate) -> _PublicKey:
 def _load_key(pem: bytes) -> _SigningKey:
     try:
         key = serialization.load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except _UNREADABLE as error:
         raise PkiError(f"its key cannot be read: {error}") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         raise PkiError("expected an EC or RSA key")

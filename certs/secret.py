@@ -98,17 +98,19 @@ def decode(data: Mapping[str, str] | None) -> State | None:
     """Read a Secret's `data`; None where it holds nothing of ours.
 
     SecretError where the active CA or the state cannot be used. A damaged `next` or cross
-    certificate is passed over: both are made again when they are needed.
+    certificate is passed over, for both are made again when they are needed; a damaged old CA
+    too, because to publish it would have the API server refuse the whole bundle.
     """
-    plain = {key: _bytes(key, value) for key, value in (data or {}).items() if key in KEYS}
-    if not any(plain.values()):
+    given = {key: value for key, value in (data or {}).items() if key in KEYS and value}
+    plain = {key: _bytes(key, value) for key, value in given.items()}
+    if not plain:
         return None
     try:
         rest = msgspec.json.decode(plain.get(STATE) or b"{}", type=_Rest)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SecretError(f"{STATE}: {error}") from None
     active = _authority(CA, plain)
-    old = tuple(_old(ca) for ca in rest.old)
+    old = tuple(found for ca in rest.old if (found := _old(ca)) is not None)
     try:
         coming = _authority(NEXT, plain)
     except SecretError:
@@ -138,25 +140,23 @@ def _bytes(key: str, value: str) -> bytes:
         raise SecretError(f"{key}: expected base64") from None
 
 
-def _certificate(where: str, pem: bytes) -> Certificate:
-    found = parse(pem)
-    if len(found) != 1:
-        raise SecretError(f"{where}: expected one certificate in PEM, found {len(found)}")
-    return found[0]
-
-
 def _authority(name: str, plain: Mapping[str, bytes]) -> Authority:
-    certificate = _certificate(f"{name}.crt", plain.get(f"{name}.crt", b""))
-    authority = Authority(certificate, plain.get(f"{name}.key", b""))
+    found = parse(plain.get(f"{name}.crt", b""))
+    if len(found) != 1:
+        raise SecretError(f"{name}.crt: expected one certificate in PEM, found {len(found)}")
+    authority = Authority(found[0], plain.get(f"{name}.key", b""))
     fault = pki.check_authority(authority)
     if fault:
         raise SecretError(f"{name}.crt, {name}.key: {fault}")
     return authority
 
 
-def _old(ca: _Old) -> OldCA:
+def _old(ca: _Old) -> OldCA | None:
+    found = parse(ca.certificate.encode())
+    if len(found) != 1 or pki.check_ca(found[0]):
+        return None
     at = ca.retire_at if ca.retire_at.tzinfo else ca.retire_at.replace(tzinfo=UTC)
-    return OldCA(_certificate(STATE, ca.certificate.encode()), at)
+    return OldCA(found[0], at)
 
 
 def _cross(pem: str, active: Certificate, old: tuple[OldCA, ...]) -> Certificate | None:

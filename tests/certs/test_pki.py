@@ -5,6 +5,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from hypothesis import given
+from hypothesis import strategies as st
 
 from certs import pki
 from certs.certificate import Authority, Certificate, from_der
@@ -89,6 +91,37 @@ def test_a_cross_certificate_is_known_by_what_it_is() -> None:
     assert pki.is_cross_signed(CROSS, NEW.certificate, OLD.certificate)
     assert not pki.is_cross_signed(CROSS, OLD.certificate, NEW.certificate)
     assert not pki.is_cross_signed(CROSS, NEW.certificate, NEW.certificate)
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+@given(st.integers(0, len(OLD.certificate.der) - 1), st.integers(0, 7))
+def test_a_ca_with_a_flipped_bit_is_no_ca(at: int, bit: int) -> None:
+    damaged = bytearray(OLD.certificate.der)
+    damaged[at] ^= 1 << bit
+    try:
+        ca = from_der(bytes(damaged))
+    except ValueError:
+        return
+    assert pki.check_ca(ca) is not None
+    assert pki.check_authority(Authority(ca, OLD.key)) is not None
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+@given(st.integers(0, len(CROSS.der) - 1), st.integers(0, 7))
+def test_a_cross_certificate_with_a_flipped_bit_is_none(at: int, bit: int) -> None:
+    damaged = bytearray(CROSS.der)
+    damaged[at] ^= 1 << bit
+    try:
+        cross = from_der(bytes(damaged))
+    except ValueError:
+        return
+    assert not pki.is_cross_signed(cross, NEW.certificate, OLD.certificate)
+
+
+def test_a_ca_that_another_one_vouches_for_may_be_trusted() -> None:
+    """As when somebody puts one of a corporate PKI into the Secret."""
+    assert pki.check_ca(CROSS) is None
+    assert pki.check_ca(LEAF) == "its certificate is no CA"
 
 
 def _pem(key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> bytes:

@@ -1,11 +1,15 @@
 import base64
 import dataclasses
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from certs import pki, rotation, secret
+from certs.certificate import from_der
 from certs.durations import Durations
 from certs.secret import OldCA, SecretError, State
 
@@ -13,6 +17,7 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
 DURATIONS = Durations()
 
 ACTIVE, NEXT, OLDER = (rotation.fresh(NOW, DURATIONS).active for _ in range(3))
+LEAF, _ = pki.sign_leaf(ACTIVE, ["a.svc"], NOW, timedelta(days=7), backdate=timedelta())
 FULL = State(
     active=ACTIVE,
     next=NEXT,
@@ -65,6 +70,39 @@ def test_what_can_be_made_again_is_passed_over_when_damaged() -> None:
     del damaged["next.key"]
     decoded = secret.decode(damaged)
     assert decoded == dataclasses.replace(FULL, next=None, forced=False, cross=None)
+
+
+def test_an_old_ca_that_is_damaged_is_passed_over_and_its_word_too() -> None:
+    der = bytearray(OLDER.certificate.der)
+    der[-1] ^= 1
+    damaged = dataclasses.replace(FULL.old[0], certificate=from_der(bytes(der)))
+    for old in (damaged, dataclasses.replace(damaged, certificate=from_der(LEAF.der))):
+        decoded = secret.decode(secret.encode(dataclasses.replace(FULL, old=(old,))))
+        assert decoded == dataclasses.replace(FULL, old=(), cross=None)
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+@given(st.sampled_from(secret.KEYS), st.floats(0, 1, exclude_max=True), st.integers(0, 7))
+def test_a_flipped_bit_never_gives_another_ca_to_sign_with(
+    key: str, where: float, bit: int
+) -> None:
+    data = secret.encode(FULL)
+    content = bytearray(base64.b64decode(data[key]))
+    content[int(where * len(content))] ^= 1 << bit
+    try:
+        decoded = secret.decode({**data, key: base64_of(bytes(content))})
+    except SecretError:
+        return
+    assert decoded is not None
+    assert decoded.active.certificate == ACTIVE.certificate
+    for ca in decoded.trust:
+        assert pki.check_ca(ca) is None
+
+
+def test_a_key_without_a_value_is_as_good_as_none() -> None:
+    """The API shows an empty value as null where it was written so."""
+    data: dict[str, Any] = {**secret.encode(State(active=ACTIVE)), "next.crt": None}
+    assert secret.decode(data) == State(active=ACTIVE)
 
 
 def test_fields_of_a_later_version_are_passed_over() -> None:

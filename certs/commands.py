@@ -65,17 +65,17 @@ def show(
     """Show the certificates in FILES, in a Secret, in the bundles of webhooks."""
     if not (files or secret or webhook_config):
         raise _Fault("nothing to show: expected FILES, --secret or --webhook-config")
-    now = datetime.now(UTC)
     for path in files:
         try:
-            _print(str(path), of_file(path.read_bytes(), now))
+            _print(str(path), of_file(path.read_bytes(), datetime.now(UTC)))
         except OSError as error:
             raise _Fault(f"'{path}': {(error.strerror or str(error)).lower()}") from None
     with _explained():
         state = None
         if secret:
-            state = _state(_api(kubeconfig, context, secret))
-            _print(_title(secret), of_secret(state, now))
+            api = _api(kubeconfig, context, secret)
+            state = secrets.decode(api.read_secret().get("data"))
+            _print(_title(secret), of_secret(state, _now(api)))
         if webhook_config:
             _show_configurations(_api(kubeconfig, context, name=webhook_config), state)
 
@@ -108,10 +108,10 @@ def rotate(secret: tuple[str, str], kubeconfig: Path | None, context: str) -> No
     A new CA is put beside it. The replicas publish that, use it when every bundle has had it
     for ten minutes, and withdraw the old one ten minutes later. No call is lost.
     """
-    now = datetime.now(UTC)
     with _explained():
         api = _api(kubeconfig, context, secret)
         found = api.read_secret()
+        now = _now(api)
         state = secrets.decode(found.get("data"))
         if state is None:
             raise _Fault(f"{_title(secret)} is empty: the first replica makes the CA")
@@ -143,8 +143,9 @@ def _explained() -> Iterator[None]:
         raise _Fault(f"{error}{hint}") from None
 
 
-def _state(api: ClusterApi) -> State | None:
-    return secrets.decode(api.read_secret().get("data"))
+def _now(api: ClusterApi) -> datetime:
+    """Return the time as the API server has it, once it has answered: this clock may be wrong."""
+    return (datetime.now(UTC) + api.clock_offset()).replace(microsecond=0)
 
 
 def _show_configurations(api: ClusterApi, state: State | None) -> None:

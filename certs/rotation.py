@@ -6,7 +6,8 @@ runs this on what it has just read, and writes back with the `resourceVersion` i
 whoever comes second finds the work done.
 
 Dates that lie ahead are no reason to do anything: a clock that runs behind sees certificates
-that are not yet valid, and would replace them for ever.
+that are not yet valid, and would replace them for ever. They are a reason to wait: a CA that
+a clock made which ran ahead is good for nobody until its day has come.
 """
 
 from collections.abc import Callable
@@ -52,7 +53,8 @@ def _drop(state: State, now: datetime, published: Callable[[Certificate], bool])
     """Let go of old CAs that are over, and of a `next` that was never used."""
     if state.next is not None and now >= state.next.certificate.not_after:
         state = replace(state, next=None, forced=False)
-    if not state.old or not published(state.active.certificate):
+    active = state.active.certificate
+    if not state.old or now < active.not_before or not published(active):
         return state
     over = [ca for ca in state.old if now >= min(ca.retire_at, ca.certificate.not_after)]
     if not over:
@@ -68,7 +70,8 @@ def _promote(
 ) -> State:
     """Let `next` sign. An active CA that has ended is worth waiting for no longer."""
     coming, active = state.next, state.active
-    if coming is None:
+    # Not when it is just valid: the clocks of API servers differ a little.
+    if coming is None or now < _made(coming, durations):
         return state
     if now >= active.certificate.not_after:
         return State(active=coming, old=state.old, retired=state.retired)
@@ -90,7 +93,9 @@ def _stage(state: State, now: datetime, durations: Durations) -> State:
     end = state.active.certificate.not_after
     if now >= end:
         return State(active=_make(now, durations), old=state.old, retired=state.retired)
-    if state.next is None and now >= end - durations.ca / 3:
+    # One that a clock made which ran far ahead would come too late to follow.
+    coming = state.next is not None and _made(state.next, durations) < end
+    if not coming and now >= end - durations.ca / 3:
         return replace(state, next=_make(now, durations))
     return state
 
@@ -98,6 +103,10 @@ def _stage(state: State, now: datetime, durations: Durations) -> State:
 def _retire(state: State, certificates: list[Certificate]) -> State:
     named = (*(certificate.fingerprint for certificate in certificates), *state.retired)
     return replace(state, retired=named[:_REMEMBERED])
+
+
+def _made(ca: Authority, durations: Durations) -> datetime:
+    return ca.certificate.not_before + durations.backdate
 
 
 def _make(now: datetime, durations: Durations) -> Authority:

@@ -10,7 +10,7 @@ from certs.durations import Durations
 from certs.secret import OldCA, State
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
-DAY = timedelta(days=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 DURATIONS = Durations()
 FRESH = rotation.fresh(NOW, DURATIONS)
 DUE = NOW + DURATIONS.ca * 2 / 3
@@ -78,6 +78,41 @@ def test_a_clock_that_runs_behind_is_no_reason_to_do_anything(state: State) -> N
     """Certificates are not yet valid for it; replacing them would never end."""
     long_ago = NOW - 400 * DAY
     assert advance(state, long_ago, nowhere) is state
+
+
+def test_a_next_one_waits_for_the_day_on_which_it_was_made() -> None:
+    """It was made by a clock that ran three hours ahead, and is published everywhere."""
+    early = rotation.force(FRESH, NOW + 3 * HOUR, DURATIONS)
+    assert advance(early, NOW + 3 * HOUR - MINUTE) is early
+    assert advance(early, NOW + 3 * HOUR).active == early.next
+
+
+@pytest.mark.parametrize("forced", [False, True])
+def test_no_old_one_is_let_go_of_while_the_active_one_is_not_yet_valid(*, forced: bool) -> None:
+    early = rotation.fresh(NOW + 400 * DAY, DURATIONS).active
+    old = OldCA(FRESH.active.certificate, NOW)
+    coming = rotation.fresh(NOW + 400 * DAY, DURATIONS).active if forced else None
+    state = State(active=early, old=(old,), next=coming, forced=forced)
+    assert advance(state, NOW + DAY) is state
+    assert old not in advance(state, NOW + 400 * DAY).old
+
+
+def test_a_next_one_that_would_come_too_late_is_staged_anew_when_one_is_due() -> None:
+    late = rotation.force(FRESH, NOW + 500 * DAY, DURATIONS)
+    assert advance(late, DUE - DAY) is late
+    after = advance(late, DUE)
+    assert after.active == FRESH.active
+    assert after.next is not None
+    assert after.next.certificate.not_before < DUE
+    assert after.forced
+
+
+def test_one_that_is_not_yet_valid_takes_the_place_of_none_that_has_ended() -> None:
+    end = FRESH.active.certificate.not_after
+    early = rotation.force(FRESH, end + 3 * HOUR, DURATIONS)
+    after = advance(early, end)
+    assert after.active not in {FRESH.active, early.next}
+    assert after.active.certificate.not_before < end
 
 
 def test_a_ca_that_has_ended_is_replaced_at_once() -> None:

@@ -4,6 +4,7 @@ Three ways: a CA of our own in a Secret of the cluster; files, whose CA is publi
 or by us; and, without a cluster, a CA that is made when the server starts.
 """
 
+import threading
 from pathlib import Path
 
 import structlog
@@ -19,7 +20,7 @@ from certs.source import Source
 from kube.client import Client
 from webhook.config import Certificates, ConfigError
 from webhook.local_ca import LocalCA
-from webhook.tls import ClientCAError, Serving
+from webhook.tls import ClientCAError, Serving, check_client_ca
 
 CLIENT_CA_SECONDS = 10.0
 """Between two looks at the file with the client CA."""
@@ -56,19 +57,21 @@ class Served:
         self._client_ca = b""
         self._file = client_ca
         self._watch = Loop(self._look, "client CA")
+        self._swapping = threading.Lock()
+        """Held from looking at one half until both are served: they come in two threads."""
 
     def start(self) -> None:
         """Serve what there is. Raises ConfigError for files that cannot be served."""
         if self._file is not None:
             try:
                 (self._client_ca,) = read([self._file])
+                check_client_ca(self._client_ca)
             except FileError as error:
                 raise ConfigError(str(error)) from None
+            except ClientCAError as error:
+                raise ConfigError(f"'{self._file}': {error}") from None
             self._watch.start()
-        try:
-            self._source.start(self._take)
-        except ClientCAError as error:
-            raise ConfigError(f"'{self._file}': {error}") from None
+        self._source.start(self._take)
         if isinstance(self._source, FileSource) and self._source.current() is None:
             raise ConfigError(self._source.status().message)
 
@@ -83,16 +86,25 @@ class Served:
         return "" if state.ready else state.message or "there is no certificate yet"
 
     def _take(self, pair: Pair) -> None:
-        self.tls.swap(pair.chain, pair.key, self._client_ca)
-        self._pair = pair
+        with self._swapping:
+            self.tls.swap(pair.chain, pair.key, self._client_ca)
+            self._pair = pair
+
+    def _take_client_ca(self, client_ca: bytes) -> None:
+        """Serve clients of this CA, or be ready to when there is a certificate."""
+        with self._swapping:
+            if self._pair is None:
+                check_client_ca(client_ca)
+            else:
+                self.tls.swap(self._pair.chain, self._pair.key, client_ca)
+            self._client_ca = client_ca
 
     def _look(self) -> float:
         """Take a new client CA into service; what cannot be used changes nothing."""
         try:
             (found,) = read([self._file] if self._file else [])
-            if self._pair and found != self._client_ca:
-                self.tls.swap(self._pair.chain, self._pair.key, found)
-                self._client_ca = found
+            if found != self._client_ca:
+                self._take_client_ca(found)
                 log.info("client CA read", path=str(self._file))
         except (FileError, ClientCAError) as error:
             log.warning("the client CA is not replaced", path=str(self._file), error=str(error))

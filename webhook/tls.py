@@ -19,6 +19,11 @@ class ClientCAError(ValueError):
     """A client CA that cannot be used; the text says why."""
 
 
+def check_client_ca(client_ca: bytes) -> None:
+    """Find out whether clients of this CA (PEM) can be told from others, or raise ClientCAError."""
+    _trust(_context(client_auth=True), client_ca)
+
+
 class Serving:
     """The TLS side of the listener: a context for it, and the certificate to swap."""
 

@@ -106,10 +106,10 @@ def test_a_client_ca_that_is_none_stops_the_start(tmp_path: Path) -> None:
         served.start()
     assert str(error.value) == f"'{ca}': no such file or directory"
     ca.write_bytes(b"x")
-    served = Served(LocalCA(["localhost"], tmp_path / "state"), ca)
+    # Also where its certificate comes later, from another thread.
+    served = Served(FakeSource(), ca)
     with pytest.raises(ConfigError) as error:
         served.start()
-    served.stop()
     assert str(error.value) == (
         f"'{ca}': the client CA holds no certificate, expected PEM with "
         "'-----BEGIN CERTIFICATE-----'"
@@ -134,8 +134,14 @@ def test_a_new_client_ca_is_read_and_a_bad_one_changes_nothing(
 
     monkeypatch.setattr(served.tls, "swap", remember)
 
+    # Before there is a certificate as well.
+    for content, told in ((b"x", "the client CA is not replaced"), (made(2).ca, "client CA read")):
+        ca.write_bytes(content)
+        with capture_logs() as lines:
+            served._look()
+        assert [line["event"] for line in lines] == [told]
     source.offer(pair())
-    assert swapped == [made(0).ca]
+    assert swapped == [made(2).ca]
     served._look()
     assert len(swapped) == 1
     ca.write_bytes(b"x")

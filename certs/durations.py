@@ -1,11 +1,9 @@
 """How long certificates and the steps of their rotation last."""
 
-import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import timedelta
 
 from certs.bundle import LIMIT
-from kube.words import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +37,3 @@ class Durations:
             raise ValueError(
                 f"a CA of {self.ca}: expected a quarter of leaf and grace, {self.leaf + self.grace}"
             )
-
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
-
-
-def parse(text: str) -> Durations:
-    """Read `ca=90s,leaf=30s,publish-wait=5s`; what is not named keeps its default.
-
-    Raises ValueError.
-    """
-    known = [field.name.replace("_", "-") for field in fields(Durations)]
-    given: dict[str, timedelta] = {}
-    for part in filter(None, text.split(",")):
-        name, _, value = part.strip().partition("=")
-        if name not in known:
-            hint = did_you_mean(name, known) or f": expected {', '.join(known)}"
-            raise ValueError(f"unknown duration '{name}'{hint}")
-        found = _DURATION.fullmatch(value)
-        if found is None:
-            raise ValueError(
-                f"{name}: expected a duration such as 90s, 10m, 12h or 7d, found '{value}'"
-            )
-        given[name.replace("-", "_")] = timedelta(**{_UNITS[found[2]]: float(found[1])})
-    return Durations(**given)

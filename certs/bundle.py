@@ -8,7 +8,7 @@ goes is what is expired, and what is named as retired.
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from certs.certificate import Certificate, parse, to_pem
+from certs.certificate import Certificate, parse, parse_as_go, to_pem
 
 LIMIT = 10
 """Certificates in a bundle; of the unknown ones the newest stay."""
@@ -28,10 +28,10 @@ def wanted(
     rewrite each other's order.
     """
     ours = {certificate.fingerprint: certificate for certificate in trust}
-    there = parse(present)
+    there = parse_as_go(present)
     foreign = {
         certificate.fingerprint: certificate
-        for certificate in there
+        for certificate in parse(present)
         if certificate.fingerprint not in ours
         and certificate.fingerprint not in retired
         and now < certificate.not_after
@@ -40,6 +40,6 @@ def wanted(
     kept = newest[::-1][: max(LIMIT - len(ours), 0)]
     right = [*ours.values(), *kept]
     same = sorted(c.fingerprint for c in right) == sorted(c.fingerprint for c in there)
-    # A block that is no certificate hides from `parse`; the API server would refuse it.
+    # A block that is no certificate, or not at the beginning of a line, is none of these.
     clean = present.count(b"-----BEGIN") == len(there)
     return present if same and clean else to_pem(right)

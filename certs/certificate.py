@@ -17,6 +17,14 @@ from datetime import UTC, datetime
 
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 
+_LINES = re.compile(
+    rb"^-----BEGIN CERTIFICATE-----[ \t]*\r?\n"
+    rb"([A-Za-z0-9+/= \t\r\n]+)\n"
+    rb"-----END CERTIFICATE-----[ \t]*(?:\r?\n|\Z)",
+    re.MULTILINE,
+)
+"""What Go's `encoding/pem` takes for a certificate: BEGIN and END are lines of their own."""
+
 _SEQUENCE, _VERSION, _UTC_TIME, _GENERALIZED_TIME = 0x30, 0xA0, 0x17, 0x18
 _FIELDS_BEFORE_VALIDITY = 3
 """Serial number, signature algorithm, issuer (RFC 5280, 4.1); an explicit version is extra."""
@@ -65,8 +73,21 @@ def to_pem(certificates: Iterable[Certificate]) -> bytes:
 
 def parse(pem: bytes) -> tuple[Certificate, ...]:
     """Read every certificate in a text, in order; what is none is passed over."""
+    return _read(_BLOCK.findall(pem))
+
+
+def parse_as_go(pem: bytes) -> tuple[Certificate, ...]:
+    """Read the certificates that an API server finds in a text.
+
+    It passes over those that people see and `parse` reads: behind a certificate whose last line
+    was not ended, or indented.
+    """
+    return _read(_LINES.findall(pem))
+
+
+def _read(bodies: Iterable[bytes]) -> tuple[Certificate, ...]:
     found = []
-    for body in _BLOCK.findall(pem):
+    for body in bodies:
         try:
             found.append(from_der(base64.b64decode(b"".join(body.split()), validate=True)))
         except (ValueError, binascii.Error):

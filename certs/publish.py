@@ -7,13 +7,14 @@ CD's server-side apply see a field that is not theirs.
 
 import base64
 import binascii
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 import structlog
 
 from certs import bundle
-from certs.certificate import Certificate, parse
+from certs.certificate import Certificate, parse_as_go
 from certs.cluster import CONFLICT, NOT_FOUND, ApiError, Cluster, Json, Target
 from certs.views import View, Views
 
@@ -50,6 +51,28 @@ class Publisher:
         What is written shows in `views` only when it has been read back. `now` is the wall
         clock for dates, `at` the monotonic one for the views.
         """
+        with self._looking():
+            return self._publish(trust, retired, now, at)
+
+    def judge(self, accepts: Callable[[View], bool], *, settle: float, at: float) -> None:
+        """Find out whether what is served is `published` and, for `settle` seconds, `settled`."""
+        with self._looking():
+            self.published = self.views.known and all(map(accepts, self.views.latest()))
+            of_late = self.views.within(settle, at)
+            self.settled |= of_late is not None and all(map(accepts, of_late))
+
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        """Know nothing of the bundles after a look that failed in a way that nobody foresaw."""
+        try:
+            yield
+        except Exception:
+            self.published = False
+            raise
+
+    def _publish(
+        self, trust: Sequence[Certificate], retired: Collection[str], now: datetime, at: float
+    ) -> bool:
         self.problems = []
         seen: list[View] = []
         wrote = False
@@ -57,7 +80,7 @@ class Publisher:
         complete = not self.problems
         for target, configuration in configurations.items():
             present = bundles(configuration)
-            seen += [parse(pem) for pem in present]
+            seen += [parse_as_go(pem) for pem in present]
             self._count(target, trust, present)
             right = [bundle.wanted(trust, pem, retired=retired, now=now) for pem in present]
             wrote |= self._write(target, configuration, present, right)
@@ -81,12 +104,6 @@ class Publisher:
         if not found:
             self.problems += missing
         return found
-
-    def judge(self, accepts: Callable[[View], bool], *, settle: float, at: float) -> None:
-        """Find out whether what is served is `published` and, for `settle` seconds, `settled`."""
-        self.published = self.views.known and all(map(accepts, self.views.latest()))
-        of_late = self.views.within(settle, at)
-        self.settled |= of_late is not None and all(map(accepts, of_late))
 
     def _write(
         self, target: Target, configuration: Json, present: list[bytes], right: list[bytes]
@@ -116,7 +133,7 @@ class Publisher:
         return True
 
     def _count(self, target: Target, trust: Sequence[Certificate], present: list[bytes]) -> None:
-        each = [frozenset(certificate.fingerprint for certificate in parse(pem)) for pem in present]
+        each = [frozenset(found.fingerprint for found in parse_as_go(pem)) for pem in present]
         held = frozenset.intersection(*each) if each else frozenset()
         lost = self._found.get(target, frozenset()) - held
         if lost & {certificate.fingerprint for certificate in trust}:

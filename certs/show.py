@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from certs import pki
-from certs.certificate import Certificate, parse
+from certs.certificate import Certificate, parse, parse_as_go
 from certs.cluster import Json
 from certs.publish import bundles
 from certs.secret import State
@@ -16,7 +16,11 @@ def of_file(content: bytes, now: datetime) -> Iterator[str]:
     if not found:
         yield "no certificate"
     for certificate in found:
-        about = pki.describe(certificate)
+        try:
+            about = pki.describe(certificate)
+        except pki.PkiError as error:
+            yield f"{error}"
+            continue
         yield f"{about.subject}"
         if about.issuer != about.subject:
             yield f"  signed by  {about.issuer}"
@@ -43,7 +47,7 @@ def of_configuration(configuration: Json, state: State | None) -> Iterator[str]:
     """Say for each webhook which of the CAs its bundle holds."""
     webhooks = configuration.get("webhooks") or ()
     for webhook, pem in zip(webhooks, bundles(configuration), strict=True):
-        held = parse(pem)
+        held = parse_as_go(pem)
         yield f"{webhook['name']}: {', '.join(_roles(held, state)) or 'empty'}"
 
 

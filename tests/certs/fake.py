@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import jsonpatch
 
-from certs.certificate import parse
+from certs.certificate import parse_as_go
 from certs.cluster import CONFLICT, NOT_FOUND, ApiError, Json, Target
 from certs.views import View
 
@@ -76,7 +76,7 @@ class ApiServer:
         for operation in operations:
             bundle = operation["value"]
             if operation["path"].endswith("/caBundle") and bundle and not damaged:
-                assert parse(base64.b64decode(bundle)), "the API server refuses such a bundle"
+                assert parse_as_go(base64.b64decode(bundle)), "the API server refuses such a bundle"
         self._put(target, body, damaged=damaged)
         self.writes += 1
 
@@ -95,11 +95,11 @@ class ApiServer:
         for index, webhook in enumerate(body["webhooks"]):
             bundle = base64.b64decode(webhook["clientConfig"].get("caBundle", ""))
             contents = self.history.setdefault((target, index), [])
-            if contents and contents[-1].view == parse(bundle):
+            if contents and contents[-1].view == parse_as_go(bundle):
                 continue
             if contents:
                 contents[-1].until = self.time.seconds
-            contents.append(Content(parse(bundle), self.time.seconds, damaged=damaged))
+            contents.append(Content(parse_as_go(bundle), self.time.seconds, damaged=damaged))
 
     def _version(self) -> str:
         return str(next(self.versions))

@@ -1,11 +1,12 @@
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from certs import pki
 from certs.bundle import LIMIT, wanted
-from certs.certificate import Certificate, parse, to_pem
+from certs.certificate import Certificate, parse, parse_as_go, to_pem
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -56,3 +57,22 @@ def test_of_too_many_unknown_certificates_the_newest_stay() -> None:
 
 def test_a_certificate_that_is_there_twice_is_written_once() -> None:
     assert parse(wanted(ALIVE[:1], to_pem(ALIVE[:1] * 2), now=NOW)) == (ALIVE[0],)
+
+
+FOREIGN, OURS = ALIVE[:2]
+
+
+@pytest.mark.parametrize(
+    "present",
+    [
+        FOREIGN.pem.rstrip(b"\n") + OURS.pem,
+        FOREIGN.pem + b"".join(b"  " + line for line in OURS.pem.splitlines(keepends=True)),
+        OURS.pem.rstrip(b"\n") + b" # ours\n" + FOREIGN.pem,
+    ],
+    ids=["behind an unfinished line", "indented", "with something behind it"],
+)
+def test_what_an_api_server_passes_over_is_written_so_that_it_reads_it(present: bytes) -> None:
+    right = wanted([OURS], present, now=NOW)
+    assert parse_as_go(present) in {(), (FOREIGN,)}
+    assert parse_as_go(right) == (OURS, FOREIGN)
+    assert wanted([OURS], right, now=NOW) is right

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certs import pki
-from certs.certificate import Authority, Pair, from_der, parse, to_pem
+from certs.certificate import Authority, Pair, from_der, parse, parse_as_go, to_pem
 
 HOUR = timedelta(hours=1)
 NOW = datetime(2030, 1, 1, 12, 30, 45, tzinfo=UTC)
@@ -56,6 +56,35 @@ def test_what_is_no_certificate_is_passed_over() -> None:
     broken = b"-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n"
     text = b"words\n" + broken % b"????" + CA.key + pem + broken % base64.b64encode(DER[:99])
     assert parse(text) == (CA.certificate,)
+
+
+PEM = CA.certificate.pem
+BEGIN, END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        (PEM + PEM, 2),
+        (PEM.replace(b"\n", b"\r\n"), 1),
+        (PEM.replace(b"\n", b" \t\n"), 1),
+        (b"words\n\n" + CA.key + PEM.rstrip(b"\n"), 1),
+        (BEGIN + b"\nAA==\n" + PEM, 1),
+        (b" " + PEM, 0),
+        (PEM.replace(END, b" " + END), 0),
+        (PEM.rstrip(b"\n") + PEM, 0),
+        (PEM.replace(b"\n", b"\n ", 1).replace(END, END + b"\r"), 1),
+        (PEM.rstrip(b"\n") + b"\r", 0),
+        (PEM.replace(BEGIN, BEGIN + b"\nProc-Type: 4"), 0),
+        (PEM.replace(b"\n", b"", 1), 0),
+        (PEM.replace(b"\n" + END, END), 0),
+    ],
+)
+def test_an_api_server_reads_certificates_whose_lines_begin_and_end_with_them(
+    text: bytes, count: int
+) -> None:
+    """What Go 1.26 said of these is what is expected: `pem.Decode`, again and again."""
+    assert parse_as_go(text) == (CA.certificate,) * count
 
 
 def test_keys_are_never_printed() -> None:

@@ -1,6 +1,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from certs import pki, rotation, secret
 from certs.__main__ import certs
-from certs.certificate import parse
+from certs.certificate import from_der, parse
 from certs.cluster import targets
 from certs.durations import Durations
 from certs.handshake import to_pair, verify
@@ -99,6 +100,14 @@ def test_files_are_shown(tmp_path: Path) -> None:
     ), output
 
 
+def test_a_certificate_that_cannot_be_read_is_said_to_be_so(tmp_path: Path) -> None:
+    der = bytearray(pki.make_ca(NOW, timedelta(days=8), backdate=timedelta()).certificate.der)
+    der[12] ^= 1
+    (tmp_path / "ca.crt").write_bytes(from_der(bytes(der)).pem)
+    lines = run("show", tmp_path / "ca.crt").output.splitlines()
+    assert lines[1].startswith("  its certificate cannot be read: ")
+
+
 def test_what_to_show_has_to_be_said() -> None:
     assert error("show") == "nothing to show: expected FILES, --secret or --webhook-config"
     assert error("show", "/nowhere") == "'/nowhere': no such file or directory"
@@ -152,6 +161,23 @@ def test_a_rotation_stages_a_new_ca_beside_the_old_one(
     assert after is not None
     assert after.active == before.active
     assert after.forced
+
+
+@pytest.mark.parametrize("hours", [-5, 5])
+def test_a_rotation_goes_by_the_clock_of_the_api_server(
+    http: HttpApi, cluster: tuple[str, ...], hours: int
+) -> None:
+    there = datetime.now(UTC) + timedelta(hours=hours)
+    http.date = format_datetime(there, usegmt=True)
+    http.stored.put_secret(secret.encode(rotation.fresh(there, Durations())))
+    assert run("rotate", *cluster).exit_code == 0
+    assert http.stored.secret is not None
+    after = secret.decode(http.stored.secret["data"])
+    assert after is not None
+    assert after.next is not None
+    made = after.next.certificate.not_before + Durations().backdate
+    assert abs(made - there) < timedelta(minutes=1)
+    assert "not yet valid" not in run("show", *cluster).output
 
 
 def test_an_empty_secret_needs_no_rotation(cluster: tuple[str, ...]) -> None:

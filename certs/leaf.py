@@ -29,8 +29,13 @@ def sign(state: State, names: Sequence[str], now: datetime, durations: Durations
 
 
 def is_due(leaf: Leaf, state: State, now: datetime, durations: Durations) -> bool:
-    """Whether another leaf should be served: another CA, another link, or two thirds over."""
+    """Whether another leaf should be served: another CA, another link, or two thirds over.
+
+    Or it was made while the clock ran ahead: unlike a CA's, its replacement is written nowhere.
+    """
     if leaf.ca != state.active.certificate or leaf.chain[1:] != _cross(state, now):
+        return True
+    if now < leaf.chain[0].not_before:
         return True
     # Near the CA's own end a new leaf would end no later.
     gains = leaf.pair.not_after < leaf.ca.not_after

@@ -1,7 +1,8 @@
 """A thread that does one thing again and again, and sooner when it is woken."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 
 import structlog
 
@@ -11,6 +12,21 @@ _REST = 1.0
 """Seconds between two rounds at least, however often others change what is watched."""
 
 _AFTER_A_BUG = 30.0
+
+
+@contextmanager
+def forgiving(problems: list[str], known: Collection[str]) -> Iterator[None]:
+    """Have what nobody foresaw end one part of a round and no other, and be told of.
+
+    `known` is what the round before had to tell: a trace is logged once, not every second.
+    """
+    try:
+        yield
+    except Exception as error:  # certificates go on being served whatever is wrong here
+        problem = f"unexpected {type(error).__name__}: {error}"
+        if problem not in known:
+            log.exception("looking after certificates failed")
+        problems.append(problem)
 
 
 class Loop:
@@ -42,7 +58,7 @@ class Loop:
             self._woken.clear()
             try:
                 pause = self._step()
-            except Exception:  # certificates go on being served whatever is wrong here
+            except Exception:  # the thread is needed again
                 log.exception("looking after certificates failed", thread=self._thread.name)
                 pause = _AFTER_A_BUG
             if not self._stopped.wait(min(pause, _REST)):

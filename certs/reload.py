@@ -14,7 +14,7 @@ import structlog
 from certs.certificate import Pair, parse
 from certs.clock import SYSTEM, Clock
 from certs.handshake import PairError, to_pair
-from certs.loop import Loop
+from certs.loop import Loop, forgiving
 from certs.provided import Provided
 from certs.source import WAITING, Status
 
@@ -96,10 +96,13 @@ class FileSource:
             problems.append(str(error))
         else:
             if self._provided is not None:
-                problems += self._provided.publish(ca[0])
-            self._offer(cert, key, problems)
+                with forgiving(problems, self._problems):
+                    problems += self._provided.publish(ca[0])
+            with forgiving(problems, self._problems):
+                self._offer(cert, key, problems)
         if self._provided is not None and self._pair is not None:
-            problems += self._provided.judge(self._pair)
+            with forgiving(problems, self._problems):
+                problems += self._provided.judge(self._pair)
         if problems and tuple(problems) != self._problems:
             log.warning("certificate files need attention", problems=problems)
         self._problems = tuple(problems)

@@ -18,7 +18,7 @@ from certs.clock import SYSTEM, Clock
 from certs.cluster import CONFLICT, ApiError, Cluster, Json
 from certs.durations import Durations
 from certs.leaf import Leaf
-from certs.loop import Loop
+from certs.loop import Loop, forgiving
 from certs.publish import Publisher
 from certs.secret import SecretError, State
 from certs.source import WAITING, Status
@@ -94,13 +94,21 @@ class SelfManaged:
         return min(30.0, self._durations.publish_wait.total_seconds() / 5)
 
     def _round(self) -> bool:
-        """Return whether something was written, which only counts once it is read back."""
+        """Return whether something was written, which only counts once it is read back.
+
+        What goes wrong with one part is no reason to leave out the others: with what memory
+        has, leaves are renewed and bundles repaired.
+        """
         problems: list[str] = []
-        wrote = self._keep_state(problems)
+        wrote = False
+        with forgiving(problems, self._problems):
+            wrote = self._keep_state(problems)
         if self._state is not None:
-            self._keep_leaf(self._state, problems)
-            wrote |= self._keep_bundle(self._state)
-            problems += self._publisher.problems
+            with forgiving(problems, self._problems):
+                self._keep_leaf(self._state, problems)
+            with forgiving(problems, self._problems):
+                wrote |= self._keep_bundle(self._state)
+                problems += self._publisher.problems
         if problems and tuple(problems) != self._problems:
             log.warning("certificates need attention", problems=problems)
         self._problems = tuple(problems)
@@ -144,7 +152,11 @@ class SelfManaged:
 
     def _keep_leaf(self, state: State, problems: list[str]) -> None:
         """Serve a leaf of the active CA, as soon as nobody can be lost by it."""
-        now = self._now()
+        now, until = self._now(), state.active.certificate.not_after
+        if now >= until:
+            # Nothing that it signs would be valid for a moment; the next one is on its way.
+            problems.append(f"the CA expired at {until.isoformat()}")
+            return
         if self._leaf and not leaves.is_due(self._leaf, state, now, self._durations):
             return
         fresh = leaves.sign(state, self._names, now, self._durations)

@@ -5,7 +5,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from certs import loop as loops
-from certs.loop import Loop
+from certs.loop import Loop, forgiving
 
 SOON = 10.0
 
@@ -51,6 +51,21 @@ def test_a_loop_survives_a_bug() -> None:
         loop.stop()
     (told,) = logs
     assert (told["event"], told["thread"]) == ("looking after certificates failed", "test")
+
+
+def test_a_part_of_a_round_that_fails_is_told_of_and_its_trace_logged_once() -> None:
+    def fail() -> None:
+        raise RuntimeError("a bug")
+
+    known: list[str] = []
+    with capture_logs() as logs:
+        for _ in range(2):
+            problems = ["of the part before"]
+            with forgiving(problems, known):
+                fail()
+            assert problems == ["of the part before", "unexpected RuntimeError: a bug"]
+            known = problems
+    assert [log["event"] for log in logs] == ["looking after certificates failed"]
 
 
 def test_a_stopped_loop_has_ended() -> None:

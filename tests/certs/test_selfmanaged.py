@@ -1,5 +1,6 @@
 """Replicas in single situations; `test_selfmanaged_law` asks for all of them at once."""
 
+import base64
 import dataclasses
 import threading
 from datetime import timedelta
@@ -7,10 +8,11 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from certs.certificate import Pair, parse
+from certs.certificate import Pair, from_der, parse
 from certs.cluster import ApiError
 from certs.durations import Durations
 from certs.selfmanaged import SelfManaged
+from certs.source import WAITING
 from tests.certs.fake import TARGETS, ApiServer, Client, Time
 from tests.certs.world import NAME, QUICK, World
 
@@ -100,6 +102,145 @@ def test_a_secret_that_cannot_be_read_is_written_anew() -> None:
     assert world.state() == state
     assert world.api.secret is not None
     assert world.api.secret["data"]["theirs"] == "eA=="
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+@pytest.mark.parametrize("at", [12, 30, 200, 300, -1], ids=str)
+def test_a_ca_with_a_damaged_byte_is_written_back_from_memory(at: int) -> None:
+    """And the bundle that is damaged together with it is repaired."""
+    world = World(2)
+    world.run(30)
+    state = world.state()
+    der = bytearray(state.active.certificate.der)
+    der[at] ^= 1
+    assert world.api.secret is not None
+    pem = from_der(bytes(der)).pem
+    data = {**world.api.secret["data"], "ca.crt": base64.b64encode(pem).decode()}
+    world.api.put_secret(data)
+    world.api.damage(TARGETS[0], 0, b"")
+    world.damaged_at = world.time.seconds
+    world.run(1)
+    assert world.state() == state
+    assert world.api.bundles() == [(state.active.certificate,)] * 3
+    assert [replica.source.status().message for replica in world.replicas] == ["", ""]
+
+
+def test_what_nobody_foresaw_is_told_and_stops_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Leaves are renewed and bundles repaired with what memory has."""
+    world = World(1)
+    world.run(30)
+    source = world.replicas[0].source
+
+    def fail(*_: object) -> None:
+        raise KeyError("metadata")
+
+    monkeypatch.setattr(source, "_decode", fail)
+    world.api.damage(TARGETS[0], 0, b"")
+    world.time.seconds += QUICK.leaf.total_seconds()
+    with capture_logs() as logs:
+        source.step()
+        source.step()
+    assert [log["event"] for log in logs if log["log_level"] == "error"] == [
+        "looking after certificates failed"
+    ]
+    status = source.status()
+    assert (status.ready, status.published, status.changes) == (True, True, 2)
+    assert status.message == "unexpected KeyError: 'metadata'"
+    assert world.api.bundles() == [(world.state().active.certificate,)] * 3
+
+
+def test_bundles_that_could_not_be_looked_at_are_not_called_published(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(1)
+    world.run(30)
+    source = world.replicas[0].source
+    assert source.status().published
+
+    def fail(*_: object) -> None:
+        raise TypeError("no object")
+
+    monkeypatch.setattr(world.replicas[0].client, "read_configuration", fail)
+    source.step()
+    status = source.status()
+    assert (status.ready, status.published) == (True, False)
+    assert status.message == "unexpected TypeError: no object"
+
+
+def test_a_ca_that_ended_long_ago_is_replaced_at_the_start() -> None:
+    world = World(1, Durations())
+    world.age(400 * DAY)
+    (replica,) = world.replicas
+    replica.step()
+    status = replica.source.status()
+    assert (status.published, status.changes) == (True, 1)
+    assert status.message == WAITING
+
+
+def test_a_ca_that_ended_and_cannot_be_replaced_is_told_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(1, Durations())
+    world.age(400 * DAY)
+    (replica,) = world.replicas
+
+    def forbidden(_secret: object) -> None:
+        raise ApiError("may not update secrets", 403)
+
+    monkeypatch.setattr(replica.client, "update_secret", forbidden)
+    replica.step()
+    ended = world.state().active.certificate.not_after.isoformat()
+    assert replica.source.status().message == f"may not update secrets; the CA expired at {ended}"
+
+
+def test_a_leaf_that_was_made_while_the_clock_ran_ahead_is_replaced() -> None:
+    world = World(2, Durations())
+    world.age(30 * DAY)
+    world.run(60)
+    writes = world.api.writes
+    for replica in world.replicas:
+        replica.skew = timedelta(days=2)
+        replica.restart()
+        replica.step()
+        assert replica.source.status().changes == 1
+        replica.skew = timedelta()
+    world.run(10)
+    assert [replica.source.status().changes for replica in world.replicas] == [2, 2]
+    assert world.api.writes == writes
+    world.run(DAY, 3600)
+    assert [replica.source.status().changes for replica in world.replicas] == [2, 2]
+
+
+def test_a_rotation_by_a_clock_that_ran_ahead_waits_and_loses_nobody() -> None:
+    world = World(2, Durations())
+    world.age(30 * DAY)
+    world.run(1200, 60)
+    old = world.state().active
+    world.force(ahead=timedelta(hours=3))
+    world.run(2 * 3600, 60)
+    assert world.state().active == old
+    world.run(2 * 3600, 60)
+    assert world.state().active != old
+    assert world.api.bundles() == [(world.state().active.certificate,)] * 3
+
+
+def test_a_rotation_by_hand_is_the_remedy_for_a_ca_of_a_clock_that_ran_ahead() -> None:
+    world = World(2, Durations())
+    world.age(-30 * DAY)
+    for replica in world.replicas:
+        replica.step()
+        assert not replica.source.status().published
+    world.force()
+    until = world.time.seconds + 3 * Durations().publish_wait.total_seconds()
+    while world.time.seconds < until:
+        world.time.seconds += 30
+        for replica in world.replicas:
+            replica.step()
+    world.check()
+    assert all(replica.source.status().ready for replica in world.replicas)
+    assert world.api.bundles() == [(world.state().active.certificate,)] * 3
 
 
 def test_a_ca_that_only_others_remember_is_served_until_the_new_one_is_known() -> None:

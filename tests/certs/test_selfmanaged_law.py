@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from certs import pki
 from certs.bundle import LIMIT
 from certs.certificate import to_pem
 from certs.cluster import ApiError
-from certs.secret import SecretError
+from certs.secret import KEYS, SecretError
 from tests.certs.fake import TARGETS, CrashError
 from tests.certs.world import QUICK, World
 
@@ -36,11 +37,12 @@ accidents = st.one_of(
     st.tuples(st.just("at_call"), index, calls, st.sampled_from(["crash", "lose"])),
     st.tuples(st.just("unreachable"), index, calls),
     st.tuples(st.just("others_first"), index, calls, index),
-    st.tuples(st.just("force")),
+    st.tuples(st.just("force"), st.sampled_from([0, 0, 3690])),
 )
 disasters = st.one_of(
     accidents,
     st.tuples(st.just("secret"), st.sampled_from(["emptied", "no key", "no state", "gone"])),
+    st.tuples(st.just("flipped"), st.sampled_from(KEYS), st.integers(0, 9999), st.integers(0, 7)),
     st.tuples(st.just("forgotten"), index),
     st.tuples(
         st.just("bundle"),
@@ -89,9 +91,9 @@ class Happenings:
             client.before = _at(call, world.replicas[other].step)
 
     @staticmethod
-    def force(world: World) -> None:
+    def force(world: World, ahead: int) -> None:
         with contextlib.suppress(SecretError):
-            world.force()
+            world.force(timedelta(seconds=ahead))
 
     @staticmethod
     def secret(world: World, what: str) -> None:
@@ -106,6 +108,16 @@ class Happenings:
         if what == "no state":
             data["state.json"] = base64.b64encode(b"{").decode()
         api.put_secret({} if what == "emptied" else data)
+
+    @staticmethod
+    def flipped(world: World, key: str, at: int, bit: int) -> None:
+        """Let one bit of the Secret be another."""
+        data = dict((world.api.secret or {}).get("data") or {})
+        content = bytearray(base64.b64decode(data.get(key, "")))
+        if content:
+            content[at % len(content)] ^= 1 << bit
+            data[key] = base64.b64encode(content).decode()
+            world.api.put_secret(data)
 
     @staticmethod
     def forgotten(world: World, which: int) -> None:
@@ -198,6 +210,7 @@ def test_no_accident_of_replicas_makes_an_api_server_refuse_one(
     settle_down(world)
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
 @FEWER
 @given(age=ages, events=st.lists(st.tuples(disasters, pauses), max_size=8))
 def test_no_disaster_is_more_than_one_round_away_from_being_mended(

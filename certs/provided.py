@@ -1,11 +1,18 @@
-"""The CA beside certificates that others made, published for those who cannot do it themselves."""
+"""The CA beside certificates that others made, published for those who cannot do it themselves.
+
+A CA that leaves the file leaves the bundles a while later: when what is served has done without
+it for `publish_wait`. By then every replica has seen the new file, which comes to their nodes
+within a minute or two, and serves the new certificate. It is taken out once; who puts it back
+has a reason, be it a replica that is behind. Only a process that saw it in the file does so, for
+what others put into a bundle is theirs.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 from certs import handshake
-from certs.certificate import Pair, parse, to_pem
+from certs.certificate import Certificate, Pair, parse, to_pem
 from certs.clock import SYSTEM, Clock
 from certs.cluster import Cluster
 from certs.durations import Durations
@@ -33,8 +40,14 @@ class Provided:
         self._cluster = cluster
         self._name = name
         self._settle = durations.settle.total_seconds()
+        self._wait = durations.publish_wait.total_seconds()
         self._clock = clock
-        self._publisher = Publisher(cluster, Views(durations.publish_wait.total_seconds()))
+        self._publisher = Publisher(cluster, Views(self._wait))
+        self._trust: tuple[Certificate, ...] = ()
+        self._gone: frozenset[str] = frozenset()
+        """Fingerprints of what was in the file and has to leave the bundles."""
+        self._without_since: float | None = None
+        """Since when what is served has needed none of these."""
 
     @property
     def published(self) -> bool:
@@ -57,11 +70,17 @@ class Provided:
         if not trust:
             return [f"'{self.ca}': no certificate, expected '-----BEGIN CERTIFICATE-----'"]
         self.not_after = min(certificate.not_after for certificate in trust)
+        self._compare(trust)
+        retired = self._retired()
         # Once to write, once to read back.
         for _ in range(2):
-            now = self._clock.wall() + self._cluster.clock_offset()
-            if not self._publisher.publish(trust, now=now, at=self._clock.monotonic()):
+            now, at = self._clock.wall() + self._cluster.clock_offset(), self._clock.monotonic()
+            if not self._publisher.publish(trust, retired=retired, now=now, at=at):
                 break
+        else:
+            return self._publisher.problems
+        if not self._publisher.problems:
+            self._gone -= retired
         return self._publisher.problems
 
     def may_replace(self, current: Pair, candidate: Pair) -> bool:
@@ -69,13 +88,29 @@ class Provided:
 
     def judge(self, pair: Pair) -> list[str]:
         """Find out whether API servers take what is served; return why not where that is new."""
-        self._publisher.judge(
-            lambda view: self._accepts(pair, view), settle=self._settle, at=self._clock.monotonic()
-        )
+        at = self._clock.monotonic()
+        self._publisher.judge(lambda view: self._accepts(pair, view), settle=self._settle, at=at)
+        if not self._gone or not self._accepts(pair, self._trust):
+            self._without_since = None
+        elif self._without_since is None:
+            self._without_since = at
         if self.settled:
             return []
         refusals = (self._refusal(pair, view) for view in self._publisher.views.latest())
         return [f"API servers refuse the certificate: {why}" for why in filter(None, refusals)][:1]
+
+    def _compare(self, trust: tuple[Certificate, ...]) -> None:
+        """Take note of what has left the file since the last look, and of what came back."""
+        before, after = ({found.fingerprint for found in cas} for cas in (self._trust, trust))
+        if before - after:
+            self._without_since = None
+        self._gone = (self._gone | before) - after
+        self._trust = trust
+
+    def _retired(self) -> frozenset[str]:
+        since = self._without_since
+        over = since is not None and self._clock.monotonic() - since >= self._wait
+        return self._gone if over else frozenset()
 
     def _accepts(self, pair: Pair, view: View) -> bool:
         return self._refusal(pair, view) is None

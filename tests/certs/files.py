@@ -34,6 +34,7 @@ class Mount:
     def __init__(self, directory: Path, files: Mapping[str, bytes]) -> None:
         self.directory = directory
         self._version = 0
+        directory.mkdir(exist_ok=True)
         self.update(files)
         for name in files:
             (directory / name).symlink_to(Path("..data") / name)

@@ -3,13 +3,15 @@ from pathlib import Path
 
 import pytest
 
-from certs.certificate import Pair
+from certs import handshake
+from certs.certificate import Pair, to_pem
 from certs.clock import Clock
 from certs.durations import Durations
 from certs.provided import Provided
 from certs.reload import FileSource
-from tests.certs.fake import ApiServer, Client, Time
+from tests.certs.fake import TARGETS, ApiServer, Client, Time
 from tests.certs.files import DAY, NAME, NOW, Mount, make_ca, make_files
+from tests.certs.world import QUICK
 
 CA = make_ca()
 FILES = make_files(CA)
@@ -197,3 +199,119 @@ def test_a_certificate_of_another_ca_than_the_one_beside_it_is_never_ready(
     assert source.status().message == (
         "API servers refuse the certificate: unable to get local issuer certificate"
     )
+
+
+def run(source: FileSource, time: Elapsing, seconds: float) -> None:
+    until = time.seconds + seconds
+    while time.seconds < until:
+        time.seconds += 10
+        source.step()
+
+
+NEW_CA = make_ca()
+NEW = make_files(NEW_CA)
+BOTH = {**FILES, "ca.crt": FILES["ca.crt"] + NEW["ca.crt"]}
+
+
+@pytest.fixture
+def quick(mount: Mount, time: Elapsing, api: ApiServer) -> FileSource:
+    """Wait a minute for API servers, not ten."""
+    return quick_source(mount, time, api)
+
+
+def quick_source(mount: Mount, time: Elapsing, api: ApiServer) -> FileSource:
+    provided = Provided(Client(api), mount.path("ca.crt"), NAME, QUICK, time.clock)
+    return source_of(mount, time, provided)
+
+
+def test_a_ca_that_left_the_file_leaves_the_bundles_when_what_is_served_needs_it_no_more(
+    quick: FileSource, mount: Mount, time: Elapsing, api: ApiServer
+) -> None:
+    quick.step()
+    mount.update({**FILES, "ca.crt": NEW["ca.crt"]})
+    run(quick, time, 200)
+    assert api.bundles() == [(NEW_CA.certificate, CA.certificate)] * 3, "it is needed"
+    mount.update(NEW)
+    run(quick, time, 50)
+    assert api.bundles() == [(NEW_CA.certificate, CA.certificate)] * 3
+    run(quick, time, 30)
+    assert api.bundles() == [(NEW_CA.certificate,)] * 3
+    assert quick.status().message == ""
+
+
+def test_a_ca_that_others_put_back_is_theirs(
+    quick: FileSource, mount: Mount, time: Elapsing, api: ApiServer
+) -> None:
+    quick.step()
+    mount.update(NEW)
+    run(quick, time, 150)
+    assert api.bundles() == [(NEW_CA.certificate,)] * 3
+    api.damage(TARGETS[0], 0, to_pem([NEW_CA.certificate, CA.certificate]))
+    run(quick, time, 200)
+    assert CA.certificate in api.bundles()[0]
+
+
+def test_a_ca_that_comes_back_into_the_file_stays(
+    quick: FileSource, mount: Mount, time: Elapsing, api: ApiServer
+) -> None:
+    mount.update(BOTH)
+    quick.step()
+    mount.update(FILES)
+    run(quick, time, 50)
+    mount.update(BOTH)
+    run(quick, time, 200)
+    assert all(NEW_CA.certificate in view for view in api.bundles())
+
+
+def test_what_this_process_never_saw_in_the_file_stays_in_the_bundles(
+    quick: FileSource, time: Elapsing, api: ApiServer
+) -> None:
+    api.damage(TARGETS[0], 0, NEW_CA.certificate.pem)
+    run(quick, time, 200)
+    assert NEW_CA.certificate in api.bundles()[0]
+
+
+@pytest.mark.parametrize("behind", [0, 40])
+def test_all_three_files_may_be_replaced_at_once_and_no_replica_is_lost_by_it(
+    tmp_path: Path, time: Elapsing, api: ApiServer, behind: int
+) -> None:
+    """The second replica's node hears of the new Secret so many seconds later."""
+    mounts = [Mount(tmp_path / name, FILES) for name in ("a", "b")]
+    sources = [quick_source(mount, time, api) for mount in mounts]
+
+    def both(seconds: float) -> None:
+        until = time.seconds + seconds
+        while time.seconds < until:
+            time.seconds += 10
+            for source in sources:
+                source.step()
+                pair = source.current()
+                assert pair is not None
+                for view in api.bundles() if source.status().ready else ():
+                    assert handshake.verify(pair, to_pem(view), NAME) is None
+
+    both(70)
+    assert all(source.status().ready for source in sources)
+    mounts[0].update(NEW)
+    both(behind)
+    mounts[1].update(NEW)
+    both(120)
+    assert [served(source) for source in sources] == [NEW["tls.crt"]] * 2
+    both(behind + 30)
+    assert api.bundles() == [(NEW_CA.certificate,)] * 3
+    assert [source.status().message for source in sources] == ["", ""]
+
+
+def test_what_nobody_foresaw_is_told_and_files_are_served_on(
+    quick: FileSource, mount: Mount, time: Elapsing, api: ApiServer
+) -> None:
+    run(quick, time, 60)
+    assert quick.status().published
+    del api.configurations[TARGETS[0]]["metadata"]
+    api.configurations[TARGETS[0]]["webhooks"] = [{"clientConfig": {"caBundle": ""}}]
+    new = make_files(CA)
+    mount.update(new)
+    quick.step()
+    status = quick.status()
+    assert served(quick) == new["tls.crt"]
+    assert (status.ready, status.message) == (True, "unexpected KeyError: 'metadata'")

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from webhook.cli import offline
 from webhook.cli.cluster import cluster_flags, connected
 from webhook.cli.fault import EXIT_FOUND, ClusterFault
 from webhook.cli.input import filename_option, path_option
 from webhook.cli.installation import installation_options
 from webhook.cli.installed import Installed, adopted, told
-from webhook.cli.offline_pods import read_pods
 from webhook.cli.output import console, output_option, structured, unlogged, write
 from webhook.model import Installation
 
@@ -112,13 +110,14 @@ def _in_files(
 ) -> "World":
     from webhook import atleast, nodes, settings  # noqa: PLC0415 - see webhook.cli.cluster
     from webhook.audit import World  # noqa: PLC0415
+    from webhook.cli import offline, offline_pods  # noqa: PLC0415
 
     contents = offline.read(plans)
     chosen = [plan for plan in contents.plans if namespace in ("", plan["metadata"]["namespace"])]
     keys = {
         key for plan in chosen for key in atleast.keys(settings.read(plan, installation).settings)
     }
-    pods = read_pods(filename) if filename else []
+    pods = offline_pods.read_pods(filename) if filename else []
     return World(chosen, pods, nodes.values(contents.nodes, keys))
 
 

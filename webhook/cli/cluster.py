@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import click
 import msgspec
 
-from webhook import config
 from webhook.cli.fault import ClusterFault
-from webhook.cli.types import Parsed, complete_path
+from webhook.cli.types import Parsed, complete_path, configured
 from webhook.model import Json
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ R = TypeVar("R")
 PAGE = 100
 """Objects asked for at a time."""
 
-_FILE = Parsed("file", config.file)
+_FILE = Parsed("file", configured("file"))
 
 namespace_option = click.option(
     "-n", "--namespace", default="", help="Of the plan; the context's where none is given."

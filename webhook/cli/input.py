@@ -5,8 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
-from webhook import config
-from webhook.cli.types import Parsed, complete_path
+from webhook.cli.types import Parsed, complete_path, configured
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -19,7 +18,7 @@ def filename_option(*, help: str, required: bool = False) -> Callable[[F], F]:  
 
 def path_option(*names: str, help: str) -> Callable[[F], F]:  # noqa: A002 - as click has it
     """Add an option that is a file or a directory; it is there."""
-    kind = Parsed("path", config.existing)
+    kind = Parsed("path", configured("existing"))
     return click.option(*names, type=kind, shell_complete=complete_path, help=help)
 
 

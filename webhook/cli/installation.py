@@ -13,23 +13,22 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 from kube.labels import check_key
-from webhook import config
 from webhook.cli.fault import Fault
-from webhook.cli.types import Parsed, complete_path
-from webhook.config import ConfigError
+from webhook.cli.types import Parsed, complete_path, configured
 from webhook.model import Installation, Mode, OnError, Scope
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+ENVIRONMENT = "CONVERTOR_WEBHOOK"
+"""That of `webhook.config`, which is loaded only where a value is given: see webhook.cli.types."""
 
 _DEFAULT = Installation()
 
 
 def _option(flag: str, **attributes: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
     variable = flag.partition("/")[0].removeprefix("--").replace("-", "_").upper()
-    return click.option(
-        flag, envvar=f"{config.ENVIRONMENT}_{variable}", show_default=True, **attributes
-    )
+    return click.option(flag, envvar=f"{ENVIRONMENT}_{variable}", show_default=True, **attributes)
 
 
 def _one_of(words: type[StrEnum]) -> click.Choice[str]:
@@ -38,6 +37,8 @@ def _one_of(words: type[StrEnum]) -> click.Choice[str]:
 
 def _prefix(text: str) -> str:
     if fault := check_key(f"{text}/placement"):
+        from webhook.config import ConfigError  # noqa: PLC0415 - see webhook.cli.types
+
         raise ConfigError(f"{text!r}: expected a DNS name such as '{_DEFAULT.prefix}'; {fault}")
     return text
 
@@ -52,7 +53,7 @@ prefix_option = _option(
 _OPTIONS = [
     _option(
         "--defaults",
-        type=Parsed("file", config.file),
+        type=Parsed("file", configured("file")),
         shell_complete=complete_path,
         help="Settings (YAML) for plans that say nothing.",
     ),
@@ -64,7 +65,7 @@ _OPTIONS = [
     ),
     _option(
         "--namespace-mode",
-        type=Parsed("namespace=mode", config.namespace_mode),
+        type=Parsed("namespace=mode", configured("namespace_mode")),
         multiple=True,
         help="Mode for the pods of one namespace.",
     ),
@@ -129,7 +130,9 @@ def installation_options(command: Callable[P, R]) -> Callable[..., R]:
 
 
 def _read(defaults: Path) -> dict[str, Any]:
+    from webhook import config  # noqa: PLC0415 - see webhook.cli.types
+
     try:
         return config.defaults(defaults)
-    except ConfigError as error:
+    except config.ConfigError as error:
         raise Fault(str(error)) from None

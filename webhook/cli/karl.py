@@ -2,7 +2,6 @@
 
 import click
 
-from webhook import karl as language
 from webhook.cli.fault import Fault
 from webhook.cli.input import filename_option, read_text
 from webhook.cli.output import output_option, structured, write
@@ -34,6 +33,8 @@ def karl(rules: tuple[str, ...], filename: str | None, scope: str, output: str) 
     """  # noqa: D301 - click's mark for "do not wrap"
     if bool(rules) == bool(filename):
         raise click.UsageError("expected rules as arguments, or --filename FILE, one of the two")
+    from webhook import karl as language  # noqa: PLC0415 - help and completion do without
+
     text = read_text(filename) if filename else "\n".join(rules)
     try:
         affinity = language.compile(text, scope=scope)

@@ -7,7 +7,6 @@ called and not before, so that help and completion answer at once.
 import importlib
 import sys
 import traceback
-from importlib.metadata import version
 from typing import NamedTuple
 
 import click
@@ -79,7 +78,7 @@ class _LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option("--debug", is_flag=True, help="Print the trace of an unexpected error.")
-@click.version_option(version("convertor-webhook"), message="%(version)s")
+@click.version_option(package_name="convertor-webhook", message="%(version)s")
 def group(debug: bool) -> None:
     """Place the convertor pods of Forklift's migration plans.
 

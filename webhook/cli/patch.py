@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 import msgspec
 
-from webhook import settings
 from webhook.amend import AmendError, amend
 from webhook.cli.cluster import cluster_options, namespace_option
 from webhook.cli.fault import Fault
@@ -15,7 +14,6 @@ from webhook.cli.installation import prefix_option
 from webhook.cli.output import structured, write
 from webhook.cli.plan import RESOURCE, get_plan, plan_argument, plan_path
 from webhook.model import AffinityPolicy, Installation, Json, Mode, Problem, Scope
-from webhook.validate import new_problems
 
 if TYPE_CHECKING:
     from kube.client import Client
@@ -202,6 +200,9 @@ def _old_problems(before: Json, after: Json, asked: _Asked) -> list[Problem]:
         Fault: the change brings new ones, or what is asked for was as wrong before.
 
     """
+    from webhook import settings  # noqa: PLC0415 - help and completion do without
+    from webhook.validate import new_problems  # noqa: PLC0415
+
     plan = settings.read(after, asked.installation)
     new = new_problems(settings.read(before, asked.installation), plan)
     asked_for = {problem.message for problem in _problems_of(before, asked)}
@@ -213,6 +214,9 @@ def _old_problems(before: Json, after: Json, asked: _Asked) -> list[Problem]:
 
 def _problems_of(before: Json, asked: _Asked) -> list[Problem]:
     """Return what is wrong with the settings that are asked for, whatever else the plan has."""
+    from webhook import settings  # noqa: PLC0415 - help and completion do without
+    from webhook.validate import new_problems  # noqa: PLC0415
+
     typed = amend({}, asked.changes, asked.installation.prefix)
     without, alone = (
         settings.read(_with(before, annotations), asked.installation) for annotations in ({}, typed)

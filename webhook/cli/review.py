@@ -1,37 +1,14 @@
 """`kubectl convertor review`: what the webhook would answer, and a pod before and after."""
 
 from pathlib import Path
-from typing import Any
 
 import click
-import jsonpatch
-import msgspec
-from rich.text import Text
 
-from webhook import atleast, nodes, settings
-from webhook.cli import offline
-from webhook.cli.diff import coloured
-from webhook.cli.fault import EXIT_FOUND, Fault
+from webhook.cli.fault import EXIT_FOUND
 from webhook.cli.input import filename_option, path_option
 from webhook.cli.installation import installation_options
-from webhook.cli.output import console, output_option, structured, unlogged, write
-from webhook.decide import decide, screen
-from webhook.model import Decision, Installation, Json, Outcome, Plan, PlanRef, Reason, Request
-from webhook.owner import plan_ref
-from webhook.plans.index import PlanIndex, key_of
-from webhook.review import encode
-from webhook.validate import PLAN, validate
-
-_STYLES = {
-    Outcome.PATCHED: "green",
-    Outcome.WOULD_PATCH: "green",
-    Outcome.DENIED: "red",
-    Outcome.WOULD_DENY: "red",
-    Outcome.FAILED: "red",
-}
-
-_NOT_PLACED = {Reason.NOT_TARGET_NAMESPACE}
-"""Why a pod of a plan is not placed though nothing failed; where it asks nothing that is fine."""
+from webhook.cli.output import output_option
+from webhook.model import Installation
 
 
 @click.command()
@@ -63,85 +40,10 @@ def review(
       kubectl convertor review -f review.json --plan plans/ --nodes nodes.yaml -o json
       kubectl get pod db-vm-1 -o yaml | kubectl convertor review -f - --plan plan.yaml
     """  # noqa: D301 - click's mark for "do not wrap"
+    from webhook.cli import offline, review_pod  # noqa: PLC0415 - help and completion do without
+
     request = offline.read_review(filename)
-    if request.kind == PLAN:
-        decision = validate(request, installation)
-    else:
-        decision = _decision(request, plans, node_files, installation)
-    _print(request, decision, output)
-    if decision.outcome in {Outcome.DENIED, Outcome.FAILED} or decision.reason in _NOT_PLACED:
+    decision = review_pod.decision_on(request, plans, node_files, installation)
+    review_pod.show(request, decision, output)
+    if review_pod.is_bad(decision):
         click.get_current_context().exit(EXIT_FOUND)
-
-
-def _decision(
-    request: Request, plans: Path | None, node_files: Path | None, installation: Installation
-) -> Decision:
-    """Decide on a pod as the server does, but for the waiting."""
-    decision = screen(request, installation)
-    if decision is not None:
-        return decision
-    if plans is None:
-        raise click.UsageError("a pod needs its plan: give --plan FILE or --plan DIRECTORY")
-    contents = offline.read(plans)
-    if not contents.plans:
-        raise Fault(f"'{plans}': expected a Plan, found {', '.join(contents.others) or 'none'}")
-    ref = plan_ref(request)
-    plan = _find(ref, contents.plans, installation)
-    labels = contents.nodes + (offline.read(node_files).nodes if node_files else [])
-    keys = atleast.keys(plan.settings) if isinstance(plan, Plan) else ()
-    if isinstance(plan, Plan) and not _namespace(request):
-        target = plan.target_namespace or "default"
-        note = f"the pod names no namespace; it is reviewed as if it were in '{target}'"
-        click.echo(f"Note: {note}", err=True)
-        request = msgspec.structs.replace(request, namespace=target)
-    return decide(request, ref, plan, installation, nodes.values(labels, keys))
-
-
-def _namespace(request: Request) -> Any:
-    """Return where a pod says to be; an API server always does."""
-    metadata = request.object.get("metadata")
-    named = metadata.get("namespace") if isinstance(metadata, dict) else ""
-    return request.namespace or named
-
-
-def _find(ref: PlanRef | None, plans: list[Json], installation: Installation) -> Plan | Reason:
-    """Return the plan that owns the pod, or the only one, and then say what the pod lacks."""
-    found: Plan | Reason = Reason.NO_PLAN_REFERENCE
-    if ref is not None:
-        index = PlanIndex(installation)
-        with unlogged():
-            index.replace_all({key_of(plan): plan for plan in reversed(plans)}.values())
-        found = index.find(ref)
-    if isinstance(found, Reason) and len(plans) == 1:
-        plan = settings.read(plans[0], installation)
-        names = f"names plan '{ref}'" if ref else "names no plan"
-        click.echo(f"Note: the pod {names}; it is reviewed as if '{plan}' were it", err=True)
-        return plan
-    return found
-
-
-def _print(request: Request, decision: Decision, output: str) -> None:
-    answer = msgspec.json.decode(encode(request.uid, decision))
-    if output == "json":
-        write(structured(answer, "json"))
-        return
-    console(stderr=output != "diff").print(_told(decision))
-    if output == "patch":
-        write(structured(decision.patch, "json"))
-    elif output == "yaml":
-        patch = decision.patch if decision.outcome is Outcome.PATCHED else []
-        write(structured(jsonpatch.apply_patch(request.object, patch), "yaml"))
-    elif decision.patch:
-        after = jsonpatch.apply_patch(request.object, decision.patch)
-        console().print(coloured(request.object, after), end="")
-
-
-def _told(decision: Decision) -> Text:
-    """Return what was decided and why, with the carets under what is wrong."""
-    told = Text().append(decision.outcome, _STYLES.get(decision.outcome, ""))
-    plan = f", plan {decision.plan}" if decision.plan else ""
-    told.append(f" ({decision.reason}, mode {decision.mode}{plan})")
-    lines = [problem.in_full() for problem in decision.problems] or [decision.message]
-    said = {decision.message, *map(str, decision.problems)}
-    lines += [f"Warning: {warning}" for warning in decision.warnings if warning not in said]
-    return told.append("\n".join(["", *lines]))

@@ -1,12 +1,14 @@
-"""Values on the command line that have a form of their own."""
+"""Values on the command line that have a form of their own.
+
+`webhook.config` reads them, and all that it takes to read settings; that is a fifth of a second,
+and help and completion do without.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
-
-from webhook.config import ConfigError
 
 
 class Parsed(click.ParamType[Any]):
@@ -21,8 +23,25 @@ class Parsed(click.ParamType[Any]):
             return value
         try:
             return self._read(value)
-        except ConfigError as error:
+        except _error() as error:  # which is called only where there is an exception
             self.fail(str(error), param, ctx)
+
+
+def _error() -> type[Exception]:
+    from webhook.config import ConfigError  # noqa: PLC0415 - see above
+
+    return ConfigError
+
+
+def configured(name: str) -> Callable[[str], Any]:
+    """Return a function of `webhook.config`, by its name; it is loaded when it is called."""
+
+    def read(text: str) -> Any:
+        from webhook import config  # noqa: PLC0415 - see above
+
+        return getattr(config, name)(text)
+
+    return read
 
 
 def complete_path(_ctx: click.Context, _param: click.Parameter, start: str) -> list[CompletionItem]:

@@ -1,0 +1,149 @@
+"""What `show` shows: plans out of files and of a cluster, and their settings in a table."""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from kube.words import did_you_mean
+from webhook import atleast, karl, settings
+from webhook.cli import offline
+from webhook.cli.fault import Fault
+from webhook.cli.output import table
+from webhook.cli.plan import get_plan, plan_path
+from webhook.mode import mode_of
+from webhook.model import Installation, Json
+from webhook.plans.index import key_of
+from webhook.plans.objects import PATH, PlanObject
+from webhook.summary import toleration
+
+if TYPE_CHECKING:
+    from kube.client import Client
+
+_LONGEST = 40
+"""Characters of a cell; `-o wide` has all."""
+
+_COLUMNS = ("namespace", "name", "mode", "labels", "nodeSelector", "rules", "tolerations")
+_WIDE = (*_COLUMNS[:2], "targetNamespace", *_COLUMNS[2:], "affinityPolicy")
+
+
+def in_files(path: Path, namespace: str, name: str) -> list[Json]:
+    """Return the plans of files; of a namespace and of a name, where these are not empty.
+
+    Raises:
+        Fault: there is none of that name, or the one file cannot be read.
+
+    """
+    plans = [
+        plan
+        for plan in offline.read(path).plans
+        if namespace in ("", plan["metadata"]["namespace"])
+    ]
+    if not name:
+        return sorted(plans, key=key_of)
+    names = [plan["metadata"]["name"] for plan in plans]
+    if name not in names:
+        raise Fault(f"'{path}' has no plan '{name}'{did_you_mean(name, names)}")
+    return [plan for plan in plans if plan["metadata"]["name"] == name]
+
+
+def in_cluster(client: "Client", namespace: str, name: str, *, everywhere: bool) -> list[Json]:
+    """Return the plans of a cluster; of a name, where it is not empty.
+
+    Raises:
+        Fault: there is none of that name.
+        ApiError: the server refused, or did not answer.
+
+    """
+    from kube.collection import Collection  # noqa: PLC0415 - see webhook.cli.cluster
+
+    if name:
+        return [get_plan(client, namespace, name)]
+    path = f"{PATH}/plans" if everywhere else plan_path(client, namespace)
+    pages = Collection(client, path, PlanObject).pages()
+    return [plan.as_json() for page in pages for plan in page.items or ()]
+
+
+def shown(plan_object: Json, installation: Installation) -> Json:
+    """Return a plan and its settings as JSON; the fields are those of a Plan and of a pod."""
+    plan = settings.read(plan_object, installation)
+    asked = plan.settings
+    minimums = {each["key"]: _minimum(each) for each in asked.node_requirements}
+    return {
+        "namespace": plan.namespace,
+        "name": plan.name,
+        "targetNamespace": plan.target_namespace,
+        "mode": mode_of(plan, plan.target_namespace, installation).value,
+        "labels": asked.labels,
+        "nodeSelector": asked.node_selector | minimums,
+        "rules": list(_rules(plan_object, installation)),
+        "affinity": atleast.expand(asked.affinity, {}),
+        "affinityPolicy": asked.affinity_policy.value,
+        "tolerations": asked.tolerations,
+        "problems": msgspec.to_builtins(asked.problems),
+    }
+
+
+def _minimum(requirement: Json) -> str:
+    """Return a node requirement as a node selector has it: `16+`."""
+    (value,) = requirement["values"]
+    return f"{int(value) + 1}+" if requirement["operator"] == "Gt" else f"{value}+"
+
+
+def _rules(plan_object: Json, installation: Installation) -> Iterator[str]:
+    """Return the rules that count as canonical KARL, and `object` for what is compiled."""
+    metadata, spec = plan_object["metadata"], plan_object.get("spec") or {}
+    annotations = metadata.get("annotations") or {}
+    own = [spec.get("convertorAffinity"), annotations.get(f"{installation.prefix}/affinity")]
+    given = [affinity for affinity in own if affinity is not None]
+    for affinity in given or [installation.defaults.get("affinity")]:
+        yield from _texts(affinity)
+
+
+def _texts(affinity: Any) -> list[str]:
+    if not isinstance(affinity, str):
+        return ["object"] if affinity else []
+    try:
+        return [karl.to_text(rule) for rule in karl.parse(affinity)]
+    except karl.KarlError:  # then none of them counts, which is among the problems
+        return []
+
+
+def as_table(plans: Iterable[Json], doubt: str, *, wide: bool) -> str:
+    """Return plans, as `shown` has them, one a line; `doubt` stands beside each mode."""
+    columns = _WIDE if wide else _COLUMNS
+    plans = [plan | {"mode": f"{plan['mode']} ({doubt})"} if doubt else plan for plan in plans]
+    rows = [[*(_cell(plan[column]) for column in columns), _problems(plan, wide)] for plan in plans]
+    if not wide:
+        rows = [[_cut(cell) for cell in row] for row in rows]
+    return table([*map(_heading, columns), "PROBLEMS"], rows)
+
+
+def _heading(column: str) -> str:
+    """Return `NODE-SELECTOR` for `nodeSelector`."""
+    return re.sub("([A-Z])", r"-\1", column).upper()
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case dict():
+            return ",".join(f"{key}={text}" for key, text in value.items())
+        case [str(), *_]:
+            return "; ".join(value)
+        case list():
+            return ",".join(map(toleration, value))
+        case _:
+            return str(value)
+
+
+def _problems(plan: Json, wide: bool) -> str:
+    problems = plan["problems"]
+    if not wide:
+        return str(len(problems) or "")
+    return "; ".join(f"{problem['where']}: {problem['message']}" for problem in problems)
+
+
+def _cut(cell: str) -> str:
+    return cell if len(cell) <= _LONGEST else f"{cell[: _LONGEST - 1]}…"

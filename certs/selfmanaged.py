@@ -152,11 +152,13 @@ class SelfManaged:
 
     def _keep_leaf(self, state: State, problems: list[str]) -> None:
         """Serve a leaf of the active CA, as soon as nobody can be lost by it."""
-        now, until = self._now(), state.active.certificate.not_after
-        if now >= until:
+        now, ca = self._now(), state.active.certificate
+        if now >= ca.not_after:
             # Nothing that it signs would be valid for a moment; the next one is on its way.
-            problems.append(f"the CA expired at {until.isoformat()}")
+            problems.append(f"the CA expired at {ca.not_after.isoformat()}")
             return
+        if now < ca.not_before:
+            problems.append(f"the CA is not valid before {ca.not_before.isoformat()}")
         if self._leaf and not leaves.is_due(self._leaf, state, now, self._durations):
             return
         fresh = leaves.sign(state, self._names, now, self._durations)

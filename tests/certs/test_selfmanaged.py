@@ -229,9 +229,12 @@ def test_a_rotation_by_a_clock_that_ran_ahead_waits_and_loses_nobody() -> None:
 def test_a_rotation_by_hand_is_the_remedy_for_a_ca_of_a_clock_that_ran_ahead() -> None:
     world = World(2, Durations())
     world.age(-30 * DAY)
+    early = world.state().active.certificate.not_before.isoformat()
     for replica in world.replicas:
         replica.step()
-        assert not replica.source.status().published
+        status = replica.source.status()
+        assert not status.published
+        assert status.message == f"the CA is not valid before {early}"
     world.force()
     until = world.time.seconds + 3 * Durations().publish_wait.total_seconds()
     while world.time.seconds < until:

@@ -50,6 +50,11 @@ def test_commands_are_completed_with_what_they_are_for(candidates: Candidates) -
         (["patch", "plan", "db", ""], [":4"]),
         (["patch", "migration", ""], [":4"]),
         (["show", "plan", "w"], ["web", ":4"]),
+        (["patch", "plan/"], ["plan/db", "plan/web", ":4"]),
+        (["show", "plans.forklift.konveyor.io/w"], ["plans.forklift.konveyor.io/web", ":4"]),
+        (["explain", "-n", "shop", "plan/"], ["plan/till", ":4"]),
+        (["patch", "migration/"], [":4"]),
+        (["patch", "plan", "plan/"], [":4"]),
         (["patch", "plan", "db", "--mode", ""], ["enforce", "audit", "off", ":4"]),
         (["patch", "plan", "db", "--affinity-policy", "r"], ["replace", ":4"]),
         (["patch", "plan", "db", "--rule-scope", ""], ["all", "own", ":4"]),
@@ -68,6 +73,32 @@ def test_what_comes_next_is_completed(
 ) -> None:
     cluster.add(plan(), plan("web"), plan("till", "shop"))
     assert [line.partition("\t")[0] for line in candidates(*words)] == lines
+
+
+CONFIG = "{apiVersion: v1, kind: Config, contexts: [{name: %s}, {name: both}]}\n"
+
+
+def test_contexts_are_those_of_the_kubeconfigs(
+    candidates: Candidates, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("kind", "prod"):
+        (tmp_path / name).write_text(CONFIG % name, encoding="utf-8")
+    monkeypatch.setenv("KUBECONFIG", f"{tmp_path / 'kind'}:{tmp_path / 'none'}:{tmp_path / 'prod'}")
+    assert candidates("show", "--context", "") == ["kind", "both", "prod", ":4"]
+    assert candidates("audit", "--context", "p") == ["prod", ":4"]
+    words = ("patch", "plan", "db", "--kubeconfig", str(tmp_path / "kind"), "--context", "")
+    assert candidates(*words) == ["kind", "both", ":4"]
+
+
+@pytest.mark.parametrize("text", ["", "a: [", "contexts: 5", "contexts: [{}]", "- a", "\xff"])
+def test_a_kubeconfig_that_is_none_completes_nothing(
+    candidates: Candidates, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / ".kube").mkdir()
+    (tmp_path / ".kube" / "config").write_bytes(text.encode("latin-1"))
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert candidates("show", "--context", "") == [":4"]
 
 
 def test_plans_are_completed_by_one_call_that_asks_for_names_only(

@@ -38,8 +38,16 @@ def cluster_flags(command: Callable[P, R]) -> Callable[P, R]:
     kubeconfig = click.option(
         "--kubeconfig", type=_FILE, shell_complete=complete_path, help="As for kubectl."
     )
-    command = kubeconfig(command)
-    return click.option("--context", default="", help="Context of the kubeconfig.")(command)
+    context = click.option(
+        "--context", default="", shell_complete=_complete_context, help="Context of the kubeconfig."
+    )
+    return context(kubeconfig(command))
+
+
+def _complete_context(ctx: click.Context, _param: click.Parameter, start: str) -> list[str]:
+    from webhook.cli import contexts  # noqa: PLC0415 - help does without
+
+    return [name for name in contexts.names(ctx.params["kubeconfig"]) if name.startswith(start)]
 
 
 def cluster_options(command: Callable[P, R]) -> Callable[..., R]:

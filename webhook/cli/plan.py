@@ -117,13 +117,18 @@ def _known(client: "Client", namespace: str = "", **limits: float) -> list[tuple
 
 
 def _complete(ctx: click.Context, _param: click.Parameter, start: str) -> list[CompletionItem]:
-    if not ctx.params["name"]:
+    before, resource, slash = ctx.params["name"], *start.partition("/")[:2]
+    if slash and not before and resource in _RESOURCES:
+        given, start = f"{resource}/", start.removeprefix(f"{resource}/")
+    elif not before:
         return [CompletionItem("plan")] if "plan".startswith(start) else []
-    if ctx.params["name"] not in {(resource,) for resource in _RESOURCES}:
+    elif before in {(resource,) for resource in _RESOURCES}:
+        given = ""
+    else:
         return []
     with suppress(ClusterFault, click.UsageError):
         with connected(ctx.params["context"], ctx.params["kubeconfig"]) as client:
             namespace = ctx.params["namespace"] or client.namespace
             known = _known(client, namespace, seconds=_COMPLETION_SECONDS)
-        return [CompletionItem(name) for _, name in known if name.startswith(start)]
+        return [CompletionItem(f"{given}{name}") for _, name in known if name.startswith(start)]
     return []

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "cli.md"
 VERSION = version("convertor-webhook")
 TAG = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -138,6 +139,31 @@ def test_what_is_fetched_is_there_for_the_next_call(plugin: Path) -> None:
     done = call(plugin, sys.executable, "karl", "REQUIRE pods(a=b) on node", "-o", "text")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "REQUIRE pods(a=b) on node\n"
+
+
+def link_of_the_page(plugin: Path) -> Path:
+    """Make the link that the documentation and the manifest ask for."""
+    (command,) = re.findall(r"^ln -s .*$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    environment = os.environ | {"KREW_ROOT": str(plugin.parents[1])}
+    subprocess.run(["/bin/sh", "-c", command], env=environment, check=True)
+    return plugin.with_name("kubectl_complete-convertor")
+
+
+def test_by_the_link_of_the_page_it_is_what_kubectl_completes_with(plugin: Path) -> None:
+    (plugin.resolve().parent / f"packages-{TAG}").mkdir()
+    done = call(link_of_the_page(plugin), sys.executable, "patch", "plan", "db", "--mode", "a")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "audit\n:4\n", "")
+
+
+def test_completion_fetches_nothing(plugin: Path) -> None:
+    script = f'if [ "$2" = pip ]; then exit 1; fi; exec {sys.executable} "$@"'
+    done = call(link_of_the_page(plugin), stub(plugin.parent, script), "ka")
+    assert (done.returncode, done.stdout, done.stderr) == (0, ":4\n", "")
+
+
+def test_the_manifest_has_the_link_of_the_page(manifest: Any) -> None:
+    (command,) = re.findall(r"^ln -s .*$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert f"  {command}\n" in manifest["spec"]["caveats"]
 
 
 def test_a_fetch_that_fails_leaves_nothing_behind(plugin: Path) -> None:

@@ -169,7 +169,7 @@ def test_a_certificate_is_made_for_the_name_that_the_api_server_calls(mode: str)
         service = webhook["clientConfig"]["service"]
         assert (service["name"], service["namespace"]) == (name, rendering.NAMESPACE)
     if mode == "cert-manager":
-        leaf = one("Certificate", values, name="convertor-webhook-tls")
+        leaf = one("Certificate", values, name="convertor-webhook-cert-manager-tls")
         assert leaf["spec"]["dnsNames"][0] == f"{name}.{rendering.NAMESPACE}.svc"
     if mode == "self-managed":
         args = rendering.container(values)["args"]
@@ -179,13 +179,26 @@ def test_a_certificate_is_made_for_the_name_that_the_api_server_calls(mode: str)
 def test_each_mode_names_one_secret_throughout() -> None:
     openshift, manager = cases.MODES["openshift"], cases.MODES["cert-manager"]
     annotations = one("Service", openshift)["metadata"]["annotations"]
-    leaf = one("Certificate", manager, name="convertor-webhook-tls")
+    leaf = one("Certificate", manager, name="convertor-webhook-cert-manager-tls")
     injected = one("MutatingWebhookConfiguration", manager)["metadata"]["annotations"]
 
     assert annotations["service.beta.openshift.io/serving-cert-secret-name"] == _tls(openshift)
     assert leaf["spec"]["secretName"] == _tls(manager)
     assert injected["cert-manager.io/inject-ca-from"] == f"migration/{leaf['metadata']['name']}"
     assert _tls(cases.MODES["provided"]) == "tls"
+
+
+def test_no_mode_takes_the_secret_of_another_one() -> None:
+    """Helm and OpenShift's service CA refuse what they find there and did not make."""
+    secrets = [{_tls(cases.MODES["openshift"])}, {_tls(cases.MODES["provided"])}]
+    for mode in ("self-managed", "cert-manager"):
+        of_mode = objects(cases.MODES[mode])
+        shipped = {each["metadata"]["name"] for each in of_mode if each["kind"] == "Secret"}
+        made = {each["spec"]["secretName"] for each in of_mode if each["kind"] == "Certificate"}
+        secrets.append(shipped | made)
+
+    assert [len(each) for each in secrets] == [1, 1, 1, 2]
+    assert len(set().union(*secrets)) == 5
 
 
 def _tls(values: Json) -> str:

@@ -68,14 +68,40 @@ annotations:
 {{- end -}}
 {{- end }}
 
-{{/* The Secret with the serving certificate; self-managed: with the CA. */}}
+{{/* The Secret with the serving certificate; self-managed: with the CA. Each mode has a name of its
+     own: what another one has left behind is refused by Helm and by OpenShift's service CA. */}}
 {{- define "convertor-webhook.certificateSecret" -}}
 {{- if eq .Values.certificates.mode "provided" -}}
 {{ required "certificates.mode provided needs certificates.provided.secretName" .Values.certificates.provided.secretName }}
 {{- else if eq .Values.certificates.mode "self-managed" -}}
 {{ include "convertor-webhook.fullname" . }}-ca
 {{- else -}}
-{{ include "convertor-webhook.fullname" . }}-tls
+{{ include "convertor-webhook.fullname" . }}-{{ .Values.certificates.mode }}-tls
+{{- end -}}
+{{- end }}
+
+{{/* The seconds of a duration such as 2160h or 1h30m. */}}
+{{- define "convertor-webhook.seconds" -}}
+{{- $hours := regexFind "[0-9]+h" . | trimSuffix "h" | atoi -}}
+{{- $minutes := regexFind "[0-9]+m" . | trimSuffix "m" | atoi -}}
+{{- $seconds := regexFind "[0-9]+s" . | trimSuffix "s" | atoi -}}
+{{- add (mul 3600 $hours) (mul 60 $minutes) $seconds -}}
+{{- end }}
+
+{{/* How many seconds before its end a serving certificate is late, because whoever renews it
+     should have done so long ago. */}}
+{{- define "convertor-webhook.late" -}}
+{{- $days := mul 3 86400 -}}
+{{- if eq .Values.certificates.mode "self-managed" -}}
+{{- /* Of seven days it is renewed after two thirds, when more than two are left. */ -}}
+86400
+{{- else if eq .Values.certificates.mode "openshift" -}}
+{{- /* The service CA renews it when less than an hour is left. */ -}}
+1800
+{{- else if eq .Values.certificates.mode "cert-manager" -}}
+{{- min $days (div (include "convertor-webhook.seconds" .Values.certificates.certManager.renewBefore) 2) -}}
+{{- else -}}
+{{- $days -}}
 {{- end -}}
 {{- end }}
 

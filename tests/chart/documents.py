@@ -45,24 +45,39 @@ class Value:
         """Whether its keys are values of their own: a closed map."""
         return isinstance(self.default, dict) and bool(self.default) and not self.keywords
 
+    @property
+    def may_be_left_empty(self) -> bool:
+        """Whether `key:` with nothing after it is a value: none of the map, the list, the text.
+
+        To Helm the key is then not there at all, and its default neither.
+        """
+        if self.is_group or "minItems" in self.keywords:
+            return False
+        return isinstance(self.default, dict | list) or self.default in ("", None)
+
 
 def leaves(text: str) -> list[Value]:
     """Return the values that can be set, in the order of the file."""
-    return [value for value in _values(text) if not value.is_group]
+    return [value for value in values(text) if not value.is_group]
 
 
 def schema(text: str) -> str:
-    """Write values.schema.json: closed, with every type, draft 7 as Helm 3 and 4 read it."""
+    """Write values.schema.json: closed, with every type, draft 7 as Helm 3 and 4 read it.
+
+    Whatever may not be left empty is required: it is there unless somebody has left it empty.
+    """
     root: dict[str, Any] = {
         "$schema": "http://json-schema.org/draft-07/schema#",
         **_closed(),
     }
     root["properties"] |= ALWAYS_ALLOWED
-    for value in _values(text):
+    for value in values(text):
         parent = root
         for key in value.path[:-1]:
             parent = parent["properties"][key]
         parent["properties"][value.path[-1]] = _property(value)
+        if not value.may_be_left_empty:
+            parent.setdefault("required", []).append(value.path[-1])
     return json.dumps(root, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -70,7 +85,7 @@ def readme(text: str, present: str) -> str:
     """Write the README again: what is before its tables stays, the tables are made."""
     lines = [present.partition("## Values")[0] + "## Values"]
     section = ""
-    for value in _values(text):
+    for value in values(text):
         if value.is_group and not value.description:
             continue
         if value.section != section:
@@ -94,7 +109,8 @@ def _property(value: Value) -> dict[str, Any]:
     return described | kind | value.keywords | {"default": value.default}
 
 
-def _values(text: str) -> Iterator[Value]:
+def values(text: str) -> Iterator[Value]:
+    """Yield everything in values.yaml that has a name, groups too, in the order of the file."""
     lines = text.splitlines()
     section = ""
 

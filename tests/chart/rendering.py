@@ -69,6 +69,16 @@ def _text(
     )
 
 
+def merged(base: Json, over: Json) -> Json:
+    """Merge nested values, as Helm does; `over` wins."""
+    both = {
+        key: merged(base[key], over[key])
+        for key in base.keys() & over.keys()
+        if isinstance(base[key], dict) and isinstance(over[key], dict)
+    }
+    return base | over | both
+
+
 def objects(values: Json | None = None, **options: Any) -> list[Json]:
     """Return the rendered objects; `options` are those of `text`."""
     return [found for found in yaml.safe_load_all(text(values, **options)) if found]

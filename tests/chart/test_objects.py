@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import kubernetes_validate
 import pytest
 
 from tests.chart import cases, rendering
@@ -238,6 +239,40 @@ def test_names_come_from_the_release_and_stay_dns_labels(release: str, name: str
         limit = 63 if each["kind"] in ("Service", "Deployment") else 253
         assert re.fullmatch(f"[a-z][-a-z0-9.]{{0,{limit - 1}}}(?<![-.])", each["metadata"]["name"])
         assert all(len(value) <= 63 for value in each["metadata"]["labels"].values())
+
+
+def test_a_name_stays_a_name_whatever_yaml_would_read_in_it() -> None:
+    values: Json = {
+        **cases.ALL["everything-on"],
+        "nameOverride": "101",
+        "fullnameOverride": "true",
+        "image": {"registry": "", "repository": "102", "tag": "30"},
+        "imagePullSecrets": [{"name": "103"}],
+        "serviceAccount": {"name": "104"},
+        "priorityClassName": "105",
+        "clientCA": {"configMapName": "106", "key": "107"},
+        "hubKubeconfig": {"secretName": "108", "key": "109"},
+        "namespaceModes": {"110": "audit"},
+    }
+    provided: Json = {"mode": "provided", "provided": {"secretName": "111"}}
+    for certificates in (provided, cases.ALL["own-issuer"]["certificates"]):
+        rendered = objects(values | {"certificates": certificates}, release="on", namespace="112")
+        for each in rendered:
+            if each["apiVersion"] in ("v1", "apps/v1") or "k8s.io" in each["apiVersion"]:
+                kubernetes_validate.validate(each, rendering.NEWEST, strict=True)
+            assert each["metadata"]["name"].startswith(("true", "104"))
+            assert each["metadata"].get("namespace", "112") == "112"
+            assert each["metadata"]["labels"]["app.kubernetes.io/instance"] == "on"
+            assert not {*range(101, 113)} & {*_numbers(each)}
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    if isinstance(value, int | float):
+        yield value
+    if isinstance(value, dict):
+        value = list(value.values())
+    for each in value if isinstance(value, list) else ():
+        yield from _numbers(each)
 
 
 def test_a_name_that_no_service_may_have_is_refused_with_what_to_do() -> None:

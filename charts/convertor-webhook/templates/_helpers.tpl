@@ -19,9 +19,17 @@
 {{ include "convertor-webhook.fullname" . }}-{{ .Release.Namespace }}
 {{- end }}
 
+{{/* Labels of the server's pods. Quoted, as every name is: a release may be called `on` or `123`. */}}
 {{- define "convertor-webhook.selectorLabels" -}}
-app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end }}
+
+{{/* Labels of the test pod: with the server's own it would be an endpoint of the Service, count
+     for the PodDisruptionBudget and be shut in by the NetworkPolicy. */}}
+{{- define "convertor-webhook.testLabels" -}}
+app.kubernetes.io/name: {{ printf "%s-test" (default .Chart.Name .Values.nameOverride) | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "convertor-webhook.labels" -}}
@@ -31,19 +39,20 @@ app.kubernetes.io/instance: {{ .Release.Name }}
       "app.kubernetes.io/managed-by" .Release.Service
       "app.kubernetes.io/part-of" "forklift" -}}
 {{- $selector := include "convertor-webhook.selectorLabels" . | fromYaml -}}
-{{- toYaml (mergeOverwrite (deepCopy .Values.commonLabels) $labels $selector) -}}
+{{- toYaml (mergeOverwrite (deepCopy (default dict .Values.commonLabels)) $labels $selector) -}}
 {{- end }}
 
-{{/* Metadata, of (list root name namespaced), with labels and annotations of its own if given. */}}
+{{/* Metadata, of (list root name namespaced), with annotations and labels of its own if given.
+     A map that a user leaves empty, `commonLabels:`, is none at all to Helm: hence the defaults. */}}
 {{- define "convertor-webhook.metadata" -}}
 {{- $root := index . 0 -}}
-{{- $annotations := deepCopy $root.Values.commonAnnotations -}}
+{{- $annotations := deepCopy (default dict $root.Values.commonAnnotations) -}}
 {{- $labels := include "convertor-webhook.labels" $root | fromYaml -}}
-{{- if gt (len .) 3 }}{{ $annotations = mergeOverwrite $annotations (index . 3) }}{{ end -}}
-{{- if gt (len .) 4 }}{{ $labels = mergeOverwrite $labels (index . 4) }}{{ end -}}
-name: {{ index . 1 }}
+{{- if gt (len .) 3 }}{{ $annotations = mergeOverwrite $annotations (default dict (index . 3)) }}{{ end -}}
+{{- if gt (len .) 4 }}{{ $labels = mergeOverwrite $labels (default dict (index . 4)) }}{{ end -}}
+name: {{ index . 1 | quote }}
 {{- if index . 2 }}
-namespace: {{ $root.Release.Namespace }}
+namespace: {{ $root.Release.Namespace | quote }}
 {{- end }}
 labels:
   {{- toYaml $labels | nindent 2 }}
@@ -112,7 +121,7 @@ annotations:
 
 {{/* Annotations of the webhook configurations: the injector's, where there is one. */}}
 {{- define "convertor-webhook.injection" -}}
-{{- $annotations := deepCopy .Values.webhook.annotations -}}
+{{- $annotations := deepCopy (default dict .Values.webhook.annotations) -}}
 {{- if eq .Values.certificates.mode "cert-manager" -}}
 {{- $leaf := printf "%s/%s" .Release.Namespace (include "convertor-webhook.certificateSecret" .) -}}
 {{- $annotations = set $annotations "cert-manager.io/inject-ca-from" $leaf -}}
@@ -125,19 +134,19 @@ annotations:
 {{/* What the API server is to call; no caBundle ever: see docs/operations.md. */}}
 {{- define "convertor-webhook.clientConfig" -}}
 service:
-  name: {{ include "convertor-webhook.fullname" (index . 0) }}
-  namespace: {{ (index . 0).Release.Namespace }}
+  name: {{ include "convertor-webhook.fullname" (index . 0) | quote }}
+  namespace: {{ (index . 0).Release.Namespace | quote }}
   path: {{ index . 1 }}
   port: 443
 {{- end }}
 
 {{/* The namespaces whose convertor pods are ours. */}}
 {{- define "convertor-webhook.namespaceSelector" -}}
-{{- $excluded := .Values.webhook.excludedNamespaces -}}
+{{- $excluded := default list .Values.webhook.excludedNamespaces -}}
 {{- if .Values.webhook.excludeReleaseNamespace -}}
 {{- $excluded = append $excluded .Release.Namespace | uniq -}}
 {{- end -}}
-{{- $selector := deepCopy .Values.webhook.namespaceSelector -}}
+{{- $selector := deepCopy (default dict .Values.webhook.namespaceSelector) -}}
 {{- with $excluded -}}
 {{- $others := dict "key" "kubernetes.io/metadata.name" "operator" "NotIn" "values" . -}}
 {{- $selector = set $selector "matchExpressions" (append (default list $selector.matchExpressions) $others) -}}

@@ -133,13 +133,55 @@ def test_every_volume_is_mounted_and_every_mount_has_its_volume(values: Json) ->
 
 
 @every_case
-def test_selectors_select_the_pods(values: Json) -> None:
-    labels = one("Deployment", values)["spec"]["template"]["metadata"]["labels"]
+def test_selectors_select_the_servers_pods_and_no_other_pod(values: Json) -> None:
+    server = one("Deployment", values)["spec"]["template"]
+    test = one("Pod", values)["metadata"]["labels"]
+    spread = server["spec"]["topologySpreadConstraints"]
+    selectors = [each["labelSelector"] for each in spread]
     for each in objects(values):
         spec = each.get("spec", {})
-        for selector in (spec.get("selector"), spec.get("podSelector")):
-            if selector and each["kind"] != "ServiceMonitor":
-                assert selector.get("matchLabels", selector).items() <= labels.items()
+        found = [spec.get("selector"), spec.get("podSelector")]
+        selectors += [selector for selector in found if selector]
+
+    assert len(selectors) >= 4
+    for selector in selectors:
+        wanted = selector.get("matchLabels", selector).items()
+        assert wanted <= server["metadata"]["labels"].items()
+        assert not wanted <= test.items()
+
+
+def test_the_selector_of_the_documents_selects_the_servers_pods_and_no_other_pod() -> None:
+    key = "app.kubernetes.io/name"
+    server = one("Deployment")["spec"]["template"]["metadata"]["labels"]
+
+    assert server[key] == "convertor-webhook"
+    assert one("Pod")["metadata"]["labels"][key] == "convertor-webhook-test"
+
+
+def test_the_test_reaches_the_server_where_only_some_may() -> None:
+    values = cases.ALL["restricted-network"]
+    policy = one("NetworkPolicy", values)["spec"]
+    labels = one("Pod", values)["metadata"]["labels"]
+    (reviews,) = (rule for rule in policy["ingress"] if rule["ports"][0]["port"] == "webhook")
+    (status,) = (rule for rule in policy["ingress"] if rule["ports"][0]["port"] == "status")
+    selected = [peer["podSelector"]["matchLabels"] for peer in status["from"][1:]]
+
+    assert "from" not in reviews
+    assert status["from"][:1] == values["networkPolicy"]["metricsFrom"]
+    assert [wanted.items() <= labels.items() for wanted in selected] == [True]
+
+
+def test_on_the_nodes_network_the_old_pod_goes_first_because_it_has_the_ports() -> None:
+    spec = one("Deployment", {"hostNetwork": True})["spec"]
+
+    assert spec["template"]["spec"]["hostNetwork"] is True
+    assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 1, "maxSurge": 0}
+
+
+def test_the_pod_of_the_test_stays_until_its_logs_are_read() -> None:
+    annotations = one("Pod")["metadata"]["annotations"]
+
+    assert annotations["helm.sh/hook-delete-policy"] == "before-hook-creation"
 
 
 def test_nothing_but_the_test_is_a_hook() -> None:

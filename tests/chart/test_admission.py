@@ -169,6 +169,23 @@ def test_the_policy_that_looks_at_the_end_asks_for_our_annotation() -> None:
     )
 
 
+def test_the_policy_takes_no_pod_for_missed_that_is_never_sent_to_the_webhook() -> None:
+    own = {"name": "from-forklift", "expression": "request.userInfo.username != ''"}
+    values = {"admissionPolicy": {"enabled": True}, "webhook": {"matchConditions": [own]}}
+    policy = one("ValidatingAdmissionPolicy", values)["spec"]
+
+    assert policy["matchConditions"] == mutating(values)["matchConditions"]
+    assert len(policy["matchConditions"]) == 2
+
+
+def test_the_notes_say_when_a_tag_is_overruled() -> None:
+    image = {"tag": "9.9.9", "digest": f"sha256:{'0' * 64}"}
+
+    assert "image.tag '9.9.9' is not used" in rendering.text({"image": image}, notes=True)
+    for alone in image.items():
+        assert "is not used" not in rendering.text({"image": dict([alone])}, notes=True)
+
+
 def test_the_notes_name_what_is_there() -> None:
     notes = rendering.text(notes=True).partition("NOTES:")[2]
 

@@ -161,6 +161,16 @@ matchExpressions:
     values: [virt-v2v]
 {{- end }}
 
+{{/* Which convertor pods are none of ours after all; the policy asks for no placement of those. */}}
+{{- define "convertor-webhook.matchConditions" -}}
+# A mirror pod cannot be placed: the kubelet has already started it.
+- name: not-a-mirror-pod
+  expression: "!has(object.metadata.annotations) || !('kubernetes.io/config.mirror' in object.metadata.annotations)"
+{{- with .Values.webhook.matchConditions }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
 {{/* The defaults file: what was left empty says nothing. */}}
 {{- define "convertor-webhook.defaults" -}}
 {{- $said := dict -}}

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from certs.source import Status
-from tests.chart import rendering
+from tests.chart import cases, rendering
 from webhook.metrics import Metrics
 from webhook.plans import PlansStatus
 from webhook.pods import PodsStatus
@@ -62,11 +62,59 @@ def test_promtool_accepts_the_rules(tmp_path: Path) -> None:
     promtool("check", "rules", ALERTS, cwd=tmp_path)
 
 
-def test_every_alert_fires_when_it_should_and_only_then(tmp_path: Path) -> None:
-    for path in (ALERTS, CASES):
-        shutil.copy(path, tmp_path)
+def shipped(mode: str, certificates: rendering.Json | None = None) -> rendering.Json:
+    """Return the rules as a mode of the certificates has them."""
+    values = rendering.merged(cases.MODES[mode], {"certificates": certificates or {}})
+    rule = rendering.one("PrometheusRule", values | {"prometheusRule": {"enabled": True}})
+    spec: rendering.Json = rule["spec"]
+    return spec
+
+
+@pytest.mark.parametrize("mode", cases.MODES)
+def test_every_alert_fires_when_it_should_and_only_then(mode: str, tmp_path: Path) -> None:
+    (tmp_path / ALERTS.name).write_text(json.dumps(shipped(mode)), encoding="utf-8")
+    shutil.copy(CASES, tmp_path)
 
     promtool("test", "rules", CASES.name, cwd=tmp_path)
+
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+@pytest.mark.parametrize(
+    ("mode", "late", "certificates"),
+    [
+        ("self-managed", DAY, {}),
+        ("openshift", HOUR // 2, {}),
+        ("provided", 3 * DAY, {}),
+        ("cert-manager", 3 * DAY, {}),
+        ("cert-manager", 4 * HOUR, {"certManager": {"duration": "24h", "renewBefore": "8h"}}),
+        ("cert-manager", 45 * MINUTE, {"certManager": {"duration": "24h", "renewBefore": "1h30m"}}),
+    ],
+)
+def test_a_certificate_is_late_when_its_renewer_should_long_have_come(
+    mode: str, late: int, certificates: rendering.Json, tmp_path: Path
+) -> None:
+    rules = shipped(mode, certificates)
+    (tmp_path / "rules.yaml").write_text(json.dumps(rules), encoding="utf-8")
+    at = 30 * MINUTE
+    expiry = "convertor_webhook_certificate_expiry_timestamp_seconds"
+    firing = 'count(ALERTS{alertname="ConvertorWebhookCertificateExpires",alertstate="firing"})'
+    tests = [
+        {
+            "name": f"{left} s left",
+            "interval": "1m",
+            "input_series": [{"series": expiry, "values": f"{at + left}x60"}],
+            "promql_expr_test": [
+                {"expr": firing, "eval_time": f"{at}s", "exp_samples": [{"value": 1}] * fires}
+            ],
+        }
+        for left, fires in [(late + 1, 0), (late - 10 * MINUTE, 1)]
+    ]
+    test = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": tests}
+    (tmp_path / "test.yaml").write_text(json.dumps(test), encoding="utf-8")
+
+    promtool("test", "rules", "test.yaml", cwd=tmp_path)
 
 
 def test_every_alert_is_tried() -> None:

@@ -15,11 +15,12 @@ def release(
     args: Sequence[str] | None = ("serve",),
     *,
     called: str = "convertor-webhook",
+    since: str = SINCE,
     defaults: str = "{}",
     **container: Any,
 ) -> list[Json]:
     """Return its objects; what else is given belongs to the container."""
-    metadata = {"name": called, "namespace": NAMESPACE, "creationTimestamp": SINCE}
+    metadata = {"name": called, "namespace": NAMESPACE, "creationTimestamp": since}
     webhook = {
         "name": "pods.convertor.forklift.konveyor.io",
         "clientConfig": {"service": {"name": called, "namespace": NAMESPACE, "path": "/mutate"}},
@@ -36,7 +37,7 @@ def release(
     return [
         {
             "kind": "MutatingWebhookConfiguration",
-            "metadata": {"name": f"{called}-{NAMESPACE}", "creationTimestamp": SINCE},
+            "metadata": {"name": f"{called}-{NAMESPACE}", "creationTimestamp": since},
             "webhooks": [webhook],
         },
         {"kind": "Deployment", "metadata": metadata, "spec": {"template": {"spec": pod}}},

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.cli.fake import PLANS, RESOURCES, FakeCluster, Run, plan
+from tests.cli.releases import release
 from webhook.model import Json
 
 EXPECTED = Path(__file__).parent / "expected"
@@ -62,36 +63,6 @@ NODE = {
     "kind": "Node",
     "metadata": {"name": "alpha", "labels": {"memory": "128Gi"}},
 }
-
-
-def release(
-    *args: str, name: str = "convertor-webhook", since: str = WRITTEN, defaults: str = "{}"
-) -> list[Json]:
-    """Return what of an installed release tells what it does; tests/chart has the real one."""
-    namespace = "convertor-webhook"
-    metadata = {"name": name, "namespace": namespace, "creationTimestamp": since}
-    service = {"name": name, "namespace": namespace, "path": "/mutate"}
-    webhook = {
-        "name": "pods.convertor.forklift.konveyor.io",
-        "clientConfig": {"service": service},
-        "failurePolicy": "Ignore",
-    }
-    container = {"name": "convertor-webhook", "args": ["serve", "--listen=0.0.0.0:8443", *args]}
-    volume = {"name": "defaults", "configMap": {"name": f"{name}-defaults"}}
-    template = {"spec": {"containers": [container], "volumes": [volume]}}
-    return [
-        {
-            "kind": "MutatingWebhookConfiguration",
-            "metadata": {"name": f"{name}-{namespace}", "creationTimestamp": since},
-            "webhooks": [webhook],
-        },
-        {"kind": "Deployment", "metadata": metadata, "spec": {"template": template}},
-        {
-            "kind": "ConfigMap",
-            "metadata": metadata | {"name": f"{name}-defaults"},
-            "data": {"defaults.yaml": defaults},
-        },
-    ]
 
 
 FORBIDDEN = (403, "Forbidden", 'it is forbidden: User "jane" cannot list resource')
@@ -177,7 +148,7 @@ def test_the_mode_and_the_defaults_are_those_of_the_installation(
     run: Run, cluster: FakeCluster
 ) -> None:
     defaults = "labels: {team: migration}"
-    cluster.add(DB, *PODS[:2], *release("--mode=audit", defaults=defaults))
+    cluster.add(DB, *PODS[:2], *release(["serve", "--mode=audit"], defaults=defaults))
 
     report = json.loads(run("audit", "-o", "json").stdout)
 
@@ -196,7 +167,7 @@ def test_the_mode_and_the_defaults_are_those_of_the_installation(
 
 
 def test_flags_that_are_given_count_instead(run: Run, cluster: FakeCluster) -> None:
-    cluster.add(DB, *PODS[:2], *release("--mode=audit"))
+    cluster.add(DB, *PODS[:2], *release(["serve", "--mode=audit"]))
 
     report = json.loads(run("audit", "-o", "json", "--mode", "enforce").stdout)
 
@@ -206,7 +177,7 @@ def test_flags_that_are_given_count_instead(run: Run, cluster: FakeCluster) -> N
 
 
 def test_several_releases_are_told_and_none_is_chosen(run: Run, cluster: FakeCluster) -> None:
-    other = release("--mode=audit", name="other")
+    other = release(["serve", "--mode=audit"], called="other")
     cluster.add(DB, *release(), *other)
 
     result = run("audit")
@@ -265,7 +236,7 @@ def test_a_deployment_that_cannot_be_read_leaves_the_mode_unknown(
 def test_flags_of_a_deployment_that_are_not_understood_are_said(
     run: Run, cluster: FakeCluster
 ) -> None:
-    cluster.add(DB, *release("--mode=later"))
+    cluster.add(DB, *release(["serve", "--mode=later"]))
 
     result = run("audit")
 

@@ -17,6 +17,18 @@ AT_LEAST = "AtLeast"
 NOT_AT_LEAST = "NotAtLeast"
 
 _OPERATORS = {AT_LEAST: "In", NOT_AT_LEAST: "NotIn"}
+_WAY = frozenset(
+    {
+        "nodeAffinity",
+        "requiredDuringSchedulingIgnoredDuringExecution",
+        "preferredDuringSchedulingIgnoredDuringExecution",
+        "nodeSelectorTerms",
+        "preference",
+        "matchExpressions",
+    }
+)
+"""The fields of an affinity that lead to node expressions. An affinity may have fields that nobody
+here knows, and what is in those is none of ours, whatever it looks like."""
 _LARGEST_INTEGER = 2**63 - 1  # the scheduler parses the operand of Gt as an int64
 
 T = TypeVar("T")
@@ -53,7 +65,7 @@ def expression(key: str, minimum: str) -> Json:
 
 
 def expand(node: T, node_values: NodeValues) -> T:
-    """Write Kubernetes' own operators for ours, anywhere in an affinity or a part of one.
+    """Write Kubernetes' own operators for ours, in the node expressions of an affinity or its part.
 
     `node_values` has the values of each label key on the cluster's nodes. The written minimum
     is always among the values, so that the expression is valid on an empty cluster. What holds
@@ -76,7 +88,7 @@ def _expand(node: Any, node_values: NodeValues) -> Any:
         changed = {
             key: after
             for key, before in node.items()
-            if (after := _expand(before, node_values)) is not before
+            if key in _WAY and (after := _expand(before, node_values)) is not before
         }
         return node | changed if changed else node
     if isinstance(node, list):
@@ -89,18 +101,25 @@ def _expand(node: Any, node_values: NodeValues) -> Any:
 def _find(node: Any) -> Iterator[Json]:
     if _is_ours(node):
         yield node
-    elif isinstance(node, dict | list):
-        for child in node.values() if isinstance(node, dict) else node:
+    elif isinstance(node, dict):
+        for key in _WAY & node.keys():
+            yield from _find(node[key])
+    elif isinstance(node, list):
+        for child in node:
             yield from _find(child)
 
 
 def _is_ours(node: Any) -> bool:
-    # matchLabels may well have a label named operator; its values are texts, not lists
-    return (
-        isinstance(node, dict)
-        and node.get("operator") in _OPERATORS
-        and isinstance(node.get("values"), list)
-    )
+    """Whether this is an expression that we have made; fields nobody knows may look nearly so."""
+    if not isinstance(node, dict):
+        return False
+    operator = node.get("operator")
+    if not isinstance(operator, str) or operator not in _OPERATORS:
+        return False
+    match node.get("key"), node.get("values"):
+        case str(), [str() as minimum]:
+            return _size(minimum) is not None
+    return False
 
 
 def _at_least(minimum: str, values: Collection[str]) -> list[str]:

@@ -104,6 +104,30 @@ def test_what_has_no_minimum_is_not_copied() -> None:
     assert expand(labels, NODES) is labels
 
 
+UNKNOWN: list[Any] = [
+    {"operator": ["x"]},
+    {"operator": {}},
+    {"operator": "AtLeast", "values": ["zz"]},
+    {"operator": "AtLeast", "key": "k", "values": ["zz"]},
+    {"operator": "AtLeast", "key": 5, "values": ["64Gi"]},
+    {"operator": "AtLeast", "key": "k", "values": [5]},
+    {"operator": "AtLeast", "key": "k", "values": ["1Gi", "2Gi"]},
+    {"future": {"operator": "AtLeast", "key": "k", "values": ["64Gi"]}},
+]
+
+
+@pytest.mark.parametrize("fields", UNKNOWN, ids=map(str, range(len(UNKNOWN))))
+def test_fields_that_nobody_knows_are_left_alone(fields: Json) -> None:
+    plain = {"key": "disk", "operator": "Exists"}
+    before = affinity(expression("cpu", "16"))
+    required = before["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    required["nodeSelectorTerms"] += [fields | {"matchExpressions": [plain]}]
+    before["podAffinity"] = fields
+
+    assert expand(before, NODES) is before
+    assert keys(Settings(affinity=before)) == set()
+
+
 @given(st.lists(st.sampled_from(["1", "512Mi", "1Gi", "1G", "2e9", "x", "1n"])), st.data())
 def test_the_values_are_exactly_the_sufficient_ones(values: list[str], data: st.DataObject) -> None:
     minimum = data.draw(st.sampled_from(["512Mi", "1Gi", "1.0"]))

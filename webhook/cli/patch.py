@@ -45,9 +45,8 @@ _SPEC = {
 _DRY_RUNS = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
 
 
-def _many(flag: str, *, metavar: str, help: str) -> Callable[[F], F]:  # noqa: A002 - as click has it
-    """Add a flag that may be given several times, as kubectl mtv takes it; None where it is not."""
-    between = "\n" if metavar == "KARL" else ","
+def _many(flag: str, metavar: str, between: str, *, help: str) -> Callable[[F], F]:  # noqa: A002
+    """Add a flag that counts each time it is given, as for kubectl mtv; None where it is not."""
 
     def joined(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> str | None:
         blank = [not value.strip() for value in values]
@@ -87,10 +86,10 @@ class _Patched(NamedTuple):
 
 @click.command()
 @plan_argument()
-@_many("--convertor-affinity", metavar="KARL", help="Rules; '' removes them.")
-@_many("--convertor-labels", metavar="K=V,...", help="For the pods; k- removes one.")
-@_many("--convertor-node-selector", metavar="K=V,...", help="Or k=16+ for at least 16.")
-@_many("--convertor-tolerations", metavar="K=V:EFFECT,...", help="As for kubectl taint.")
+@_many("--convertor-affinity", "KARL", "\n", help="Rules; '' removes them.")
+@_many("--convertor-labels", "K=V,...", ",", help="For the pods; k- removes one.")
+@_many("--convertor-node-selector", "K=V,...", ",", help="Or k=16+ for at least 16.")
+@_many("--convertor-tolerations", "K=V:EFFECT,...", ",", help="As for kubectl taint.")
 @_word("--affinity-policy", AffinityPolicy, help="Forklift's own term: merge or replace.")
 @_word("--rule-scope", Scope, help="Where rules look by themselves: all or own.")
 @_word("--mode", Mode, help="For this plan: enforce, audit or off.")

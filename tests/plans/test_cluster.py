@@ -9,7 +9,8 @@ import pytest
 from kube.client import Client, connect
 from kube.reflector import Timing
 from tests.kube.fakeapi import GET, LIST, WATCH, FakeApi, eventually, running
-from webhook.model import Installation, Plan, PlanRef, Reason
+from webhook import settings
+from webhook.model import Installation, Json, Plan, PlanRef, Reason
 from webhook.plans import cluster
 from webhook.plans.cluster import ClusterPlans
 
@@ -70,6 +71,27 @@ def test_plans_are_known_and_stay_so_without_a_call_for_each_look(
     status = plans.status()
     assert (status.synced, status.count, status.fetches, status.message) == (True, 0, 0, "")
     assert [asked.kind for asked in api.asked] == [LIST, WATCH]
+
+
+def test_a_plan_that_cannot_be_read_is_told_and_the_others_are_known(
+    api: FakeApi, plans: ClusterPlans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(plan_object: Json, installation: Installation) -> Plan:
+        if plan_object["metadata"]["name"] == "bad":
+            raise TypeError("x")
+        return real(plan_object, installation)
+
+    real = settings.read
+    monkeypatch.setattr(settings, "read", fail)
+    put(api, "bad")
+    put(api, labels="a=b")
+    synced(plans)
+    assert labels(plans) == {"a": "b"}
+    status = plans.status()
+    assert (status.count, status.invalid, status.restarts) == (1, 1, 0)
+    assert status.message == (
+        "Plan forklift/bad cannot be read, a fault of the webhook, see its log: TypeError('x')"
+    )
 
 
 def test_before_the_list_is_read_a_miss_says_so(api: FakeApi, plans: ClusterPlans) -> None:

@@ -7,7 +7,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.kube.fakeapi import eventually
-from webhook.model import Installation, Plan, PlanRef, Reason
+from webhook import settings
+from webhook.model import Installation, Json, Plan, PlanRef, Reason
+from webhook.plans import files
 from webhook.plans.directory import DirectoryPlans
 
 A = "11111111-1111-4111-8111-111111111111"
@@ -235,6 +237,70 @@ def test_changes_are_seen_without_being_asked(
     path.write_text(plan("db", "a=c"))
     eventually(lambda: labels(plans, "db") == {"a": "c"})
     plans.stop()
+
+
+def test_a_plan_that_cannot_be_read_is_a_fault_of_its_file_and_the_others_count(
+    plans: DirectoryPlans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(plan_object: Json, installation: Installation) -> Plan:
+        if plan_object["metadata"]["name"] == "bad":
+            raise TypeError("x")
+        return real(plan_object, installation)
+
+    real = settings.read
+    monkeypatch.setattr(settings, "read", fail)
+    (tmp_path / "1.yaml").write_text(plan("bad"))
+    (tmp_path / "2.yaml").write_text(plan("gone"))
+    (tmp_path / "3.yaml").write_text(plan("db"))
+    plans.scan()
+    (tmp_path / "2.yaml").unlink()
+    (tmp_path / "3.yaml").write_text(plan("db", "a=c"))
+    plans.scan()
+    assert labels(plans, "db") == {"a": "c"}
+    assert labels(plans, "gone") is Reason.PLAN_NOT_FOUND
+    assert plans.status().message == (
+        f"{tmp_path}/1.yaml: Plan forklift/bad cannot be read, a fault of the webhook, see its "
+        "log: TypeError('x')"
+    )
+    assert plans.status().invalid == 1
+
+
+def test_a_file_that_cannot_be_read_for_a_fault_of_ours_is_told_and_the_others_count(
+    plans: DirectoryPlans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path) -> files.Contents:
+        if path.name == "1.yaml":
+            raise KeyError("x")
+        return real(path)
+
+    real = files.read
+    monkeypatch.setattr(files, "read", fail)
+    (tmp_path / "1.yaml").write_text(plan("bad"))
+    (tmp_path / "2.yaml").write_text(plan("db"))
+    plans.scan()
+    assert labels(plans, "db") == {"a": "b"}
+    assert plans.status().message == (
+        f"{tmp_path}/1.yaml: a fault of the webhook, see its log: KeyError('x')"
+    )
+
+
+def test_what_was_not_taken_in_for_a_fault_of_ours_is_tried_again_and_told_once(
+    plans: DirectoryPlans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x.yaml").write_text(plan("db"))
+    os.utime(tmp_path / "x.yaml", (1, 1))
+    with capture_logs() as logs, monkeypatch.context() as patched:
+        patched.setattr("webhook.nodes.values", None)
+        plans.scan()
+        plans.scan()
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == [
+        "scan of the plans failed"
+    ]
+    assert "a fault of the webhook, see its log: TypeError(" in plans.status().message
+    assert not plans.status().synced
+    plans.scan()
+    assert labels(plans, "db") == {"a": "b"}
+    assert (plans.status().synced, plans.status().message) == (True, "")
 
 
 def test_a_fault_of_ours_does_not_end_the_watch(

@@ -198,6 +198,57 @@ def test_the_node_labels_of_all_plans_count_as_long_as_they_ask_for_them(index: 
     assert index.node_keys == {"memory"}
 
 
+@pytest.fixture
+def unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a fault of ours keep the Plan that asks for the label `fault` from being read."""
+
+    def fail(plan_object: Json, installation: Installation) -> Plan:
+        if "fault" in plan_object["spec"].get("convertorLabels", ()):
+            raise TypeError("unhashable type")
+        return real(plan_object, installation)
+
+    real = settings.read
+    monkeypatch.setattr(settings, "read", fail)
+
+
+def test_a_plan_that_cannot_be_read_keeps_what_it_said_and_no_other_from_being_read(
+    index: PlanIndex, unreadable: None
+) -> None:
+    index.put(plan("a", A, convertorLabels={"a": "before"}))
+    index.put(plan("gone", ""))
+    bad = plan("a", A, convertorLabels={"fault": "x"})
+    with capture_logs() as logs:
+        index.replace_all([bad, plan("b", B)])
+        index.replace_all([bad, plan("b", B)])
+        assert not index.put(bad)
+    assert [(line["event"], line["plan"]) for line in logs] == [
+        ("plan cannot be read", "forklift/a")
+    ]
+    found = index.find(PlanRef(uid=A))
+    assert isinstance(found, Plan)
+    assert found.settings.labels == {"a": "before"}
+    assert names(index, uid=B) == "forklift/b"
+    assert names(index, name="gone") == "PlanNotFound"
+    why = "cannot be read, a fault of the webhook, see its log: TypeError('unhashable type')"
+    assert (index.unread, index.invalid) == ({("forklift", "a"): why}, 1)
+    index.put(plan("a", A, convertorLabels={"a": "before"}))
+    assert (index.unread, index.invalid) == ({}, 0)
+
+
+def test_a_plan_that_could_never_be_read_is_forgotten_when_it_is_gone(
+    index: PlanIndex, unreadable: None
+) -> None:
+    bad = plan(convertorLabels={"fault": "x"})
+    with capture_logs():
+        index.put(bad)
+        assert (len(index), index.invalid) == (0, 1)
+        index.replace_all([])
+        assert index.invalid == 0
+        index.put(bad)
+    index.discard("forklift", "db")
+    assert index.invalid == 0
+
+
 def test_reasons_are_reasons(index: PlanIndex) -> None:
     assert index.find(PlanRef(uid=A)) is Reason.PLAN_NOT_FOUND
 

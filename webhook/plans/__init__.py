@@ -10,6 +10,9 @@ import msgspec
 
 from webhook.model import NodeValues, Plan, PlanRef, Reason
 
+MAX_FAULTS = 3
+"""In a status; the log has them all."""
+
 
 class PlansStatus(msgspec.Struct, frozen=True):
     """How far `Plans` can be trusted at this moment."""
@@ -22,7 +25,7 @@ class PlansStatus(msgspec.Struct, frozen=True):
     count: int
     """How many plans are known."""
     invalid: int
-    """How many of them have settings with problems."""
+    """How many have settings with problems, or could not be read at all."""
     message: str = ""
     """What is wrong with the source, for people; empty when nothing is."""
     fetches: int = 0
@@ -52,3 +55,14 @@ class Plans(Protocol):
 
     def stop(self) -> None:
         """End the watch; what is known stays."""
+
+
+def in_short(faults: list[str]) -> str:
+    """Return the first of these for a status, and how many more there are."""
+    more = len(faults) - MAX_FAULTS
+    return "; ".join(faults[:MAX_FAULTS] + ([f"and {more} more"] if more > 0 else []))
+
+
+def our_fault(error: Exception) -> str:
+    """Say that something failed which nobody foresaw, and whose trace was logged."""
+    return f"a fault of the webhook, see its log: {error!r}"

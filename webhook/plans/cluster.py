@@ -13,7 +13,7 @@ from kube.collection import Collection
 from kube.reflector import Reflector, Timing
 from webhook import atleast
 from webhook.model import Installation, NodeValues, Plan, PlanRef, Reason
-from webhook.plans import PlansStatus
+from webhook.plans import PlansStatus, in_short
 from webhook.plans.index import Key, PlanIndex
 from webhook.plans.nodes import ClusterNodes
 from webhook.plans.objects import NAME, PATH, PlanObject
@@ -88,12 +88,14 @@ class ClusterPlans:
         watch = self._reflector.status()
         if watch.synced and not self._nodes.awaited(self._nodes.keys):
             self._synced = True
+        unread = [f"Plan {'/'.join(key)} {why}" for key, why in self._index.unread.items()]
+        said = dict.fromkeys((watch.message, self._nodes.message, in_short(unread)))
         return PlansStatus(
             synced=self._synced,
             age_seconds=watch.age_seconds,
             count=len(self._index),
             invalid=self._index.invalid,
-            message="; ".join(filter(None, dict.fromkeys((watch.message, self._nodes.message)))),
+            message="; ".join(filter(None, said)),
             fetches=self._fetches,
             restarts=watch.restarts,
         )

@@ -13,7 +13,7 @@ import structlog
 
 from webhook import nodes
 from webhook.model import Installation, Json, NodeValues, Plan, PlanRef, Reason
-from webhook.plans import PlansStatus, files
+from webhook.plans import PlansStatus, files, in_short, our_fault
 from webhook.plans.index import Key, PlanIndex, key_of
 from webhook.plans.objects import API_VERSION, KIND
 
@@ -22,9 +22,6 @@ log = structlog.get_logger(__name__)
 SCAN_SECONDS = 0.5
 SETTLED_SECONDS = 1.0
 """A file changed this short a time ago may change again with the same size and time stamp."""
-
-MAX_FAULTS = 3
-"""In a status; the log has them all."""
 
 Signature = tuple[int, int, int, int]
 
@@ -74,15 +71,12 @@ class DirectoryPlans:
 
     def status(self) -> PlansStatus:
         """Return what is known and which files are wrong."""
-        faults = self._faults[:MAX_FAULTS]
-        if more := len(self._faults) - len(faults):
-            faults.append(f"and {more} more")
         return PlansStatus(
             synced=self._confirmed >= 0,
             age_seconds=time.monotonic() - self._confirmed,
             count=len(self._index),
             invalid=self._index.invalid,
-            message="; ".join(faults),
+            message=in_short(self._faults),
             fetches=self._fetches,
         )
 
@@ -104,31 +98,38 @@ class DirectoryPlans:
         """Look at all files now, and read those that have changed."""
         with self._scanning:
             try:
-                paths = sorted(walk(self._path))
-            except OSError as error:
-                self._say([f"'{error.filename}' cannot be read: {(error.strerror or '').lower()}"])
+                self._scan()
+            except Exception as error:
+                fault = our_fault(error)
                 self._readable = False
-                return
-            before = self._files
-            self._files = {path: _look(path, before.get(path)) for path in paths}
-            if self._files != before or not self._readable:
-                self._take()
-                self._readable = True
-            self._confirmed = time.monotonic()
+                if fault not in self._faults:  # it is tried again twice a second
+                    log.exception("scan of the plans failed", directory=str(self._path))
+                self._say([fault])
+
+    def _scan(self) -> None:
+        try:
+            paths = sorted(walk(self._path))
+        except OSError as error:
+            self._say([f"'{error.filename}' cannot be read: {(error.strerror or '').lower()}"])
+            self._readable = False
+            return
+        found = {path: _look(path, self._files.get(path)) for path in paths}
+        if found != self._files or not self._readable:
+            self._take(found)
+            self._files = found  # not before: what was not taken in is to be tried again
+            self._readable = True
+        self._confirmed = time.monotonic()
 
     def _watch(self) -> None:
         while not self._stopped.wait(SCAN_SECONDS):
-            try:
-                self.scan()
-            except Exception:
-                log.exception("scan of the plans failed", directory=str(self._path))
+            self.scan()
 
-    def _take(self) -> None:
+    def _take(self, found: dict[Path, _File]) -> None:
         """Make of what the files say what reviews look up."""
-        faults = [f"{path}: {file.fault}" for path, file in self._files.items() if file.fault]
+        faults = [f"{path}: {file.fault}" for path, file in found.items() if file.fault]
         plans: dict[Key, Json] = {}
         places: dict[Key | str, Path] = {}
-        for path, plan in self._plans():
+        for path, plan in _plans(found):
             key = key_of(plan)
             same: list[Key | str] = [key]
             if uid := plan["metadata"].get("uid"):
@@ -139,7 +140,10 @@ class DirectoryPlans:
             plans[key] = plan
             places |= dict.fromkeys(same, path)
         self._index.replace_all(plans.values())
-        labels = (node for file in self._files.values() for node in file.contents.nodes)
+        faults += [
+            f"{places[key]}: Plan {'/'.join(key)} {why}" for key, why in self._index.unread.items()
+        ]
+        labels = (node for file in found.values() for node in file.contents.nodes)
         self._node_values = nodes.values(labels, self._index.node_keys)
         if not plans and not faults:
             faults.append(
@@ -148,16 +152,17 @@ class DirectoryPlans:
             )
         self._say(faults)
 
-    def _plans(self) -> Iterator[tuple[Path, Json]]:
-        for path, file in self._files.items():
-            for plan in file.contents.plans:
-                yield path, plan
-
     def _say(self, faults: list[str]) -> None:
         for fault in faults:
             if fault not in self._faults:
                 log.warning("plans cannot be read", fault=fault)
         self._faults = faults
+
+
+def _plans(found: dict[Path, _File]) -> Iterator[tuple[Path, Json]]:
+    for path, file in found.items():
+        for plan in file.contents.plans:
+            yield path, plan
 
 
 def walk(top: Path) -> Iterator[Path]:
@@ -196,6 +201,9 @@ def _look(path: Path, before: _File | None) -> _File:
         contents = files.read(path)
     except files.FileError as error:
         return _File(signature if settled else None, last, str(error))
+    except Exception as error:
+        log.exception("file cannot be read", file=str(path))
+        return _File(signature if settled else None, last, our_fault(error))
     if contents.others:
         log.debug("objects that are neither Plans nor Nodes", file=str(path), kinds=contents.others)
     return _File(signature if settled else None, contents, "")

@@ -13,6 +13,7 @@ import structlog
 
 from webhook import atleast, settings
 from webhook.model import Installation, Json, Plan, PlanRef, Reason
+from webhook.plans import our_fault
 from webhook.plans.objects import Spec
 
 log = structlog.get_logger(__name__)
@@ -57,14 +58,21 @@ class PlanIndex:
         self._by_name: dict[str, tuple[Key, ...]] = {}
         self._invalid = 0
         self._node_keys: Counter[str] = Counter()
+        self._unread: dict[Key, str] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
 
     @property
     def invalid(self) -> int:
-        """How many plans have settings with problems."""
-        return self._invalid
+        """How many plans have settings with problems, or could not be read at all."""
+        return self._invalid + len(self._unread)
+
+    @property
+    def unread(self) -> dict[Key, str]:
+        """Why plans cannot be read as they are now; what they said before, if anything, counts."""
+        with self._writing:
+            return dict(self._unread)
 
     @property
     def node_keys(self) -> frozenset[str]:
@@ -100,6 +108,7 @@ class PlanIndex:
         """Forget a Plan, if it is known."""
         key = (namespace, name)
         with self._writing:
+            self._unread.pop(key, None)
             if not (known := self._get(key)):
                 return
             self._forget(known.plan, self._entries.pop(key))
@@ -111,9 +120,10 @@ class PlanIndex:
     def replace_all(self, plan_objects: Iterable[Json]) -> None:
         """Take in all Plans there are, one at a time, and forget every other.
 
-        When `plan_objects` raises midway nothing is forgotten.
+        When `plan_objects` raises midway nothing is forgotten. One that cannot be read keeps none
+        of the others from being read.
         """
-        gone = set(self._entries)
+        gone = self._entries.keys() | self.unread.keys()
         for plan_object in plan_objects:
             key = key_of(plan_object)
             gone.discard(key)
@@ -127,14 +137,20 @@ class PlanIndex:
         return _unpack(packed) if packed else None
 
     def _put(self, key: Key, plan_object: Json, known: _Entry | None) -> bool:
-        stamp = self._stamp(plan_object)
-        if known and known.stamp == stamp:
+        try:
+            entry = self._read(plan_object, known)
+            packed = _pack.encode(entry) if entry else b""
+        except Exception as error:
+            # Nothing is known that does this; whatever it is, the other plans are to be read.
+            why = f"cannot be read, {our_fault(error)}"
+            if self._unread.get(key) != why:
+                log.exception("plan cannot be read", plan="/".join(key))
+            self._unread[key] = why
             return False
-        plan = settings.read(plan_object, self._installation)
-        if known:  # the API server keeps no record of what was taken away
-            seen = datetime.now(UTC).strftime(TIME_FORMAT)
-            plan = msgspec.structs.replace(plan, written=max(plan.written, seen))
-        packed = _pack.encode(_Entry(_version(plan_object), stamp, plan))
+        self._unread.pop(key, None)
+        if entry is None:
+            return False
+        plan = entry.plan
         before = self._entries.get(key)
         self._entries[key] = packed
         if plan.uid:
@@ -147,6 +163,17 @@ class PlanIndex:
         if problems := [str(problem) for problem in plan.settings.problems]:
             log.warning("plan has settings that do not apply", plan=str(plan), problems=problems)
         return True
+
+    def _read(self, plan_object: Json, known: _Entry | None) -> _Entry | None:
+        """Return what is to be kept of a Plan; None where it is as known."""
+        stamp = self._stamp(plan_object)
+        if known and known.stamp == stamp:
+            return None
+        plan = settings.read(plan_object, self._installation)
+        if known:  # the API server keeps no record of what was taken away
+            seen = datetime.now(UTC).strftime(TIME_FORMAT)
+            plan = msgspec.structs.replace(plan, written=max(plan.written, seen))
+        return _Entry(_version(plan_object), stamp, plan)
 
     def _stamp(self, plan_object: Json) -> int:
         """Return a number that stays the same while nothing changes that settings come from."""

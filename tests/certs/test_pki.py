@@ -94,7 +94,7 @@ def test_a_cross_certificate_is_known_by_what_it_is() -> None:
 
 
 def bytes_of(certificate: Certificate) -> st.SearchStrategy[int]:
-    """Indices of all bytes but one: that says how many bits the signature lacks, and none cares."""
+    """Give indices of all bytes but the one that counts the bits which the signature lacks."""
     signature = x509.load_der_x509_certificate(certificate.der).signature
     indifferent = certificate.der.rindex(signature) - 1
     return st.integers(0, len(certificate.der) - 1).filter(lambda at: at != indifferent)

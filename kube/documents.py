@@ -1,7 +1,8 @@
 """Documents of a YAML or JSON text as Kubernetes reads them: only what JSON has, no key twice."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any, NoReturn
 
 import yaml
@@ -10,6 +11,11 @@ try:
     from yaml import CSafeLoader as _SafeLoader
 except ImportError:  # PyYAML was built without libyaml: the same, and ten times slower
     from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
+
+
+MAX_WRITTEN_OUT = 1_000_000
+"""Characters that the aliases of a document may add to it. `&b [*a, *a]` over `&a […]` and so on
+doubles with each line, and is written out by whoever copies it."""
 
 
 class DocumentError(ValueError):
@@ -33,6 +39,8 @@ def _yaml(text: str) -> Iterator[tuple[int, Any]]:
     try:
         loader = _Loader(text)
         while loader.check_node() and (node := loader.get_node()):
+            if "&" in text:
+                _check_aliases(node, len(text))
             yield node.start_mark.line + 1, loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         where = _place(error.problem_mark) if error.problem_mark else ""
@@ -40,6 +48,35 @@ def _yaml(text: str) -> Iterator[tuple[int, Any]]:
         raise DocumentError(f"{where}expected YAML: {error.problem}{context}") from None
     except yaml.YAMLError as error:
         raise DocumentError(f"expected YAML: {str(error).splitlines()[0]}") from None
+
+
+def _check_aliases(root: yaml.Node, written: int) -> None:
+    """Refuse what JSON cannot have, values that contain themselves, and what would be too large."""
+    sizes: dict[yaml.Node, int] = {}
+
+    def size(node: yaml.Node) -> int:
+        if node not in sizes:
+            sizes[node] = 0
+            sizes[node] = 1 + sum(map(size, _parts(node)), start=_length(node))
+        elif not sizes[node]:
+            _refuse(node, "the value contains itself: an alias in it stands for the whole")
+        return sizes[node]
+
+    if size(root) > 2 * written + MAX_WRITTEN_OUT:  # each value takes a character or its sign
+        _refuse(root, f"aliases add more than {MAX_WRITTEN_OUT} characters to the document")
+
+
+def _parts(node: yaml.Node) -> Iterable[yaml.Node]:
+    match node:
+        case yaml.MappingNode():
+            return chain.from_iterable(node.value)
+        case yaml.SequenceNode():
+            return node.value  # type: ignore[no-any-return]
+    return ()
+
+
+def _length(node: yaml.Node) -> int:
+    return len(node.value) if isinstance(node, yaml.ScalarNode) else 0
 
 
 def _json(text: str) -> Any:

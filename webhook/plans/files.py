@@ -102,7 +102,7 @@ def _plan(found: Json, line: int) -> Json:
         raise FileError(f"line {line}: {_mismatch(error, KIND)}") from None
     except (OverflowError, UnicodeEncodeError) as error:  # 10**30, or half a surrogate pair
         raise FileError(f"line {line}: Plan: no value of Kubernetes: {error}") from None
-    except RecursionError:  # in YAML, `&a [*a]` is a list that has itself
+    except RecursionError:
         raise FileError(f"line {line}: Plan: it is nested too deeply") from None
     return kept
 

@@ -1,5 +1,8 @@
 """The public functions: scopes, the nodes' values, and what stays open for later."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from webhook import karl
@@ -59,6 +62,46 @@ def test_compile_open_leaves_quantities_for_when_a_pod_arrives() -> None:
 def test_at_least_nothing_is_a_quantity_because_no_label_is_negative() -> None:
     (expression,) = node_expressions(karl.compile_open("REQUIRE nodes(cores>=0)"))
     assert expression == {"key": "cores", "operator": "AtLeast", "values": ["0"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (None, "null"),
+        (5, "5"),
+        (True, "true"),
+        (b"REQUIRE", "a bytes"),
+        (["REQUIRE"], "a list"),
+        ({}, "a map"),
+    ],
+)
+@pytest.mark.parametrize("compiled", [karl.compile, karl.compile_open])
+def test_what_is_no_text_is_an_error_of_the_language(
+    compiled: Callable[[Any], Json], text: Any, what: str
+) -> None:
+    with pytest.raises(karl.KarlError) as error:
+        compiled(text)
+    (fault,) = error.value.errors
+    assert fault.message == f"rules cannot be {what}"
+    assert fault.hint == "expected text, such as REQUIRE pods(app=ceph-osd) on node"
+
+
+@pytest.mark.parametrize(
+    ("scope", "message", "hint"),
+    [
+        ("x", "unknown scope 'x'", "expected all or own"),
+        ("All", "unknown scope 'All'", "expected all or own; did you mean 'all'?"),
+        (None, "unknown scope null", "expected all or own"),
+        ([], "unknown scope a list", "expected all or own"),
+    ],
+)
+def test_a_scope_that_is_none_is_an_error_of_the_language(
+    scope: Any, message: str, hint: str
+) -> None:
+    with pytest.raises(karl.KarlError) as error:
+        karl.compile(RULE, scope=scope)
+    (fault,) = error.value.errors
+    assert (fault.message, fault.hint, fault.source) == (message, hint, RULE)
 
 
 def test_line_ends_and_spaces_may_be_those_of_any_system() -> None:

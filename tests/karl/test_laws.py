@@ -1,5 +1,8 @@
 """What is true of every text and of every rule."""
 
+from contextlib import suppress
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +49,12 @@ def check_fault(lines: list[str], fault: karl.Fault) -> None:
 @given(st.text(), SCOPES)
 def test_any_text_compiles_or_is_an_error_with_places(text: str, scope: Scope) -> None:
     check(text, scope)
+
+
+@given(st.none() | st.binary() | st.lists(st.text()) | st.text(), st.none() | st.text() | SCOPES)
+def test_whatever_is_given_compiles_or_is_an_error_of_the_language(text: Any, scope: Any) -> None:
+    with suppress(karl.KarlError):
+        karl.compile(text, scope=scope)
 
 
 @given(soups(), SCOPES)

@@ -10,13 +10,15 @@ wrong with it, and `affinity` lowers all of them together.
 """
 
 from types import MappingProxyType
+from typing import Any
 
+from kube.words import did_you_mean, either, found
 from webhook import atleast
 from webhook.karl.affinity import lower
 from webhook.karl.english import to_english
 from webhook.karl.errors import Fault, KarlError, Mistake, refuse
 from webhook.karl.parse import parse
-from webhook.karl.syntax import Rule
+from webhook.karl.syntax import Rule, Span
 from webhook.karl.text import to_text
 from webhook.model import Json, NodeValues, Scope
 
@@ -49,7 +51,8 @@ def compile(  # noqa: A001 - the public name; nobody compiles Python here
             quantities such as `memory>=64Gi` choose; the written one is always among them.
 
     Raises:
-        KarlError: for anything that is wrong with the text, all of it; nothing else is raised.
+        KarlError: for anything that is wrong with the text, all of it, and for a text or a scope
+            that is none; nothing else is raised.
 
     """
     return atleast.expand(compile_open(text, scope=scope), node_values)
@@ -57,7 +60,23 @@ def compile(  # noqa: A001 - the public name; nobody compiles Python here
 
 def compile_open(text: str, *, scope: Scope | str = Scope.ALL) -> Json:
     """Return what `compile` does, with quantities left to `webhook.atleast.expand`."""
-    lowered = lower(parse(text), Scope(scope))
+    looks = _scope(text, scope)
+    lowered = lower(parse(text), looks)
     if isinstance(lowered, Mistake):
         raise refuse(text, [lowered])
     return lowered
+
+
+def _scope(text: Any, scope: Any) -> Scope:
+    """Check at the door what a type checker would: callers have values out of YAML and JSON."""
+    start = Span(0, 0)
+    if not isinstance(text, str):
+        hint = "expected text, such as REQUIRE pods(app=ceph-osd) on node"
+        raise refuse("", [Mistake(start, f"rules cannot be {found(text)}", hint)])
+    try:
+        return Scope(scope)
+    except ValueError:
+        hint = f"expected {either([*Scope])}"
+        if isinstance(scope, str):
+            hint += did_you_mean(scope, Scope)
+        raise refuse(text, [Mistake(start, f"unknown scope {found(scope)}", hint)]) from None

@@ -38,6 +38,8 @@ def lower(rules: Sequence[Rule], scope: Scope) -> Json | Mistake:
 
 
 def _node_affinity(rules: Sequence[Rule]) -> Json | Mistake:
+    if over := nodeterms.over_limit(rules):
+        return over
     affinity: Json = {}
     if hard := [rule for rule in rules if rule.verb.hard]:
         required = nodeterms.required(hard)

@@ -1,9 +1,10 @@
 """Whether expressions on labels can hold together."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 
 from kube import quantity
 from webhook.atleast import AT_LEAST, NOT_AT_LEAST
@@ -13,12 +14,16 @@ from webhook.model import Json
 _ALLOW_ABSENCE = {"NotIn", "DoesNotExist", NOT_AT_LEAST}
 
 
-def impossible(term: Sequence[Json]) -> bool:
-    """Whether no node can meet a term: it has expressions on one label that no label meets."""
-    by_key: dict[str, list[Json]] = {}
-    for expression in term:
-        by_key.setdefault(expression["key"], []).append(expression)
-    return any(contradictory(expressions) for expressions in by_key.values())
+def impossible(term: Collection[Json], others: Collection[Json] = ()) -> bool:
+    """Whether no node can meet a term: it has expressions on one label that no label meets.
+
+    `others` must be met as well, and can be by themselves. So can any expression alone.
+    """
+    by_key: dict[str, list[Json]] = {expression["key"]: [] for expression in term}
+    for expression in chain(others, term):
+        if expression["key"] in by_key:
+            by_key[expression["key"]].append(expression)
+    return any(len(each) > 1 and contradictory(each) for each in by_key.values())
 
 
 def contradictory(expressions: Sequence[Json]) -> bool:

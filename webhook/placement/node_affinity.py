@@ -1,7 +1,11 @@
 """The node terms of a placed pod's affinity."""
 
+from itertools import groupby
+
+import msgspec
+
 from webhook.affinity import MAX_NODE_TERMS, PREFERRED, REQUIRED, and_node_terms
-from webhook.atleast import expand
+from webhook.atleast import AT_LEAST, NOT_AT_LEAST, expand
 from webhook.model import Json, NodeValues
 
 
@@ -49,58 +53,85 @@ def _and(
     expanded = expand(others, node_values)
     if not terms or not others:
         return terms or expanded
-    if expanded is others:
-        return and_node_terms(terms, others)
-    products = [
-        product
-        for term in terms
-        for product in and_node_terms(
-            [term], [_expanded(other, term, node_values, again=again) for other in others]
-        )
-    ]
+    open_ones = {
+        _form(each): each for other in others for each in _expressions(other) if _is_open(each)
+    }
+    products: list[Json] = []
+    for written, same in groupby(terms, lambda term: _written(open_ones, term, again=again)):
+        asked = [_filled(other, dict(written)) for other in others] if written else others
+        products += and_node_terms([*same], expand(asked, node_values))
     if len(products) > MAX_NODE_TERMS:
         raise ValueError(f"makes more than {MAX_NODE_TERMS} required node terms")
     return products
 
 
-def _added(present: list[Json], wanted: list[Json], node_values: NodeValues) -> list[Json]:
-    """Return those of the plan's preferences that the pod does not have, in any expansion."""
-    return [
-        expand(term, node_values)
-        for term in wanted
-        if not any(_is_expansion(mine, term) for mine in present)
-    ]
-
-
-def _is_expansion(mine: Json, weighted: Json) -> bool:
-    present, preference = (each.get("preference") or {} for each in (mine, weighted))
-    return bool(
-        mine.get("weight") == weighted.get("weight")
-        and present == _expanded(preference, present, {}, again=True)
-    )
-
-
-def _expanded(term: Json, present: Json, node_values: NodeValues, *, again: bool) -> Json:
-    """Expand a term of the plan, and where a term of the pod has an expansion already, to that.
+def _written(open_ones: dict[bytes, Json], term: Json, *, again: bool) -> list[tuple[bytes, Json]]:
+    """Return the plan's "at least" that a term of the pod has an expansion of, and that.
 
     So what was once written stays when nodes come and go. Any `In` of nothing but values that
     are large enough will do, whoever wrote it; a `NotIn` only if a placement did, because
     another's may leave out values that are large enough.
     """
-    written = [
-        mine
-        for mine in present.get("matchExpressions") or ()
-        if again or mine["operator"] != "NotIn"
+    by_key: dict[str, list[Json]] = {}
+    for mine in _expressions(term):
+        if again or mine["operator"] != "NotIn":
+            by_key.setdefault(mine["key"], []).append(mine)
+    return [
+        (form, mine)
+        for form, asked in open_ones.items()
+        for mine in by_key.get(asked["key"], ())
+        if _is_expansion(mine, asked)
     ]
-    expressions = [
-        _expansion(expression, written, node_values)
-        for expression in term.get("matchExpressions") or ()
-    ]
-    return term | {"matchExpressions": expressions} if expressions else term
 
 
-def _expansion(expression: Json, written: list[Json], node_values: NodeValues) -> Json:
-    for mine in written:
-        if mine == expand(expression, {mine["key"]: mine.get("values") or ()}):
-            return mine
-    return expand(expression, node_values)
+def _filled(term: Json, written: dict[bytes, Json]) -> Json:
+    """Put expansions that were written before into a term of the plan."""
+    filled = [written.get(_form(each), each) for each in _expressions(term)]
+    return term | {"matchExpressions": filled} if filled else term
+
+
+def _added(present: list[Json], wanted: list[Json], node_values: NodeValues) -> list[Json]:
+    """Return those of the plan's preferences that the pod does not have, in any expansion."""
+    there: dict[object, list[Json]] = {}
+    for mine in present:
+        there.setdefault(_shape(mine), []).append(_preference(mine))
+    return [
+        expand(term, node_values)
+        for term in wanted
+        if not any(_is_same(mine, _preference(term)) for mine in there.get(_shape(term), ()))
+    ]
+
+
+def _shape(weighted: Json) -> object:
+    """Return what a preference has in common with every expansion of it."""
+    keys = [each["key"] for each in _expressions(_preference(weighted))]
+    return weighted.get("weight"), *keys
+
+
+def _is_same(mine: Json, asked: Json) -> bool:
+    """Whether a preference is the plan's, in any expansion; they have the same shape."""
+    pairs = zip(_expressions(mine), _expressions(asked), strict=True)
+    if not all(one == other or _is_expansion(one, other) for one, other in pairs):
+        return False
+    return mine | {"matchExpressions": None} == asked | {"matchExpressions": None}
+
+
+def _is_expansion(mine: Json, asked: Json) -> bool:
+    """Whether an expression of the pod is what the plan's became, with these nodes or others."""
+    return _is_open(asked) and mine == expand(asked, {mine["key"]: mine.get("values") or ()})
+
+
+def _is_open(expression: Json) -> bool:
+    return expression["operator"] in (AT_LEAST, NOT_AT_LEAST)
+
+
+def _expressions(term: Json) -> list[Json]:
+    return term.get("matchExpressions") or []
+
+
+def _preference(weighted: Json) -> Json:
+    return weighted.get("preference") or {}
+
+
+def _form(expression: Json) -> bytes:
+    return msgspec.json.encode(expression)

@@ -1,0 +1,67 @@
+"""The terms of all hard rules on nodes together."""
+
+from itertools import permutations
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from webhook import karl
+from webhook.affinity import REQUIRED
+from webhook.karl import nodeterms
+
+SELECTORS = st.sampled_from(
+    ["a=1", "a=2", "a!=1", "b=1", "has b", "!b", "k>5", "k<7", "k>=9", "m>=64Gi", "c in [x,y]"]
+)
+RULES = st.lists(
+    st.builds(
+        lambda verb, selectors: f"{verb} nodes({', '.join(selectors)})",
+        st.sampled_from(["REQUIRE", "AVOID", "AVOID"]),
+        st.lists(SELECTORS, min_size=1, max_size=3, unique=True),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+def terms(text: str) -> list[set[str]]:
+    """Return what each term asks, or nothing where the rules cannot be had together."""
+    try:
+        found: Any = karl.compile_open(text)["nodeAffinity"][REQUIRED]["nodeSelectorTerms"]
+    except karl.KarlError:
+        return []
+    return [{str(each) for each in term["matchExpressions"]} for term in found]
+
+
+@given(RULES)
+def test_no_term_asks_all_that_another_asks(rules: list[str]) -> None:
+    found = terms("\n".join(rules))
+    assert not any(one <= other for one, other in permutations(found, 2))
+
+
+@given(RULES)
+def test_the_order_of_rules_does_not_matter(rules: list[str]) -> None:
+    def as_set(text: str) -> set[frozenset[str]]:
+        return {frozenset(term) for term in terms(text)}
+
+    assert as_set("\n".join(rules)) == as_set("\n".join(reversed(rules)))
+
+
+def test_what_holds_in_any_case_multiplies_nothing() -> None:
+    pairs = [f"AVOID nodes(a{number}=1, b{number}=1)" for number in range(6)]
+    always = [f"REQUIRE nodes(x{number}=1)" for number in range(100)]
+    assert {len(term) for term in terms("\n".join(pairs + always))} == {106}
+    assert len(terms("\n".join(always + pairs))) == 64
+
+
+@pytest.mark.parametrize("verb", ["REQUIRE", "AVOID", "PREFER", "REPEL"])
+def test_more_selectors_than_can_be_compared_are_refused(verb: str) -> None:
+    most = nodeterms.MAX_SELECTORS
+    rules = [f"{verb} nodes(x{number}=1)" for number in range(most)]
+    assert karl.compile("\n".join(rules))
+    with pytest.raises(karl.KarlError) as error:
+        karl.compile("\n".join([*rules, f"{verb} nodes(y=1)"]))
+    assert str(error.value).splitlines()[0] == (
+        f"karl: {most + 1}:1: the rules on nodes have more than {most} selectors"
+    )

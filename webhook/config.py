@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from kube import documents
+from kube import documents, labels
 from kube.words import did_you_mean
 from webhook.drain import Times
 from webhook.model import Installation, Json, Mode
@@ -91,6 +91,8 @@ def namespace_mode(text: str) -> tuple[str, Mode]:
     namespace, equals, mode = text.partition("=")
     if not (namespace and equals):
         raise ConfigError(f"{text!r}: expected NAMESPACE=MODE, such as 'production=audit'")
+    if wrong := labels.check_namespace(namespace):
+        raise ConfigError(f"{text!r}: namespace {namespace!r} {wrong}")
     if mode not in list(Mode):
         expected = f"expected {', '.join(Mode)}{did_you_mean(mode, Mode)}"
         raise ConfigError(f"{text!r}: unknown mode {mode!r}, {expected}")
@@ -103,6 +105,13 @@ def object_name(text: str) -> tuple[str, str]:
     if not (namespace and name) or "/" in name:
         raise ConfigError(f"{text!r}: expected NAMESPACE/NAME")
     return namespace, name
+
+
+def new(text: str) -> Path:
+    """Read a path where nothing has to be yet. Raises ConfigError."""
+    if not text:  # for Path it is `.`, and in a script a variable that is not set
+        raise ConfigError("the path is empty")
+    return Path(text)
 
 
 def existing(text: str) -> Path:
@@ -156,7 +165,8 @@ def in_words(error: OSError) -> str:
     """Say what the operating system says, as part of a sentence."""
     if error.errno is not None and error.errno > 0:  # names that resolve to nothing have others
         return os.strerror(error.errno).lower()
-    return str(error.strerror or error).lower()
+    # Where a name resolves to nothing, Python adds which address it was: whoever asks knows.
+    return str(error.strerror or error).partition(" (while attempting")[0].lower()
 
 
 def unknown_variables(environment: Mapping[str, str], known: Iterable[str]) -> list[str]:
@@ -171,7 +181,7 @@ def unknown_variables(environment: Mapping[str, str], known: Iterable[str]) -> l
 
 def _existing(text: str, what: str) -> tuple[Path, int]:
     """Return a path and what kind of file is there."""
-    path = Path(text)
+    path = new(text)
     try:
         return path, path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):

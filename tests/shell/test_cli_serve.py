@@ -1,5 +1,6 @@
 """`convertor-webhook serve`: what its flags become, and what a wrong one says. Exit code 2."""
 
+import json
 from pathlib import Path
 
 import click
@@ -142,6 +143,24 @@ WRONG: list[tuple[list[str], str]] = [
             "such as '0.0.0.0:8443'"
         ),
     ),
+    (["--plans", ""], "Invalid value for '--plans': the path is empty"),
+    (["--state-dir", ""], "Invalid value for '--state-dir': the path is empty"),
+    (
+        ["--plans", ".", "--kubeconfig", __file__],
+        "expected --plans or a cluster by kubeconfig, found both",
+    ),
+    (
+        ["--plans", ".", "--hub-kubeconfig", __file__],
+        "expected --plans or a cluster by kubeconfig, found both",
+    ),
+    (
+        ["--tls-dir", ".", "--tls-name", "host.example"],
+        "--tls-name is for a certificate that we make: not in files, not of a Service",
+    ),
+    (
+        ["--certs-service=ns/hook", "--tls-name", "host.example"],
+        "--tls-name is for a certificate that we make: not in files, not of a Service",
+    ),
     (["--plans", "no/such"], "Invalid value for '--plans': 'no/such': no such directory"),
     (["--tls-cert", "no.crt"], "Invalid value for '--tls-cert': 'no.crt': no such file"),
     (
@@ -198,6 +217,24 @@ def test_defaults_with_a_mistake_are_an_error_with_a_caret(tmp_path: Path) -> No
         "  REQUIRE pods(app=x) on nodes\n"
         "                         ^^^^^"
     )
+
+
+@pytest.mark.parametrize("part", ["serve.serve", "config.defaults"], ids=["later", "at once"])
+def test_what_nobody_foresaw_ends_with_one_line_and_its_trace_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("x")
+
+    monkeypatch.setattr(f"webhook.{part}", fail)
+    result = run("--defaults", __file__) if part == "config.defaults" else run()
+    assert result.exit_code == 70
+    *_, event, line = result.stderr.splitlines()
+    assert line == "Error: unexpected KeyError: 'x'"
+    told = json.loads(event)
+    assert (told["level"], told["message"]) == ("error", "unexpected error")
+    assert told["exception"].endswith("KeyError: 'x'")
+    assert not result.stdout
 
 
 def test_every_flag_is_explained() -> None:

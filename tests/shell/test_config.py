@@ -1,5 +1,6 @@
 """What can be wrong with what the server is told, and what it says then, whole."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,13 @@ def test_a_namespace_has_a_mode() -> None:
         ("production", "'production': expected NAMESPACE=MODE, such as 'production=audit'"),
         ("=audit", "'=audit': expected NAMESPACE=MODE, such as 'production=audit'"),
         (
+            "Prod_1=audit",
+            (
+                "'Prod_1=audit': namespace 'Prod_1' must consist of lower case alphanumeric "
+                "characters or '-', and must start and end with an alphanumeric character"
+            ),
+        ),
+        (
             "production=adit",
             (
                 "'production=adit': unknown mode 'adit', expected enforce, audit, off; "
@@ -90,6 +98,18 @@ def test_a_path_that_is_not_there_may_be_misspelt(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as error:
         config.file(f"{tmp_path}/elsewhere/default.yaml")
     assert str(error.value) == f"'{tmp_path}/elsewhere/default.yaml': no such file"
+
+
+@pytest.mark.parametrize("read", [config.new, config.existing, config.directory, config.file])
+def test_an_empty_path_is_not_the_directory_that_we_are_in(read: Callable[[str], Path]) -> None:
+    with pytest.raises(ConfigError, match=r"^the path is empty$"):
+        read("")
+
+
+def test_a_host_that_nobody_knows_is_told_without_its_address() -> None:
+    # as socket.create_server puts it
+    error = OSError(-2, "Name or service not known (while attempting to bind on address ('x', 1))")
+    assert config.in_words(error) == "name or service not known"
 
 
 def test_of_long_paths_the_names_are_compared(tmp_path: Path) -> None:

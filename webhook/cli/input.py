@@ -23,14 +23,14 @@ def path_option(*names: str, help: str) -> Callable[[F], F]:  # noqa: A002 - as 
 
 
 def read_text(path: str) -> str:
-    """Read a file given on the command line, standard input for `-`.
+    """Read a file given on the command line, standard input for `-`, without a byte order mark.
 
     Raises:
         click.UsageError: the file cannot be read; the message says why.
 
     """
     try:
-        with click.open_file(path, encoding="utf-8") as stream:
+        with click.open_file(path, encoding="utf-8-sig") as stream:
             return str(stream.read())
     except UnicodeDecodeError as error:
         raise click.UsageError(f"'{path}': byte {error.start} is not UTF-8") from None

@@ -20,6 +20,7 @@ from webhook.local_ca import NAMES as LOCAL_NAMES
 _ADDRESS = Parsed("host:port", config.address)
 _DIRECTORY = Parsed("directory", config.directory)
 _FILE = Parsed("file", config.file)
+_NEW = Parsed("path", config.new)
 _OBJECT = Parsed("namespace/name", config.object_name)
 
 
@@ -50,7 +51,7 @@ def _one_of(words: type[StrEnum]) -> click.Choice[str]:
 @click.option("--tls-cert", type=_FILE, help="Certificate (PEM), with the chain to its CA.")
 @click.option("--tls-key", type=_FILE, help="Private key of that certificate (PEM).")
 @click.option("--tls-name", metavar="NAME", multiple=True, help="More names when we make our own.")
-@click.option("--state-dir", type=Path, help="Where the CA of one that we make is written.")
+@click.option("--state-dir", type=_NEW, help="Where the CA of one that we make is written.")
 @click.option("--client-ca", type=_FILE, help="Serve only clients with a certificate of this CA.")
 @installation_options
 @click.option(
@@ -94,6 +95,8 @@ def serve(context: click.Context, /, log_format: str, log_level: str, **flags: A
 
 
 def _config(flags: dict[str, Any]) -> Config:
+    if flags["plans"] and (flags["kubeconfig"] or flags["hub_kubeconfig"]):
+        raise Fault("expected --plans or a cluster by kubeconfig, found both")
     return Config(
         listen=flags["listen"],
         status_listen=flags["status_listen"],
@@ -116,6 +119,8 @@ def _certificates(flags: dict[str, Any]) -> Certificates:
         raise Fault("--certs-service is missing: the name that API servers call")
     if flags["plans"] and (secret or service):
         raise Fault("--plans does without a cluster, --certs-secret and --certs-service need one")
+    if flags["tls_name"] and (files or service):
+        raise Fault("--tls-name is for a certificate that we make: not in files, not of a Service")
     return Certificates(
         names=() if files and not service else _names(flags, service),
         files=files,

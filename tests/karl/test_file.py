@@ -1,0 +1,13 @@
+"""Rules in a file."""
+
+from pathlib import Path
+
+from webhook import karl
+from webhook.cli.input import read_text
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_rule(tmp_path: Path) -> None:
+    path = tmp_path / "rules.karl"
+    path.write_text("REQUIRE pods(app=web) on node", encoding="utf-8-sig")
+    (rule,) = karl.parse(read_text(str(path)))
+    assert karl.to_text(rule) == "REQUIRE pods(app=web) on node"

@@ -118,7 +118,7 @@ class Reason(StrEnum):
     OVERLOADED = "Overloaded"
     INTERNAL_ERROR = "InternalError"
     MISSED = "Missed"
-    """Not of a review: a pod came through without one, see `webhook.missed`."""
+    """Not of a review: a pod is there without what its plan asks, see `webhook.missed`."""
     CHANGED_BACK = "ChangedBack"
     """Not of a review: somebody has changed a placed pod since."""
 

@@ -176,6 +176,15 @@ def test_flags_that_are_given_count_instead(run: Run, cluster: FakeCluster) -> N
     ]
 
 
+@pytest.mark.parametrize("flags", [["--mode", "enforce"], ["--namespace-mode", "vms=enforce"]])
+def test_what_another_mode_would_place_was_not_missed_in_this_one(
+    run: Run, cluster: FakeCluster, flags: list[str]
+) -> None:
+    cluster.add(DB, *PODS[:2], *release(["serve", "--mode=audit"]))
+
+    assert findings(run, *flags)["missed"] == 0
+
+
 def test_several_releases_are_told_and_none_is_chosen(run: Run, cluster: FakeCluster) -> None:
     other = release(["serve", "--mode=audit"], called="other")
     cluster.add(DB, *release(), *other)

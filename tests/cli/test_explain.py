@@ -97,6 +97,17 @@ def test_for_a_pod_that_fits_nowhere_it_is_said_what_to_change(
     golden(EXPECTED / f"explain-nowhere.{output}", result.stdout)
 
 
+def test_why_a_pod_waits_that_has_its_node_is_said(run: Run, cluster: FakeCluster) -> None:
+    pod = convertor_pod("db-vm-1-x7k2p", "alpha")
+    waiting = {"reason": "ImagePullBackOff", "message": "no such image"}
+    pod["status"] = {
+        "phase": "Pending",
+        "containerStatuses": [{"name": "virt-v2v", "state": {"waiting": waiting}}],
+    }
+    cluster.add(FITS, pod)
+    assert "ImagePullBackOff: no such image" in run("explain", "plan", "db").stdout
+
+
 def explained(run: Run, *words: str) -> Json:
     result = run("explain", "plan", "db", *words, "-o", "json")
     assert (result.exit_code, result.stderr) == (0, "")

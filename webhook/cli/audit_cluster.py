@@ -20,7 +20,7 @@ from webhook.plans.objects import NAME, PATH, PlanObject
 T = TypeVar("T")
 
 NEVER = "9999"
-"""Later than any time: only a pod that was placed proves that another was missed."""
+"""Later than any time: no pod is called missed where it is not known what is installed."""
 EVERY = 100
 """Objects between two signs of life."""
 
@@ -69,7 +69,7 @@ class Reader:
             pods=[pod for read in found for pod in read or ()],
             node_values=self._node_values(keys),
             installed=bool(installed),
-            since=_since(installed),
+            since=_since(installed, installation),
         )
 
     def _plans(self, path: str) -> Iterator[Json]:
@@ -105,8 +105,19 @@ class Reader:
         return read
 
 
-def _since(installed: list[Installed] | None) -> Since | None:
-    """Return from when on the webhook is known to place pods; None where there is none."""
+def _since(installed: list[Installed] | None, installation: Installation) -> Since | None:
+    """Return from when on the webhook is known to place pods; None where it has not to.
+
+    That is where there is none, and where the flags of this command ask for other modes than the
+    installed one has: what would be placed with those has not been missed.
+    """
     if installed is None:
         return Since(NEVER)
-    return Since(max(each.since for each in installed)) if installed else None
+    known = [each.installation for each in installed if each.installation]
+    if not installed or any(_modes(each) != _modes(installation) for each in known):
+        return None
+    return Since(max(each.since for each in installed))
+
+
+def _modes(installation: Installation) -> tuple[object, ...]:
+    return installation.mode, installation.namespace_modes, installation.plan_modes

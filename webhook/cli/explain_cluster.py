@@ -117,6 +117,7 @@ class _PodSpec(_Part):
 
 class _ContainerStatus(_Part):
     name: str
+    state: Json | None = None
     resources: Json | None = None
     allocated_resources: dict[str, str] | None = None
 

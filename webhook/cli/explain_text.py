@@ -92,7 +92,7 @@ def _nodes(found: Explanation) -> Iterator[Line]:
     if not found.nodes:
         return
     asks = ", ".join(f"{amount} {name}" for name, amount in found.asks.items())
-    yield Line(f"For {found.judged}, which asks for {asks}:")
+    yield Line(f"For {found.judged}{f', which asks for {asks}' if asks else ''}:")
     fitting = [node for node in found.nodes if node.fits]
     header, *rows = _table(
         ["NODE", "FITS", "POINTS", "WHY NOT"], [_row(node) for node in found.nodes]

@@ -9,6 +9,8 @@ from kube.words import expected, quote
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _OPERATORS = ("Equal", "Exists")
 _TEXT_FIELDS = ("key", "operator", "value", "effect")
+FIELDS = (*_TEXT_FIELDS, "tolerationSeconds")
+"""Of a core/v1 Toleration."""
 _FORM = "expected key=value:effect, key:effect or key"
 
 

@@ -44,6 +44,29 @@ def did_you_mean(word: str, choices: Iterable[str], likeness: float = 0.6) -> st
     return suggest(by_folded[close[0]]) if close else ""
 
 
+def misspelt(word: str, choices: Iterable[str]) -> str | None:
+    """Return the choice that a word surely stands for, where it is none of them itself.
+
+    Surely is in other case, a letter off, two in a longer one, or a long one broken off behind its
+    middle. `did_you_mean` takes far more for alike: Kubernetes has both matchLabelKeys and
+    mismatchLabelKeys, and no new name of its own may be called a mistake.
+    """
+    typed = word.casefold()[:_LONGEST]
+    edits = {choice: _edits(typed, choice.casefold()) for choice in choices}
+    near = [
+        choice
+        for choice in edits
+        if edits[choice] <= (1 if len(choice) < 8 else 2)
+        or (choice.casefold().startswith(typed) and len(typed) > max(len(choice) // 2, 11))
+    ]
+    return min(near, key=edits.__getitem__, default=None)
+
+
+def _edits(word: str, other: str) -> int:
+    steps = difflib.SequenceMatcher(None, word, other, autojunk=False).get_opcodes()
+    return sum(max(i2 - i1, j2 - j1) for tag, i1, i2, j1, j2 in steps if tag != "equal")
+
+
 def suggest(text: str) -> str:
     """Return the end of a message that proposes a text."""
     return f"; did you mean {quote(text)}?"

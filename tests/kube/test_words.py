@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kube.words import did_you_mean, either, expected, found, quote
+from kube.words import did_you_mean, either, expected, found, misspelt, quote
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,29 @@ def test_a_close_choice_is_proposed(word: str, hint: str) -> None:
     assert expected("policy", ["merge", "replace"], word) == (
         f"expected policy merge or replace, found '{word}'{hint}"
     )
+
+
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+
+
+@pytest.mark.parametrize(
+    ("word", "choices", "meant"),
+    [
+        ("matchExpression", ["matchFields", "matchExpressions"], "matchExpressions"),
+        ("matchLabelKey", ["mismatchLabelKeys", "matchLabelKeys"], "matchLabelKeys"),
+        ("labelselector", ["labelSelector"], "labelSelector"),
+        ("podAffinty", ["podAntiAffinity", "podAffinity"], "podAffinity"),
+        ("requiredDuringScheduling", [REQUIRED], REQUIRED),
+        ("valeus", ["values"], None),
+        ("value", ["key", "values"], "values"),
+        ("efect", ["effect"], "effect"),
+        ("mismatchLabelKeys", ["matchLabelKeys"], None),
+        ("requiredDuringSchedulingRequiredDuringExecution", [REQUIRED], None),
+        ("convertor", ["convertorLabels"], None),
+        ("", ["key"], None),
+    ],
+)
+def test_a_word_is_misspelt_only_where_it_surely_is(
+    word: str, choices: list[str], meant: str | None
+) -> None:
+    assert misspelt(word, choices) == meant

@@ -50,6 +50,12 @@ status:
     ]
 
 
+def test_misspelt_fields_of_a_plan_are_kept_for_whoever_tells_of_them(tmp_path: Path) -> None:
+    text = f"{PLAN}spec: {{convertorAffinty: x, covertorLabels: {{a: b}}, vms: []}}"
+    (plan,) = read(tmp_path, text).plans
+    assert plan["spec"] == {"convertorAffinty": None, "covertorLabels": None}
+
+
 def test_a_plan_without_namespace_is_in_the_default_one(tmp_path: Path) -> None:
     assert read(tmp_path, PLAN).plans == [{"metadata": {"name": "db", "namespace": "default"}}]
 
@@ -85,6 +91,12 @@ spec:
         "convertorNodeSelector": {"a": "e", "c": "d"},
         "convertorAffinity": {"a": "f", "c": "d"},
     }
+
+
+def test_other_kinds_of_forklift_are_nobody_s_fault(tmp_path: Path) -> None:
+    kinds = ["Provider", "NetworkMap", "StorageMap", "Migration", "Hook", "Host"]
+    documents = (f"apiVersion: forklift.konveyor.io/v1beta1\nkind: {kind}\n" for kind in kinds)
+    assert read(tmp_path, "---\n".join(documents)) == files.Contents(others=kinds)
 
 
 def test_plans_of_other_projects_are_none_of_ours(tmp_path: Path) -> None:
@@ -149,6 +161,10 @@ def test_plans_of_other_projects_are_none_of_ours(tmp_path: Path) -> None:
         (
             "kind: plan\napiVersion: forklift.konveyor.io/v1beta1",
             "line 1: 'forklift.konveyor.io/v1beta1' has no kind 'plan'; did you mean 'Plan'?",
+        ),
+        (
+            "kind: Pland\napiVersion: forklift.konveyor.io/v1beta1",
+            "line 1: 'forklift.konveyor.io/v1beta1' has no kind 'Pland'; did you mean 'Plan'?",
         ),
         (
             PLAN.replace("metadata", "meta"),

@@ -130,6 +130,8 @@ def test_a_status_that_changes_costs_no_reading(index: PlanIndex, reads: list[st
         {"convertorNodeSelector": {"a": "b"}},
         {"convertorAffinity": {"nodeAffinity": {}}},
         {"targetNamespace": "elsewhere"},
+        {"convertorLabel": None},
+        {"annotations": {"convertor.forklift.konveyer.io/labels": "a=b"}},
         {"uid": B},
     ],
 )

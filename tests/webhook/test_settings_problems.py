@@ -19,6 +19,7 @@ TOPOLOGY = (
     "unknown topology 'nodes': expected node, zone, region, rack or a label key; "
     "did you mean 'node'?"
 )
+EXISTS = {"matchExpressions": [{"key": "disk", "operator": "Exists"}]}
 EFFECTS = "expected effect NoSchedule, PreferNoSchedule or NoExecute"
 QUANTITY = "must be a quantity such as 16, 500m, 64G or 64Gi"
 
@@ -118,6 +119,22 @@ def test_an_annotation_s_problem_has_its_entry(name: str, text: Any, problem: st
         ),
         (
             "Affinity",
+            {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [{}, {"matchFields": []}]}}},
+            (
+                f".nodeAffinity.{REQUIRED}.nodeSelectorTerms: an empty term matches no node, and "
+                "there is no other"
+            ),
+        ),
+        (
+            "Affinity",
+            {"podAffinity": {REQUIRED: [{"topologyKey": "zone"}]}},
+            (
+                f".podAffinity.{REQUIRED}[0].labelSelector: is missing, and without it no pod "
+                "matches; {} matches all"
+            ),
+        ),
+        (
+            "Affinity",
             "REQUIRE pods(app=ceph-osd) on nodes",
             f" line 1 column 31: {TOPOLOGY}",
         ),
@@ -126,6 +143,49 @@ def test_an_annotation_s_problem_has_its_entry(name: str, text: Any, problem: st
 def test_a_field_s_problem_has_its_path(field: str, value: Any, problem: str) -> None:
     assert problems(**{f"convertor{field}": value}) == [
         f"Plan mtv/db spec.convertor{field}{problem}"
+    ]
+
+
+@pytest.mark.parametrize(
+    "affinity",
+    [
+        {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [{}, EXISTS]}}},
+        {"podAffinity": {REQUIRED: [{"topologyKey": "zone", "labelSelector": {}}]}},
+        {"podAntiAffinity": {REQUIRED: [{"topologyKey": "zone"}]}},
+        {"podAffinity": {REQUIRED: []}, "nodeAffinity": {}},
+    ],
+)
+def test_what_can_be_met_is_no_problem(affinity: Json) -> None:
+    assert problems(convertorAffinity=affinity) == []
+
+
+def test_a_misspelt_field_of_the_spec_is_a_problem_and_forklift_s_own_are_none() -> None:
+    assert problems(convertorAffinty="", convertorlabels={}, convertorDisk={}, vms=[]) == [
+        f"Plan mtv/db spec: unknown field '{field}': expected convertorAffinity, convertorLabels "
+        f"or convertorNodeSelector; did you mean '{meant}'?"
+        for field, meant in (
+            ("convertorAffinty", "convertorAffinity"),
+            ("convertorlabels", "convertorLabels"),
+        )
+    ]
+
+
+def test_our_annotation_behind_a_misspelt_prefix_is_a_problem_and_others_are_none() -> None:
+    annotations = {
+        "convertor.forklift.konveyer.io/affinity": "",
+        "Convertor.forklift.konveyor.io/labels": "a=b",
+        "convertor.forklift.konveyer.io/owner": "",
+        "example.com/labels": "",
+        "affinity": "",
+    }
+    metadata = {"namespace": "mtv", "name": "db", "annotations": annotations}
+    found = read({"metadata": metadata}, Installation()).settings
+
+    assert found.labels == {}
+    assert [str(problem) for problem in found.problems] == [
+        f"Plan mtv/db annotation {key}: expected the prefix '{PREFIX}'; "
+        f"did you mean '{PREFIX}/{key.partition('/')[2]}'?"
+        for key in list(annotations)[:2]
     ]
 
 
@@ -152,6 +212,20 @@ def test_a_field_s_problem_has_its_path(field: str, value: Any, problem: str) ->
         (
             {"tolerations": [5]},
             " tolerations[0]: expected key=value:effect or a toleration, found 5",
+        ),
+        (
+            {"tolerations": [{"key": "x", "operator": "Exists", "efect": "NoSchedule"}]},
+            (
+                " tolerations[0]: unknown field 'efect': expected effect, key, operator, "
+                "tolerationSeconds or value; did you mean 'effect'?"
+            ),
+        ),
+        (
+            {"affinity": {"podAffinity": {"next": 1}}},
+            (
+                " affinity.podAffinity: unknown field 'next': expected "
+                f"preferredDuringSchedulingIgnoredDuringExecution or {REQUIRED}"
+            ),
         ),
         ({"affinityPolicy": 1}, " affinityPolicy: expected text, found 1: put it in quotes"),
         (

@@ -1,13 +1,17 @@
 """An affinity object is fine when the API server takes it, and every fault has its place."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import kubernetes.client
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kube import taints
+from webhook.settings.fields import AFFINITY
 from webhook.settings.schema import check_affinity
 
 CASES = json.loads(
@@ -178,6 +182,76 @@ def test_fields_that_nobody_knows_are_fine() -> None:
     affinity = pods(labelSelector={"matchLabels": {"app": "a"}, "future": 1}, next=[2])
 
     assert check_affinity(affinity | {"podLove": {}}) == []
+
+
+@pytest.mark.parametrize(
+    ("affinity", "path", "field", "hint"),
+    [
+        ({"podAffinty": {}}, "", "podAffinty", "podAffinity"),
+        (pods(labelselector={"matchLabels": {}}), POD_TERM, "labelselector", "labelSelector"),
+        (
+            {"podAffinity": {"requiredDuringScheduling": []}},
+            ".podAffinity",
+            "requiredDuringScheduling",
+            REQUIRED,
+        ),
+        (
+            {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [{"matchExpression": []}]}}},
+            f"{TERMS}[0]",
+            "matchExpression",
+            "matchExpressions",
+        ),
+        (
+            nodes({"key": "a", "operator": "Exists", "value": []}),
+            NODE_EXPRESSION,
+            "value",
+            "values",
+        ),
+    ],
+)
+def test_a_misspelt_field_is_a_fault_with_the_field_that_is_meant(
+    affinity: Any, path: str, field: str, hint: str
+) -> None:
+    (fault,) = check_affinity(affinity)
+    assert fault.path == path
+    assert fault.message.startswith(f"unknown field '{field}': expected ")
+    assert fault.message.endswith(f"; did you mean '{hint}'?")
+
+
+def test_where_only_people_write_every_unknown_field_is_a_fault() -> None:
+    affinity = pods(labelSelector={"matchLabels": {"app": "a"}, "future": 1}) | {"podLove": {}}
+
+    assert check_affinity(affinity, closed=True) == [
+        (f"{POD_TERM}.labelSelector", UNKNOWN.format("future", "matchExpressions or matchLabels")),
+        ("", UNKNOWN.format("podLove", "nodeAffinity, podAffinity or podAntiAffinity")),
+    ]
+
+
+UNKNOWN = "unknown field '{}': expected {}"
+
+
+def test_the_known_fields_are_those_of_the_api() -> None:
+    def fields(kind: str) -> Any:
+        model = getattr(kubernetes.client, kind)
+        kinds = {
+            model.attribute_map[name]: re.findall("V1[A-Za-z]+", written)
+            for name, written in model.openapi_types.items()
+        }
+        return {name: fields(below[0]) if below else None for name, below in kinds.items()}
+
+    def known(fields: Any) -> Any:
+        return fields and {name: known(below) for name, below in fields.known.items()}
+
+    assert known(AFFINITY) == fields("V1Affinity")
+    assert set(taints.FIELDS) == fields("V1Toleration").keys()
+
+
+def test_what_is_nested_beyond_all_reason_is_a_fault_and_no_error() -> None:
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+
+    assert check_affinity({"future": deep}) == [("", "is nested more than 64 levels deep")]
 
 
 json_values = st.recursive(

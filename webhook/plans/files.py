@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from kube import documents
+from webhook import settings
 from webhook.mismatch import describe
 from webhook.model import Json
 from webhook.plans.objects import API_VERSION, GROUP, KIND, NAME, PlanObject
@@ -97,6 +98,8 @@ def _plan(found: Json, line: int) -> Json:
         plan.metadata.namespace = plan.metadata.namespace or "default"
         _check_names(plan, line)
         kept = plan.as_json()
+        if wrong := [field for field in found.get("spec") or () if settings.is_misspelt(field)]:
+            kept["spec"] |= dict.fromkeys(wrong)  # for whoever reads the settings to tell
         msgspec.msgpack.encode(kept)
     except msgspec.ValidationError as error:
         raise FileError(f"line {line}: {_mismatch(error, KIND)}") from None
@@ -132,7 +135,7 @@ def _check_kind(found: Json, line: int) -> None:
         raise FileError(
             f"line {line}: expected apiVersion '{API_VERSION}' of a Plan, found {_what(version)}"
         )
-    if version == API_VERSION and kind.lower() in ("plan", "plans"):
+    if version == API_VERSION and difflib.get_close_matches(kind.lower(), ["plan"], cutoff=0.75):
         raise FileError(
             f"line {line}: '{API_VERSION}' has no kind '{kind}'; did you mean '{KIND}'?"
         )

@@ -180,10 +180,15 @@ class PlanIndex:
         metadata = plan_object["metadata"]
         prefix = self._installation.prefix
         annotations = metadata.get("annotations") or {}
-        ours = sorted(item for item in annotations.items() if item[0].startswith(prefix))
+        ours = sorted(
+            item
+            for item in annotations.items()
+            if item[0].startswith(prefix) or item[0].partition("/")[2] in settings.ANNOTATIONS
+        )
         spec = plan_object.get("spec") or {}
         fields = [spec.get(field) for field in _SPEC_FIELDS]
-        seen = (metadata.get("uid"), metadata.get("generation"), ours, fields)
+        misspelt = sorted(filter(settings.is_misspelt, spec))
+        seen = (metadata.get("uid"), metadata.get("generation"), ours, fields, misspelt)
         return hash(_canonical.encode(seen))
 
     def _count(self, plan: Plan, by: int) -> None:

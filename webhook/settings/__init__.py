@@ -22,15 +22,18 @@ from webhook.model import (
 )
 from webhook.settings.given import ABSENT, Given, read_map, read_word
 from webhook.settings.source import (
+    ANNOTATIONS,
     Source,
     given_in_annotations,
     given_in_defaults,
     given_in_spec,
+    is_misspelt,
+    misspelt_in_spec,
     read_source,
 )
 from webhook.settings.written import written
 
-__all__ = ["check_defaults", "read"]
+__all__ = ["ANNOTATIONS", "check_defaults", "is_misspelt", "read"]
 
 _NOTHING = Settings()
 """Of every plan without settings: ten thousand of them share it."""
@@ -77,6 +80,7 @@ def _read_settings(
     scope = read_word(in_annotations.get("scope", ABSENT), Scope, "scope", problems)
     in_defaults = given_in_defaults(installation.defaults, "defaults", problems)
     in_spec = given_in_spec(spec, where)
+    problems.extend(misspelt_in_spec(spec, where))
     rules = in_annotations.get("affinity", ABSENT)
     default, field, annotation = (
         read_source(given, scope or installation.scope, problems)

@@ -16,6 +16,8 @@ class Given(NamedTuple):
     """`Plan konveyor-forklift/db spec.convertorLabels`."""
     value: Any
     """As decoded; None where the source does not have it."""
+    closed: bool = False
+    """Whether fields that nobody here knows are mistakes: not where other programs write them."""
 
 
 ABSENT = Given("", None)

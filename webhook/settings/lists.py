@@ -6,6 +6,7 @@ from kube import labels, taints
 from kube.words import found, quote
 from webhook import atleast
 from webhook.model import SYSTEM_LABELS, Json, Problem
+from webhook.settings.fields import unknown_field
 from webhook.settings.given import Given, no_text
 
 
@@ -23,7 +24,10 @@ def read_tolerations(given: Given, problems: list[Problem]) -> list[Json]:
     """Read a text as for `kubectl taint`, or a list of such texts and of core/v1 objects."""
     parts = [given]
     if isinstance(given.value, list):
-        parts = [Given(f"{given.where}[{i}]", part) for i, part in enumerate(given.value)]
+        parts = [
+            given._replace(where=f"{given.where}[{i}]", value=part)
+            for i, part in enumerate(given.value)
+        ]
     tolerations: list[Json] = []
     for part in parts:
         for toleration in _read_toleration(part, problems):
@@ -33,6 +37,7 @@ def read_tolerations(given: Given, problems: list[Problem]) -> list[Json]:
 
 
 def _read_toleration(given: Given, problems: list[Problem]) -> list[Json]:
+    wrong: str | None
     match given.value:
         case None:
             return []
@@ -41,7 +46,10 @@ def _read_toleration(given: Given, problems: list[Problem]) -> list[Json]:
             problems.extend(Problem(f"{given.where} entry {e.entry}", e.message) for e in errors)
             return tolerations
         case dict() as toleration:
-            if not (wrong := taints.check_toleration(toleration)):
+            unknown = [field for field in toleration if field not in taints.FIELDS]
+            if given.closed and unknown:
+                wrong = unknown_field(str(unknown[0]), dict.fromkeys(taints.FIELDS))
+            elif not (wrong := taints.check_toleration(toleration)):
                 return [{name: value for name, value in toleration.items() if value is not None}]
         case other:
             wrong = f"expected key=value:effect or a toleration, found {found(other)}"

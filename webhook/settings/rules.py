@@ -9,6 +9,7 @@ from webhook.karl.errors import Fault
 from webhook.model import Json, Problem, Scope
 from webhook.settings.given import Given
 from webhook.settings.schema import check_affinity
+from webhook.settings.unmet import never_met
 
 
 def read_affinity(given: Given, scope: Scope, problems: list[Problem]) -> Json:
@@ -19,7 +20,8 @@ def read_affinity(given: Given, scope: Scope, problems: list[Problem]) -> Json:
         message = f"expected rules as text or an affinity as a map, found {found(given.value)}"
         problems.append(Problem(given.where, message))
         return {}
-    if faults := check_affinity(given.value):
+    faults = check_affinity(given.value, closed=given.closed) or [*never_met(given.value)]
+    if faults:
         problems.extend(Problem(f"{given.where}{fault.path}", fault.message) for fault in faults)
         return {}
     affinity = bare(given.value)

@@ -2,33 +2,25 @@
 
 After `validateAffinity` in `k8s.io/kubernetes/pkg/apis/core/validation`, and strict where it is
 lenient with old objects: label values are checked in preferences too. Null counts as absent,
-and fields that nobody here knows are fine.
+and fields that nobody here knows are fine, unless they are surely misspelt.
 """
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from kube import labels
 from kube.words import expected, found, quote
 from webhook.affinity import PREFERRED, REQUIRED
 from webhook.model import Json
-
-
-class Fault(NamedTuple):
-    """What is wrong, and where."""
-
-    path: str
-    """`.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey`."""
-    message: str
-
+from webhook.settings.fields import Fault, unknown_fields
 
 _Check = Callable[[Any, str], Iterator[Fault]]
 
 
-def check_affinity(affinity: object) -> list[Fault]:
-    """Return all that is wrong with an affinity."""
-    return list(_AFFINITY(affinity, ""))
+def check_affinity(affinity: object, *, closed: bool = False) -> list[Fault]:
+    """Return all that is wrong with an affinity; when it is `closed`, unknown fields too."""
+    return [*unknown_fields(affinity, closed=closed), *_AFFINITY(affinity, "")]
 
 
 def _object(fields: Mapping[str, _Check], *required: str) -> _Check:

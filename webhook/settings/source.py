@@ -1,11 +1,13 @@
 """The three sources of settings, each read by itself: defaults, spec and annotations."""
 
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 
 import msgspec
 
-from kube.words import did_you_mean, either
+from kube.words import did_you_mean, either, misspelt, quote, suggest
 from webhook.model import AffinityPolicy, Json, Problem, Scope
+from webhook.settings.fields import unknown_field
 from webhook.settings.given import ABSENT, Given, no_text, read_map, read_word
 from webhook.settings.lists import read_labels, read_node_selector, read_tolerations
 from webhook.settings.rules import read_affinity
@@ -23,7 +25,8 @@ _SPEC = {
     "convertorNodeSelector": "node-selector",
     "convertorAffinity": "affinity",
 }
-_ANNOTATIONS = (*_DEFAULTS.values(), "mode", "scope")
+ANNOTATIONS = (*_DEFAULTS.values(), "mode", "scope")
+"""Behind the prefix."""
 _PLACEMENT = "placement"
 """What the webhook writes on pods; on a plan it says nothing, and is no mistake."""
 
@@ -48,12 +51,31 @@ def given_in_defaults(defaults: object, origin: str, problems: list[Problem]) ->
         for field in fields
         if field not in _DEFAULTS
     )
-    return _given(fields, _DEFAULTS, origin + " ")
+    given = _given(fields, _DEFAULTS, origin + " ")
+    return {name: each._replace(closed=True) for name, each in given.items()}
 
 
 def given_in_spec(spec: Json, plan: str) -> dict[str, Given]:
     """Find the settings in a Plan's spec; `plan` begins the places of the problems."""
     return _given(spec, _SPEC, f"{plan} spec.")
+
+
+@lru_cache(maxsize=256)
+def is_misspelt(field: str) -> bool:
+    """Whether a field of a Plan's spec stands for one of ours; all others are Forklift's.
+
+    The fields of plans are few and the same, and to look costs more than to read most plans.
+    """
+    return field not in _SPEC and misspelt(field, _SPEC) is not None
+
+
+def misspelt_in_spec(spec: Json, plan: str) -> list[Problem]:
+    """Tell the misspelt fields of a Plan's spec, which is out of a file: an API server has none."""
+    return [
+        Problem(f"{plan} spec", unknown_field(field, _SPEC))
+        for field in map(str, spec)
+        if is_misspelt(field)
+    ]
 
 
 def given_in_annotations(
@@ -64,10 +86,15 @@ def given_in_annotations(
     for key, value in annotations.items():
         owner, _, name = str(key).partition("/")
         where = f"{plan} annotation {key}"
-        if owner != prefix or name == _PLACEMENT:
+        if owner != prefix:
+            if name in ANNOTATIONS and misspelt(owner, [prefix]):
+                hint = suggest(f"{prefix}/{name}")
+                problems.append(Problem(where, f"expected the prefix {quote(prefix)}{hint}"))
             continue
-        if name not in _ANNOTATIONS:
-            problems.append(Problem(where, _unknown("annotation", name, _ANNOTATIONS)))
+        if name == _PLACEMENT:
+            continue
+        if name not in ANNOTATIONS:
+            problems.append(Problem(where, _unknown("annotation", name, ANNOTATIONS)))
         elif not isinstance(value, str):
             problems.append(Problem(where, no_text(value)))
         else:

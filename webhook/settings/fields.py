@@ -1,0 +1,96 @@
+"""Fields of an affinity that core/v1 has not: new ones, or misspelt.
+
+An API server drops them from a Plan. Files have nobody who would, and a `matchExpression` that is
+passed over leaves a term that no node meets.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from kube.words import did_you_mean, either, misspelt, quote, suggest
+from webhook.affinity import PREFERRED, REQUIRED
+
+MAX_DEPTH = 64
+"""Of lists and maps in each other; core/v1 comes to ten, and what walks through them is
+recursive."""
+
+
+class Fault(NamedTuple):
+    """What is wrong, and where."""
+
+    path: str
+    """`.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey`."""
+    message: str
+
+
+class _Fields(NamedTuple):
+    """The fields of an object; those without fields of their own have None."""
+
+    known: Mapping[str, "_Fields | None"]
+
+
+_REQUIREMENT = _Fields(dict.fromkeys(("key", "operator", "values")))
+_SELECTOR = _Fields({"matchLabels": None, "matchExpressions": _REQUIREMENT})
+_POD_TERM = _Fields(
+    {
+        "labelSelector": _SELECTOR,
+        "namespaceSelector": _SELECTOR,
+        **dict.fromkeys(("namespaces", "topologyKey", "matchLabelKeys", "mismatchLabelKeys")),
+    }
+)
+_POD_TERMS = _Fields(
+    {REQUIRED: _POD_TERM, PREFERRED: _Fields({"weight": None, "podAffinityTerm": _POD_TERM})}
+)
+_NODE_TERM = _Fields({"matchExpressions": _REQUIREMENT, "matchFields": _REQUIREMENT})
+_NODE_TERMS = _Fields(
+    {
+        REQUIRED: _Fields({"nodeSelectorTerms": _NODE_TERM}),
+        PREFERRED: _Fields({"weight": None, "preference": _NODE_TERM}),
+    }
+)
+AFFINITY = _Fields(
+    {"nodeAffinity": _NODE_TERMS, "podAffinity": _POD_TERMS, "podAntiAffinity": _POD_TERMS}
+)
+
+
+def unknown_fields(affinity: object, *, closed: bool) -> Iterator[Fault]:
+    """Yield the misspelt fields of an affinity, and when it is `closed` all that are unknown."""
+    if _is_deep(affinity):
+        yield Fault("", f"is nested more than {MAX_DEPTH} levels deep")
+    else:
+        yield from _unknown(affinity, AFFINITY, "", closed=closed)
+
+
+def unknown_field(field: str, known: Mapping[str, object]) -> str:
+    """Say that a field is unknown, which are known, and which may have been meant."""
+    meant = misspelt(field, known)
+    hint = suggest(meant) if meant else did_you_mean(field, known)
+    return f"unknown field {quote(field)}: expected {either(sorted(known))}{hint}"
+
+
+def _unknown(value: Any, fields: _Fields, path: str, *, closed: bool) -> Iterator[Fault]:
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _unknown(item, fields, f"{path}[{index}]", closed=closed)
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            field = str(name)
+            if field not in fields.known:
+                if closed or misspelt(field, fields.known):
+                    yield Fault(path, unknown_field(field, fields.known))
+            elif below := fields.known[field]:
+                yield from _unknown(member, below, f"{path}.{field}", closed=closed)
+
+
+def _is_deep(value: object) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for each in level
+            if isinstance(each, dict | list)
+            for child in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return True

@@ -1,0 +1,23 @@
+"""Hard terms of an affinity object that nothing can ever meet, though an API server takes them."""
+
+from collections.abc import Iterator
+
+from webhook.affinity import REQUIRED
+from webhook.model import Json
+from webhook.settings.fields import Fault
+
+
+def never_met(affinity: Json) -> Iterator[Fault]:
+    """Yield what would leave every pod pending, in an affinity that is sound otherwise.
+
+    An empty node selector term matches no node, and a pod term without a labelSelector no pod;
+    an empty labelSelector matches them all.
+    """
+    terms = ((affinity.get("nodeAffinity") or {}).get(REQUIRED) or {}).get("nodeSelectorTerms")
+    if terms and not any(t.get("matchExpressions") or t.get("matchFields") for t in terms):
+        path = f".nodeAffinity.{REQUIRED}.nodeSelectorTerms"
+        yield Fault(path, "an empty term matches no node, and there is no other")
+    for index, term in enumerate((affinity.get("podAffinity") or {}).get(REQUIRED) or ()):
+        if term.get("labelSelector") is None:
+            path = f".podAffinity.{REQUIRED}[{index}].labelSelector"
+            yield Fault(path, "is missing, and without it no pod matches; {} matches all")

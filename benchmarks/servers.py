@@ -1,6 +1,6 @@
 """What the webhook is compared with, each a process of its own.
 
-`python benchmarks/servers.py plain|route|bare CERT KEY` serves one of them on the server class,
+`python benchmarks/servers.py plain|bare CERT KEY` serves one of them on the server class,
 the event loop and the TLS of the webhook; only the application differs.
 """
 
@@ -12,7 +12,6 @@ from typing import Any
 
 import uvloop
 from fastapi import FastAPI
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webhook import server
@@ -36,13 +35,6 @@ def plain() -> ASGIApp:
     return app
 
 
-def route() -> ASGIApp:
-    """Make a FastAPI application with the bare answer as a route."""
-    app = FastAPI()
-    app.router.routes.append(Route("/mutate", Bare(), methods=["POST"]))
-    return app
-
-
 class Bare:
     """A bare ASGI answer: reads the body, decodes nothing, says always the same."""
 
@@ -57,7 +49,7 @@ class Bare:
         await send({"type": "http.response.body", "body": _BARE_ANSWER})
 
 
-APPLICATIONS: dict[str, Callable[[], ASGIApp]] = {"plain": plain, "route": route, "bare": Bare}
+APPLICATIONS: dict[str, Callable[[], ASGIApp]] = {"plain": plain, "bare": Bare}
 
 
 def main(kind: str, cert: str, key: str) -> None:

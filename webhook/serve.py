@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import sys
 from socket import socket
 from typing import NamedTuple
 
@@ -24,9 +25,14 @@ from webhook.report import Reporter
 
 log = structlog.get_logger()
 
+SWITCH = 0.0005
+"""Seconds that a thread may keep the others waiting. Threads write Events and read plans, and with
+Python's own 5 ms each of these would now and then hold up a review for longer than it takes."""
+
 
 async def serve(config: Config) -> None:
     """Serve until told to stop. Raises ConfigError, before anything has begun."""
+    sys.setswitchinterval(SWITCH)
     with contextlib.ExitStack() as stack:
         sockets = (
             stack.enter_context(server.bind(config.listen, "--listen")),

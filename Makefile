@@ -4,6 +4,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# Where this is set to anything, every test run compiles all modules again.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help install demo test e2e bench bench-cluster chart image lock clean
 help:  ## list the commands
@@ -25,7 +27,7 @@ test: $(INSTALLED)  ## lint, types, import contracts and every test that needs n
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -m "not e2e and not chart and not image" -n 2 -q
+	$(BIN)/pytest -m "not e2e and not chart and not image" -n 3 -q
 
 e2e: $(INSTALLED)  ## the tests that need a real control plane; builds and starts it
 	$(BIN)/python -m tests.controlplane.build

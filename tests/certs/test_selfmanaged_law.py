@@ -21,7 +21,7 @@ from tests.certs.world import QUICK, World
 REPLICAS = 3
 
 # A schedule takes a hundred rounds and half as many milliseconds.
-FEWER = settings(max_examples=settings().max_examples // 5)
+FEWER = settings(max_examples=settings().max_examples // 4)
 
 Event = tuple[Any, ...]
 

@@ -269,7 +269,7 @@ def running() -> Iterator[FakeApi]:
         thread.join()
 
 
-def eventually(true: Callable[[], object], seconds: float = 10) -> None:
+def eventually(true: Callable[[], object], seconds: float = 30) -> None:
     """Wait until something is so; a failure says which condition never came."""
     until = time.monotonic() + seconds
     while not true():

@@ -31,7 +31,7 @@ def read_pods(filename: str) -> list[Json]:
         pods = [pod for line, found in documents for pod in _pods(found, f"line {line}")]
     except (DocumentError, _NoPodError) as error:
         raise Fault(f"'{filename}': {error}") from None
-    except RecursionError:  # in YAML, `&a {kind: List, items: [*a]}` is a list that has itself
+    except RecursionError:
         raise Fault(f"'{filename}': it is nested too deeply") from None
     return [pod for pod in pods if _is_looked_at(pod)]
 

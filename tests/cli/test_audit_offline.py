@@ -94,7 +94,10 @@ def test_what_is_null_is_as_good_as_absent(audit: Audit) -> None:
             "line 1 item 2: 'spec': expected a map, found a whole number",
         ),
         ({"kind": "List", "items": [7]}, "line 1 item 1: expected pods, found something else"),
-        ("&a {kind: List, items: [*a]}\n", "line 1 column 1: the value contains itself: an alias in it stands for the whole"),
+        (
+            "&a {kind: List, items: [*a]}\n",
+            "line 1 column 1: the value contains itself: an alias in it stands for the whole",
+        ),
     ],
 )
 def test_a_pod_that_is_none_is_told_with_its_place(audit: Audit, document: Any, said: str) -> None:

@@ -20,7 +20,7 @@ from webhook import deadline, review
 from webhook.alike import Answer
 from webhook.answers import CLOSE, error, send_json
 from webhook.body import Bodies, Disconnected, overloaded
-from webhook.model import Decision, Installation, Mode, Outcome, Reason, Request
+from webhook.model import Decision, Installation, Mode, Outcome, Reason, Request, Reviewed
 from webhook.placing import Placing, answered
 from webhook.plans import Plans
 from webhook.review import BadReview
@@ -30,10 +30,16 @@ _RETRY_AFTER = (b"retry-after", b"1")
 """Only with this header, and only whole seconds, does the API server try again."""
 
 
+_UNDONE = {Reviewed.POD: "the pod is not placed", Reviewed.PLAN: "the plan is not checked"}
+"""What comes of a fault."""
+
+
 class Report(Protocol):
     """Who is told of the reviews; `webhook.report.Reporter` in the server."""
 
-    def __call__(self, request: Request | None, decision: Decision, seconds: float) -> None: ...
+    def __call__(
+        self, of: Reviewed, request: Request | None, decision: Decision, seconds: float
+    ) -> None: ...
     def bug(self, uid: str, error: Exception) -> None: ...
 
 
@@ -45,13 +51,13 @@ def build(plans: Plans, installation: Installation, report: Report, max_concurre
         request = review.decode(body)
         return answered(request, validate(request, installation))
 
-    def reviews(answers: Answering, undone: str) -> Reviews:
-        return Reviews(answers, undone, installation.mode, report, max_concurrent)
+    def reviews(of: Reviewed, answers: Answering) -> Reviews:
+        return Reviews(of, answers, installation.mode, report, max_concurrent)
 
     return _App(
         {
-            "/mutate": reviews(placing, "the pod is not placed"),
-            "/validate": reviews(validating, "the plan is not checked"),
+            "/mutate": reviews(Reviewed.POD, placing),
+            "/validate": reviews(Reviewed.PLAN, validating),
         }
     )
 
@@ -90,16 +96,16 @@ Raises BadReview.
 class Reviews:
     """An ASGI endpoint that answers reviews as `answering` does.
 
-    `undone` is what comes of a fault: "the webhook is at fault, so ...". What cannot be decided
-    has the mode of the installation.
+    What cannot be decided has the mode of the installation.
     """
 
     def __init__(
-        self, answering: Answering, undone: str, mode: Mode, report: Report, max_concurrent: int
+        self, of: Reviewed, answering: Answering, mode: Mode, report: Report, max_concurrent: int
     ) -> None:
+        self._of = of
         self._answering = answering
         self._mode = mode
-        self._at_fault = f"the webhook is at fault, so {undone}: see its log"
+        self._at_fault = f"the webhook is at fault, so {_UNDONE[of]}: see its log"
         self._report = report
         self._bodies = Bodies()
         self._free = max_concurrent
@@ -115,7 +121,7 @@ class Reviews:
             body = await self._bodies.read(scope, receive)
             answer = await self._answer(body, started + seconds)
             await send_json(send, 200, answer.body)
-            self._report(answer.request, answer.decision, perf_counter() - started)
+            self._report(self._of, answer.request, answer.decision, perf_counter() - started)
         except BadReview as bad:
             await self._refuse(send, bad, started)
         except Disconnected:
@@ -146,7 +152,7 @@ class Reviews:
             answer = error(bad.status, bad.message, bad.reason)
         retry = (_RETRY_AFTER,) if bad.reason is Reason.OVERLOADED else ()
         await send_json(send, bad.status, answer, CLOSE, *retry)
-        self._report(None, decision, perf_counter() - started)
+        self._report(self._of, None, decision, perf_counter() - started)
 
     def _failed(self, reason: Reason, message: str) -> Decision:
         return Decision(Outcome.FAILED, reason, message, self._mode, warnings=[message])

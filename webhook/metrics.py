@@ -17,7 +17,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from certs.source import Status
-from webhook.model import Decision, Mode, Outcome, Reason
+from webhook.model import Decision, Mode, Outcome, Reason, Reviewed
 from webhook.plans import PlansStatus
 from webhook.pods import PodsStatus
 from webhook.recorder import CAUSES
@@ -43,13 +43,14 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._reviews = Counter(
             "convertor_webhook_reviews",
-            "Reviews answered, by what was done to the pod, why, and in which mode.",
-            ["outcome", "reason", "mode"],
+            "Reviews answered, by what was reviewed, what was done to it, why, and in which mode.",
+            ["reviewed", "outcome", "reason", "mode"],
             registry=self.registry,
         )
         self._duration = Histogram(
             "convertor_webhook_review_duration_seconds",
             "Time from the first byte of a review's body to its answer.",
+            ["reviewed"],
             buckets=BUCKETS,
             registry=self.registry,
         )
@@ -60,14 +61,15 @@ class Metrics:
             registry=self.registry,
         )
         build.labels(version("convertor-webhook"), platform.python_version()).set(1)
-        self._children: dict[tuple[Outcome, Reason, Mode], Counter] = {}
-        for reason, mode in product(_ALERTING, (Mode.ENFORCE, Mode.AUDIT)):
-            self._child((Outcome.FAILED, reason, mode))
+        self._durations = {of: self._duration.labels(of) for of in Reviewed}
+        self._children: dict[tuple[Reviewed, Outcome, Reason, Mode], Counter] = {}
+        for of, reason, mode in product(Reviewed, _ALERTING, (Mode.ENFORCE, Mode.AUDIT)):
+            self._child((of, Outcome.FAILED, reason, mode))
 
-    def review(self, decision: Decision, seconds: float) -> None:
-        key = (decision.outcome, decision.reason, decision.mode)
+    def review(self, of: Reviewed, decision: Decision, seconds: float) -> None:
+        key = (of, decision.outcome, decision.reason, decision.mode)
         (self._children.get(key) or self._child(key)).inc()
-        self._duration.observe(seconds)
+        self._durations[of].observe(seconds)
 
     def watch_plans(self, status: Callable[[], PlansStatus]) -> None:
         """Ask this for the state of the plans at every scrape."""
@@ -85,7 +87,7 @@ class Metrics:
         """Look up here at every scrape how many Events were not written, by cause."""
         self.registry.register(_Collector(lambda: _events(dropped)))
 
-    def _child(self, key: tuple[Outcome, Reason, Mode]) -> Counter:
+    def _child(self, key: tuple[Reviewed, Outcome, Reason, Mode]) -> Counter:
         """Look a label set up once: `labels()` costs more than counting."""
         child = self._children[key] = self._reviews.labels(*key)
         return child

@@ -49,6 +49,13 @@ FORKLIFT_SPREADING_TERM: Json = {
 """The one preferred podAntiAffinity term that Forklift gives a pod whose plan asks nothing."""
 
 
+class Reviewed(StrEnum):
+    """What reviews are of: each has a path of its own."""
+
+    POD = "pod"
+    PLAN = "plan"
+
+
 class Mode(StrEnum):
     """What becomes of a decision: carried out, only told, or not even made."""
 

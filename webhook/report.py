@@ -16,8 +16,7 @@ from webhook import logs
 from webhook.events import Note, of_review
 from webhook.logs import Level, Line
 from webhook.metrics import Metrics
-from webhook.model import Decision, Mode, Outcome, Reason, Request
-from webhook.validate import PLAN
+from webhook.model import Decision, Mode, Outcome, Reason, Request, Reviewed
 
 _QUIET = frozenset({Outcome.SKIPPED})
 _LOUD = frozenset({Outcome.FAILED, Outcome.DENIED, Outcome.WOULD_DENY})
@@ -56,12 +55,14 @@ class Reporter:
         """Begin with nothing told; `tell` has Events written, where there is a cluster."""
         self._metrics = metrics
         self._tell = tell
-        self._untold: list[tuple[Request | None, Decision, float]] = []
+        self._untold: list[tuple[Reviewed, Request | None, Decision, float]] = []
         self._unnoted: dict[tuple[int, bool], _Repeated] = {}
         """Decisions on pods that are alike are one object (`webhook.alike`)."""
         self._notes = Counter[Note]()
 
-    def __call__(self, request: Request | None, decision: Decision, seconds: float) -> None:
+    def __call__(
+        self, of: Reviewed, request: Request | None, decision: Decision, seconds: float
+    ) -> None:
         """Tell of this decision soon; `request` is None where there was none to read.
 
         Decisions are collected for a moment, because telling ten at once costs half of
@@ -70,7 +71,7 @@ class Reporter:
         """
         if not self._untold:
             asyncio.get_running_loop().call_later(DELAY, self._flush)
-        self._untold.append((request and _without_objects(request), decision, seconds))
+        self._untold.append((of, request and _without_objects(request), decision, seconds))
 
     def flush(self) -> None:
         """Tell of everything now."""
@@ -81,8 +82,8 @@ class Reporter:
     def _flush(self) -> None:
         untold, self._untold = self._untold, []
         logs.write([_line(*one) for one in untold])
-        for request, decision, seconds in untold:
-            self._metrics.review(decision, seconds)
+        for of, request, decision, seconds in untold:
+            self._metrics.review(of, decision, seconds)
             if self._tell and request:
                 if not self._unnoted:
                     asyncio.get_running_loop().call_later(NOTES_DELAY, self._hand_over)
@@ -126,7 +127,7 @@ class ReviewLine(Line, kw_only=True):
     seconds: float
 
 
-def _line(request: Request | None, decision: Decision, seconds: float) -> ReviewLine:
+def _line(of: Reviewed, request: Request | None, decision: Decision, seconds: float) -> ReviewLine:
     asked = request or _NO_REQUEST
     return ReviewLine(
         level=_level(decision),
@@ -138,7 +139,7 @@ def _line(request: Request | None, decision: Decision, seconds: float) -> Review
         generation=decision.generation,
         problems=tuple(map(str, decision.problems)),
         namespace=asked.namespace,
-        pod="" if asked.kind == PLAN else asked.name,
+        pod=asked.name if of is Reviewed.POD else "",
         uid=asked.uid,
         dry_run=asked.dry_run,
         seconds=round(seconds, 6),

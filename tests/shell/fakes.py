@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from starlette.types import ASGIApp, Message
 
-from webhook.model import Decision, Json, Plan, PlanRef, Reason, Request
+from webhook.model import Decision, Json, Plan, PlanRef, Reason, Request, Reviewed
 from webhook.plans import PlansStatus
 
 
@@ -50,10 +50,14 @@ class Told:
 
     def __init__(self) -> None:
         self.decisions: list[tuple[Request | None, Decision]] = []
+        self.reviewed: list[Reviewed] = []
         self.bugs: list[tuple[str, Exception]] = []
 
-    def __call__(self, request: Request | None, decision: Decision, seconds: float) -> None:
+    def __call__(
+        self, of: Reviewed, request: Request | None, decision: Decision, seconds: float
+    ) -> None:
         assert seconds >= 0
+        self.reviewed.append(of)
         self.decisions.append((request, decision))
 
     def bug(self, uid: str, error: Exception) -> None:

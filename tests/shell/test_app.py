@@ -282,6 +282,7 @@ def test_pods_and_plans_are_each_looked_at_on_their_own_path() -> None:
     webhook(review(pod()), path="/validate")
     webhook(plan_review("REQUIRE"), path="/mutate")
     assert webhook.told.reasons == ["NotAPlanChange", "NotAConvertorPod"]
+    assert webhook.told.reviewed == ["plan", "pod"]
 
 
 def test_a_bug_lets_the_plan_through(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from tests.shell.fakes import pod
 from webhook.metrics import Metrics
-from webhook.model import Decision, Mode, Outcome, PlanRef, Problem, Reason, Request
+from webhook.model import Decision, Mode, Outcome, PlanRef, Problem, Reason, Request, Reviewed
 from webhook.report import Reporter
 
 REQUEST = Request("u-1", "CREATE", "v1/Pod", "target", object=pod())
@@ -25,7 +25,7 @@ def told(request: Request | None, *decisions: Decision) -> tuple[list[Any], Metr
     async def scene() -> None:
         report = Reporter(metrics)
         for decision in decisions:
-            report(request, decision, 0.00042)
+            report(Reviewed.POD, request, decision, 0.00042)
         assert lines == []
         await asyncio.sleep(0.05)
 
@@ -105,14 +105,15 @@ def test_every_decision_is_counted_by_what_why_and_mode() -> None:
     _, metrics = told(REQUEST, PLACED, PLACED, audited)
 
     def count(**labels: str) -> float | None:
+        labels["reviewed"] = "pod"
         return metrics.registry.get_sample_value("convertor_webhook_reviews_total", labels)
 
     assert count(outcome="patched", reason="Placed", mode="enforce") == 2
     assert count(outcome="would-patch", reason="WouldPlace", mode="audit") == 1
     assert count(outcome="failed", reason="InternalError", mode="enforce") == 0
     name = "convertor_webhook_review_duration_seconds_bucket"
-    assert metrics.registry.get_sample_value(name, {"le": "0.00025"}) == 0
-    assert metrics.registry.get_sample_value(name, {"le": "0.0005"}) == 3
+    assert metrics.registry.get_sample_value(name, {"reviewed": "pod", "le": "0.00025"}) == 0
+    assert metrics.registry.get_sample_value(name, {"reviewed": "pod", "le": "0.0005"}) == 3
 
 
 def test_a_bug_is_told_with_its_trace() -> None:

@@ -5,7 +5,6 @@ A term that no node can meet is left out.
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from itertools import chain
 
 import msgspec
 
@@ -90,11 +89,11 @@ def _all_hold(rules: Sequence[Rule]) -> list[Json]:
             products = _and(products, choice, always)
         if len(products) > MAX_NODE_TERMS:
             raise _TooManyTermsError(rule)
-    written = chain.from_iterable(expressions for _, expressions in asked)
-    place = {form: number for number, form in enumerate(dict.fromkeys(written))}
-    both = (sorted(always.keys() | product.keys(), key=place.__getitem__) for product in products)
-    known = always | dict(chain.from_iterable(choice.items() for _, choice in choices))
-    return [_term([known[form] for form in forms]) for forms in both]
+    written = {form: each for _, expressions in asked for form, each in expressions.items()}
+    return [
+        _term([each for form, each in written.items() if form in always or form in product])
+        for product in products
+    ]
 
 
 def _expressions(rule: Rule) -> _Term:

@@ -27,7 +27,7 @@ test: $(INSTALLED)  ## lint, types, import contracts and every test that needs n
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -m "not e2e and not chart and not image" -n 3 -q
+	$(BIN)/pytest -m "not e2e and not chart and not image" -n 2 -q
 
 e2e: $(INSTALLED)  ## the tests that need a real control plane; builds and starts it
 	$(BIN)/python -m tests.controlplane.build

@@ -56,6 +56,15 @@ def certificate(directory: Path) -> Certificate:
     return Certificate(cert, key, ssl.create_default_context(cadata=ca.pem.decode()))
 
 
+CPUS = os.sched_getaffinity(0)
+"""All that there were before anything was pinned."""
+
+
+def unpin() -> None:
+    """Let this process, and what it starts from now on, have all CPUs again."""
+    os.sched_setaffinity(0, CPUS)
+
+
 def pin(cpu: int, pid: int = 0) -> None:
     """Keep a process on one CPU, so that server and client are not in each other's way."""
     if cpu in os.sched_getaffinity(0) | {SERVER_CPU, CLIENT_CPU} and (os.cpu_count() or 1) > 1:

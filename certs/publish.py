@@ -58,8 +58,9 @@ class Publisher:
         """Find out whether what is served is `published` and, for `settle` seconds, `settled`."""
         with self._looking():
             self.published = self.views.known and all(map(accepts, self.views.latest()))
-            of_late = self.views.within(settle, at)
-            self.settled |= of_late is not None and all(map(accepts, of_late))
+            if not self.settled:
+                of_late = self.views.within(settle, at)
+                self.settled = of_late is not None and all(map(accepts, of_late))
 
     @contextmanager
     def _looking(self) -> Iterator[None]:

@@ -32,7 +32,7 @@ class Sketch(NamedTuple):
     """A convertor pod to be created, as far as it takes to recognise it."""
 
     request: Request
-    """Its object has nothing but labels and names."""
+    """Its object has nothing but labels, and its name may be what a generated one begins with."""
     key: Key
     """The same for two pods of one plan only where their answers are the same but for the UID."""
 

@@ -3,6 +3,9 @@
 httptools takes headers of any size, and uvicorn waits for ever for a request or its rest. A
 stranger could fill the memory with one header, and keep others out with clients that say
 nothing. How large a body may be says `webhook.body`.
+
+A connection with nothing on it yet is kept as long as one between two requests: the API server
+often opens one more than it turns out to need, and sends a review into it a minute later.
 """
 
 import asyncio
@@ -13,8 +16,8 @@ HEAD_BYTES = 64 * 1024
 """Of a request's line and headers; the API server sends some 300."""
 
 SECONDS = 10.0
-"""From a request's first byte, or from the connection, to its last: as long as the API server
-waits for an answer when it is not told how long."""
+"""From a request's first byte to its last: as long as the API server waits for an answer when it
+is not told how long."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -28,7 +31,9 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._timer = self.loop.call_later(SECONDS, self._end)
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()

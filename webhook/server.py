@@ -41,12 +41,12 @@ class Server(uvicorn.Server):
         ]
 
     async def drain(self, times: Times) -> None:
-        """Go on answering, on connections that end, until nobody asks any more."""
+        """Go on answering, on connections that end, until nobody is there any more."""
         self.draining = True
         self.close_connections()
-        now = asyncio.get_running_loop().time
-        drain = Drain(times, self.server_state.total_requests, now())
-        while not drain.over(self.server_state.total_requests, now()):  # noqa: ASYNC110 - a count
+        state, now = self.server_state, asyncio.get_running_loop().time
+        drain = Drain(times, state.total_requests, now())
+        while not drain.over(state.total_requests, len(state.connections), now()):  # noqa: ASYNC110
             await asyncio.sleep(min(0.1, times.quiet))
 
 

@@ -85,8 +85,12 @@ class Balancer:
             [
                 "global",
                 f"  stats socket {self._socket} mode 600",
+                "  log stdout format raw local0",
                 "defaults",
                 "  mode tcp",
+                "  log global",
+                "  option tcplog",
+                "  option dontlog-normal",  # what failed, and on whose side
                 "  retries 0",
                 "  timeout connect 2s",
                 "  timeout client 1h",

@@ -76,9 +76,7 @@ def test_a_head_without_end_ends_the_connection(before: bytes, endless: bytes) -
     play(scene)
 
 
-@pytest.mark.parametrize(
-    "said", [b"", REQUEST[:10], REQUEST[:-2], REQUEST[:-1], REQUEST + REQUEST[:10]]
-)
+@pytest.mark.parametrize("said", [REQUEST[:10], REQUEST[:-2], REQUEST[:-1], REQUEST + REQUEST[:10]])
 def test_a_request_that_does_not_come_ends_the_connection(
     said: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,10 +90,25 @@ def test_a_request_that_does_not_come_ends_the_connection(
     play(scene)
 
 
-def test_a_request_may_be_slow_and_a_kept_connection_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("said", [b"", REQUEST])
+def test_an_idle_connection_ends_when_the_api_server_has_given_it_up(
+    said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "KEEP_ALIVE", 0.1)
+
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        assert not said or await answered(reader)
+        assert await ended(reader)
+
+    play(scene)
+
+
+def test_a_request_may_be_slow_and_a_connection_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "SECONDS", 0.2)
 
     async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.3)
         writer.write(REQUEST[:-1])
         await asyncio.sleep(0.05)
         writer.write(REQUEST[-1:])

@@ -112,6 +112,20 @@ def test_a_server_that_drains_answers_and_sends_its_clients_away_and_ends(number
     asyncio.run(scene())
 
 
+def test_a_connection_that_is_held_is_not_closed_under_whoever_comes_back_to_it() -> None:
+    async def scene() -> None:
+        async with running(QUICK) as now:
+            one = await client(now.port)
+            await one.get()
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert not await now.ended(2 * QUICK.at_least)
+            assert (await one.get())["connection"] == "close"
+            assert await one.closed()
+            assert await now.ended(5)
+
+    asyncio.run(scene())
+
+
 def test_the_header_outlives_the_second_in_which_uvicorn_renews_its_own() -> None:
     async def scene() -> None:
         async with running(NEVER) as now:

@@ -17,6 +17,7 @@ AGAIN = 0.1
 """Seconds before a pod that was refused is tried again; Forklift's controller does so as well."""
 GIVEN_UP = 15.0
 """Seconds of trying after which a pod counts as lost."""
+_CLOSED = (": EOF", ": connection reset by peer")
 
 
 @dataclass
@@ -39,6 +40,15 @@ class Tally:
     @property
     def pods(self) -> int:
         return self.placed + self.unplaced + self.lost
+
+    @property
+    def closed(self) -> int:
+        """Of those refused, how many because the connection ended under the review.
+
+        HTTP/1.1 has no way to close an idle connection that a client may not be writing to at
+        that moment, and the API server does not repeat a POST.
+        """
+        return sum(count for text, count in self.why.items() if text.endswith(_CLOSED))
 
     @property
     def seconds_refused(self) -> float:

@@ -20,7 +20,7 @@ def replicas(plane: ControlPlane, pods: list[Json]) -> Iterator[Replicas]:
         yield replicas
 
 
-def test_a_rolling_restart_refuses_no_pod(
+def test_a_rolling_restart_loses_no_pod(
     replicas: Replicas, creators: Creators, numbers: list[Row]
 ) -> None:
     with creators:
@@ -30,7 +30,8 @@ def test_a_rolling_restart_refuses_no_pod(
 
     tally = creators.tally
     numbers.append(Row("rolling restart", tally, f"{exchanged} replicas exchanged"))
-    assert (tally.lost, tally.unplaced, tally.refused) == (0, 0, 0), str(tally)
+    assert (tally.lost, tally.unplaced, tally.refused - tally.closed) == (0, 0, 0), str(tally)
+    assert tally.closed <= 1, str(tally)
 
 
 def test_a_killed_replica_costs_refusals_until_it_is_noticed_and_no_pod(

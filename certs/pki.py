@@ -4,6 +4,7 @@ Everything is P-256 with SHA-256, which every API server takes, FIPS builds too.
 arguments: nothing here looks at a clock. This is the only module that needs `cryptography`.
 """
 
+import functools
 import ipaddress
 import re
 import secrets
@@ -111,6 +112,7 @@ def describe(certificate: Certificate) -> Description:
         raise _unreadable(error) from None
 
 
+@functools.lru_cache(maxsize=64)  # every round asks of the same few again
 def check_ca(certificate: Certificate) -> str | None:
     """Say what keeps this certificate from being a CA that clients may trust; None when fine.
 

@@ -9,7 +9,7 @@ import pytest
 
 # The same examples in every run, so that a red test is about the change at hand. To search
 # for new ones: pytest --hypothesis-profile thorough
-hypothesis.settings.register_profile("quick", max_examples=30, derandomize=True, deadline=None)
+hypothesis.settings.register_profile("quick", max_examples=20, derandomize=True, deadline=None)
 hypothesis.settings.register_profile(
     "thorough",
     max_examples=2000,

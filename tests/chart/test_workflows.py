@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
+from tests import documents
 from tests.chart.rendering import Json
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +33,7 @@ def test_every_action_is_pinned_to_a_commit_and_says_which_version_that_is(path:
 
 def jobs(name: str) -> Json:
     path = ROOT / ".github" / "workflows" / name
-    found: Json = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]
+    found: Json = documents.load(path)["jobs"]
     return found
 
 

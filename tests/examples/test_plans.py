@@ -9,6 +9,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
+from tests import documents
 from webhook import settings
 from webhook.model import Installation, Json, Settings
 
@@ -62,7 +63,7 @@ def strict(schema: Any) -> Any:
 @pytest.fixture(scope="module")
 def crd() -> Any:
     path = TOP / "tests" / "data" / "crds" / "plans-v2.12.5.yaml"
-    (version, *_) = yaml.safe_load(path.read_text())["spec"]["versions"]
+    (version, *_) = documents.load(path)["spec"]["versions"]
     spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
     return jsonschema.Draft202012Validator(strict(spec))
 

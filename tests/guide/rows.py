@@ -8,8 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import msgspec
-import yaml
 
+from tests import documents
 from tests.controlplane.api import Json
 from webhook.model import SYSTEM_LABELS
 
@@ -152,9 +152,7 @@ def _map(text: str) -> dict[str, str]:
 
 
 def _read(name: str) -> list[Row]:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    document = yaml.load((HERE / name).read_text(encoding="utf-8"), Loader=loader)
-    return msgspec.convert(document, list[Row])
+    return msgspec.convert(documents.load(HERE / name), list[Row])
 
 
 GUIDE = _read("rows.yaml")

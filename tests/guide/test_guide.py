@@ -7,8 +7,8 @@ from pathlib import Path
 
 import jsonpatch
 import pytest
-import yaml
 
+from tests import documents
 from tests.controlplane.api import Json
 from tests.guide.forklift import Generation, convertor_pod
 from tests.guide.rows import DATA, GUIDE, ROWS, Form, Row
@@ -76,9 +76,7 @@ def test_a_pod_comes_out_as_the_command_asks(row: Row, golden: Callable[[Path, s
             "warnings": warnings,
         }
         said = {key: value for key, value in placement.items() if value}
-        placements.setdefault(yaml.safe_dump(said, sort_keys=False), []).append(
-            f"{generation} {form}"
-        )
+        placements.setdefault(documents.dump(said), []).append(f"{generation} {form}")
     text = "\n".join(
         f"# {', '.join(names)}\n{placement}" for placement, names in placements.items()
     )

@@ -117,6 +117,7 @@ def test_a_plan_that_the_watch_has_not_seen_is_asked_for_by_name(
     api: FakeApi, plans: ClusterPlans
 ) -> None:
     synced(plans)
+    eventually(lambda: api.watching)
     api.fail(WATCH, 500, times=100_000)
     api.end_watches()
     eventually(lambda: plans.status().message)
@@ -243,6 +244,7 @@ def test_while_the_api_is_away_the_last_known_plans_are_used(
 ) -> None:
     put(api, labels="a=b")
     synced(plans)
+    eventually(lambda: api.watching)
     for kind in (LIST, WATCH, GET):
         api.fail(kind, 0, times=100_000)
     api.end_watches()

@@ -1,10 +1,13 @@
 """What the tests of the shell share."""
 
+import asyncio
 import logging
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 import structlog
+import uvicorn.server
 
 from webhook import logs
 
@@ -18,3 +21,15 @@ def _logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     root.handlers, root.level = before
     structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def _uvicorn_ends_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have uvicorn look every few milliseconds whether to stop, and not ten times a second."""
+
+    async def sleep(seconds: float) -> None:
+        await asyncio.sleep(seconds / 20)
+
+    monkeypatch.setattr(
+        uvicorn.server, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": sleep})
+    )

@@ -108,12 +108,12 @@ def test_a_request_may_be_slow_and_a_connection_idle(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(protocol, "SECONDS", 0.2)
 
     async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.25)
         writer.write(REQUEST[:-1])
         await asyncio.sleep(0.05)
         writer.write(REQUEST[-1:])
         assert await answered(reader)
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(0.25)
         writer.write(REQUEST)
         assert await answered(reader)
 

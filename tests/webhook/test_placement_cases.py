@@ -7,12 +7,13 @@ a review of the pod decides, and what is then in the fields that a placement tou
 import base64
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import jsonpatch
 import pytest
-import yaml
 
+from tests import documents
 from webhook.decide import decide, screen
 from webhook.model import Decision, Installation, Json, Reason, Request
 from webhook.owner import plan_ref
@@ -26,11 +27,13 @@ NODE_VALUES = {"memory": ["32Gi", "64Gi", "128Gi"]}
 INSTALLATION = Installation()
 
 
+@cache
 def plan_of(case: Path) -> Json:
-    found: Json = yaml.safe_load((case / "plan.yaml").read_text(encoding="utf-8"))
+    found: Json = documents.load(case / "plan.yaml")
     return found
 
 
+@cache
 def pod_of(path: Path) -> Json:
     found: Json = json.loads(path.read_text(encoding="utf-8"))
     return found
@@ -78,7 +81,7 @@ def test_a_pod_of_forklift_comes_out_as_expected(
 ) -> None:
     found = reviewed(pod_of(pod), plan_of(case))
 
-    golden(case / f"{pod.stem}.yaml", yaml.safe_dump(found, sort_keys=False, width=1000))
+    golden(case / f"{pod.stem}.yaml", documents.dump(found))
 
 
 def test_the_plan_of_the_first_case_is_as_forklift_stores_it() -> None:

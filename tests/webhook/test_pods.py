@@ -134,7 +134,7 @@ def test_a_pod_that_is_put_right_or_goes_is_no_longer_missed(
 def test_pods_that_went_while_nobody_watched_are_forgotten(api: FakeApi, watched: Watched) -> None:
     put(api)
     watched.pods.start()
-    eventually(lambda: watched.missed == {Reason.MISSED: 1})
+    eventually(lambda: watched.missed == {Reason.MISSED: 1} and api.watching)
     api.fail(WATCH, 410)
     with api.changed:
         del api.objects["pods", "target", "db-vm-1"]

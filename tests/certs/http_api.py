@@ -128,7 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def running() -> Iterator[HttpApi]:
     with HttpApi() as api:
-        thread = threading.Thread(target=api.serve_forever, kwargs={"poll_interval": 0.01})
+        thread = threading.Thread(target=api.serve_forever, kwargs={"poll_interval": 0.001})
         thread.start()
         try:
             yield api

@@ -260,7 +260,9 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def running() -> Iterator[FakeApi]:
     api = FakeApi()
-    thread = threading.Thread(target=api.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread = threading.Thread(
+        target=api.serve_forever, kwargs={"poll_interval": 0.001}, daemon=True
+    )
     thread.start()
     try:
         yield api

@@ -66,7 +66,7 @@ async def serving(tmp_path: Path, plans: Path = EXAMPLES / "plans") -> AsyncIter
         status_listen=FREE,
         plans=plans,
         certificates=Certificates(names=NAMES, state_dir=tmp_path),
-        drain=Times(at_least=0.2, quiet=0.1, at_most=5),
+        drain=Times(at_least=0.1, quiet=0.05, at_most=5),
     )
     with capture_logs() as log:
         task = asyncio.create_task(serve(config))

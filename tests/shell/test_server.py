@@ -16,7 +16,7 @@ from webhook.answers import send_json
 from webhook.config import Address, ConfigError
 from webhook.drain import Times
 
-QUICK = Times(at_least=0.3, quiet=0.1, at_most=5)
+QUICK = Times(at_least=0.2, quiet=0.1, at_most=5)
 NEVER = Times(at_least=600, quiet=600, at_most=600)
 
 

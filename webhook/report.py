@@ -32,11 +32,18 @@ NOTES_DELAY = 0.5
 NOTES_AT_ONCE = 4
 """Decisions of which notes are made before the next review has its turn; each takes 50 µs."""
 
+NOTES_KEPT = 256
+"""Decisions whose notes are kept: pods that are alike get one and the same (`webhook.alike`)."""
+
 
 class Tell(Protocol):
     """Who has Events written, and how many times something happened that one is about."""
 
     def __call__(self, note: Note, times: int = 1) -> None: ...
+
+
+_Key = tuple[int, bool]
+"""Which decision object, and whether about a dry run."""
 
 
 @dataclass(slots=True)
@@ -56,9 +63,9 @@ class Reporter:
         self._metrics = metrics
         self._tell = tell
         self._untold: list[tuple[Reviewed, Request | None, Decision, float]] = []
-        self._unnoted: dict[tuple[int, bool], _Repeated] = {}
-        """Decisions on pods that are alike are one object (`webhook.alike`)."""
+        self._unnoted: dict[_Key, _Repeated] = {}
         self._notes = Counter[Note]()
+        self._made: dict[_Key, tuple[Decision, Note | None]] = {}
 
     def __call__(
         self, of: Reviewed, request: Request | None, decision: Decision, seconds: float
@@ -94,7 +101,7 @@ class Reporter:
         """Make notes of a few decisions, and let reviews come in between; tell them all at once."""
         for key in [*islice(self._unnoted, NOTES_AT_ONCE)]:
             one = self._unnoted.pop(key)
-            if note := of_review(one.request, one.decision):
+            if note := self._note(key, one):
                 self._notes[note] += one.times
         if self._unnoted:
             asyncio.get_running_loop().call_soon(self._hand_over)
@@ -103,6 +110,15 @@ class Reporter:
         for note, times in notes.items():
             if self._tell:
                 self._tell(note, times)
+
+    def _note(self, key: _Key, one: _Repeated) -> Note | None:
+        kept = self._made.get(key)
+        if kept is None:
+            if len(self._made) >= NOTES_KEPT:
+                self._made.clear()
+            # The decision is held as well, so that its id stays its own.
+            kept = self._made[key] = (one.decision, of_review(one.request, one.decision))
+        return kept[1]
 
     def bug(self, uid: str, error: Exception) -> None:
         """Tell of a fault of our own; the trace is for the log and for nobody else."""

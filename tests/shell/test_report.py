@@ -1,12 +1,15 @@
 """What is told of a decision: the log line and the metrics, whole."""
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from tests.shell.fakes import pod
+from webhook import report as module
+from webhook.events import Note, of_review
 from webhook.metrics import Metrics
 from webhook.model import Decision, Mode, Outcome, PlanRef, Problem, Reason, Request, Reviewed
 from webhook.report import Reporter
@@ -129,3 +132,38 @@ def test_a_bug_is_told_with_its_trace() -> None:
             "exc_info": error,
         }
     ]
+
+
+def test_every_decision_is_noted_as_if_it_were_the_only_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whether decisions are one object or many, come together or one after the other."""
+    monkeypatch.setattr(module, "NOTES_KEPT", 2)
+    noted, expected = Counter[Note](), Counter[Note]()
+
+    def tell(note: Note, times: int = 1) -> None:
+        noted[note] += times
+
+    async def scene() -> None:
+        report = Reporter(Metrics(), tell)
+        for number in (0, 0, 1, 2, 0, 3, 3, 1):
+            for dry_run in (False, True):
+                decision = alike[number % 2] if number < 2 else placed(number)
+                request = Request("u-1", dry_run=dry_run, object=pod())
+                report(Reviewed.POD, request, decision, 0.0)
+                if note := of_review(request, decision):
+                    expected[note] += 1
+            report.flush()
+
+    def placed(number: int) -> Decision:
+        return Decision(
+            Outcome.PATCHED,
+            Reason.PLACED,
+            plan=PlanRef("p-1", "forklift", "db"),
+            patch=[{"op": "add", "path": "/metadata/labels/number", "value": str(number)}],
+        )
+
+    alike = [placed(number) for number in range(2)]
+    asyncio.run(scene())
+    assert noted == expected
+    assert sorted(noted.values()) == [1, 2, 2, 3]

@@ -37,6 +37,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
+        self._unset_keepalive_if_required()  # uvicorn forgets to where the client resets
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:

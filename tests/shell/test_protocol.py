@@ -1,6 +1,8 @@
 """Clients that never come to the point, over real sockets."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -49,6 +51,18 @@ async def ended(reader: asyncio.StreamReader) -> bool:
         return True
 
 
+def ends_after(*said: bytes) -> Scene:
+    """Send all of this, with an answer to each whole request, and have the connection ended."""
+
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for each in said:
+            writer.write(each)
+            assert not each.startswith(REQUEST) or await answered(reader)
+        assert await ended(reader)
+
+    return scene
+
+
 def test_a_head_may_come_in_pieces_and_one_after_another() -> None:
     async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for piece in (REQUEST[:1], REQUEST[1:20], REQUEST[20:], REQUEST, REQUEST[:-1]):
@@ -67,13 +81,7 @@ def test_a_head_may_come_in_pieces_and_one_after_another() -> None:
     ids=["path", "header"],
 )
 def test_a_head_without_end_ends_the_connection(before: bytes, endless: bytes) -> None:
-    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(before)
-        assert not before or await answered(reader)
-        writer.write(endless)
-        assert await ended(reader)
-
-    play(scene)
+    play(ends_after(before, endless))
 
 
 @pytest.mark.parametrize("said", [REQUEST[:10], REQUEST[:-2], REQUEST[:-1], REQUEST + REQUEST[:10]])
@@ -81,13 +89,7 @@ def test_a_request_that_does_not_come_ends_the_connection(
     said: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "SECONDS", 0.05)
-
-    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(said)
-        assert len(said) < len(REQUEST) or await answered(reader)
-        assert await ended(reader)
-
-    play(scene)
+    play(ends_after(said))
 
 
 @pytest.mark.parametrize("said", [b"", REQUEST])
@@ -95,12 +97,34 @@ def test_an_idle_connection_ends_when_the_api_server_has_given_it_up(
     said: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "KEEP_ALIVE", 0.1)
+    play(ends_after(said))
+
+
+@pytest.mark.parametrize("said", [b"", REQUEST])
+def test_a_connection_that_the_client_resets_leaves_no_timer(
+    said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[protocol.Protocol] = []
+
+    class Watched(protocol.Protocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            made.append(self)
 
     async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(said)
         assert not said or await answered(reader)
-        assert await ended(reader)
+        while not made:  # noqa: ASYNC110 - uvicorn's own state, as below
+            await asyncio.sleep(0.001)
+        assert made[0].timeout_keep_alive_task is not None
+        linger = struct.pack("ii", 1, 0)  # close sends a reset
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        writer.close()
+        while made[0].connections:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        assert made[0].timeout_keep_alive_task is None
 
+    monkeypatch.setattr(server, "Protocol", Watched)
     play(scene)
 
 

@@ -51,6 +51,12 @@ class Tally:
         return sum(count for text, count in self.why.items() if text.endswith(_CLOSED))
 
     @property
+    def is_smooth(self) -> bool:
+        """Whether all were created and placed, with one closed connection in the way at most."""
+        harm = self.lost + self.unplaced + (self.refused - self.closed)
+        return not harm and self.closed <= 1
+
+    @property
     def seconds_refused(self) -> float:
         """From the first refusal to the last one."""
         return max(self.when) - min(self.when) if self.when else 0.0

@@ -112,8 +112,12 @@ def judge(pod: Pod, plan: Plan, installation: Installation, since: Since) -> Ver
 
 
 def _changed_back(pod: Pod, plan: Plan, installation: Installation) -> Verdict | None:
+    """Judge a placed pod by the labels that it lacks.
+
+    One that has another value is no proof of a change: Forklift may have created the pod with it.
+    """
     wanted, _ = place_labels(pod.labels, plan, installation)
-    lost = [f"{key}={value}" for key, value in wanted.items() if pod.labels.get(key) != value]
+    lost = [f"{key}={value}" for key, value in wanted.items() if key not in pod.labels]
     if not lost:
         return None
     return Verdict(

@@ -36,7 +36,7 @@ _FLAGS = {
 """Settings, as annotations name them, by the parameters that change them."""
 
 _SPEC = {
-    "labels": ("convertorLabels", "counts for other keys"),
+    "labels": ("convertorLabels", "is applied as well"),
     "node-selector": ("convertorNodeSelector", "counts for other keys"),
     "affinity": ("convertorAffinity", "counts together with the rules"),
 }

@@ -8,7 +8,7 @@ from webhook.explain.model import Pod
 from webhook.model import CONVERTOR_LABEL, CONVERTOR_VALUE, Json, Mode, Plan, Request
 from webhook.owner import plan_ref
 from webhook.patch import diff
-from webhook.placement import MalformedPod, place
+from webhook.placement import MalformedPod, Placed, place
 from webhook.scheduling import judge
 from webhook.scheduling.admitted import admitted
 from webhook.scheduling.objects import (
@@ -50,20 +50,30 @@ def renewed(pod: Json, case: Case, new: Json) -> Json:
     """Return what a pod that waits would be if it was made now; `new` is one that is made now."""
     if case.mode is not Mode.ENFORCE:
         return new if _is_marked(pod, case) else pod
-    placed = enforced(pod, case)
+    placed = _place(pod, case)
     if placed is None:
         return new
-    if not diff(pod, placed):
+    if _is_up_to_date(pod, placed):
         return pod
-    return new if _is_marked(pod, case) else placed
+    return new if _is_marked(pod, case) else placed.pod
 
 
 def enforced(pod: Json, case: Case) -> Json | None:
     """Return what enforce would make of a pod, whatever the mode; None where it cannot."""
+    placed = _place(pod, case)
+    return placed.pod if placed else None
+
+
+def _place(pod: Json, case: Case) -> Placed | None:
     try:
-        return place(pod, case.plan, case.installation, case.node_values).pod
+        return place(pod, case.plan, case.installation, case.node_values)
     except MalformedPod:
         return None
+
+
+def _is_up_to_date(pod: Json, placed: Placed) -> bool:
+    """Whether a pod is as its plan says now; labels with other values stay, which is a note."""
+    return not diff(pod, placed.pod) and not placed.notes
 
 
 def told(pods: list[Json], case: Case) -> list[Pod]:
@@ -124,7 +134,7 @@ def _placement(pod: Json, case: Case) -> str:
         return str(error)
     patch = diff(pod, placed.pod)
     if _is_marked(pod, case):
-        return "placed by other settings" if changes(patch) else ""
+        return "placed by other settings" if changes(patch) or placed.notes else ""
     return "not placed by the webhook" if patch else ""
 
 

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from webhook.affinity import combine
 from webhook.model import Installation, Json, Plan, Scope
-from webhook.settings.given import ABSENT, Given, read_word
+from webhook.settings.given import ABSENT, Given, PlanName, read_word
 from webhook.settings.source import (
     Source,
     given_in_annotations,
@@ -28,11 +28,11 @@ class Place(NamedTuple):
 def places(plan_object: Json, plan: Plan, installation: Installation) -> list[Place]:
     """Return the sources from the least to the most specific; problems are the plan's own."""
     metadata, spec = (_map(plan_object.get(field)) for field in ("metadata", "spec"))
-    annotations, where = _map(metadata.get("annotations")), f"Plan {plan}"
+    annotations, name = _map(metadata.get("annotations")), PlanName(plan.namespace, plan.name)
     given = [
         given_in_defaults(installation.defaults, "defaults", []),
-        given_in_spec(spec, where),
-        given_in_annotations(annotations, installation.prefix, where, []),
+        given_in_spec(spec, name),
+        given_in_annotations(annotations, spec, installation.prefix, name, []),
     ]
     scope = scope_of(given[-1], installation)
     return [Place(each, read_source(each, scope, [])) for each in given]

@@ -7,19 +7,23 @@ from webhook.model import CONVERTOR_VALUE, SYSTEM_LABELS, Installation, Plan
 def place_labels(
     present: dict[str, str], plan: Plan, installation: Installation
 ) -> tuple[dict[str, str], list[str]]:
-    """Return the pod's labels with the plan's, and notes on those that gave way.
+    """Return the pod's labels and those that the plan adds, and notes on those that it cannot.
 
-    System labels never change, whatever the settings hold. The identity labels, which rules
-    such as `REPEL pods(app=virt-v2v) on zone` and commands go by, fill gaps only.
+    A label that is present never changes: Forklift 2.12 finds its pod by all labels that it was
+    created with, and creates another one where it finds none. So system labels are not added
+    either, whatever the settings hold. The identity labels, which rules such as
+    `REPEL pods(app=virt-v2v) on zone` and commands go by, are overridden by the plan's.
     """
-    asked = {key: value for key, value in plan.settings.labels.items() if key not in SYSTEM_LABELS}
+    wanted = {key: value for key, value in plan.settings.labels.items() if key not in SYSTEM_LABELS}
     notes = [
-        f"label {key}={present[key]} of the pod replaced by {key}={value} of the plan"
-        for key, value in asked.items()
+        f"label {key}={present[key]} of the pod is kept, {key}={value} of the plan is not applied: "
+        "Forklift finds its pods by the labels that it created them with"
+        for key, value in wanted.items()
         if present.get(key, value) != value
     ]
     identity = _identity(plan) if installation.identity_labels else {}
-    return identity | present | asked, notes
+    added = {key: value for key, value in wanted.items() if key not in present}
+    return identity | present | added, notes
 
 
 def _identity(plan: Plan) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 From the least to the most specific: the defaults file, the convertor fields of the Plan's spec,
 its annotations. Labels and node selectors merge key by key, tolerations taint key by taint key.
+An annotation that gives another value to a label of `spec.convertorLabels` is a problem, because
+Forklift finds its pods by these labels.
 The plan's affinity is that of its spec and of its annotation together; the default's counts
 where the plan has neither. `docs/settings.md` has the forms.
 """
@@ -20,7 +22,7 @@ from webhook.model import (
     Scope,
     Settings,
 )
-from webhook.settings.given import ABSENT, Given, read_map, read_word
+from webhook.settings.given import ABSENT, Given, PlanName, read_map, read_word
 from webhook.settings.source import (
     ANNOTATIONS,
     Source,
@@ -49,7 +51,7 @@ def read(plan_object: Json, installation: Installation) -> Plan:
     fields = read_map(Given("Plan", plan_object), problems)
     metadata = read_map(Given("Plan metadata", fields.get("metadata")), problems)
     namespace, name = _text(metadata.get("namespace")), _text(metadata.get("name"))
-    where = f"Plan {namespace}/{name}"
+    where = PlanName(namespace, name)
     spec = read_map(Given(f"{where} spec", fields.get("spec")), problems)
     annotations = read_map(
         Given(f"{where} metadata.annotations", metadata.get("annotations")), problems
@@ -73,14 +75,18 @@ def check_defaults(defaults: object, origin: str) -> list[Problem]:
 
 
 def _read_settings(
-    spec: Json, annotations: Json, where: str, installation: Installation, problems: list[Problem]
+    spec: Json,
+    annotations: Json,
+    plan: PlanName,
+    installation: Installation,
+    problems: list[Problem],
 ) -> Settings:
-    in_annotations = given_in_annotations(annotations, installation.prefix, where, problems)
+    in_annotations = given_in_annotations(annotations, spec, installation.prefix, plan, problems)
     mode = read_word(in_annotations.get("mode", ABSENT), Mode, "mode", problems)
     scope = read_word(in_annotations.get("scope", ABSENT), Scope, "scope", problems)
     in_defaults = given_in_defaults(installation.defaults, "defaults", problems)
-    in_spec = given_in_spec(spec, where)
-    problems.extend(misspelt_in_spec(spec, where))
+    in_spec = given_in_spec(spec, plan)
+    problems.extend(misspelt_in_spec(spec, plan))
     rules = in_annotations.get("affinity", ABSENT)
     default, field, annotation = (
         read_source(given, scope or installation.scope, problems)

@@ -1,12 +1,35 @@
 """A setting as somebody wrote it, and where: what every reader of settings takes."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from kube.words import expected, found
 from webhook.model import Json, Problem
 
 Word = TypeVar("Word", bound=StrEnum)
+
+
+class PlanName(NamedTuple):
+    """A Plan as the place of a problem begins with it."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"Plan {self.namespace}/{self.name}"
+
+
+class ForkliftLabels(NamedTuple):
+    """Labels that Forklift gives the pods of a plan by itself, which no other source changes."""
+
+    plan: PlanName
+    labels: Mapping[str, Any]
+    """`spec.convertorLabels` as it is written, entries that are invalid included."""
+
+
+NO_LABELS = ForkliftLabels(PlanName("", ""), MappingProxyType({}))
 
 
 class Given(NamedTuple):
@@ -18,6 +41,8 @@ class Given(NamedTuple):
     """As decoded; None where the source does not have it."""
     closed: bool = False
     """Whether fields that nobody here knows are mistakes: not where other programs write them."""
+    fixed: ForkliftLabels = NO_LABELS
+    """Of labels, those that an entry must not contradict."""
 
 
 ABSENT = Given("", None)

@@ -1,18 +1,26 @@
 """Labels, node selectors and tolerations: lists in which the good entries count."""
 
+import shlex
 from collections.abc import Callable, Iterator
+
+import msgspec
 
 from kube import labels, taints
 from kube.words import found, quote
 from webhook import atleast
 from webhook.model import SYSTEM_LABELS, Json, Problem
+from webhook.plans.objects import GROUP
 from webhook.settings.fields import unknown_field
-from webhook.settings.given import Given, no_text
+from webhook.settings.given import ForkliftLabels, Given, no_text
 
 
 def read_labels(given: Given, problems: list[Problem]) -> dict[str, str]:
     """Read labels for pods: a map, or `k=v,k2=v2`."""
-    return _read_pairs(given, _check_label, problems)
+
+    def check(key: str, value: str) -> str | None:
+        return _check_label(key, value) or _contradiction(given.fixed, key, value)
+
+    return _read_pairs(given, check, problems)
 
 
 def read_node_selector(given: Given, problems: list[Problem]) -> dict[str, str]:
@@ -105,6 +113,24 @@ def _check_label(key: str, value: str) -> str | None:
     if wrong := labels.check_value(value):
         return f"value {quote(value)} {wrong}"
     return None
+
+
+def _contradiction(fixed: ForkliftLabels, key: str, value: str) -> str | None:
+    """Return why a label cannot have this value: `spec.convertorLabels` gives it another.
+
+    Forklift 2.12 looks for its pod by all of these labels. It finds none where one of them has
+    another value, and creates another pod every 3 seconds, on the same disks.
+    """
+    fixed_value = fixed.labels.get(key)
+    if not isinstance(fixed_value, str) or fixed_value == value:
+        return None
+    change = msgspec.json.encode({"spec": {"convertorLabels": {key: value}}}).decode()
+    words = ("-n", fixed.plan.namespace, "--type", "merge", "-p", change)
+    command = shlex.join(["kubectl", "patch", f"plans.{GROUP}", fixed.plan.name, *words])
+    return (
+        f"expected {quote(f'{key}={fixed_value}')} as in spec.convertorLabels, by which Forklift "
+        f"finds its pods again, found {quote(f'{key}={value}')}; to change the field: {command}"
+    )
 
 
 def _check_selector(key: str, value: str) -> str | None:

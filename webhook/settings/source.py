@@ -8,7 +8,15 @@ import msgspec
 from kube.words import did_you_mean, either, misspelt, quote, suggest
 from webhook.model import AffinityPolicy, Json, Problem, Scope
 from webhook.settings.fields import unknown_field
-from webhook.settings.given import ABSENT, Given, no_text, read_map, read_word
+from webhook.settings.given import (
+    ABSENT,
+    ForkliftLabels,
+    Given,
+    PlanName,
+    no_text,
+    read_map,
+    read_word,
+)
 from webhook.settings.lists import read_labels, read_node_selector, read_tolerations
 from webhook.settings.rules import read_affinity
 
@@ -55,8 +63,8 @@ def given_in_defaults(defaults: object, origin: str, problems: list[Problem]) ->
     return {name: each._replace(closed=True) for name, each in given.items()}
 
 
-def given_in_spec(spec: Json, plan: str) -> dict[str, Given]:
-    """Find the settings in a Plan's spec; `plan` begins the places of the problems."""
+def given_in_spec(spec: Json, plan: PlanName) -> dict[str, Given]:
+    """Find the settings in a Plan's spec."""
     return _given(spec, _SPEC, f"{plan} spec.")
 
 
@@ -69,7 +77,7 @@ def is_misspelt(field: str) -> bool:
     return field not in _SPEC and misspelt(field, _SPEC) is not None
 
 
-def misspelt_in_spec(spec: Json, plan: str) -> list[Problem]:
+def misspelt_in_spec(spec: Json, plan: PlanName) -> list[Problem]:
     """Tell the misspelt fields of a Plan's spec, which is out of a file: an API server has none."""
     return [
         Problem(f"{plan} spec", unknown_field(field, _SPEC))
@@ -79,10 +87,12 @@ def misspelt_in_spec(spec: Json, plan: str) -> list[Problem]:
 
 
 def given_in_annotations(
-    annotations: Json, prefix: str, plan: str, problems: list[Problem]
+    annotations: Json, spec: Json, prefix: str, plan: PlanName, problems: list[Problem]
 ) -> dict[str, Given]:
-    """Find the settings in a Plan's annotations; `plan` begins the places of the problems."""
+    """Find the settings in a Plan's annotations, which must not contradict labels of its spec."""
     given: dict[str, Given] = {}
+    labels = spec.get("convertorLabels")
+    fixed = ForkliftLabels(plan, labels if isinstance(labels, dict) else {})
     for key, value in annotations.items():
         owner, _, name = str(key).partition("/")
         where = f"{plan} annotation {key}"
@@ -98,7 +108,7 @@ def given_in_annotations(
         elif not isinstance(value, str):
             problems.append(Problem(where, no_text(value)))
         else:
-            given[name] = Given(where, value)
+            given[name] = Given(where, value, fixed=fixed)
     return given
 
 

@@ -34,9 +34,9 @@ PODS = [
 NAMESPACES = [namespace("vms"), namespace("rook-ceph", team="storage"), namespace("shop")]
 
 FITS = plan(
-    {"convertorLabels": {"workload": "batch"}, "convertorNodeSelector": {"disk": "nvme"}},
-    labels="workload=migration",
-    node_selector="memory=64Gi+",
+    {"convertorLabels": {"workload": "migration"}, "convertorNodeSelector": {"disk": "hdd"}},
+    labels="batch=1",
+    node_selector="memory=64Gi+,disk=nvme",
     tolerations="dedicated=migration:NoSchedule",
     affinity=(
         "REQUIRE pods(app=ceph-osd) in namespaces (team=storage) on zone\n"
@@ -45,6 +45,7 @@ FITS = plan(
 )
 NOWHERE = plan(
     {
+        "convertorLabels": {"batch": "1"},
         "convertorAffinity": {
             "podAffinity": {
                 "requiredDuringSchedulingIgnoredDuringExecution": [
@@ -54,13 +55,14 @@ NOWHERE = plan(
                     }
                 ]
             }
-        }
+        },
     },
     scope="own",
     node_selector="disk=nmve",
     tolerations="gpu:Sometimes",
     affinity="AVOID nodes(spot=true)\nREQIRE pods(a=b) on node",
     label="a=b",
+    labels="team=a,batch=2",
 )
 WAITING = convertor_pod(
     "db-vm-1-x7k2p",

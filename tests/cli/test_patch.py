@@ -295,11 +295,28 @@ def test_what_the_spec_says_is_shown_and_stays(run: Run, cluster: FakeCluster) -
     cluster.add(plan(convertorLabels={"a": "1"}, convertorAffinity={"podAffinity": {}}))
     result = run("patch", "plan", "db", "--convertor-labels", "b=2", *AFFINITY)
     assert result.stderr == (
-        'Note: spec.convertorLabels stays, and counts for other keys: {"a":"1"}\n'
+        'Note: spec.convertorLabels stays, and is applied as well: {"a":"1"}\n'
         "Note: spec.convertorAffinity stays, and counts together with the rules: "
         '{"podAffinity":{}}\n'
     )
     assert cluster.plan()["spec"]["convertorLabels"] == {"a": "1"}
+
+
+@pytest.mark.parametrize("before", [{}, {"labels": "a=2"}, {"labels": "b=1"}])
+def test_a_label_that_contradicts_the_spec_is_refused_with_the_command_that_changes_it(
+    run: Run, cluster: FakeCluster, before: dict[str, str]
+) -> None:
+    cluster.add(plan(convertorLabels={"a": "1"}, annotations=before))
+    result = run("patch", "plan", "db", "--convertor-labels", "a=2", "--mode", "audit")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        f"Error: nothing is written:\nPlan konveyor-forklift/db annotation {PREFIX}/labels entry "
+        f"{2 if 'b=1' in before.values() else 1}: expected 'a=1' as in spec.convertorLabels, by "
+        "which Forklift finds its pods again, found 'a=2'; remove the entry or change the field: "
+        "kubectl patch plans.forklift.konveyor.io db -n konveyor-forklift --type merge -p "
+        """'{"spec":{"convertorLabels":{"a":"2"}}}'\n"""
+    )
+    assert cluster.asked == [f"GET {PATH}"]
 
 
 def test_somebody_who_writes_at_the_same_time_loses_nothing(run: Run, cluster: FakeCluster) -> None:

@@ -25,7 +25,8 @@ DB = plan(
 WEB = plan(
     *("web", "shop"),
     convertorAffinity={"podAffinity": {}},
-    annotations={"labels": "batch", "affinity": "REQIRE pods(a=b) on node"},
+    convertorLabels={"team": "web"},
+    annotations={"labels": "batch,team=shop", "affinity": "REQIRE pods(a=b) on node"},
 )
 PLAIN = plan("plain", targetNamespace="elsewhere")
 

@@ -35,10 +35,13 @@ def told(found: Case) -> list[tuple[str, str, str, list[str]]]:
 
 
 def test_every_source_counts_and_the_most_specific_wins() -> None:
-    spec = {"convertorLabels": {"batch": "1"}, "convertorNodeSelector": {"disk": "ssd"}}
+    spec = {
+        "convertorLabels": {"batch": "1", "team": "b"},
+        "convertorNodeSelector": {"disk": "ssd"},
+    }
     found = plan(
         spec,
-        labels="batch=2",
+        labels="batch=2,owner=me",
         node_selector="disk=nvme,cores=16+",
         tolerations="gpu=a100:NoSchedule,:bad",
         mode="audit",
@@ -46,11 +49,9 @@ def test_every_source_counts_and_the_most_specific_wins() -> None:
     )
     installation = Installation(defaults=DEFAULTS, mode=Mode.OFF, scope=Scope.ALL)
     assert told(case(found, installation)) == [
-        (
-            *("labels", "batch=2", f"{ANNOTATION}labels"),
-            ["batch=0 (defaults labels)", "batch=1 (spec.convertorLabels)"],
-        ),
-        ("labels", "team=a", "defaults labels", []),
+        ("labels", "batch=1", "spec.convertorLabels", ["batch=0 (defaults labels)"]),
+        ("labels", "team=b", "spec.convertorLabels", ["team=a (defaults labels)"]),
+        ("labels", "owner=me", f"{ANNOTATION}labels", []),
         (
             *("node-selector", "disk=nvme", f"{ANNOTATION}node-selector"),
             ["disk=ssd (defaults nodeSelector)", "disk=ssd (spec.convertorNodeSelector)"],

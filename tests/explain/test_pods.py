@@ -11,7 +11,7 @@ from webhook.explain import Cluster, explain
 from webhook.explain.case import read_case
 from webhook.explain.forklift import model_pod
 from webhook.explain.model import Pod
-from webhook.explain.pods import new_pod, pods_of
+from webhook.explain.pods import new_pod, pods_of, renewed
 from webhook.model import Installation, Json, Mode
 from webhook.scheduling.requests import asked
 
@@ -91,16 +91,34 @@ def marked(pod: Json, generation: int = 0) -> Json:
     return pod
 
 
+def test_a_waiting_pod_with_another_label_is_not_what_a_new_one_would_be() -> None:
+    case = read_case(plan(labels="batch=2"), Installation(), NOWHERE)
+    new = new_pod(case)
+    old, up_to_date = (
+        batched(marked(convertor_pod("w", nodeSelector={"kubevirt.io/schedulable": "true"})), each)
+        for each in ("1", "2")
+    )
+
+    assert renewed(old, case, new) == new
+    assert renewed(up_to_date, case, new) == up_to_date
+
+
+def batched(pod: Json, batch: str = "2") -> Json:
+    pod["metadata"]["labels"]["batch"] = batch
+    return pod
+
+
 def test_it_is_told_whether_a_pod_is_as_its_plan_wants_it() -> None:
-    wanted = plan(node_selector="disk=ssd")
+    wanted = plan(node_selector="disk=ssd", labels="batch=2")
     other = convertor_pod("other", "a")
     other["metadata"]["annotations"] = PLACED
     pods = [
         convertor_pod("new", "a"),
         other,
-        marked(convertor_pod("placed", "a", nodeSelector={"disk": "ssd"})),
-        marked(convertor_pod("placed-long-ago", "a", nodeSelector={"disk": "ssd"}), -1),
+        batched(marked(convertor_pod("placed", "a", nodeSelector={"disk": "ssd"}))),
+        batched(marked(convertor_pod("placed-long-ago", "a", nodeSelector={"disk": "ssd"}), -1)),
         convertor_pod("wrong", "a", nodeSelector=[]),
+        batched(marked(convertor_pod("wrong-label", "a", nodeSelector={"disk": "ssd"})), "1"),
     ]
     assert [each.placement for each in told(pods, wanted)] == [
         "not placed by the webhook",
@@ -108,6 +126,7 @@ def test_it_is_told_whether_a_pod_is_as_its_plan_wants_it() -> None:
         "",
         "",
         "'spec.nodeSelector': expected a map, found a list",
+        "placed by other settings",
     ]
 
 

@@ -39,6 +39,10 @@ UNKNOWN_VERB = Problem(
     "unknown verb 'REQIRE': did you mean 'REQUIRE'?",
     "  REQIRE pods(app=ceph) on node\n  ^^^^^^",
 )
+KEPT = (
+    "label app=x of the pod is kept, app=y of the plan is not applied: Forklift finds its pods by "
+    "the labels that it created them with"
+)
 NO_QUANTITY = Problem("Plan konveyor-forklift/db spec.convertorNodeSelector", "'x+' is no quantity")
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.webhook.placing import (
     BARE,
+    KEPT,
     MARK,
     NO_QUANTITY,
     OWNER,
@@ -111,7 +112,7 @@ def test_a_plan_that_asks_nothing_leaves_the_pod_as_it_is() -> None:
     )
 
 
-def test_what_of_the_pod_gives_way_is_a_warning() -> None:
+def test_a_pod_created_with_another_label_keeps_it_with_a_warning_and_gets_the_rest() -> None:
     before = pod({"app": "x"}, nodeSelector={"disk": "ssd"})
 
     decision = decided(
@@ -119,8 +120,13 @@ def test_what_of_the_pod_gives_way_is_a_warning() -> None:
     )
 
     assert decision.reason is Reason.PLACED
+    assert decision.problems == []
+    assert [change["path"] for change in decision.patch] == [
+        "/metadata/annotations",
+        "/spec/nodeSelector/disk",
+    ]
     assert decision.warnings == [
-        "label app=x of the pod replaced by app=y of the plan",
+        KEPT,
         "node selector disk=ssd of the pod replaced by disk=nvme of the plan",
     ]
 

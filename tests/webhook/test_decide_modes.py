@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.webhook import worlds
-from tests.webhook.placing import NO_QUANTITY, OWNER, REF, UNKNOWN_VERB, decided, plan, pod, request
+from tests.webhook.placing import (
+    KEPT,
+    NO_QUANTITY,
+    OWNER,
+    REF,
+    UNKNOWN_VERB,
+    decided,
+    plan,
+    pod,
+    request,
+)
 from webhook.model import (
     Decision,
     Installation,
@@ -70,8 +80,8 @@ def test_audit_says_that_nothing_is_changed() -> None:
         "mode audit, nothing is changed: would be placed as plan 'konveyor-forklift/db' asks"
     )
     assert decision.warnings == [
-        "mode audit, nothing is changed: the pod would get labels app=y,forklift.app/plan=db",
-        "mode audit, nothing is changed: label app=x of the pod replaced by app=y of the plan",
+        "mode audit, nothing is changed: the pod would get labels forklift.app/plan=db",
+        f"mode audit, nothing is changed: {KEPT}",
     ]
 
 

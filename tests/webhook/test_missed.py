@@ -52,9 +52,21 @@ def test_a_pod_that_is_as_placed_is_fine() -> None:
 
 
 def test_a_placed_pod_without_its_labels_was_changed_back() -> None:
-    labels = SYSTEM | {"app": "virt-v2v", "batch": "2"}
+    labels = SYSTEM | {"app": "virt-v2v"}
 
     assert judged(pod(placed=True, labels=labels), asking()) == (Reason.CHANGED_BACK, CHANGED)
+
+
+def test_a_placed_pod_whose_labels_have_other_values_may_have_been_created_with_them() -> None:
+    labels = SYSTEM | {"app": "mine", "forklift.app/plan": "db", "batch": "2"}
+
+    assert judged(pod(placed=True, labels=labels), asking()) is None
+
+
+def test_a_pod_that_is_not_placed_was_missed_whatever_the_values_of_its_labels() -> None:
+    labels = SYSTEM | {"batch": "2"}
+
+    assert judged(pod(labels=labels), asking()) == (Reason.MISSED, UNREVIEWED)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 
 from tests.webhook.placing import (
     CEPH,
+    KEPT,
     MARK,
     SYSTEM,
     at_least,
@@ -50,11 +51,19 @@ def test_a_pod_that_has_all_that_is_asked_is_marked_all_the_same() -> None:
     )
 
 
-def test_labels_of_the_plan_win_and_say_so() -> None:
-    after = placed(pod({"app": "x", "mine": "1"}), plan(labels={"app": "y", "batch": "1"}))
+def test_labels_are_only_added_and_one_that_is_kept_is_a_note() -> None:
+    before = pod({"app": "x", "mine": "1", "same": "2"})
 
-    assert after.pod["metadata"]["labels"] == SYSTEM | {"app": "y", "mine": "1", "batch": "1"}
-    assert after.notes == ["label app=x of the pod replaced by app=y of the plan"]
+    after = placed(before, plan(labels={"app": "y", "batch": "1", "same": "2"}))
+
+    assert after.pod["metadata"]["labels"] == before["metadata"]["labels"] | {"batch": "1"}
+    assert after.notes == [KEPT]
+
+
+def test_a_label_that_is_present_without_a_value_is_kept() -> None:
+    after = placed(pod({"batch": ""}), plan(labels={"batch": "1"}))
+
+    assert after.pod["metadata"]["labels"] == SYSTEM | {"batch": ""}
 
 
 @pytest.mark.parametrize("key", ["plan", "vmID", "conversion"])
@@ -79,7 +88,13 @@ def test_identity_labels_overwrite_nothing() -> None:
 
     after = placed(pod(theirs), plan(labels={"app": "yours"}), Installation())
 
-    assert after.pod["metadata"]["labels"] == SYSTEM | theirs | {"app": "yours"}
+    assert after.pod["metadata"]["labels"] == SYSTEM | theirs
+
+
+def test_a_label_of_the_plan_takes_the_place_of_an_identity_label() -> None:
+    after = placed(pod(), plan(labels={"app": "yours"}), Installation())
+
+    assert after.pod["metadata"]["labels"] == SYSTEM | {"app": "yours", "forklift.app/plan": "db"}
 
 
 def test_a_plan_name_that_is_no_label_value_is_left_out() -> None:

@@ -61,10 +61,13 @@ def test_a_plan_of_forklift_2_12_is_read_with_its_object_widened() -> None:
 def test_labels_merge_key_by_key_and_the_more_specific_source_wins() -> None:
     assert settings(
         plan(
-            {"labels": "c=annotation, d = annotation"}, convertorLabels={"b": "spec", "c": "spec"}
+            {"labels": "c=annotation, d = annotation, e=same"},
+            convertorLabels={"b": "spec", "e": "same"},
         ),
         defaults={"labels": {"a": "default", "b": "default", "c": "default"}},
-    ) == Settings(labels={"a": "default", "b": "spec", "c": "annotation", "d": "annotation"})
+    ) == Settings(
+        labels={"a": "default", "b": "spec", "c": "annotation", "d": "annotation", "e": "same"}
+    )
 
 
 @pytest.mark.parametrize("source", ["defaults", "spec", "annotation"])
@@ -255,14 +258,17 @@ SOUND_LABELS = st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["1", "2
 
 
 @given(SOUND_LABELS, SOUND_LABELS, SOUND_LABELS)
-def test_every_label_is_from_the_most_specific_source_that_has_it(
+def test_every_label_is_from_the_most_specific_source_and_none_contradicts_the_field(
     defaults: Json, spec: Json, annotation: Json
 ) -> None:
     text = ",".join(f"{key}={value}" for key, value in annotation.items())
     read = settings(plan({"labels": text}, convertorLabels=spec), defaults={"labels": defaults})
 
-    assert read.labels == {**defaults, **spec, **annotation}
-    assert not read.problems
+    contradictions = {
+        key for key in annotation if annotation[key] != spec.get(key, annotation[key])
+    }
+    assert read.labels == {**defaults, **annotation, **spec}
+    assert len(read.problems) == len(contradictions)
 
 
 json_values = st.recursive(

@@ -146,6 +146,45 @@ def test_a_field_s_problem_has_its_path(field: str, value: Any, problem: str) ->
     ]
 
 
+CHANGE = "kubectl patch plans.forklift.konveyor.io db -n mtv --type merge -p"
+
+
+def contradiction(entry: int, key: str, value: str, instead: str) -> str:
+    return (
+        f"Plan mtv/db annotation {PREFIX}/labels entry {entry}: expected '{key}={value}' as in "
+        "spec.convertorLabels, by which Forklift finds its pods again, found "
+        f"'{key}={instead}'; remove the entry or change the field: {CHANGE} "
+        f"""'{{"spec":{{"convertorLabels":{{"{key}":"{instead}"}}}}}}'"""
+    )
+
+
+def test_an_annotation_that_contradicts_a_label_of_the_field_has_the_command_to_change_it() -> None:
+    labels = {"labels": "team=a,batch=2,app.io/x=,batch=1,none=1"}
+    field = {"batch": "1", "app.io/x": "y", "other": "1", "none": None}
+
+    assert problems(labels, convertorLabels=field) == [
+        "Plan mtv/db spec.convertorLabels['none']: expected text, found null",
+        contradiction(2, "batch", "1", "2"),
+        contradiction(3, "app.io/x", "y", ""),
+    ]
+
+
+def test_an_annotation_contradicts_a_value_of_the_field_that_is_invalid_too() -> None:
+    found = problems({"labels": "batch=2"}, convertorLabels={"batch": "one two"})
+
+    assert found[1:] == [contradiction(1, "batch", "one two", "2")]
+
+
+def test_the_defaults_are_overridden_by_the_field_without_a_problem() -> None:
+    assert problems({}, {"labels": "batch=1"}, convertorLabels={"batch": "2"}) == []
+
+
+def test_a_system_label_is_one_problem_in_each_source() -> None:
+    found = problems({"labels": "migration=b"}, convertorLabels={"migration": "a"})
+
+    assert [text.partition(": ")[2] for text in found] == [f"'migration' {SYSTEM}"] * 2
+
+
 @pytest.mark.parametrize(
     "affinity",
     [

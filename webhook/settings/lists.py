@@ -129,7 +129,8 @@ def _contradiction(fixed: ForkliftLabels, key: str, value: str) -> str | None:
     command = shlex.join(["kubectl", "patch", f"plans.{GROUP}", fixed.plan.name, *words])
     return (
         f"expected {quote(f'{key}={fixed_value}')} as in spec.convertorLabels, by which Forklift "
-        f"finds its pods again, found {quote(f'{key}={value}')}; to change the field: {command}"
+        f"finds its pods again, found {quote(f'{key}={value}')}; remove the entry or change the "
+        f"field: {command}"
     )
 
 

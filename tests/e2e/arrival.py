@@ -6,9 +6,8 @@ from contextlib import contextmanager
 
 from tests.controlplane.api import Api, Json, of, warnings
 from tests.controlplane.process import until
-from tests.e2e.world import ALWAYS_THERE, World, claim
-from tests.guide.forklift import Generation, convertor_pod
-from tests.guide.rows import Form, Landing
+from tests.e2e.world import ALWAYS_THERE, World
+from tests.guide.rows import Landing
 
 
 class Arrival:
@@ -76,32 +75,6 @@ def created(api: Api, plan: Json) -> Iterator[Json]:
         yield made
     finally:
         api.delete("Plan", made["metadata"]["name"], made["metadata"]["namespace"])
-
-
-def migrate(world: World, generation: Generation, form: Form, namespace: str) -> list[Arrival]:
-    """Do what Forklift does for a plan of the row, and tidy up."""
-    with (
-        created(world.api, world.row.plan(form, namespace)) as plan,
-        converting(world, generation, plan) as arrivals,
-    ):
-        return arrivals
-
-
-@contextmanager
-def converting(world: World, generation: Generation, plan: Json) -> Iterator[list[Arrival]]:
-    """Have a convertor pod for each VM of a plan, made in turn as Forklift does."""
-    api, namespace = world.api, plan["spec"]["targetNamespace"]
-    arrivals = []
-    try:
-        for number in range(world.row.vms):
-            pod = convertor_pod(generation, plan, f"vm-{1630 + number}")
-            for volume in pod["spec"]["volumes"]:
-                if "persistentVolumeClaim" in volume:
-                    claim(api, namespace, volume["persistentVolumeClaim"]["claimName"])
-            arrivals.append(scheduled(api, send(api, pod)))
-        yield arrivals
-    finally:
-        api.delete_all("Pod", namespace)
 
 
 def check(world: World, arrivals: list[Arrival], expected: Landing) -> None:

@@ -47,6 +47,13 @@ def use_plans_of(api: Api, generation: Generation) -> None:
     until(f"the API server to serve the Plans of Forklift {generation}", served)
 
 
+def use_generation(release: Release, generation: Generation) -> None:
+    """Have the Plan CRD of a Forklift release, and return when the webhook places by its Plans."""
+    use_plans_of(release.plane.admin, generation)
+    form = Form.ANNOTATIONS if generation is Generation.V2_9 else Form.SPEC
+    await_placing(release, PLACED, form)
+
+
 def await_placing(release: Release, namespace: str, form: Form = Form.ANNOTATIONS) -> None:
     """Return when the API server has heard of the release, and the release of the plans.
 

@@ -9,7 +9,8 @@ import pytest
 from tests.controlplane.api import Api, Json
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.release import Release
-from tests.e2e.arrival import converting, created
+from tests.e2e.arrival import created
+from tests.e2e.conversion import converting
 from tests.e2e.kubectl import Kubectl
 from tests.e2e.setting import PLACED, await_placing, use_plans_of
 from tests.e2e.world import World

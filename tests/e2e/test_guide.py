@@ -6,8 +6,9 @@ import pytest
 
 from tests.controlplane.api import Api
 from tests.controlplane.release import Release
-from tests.e2e.arrival import check, migrate
-from tests.e2e.setting import PLACED, UNTOUCHED, await_placing, use_plans_of
+from tests.e2e.arrival import check
+from tests.e2e.conversion import migrate
+from tests.e2e.setting import PLACED, UNTOUCHED, use_generation, use_plans_of
 from tests.e2e.world import World
 from tests.guide.forklift import Generation
 from tests.guide.rows import ROWS, Form
@@ -26,9 +27,7 @@ WITHOUT = [(generation, row) for generation in Generation for row in ROWS]
 def generation(request: pytest.FixtureRequest, api: Api, release: Release) -> Iterator[Generation]:
     """Have the Plan CRD of a generation of Forklift."""
     generation: Generation = request.param
-    use_plans_of(api, generation)
-    form = Form.ANNOTATIONS if generation is Generation.V2_9 else Form.SPEC
-    await_placing(release, PLACED, form)
+    use_generation(release, generation)
     yield generation
     use_plans_of(api, Generation.V2_12)
 

@@ -9,9 +9,10 @@ import pytest
 from tests.controlplane.api import Api, Json
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.release import Release
-from tests.e2e.arrival import check, converting, created, send
+from tests.e2e.arrival import check, created, send
+from tests.e2e.conversion import converting
 from tests.e2e.kubectl import Kubectl
-from tests.e2e.setting import PLACED, UNTOUCHED, await_placing, use_plans_of
+from tests.e2e.setting import PLACED, UNTOUCHED, use_generation
 from tests.e2e.world import World
 from tests.guide.forklift import Generation, convertor_pod
 from tests.guide.rows import (
@@ -36,11 +37,10 @@ def kubectl(plane: ControlPlane) -> Kubectl:
 
 
 @pytest.fixture(scope="module")
-def generation(request: pytest.FixtureRequest, api: Api, release: Release) -> Generation:
+def generation(request: pytest.FixtureRequest, release: Release) -> Generation:
     """Have the Plan CRD of a generation of Forklift."""
     generation: Generation = request.param
-    use_plans_of(api, generation)
-    await_placing(release, PLACED)
+    use_generation(release, generation)
     return generation
 
 

@@ -1,5 +1,6 @@
 """Plans are checked by the API server when they are written, and nobody is locked out."""
 
+import shlex
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,7 @@ from tests.controlplane.release import Release
 from tests.e2e.arrival import created
 from tests.e2e.kubectl import Kubectl
 from tests.e2e.setting import PLACED
-from tests.guide.rows import PLAN_NAMESPACE, PREFIX, ROWS, Form
+from tests.guide.rows import GUIDE, PLAN_NAMESPACE, PREFIX, ROWS, Form
 
 NAME = "beside-ceph"
 AFFINITY = f"{PREFIX}/affinity"
@@ -111,6 +112,48 @@ def test_an_object_in_the_spec_is_checked_too(api: Api, fine: Json) -> None:
     spec = {"convertorLabels": {"plan": "mine"}}
     with pytest.raises(Refused, match="'plan' is a label by which Forklift finds its pods again"):
         patched(api, {"spec": spec})
+
+
+@pytest.mark.parametrize(
+    ("row", "form"), [(row.id, form) for row in GUIDE for form in [*row.forms]]
+)
+def test_of_the_guide_the_command_with_a_system_label_is_refused(
+    api: Api, row: str, form: Form
+) -> None:
+    answer = api.send(
+        "POST", path("Plan", PLAN_NAMESPACE), ROWS[row].plan(form, PLACED), dryRun="All"
+    )
+    if row == "enterprise-migration":
+        assert answer.status_code == 403
+        assert (
+            "'migration' is a label by which Forklift finds its pods again"
+            in (answer.json()["message"])
+        )
+    else:
+        assert (answer.status_code, warnings(answer)) == (201, [])
+
+
+def test_a_contradiction_of_the_spec_is_refused_and_the_command_in_the_error_resolves_it(
+    kubectl: Kubectl, api: Api, fine: Json
+) -> None:
+    patched(api, {"spec": {"convertorLabels": {"batch": "1", "team": "a"}}})
+    typed = ("annotate", "plan", NAME, "-n", PLAN_NAMESPACE, f"{PREFIX}/labels=batch=2")
+    result = kubectl(*typed)
+    assert result.returncode == 1
+    assert "expected 'batch=1' as in spec.convertorLabels" in result.stderr
+    command = shlex.split(result.stderr.rpartition("change the field: ")[2])
+    assert command[0] == "kubectl"
+    kubectl.done(*command[1:])
+    kubectl.done(*typed)
+    plan = api.get("Plan", NAME, PLAN_NAMESPACE)
+    assert plan["spec"]["convertorLabels"] == {"batch": "2", "team": "a"}
+    assert plan["metadata"]["annotations"][f"{PREFIX}/labels"] == "batch=2"
+
+
+def test_a_field_that_contradicts_an_annotation_is_refused(api: Api, fine: Json) -> None:
+    patched(api, annotate(labels="batch=2"))
+    with pytest.raises(Refused, match=r"expected .batch=1. as in spec\.convertorLabels"):
+        patched(api, {"spec": {"convertorLabels": {"batch": "1"}}})
 
 
 def test_what_was_wrong_before_only_warns(api: Api, wrong: Json) -> None:

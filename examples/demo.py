@@ -46,7 +46,7 @@ STORIES = {
     ),
     "v2.12-vsphere-with-settings.json": (
         "Forklift 2.12 copied the plan's affinity, which looks for Ceph in the pod's own "
-        "namespace only, so the pod would be Pending for ever. The term is widened where it is."
+        "namespace only, so the pod would stay Pending. The term is widened where it is."
     ),
     "v2.10-vsphere-with-settings.json": (
         "Forklift 2.10 names no plan but by its UID. That is enough."

@@ -14,7 +14,7 @@ from tests.guide.rows import PREFIX
 
 CREATORS = 4
 AGAIN = 0.1
-"""Seconds before a pod that was refused is tried again; Forklift's controller does so as well."""
+"""Seconds before a pod that was refused is tried again, which Forklift's controllers do not do."""
 GIVEN_UP = 15.0
 """Seconds of trying after which a pod counts as lost."""
 _CLOSED = (": EOF", ": connection reset by peer")

@@ -32,7 +32,10 @@ SYSTEM_LABELS = frozenset(
         "resource",
     }
 )
-"""Labels by which Forklift finds its pods again; changing one makes it start another pod."""
+"""Forklift's own labels, by which it finds its pods again: no setting names one of them.
+
+Up to 2.11 it goes by these alone, from 2.12 on by all labels that it created a pod with.
+"""
 
 FORKLIFT_SPREADING_TERM: Json = {
     "weight": 100,

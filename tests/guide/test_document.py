@@ -33,9 +33,9 @@ VMs alone, where storage, proxies and production are not, or no pod has the labe
 `migration` in command 11 is a system label, by which Forklift finds its pods again. A Plan with it
 is refused when it is written, in the spec as in an annotation, and so is the command
 `kubectl convertor patch plan PLAN` with it: give the label another name. On Forklift 2.12 a Plan
-with `migration` in its `convertorLabels` hangs in the step ConvertGuest, with the webhook or without
-it; 2.10 keeps its own value. Where the Plan was written before the webhook was installed, the rest
-of the command is applied.
+with `migration` in its `convertorLabels` hangs in the step ConvertGuest, with or without the
+webhook; 2.10 keeps its own value. Where the Plan was written before the webhook was installed, the
+rest of the command is applied.
 """
 
 

@@ -26,7 +26,7 @@ class Placed(msgspec.Struct, frozen=True):
     marked: bool
     """Whether the pod's annotation says that it was placed, now or before."""
     notes: list[str] = []
-    """What of the pod gave way to the plan, for warnings."""
+    """Where the pod had another value than the plan, and which of the two it has now."""
     problems: list[Problem] = []
 
 
@@ -63,7 +63,7 @@ def place(pod: Json, plan: Plan, installation: Installation, node_values: NodeVa
 def _place_spec(
     spec: Json, settings: Settings, node_values: NodeValues, *, again: bool
 ) -> tuple[Json, list[str], str]:
-    """Return the spec of a placed pod, notes on what gave way, and what went wrong."""
+    """Return the spec of a placed pod, notes on replaced values, and what went wrong."""
     selector, lifted, notes = place_node_selector(spec.get("nodeSelector") or {}, settings)
     affinity = place_pod_affinity(spec.get("affinity") or {}, settings)
     node_affinity, fault = place_node_affinity(

@@ -7,7 +7,7 @@ from webhook.model import Json, Settings
 def place_node_selector(
     present: dict[str, str], settings: Settings
 ) -> tuple[dict[str, str], list[Json], list[str]]:
-    """Return the selector, the requirements lifted out of it, and notes on what gave way.
+    """Return the selector, the requirements lifted out of it, and notes on replaced values.
 
     Forklift 2.10 and later copy `cpu-cores: 16+` from the plan into the pod, which the API
     server then refuses: any such value comes out and is returned as a node expression. What

@@ -296,7 +296,7 @@ def test_what_the_spec_says_is_shown_and_stays(run: Run, cluster: FakeCluster) -
     result = run("patch", "plan", "db", "--convertor-labels", "b=2", *AFFINITY)
     assert result.stderr == (
         'Note: spec.convertorLabels stays, and is applied as well: {"a":"1"}\n'
-        "Note: spec.convertorAffinity stays, and counts together with the rules: "
+        "Note: spec.convertorAffinity stays, and is applied together with the rules: "
         '{"podAffinity":{}}\n'
     )
     assert cluster.plan()["spec"]["convertorLabels"] == {"a": "1"}
@@ -312,8 +312,9 @@ def test_a_label_that_contradicts_the_spec_is_refused_with_the_command_that_chan
     assert result.stderr == (
         f"Error: nothing is written:\nPlan konveyor-forklift/db annotation {PREFIX}/labels entry "
         f"{2 if 'b=1' in before.values() else 1}: expected 'a=1' as in spec.convertorLabels, by "
-        "which Forklift finds its pods again, found 'a=2'; remove the entry or change the field: "
-        "kubectl patch plans.forklift.konveyor.io db -n konveyor-forklift --type merge -p "
+        "which Forklift finds its pods again, found 'a=2'; remove the entry, and to have "
+        "that value change the field: kubectl patch plans.forklift.konveyor.io db "
+        "-n konveyor-forklift --type merge -p "
         """'{"spec":{"convertorLabels":{"a":"2"}}}'\n"""
     )
     assert cluster.asked == [f"GET {PATH}"]

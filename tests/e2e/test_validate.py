@@ -110,7 +110,7 @@ def test_a_plan_is_refused_when_it_is_made(api: Api) -> None:
 
 def test_an_object_in_the_spec_is_checked_too(api: Api, fine: Json) -> None:
     spec = {"convertorLabels": {"plan": "mine"}}
-    with pytest.raises(Refused, match="'plan' is a label by which Forklift finds its pods again"):
+    with pytest.raises(Refused, match="'plan' is a system label"):
         patched(api, {"spec": spec})
 
 
@@ -126,28 +126,31 @@ def test_of_the_guide_the_command_with_a_system_label_is_refused(
     if row == "enterprise-migration":
         assert answer.status_code == 403
         assert (
-            "'migration' is a label by which Forklift finds its pods again"
+            "'migration' is a system label, by which Forklift finds its pods again"
             in (answer.json()["message"])
         )
     else:
         assert (answer.status_code, warnings(answer)) == (201, [])
 
 
-def test_a_contradiction_of_the_spec_is_refused_and_the_command_in_the_error_resolves_it(
-    kubectl: Kubectl, api: Api, fine: Json
+@pytest.mark.parametrize("before", ["owner=me", "batch=1,owner=me"])
+def test_a_contradiction_of_the_spec_is_refused_and_the_error_says_what_resolves_it(
+    kubectl: Kubectl, api: Api, fine: Json, before: str
 ) -> None:
     patched(api, {"spec": {"convertorLabels": {"batch": "1", "team": "a"}}})
-    typed = ("annotate", "plan", NAME, "-n", PLAN_NAMESPACE, f"{PREFIX}/labels=batch=2")
-    result = kubectl(*typed)
+    patched(api, annotate(labels=before))
+    plan = ("plan", NAME, "-n", PLAN_NAMESPACE)
+    result = kubectl("annotate", *plan, f"{PREFIX}/labels=batch=2,owner=me", "--overwrite")
     assert result.returncode == 1
     assert "expected 'batch=1' as in spec.convertorLabels" in result.stderr
-    command = shlex.split(result.stderr.rpartition("change the field: ")[2])
-    assert command[0] == "kubectl"
-    kubectl.done(*command[1:])
-    kubectl.done(*typed)
-    plan = api.get("Plan", NAME, PLAN_NAMESPACE)
-    assert plan["spec"]["convertorLabels"] == {"batch": "2", "team": "a"}
-    assert plan["metadata"]["annotations"][f"{PREFIX}/labels"] == "batch=2"
+    hint, _, command = result.stderr.rpartition(": ")
+    assert hint.endswith("; remove the entry, and to have that value change the field")
+    kubectl.done("annotate", *plan, f"{PREFIX}/labels=owner=me", "--overwrite")
+    program, *words = shlex.split(command)
+    assert program == "kubectl"
+    kubectl.done(*words)
+    labels = api.get("Plan", NAME, PLAN_NAMESPACE)["spec"]["convertorLabels"]
+    assert labels == {"batch": "2", "team": "a"}
 
 
 def test_a_field_that_contradicts_an_annotation_is_refused(api: Api, fine: Json) -> None:

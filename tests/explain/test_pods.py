@@ -126,7 +126,7 @@ def test_it_is_told_whether_a_pod_is_as_its_plan_wants_it() -> None:
         "",
         "",
         "'spec.nodeSelector': expected a map, found a list",
-        "placed by other settings",
+        "has other labels than its plan",
     ]
 
 

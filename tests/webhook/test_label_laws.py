@@ -107,7 +107,9 @@ def admitted(pods: list[Json], setting: Setting) -> list[Json]:
 
 
 def assert_only_added(name: str, setting: Setting) -> None:
-    pods = [created(name, setting, vm) for vm in ("vm-1630", "vm-1631")]
+    """Review two pods of a plan, the first of which was created before the field was changed."""
+    later = setting._replace(created_with=setting.field)
+    pods = [created(name, setting, "vm-1630"), created(name, later, "vm-1631")]
 
     for before, after in zip(pods, admitted(pods, setting), strict=True):
         had, has = before["metadata"]["labels"], after["metadata"]["labels"]
@@ -123,6 +125,7 @@ def test_every_label_that_a_convertor_pod_was_created_with_keeps_its_value(
     assert_only_added(name, setting)
 
 
+# Convertor pods alone are changed today, so this holds for the other pods by their being skipped.
 @given(st.sampled_from(sorted(PODS.keys() - set(CONVERTOR_PODS))), SETTINGS)
 def test_every_label_of_the_other_pods_of_a_migration_keeps_its_value(
     name: str, setting: Setting
@@ -135,7 +138,6 @@ def test_a_label_that_cannot_be_set_costs_a_convertor_pod_nothing_else(
     name: str, setting: Setting
 ) -> None:
     before = created(name, setting)
-    before["metadata"]["labels"]["plan"] = PODS[name]["metadata"]["labels"]["plan"]
     (after,) = admitted([before], setting)
 
     had, has = before["metadata"]["labels"], after["metadata"]["labels"]
@@ -145,6 +147,20 @@ def test_a_label_that_cannot_be_set_costs_a_convertor_pod_nothing_else(
         assert has.keys() >= source.keys() - SYSTEM_LABELS
     if setting.identity_labels:
         assert has.keys() - had.keys() >= {"app", "forklift.app/plan"} - had.keys()
+
+
+@pytest.mark.parametrize("release", ["2.12", "main"])
+@given(annotation=LABELS)
+def test_forklift_s_own_look_up_finds_the_pod(release: str, annotation: dict[str, str]) -> None:
+    # What GetPod of pkg/controller/conversion/ensurer.go asked for, recorded beside the pod.
+    lookup = json.loads((DATA / f"lookup-forklift-{release}.json").read_text(encoding="utf-8"))
+    name = f"forklift-{release}-virt-v2v-cold-remote-convertor-labels"
+    field = {"batch": "2", "team": "storage"}
+    setting = Setting({}, field, annotation, {}, identity_labels=True)
+
+    (after,) = admitted([PODS[name]], setting)
+
+    assert lookup["matchLabels"].items() <= after["metadata"]["labels"].items()
 
 
 @given(setting=SETTINGS)

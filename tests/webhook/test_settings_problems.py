@@ -14,7 +14,7 @@ NAME = (
     "must consist of alphanumeric characters, '-', '_' or '.', "
     "and must start and end with an alphanumeric character"
 )
-SYSTEM = "is a label by which Forklift finds its pods again: it never changes"
+SYSTEM = "is a system label, by which Forklift finds its pods again: give the label another name"
 TOPOLOGY = (
     "unknown topology 'nodes': expected node, zone, region, rack or a label key; "
     "did you mean 'node'?"
@@ -153,7 +153,7 @@ def contradiction(entry: int, key: str, value: str, instead: str) -> str:
     return (
         f"Plan mtv/db annotation {PREFIX}/labels entry {entry}: expected '{key}={value}' as in "
         "spec.convertorLabels, by which Forklift finds its pods again, found "
-        f"'{key}={instead}'; remove the entry or change the field: {CHANGE} "
+        f"'{key}={instead}'; remove the entry, and to have that value change the field: {CHANGE} "
         f"""'{{"spec":{{"convertorLabels":{{"{key}":"{instead}"}}}}}}'"""
     )
 
@@ -173,6 +173,12 @@ def test_an_annotation_contradicts_a_value_of_the_field_that_is_invalid_too() ->
     found = problems({"labels": "batch=2"}, convertorLabels={"batch": "one two"})
 
     assert found[1:] == [contradiction(1, "batch", "one two", "2")]
+
+
+def test_a_field_that_is_text_in_a_file_is_contradicted_as_well() -> None:
+    assert problems({"labels": "batch=2"}, convertorLabels="team=a,batch=1") == [
+        contradiction(1, "batch", "1", "2")
+    ]
 
 
 def test_the_defaults_are_overridden_by_the_field_without_a_problem() -> None:

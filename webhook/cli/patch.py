@@ -37,8 +37,8 @@ _FLAGS = {
 
 _SPEC = {
     "labels": ("convertorLabels", "is applied as well"),
-    "node-selector": ("convertorNodeSelector", "counts for other keys"),
-    "affinity": ("convertorAffinity", "counts together with the rules"),
+    "node-selector": ("convertorNodeSelector", "is applied for other keys"),
+    "affinity": ("convertorAffinity", "is applied together with the rules"),
 }
 """What else a plan may say of a setting, and what that does."""
 
@@ -117,7 +117,8 @@ def patch(  # noqa: PLR0913, PLR0917 - one for each option
     The settings become annotations, which every release of Forklift keeps. They are checked
     first: nothing is written when one of them cannot be carried out. An entry of a list
     replaces the one with its key; a trailing - on a key removes it, an empty value removes the
-    whole setting. Tolerations of one key stand together, so - removes all of its values and
+    whole setting. A label of spec.convertorLabels keeps its value, because Forklift finds its pods
+    by it. Tolerations of one key stand together, so - removes all of its values and
     effects, or those that it names. A flag for a list or for rules may be given several times.
 
     \b

@@ -134,7 +134,8 @@ def _placement(pod: Json, case: Case) -> str:
         return str(error)
     patch = diff(pod, placed.pod)
     if _is_marked(pod, case):
-        return "placed by other settings" if changes(patch) or placed.notes else ""
+        kept = "has other labels than its plan" if placed.notes else ""
+        return "placed by other settings" if changes(patch) else kept
     return "not placed by the webhook" if patch else ""
 
 

@@ -10,7 +10,7 @@ from webhook.settings.source import (
     given_in_annotations,
     given_in_defaults,
     given_in_spec,
-    read_source,
+    read_sources,
 )
 
 
@@ -29,13 +29,13 @@ def places(plan_object: Json, plan: Plan, installation: Installation) -> list[Pl
     """Return the sources from the least to the most specific; problems are the plan's own."""
     metadata, spec = (_map(plan_object.get(field)) for field in ("metadata", "spec"))
     annotations, name = _map(metadata.get("annotations")), PlanName(plan.namespace, plan.name)
-    given = [
+    given = (
         given_in_defaults(installation.defaults, "defaults", []),
         given_in_spec(spec, name),
-        given_in_annotations(annotations, spec, installation.prefix, name, []),
-    ]
-    scope = scope_of(given[-1], installation)
-    return [Place(each, read_source(each, scope, [])) for each in given]
+        given_in_annotations(annotations, installation.prefix, name, []),
+    )
+    sources = read_sources(given, name, scope_of(given[-1], installation), [])
+    return [Place(*each) for each in zip(given, sources, strict=True)]
 
 
 def scope_of(in_annotations: dict[str, Given], installation: Installation) -> Scope:

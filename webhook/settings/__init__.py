@@ -32,6 +32,7 @@ from webhook.settings.source import (
     is_misspelt,
     misspelt_in_spec,
     read_source,
+    read_sources,
 )
 from webhook.settings.written import written
 
@@ -81,16 +82,15 @@ def _read_settings(
     installation: Installation,
     problems: list[Problem],
 ) -> Settings:
-    in_annotations = given_in_annotations(annotations, spec, installation.prefix, plan, problems)
+    in_annotations = given_in_annotations(annotations, installation.prefix, plan, problems)
     mode = read_word(in_annotations.get("mode", ABSENT), Mode, "mode", problems)
     scope = read_word(in_annotations.get("scope", ABSENT), Scope, "scope", problems)
     in_defaults = given_in_defaults(installation.defaults, "defaults", problems)
     in_spec = given_in_spec(spec, plan)
     problems.extend(misspelt_in_spec(spec, plan))
     rules = in_annotations.get("affinity", ABSENT)
-    default, field, annotation = (
-        read_source(given, scope or installation.scope, problems)
-        for given in (in_defaults, in_spec, in_annotations)
+    default, field, annotation = read_sources(
+        (in_defaults, in_spec, in_annotations), plan, scope or installation.scope, problems
     )
     selector = default.node_selector | field.node_selector | annotation.node_selector
     settings = Settings(

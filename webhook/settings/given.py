@@ -1,8 +1,6 @@
 """A setting as somebody wrote it, and where: what every reader of settings takes."""
 
-from collections.abc import Mapping
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from kube.words import expected, found
@@ -21,17 +19,6 @@ class PlanName(NamedTuple):
         return f"Plan {self.namespace}/{self.name}"
 
 
-class ForkliftLabels(NamedTuple):
-    """Labels that Forklift gives the pods of a plan by itself, which no other source changes."""
-
-    plan: PlanName
-    labels: Mapping[str, Any]
-    """`spec.convertorLabels` as it is written, entries that are invalid included."""
-
-
-NO_LABELS = ForkliftLabels(PlanName("", ""), MappingProxyType({}))
-
-
 class Given(NamedTuple):
     """One setting of one source."""
 
@@ -41,8 +28,6 @@ class Given(NamedTuple):
     """As decoded; None where the source does not have it."""
     closed: bool = False
     """Whether fields that nobody here knows are mistakes: not where other programs write them."""
-    fixed: ForkliftLabels = NO_LABELS
-    """Of labels, those that an entry must not contradict."""
 
 
 ABSENT = Given("", None)

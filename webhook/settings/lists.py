@@ -1,7 +1,8 @@
 """Labels, node selectors and tolerations: lists in which the good entries count."""
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -11,14 +12,24 @@ from webhook import atleast
 from webhook.model import SYSTEM_LABELS, Json, Problem
 from webhook.plans.objects import GROUP
 from webhook.settings.fields import unknown_field
-from webhook.settings.given import ForkliftLabels, Given, no_text
+from webhook.settings.given import Given, PlanName, no_text
 
 
-def read_labels(given: Given, problems: list[Problem]) -> dict[str, str]:
-    """Read labels for pods: a map, or `k=v,k2=v2`."""
+class FieldLabels(NamedTuple):
+    """Labels of `spec.convertorLabels`, which Forklift gives the pods of a plan by itself."""
+
+    plan: PlanName
+    labels: Mapping[str, str]
+    """Those that are invalid included: no other source changes their value either."""
+
+
+def read_labels(
+    given: Given, problems: list[Problem], field: FieldLabels | None = None
+) -> dict[str, str]:
+    """Read labels for pods, a map or `k=v,k2=v2`; none may contradict those of the field."""
 
     def check(key: str, value: str) -> str | None:
-        return _check_label(key, value) or _contradiction(given.fixed, key, value)
+        return _check_label(key, value) or (_contradiction(field, key, value) if field else None)
 
     return _read_pairs(given, check, problems)
 
@@ -109,29 +120,36 @@ def _check_label(key: str, value: str) -> str | None:
     if wrong := labels.check_key(key):
         return f"key {quote(key)} {wrong}"
     if key in SYSTEM_LABELS:
-        return f"{quote(key)} is a label by which Forklift finds its pods again: it never changes"
+        return (
+            f"{quote(key)} is a system label, by which Forklift finds its pods again: give the "
+            "label another name"
+        )
     if wrong := labels.check_value(value):
         return f"value {quote(value)} {wrong}"
     return None
 
 
-def _contradiction(fixed: ForkliftLabels, key: str, value: str) -> str | None:
+def _contradiction(field: FieldLabels, key: str, value: str) -> str | None:
     """Return why a label cannot have this value: `spec.convertorLabels` gives it another.
 
     Forklift 2.12 looks for its pod by all of these labels. It finds none where one of them has
     another value, and creates another pod every 3 seconds, on the same disks.
     """
-    fixed_value = fixed.labels.get(key)
-    if not isinstance(fixed_value, str) or fixed_value == value:
+    in_field = field.labels.get(key, value)
+    if in_field == value:
         return None
-    change = msgspec.json.encode({"spec": {"convertorLabels": {key: value}}}).decode()
-    words = ("-n", fixed.plan.namespace, "--type", "merge", "-p", change)
-    command = shlex.join(["kubectl", "patch", f"plans.{GROUP}", fixed.plan.name, *words])
     return (
-        f"expected {quote(f'{key}={fixed_value}')} as in spec.convertorLabels, by which Forklift "
-        f"finds its pods again, found {quote(f'{key}={value}')}; remove the entry or change the "
-        f"field: {command}"
+        f"expected {quote(f'{key}={in_field}')} as in spec.convertorLabels, by which Forklift "
+        f"finds its pods again, found {quote(f'{key}={value}')}; remove the entry, and to have "
+        f"that value change the field: {_change(field.plan, key, value)}"
     )
+
+
+def _change(plan: PlanName, key: str, value: str) -> str:
+    """Return the command that gives a label of `spec.convertorLabels` another value."""
+    patch = msgspec.json.encode({"spec": {"convertorLabels": {key: value}}}).decode()
+    options = ["-n", plan.namespace, "--type", "merge", "-p", patch]
+    return shlex.join(["kubectl", "patch", f"plans.{GROUP}", plan.name, *options])
 
 
 def _check_selector(key: str, value: str) -> str | None:

@@ -8,16 +8,13 @@ import msgspec
 from kube.words import did_you_mean, either, misspelt, quote, suggest
 from webhook.model import AffinityPolicy, Json, Problem, Scope
 from webhook.settings.fields import unknown_field
-from webhook.settings.given import (
-    ABSENT,
-    ForkliftLabels,
-    Given,
-    PlanName,
-    no_text,
-    read_map,
-    read_word,
+from webhook.settings.given import ABSENT, Given, PlanName, no_text, read_map, read_word
+from webhook.settings.lists import (
+    FieldLabels,
+    read_labels,
+    read_node_selector,
+    read_tolerations,
 )
-from webhook.settings.lists import read_labels, read_node_selector, read_tolerations
 from webhook.settings.rules import read_affinity
 
 _DEFAULTS = {
@@ -87,12 +84,10 @@ def misspelt_in_spec(spec: Json, plan: PlanName) -> list[Problem]:
 
 
 def given_in_annotations(
-    annotations: Json, spec: Json, prefix: str, plan: PlanName, problems: list[Problem]
+    annotations: Json, prefix: str, plan: PlanName, problems: list[Problem]
 ) -> dict[str, Given]:
-    """Find the settings in a Plan's annotations, which must not contradict labels of its spec."""
+    """Find the settings in a Plan's annotations."""
     given: dict[str, Given] = {}
-    labels = spec.get("convertorLabels")
-    fixed = ForkliftLabels(plan, labels if isinstance(labels, dict) else {})
     for key, value in annotations.items():
         owner, _, name = str(key).partition("/")
         where = f"{plan} annotation {key}"
@@ -108,15 +103,37 @@ def given_in_annotations(
         elif not isinstance(value, str):
             problems.append(Problem(where, no_text(value)))
         else:
-            given[name] = Given(where, value, fixed=fixed)
+            given[name] = Given(where, value)
     return given
 
 
-def read_source(given: Mapping[str, Given], scope: Scope, problems: list[Problem]) -> Source:
+def read_sources(
+    given: tuple[Mapping[str, Given], Mapping[str, Given], Mapping[str, Given]],
+    plan: PlanName,
+    scope: Scope,
+    problems: list[Problem],
+) -> tuple[Source, Source, Source]:
+    """Read the defaults, the spec and the annotations of a plan, whose labels must agree."""
+    in_defaults, in_spec, in_annotations = given
+    default = read_source(in_defaults, scope, problems)
+    field = read_source(in_spec, scope, problems)
+    written = in_spec.get("labels", ABSENT).value
+    texts = written.items() if isinstance(written, dict) else ()
+    labels = {key: text for key, text in texts if isinstance(text, str)} | field.labels
+    annotation = read_source(in_annotations, scope, problems, FieldLabels(plan, labels))
+    return default, field, annotation
+
+
+def read_source(
+    given: Mapping[str, Given],
+    scope: Scope,
+    problems: list[Problem],
+    field_labels: FieldLabels | None = None,
+) -> Source:
     """Read what one source gives."""
     policy = given.get("affinity-policy", ABSENT)
     return Source(
-        labels=read_labels(given.get("labels", ABSENT), problems),
+        labels=read_labels(given.get("labels", ABSENT), problems, field_labels),
         node_selector=read_node_selector(given.get("node-selector", ABSENT), problems),
         tolerations=read_tolerations(given.get("tolerations", ABSENT), problems),
         affinity=(

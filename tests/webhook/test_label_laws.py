@@ -54,7 +54,7 @@ class Setting(NamedTuple):
     field: dict[str, str]
     annotation: dict[str, str]
     created_with: dict[str, str]
-    """What the field was when Forklift took its labels from it."""
+    """The field at the time when Forklift took its labels from it."""
     identity_labels: bool
 
 

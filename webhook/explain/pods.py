@@ -72,7 +72,7 @@ def _place(pod: Json, case: Case) -> Placed | None:
 
 
 def _is_up_to_date(pod: Json, placed: Placed) -> bool:
-    """Whether a pod is as its plan says now; labels with other values stay, which is a note."""
+    """Return True for a pod that has every setting of its plan, with the value of now."""
     return not diff(pod, placed.pod) and not placed.notes
 
 

@@ -26,7 +26,7 @@ class Placed(msgspec.Struct, frozen=True):
     marked: bool
     """Whether the pod's annotation says that it was placed, now or before."""
     notes: list[str] = []
-    """Where the pod had another value than the plan, and which of the two it has now."""
+    """A sentence for each value that the plan has otherwise, for warnings: kept or replaced."""
     problems: list[Problem] = []
 
 

@@ -10,7 +10,7 @@ Word = TypeVar("Word", bound=StrEnum)
 
 
 class PlanName(NamedTuple):
-    """A Plan as the place of a problem begins with it."""
+    """A Plan, in the form with which the place of a problem begins."""
 
     namespace: str
     name: str

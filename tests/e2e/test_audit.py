@@ -261,8 +261,10 @@ def _missed_and_changed_back(plane: ControlPlane, release: Release, plan: Json) 
     assert release.metric("convertor_webhook_missed_pods", reason="Missed") == 1
 
     a_second_later()
-    changed = arrive("vm-3").pod["metadata"]["name"]
-    api.patch("Pod", changed, {"metadata": {"labels": {"batch": "9"}}}, UNWATCHED)
+    other, changed = (arrive(vm).pod["metadata"]["name"] for vm in ("vm-3", "vm-4"))
+    # With another value Forklift may have created it, and nothing is reported.
+    api.patch("Pod", other, {"metadata": {"labels": {"batch": "9"}}}, UNWATCHED)
+    api.patch("Pod", changed, {"metadata": {"labels": {"batch": None}}}, UNWATCHED)
     release.wait("the changed pod", lambda: found() == {name: "Missed", changed: "ChangedBack"})
     api.delete("Pod", changed, UNWATCHED)
     until(

@@ -68,3 +68,16 @@ def await_placing(release: Release, namespace: str, form: Form = Form.ANNOTATION
         return row.labels.items() <= arrival.labels.items()
 
     release.wait(f"release {release.name} to place a pod", placed)
+
+
+def events(release: Release, plan: Json, count: int) -> list[Json]:
+    """Return the Events on a Plan when there are as many."""
+    api, uid = release.plane.admin, plan["metadata"]["uid"]
+    query = {"fieldSelector": f"involvedObject.uid={uid}"}
+
+    def found() -> list[Json]:
+        there = api.list("Event", PLAN_NAMESPACE, **query)
+        return there if len(there) >= count else []
+
+    there: list[Json] = release.wait(f"{count} Events on a plan", found)
+    return there

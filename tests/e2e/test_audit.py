@@ -14,7 +14,7 @@ from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.process import until
 from tests.controlplane.release import OPT_IN, Release
 from tests.e2e.arrival import Arrival, created, send
-from tests.e2e.setting import UNTOUCHED, add_namespace, use_plans_of
+from tests.e2e.setting import UNTOUCHED, add_namespace, events, use_plans_of
 from tests.guide.forklift import Generation, convertor_pod
 from tests.guide.rows import PLAN_NAMESPACE, PREFIX, ROWS, Form, Row
 from webhook.cli.kubectl import group
@@ -153,19 +153,6 @@ def normal(pod: Json) -> str:
 
 def is_audited(arrival: Arrival) -> bool:
     return "mode audit" in " ".join(arrival.told)
-
-
-def events(release: Release, plan: Json, count: int) -> list[Json]:
-    """Return the Events on a Plan when there are as many."""
-    api, uid = release.plane.admin, plan["metadata"]["uid"]
-    query = {"fieldSelector": f"involvedObject.uid={uid}"}
-
-    def found() -> list[Json]:
-        there = api.list("Event", PLAN_NAMESPACE, **query)
-        return there if len(there) >= count else []
-
-    there: list[Json] = release.wait(f"{count} Events on a plan", found)
-    return there
 
 
 def report(plane: ControlPlane, mode: str = "audit") -> Any:

@@ -8,12 +8,11 @@ import pytest
 
 from tests.controlplane.api import Api, Json
 from tests.controlplane.cluster import ControlPlane
-from tests.controlplane.process import until
 from tests.controlplane.release import Release
-from tests.e2e.arrival import Arrival, created, send
+from tests.e2e.arrival import created, send
 from tests.e2e.conversion import ConversionController
 from tests.e2e.second_webhook import second_webhook
-from tests.e2e.setting import PLACED, UNTOUCHED, use_generation, use_plans_of
+from tests.e2e.setting import PLACED, UNTOUCHED, events, use_generation, use_plans_of
 from tests.guide.forklift import Generation, convertor_pod
 from tests.guide.rows import PLAN_NAMESPACE, PREFIX, ROWS, Form
 
@@ -28,6 +27,7 @@ TOLERATION = {
     "value": "migration",
     "effect": "NoSchedule",
 }
+PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 WITH_FIELDS = [Generation.V2_10, Generation.V2_12]
 
 
@@ -57,15 +57,14 @@ def plan_with(spec: Json, namespace: str = PLACED, **annotations: str) -> Json:
     return body | {"metadata": metadata, "spec": body["spec"] | spec}
 
 
-def placed(api: Api, pod: Json, plan: Json) -> Arrival:
-    """Return a pod of a plan that the webhook knows, without creating it."""
+def await_plan(release: Release, pod: Json) -> None:
+    """Return when the webhook knows the plan of a pod."""
 
-    def known() -> Arrival | None:
-        arrival = send(api, pod, dryRun="All")
-        return arrival if arrival.labels.get("forklift.app/plan") else None
+    def known() -> bool:
+        sent = send(release.plane.admin, pod, dryRun="All")
+        return "forklift.app/plan" in sent.labels
 
-    found: Arrival = until(f"the webhook to know plan {plan['metadata']['name']}", known)
-    return found
+    release.wait("the webhook to know the plan", known)
 
 
 @pytest.mark.parametrize("generation", [Generation.V2_12], indirect=True)
@@ -108,32 +107,19 @@ def test_with_a_contradicting_annotation_there_is_one_pod_with_every_other_setti
     controller = ConversionController(api, generation)
     with created(api, body) as plan:
         pod = convertor_pod(generation, plan)
-        placed(api, pod, plan)
+        await_plan(release, pod)
         arrival = controller.convert(pod)
         assert controller.reconcile() == []
         (found,) = api.list("Pod", PLACED)
-        (event,) = events(release, plan)
+        (event,) = events(release, plan, 1)
     assert pod["metadata"]["labels"].items() <= found["metadata"]["labels"].items()
     assert found["metadata"]["labels"]["owner"] == "me"
     assert found["spec"]["nodeSelector"]["disk"] == "nvme"
-    assert (
-        "preferredDuringSchedulingIgnoredDuringExecution"
-        in (found["spec"]["affinity"]["nodeAffinity"])
-    )
+    assert PREFERRED in found["spec"]["affinity"]["nodeAffinity"]
     assert TOLERATION in found["spec"]["tolerations"]
     assert CONFLICT in " ".join(arrival.told)
     assert (event["type"], event["reason"]) == ("Warning", "SettingsInvalid")
     assert CONFLICT in event["message"]
-
-
-def events(release: Release, plan: Json) -> list[Json]:
-    """Return the Events on a plan, once there are any."""
-    query = {"fieldSelector": f"involvedObject.uid={plan['metadata']['uid']}"}
-    found: list[Json] = release.wait(
-        "an Event on the plan",
-        lambda: release.plane.admin.list("Event", PLAN_NAMESPACE, **query),
-    )
-    return found
 
 
 @pytest.mark.parametrize("generation", WITH_FIELDS, indirect=True)
@@ -143,7 +129,7 @@ def test_a_field_that_is_changed_during_the_migration_changes_no_pod_of_it(
     controller = ConversionController(api, generation)
     with created(api, plan_with(FIELD)) as plan:
         first, second = (convertor_pod(generation, plan, vm) for vm in ("vm-1630", "vm-1631"))
-        placed(api, first, plan)
+        await_plan(release, first)
         controller.convert(first)
         changed = {"spec": {"convertorLabels": {"batch": "2"}}}
         api.patch("Plan", "labels", changed, PLAN_NAMESPACE)
@@ -169,7 +155,7 @@ def test_an_annotation_that_is_changed_during_the_migration_adds_no_pod(
     controller = ConversionController(api, generation)
     with created(api, plan_with({}, labels="batch=1")) as plan:
         first, second = (convertor_pod(generation, plan, vm) for vm in ("vm-1630", "vm-1631"))
-        placed(api, first, plan)
+        await_plan(release, first)
         controller.convert(first)
         changed = {"metadata": {"annotations": {f"{PREFIX}/labels": "batch=2"}}}
         api.patch("Plan", "labels", changed, PLAN_NAMESPACE)

@@ -62,9 +62,9 @@ SETTINGS = st.builds(Setting, LABELS, LABELS, LABELS, LABELS, st.booleans())
 
 
 def created(name: str, setting: Setting, vm: str = "vm-1630") -> Json:
-    """Return a pod of a file with the labels that its Plan had then.
+    """Return a pod of a file, created while its Plan had the labels `created_with`.
 
-    Of a Plan Forklift 2.12 takes even labels of its own, all but `forklift.app`.
+    Forklift 2.12 has them override its own labels, all but `forklift.app`.
     """
     pod: Json = deepcopy(PODS[name])
     labels = pod["metadata"]["labels"]

@@ -53,7 +53,7 @@ def renewed(pod: Json, case: Case, new: Json) -> Json:
     placed = _place(pod, case)
     if placed is None:
         return new
-    if _is_up_to_date(pod, placed):
+    if not diff(pod, placed.pod) and not placed.notes:
         return pod
     return new if _is_marked(pod, case) else placed.pod
 
@@ -69,11 +69,6 @@ def _place(pod: Json, case: Case) -> Placed | None:
         return place(pod, case.plan, case.installation, case.node_values)
     except MalformedPod:
         return None
-
-
-def _is_up_to_date(pod: Json, placed: Placed) -> bool:
-    """Return True for a pod that has every setting of its plan, with the value of now."""
-    return not diff(pod, placed.pod) and not placed.notes
 
 
 def told(pods: list[Json], case: Case) -> list[Pod]:

@@ -15,14 +15,21 @@ from tests.controlplane.process import until
 from tests.controlplane.release import OPT_IN, Release
 from tests.e2e.arrival import created, send
 from tests.e2e.second_webhook import second_webhook
-from tests.e2e.setting import MAIN, PLACED, add_namespace
+from tests.e2e.setting import MAIN, PLACED, add_namespace, use_generation
 from tests.guide.forklift import Generation, convertor_pod
 from tests.guide.rows import PLAN_NAMESPACE, PREFIX, ROWS, Form
 
 AUDIT = "mutation.webhook.admission.k8s.io"
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
-pytestmark = pytest.mark.usefixtures("release")
+
+@pytest.fixture(scope="module", autouse=True)
+def _plans(release: Release) -> None:
+    """Have the Plan CRD of 2.12, and a webhook that watches it again after the last change of it.
+
+    An API server that gets another CRD ends all watches, and answers 429 for about a second.
+    """
+    use_generation(release, Generation.V2_12)
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ RUN python3 -m venv /opt/convertor-webhook \
     && python3 -m venv tools \
     && tools/bin/pip install --requirement requirements/build.txt
 COPY pyproject.toml README.md LICENSE ./
-COPY kube kube
 COPY certs certs
 COPY webhook webhook
 RUN PIP_REQUIRE_HASHES=0 tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . \

@@ -1,4 +1,4 @@
-"""The cluster as `certs.cluster` wants it, through `kube.client`.
+"""The cluster as `certs.cluster` wants it, through `webhook.kube.api.client`.
 
 Nothing is asked for that RBAC cannot limit to the objects named: a watch names its one
 object by field selector.
@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from certs.cluster import NOT_FOUND, ApiError, Json, Target
-from kube.client import JSON, Client, Stream
+from webhook.kube.api.client import JSON, Client, Stream
 
 log = structlog.get_logger()
 

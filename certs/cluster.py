@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, Protocol
 
-from kube.errors import ApiError
+from webhook.kube.api.errors import ApiError
 
 __all__ = ["CONFLICT", "NOT_FOUND", "ApiError", "Cluster", "Json", "Target", "targets"]
 

@@ -17,7 +17,7 @@ from certs.issue import IssueError
 from certs.issue import issue as issue_files
 from certs.secret import SecretError, State
 from certs.show import of_configuration, of_file, of_secret
-from kube.client import ConfigError, connect
+from webhook.kube.api.client import ConfigError, connect
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _DIRECTORY = click.Path(path_type=Path, file_okay=False)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from decimal import Decimal
 from typing import Any, TypeVar, cast
 
-from kube import labels, quantity
+from webhook.kube import labels, quantity
 from webhook.model import Json, NodeValues, Settings
 
 AT_LEAST = "AtLeast"

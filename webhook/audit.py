@@ -11,6 +11,7 @@ import msgspec
 from webhook import missed, settings
 from webhook.decide import decide
 from webhook.explain.forklift import model_pod
+from webhook.kube.objects import name_of, namespace_of
 from webhook.missed import Since
 from webhook.mode import Origin, effective
 from webhook.model import (
@@ -29,7 +30,6 @@ from webhook.owner import plan_ref
 from webhook.patch import diff
 from webhook.placement import place
 from webhook.plans.index import Key, PlanIndex, key_of
-from webhook.scheduling.objects import name_of, namespace_of
 from webhook.summary import changes, summary
 
 

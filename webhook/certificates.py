@@ -17,8 +17,8 @@ from certs.provided import Provided
 from certs.reload import FileError, FileSource, read
 from certs.selfmanaged import SelfManaged
 from certs.source import Source
-from kube.client import Client
 from webhook.config import Certificates, ConfigError
+from webhook.kube.api.client import Client
 from webhook.local_ca import LocalCA
 from webhook.tls import ClientCAError, Serving, check_client_ca
 

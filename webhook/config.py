@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from kube import documents, labels
-from kube.words import did_you_mean
 from webhook.drain import Times
+from webhook.kube import labels, manifests
+from webhook.kube.messages import did_you_mean
 from webhook.model import Installation, Json, Mode
 from webhook.settings import check_defaults
 
@@ -147,10 +147,10 @@ def read(path: Path) -> bytes:
 def defaults(path: Path) -> Json:
     """Read the file with the installation's defaults. Raises ConfigError with all its faults."""
     try:
-        every = documents.read(read(path).decode("utf-8-sig"), is_json=False)
+        every = manifests.read(read(path).decode("utf-8-sig"), is_json=False)
     except UnicodeDecodeError as error:
         raise ConfigError(f"'{path}': byte {error.start} is not UTF-8") from None
-    except documents.DocumentError as error:
+    except manifests.DocumentError as error:
         raise ConfigError(f"'{path}': {error}") from None
     found = [(line, document) for line, document in every if document is not None]
     if len(found) > 1:

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import msgspec
 import structlog
 
-from kube import reflector
-from kube.client import Client
-from kube.collection import Collection
 from webhook import events, missed
 from webhook.events import Note
+from webhook.kube.api import reflector
+from webhook.kube.api.client import Client
+from webhook.kube.api.collection import Collection
 from webhook.missed import Pod, Since, Verdict
 from webhook.model import CONVERTOR_LABEL, CONVERTOR_VALUE, Installation, Plan, PlanRef, Reason
 from webhook.plans import Plans

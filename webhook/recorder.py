@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import structlog
 
-from kube.client import ApiError, Client
 from webhook import events
 from webhook.events import Note, Times
+from webhook.kube.api.client import ApiError, Client
 from webhook.model import Reason
 
 log = structlog.get_logger()

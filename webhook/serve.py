@@ -10,10 +10,10 @@ from typing import NamedTuple
 import structlog
 
 from certs.source import Source
-from kube import client
 from webhook import app, certificates, server, status
 from webhook.certificates import Served
 from webhook.config import Address, Config, ConfigError
+from webhook.kube.api import client
 from webhook.local_ca import LocalCA
 from webhook.metrics import Metrics
 from webhook.plans import Plans

@@ -10,9 +10,9 @@ from certs import rotation, secret
 from certs.api import ClusterApi
 from certs.cluster import CONFLICT, ApiError, targets
 from certs.durations import Durations
-from kube.client import connect
 from tests.certs.http_api import ADMISSION, SECRETS, Asked, HttpApi, running
 from tests.kube.fakeapi import eventually
+from webhook.kube.api.client import connect
 
 MUTATING, VALIDATING = targets("ours")
 

@@ -32,5 +32,5 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
         assert user_agent == "kubectl-convertor"
         return fake
 
-    monkeypatch.setattr("kube.client.connect", connect)
+    monkeypatch.setattr("webhook.kube.api.client.connect", connect)
     return fake

@@ -1,4 +1,4 @@
-"""What commands are run with: a cluster in memory, with the methods of `kube.client.Client`."""
+"""What commands are run with: a cluster in memory, with the methods of `Client`."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from click.testing import Result
 
-from kube.errors import ApiError, Call, refused
+from webhook.kube.api.errors import ApiError, Call, refused
 
 Json = dict[str, Any]
 

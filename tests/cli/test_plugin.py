@@ -30,10 +30,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         packed.writestr(
             about, f"Metadata-Version: 2.4\nName: convertor-webhook\nVersion: {VERSION}\n"
         )
-        for package in ("webhook", "kube"):
-            for file in sorted((ROOT / package).rglob("*")):
-                if file.suffix in (".py", ".lark"):
-                    packed.write(file, file.relative_to(ROOT))
+        for file in sorted((ROOT / "webhook").rglob("*")):
+            if file.suffix in (".py", ".lark"):
+                packed.write(file, file.relative_to(ROOT))
     return path
 
 

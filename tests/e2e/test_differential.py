@@ -1,4 +1,4 @@
-"""What `webhook.scheduling` says of a pod is what kube-scheduler says, node by node."""
+"""What `webhook.kube.scheduler` says of a pod is what kube-scheduler says, node by node."""
 
 import json
 from collections import Counter
@@ -8,7 +8,6 @@ from random import Random
 
 import pytest
 
-from kube.client import Client, connect
 from tests.controlplane.api import Api, Json, Refused
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.process import until
@@ -16,13 +15,14 @@ from tests.e2e.world import HOSTNAME, pod
 from tests.scheduling.worlds import NAMESPACES, TARGET, draw_namespaces, draw_nodes, draw_pods
 from tests.scheduling.worlds import draw_plan as draw_plan_object
 from webhook import settings
-from webhook.affinity import REQUIRED
 from webhook.cli.explain_cluster import read_cluster
 from webhook.explain.forklift import model_pod
+from webhook.kube.affinity import REQUIRED
+from webhook.kube.api.client import Client, connect
+from webhook.kube.scheduler import World, judge, look
+from webhook.kube.scheduler.defaulting import admitted
 from webhook.model import Installation
 from webhook.placement import place
-from webhook.scheduling import World, judge, look
-from webhook.scheduling.admitted import admitted
 
 WORLDS = range(240)
 LAST = "last-drawn"

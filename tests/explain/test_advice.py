@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from tests.explain.clusters import ZONE, convertor_pod, namespace, node, plan, pod
-from webhook.affinity import REQUIRED
 from webhook.explain import Cluster, explain
 from webhook.explain.model import Advice
+from webhook.kube.affinity import REQUIRED
 from webhook.model import Installation, Json, Mode
 
 EXPECTED = Path(__file__).parent / "expected"

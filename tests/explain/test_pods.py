@@ -12,8 +12,8 @@ from webhook.explain.case import read_case
 from webhook.explain.forklift import model_pod
 from webhook.explain.model import Pod
 from webhook.explain.pods import new_pod, pods_of, renewed
+from webhook.kube.scheduler.resources import asked
 from webhook.model import Installation, Json, Mode
-from webhook.scheduling.requests import asked
 
 DATA = Path(__file__).parents[1] / "data"
 PLACED = {"convertor.forklift.konveyor.io/placement": "{}"}

@@ -7,8 +7,8 @@ from hypothesis import given
 
 from tests.karl.strategies import rules
 from webhook import karl
-from webhook.affinity import PREFERRED, REQUIRED
 from webhook.explain.reverse import parts, selector_rule
+from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.model import Json, Scope
 
 

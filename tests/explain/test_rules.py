@@ -1,9 +1,9 @@
 """Rules are told in words, as YAML, and with what they match now."""
 
 from tests.explain.clusters import ZONE, node, plan, pod
-from webhook.affinity import REQUIRED
 from webhook.explain import Cluster, explain
 from webhook.explain.model import Matches, Rule
+from webhook.kube.affinity import REQUIRED
 from webhook.model import Installation, Json
 
 ANNOTATION = "annotation convertor.forklift.konveyor.io/"

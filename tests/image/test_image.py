@@ -80,7 +80,7 @@ def test_everything_can_be_read_and_nothing_written_by_any_user(root: Path) -> N
 def test_nothing_of_the_sources_but_the_packages_is_in_it(root: Path) -> None:
     packages = next((root / "opt/convertor-webhook/lib").glob("python3*/site-packages"))
 
-    assert {"webhook", "certs", "kube"} <= {path.name for path in packages.iterdir()}
+    assert {"webhook", "certs"} <= {path.name for path in packages.iterdir()}
     assert not (root / "build").exists()
     assert not (packages / "tests").exists()
 

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from webhook import karl
-from webhook.affinity import MAX_NODE_TERMS
 from webhook.karl.parse import MAX_LENGTH, MAX_MISTAKES
+from webhook.kube.affinity import MAX_NODE_TERMS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "karl.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)

@@ -10,8 +10,8 @@ from tests.karl.strategies import misspelt, rules, soups
 from webhook import karl
 from webhook.karl.syntax import Rule
 from webhook.karl.text import selector_text
+from webhook.kube.affinity_validation import check_affinity
 from webhook.model import Scope
-from webhook.settings.schema import check_affinity
 
 SCOPES = st.sampled_from(Scope)
 

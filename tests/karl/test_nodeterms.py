@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webhook import karl
-from webhook.affinity import REQUIRED
 from webhook.karl import nodeterms
+from webhook.kube.affinity import REQUIRED
 
 SELECTORS = st.sampled_from(
     ["a=1", "a=2", "a!=1", "b=1", "has b", "!b", "k>5", "k<7", "k>=9", "m>=64Gi", "c in [x,y]"]

@@ -13,8 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from kube.client import ApiError, Client, connect
 from tests.kube.fakeapi import GET, LIST, WATCH, WRITE, FakeApi, eventually, running
+from webhook.kube.api.client import ApiError, Client, connect
 
 PLANS = "/apis/forklift.konveyor.io/v1beta1/plans"
 PLAN = "/apis/forklift.konveyor.io/v1beta1/namespaces/forklift/plans/db"

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from kube import config
-from kube.config import ConfigError, source
+from webhook.kube.api import kubeconfig
+from webhook.kube.api.kubeconfig import ConfigError, source
 
 
-def kubeconfig(**changes: Any) -> str:
+def config_text(**changes: Any) -> str:
     whole = {
         "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
         "users": [{"name": "u", "user": {}}],
@@ -26,9 +26,9 @@ def kubeconfig(**changes: Any) -> str:
         ("", "", "kubeconfig '{}': invalid kube-config. {} file is empty"),
         ("hello", "", "kubeconfig '{}': expected clusters, users and contexts"),
         ("a: [", "", "kubeconfig '{}': line 1 column 5: expected YAML: "),
-        (kubeconfig(), "A", "kubeconfig '{}' has no context 'A': it has 'a', 'b'"),
+        (config_text(), "A", "kubeconfig '{}' has no context 'A': it has 'a', 'b'"),
         (
-            kubeconfig(contexts=[{"name": "kind-kind", "context": {"cluster": "c"}}]),
+            config_text(contexts=[{"name": "kind-kind", "context": {"cluster": "c"}}]),
             "kind-kid",
             (
                 "kubeconfig '{}' has no context 'kind-kid': it has 'kind-kind'; "
@@ -36,12 +36,12 @@ def kubeconfig(**changes: Any) -> str:
             ),
         ),
         (
-            kubeconfig(**{"current-context": ""}),
+            config_text(**{"current-context": ""}),
             "",
             "kubeconfig '{}' has no current context; choose one of 'a', 'b'",
         ),
         (
-            kubeconfig(clusters=[]),
+            config_text(clusters=[]),
             "",
             (
                 "kubeconfig '{}': invalid kube-config file. Expected object with name c in "
@@ -62,14 +62,14 @@ def test_a_kubeconfig_that_is_not_sound_is_named_with_its_fault(
 
 def test_a_context_can_be_chosen(tmp_path: Path) -> None:
     path = tmp_path / "config"
-    path.write_text(kubeconfig())
+    path.write_text(config_text())
     assert source(path, "b").origin == f"context 'b' of '{path}'"
     assert source(environ={"KUBECONFIG": str(path)}).origin == f"context 'a' of '{path}'"
 
 
 def test_several_files_in_the_environment_are_one_configuration(tmp_path: Path) -> None:
-    (tmp_path / "1").write_text(kubeconfig(contexts=[]))
-    (tmp_path / "2").write_text(kubeconfig(clusters=[], users=[]))
+    (tmp_path / "1").write_text(config_text(contexts=[]))
+    (tmp_path / "2").write_text(config_text(clusters=[], users=[]))
     found = source(environ={"KUBECONFIG": f"{tmp_path}/1:{tmp_path}/2"})
     assert found.load().host == "http://127.0.0.1:1"
 
@@ -90,9 +90,9 @@ def test_without_any_configuration_it_says_where_it_looked(
 def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put a service account where a pod has it."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
-    monkeypatch.setattr(config, "SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
-    monkeypatch.setattr(config, "_NAMESPACE_FILE", tmp_path / "namespace")
+    monkeypatch.setattr(kubeconfig, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+    monkeypatch.setattr(kubeconfig, "SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
+    monkeypatch.setattr(kubeconfig, "_NAMESPACE_FILE", tmp_path / "namespace")
     for name, text in (("token", "secret\n"), ("ca.crt", "CA"), ("namespace", "convertor")):
         (tmp_path / name).write_text(text)
     return tmp_path

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kube import labels
+from webhook.kube import labels
 
 VECTORS: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "data" / "apimachinery.json").read_text(encoding="utf-8")

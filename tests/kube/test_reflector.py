@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from kube.client import Client, connect
-from kube.collection import Collection
-from kube.reflector import Reflector, Timing
 from tests.kube.fakeapi import LIST, WATCH, FakeApi, eventually
+from webhook.kube.api.client import Client, connect
+from webhook.kube.api.collection import Collection
+from webhook.kube.api.reflector import Reflector, Timing
 
 PLANS = "/apis/forklift.konveyor.io/v1beta1/plans"
 QUICK = Timing(first_delay=0.005, longest_delay=0.02, silence=5)
@@ -308,8 +308,10 @@ def delays(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
             return super().wait(0)
 
     with monkeypatch.context() as patch:
-        patch.setattr("kube.reflector._jitter", lambda: 1)
-        patch.setattr("kube.reflector.threading", SimpleNamespace(Event=Woken, Thread=Thread))
+        patch.setattr("webhook.kube.api.reflector._jitter", lambda: 1)
+        patch.setattr(
+            "webhook.kube.api.reflector.threading", SimpleNamespace(Event=Woken, Thread=Thread)
+        )
         yield found
 
 
@@ -341,7 +343,7 @@ def test_a_position_that_expired_in_an_outage_is_no_further_failure_of_it(
     long_ago: float,
     last: float,
 ) -> None:
-    monkeypatch.setattr("kube.reflector.LONG_AGO", long_ago)
+    monkeypatch.setattr("webhook.kube.api.reflector.LONG_AGO", long_ago)
     for code in (500, 500, 500, 410):
         api.fail(WATCH, code)
     follow(Timing(0.01, 10))

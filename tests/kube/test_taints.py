@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kube.taints import check_toleration, parse_tolerations
+from webhook.kube.tolerations import check_toleration, parse_tolerations
 
 EFFECTS = "expected effect NoSchedule, PreferNoSchedule or NoExecute"
 NAME = (

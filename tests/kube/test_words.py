@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kube.words import did_you_mean, either, expected, found, misspelt, quote
+from webhook.kube.messages import did_you_mean, either, expected, found, misspelt, quote
 
 
 @pytest.mark.parametrize(

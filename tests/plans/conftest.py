@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from kube.client import Client, connect
 from tests.kube.fakeapi import FakeApi, running
+from webhook.kube.api.client import Client, connect
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from kube.client import Client, connect
-from kube.reflector import Timing
 from tests.kube.fakeapi import GET, LIST, WATCH, FakeApi, eventually, running
 from webhook import settings
+from webhook.kube.api.client import Client, connect
+from webhook.kube.api.reflector import Timing
 from webhook.model import Installation, Json, Plan, PlanRef, Reason
 from webhook.plans import cluster
 from webhook.plans.cluster import ClusterPlans

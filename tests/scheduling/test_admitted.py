@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from tests.explain.clusters import pod
-from webhook.affinity import PREFERRED, REQUIRED
+from webhook.kube.affinity import PREFERRED, REQUIRED
+from webhook.kube.scheduler.defaulting import admitted
 from webhook.model import Json
-from webhook.scheduling.admitted import admitted
 
 
 def outage(name: str) -> Json:

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from tests.explain.clusters import HOST, node, pod
-from webhook.affinity import REQUIRED
+from webhook.kube.affinity import REQUIRED
+from webhook.kube.scheduler import Verdict, judge, look
 from webhook.model import Json
-from webhook.scheduling import Verdict, judge, look
 
 TAINTED = ["node(s) had untolerated taint(s)"]
 MISMATCH = ["node(s) didn't match Pod's node affinity/selector"]

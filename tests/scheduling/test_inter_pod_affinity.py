@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from tests.explain.clusters import HOST, ZONE, namespace, node, pod
-from webhook.affinity import REQUIRED
+from webhook.kube.affinity import REQUIRED
+from webhook.kube.scheduler import Verdict, judge, look
 from webhook.model import Json
-from webhook.scheduling import Verdict, judge, look
 
 NEAR = "node(s) didn't match pod affinity rules"
 AWAY = "node(s) didn't match pod anti-affinity rules"

@@ -1,10 +1,10 @@
 """Points are what the pod's own preferences say of a node."""
 
 from tests.explain.clusters import HOST, ZONE, node, pod
-from webhook.affinity import PREFERRED
+from webhook.kube.affinity import PREFERRED
+from webhook.kube.scheduler import look
+from webhook.kube.scheduler.scores import points
 from webhook.model import Json
-from webhook.scheduling import look
-from webhook.scheduling.preferences import points
 
 NODES = [node("a1", {ZONE: "a", "disk": "ssd"}), node("a2", {ZONE: "a"}), node("b1", {ZONE: "b"})]
 ALL: Json = {"namespaceSelector": {}}

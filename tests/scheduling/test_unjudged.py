@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from tests.explain.clusters import pod
-from webhook.affinity import REQUIRED
+from webhook.kube.affinity import REQUIRED
+from webhook.kube.scheduler import look, unjudged
 from webhook.model import Json
-from webhook.scheduling import look, unjudged
 
 EMPTY = look([], [], [])
 

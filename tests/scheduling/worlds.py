@@ -6,7 +6,7 @@ What is drawn are objects that the API server takes as they are. Whoever draws h
 from random import Random
 from typing import Any, TypeVar
 
-from webhook.affinity import REQUIRED
+from webhook.kube.affinity import REQUIRED
 from webhook.model import Json
 
 T = TypeVar("T")

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from kube.client import connect
 from tests.kube.fakeapi import WRITE, FakeApi, eventually, running
 from tests.shell.fakes import Answer, Exchange, FakePlans, pod, review, send
 from tests.shell.test_app import PLAN
 from webhook import app
+from webhook.kube.api.client import connect
 from webhook.metrics import Metrics
 from webhook.model import Installation, Mode, Plan, Reason
 from webhook.recorder import QUEUE, Recorder

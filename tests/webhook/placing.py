@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from webhook.affinity import REQUIRED
 from webhook.decide import decide
+from webhook.kube.affinity import REQUIRED
 from webhook.model import (
     Decision,
     Installation,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.affinity import PREFERRED, REQUIRED, and_node_terms, combine, widen
+from webhook.kube.affinity import PREFERRED, REQUIRED, and_node_terms, combine, widen
 from webhook.model import Json
 
 KEYS = "abc"

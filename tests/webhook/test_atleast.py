@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kube import quantity
 from webhook.atleast import expand, expression, is_selector, keys
+from webhook.kube import quantity
 from webhook.model import Json, Settings
 
 NAME = (

@@ -15,7 +15,7 @@ from tests.webhook.placing import (
     plan,
     pod,
 )
-from webhook.affinity import REQUIRED
+from webhook.kube.affinity import REQUIRED
 from webhook.model import Installation, Json
 from webhook.placement import MalformedPod, Placed
 

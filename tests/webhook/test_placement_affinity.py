@@ -16,7 +16,7 @@ from tests.webhook.placing import (
     plan,
     pod,
 )
-from webhook.affinity import PREFERRED, REQUIRED
+from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.model import FORKLIFT_SPREADING_TERM, AffinityPolicy, Json, Problem
 from webhook.settings import read
 

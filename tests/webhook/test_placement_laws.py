@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.webhook import worlds
-from webhook.affinity import PREFERRED, REQUIRED, widen
+from webhook.kube.affinity import PREFERRED, REQUIRED, widen
 from webhook.model import (
     FORKLIFT_SPREADING_TERM,
     SYSTEM_LABELS,

@@ -8,13 +8,13 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from kube.client import Client, connect
-from kube.reflector import Timing as WatchTiming
 from tests.kube.fakeapi import LIST, WATCH, FakeApi, eventually, running
 from tests.shell.fakes import FakePlans
 from tests.webhook.placing import MARK, OWNER, SYSTEM
 from tests.webhook.test_missed import BEFORE, LABELS, UNREVIEWED, asking
 from webhook.events import Note, Pod
+from webhook.kube.api.client import Client, connect
+from webhook.kube.api.reflector import Timing as WatchTiming
 from webhook.model import Installation, Reason
 from webhook.plans.index import TIME_FORMAT
 from webhook.pods import OUTAGE, PodWatch, Timing

@@ -9,9 +9,9 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from kube.client import Client, connect
 from tests.kube.fakeapi import WRITE, Asked, FakeApi, eventually, running
 from webhook.events import Note, Pod
+from webhook.kube.api.client import Client, connect
 from webhook.model import Json, PlanRef, Reason
 from webhook.recorder import BURST, QUEUE, TRIES, Recorder, Timing
 

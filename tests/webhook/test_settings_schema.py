@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kube import taints
-from webhook.settings.fields import AFFINITY
-from webhook.settings.schema import check_affinity
+from webhook.kube import tolerations
+from webhook.kube.affinity_fields import AFFINITY
+from webhook.kube.affinity_validation import check_affinity
 
 CASES = json.loads(
     (Path(__file__).parents[1] / "data" / "affinities.json").read_text(encoding="utf-8")
@@ -243,7 +243,7 @@ def test_the_known_fields_are_those_of_the_api() -> None:
         return fields and {name: known(below) for name, below in fields.known.items()}
 
     assert known(AFFINITY) == fields("V1Affinity")
-    assert set(taints.FIELDS) == fields("V1Toleration").keys()
+    assert set(tolerations.FIELDS) == fields("V1Toleration").keys()
 
 
 def test_what_is_nested_beyond_all_reason_is_a_fault_and_no_error() -> None:

@@ -11,8 +11,8 @@ from itertools import combinations, product
 import msgspec
 from hypothesis import strategies as st
 
-from kube import quantity
-from webhook.affinity import PREFERRED, REQUIRED, combine, widen
+from webhook.kube import quantity
+from webhook.kube.affinity import PREFERRED, REQUIRED, combine, widen
 from webhook.model import FORKLIFT_SPREADING_TERM, AffinityPolicy, Json, Mode, Plan, Settings
 
 LABELS: dict[str, list[str | None]] = {

@@ -5,13 +5,13 @@ from typing import TypeVar
 
 import msgspec
 
-from kube.client import ApiError, Client
-from kube.collection import Collection
 from webhook import atleast, pods, settings
 from webhook.audit import World
 from webhook.cli.cluster import items
 from webhook.cli.installed import Installed
 from webhook.cli.plan import plan_path
+from webhook.kube.api.client import ApiError, Client
+from webhook.kube.api.collection import Collection
 from webhook.missed import Since
 from webhook.model import Installation, Json, NodeValues
 from webhook.nodes import values

@@ -18,7 +18,7 @@ from webhook.cli.types import Parsed, complete_path, configured
 from webhook.model import Json
 
 if TYPE_CHECKING:
-    from kube.client import Client
+    from webhook.kube.api.client import Client
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -73,7 +73,7 @@ def connected(context: str, kubeconfig: Path | None) -> "Iterator[Client]":
         ClusterFault: there is no configuration, or a call within was refused or not answered.
 
     """
-    from kube.client import ApiError, ConfigError, connect  # noqa: PLC0415 - see above
+    from webhook.kube.api.client import ApiError, ConfigError, connect  # noqa: PLC0415 - see above
 
     try:
         yield connect(kubeconfig, context, user_agent="kubectl-convertor")

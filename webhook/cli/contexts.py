@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from kube import documents
+from webhook.kube import manifests
 
 _UNREADABLE = (OSError, ValueError, LookupError, TypeError)
 """Of a file that is not there, is not text, is not YAML, or has no list of contexts."""
@@ -17,6 +17,6 @@ def names(kubeconfig: Path | None) -> list[str]:
     found: dict[str, None] = {}  # in their order, each once
     for path in paths:
         with suppress(*_UNREADABLE):
-            for _, document in documents.read(path.read_text(encoding="utf-8"), is_json=False):
+            for _, document in manifests.read(path.read_text(encoding="utf-8"), is_json=False):
                 found |= {str(entry["name"]): None for entry in document["contexts"]}
     return list(found)

@@ -10,7 +10,7 @@ from webhook.cli.installation import installation_options
 from webhook.model import Installation, Json
 
 if TYPE_CHECKING:
-    from kube.client import Client
+    from webhook.kube.api.client import Client
 
 CONTAINER = "convertor-webhook"
 _COMMAND = "serve"
@@ -90,7 +90,7 @@ def _without_defaults(words: list[str]) -> Iterator[str]:
 
 def _defaults(client: "Client", namespace: str, pod: Json, unread: list[str]) -> Json:
     """Return the installation's defaults, from the ConfigMap that its chart mounts."""
-    from kube.client import ApiError  # noqa: PLC0415 - see webhook.cli.cluster
+    from webhook.kube.api.client import ApiError  # noqa: PLC0415 - see webhook.cli.cluster
 
     for volume in pod.get("volumes") or ():
         name = (volume.get("configMap") or {}).get("name")
@@ -114,10 +114,10 @@ def _defaults(client: "Client", namespace: str, pod: Json, unread: list[str]) ->
 
 def _parsed(text: str) -> Json:
     """Read defaults as the server does. Raises ValueError."""
-    from kube import documents  # noqa: PLC0415 - help and completion do without
+    from webhook.kube import manifests  # noqa: PLC0415 - help and completion do without
     from webhook.settings import check_defaults  # noqa: PLC0415
 
-    every = [found for _, found in documents.read(text, is_json=False) if found is not None]
+    every = [found for _, found in manifests.read(text, is_json=False) if found is not None]
     if len(every) > 1:
         raise ValueError(f"expected one document, found {len(every)}")
     found: Any = every[0] if every else {}

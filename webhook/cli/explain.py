@@ -13,7 +13,7 @@ from webhook.cli.plan import get_plan, plan_argument
 from webhook.model import Installation
 
 if TYPE_CHECKING:
-    from kube.client import Client
+    from webhook.kube.api.client import Client
 
 
 @click.command()

@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
-from kube.client import ApiError, Client
-from kube.collection import Collection, Listed
 from webhook.explain import Cluster
+from webhook.kube.api.client import ApiError, Client
+from webhook.kube.api.collection import Collection, Listed
 from webhook.model import CONVERTOR_LABEL, CONVERTOR_VALUE, Json
 from webhook.plans.objects import NAME
 

@@ -12,9 +12,9 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
-from kube.labels import check_key
 from webhook.cli.fault import Fault
 from webhook.cli.types import Parsed, complete_path, configured
+from webhook.kube.labels import check_key
 from webhook.model import Installation, Mode, OnError, Scope
 
 P = ParamSpec("P")

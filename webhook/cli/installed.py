@@ -12,7 +12,7 @@ from webhook.cli.deployment import CONTAINER, Unclear, read_installation
 from webhook.model import Installation, Json
 
 if TYPE_CHECKING:
-    from kube.client import Client
+    from webhook.kube.api.client import Client
 
 CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 WEBHOOK = "pods.convertor.forklift.konveyor.io"
@@ -60,7 +60,7 @@ def find(client: "Client", unread: list[str]) -> list[Installed] | None:
         ApiError: the server did not answer.
 
     """
-    from kube.client import ApiError  # noqa: PLC0415 - see webhook.cli.cluster
+    from webhook.kube.api.client import ApiError  # noqa: PLC0415 - see webhook.cli.cluster
 
     try:
         configurations = list(items(client, CONFIGURATIONS))
@@ -110,7 +110,7 @@ def is_certain(found: list[Installed] | None) -> bool:
 
 
 def _read(client: "Client", configuration: Json, webhook: Json, unread: list[str]) -> Installed:
-    from kube.client import ApiError  # noqa: PLC0415 - see webhook.cli.cluster
+    from webhook.kube.api.client import ApiError  # noqa: PLC0415 - see webhook.cli.cluster
 
     metadata = configuration["metadata"]
     since = metadata.get("creationTimestamp") or ""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import click
 from click.shell_completion import CompletionItem
 
-from kube.words import did_you_mean
+from webhook.kube.messages import did_you_mean
 
 PROGRAM = "kubectl-convertor"
 """As which kubectl finds it."""

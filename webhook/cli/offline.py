@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from kube.documents import DocumentError
-from kube.documents import read as read_documents
 from webhook.cli.fault import Fault
 from webhook.cli.input import read_text
 from webhook.config import in_words
+from webhook.kube.manifests import DocumentError
+from webhook.kube.manifests import read as read_documents
 from webhook.model import Json, Request
 from webhook.plans import files
 from webhook.plans.directory import walk

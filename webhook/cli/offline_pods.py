@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
-from kube.documents import DocumentError
-from kube.documents import read as read_documents
 from webhook.cli.fault import Fault
 from webhook.cli.input import read_text
+from webhook.kube.manifests import DocumentError
+from webhook.kube.manifests import read as read_documents
 from webhook.mismatch import describe
 from webhook.model import CONVERTOR_LABEL, CONVERTOR_VALUE, Json
 

@@ -16,7 +16,7 @@ from webhook.cli.plan import RESOURCE, get_plan, plan_argument, plan_path
 from webhook.model import AffinityPolicy, Installation, Json, Mode, Problem, Scope
 
 if TYPE_CHECKING:
-    from kube.client import Client
+    from webhook.kube.api.client import Client
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -149,7 +149,7 @@ def patch(  # noqa: PLR0913, PLR0917 - one for each option
 
 def _patch(client: "Client", asked: _Asked, attempts: int = _ATTEMPTS) -> _Patched:
     """Change the plan, also when somebody else changes it at the same time."""
-    from kube.client import ApiError  # noqa: PLC0415 - see webhook.cli.cluster
+    from webhook.kube.api.client import ApiError  # noqa: PLC0415 - see webhook.cli.cluster
 
     before = get_plan(client, asked.namespace, asked.name)
     amended = _amended(before, asked)

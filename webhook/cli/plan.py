@@ -8,14 +8,14 @@ import click
 import msgspec
 from click.shell_completion import CompletionItem
 
-from kube.words import did_you_mean
 from webhook.cli.cluster import connected
 from webhook.cli.fault import ClusterFault, Fault
+from webhook.kube.messages import did_you_mean
 from webhook.model import Json
 from webhook.plans.objects import GROUP, NAME, PATH
 
 if TYPE_CHECKING:
-    from kube.client import Client
+    from webhook.kube.api.client import Client
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,7 +49,7 @@ def get_plan(client: "Client", namespace: str, name: str) -> Json:
         ApiError: the server refused, or did not answer.
 
     """
-    from kube.client import ApiError  # noqa: PLC0415 - see webhook.cli.cluster
+    from webhook.kube.api.client import ApiError  # noqa: PLC0415 - see webhook.cli.cluster
 
     try:
         plan: Json = msgspec.json.decode(client.get(plan_path(client, namespace, name)))
@@ -106,7 +106,7 @@ def _missing(client: "Client", namespace: str, name: str) -> Fault:
 
 def _known(client: "Client", namespace: str = "", **limits: float) -> list[tuple[str, str]]:
     """Return namespace and name of the plans that can be seen; none where they cannot."""
-    from kube.client import ApiError  # noqa: PLC0415 - see webhook.cli.cluster
+    from webhook.kube.api.client import ApiError  # noqa: PLC0415 - see webhook.cli.cluster
 
     path = plan_path(client, namespace) if namespace else f"{PATH}/plans"
     with suppress(ApiError):

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kube.words import did_you_mean
 from webhook import atleast, karl, settings
 from webhook.cli import offline
 from webhook.cli.fault import Fault
 from webhook.cli.output import table
 from webhook.cli.plan import get_plan, plan_path
+from webhook.kube.messages import did_you_mean
 from webhook.mode import mode_of
 from webhook.model import Installation, Json
 from webhook.plans.index import key_of
@@ -20,7 +20,7 @@ from webhook.plans.objects import PATH, PlanObject
 from webhook.summary import toleration
 
 if TYPE_CHECKING:
-    from kube.client import Client
+    from webhook.kube.api.client import Client
 
 _LONGEST = 40
 """Characters of a cell; `-o wide` has all."""
@@ -57,7 +57,7 @@ def in_cluster(client: "Client", namespace: str, name: str, *, everywhere: bool)
         ApiError: the server refused, or did not answer.
 
     """
-    from kube.collection import Collection  # noqa: PLC0415 - see webhook.cli.cluster
+    from webhook.kube.api.collection import Collection  # noqa: PLC0415 - see webhook.cli.cluster
 
     if name:
         return [get_plan(client, namespace, name)]

@@ -3,7 +3,7 @@
 sources  ───▶ the settings in force and where they come from
 rules    ───▶ each rule in words, and what it matches
 pods     ───▶ the convertor pods there are, and the one to judge
-webhook.scheduling.judge ───▶ every node, and the first reason against it
+webhook.kube.scheduler.judge ───▶ every node, and the first reason against it
 advice   ───▶ what to change
 """
 
@@ -15,11 +15,11 @@ from webhook.explain.model import Cluster, Explanation, Node
 from webhook.explain.obstacles import of_rejection
 from webhook.explain.pods import is_waiting, new_pod, pods_of, renewed, told
 from webhook.explain.rules import rules_in_force
+from webhook.kube.objects import name_of, namespace_of
+from webhook.kube.scheduler import Verdict, judge, unjudged
+from webhook.kube.scheduler.resources import asked
+from webhook.kube.scheduler.scores import points
 from webhook.model import Installation, Json, Mode
-from webhook.scheduling import Verdict, judge, unjudged
-from webhook.scheduling.objects import name_of, namespace_of
-from webhook.scheduling.preferences import points
-from webhook.scheduling.requests import asked
 
 __all__ = ["Cluster", "Explanation", "explain"]
 

@@ -9,8 +9,8 @@ from webhook.explain.model import Advice
 from webhook.explain.obstacles import Obstacle, obstacles
 from webhook.explain.pods import enforced
 from webhook.explain.remedies import Situation, remedy, to_enforce
+from webhook.kube.scheduler import Verdict, judge
 from webhook.model import Json, Mode
-from webhook.scheduling import Verdict, judge
 
 _WAYS = 3
 """Sets of obstacles that are looked at, those of most nodes."""

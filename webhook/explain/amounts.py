@@ -1,6 +1,6 @@
 """Amounts in the scheduler's units, as people write quantities."""
 
-from webhook.scheduling.requests import CPU, MEMORY, STORAGE
+from webhook.kube.scheduler.resources import CPU, MEMORY, STORAGE
 
 _BINARY = ("Ki", "Mi", "Gi", "Ti", "Pi")
 

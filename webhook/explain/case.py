@@ -5,10 +5,10 @@ from typing import NamedTuple
 from webhook import atleast, settings
 from webhook.explain.model import Cluster
 from webhook.explain.sources import Place, places, scope_of
+from webhook.kube.objects import labels_of
+from webhook.kube.scheduler import World, look
 from webhook.mode import mode_of
 from webhook.model import Installation, Json, Mode, NodeValues, Plan, Scope
-from webhook.scheduling import World, look
-from webhook.scheduling.objects import labels_of
 
 
 class Case(NamedTuple):

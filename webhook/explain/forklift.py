@@ -5,8 +5,8 @@ The parts by which a scheduler goes, as Forklift's own builder has them (tests/d
 
 from typing import Any
 
+from webhook.kube.affinity_validation import check_affinity
 from webhook.model import CONVERTOR_LABEL, CONVERTOR_VALUE, FORKLIFT_SPREADING_TERM, Json, Plan
-from webhook.settings.schema import check_affinity
 
 MODEL_NAME = "convertor-pod"
 

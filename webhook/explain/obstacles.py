@@ -7,16 +7,16 @@ from typing import NamedTuple
 import msgspec
 
 from webhook import karl
-from webhook.affinity import REQUIRED
 from webhook.explain.amounts import amount_text
 from webhook.explain.reverse import parts, pod_rule
 from webhook.karl.syntax import Verb
+from webhook.kube.affinity import REQUIRED
+from webhook.kube.scheduler import Rejection, Verdict
+from webhook.kube.scheduler.inter_pod_affinity import AFFINITY, ANTI_AFFINITY
+from webhook.kube.scheduler.node_unschedulable import PLUGIN as NODE_UNSCHEDULABLE
+from webhook.kube.scheduler.node_unschedulable import TAINT as CORDON_TAINT
+from webhook.kube.scheduler.resources import PODS
 from webhook.model import Json
-from webhook.scheduling import Rejection, Verdict
-from webhook.scheduling.inter_pod_affinity import AFFINITY, ANTI_AFFINITY
-from webhook.scheduling.node_unschedulable import PLUGIN as NODE_UNSCHEDULABLE
-from webhook.scheduling.node_unschedulable import TAINT as CORDON_TAINT
-from webhook.scheduling.requests import PODS
 from webhook.summary import toleration
 
 _LONGEST = 100  # characters of JSON in a text

@@ -5,13 +5,7 @@ from collections.abc import Iterable
 from webhook.explain.case import Case
 from webhook.explain.forklift import model_pod
 from webhook.explain.model import Pod
-from webhook.model import CONVERTOR_LABEL, CONVERTOR_VALUE, Json, Mode, Plan, Request
-from webhook.owner import plan_ref
-from webhook.patch import diff
-from webhook.placement import MalformedPod, Placed, place
-from webhook.scheduling import judge
-from webhook.scheduling.admitted import admitted
-from webhook.scheduling.objects import (
+from webhook.kube.objects import (
     labels_of,
     metadata_of,
     name_of,
@@ -20,6 +14,12 @@ from webhook.scheduling.objects import (
     spec_of,
     status_of,
 )
+from webhook.kube.scheduler import judge
+from webhook.kube.scheduler.defaulting import admitted
+from webhook.model import CONVERTOR_LABEL, CONVERTOR_VALUE, Json, Mode, Plan, Request
+from webhook.owner import plan_ref
+from webhook.patch import diff
+from webhook.placement import MalformedPod, Placed, place
 from webhook.summary import changes
 
 JUDGED = 10

@@ -9,11 +9,11 @@ from webhook.explain.case import Case
 from webhook.explain.model import Advice
 from webhook.explain.obstacles import Kind, Obstacle, node_terms_text, rule_text
 from webhook.karl.syntax import Verb
+from webhook.kube.objects import name_of
+from webhook.kube.scheduler.inter_pod_affinity import pod_affinity
+from webhook.kube.scheduler.resources import PODS
 from webhook.mode import Origin, effective
 from webhook.model import Json, Mode, Plan, Scope
-from webhook.scheduling.inter_pod_affinity import pod_affinity
-from webhook.scheduling.objects import name_of
-from webhook.scheduling.requests import PODS
 from webhook.summary import toleration
 
 _WELL_KNOWN_TAINT = "node.kubernetes.io/"

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from webhook.affinity import PREFERRED, REQUIRED
 from webhook.atleast import AT_LEAST
 from webhook.karl.syntax import (
     TOPOLOGIES,
@@ -18,6 +17,7 @@ from webhook.karl.syntax import (
     Verb,
     Word,
 )
+from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.model import Json, Scope
 
 _NOWHERE = Span(0, 0)

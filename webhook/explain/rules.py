@@ -4,18 +4,18 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from webhook import karl
-from webhook.affinity import PREFERRED, REQUIRED
 from webhook.atleast import expand, expression, is_selector
 from webhook.explain import near_misses
 from webhook.explain.case import Case
 from webhook.explain.model import Matches, Rule
 from webhook.explain.reverse import parts, selector_rule
 from webhook.explain.sources import affinity_places
+from webhook.kube.affinity import PREFERRED, REQUIRED
+from webhook.kube.objects import labels_of, name_of, namespace_of
+from webhook.kube.scheduler.pod_terms import term_of_incoming
+from webhook.kube.scheduler.selectors import selects_node
+from webhook.kube.scheduler.snapshot import World
 from webhook.model import Json
-from webhook.scheduling.objects import labels_of, name_of, namespace_of
-from webhook.scheduling.pod_terms import term_of_incoming
-from webhook.scheduling.selectors import selects_node
-from webhook.scheduling.world import World
 
 SHOWN = 5
 """Names beside a count."""

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from webhook.affinity import combine
+from webhook.kube.affinity import combine
 from webhook.model import Installation, Json, Plan, Scope
 from webhook.settings.given import ABSENT, Given, PlanName, read_word
 from webhook.settings.source import (

@@ -12,7 +12,6 @@ wrong with it, and `affinity` lowers all of them together.
 from types import MappingProxyType
 from typing import Any
 
-from kube.words import did_you_mean, either, found
 from webhook import atleast
 from webhook.karl.affinity import lower
 from webhook.karl.english import to_english
@@ -20,6 +19,7 @@ from webhook.karl.errors import Fault, KarlError, Mistake, refuse
 from webhook.karl.parse import parse
 from webhook.karl.syntax import Rule, Span
 from webhook.karl.text import to_text
+from webhook.kube.messages import did_you_mean, either, found
 from webhook.model import Json, NodeValues, Scope
 
 __all__ = [

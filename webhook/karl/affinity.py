@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from webhook.affinity import PREFERRED, REQUIRED
 from webhook.karl import nodeterms
 from webhook.karl.errors import Mistake
 from webhook.karl.expressions import expression
@@ -16,6 +15,7 @@ from webhook.karl.syntax import (
     Selector,
     Target,
 )
+from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.model import Json, Scope
 
 

@@ -4,8 +4,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
-from kube import labels
-from kube.words import did_you_mean, quote, suggest
 from webhook import atleast
 from webhook.karl.contradiction import contradictory
 from webhook.karl.errors import Mistake
@@ -21,6 +19,8 @@ from webhook.karl.syntax import (
     Word,
 )
 from webhook.karl.text import selector_text, topology_text
+from webhook.kube import labels
+from webhook.kube.messages import did_you_mean, quote, suggest
 
 _MEANT = {"host": "node", "hostname": "node", "machine": "node", "server": "node", "az": "zone"}
 _TYPO = 0.75

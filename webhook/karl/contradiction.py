@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain
 
-from kube import quantity
 from webhook.atleast import AT_LEAST, NOT_AT_LEAST
 from webhook.karl.expressions import LARGEST_INTEGER
+from webhook.kube import quantity
 from webhook.model import Json
 
 _ALLOW_ABSENCE = {"NotIn", "DoesNotExist", NOT_AT_LEAST}

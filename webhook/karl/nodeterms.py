@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from webhook.affinity import MAX_NODE_TERMS
 from webhook.karl.contradiction import impossible
 from webhook.karl.errors import Mistake
 from webhook.karl.expressions import expression, opposites
 from webhook.karl.syntax import Rule
+from webhook.kube.affinity import MAX_NODE_TERMS
 from webhook.model import Json
 
 MAX_SELECTORS = 256

@@ -5,10 +5,10 @@ A probe knows one kind of mistake: it returns what to say of a stumble, or None.
 
 import re
 
-from kube.words import did_you_mean, quote, suggest
 from webhook.karl.errors import Mistake
 from webhook.karl.stumble import Stumble, bracketed, here, missing, step_back, unexpected
 from webhook.karl.syntax import TOPOLOGIES, Verb
+from webhook.kube.messages import did_you_mean, quote, suggest
 
 _SCOPES = (
     "expected own namespace, all namespaces, namespace NAME, namespaces [NAME, ...] "

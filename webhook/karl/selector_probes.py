@@ -3,9 +3,9 @@
 A probe knows one kind of mistake: it returns what to say of a stumble, or None.
 """
 
-from kube.words import quote, suggest
 from webhook.karl.errors import Mistake
 from webhook.karl.stumble import Stumble, bracketed, expected, here, missing, step_back, unexpected
+from webhook.kube.messages import quote, suggest
 
 _COMPARISONS = {">", ">=", "<", "<="}
 _OPERATORS = _COMPARISONS | {"=", "==", "!=", "in", "notin"}

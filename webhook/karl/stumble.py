@@ -6,9 +6,9 @@ from itertools import takewhile
 
 import lark
 
-from kube.words import quote
 from webhook.karl.errors import Mistake
 from webhook.karl.syntax import WORD, Span, Word
+from webhook.kube.messages import quote
 
 _SIGN = re.compile(r"==|!=|[<>]=?|[()\[\],=!]")
 _PART = re.compile(rf"#[^\r\n]*|{WORD}|{_SIGN.pattern}")

@@ -1,6 +1,6 @@
 """The labels of a placed pod."""
 
-from kube import labels as syntax
+from webhook.kube import labels as syntax
 from webhook.model import CONVERTOR_VALUE, SYSTEM_LABELS, Installation, Plan
 
 

@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from webhook.affinity import PREFERRED, REQUIRED, combine, widen_term
+from webhook.kube.affinity import PREFERRED, REQUIRED, combine, widen_term
 from webhook.model import FORKLIFT_SPREADING_TERM, AffinityPolicy, Json, Settings
 
 

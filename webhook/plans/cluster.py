@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import structlog
 
-from kube.client import ApiError, Client
-from kube.collection import Collection
-from kube.reflector import Reflector, Timing
 from webhook import atleast
+from webhook.kube.api.client import ApiError, Client
+from webhook.kube.api.collection import Collection
+from webhook.kube.api.reflector import Reflector, Timing
 from webhook.model import Installation, NodeValues, Plan, PlanRef, Reason
 from webhook.plans import PlansStatus, in_short
 from webhook.plans.index import Key, PlanIndex

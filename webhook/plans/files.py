@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from kube import documents
 from webhook import settings
+from webhook.kube import manifests
 from webhook.mismatch import describe
 from webhook.model import Json
 from webhook.plans.objects import API_VERSION, GROUP, KIND, NAME, PlanObject
@@ -53,8 +53,8 @@ def read(path: Path) -> Contents:
     except UnicodeDecodeError as error:
         raise FileError(f"byte {error.start} is not UTF-8") from None
     try:
-        found = documents.read(text, is_json=path.suffix == ".json")
-    except documents.DocumentError as error:
+        found = manifests.read(text, is_json=path.suffix == ".json")
+    except manifests.DocumentError as error:
         raise FileError(str(error)) from None
     objects = [each for line, document in found for each in _objects(document, line)]
     return Contents(

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from kube import collection, reflector
-from kube.client import Client
+from webhook.kube.api import collection, reflector
+from webhook.kube.api.client import Client
 from webhook.model import NodeValues
 from webhook.nodes import values
 

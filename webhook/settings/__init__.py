@@ -11,7 +11,7 @@ where the plan has neither. `docs/settings.md` has the forms.
 from typing import Any
 
 from webhook import atleast
-from webhook.affinity import bare, combine
+from webhook.kube.affinity import bare, combine
 from webhook.model import (
     AffinityPolicy,
     Installation,

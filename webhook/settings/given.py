@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar
 
-from kube.words import expected, found
+from webhook.kube.messages import expected, found
 from webhook.model import Json, Problem
 
 Word = TypeVar("Word", bound=StrEnum)

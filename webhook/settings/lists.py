@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from kube import labels, taints
-from kube.words import found, quote
 from webhook import atleast
+from webhook.kube import labels
+from webhook.kube.affinity_fields import unknown_field
+from webhook.kube.messages import found, quote
+from webhook.kube.tolerations import FIELDS as TOLERATION_FIELDS
+from webhook.kube.tolerations import check_toleration, parse_tolerations
 from webhook.model import SYSTEM_LABELS, Json, Problem
 from webhook.plans.objects import GROUP
-from webhook.settings.fields import unknown_field
 from webhook.settings.given import Given, PlanName, no_text
 
 
@@ -61,14 +63,14 @@ def _read_toleration(given: Given, problems: list[Problem]) -> list[Json]:
         case None:
             return []
         case str() as text:
-            tolerations, errors = taints.parse_tolerations(text)
+            tolerations, errors = parse_tolerations(text)
             problems.extend(Problem(f"{given.where} entry {e.entry}", e.message) for e in errors)
             return tolerations
         case dict() as toleration:
-            unknown = [field for field in toleration if field not in taints.FIELDS]
+            unknown = [field for field in toleration if field not in TOLERATION_FIELDS]
             if given.closed and unknown:
-                wrong = unknown_field(str(unknown[0]), dict.fromkeys(taints.FIELDS))
-            elif not (wrong := taints.check_toleration(toleration)):
+                wrong = unknown_field(str(unknown[0]), dict.fromkeys(TOLERATION_FIELDS))
+            elif not (wrong := check_toleration(toleration)):
                 return [{name: value for name, value in toleration.items() if value is not None}]
         case other:
             wrong = f"expected key=value:effect or a toleration, found {found(other)}"

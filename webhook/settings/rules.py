@@ -2,14 +2,14 @@
 
 from functools import lru_cache
 
-from kube.words import found
 from webhook import karl
-from webhook.affinity import bare, widen
 from webhook.karl.errors import Fault
+from webhook.kube.affinity import bare, widen
+from webhook.kube.affinity_unsatisfiable import never_met
+from webhook.kube.affinity_validation import check_affinity
+from webhook.kube.messages import found
 from webhook.model import Json, Problem, Scope
 from webhook.settings.given import Given
-from webhook.settings.schema import check_affinity
-from webhook.settings.unmet import never_met
 
 
 def read_affinity(given: Given, scope: Scope, problems: list[Problem]) -> Json:

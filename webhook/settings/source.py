@@ -5,9 +5,9 @@ from functools import lru_cache
 
 import msgspec
 
-from kube.words import did_you_mean, either, misspelt, quote, suggest
+from webhook.kube.affinity_fields import unknown_field
+from webhook.kube.messages import did_you_mean, either, misspelt, quote, suggest
 from webhook.model import AffinityPolicy, Json, Problem, Scope
-from webhook.settings.fields import unknown_field
 from webhook.settings.given import ABSENT, Given, PlanName, no_text, read_map, read_word
 from webhook.settings.lists import (
     FieldLabels,

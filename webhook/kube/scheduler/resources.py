@@ -7,9 +7,9 @@ kube-scheduler: CPU counts in thousandths, everything else in whole units, round
 from collections.abc import Iterable, Mapping
 from decimal import ROUND_CEILING, Decimal
 
-from kube import quantity
+from webhook.kube import quantity
+from webhook.kube.objects import spec_of, status_of
 from webhook.model import Json
-from webhook.scheduling.objects import spec_of, status_of
 
 Amounts = dict[str, int]
 """By the name of a resource, in the scheduler's units."""

@@ -5,7 +5,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from kube.client import JSON, ApiError, Client, Stream
+from webhook.kube.api.client import JSON, ApiError, Client, Stream
 
 FIRST_LIMIT = 20
 LARGEST_LIMIT = 500

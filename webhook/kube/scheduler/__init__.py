@@ -8,21 +8,21 @@ volumes, `unjudged` tells.
 
 import msgspec
 
-from webhook.model import Json
-from webhook.scheduling.inter_pod_affinity import (
+from webhook.kube.objects import name_of
+from webhook.kube.scheduler.inter_pod_affinity import (
     existing_anti_affinity,
     pod_affinity,
     pod_anti_affinity,
 )
-from webhook.scheduling.node_affinity import named_nodes, node_affinity
-from webhook.scheduling.node_name import node_name
-from webhook.scheduling.node_resources_fit import node_resources_fit
-from webhook.scheduling.node_unschedulable import node_unschedulable
-from webhook.scheduling.objects import name_of
-from webhook.scheduling.taint_toleration import taint_toleration
-from webhook.scheduling.unjudged import unjudged
-from webhook.scheduling.verdict import Plugin, Rejection
-from webhook.scheduling.world import World, look
+from webhook.kube.scheduler.limitations import unjudged
+from webhook.kube.scheduler.node_affinity import named_nodes, node_affinity
+from webhook.kube.scheduler.node_name import node_name
+from webhook.kube.scheduler.node_resources_fit import node_resources_fit
+from webhook.kube.scheduler.node_unschedulable import node_unschedulable
+from webhook.kube.scheduler.plugin import Plugin, Rejection
+from webhook.kube.scheduler.snapshot import World, look
+from webhook.kube.scheduler.taint_toleration import taint_toleration
+from webhook.model import Json
 
 __all__ = ["Rejection", "Verdict", "World", "judge", "look", "unjudged"]
 

@@ -1,9 +1,9 @@
 """TaintToleration: taints that the pod does not tolerate."""
 
+from webhook.kube.objects import spec_of
+from webhook.kube.scheduler.plugin import Filter, Rejection
+from webhook.kube.scheduler.snapshot import World
 from webhook.model import Json
-from webhook.scheduling.objects import spec_of
-from webhook.scheduling.verdict import Filter, Rejection
-from webhook.scheduling.world import World
 
 PLUGIN = "TaintToleration"
 

@@ -8,8 +8,8 @@ nothing.
 import re
 from collections.abc import Mapping
 
+from webhook.kube.objects import labels_of, name_of
 from webhook.model import Json
-from webhook.scheduling.objects import labels_of, name_of
 
 Labels = Mapping[str, str]
 

@@ -1,9 +1,9 @@
 """NodeName: a pod that names its node."""
 
+from webhook.kube.objects import name_of, spec_of
+from webhook.kube.scheduler.plugin import Filter, Rejection
+from webhook.kube.scheduler.snapshot import World
 from webhook.model import Json
-from webhook.scheduling.objects import name_of, spec_of
-from webhook.scheduling.verdict import Filter, Rejection
-from webhook.scheduling.world import World
 
 PLUGIN = "NodeName"
 

@@ -18,9 +18,10 @@ from kubernetes.config import ConfigException
 from urllib3 import HTTPResponse
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from kube import config, errors
-from kube.config import ConfigError
-from kube.errors import ApiError, Call
+from webhook.kube.api import errors
+from webhook.kube.api.errors import ApiError, Call
+from webhook.kube.api.kubeconfig import ConfigError, Source
+from webhook.kube.api.kubeconfig import source as find
 
 __all__ = ["ApiError", "Client", "ConfigError", "Stream", "connect"]
 
@@ -40,13 +41,13 @@ def connect(
         ConfigError: there is no configuration, or it is not sound. Nothing is called yet.
 
     """
-    return Client(config.source(kubeconfig, context), user_agent)
+    return Client(find(kubeconfig, context), user_agent)
 
 
 class Client:
     """One API server. Thread-safe; every call has a time limit."""
 
-    def __init__(self, source: config.Source, user_agent: str = "convertor-webhook") -> None:
+    def __init__(self, source: Source, user_agent: str = "convertor-webhook") -> None:
         self.clock_offset = timedelta()
         """How far the server's clock is ahead of ours, by its last answer: about a second off."""
         self._source = source

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from webhook.affinity import REQUIRED
+from webhook.kube.affinity import REQUIRED
+from webhook.kube.objects import affinity_of, spec_of, status_of
+from webhook.kube.scheduler.selectors import selects
+from webhook.kube.scheduler.snapshot import World
 from webhook.model import Json
-from webhook.scheduling.objects import affinity_of, spec_of, status_of
-from webhook.scheduling.selectors import selects
-from webhook.scheduling.world import World
 
 _DEFAULT_SCHEDULER = "default-scheduler"
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from webhook.affinity import REQUIRED
+from webhook.kube.affinity import REQUIRED
+from webhook.kube.affinity_fields import Fault
 from webhook.model import Json
-from webhook.settings.fields import Fault
 
 
 def never_met(affinity: Json) -> Iterator[Fault]:

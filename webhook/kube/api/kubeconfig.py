@@ -15,7 +15,7 @@ from kubernetes.config.incluster_config import (
     InClusterConfigLoader,
 )
 
-from kube.words import did_you_mean
+from webhook.kube.messages import did_you_mean
 
 _NAMESPACE_FILE = Path(SERVICE_TOKEN_FILENAME).with_name("namespace")
 

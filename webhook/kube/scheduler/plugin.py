@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from webhook.kube.scheduler.snapshot import World
 from webhook.model import Json
-from webhook.scheduling.world import World
 
 
 class Rejection(msgspec.Struct, frozen=True):

@@ -7,8 +7,8 @@ passed over leaves a term that no node meets.
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from kube.words import did_you_mean, either, misspelt, quote, suggest
-from webhook.affinity import PREFERRED, REQUIRED
+from webhook.kube.affinity import PREFERRED, REQUIRED
+from webhook.kube.messages import did_you_mean, either, misspelt, quote, suggest
 
 MAX_DEPTH = 64
 """Of lists and maps in each other; core/v1 comes to ten, and what walks through them is

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from kube import labels
-from kube.words import expected, quote
+from webhook.kube import labels
+from webhook.kube.messages import expected, quote
 
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _OPERATORS = ("Equal", "Exists")

@@ -13,8 +13,8 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 import msgspec
 import structlog
 
-from kube.client import ApiError, Stream
-from kube.collection import Collection, Listed
+from webhook.kube.api.client import ApiError, Stream
+from webhook.kube.api.collection import Collection, Listed
 
 log = structlog.get_logger(__name__)
 

@@ -2,15 +2,15 @@
 
 After `framework.AffinityTerm` of kube-scheduler. A term without `namespaces` and without
 `namespaceSelector` is about the namespace of the pod that has it; the API server has put
-`matchLabelKeys` into the term's `labelSelector` (`webhook.scheduling.admitted`).
+`matchLabelKeys` into the term's `labelSelector` (`webhook.kube.scheduler.defaulting`).
 """
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from webhook.kube.objects import labels_of, namespace_of
+from webhook.kube.scheduler.selectors import Labels, selects
 from webhook.model import Json
-from webhook.scheduling.objects import labels_of, namespace_of
-from webhook.scheduling.selectors import Labels, selects
 
 Namespaces = Mapping[str, Labels]
 

@@ -1,10 +1,10 @@
 """NodeResourcesFit: room for what the pod asks for."""
 
+from webhook.kube.objects import name_of, status_of
+from webhook.kube.scheduler.plugin import Filter, Rejection
+from webhook.kube.scheduler.resources import PODS, amounts, asked, read
+from webhook.kube.scheduler.snapshot import World
 from webhook.model import Json
-from webhook.scheduling.objects import name_of, status_of
-from webhook.scheduling.requests import PODS, amounts, asked, read
-from webhook.scheduling.verdict import Filter, Rejection
-from webhook.scheduling.world import World
 
 PLUGIN = "NodeResourcesFit"
 

@@ -1,11 +1,11 @@
 """NodeAffinity: the pod's node selector and its required node affinity."""
 
-from webhook.affinity import REQUIRED
+from webhook.kube.affinity import REQUIRED
+from webhook.kube.objects import affinity_of, labels_of, name_of, spec_of
+from webhook.kube.scheduler.plugin import Filter, Rejection
+from webhook.kube.scheduler.selectors import selects_node
+from webhook.kube.scheduler.snapshot import World
 from webhook.model import Json
-from webhook.scheduling.objects import affinity_of, labels_of, name_of, spec_of
-from webhook.scheduling.selectors import selects_node
-from webhook.scheduling.verdict import Filter, Rejection
-from webhook.scheduling.world import World
 
 PLUGIN = "NodeAffinity"
 

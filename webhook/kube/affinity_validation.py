@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from kube import labels
-from kube.words import expected, found, quote
-from webhook.affinity import PREFERRED, REQUIRED
+from webhook.kube import labels
+from webhook.kube.affinity import PREFERRED, REQUIRED
+from webhook.kube.affinity_fields import Fault, unknown_fields
+from webhook.kube.messages import expected, found, quote
 from webhook.model import Json
-from webhook.settings.fields import Fault, unknown_fields
 
 _Check = Callable[[Any, str], Iterator[Fault]]
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from webhook.kube.objects import labels_of, name_of, phase_of, spec_of
+from webhook.kube.scheduler.resources import PODS, Amounts, taken
 from webhook.model import Json
-from webhook.scheduling.objects import labels_of, name_of, phase_of, spec_of
-from webhook.scheduling.requests import PODS, Amounts, taken
 
 _FINISHED = ("Succeeded", "Failed")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.load import Target
-from webhook import local_ca
+from certs.serving import local_ca
 
 ROOT = Path(__file__).parent.parent
 PYTHON = (sys.executable, "-m")

@@ -14,8 +14,8 @@ import uvloop
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from certs.serving.tls import Serving
 from webhook import server
-from webhook.tls import Serving
 
 _BARE_ANSWER = b'{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview"}'
 

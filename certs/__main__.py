@@ -15,7 +15,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        from certs import commands  # noqa: PLC0415 - that is what this class is for
+        from certs.cli import commands  # noqa: PLC0415 - that is what this class is for
 
         found: click.Command = getattr(commands, cmd_name)
         return found

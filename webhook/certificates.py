@@ -9,18 +9,18 @@ from pathlib import Path
 
 import structlog
 
-from certs.api import ClusterApi
-from certs.certificate import Pair
-from certs.cluster import targets
-from certs.loop import Loop
-from certs.provided import Provided
-from certs.reload import FileError, FileSource, read
-from certs.selfmanaged import SelfManaged
-from certs.source import Source
+from certs.bundle.api import ClusterApi
+from certs.bundle.interface import targets
+from certs.ca.certificate import Pair
+from certs.serving.files import FileError, FileSource, read
+from certs.serving.local_ca import LocalCA
+from certs.serving.loop import Loop
+from certs.serving.provided_ca import Provided
+from certs.serving.self_managed import SelfManaged
+from certs.serving.source import Source
+from certs.serving.tls import ClientCAError, Serving, check_client_ca
 from webhook.config import Certificates, ConfigError
 from webhook.kube.api.client import Client
-from webhook.local_ca import LocalCA
-from webhook.tls import ClientCAError, Serving, check_client_ca
 
 CLIENT_CA_SECONDS = 10.0
 """Between two looks at the file with the client CA."""

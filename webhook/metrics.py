@@ -16,7 +16,7 @@ from prometheus_client import (
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from certs.source import Status
+from certs.serving.source import Status
 from webhook.model import Decision, Mode, Outcome, Reason, Reviewed
 from webhook.plans import PlansStatus
 from webhook.pods import PodsStatus

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import structlog
 
-from certs.source import Source
+from certs.serving.local_ca import LocalCA
+from certs.serving.source import Source
 from webhook import app, certificates, server, status
 from webhook.certificates import Served
 from webhook.config import Address, Config, ConfigError
 from webhook.kube.api import client
-from webhook.local_ca import LocalCA
 from webhook.metrics import Metrics
 from webhook.plans import Plans
 from webhook.plans.cluster import ClusterPlans

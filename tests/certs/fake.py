@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import jsonpatch
 
-from certs.certificate import parse_as_go
-from certs.cluster import CONFLICT, NOT_FOUND, ApiError, Json, Target
-from certs.views import View
+from certs.bundle.bundle_history import View
+from certs.bundle.interface import CONFLICT, NOT_FOUND, ApiError, Json, Target
+from certs.ca.certificate import parse_as_go
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 TARGETS = (
@@ -114,7 +114,7 @@ class CrashError(BaseException):
 
 @dataclass
 class Client:
-    """`certs.cluster.Cluster` for one replica; hooks run around each call that reaches out."""
+    """A `Cluster` for one replica; hooks run around each call that reaches out."""
 
     api: ApiServer
     before: Callable[[], None] = lambda: None

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from certs import pki
-from certs.certificate import Authority
+from certs.ca import pki
+from certs.ca.certificate import Authority
 
 NAME = "convertor-webhook.migration.svc"
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from certs.cluster import CONFLICT, ApiError, Json, Target
+from certs.bundle.interface import CONFLICT, ApiError, Json, Target
 from tests.certs.fake import ApiServer, Time
 
 SECRETS = "/api/v1/namespaces/migration/secrets"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from certs import rotation, secret
-from certs.api import ClusterApi
-from certs.cluster import CONFLICT, ApiError, targets
-from certs.durations import Durations
+from certs.bundle.api import ClusterApi
+from certs.bundle.interface import CONFLICT, ApiError, targets
+from certs.ca import rotation, secret
+from certs.ca.durations import Durations
 from tests.certs.http_api import ADMISSION, SECRETS, Asked, HttpApi, running
 from tests.kube.fakeapi import eventually
 from webhook.kube.api.client import connect

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certs import pki
-from certs.bundle import LIMIT, wanted
-from certs.certificate import Certificate, parse, parse_as_go, to_pem
+from certs.bundle.contents import LIMIT, wanted
+from certs.ca import pki
+from certs.ca.certificate import Certificate, parse, parse_as_go, to_pem
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -7,8 +7,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certs import pki
-from certs.certificate import Authority, Pair, from_der, parse, parse_as_go, to_pem
+from certs.ca import pki
+from certs.ca.certificate import Authority, Pair, from_der, parse, parse_as_go, to_pem
 
 HOUR = timedelta(hours=1)
 NOW = datetime(2030, 1, 1, 12, 30, 45, tzinfo=UTC)

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from certs import pki, rotation, secret
 from certs.__main__ import certs
-from certs.certificate import from_der, parse
-from certs.cluster import targets
-from certs.durations import Durations
-from certs.handshake import to_pair, verify
+from certs.bundle.interface import targets
+from certs.ca import pki, rotation, secret
+from certs.ca.certificate import from_der, parse
+from certs.ca.durations import Durations
+from certs.serving.handshake import to_pair, verify
 from tests.certs.http_api import HttpApi, running
 
 NAME = "convertor-webhook.migration.svc"

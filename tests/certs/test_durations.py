@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from certs.durations import Durations
+from certs.ca.durations import Durations
 
 
 @pytest.mark.parametrize(

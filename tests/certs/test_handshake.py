@@ -1,9 +1,9 @@
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from certs import pki
-from certs.certificate import Authority, to_pem
-from certs.handshake import PairError, to_pair, verify
+from certs.ca import pki
+from certs.ca.certificate import Authority, to_pem
+from certs.serving.handshake import PairError, to_pair, verify
 from tests.certs.files import DAY, NAME, NOW, make_ca, make_files
 
 CA = make_ca()

@@ -1,7 +1,7 @@
 import subprocess
 import sys
 
-MODULES = "certs.reload, certs.provided, certs.api, certs.__main__"
+MODULES = "certs.serving.files, certs.serving.provided_ca, certs.bundle.api, certs.__main__"
 
 
 def test_certificates_of_others_are_served_without_cryptography() -> None:

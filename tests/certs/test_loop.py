@@ -4,8 +4,8 @@ import threading
 import pytest
 from structlog.testing import capture_logs
 
-from certs import loop as loops
-from certs.loop import Loop, forgiving
+from certs.serving import loop as loops
+from certs.serving.loop import Loop, forgiving
 
 SOON = 10.0
 

@@ -8,8 +8,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certs import pki
-from certs.certificate import Authority, Certificate, from_der
+from certs.ca import pki
+from certs.ca.certificate import Authority, Certificate, from_der
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 HOUR, WEEK, YEAR = timedelta(hours=1), timedelta(days=7), timedelta(days=365)

@@ -3,11 +3,11 @@ from datetime import timedelta
 
 import pytest
 
-from certs import pki
-from certs.certificate import to_pem
-from certs.cluster import ApiError, Json, Target
-from certs.publish import Publisher
-from certs.views import Views
+from certs.bundle.bundle_history import Views
+from certs.bundle.interface import ApiError, Json, Target
+from certs.bundle.publisher import Publisher
+from certs.ca import pki
+from certs.ca.certificate import to_pem
 from tests.certs.fake import START, TARGETS, ApiServer, Client, Time
 
 MUTATING, VALIDATING = TARGETS

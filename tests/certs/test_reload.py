@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from certs import handshake
-from certs.certificate import Pair, to_pem
-from certs.clock import Clock
-from certs.durations import Durations
-from certs.provided import Provided
-from certs.reload import FileSource
+from certs.ca.certificate import Pair, to_pem
+from certs.ca.durations import Durations
+from certs.serving import handshake
+from certs.serving.clock import Clock
+from certs.serving.files import FileSource
+from certs.serving.provided_ca import Provided
 from tests.certs.fake import TARGETS, ApiServer, Client, Time
 from tests.certs.files import DAY, NAME, NOW, Mount, make_ca, make_files
 from tests.certs.world import QUICK

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from certs import pki, rotation
-from certs.certificate import Certificate
-from certs.durations import Durations
-from certs.secret import OldCA, State
+from certs.ca import pki, rotation
+from certs.ca.certificate import Certificate
+from certs.ca.durations import Durations
+from certs.ca.secret import OldCA, State
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certs import pki, rotation, secret
-from certs.certificate import from_der
-from certs.durations import Durations
-from certs.secret import OldCA, SecretError, State
+from certs.ca import pki, rotation, secret
+from certs.ca.certificate import from_der
+from certs.ca.durations import Durations
+from certs.ca.secret import OldCA, SecretError, State
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

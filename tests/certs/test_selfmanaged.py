@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from certs.certificate import Pair, from_der, parse
-from certs.cluster import ApiError
-from certs.durations import Durations
-from certs.selfmanaged import SelfManaged
-from certs.source import WAITING
+from certs.bundle.interface import ApiError
+from certs.ca.certificate import Pair, from_der, parse
+from certs.ca.durations import Durations
+from certs.serving.self_managed import SelfManaged
+from certs.serving.source import WAITING
 from tests.certs.fake import TARGETS, ApiServer, Client, Time
 from tests.certs.world import NAME, QUICK, World
 

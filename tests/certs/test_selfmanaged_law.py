@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certs import pki
-from certs.bundle import LIMIT
-from certs.certificate import to_pem
-from certs.cluster import ApiError
-from certs.secret import KEYS, SecretError
+from certs.bundle.contents import LIMIT
+from certs.bundle.interface import ApiError
+from certs.ca import pki
+from certs.ca.certificate import to_pem
+from certs.ca.secret import KEYS, SecretError
 from tests.certs.fake import TARGETS, CrashError
 from tests.certs.world import QUICK, World
 

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
-from certs import pki
-from certs.views import View, Views, may_replace
+from certs.bundle.bundle_history import View, Views, may_replace
+from certs.ca import pki
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 A, B = (pki.make_ca(NOW, timedelta(days=1), backdate=timedelta(hours=1)) for _ in range(2))

@@ -7,12 +7,12 @@ A replica answers for what others destroy only once it has had a round to mend i
 
 from datetime import timedelta
 
-from certs import pki, rotation, secret
-from certs.certificate import parse
-from certs.clock import Clock
-from certs.durations import Durations
-from certs.selfmanaged import SelfManaged
-from certs.views import View
+from certs.bundle.bundle_history import View
+from certs.ca import pki, rotation, secret
+from certs.ca.certificate import parse
+from certs.ca.durations import Durations
+from certs.serving.clock import Clock
+from certs.serving.self_managed import SelfManaged
 from tests.certs.fake import ApiServer, Client, CrashError, Time
 
 NAME = "convertor-webhook.migration.svc"

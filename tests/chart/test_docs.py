@@ -10,7 +10,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-import certs.commands
+import certs.cli.commands
 from tests.chart import rendering
 
 pytestmark = pytest.mark.chart
@@ -60,7 +60,7 @@ def test_every_installation_that_is_described_renders(command: str, major: int) 
 @pytest.mark.parametrize("command", CERTS, ids=range(len(CERTS)))
 def test_every_command_for_certificates_that_is_described_is_one(command: str) -> None:
     name, *arguments = shlex.split(command)
-    found = getattr(certs.commands, name)
+    found = getattr(certs.cli.commands, name)
 
     assert isinstance(found, click.Command)
     found.make_context(name, arguments)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from certs.source import Status
+from certs.serving.source import Status
 from tests.chart import cases, rendering
 from webhook.metrics import Metrics
 from webhook.plans import PlansStatus

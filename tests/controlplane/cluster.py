@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import yaml
 
-from certs import pki
+from certs.ca import pki
 from tests.controlplane.api import Api
 from tests.controlplane.process import Process, free_port, until
 from tests.controlplane.programs import program

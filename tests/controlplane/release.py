@@ -19,7 +19,7 @@ import httpx
 import jsonpatch
 from prometheus_client.parser import text_string_to_metric_families
 
-from certs import pki
+from certs.ca import pki
 from tests.chart import rendering
 from tests.controlplane.api import Api, Json, path
 from tests.controlplane.cluster import DAY, ControlPlane

@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
-from certs.source import Status
+from certs.serving.source import Status
 from webhook.metrics import BUCKETS, Metrics
 from webhook.plans import PlansStatus
 from webhook.pods import PodsStatus

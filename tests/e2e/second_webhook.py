@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from certs import pki
+from certs.ca import pki
 from tests.controlplane.api import Api, Json, of
 from tests.controlplane.cluster import DAY
 from tests.controlplane.process import until

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from certs import pki
+from certs.ca import pki
 from tests.chart import rendering
 from tests.image import building
 

@@ -4,7 +4,7 @@ import functools
 from pathlib import Path
 from typing import NamedTuple
 
-from webhook import local_ca
+from certs.serving import local_ca
 
 
 class Made(NamedTuple):

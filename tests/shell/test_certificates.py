@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from certs.certificate import Pair
-from certs.handshake import to_pair
-from certs.reload import FileSource
-from certs.selfmanaged import SelfManaged
-from certs.source import Status
+from certs.ca.certificate import Pair
+from certs.serving.files import FileSource
+from certs.serving.handshake import to_pair
+from certs.serving.local_ca import LocalCA
+from certs.serving.self_managed import SelfManaged
+from certs.serving.source import Status
 from tests.shell.certificates import made, write
 from webhook import certificates
 from webhook.certificates import Served
 from webhook.config import Certificates, ConfigError
-from webhook.local_ca import LocalCA
 
 
 class FakeSource:

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from certs.certificate import Pair
-from certs.handshake import verify
-from webhook import local_ca
+from certs.ca.certificate import Pair
+from certs.serving import local_ca
+from certs.serving.handshake import verify
+from certs.serving.local_ca import LocalCA
 from webhook.config import ConfigError
-from webhook.local_ca import LocalCA
 
 
 @pytest.mark.parametrize("name", [*local_ca.NAMES, "host.example"])

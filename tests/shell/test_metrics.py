@@ -1,7 +1,7 @@
 from collections import Counter
 from datetime import UTC, datetime
 
-from certs.source import Status
+from certs.serving.source import Status
 from webhook.metrics import Metrics
 from webhook.model import Reason
 from webhook.plans import PlansStatus

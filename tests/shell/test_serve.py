@@ -15,9 +15,9 @@ import pytest
 import uvloop
 from structlog.testing import capture_logs
 
+from certs.serving.local_ca import NAMES
 from webhook.config import Address, Certificates, Config, ConfigError
 from webhook.drain import Times
-from webhook.local_ca import NAMES
 from webhook.serve import serve
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

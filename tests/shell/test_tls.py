@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from certs.handshake import PairError
+from certs.serving.handshake import PairError
+from certs.serving.tls import ClientCAError, Serving
 from tests.shell.certificates import made
-from webhook.tls import ClientCAError, Serving
 
 A, B = made(0), made(1)
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 from functools import partial
 from unittest.mock import patch
 
-from certs.durations import Durations
-from certs.selfmanaged import SelfManaged
+from certs.ca.durations import Durations
+from certs.serving.self_managed import SelfManaged
 from webhook.cli.main import main
 
 DURATIONS = Durations(

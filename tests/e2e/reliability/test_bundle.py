@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from certs import pki
+from certs.ca import pki
 from tests.controlplane.api import Api, Json, answered, at
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.process import until

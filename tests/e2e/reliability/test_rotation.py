@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from certs import pki
-from certs.certificate import parse
+from certs.ca import pki
+from certs.ca.certificate import parse
 from tests.controlplane.api import Api, Json
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.process import until

@@ -7,7 +7,7 @@ serves or retires something asks for every content that the bundles have had of 
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from certs.certificate import Certificate
+from certs.ca.certificate import Certificate
 
 View = tuple[Certificate, ...]
 """The certificates of one `caBundle`."""

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from certs import pki
-from certs.certificate import Certificate, Pair, to_pem
-from certs.durations import Durations
-from certs.secret import State
-from certs.views import View
+from certs.bundle.bundle_history import View
+from certs.ca import pki
+from certs.ca.certificate import Certificate, Pair, to_pem
+from certs.ca.durations import Durations
+from certs.ca.secret import State
 
 
 @dataclass(frozen=True, slots=True)

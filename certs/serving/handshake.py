@@ -9,7 +9,7 @@ import os
 import ssl
 from collections.abc import Iterator
 
-from certs.certificate import Pair, parse
+from certs.ca.certificate import Pair, parse
 
 _NO_CHECK_TIME = 0x200000
 """OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which `ssl` does not name."""

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import structlog
 
-from certs.certificate import Pair, parse
-from certs.clock import SYSTEM, Clock
-from certs.handshake import PairError, to_pair
-from certs.loop import Loop, forgiving
-from certs.provided import Provided
-from certs.source import WAITING, Status
+from certs.ca.certificate import Pair, parse
+from certs.serving.clock import SYSTEM, Clock
+from certs.serving.handshake import PairError, to_pair
+from certs.serving.loop import Loop, forgiving
+from certs.serving.provided_ca import Provided
+from certs.serving.source import WAITING, Status
 
 log = structlog.get_logger()
 
@@ -29,7 +29,7 @@ class FileError(Exception):
 
 
 class FileSource:
-    """A `Source` (`certs.source`) of PEM files: a certificate and its key.
+    """A `Source` (`certs.serving.source`) of PEM files: a certificate and its key.
 
     With a `name` only certificates that are valid for it are served. With `provided` the CA
     beside them is published, and a certificate served when API servers know its CA.

@@ -9,7 +9,7 @@ assignment, and a bad pair never gets there. Live connections keep what they beg
 
 import ssl
 
-from certs import handshake
+from certs.serving import handshake
 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """For TLS 1.2; those of 1.3 are all good."""
@@ -41,7 +41,7 @@ class Serving:
     def swap(self, chain: bytes, key: bytes, client_ca: bytes = b"") -> None:
         """Serve this pair, and clients of this CA, from the next handshake on (all PEM).
 
-        Safe to call from any thread. Raises certs.handshake.PairError or ClientCAError, and
+        Safe to call from any thread. Raises certs.serving.handshake.PairError or ClientCAError, and
         then changes nothing.
         """
         fresh = _context(client_auth=self._client_auth)

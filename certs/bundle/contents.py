@@ -8,7 +8,7 @@ goes is what is expired, and what is named as retired.
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from certs.certificate import Certificate, parse, parse_as_go, to_pem
+from certs.ca.certificate import Certificate, parse, parse_as_go, to_pem
 
 LIMIT = 10
 """Certificates in a bundle; of the unknown ones the newest stay."""

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from certs.certificate import Authority, Certificate, from_der
+from certs.ca.certificate import Authority, Certificate, from_der
 
 SUBJECT = "convertor-webhook"
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from certs.bundle import LIMIT
+from certs.bundle.contents import LIMIT
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 What is read of a certificate is its identity and its dates, and that is read from the DER
 itself: a bundle is kept in every mode, and `cryptography`, whose wheel carries an OpenSSL
-of its own, is imported only where certificates are made (`certs.pki`).
+of its own, is imported only where certificates are made (`certs.ca.pki`).
 """
 
 import base64

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from certs import pki
-from certs.certificate import Authority, Certificate, parse
-from certs.durations import Durations
+from certs.ca import pki
+from certs.ca.certificate import Authority, Certificate, parse
+from certs.ca.durations import Durations
 
 _CA_LIFE = timedelta(days=3650)
 """Nobody renews a CA that is made by hand, but whoever made it can."""

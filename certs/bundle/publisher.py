@@ -13,10 +13,10 @@ from datetime import datetime
 
 import structlog
 
-from certs import bundle
-from certs.certificate import Certificate, parse_as_go
-from certs.cluster import CONFLICT, NOT_FOUND, ApiError, Cluster, Json, Target
-from certs.views import View, Views
+from certs.bundle import contents
+from certs.bundle.bundle_history import View, Views
+from certs.bundle.interface import CONFLICT, NOT_FOUND, ApiError, Cluster, Json, Target
+from certs.ca.certificate import Certificate, parse_as_go
 
 log = structlog.get_logger()
 
@@ -83,7 +83,7 @@ class Publisher:
             present = bundles(configuration)
             seen += [parse_as_go(pem) for pem in present]
             self._count(target, trust, present)
-            right = [bundle.wanted(trust, pem, retired=retired, now=now) for pem in present]
+            right = [contents.wanted(trust, pem, retired=retired, now=now) for pem in present]
             wrote |= self._write(target, configuration, present, right)
         if complete:
             self.views.record(seen, at)

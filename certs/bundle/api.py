@@ -1,4 +1,4 @@
-"""The cluster as `certs.cluster` wants it, through `webhook.kube.api.client`.
+"""The cluster as `certs.bundle.interface` wants it, through `webhook.kube.api.client`.
 
 Nothing is asked for that RBAC cannot limit to the objects named: a watch names its one
 object by field selector.
@@ -12,7 +12,7 @@ from urllib.parse import quote
 import msgspec
 import structlog
 
-from certs.cluster import NOT_FOUND, ApiError, Json, Target
+from certs.bundle.interface import NOT_FOUND, ApiError, Json, Target
 from webhook.kube.api.client import JSON, Client, Stream
 
 log = structlog.get_logger()
@@ -36,7 +36,7 @@ _PLURALS = {
 
 
 class ClusterApi:
-    """`certs.cluster.Cluster`; `secret` stays empty where only bundles are published."""
+    """`certs.bundle.interface.Cluster`; `secret` stays empty where only bundles are published."""
 
     def __init__(
         self,

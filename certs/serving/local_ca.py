@@ -8,9 +8,9 @@ from pathlib import Path
 
 import structlog
 
-from certs import handshake
-from certs.certificate import Certificate, Pair
-from certs.source import Status
+from certs.ca.certificate import Certificate, Pair
+from certs.serving import handshake
+from certs.serving.source import Status
 from webhook.config import ConfigError, in_words
 
 NAMES = ("localhost", "127.0.0.1", "::1")
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 class LocalCA:
-    """A source of certificates (`certs.source`) that makes one, when it is started.
+    """A source of certificates (`certs.serving.source`) that makes one, when it is started.
 
     The CA is written to `ca.crt` in a directory, for clients on this machine; its key lives in
     memory and dies with the server.
@@ -61,7 +61,7 @@ def make(names: Sequence[str]) -> tuple[Pair, Certificate]:
 
     Raises ConfigError for a name that is neither a DNS name nor an address.
     """
-    from certs import pki  # noqa: PLC0415 - its OpenSSL is a second one: only where it is needed
+    from certs.ca import pki  # noqa: PLC0415 - its OpenSSL is a second one: only where it is needed
 
     now, hour = datetime.now(UTC), timedelta(hours=1)
     ca = pki.make_ca(now, LIFE, backdate=hour)

@@ -8,15 +8,15 @@ from typing import Any
 
 import click
 
-from certs import rotation
-from certs import secret as secrets
-from certs.api import ClusterApi
-from certs.cluster import CONFLICT, NOT_FOUND, ApiError, targets
-from certs.durations import Durations
-from certs.issue import IssueError
-from certs.issue import issue as issue_files
-from certs.secret import SecretError, State
-from certs.show import of_configuration, of_file, of_secret
+from certs.bundle.api import ClusterApi
+from certs.bundle.interface import CONFLICT, NOT_FOUND, ApiError, targets
+from certs.ca import rotation
+from certs.ca import secret as secrets
+from certs.ca.durations import Durations
+from certs.ca.secret import SecretError, State
+from certs.cli.issue import IssueError
+from certs.cli.issue import issue as issue_files
+from certs.cli.show import of_configuration, of_file, of_secret
 from webhook.kube.api.client import ConfigError, connect
 
 _FILE = click.Path(path_type=Path, dir_okay=False)

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from certs import pki
-from certs.certificate import Authority, Certificate
-from certs.durations import Durations
-from certs.secret import OldCA, State
+from certs.ca import pki
+from certs.ca.certificate import Authority, Certificate
+from certs.ca.durations import Durations
+from certs.ca.secret import OldCA, State
 
 _REMEMBERED = 20
 """Fingerprints of retired CAs that are kept: more than a bundle can hold."""

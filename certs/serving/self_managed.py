@@ -11,18 +11,18 @@ from datetime import datetime
 
 import structlog
 
-from certs import leaf as leaves
-from certs import rotation, secret
-from certs.certificate import Certificate, Pair
-from certs.clock import SYSTEM, Clock
-from certs.cluster import CONFLICT, ApiError, Cluster, Json
-from certs.durations import Durations
-from certs.leaf import Leaf
-from certs.loop import Loop, forgiving
-from certs.publish import Publisher
-from certs.secret import SecretError, State
-from certs.source import WAITING, Status
-from certs.views import View, Views, may_replace
+from certs.bundle.bundle_history import View, Views, may_replace
+from certs.bundle.interface import CONFLICT, ApiError, Cluster, Json
+from certs.bundle.publisher import Publisher
+from certs.ca import leaf as leaves
+from certs.ca import rotation, secret
+from certs.ca.certificate import Certificate, Pair
+from certs.ca.durations import Durations
+from certs.ca.leaf import Leaf
+from certs.ca.secret import SecretError, State
+from certs.serving.clock import SYSTEM, Clock
+from certs.serving.loop import Loop, forgiving
+from certs.serving.source import WAITING, Status
 
 log = structlog.get_logger()
 
@@ -31,7 +31,7 @@ _ROUNDS = 5
 
 
 class SelfManaged:
-    """A `Source` (`certs.source`) whose CA lives in the cluster's Secret.
+    """A `Source` (`certs.serving.source`) whose CA lives in the cluster's Secret.
 
     `names` are what the leaf is valid for; the first is what API servers call the webhook,
     `<service>.<namespace>.svc`.

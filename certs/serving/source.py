@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from certs.certificate import Pair
+from certs.ca.certificate import Pair
 
 WAITING = "waiting until API servers know the CA"
 """The message of a source that is not ready yet, and has nothing to complain of."""

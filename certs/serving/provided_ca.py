@@ -11,13 +11,13 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from certs import handshake
-from certs.certificate import Certificate, Pair, parse, to_pem
-from certs.clock import SYSTEM, Clock
-from certs.cluster import Cluster
-from certs.durations import Durations
-from certs.publish import Publisher
-from certs.views import View, Views, may_replace
+from certs.bundle.bundle_history import View, Views, may_replace
+from certs.bundle.interface import Cluster
+from certs.bundle.publisher import Publisher
+from certs.ca.certificate import Certificate, Pair, parse, to_pem
+from certs.ca.durations import Durations
+from certs.serving import handshake
+from certs.serving.clock import SYSTEM, Clock
 
 
 class Provided:

@@ -1,0 +1,1 @@
+"""The certificate commands: `python -m certs` and `convertor-webhook certs`."""

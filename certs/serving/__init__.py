@@ -1,0 +1,1 @@
+"""Where the serving certificate comes from, and how the server takes over a new one."""

@@ -8,12 +8,13 @@ from collections import defaultdict
 
 import msgspec
 
-from webhook import missed, settings
-from webhook.decide import decide
+from webhook import settings
+from webhook.admission.mutate import decide
+from webhook.admission.patch import diff
+from webhook.admission.patch_summary import changes, summary
 from webhook.explain.forklift import model_pod
+from webhook.forklift.owner import plan_ref
 from webhook.kube.objects import name_of, namespace_of
-from webhook.missed import Since
-from webhook.mode import Origin, effective
 from webhook.model import (
     Decision,
     Installation,
@@ -26,11 +27,10 @@ from webhook.model import (
     Reason,
     Request,
 )
-from webhook.owner import plan_ref
-from webhook.patch import diff
-from webhook.placement import place
+from webhook.placement import missed, place
+from webhook.placement.missed import Since
 from webhook.plans.index import Key, PlanIndex, key_of
-from webhook.summary import changes, summary
+from webhook.settings.mode import Origin, effective
 
 
 class Pod(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

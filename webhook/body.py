@@ -5,8 +5,8 @@ How long that may take says `webhook.protocol`.
 
 from starlette.types import Message, Receive, Scope
 
+from webhook.admission.review import MAX_BODY_BYTES, BadReview
 from webhook.model import Reason
-from webhook.review import MAX_BODY_BYTES, BadReview
 
 ALL_BYTES = 4 * MAX_BODY_BYTES
 """Of all bodies together that are still on their way. Reviews of a few kilobytes never are."""

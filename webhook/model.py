@@ -128,7 +128,7 @@ class Reason(StrEnum):
     OVERLOADED = "Overloaded"
     INTERNAL_ERROR = "InternalError"
     MISSED = "Missed"
-    """Not of a review: a pod is there without what its plan asks, see `webhook.missed`."""
+    """Not of a review: a pod is there without what its plan asks, see `placement.missed`."""
     CHANGED_BACK = "ChangedBack"
     """Not of a review: somebody has changed a placed pod since."""
 
@@ -156,7 +156,7 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Everything is checked and compiled: placing a pod needs no parser. Node expressions in
     `node_requirements` and `affinity` may carry the operator `AtLeast` (and its opposite
-    `NotAtLeast`), which is not Kubernetes': `webhook.atleast.expand` turns it into `In` and
+    `NotAtLeast`), which is not Kubernetes': `webhook.karl.minimums.expand` turns it into `In` and
     `NotIn` over the values that the nodes have when a pod arrives.
     """
 

@@ -7,11 +7,11 @@ import asyncio
 import contextlib
 from time import perf_counter
 
-from webhook import review
-from webhook.alike import Answer, Answers, sketch
-from webhook.decide import decide, screen
+from webhook.admission import review
+from webhook.admission.cache import Answer, Answers, sketch
+from webhook.admission.mutate import decide, screen
+from webhook.forklift.owner import plan_ref
 from webhook.model import Decision, Installation, Plan, PlanRef, Reason, Request
-from webhook.owner import plan_ref
 from webhook.plans import Plans
 
 _UNSEEN = frozenset({Reason.PLAN_NOT_FOUND, Reason.PLANS_NOT_SYNCED})

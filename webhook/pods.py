@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 import msgspec
 import structlog
 
-from webhook import events, missed
-from webhook.events import Note
+from webhook.admission import events
+from webhook.admission.events import Note
 from webhook.kube.api import reflector
 from webhook.kube.api.client import Client
 from webhook.kube.api.collection import Collection
-from webhook.missed import Pod, Since, Verdict
 from webhook.model import CONVERTOR_LABEL, CONVERTOR_VALUE, Installation, Plan, PlanRef, Reason
+from webhook.placement import missed
+from webhook.placement.missed import Pod, Since, Verdict
 from webhook.plans import Plans
 from webhook.plans.index import TIME_FORMAT, Key
 

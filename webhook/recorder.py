@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import structlog
 
-from webhook import events
-from webhook.events import Note, Times
+from webhook.admission import events
+from webhook.admission.events import Note, Times
 from webhook.kube.api.client import ApiError, Client
 from webhook.model import Reason
 

@@ -13,7 +13,7 @@ from typing import Protocol
 import structlog
 
 from webhook import logs
-from webhook.events import Note, of_review
+from webhook.admission.events import Note, of_review
 from webhook.logs import Level, Line
 from webhook.metrics import Metrics
 from webhook.model import Decision, Mode, Outcome, Reason, Request, Reviewed
@@ -33,7 +33,7 @@ NOTES_AT_ONCE = 4
 """Decisions of which notes are made before the next review has its turn; each takes 50 µs."""
 
 NOTES_KEPT = 256
-"""Decisions whose notes are kept: pods that are alike get one and the same (`webhook.alike`)."""
+"""Decisions whose notes are kept: pods that are alike get one and the same (`admission.cache`)."""
 
 
 class Tell(Protocol):

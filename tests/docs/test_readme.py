@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
-from webhook import review, settings
-from webhook.decide import decide
+from webhook import settings
+from webhook.admission import review
+from webhook.admission.mutate import decide
+from webhook.forklift.owner import plan_ref
 from webhook.model import Installation
-from webhook.owner import plan_ref
 from webhook.plans.directory import DirectoryPlans
 
 TOP = Path(__file__).parents[2]

@@ -16,8 +16,8 @@ from tests.e2e.arrival import Arrival, created, send
 from tests.e2e.setting import UNTOUCHED, add_namespace, events, use_plans_of
 from tests.guide.forklift import Generation, convertor_pod
 from tests.guide.rows import PLAN_NAMESPACE, PREFIX, ROWS, Form, Row
+from webhook.admission.patch_summary import summary
 from webhook.cli.kubectl import group
-from webhook.summary import summary
 
 WEBHOOK = "pods.convertor.forklift.konveyor.io"
 REVIEWS = "convertor_webhook_reviews_total"

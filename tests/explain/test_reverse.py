@@ -7,7 +7,7 @@ from hypothesis import given
 
 from tests.karl.strategies import rules
 from webhook import karl
-from webhook.explain.reverse import parts, selector_rule
+from webhook.karl.decompile import parts, selector_rule
 from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.model import Json, Scope
 

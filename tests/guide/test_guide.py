@@ -12,11 +12,11 @@ from tests import documents
 from tests.controlplane.api import Json
 from tests.guide.forklift import Generation, convertor_pod
 from tests.guide.rows import DATA, GUIDE, ROWS, Form, Row
-from webhook.decide import decide
+from webhook.admission.mutate import decide
+from webhook.admission.review import decode, encode
+from webhook.forklift.owner import plan_ref
 from webhook.model import SYSTEM_LABELS, Installation
-from webhook.owner import plan_ref
 from webhook.plans.index import PlanIndex
-from webhook.review import decode, encode
 
 UID = "b277064e-c8ce-430a-99ee-75a0a2a7d0ea"
 

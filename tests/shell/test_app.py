@@ -9,8 +9,8 @@ import pytest
 
 from tests.shell.fakes import Answer, Exchange, FakePlans, Told, parts, pod, review, send
 from webhook import app
+from webhook.admission.review import MAX_BODY_BYTES
 from webhook.model import Installation, Mode, Plan, Reason, Settings
-from webhook.review import MAX_BODY_BYTES
 
 PLAN = Plan("forklift", "db", "p-1", 3, "target", Settings(labels={"team": "a"}))
 PLACEMENT = '{"plan":"forklift/db","generation":3,"mode":"enforce"}'
@@ -306,7 +306,7 @@ def test_a_bug_before_the_uid_is_known_is_a_500_without_a_trace(
     def decode(_body: bytes) -> None:
         raise ZeroDivisionError("boom")
 
-    monkeypatch.setattr("webhook.review.decode", decode)
+    monkeypatch.setattr("webhook.admission.review.decode", decode)
     webhook = Webhook()
     answer = webhook(review(pod()))
     assert (answer.status, answer.headers["connection"]) == (500, "close")

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from tests.shell.fakes import pod
 from webhook import report as module
-from webhook.events import Note, of_review
+from webhook.admission.events import Note, of_review
 from webhook.metrics import Metrics
 from webhook.model import Decision, Mode, Outcome, PlanRef, Problem, Reason, Request, Reviewed
 from webhook.report import Reporter

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from webhook.decide import decide
+from webhook.admission.mutate import decide
 from webhook.kube.affinity import REQUIRED
 from webhook.model import (
     Decision,

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from tests.shell.fakes import FakePlans
 from tests.webhook import worlds
-from webhook import alike, review
-from webhook.alike import Answer, Answers, Sketch, sketch
-from webhook.decide import decide, screen
+from webhook.admission import cache, review
+from webhook.admission.cache import Answer, Answers, Sketch, sketch
+from webhook.admission.mutate import decide, screen
+from webhook.admission.review import BadReview
+from webhook.forklift.owner import plan_ref
 from webhook.model import Installation, Json, Mode, OnError, Plan, Reason
-from webhook.owner import plan_ref
 from webhook.placing import Placing
-from webhook.review import BadReview
 
 Case = tuple[Plan, Json]
 
@@ -205,9 +205,9 @@ def test_an_answer_is_to_the_very_plan_and_the_very_nodes_that_it_was_made_from(
 
 def test_it_never_remembers_more_than_its_limit() -> None:
     answers = Answers()
-    for number in range(2 * alike.LIMIT):
+    for number in range(2 * cache.LIMIT):
         answers.keep(recognised(number)[0], PLAN, {}, recognised()[1])
-        assert len(answers._kept) <= alike.LIMIT
+        assert len(answers._kept) <= cache.LIMIT
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b"null", b"[" * 100_000])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.amend import AmendError, amend
+from webhook.settings.edit import AmendError, amend
 
 
 def amended(name: str, before: str | None, change: str) -> str | None:

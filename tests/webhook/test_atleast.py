@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.atleast import expand, expression, is_selector, keys
+from webhook.karl.minimums import expand, expression, is_selector, keys
 from webhook.kube import quantity
 from webhook.model import Json, Settings
 

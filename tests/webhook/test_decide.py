@@ -19,7 +19,7 @@ from tests.webhook.placing import (
     pod,
     request,
 )
-from webhook.decide import screen
+from webhook.admission.mutate import screen
 from webhook.model import (
     Decision,
     Installation,

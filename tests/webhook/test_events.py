@@ -3,8 +3,8 @@
 import pytest
 
 from tests.webhook.placing import NO_QUANTITY, OWNER, decided, plan, pod, request
-from webhook import events
-from webhook.events import Note, Pod, Times, of_review
+from webhook.admission import events
+from webhook.admission.events import Note, Pod, Times, of_review
 from webhook.model import Decision, Installation, Mode, OnError, Outcome, Plan, PlanRef, Reason
 
 PLACED = "placed as plan 'konveyor-forklift/db' asks: labels batch=1"

@@ -9,15 +9,15 @@ import json
 import pytest
 
 from tests.explain.clusters import PREFIX, plan
+from webhook.admission.events import of_review
+from webhook.admission.mutate import decide
+from webhook.admission.review import encode
+from webhook.admission.validate import PLAN, validate
 from webhook.audit import World, report
-from webhook.decide import decide
-from webhook.events import of_review
 from webhook.explain import Cluster, explain
 from webhook.explain.forklift import model_pod
 from webhook.model import Decision, Installation, Json, OnError, Outcome, Reason, Request
-from webhook.review import encode
 from webhook.settings import read
-from webhook.validate import PLAN, validate
 
 FIELD = {"convertorLabels": {"batch": "1", "team": "a"}}
 CONFLICT = plan(

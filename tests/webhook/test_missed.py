@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from tests.webhook.placing import MARK, SYSTEM, plan
-from webhook.missed import Pod, Since, judge, read
 from webhook.model import Installation, Mode, Plan, PlanRef, Reason
+from webhook.placement.missed import Pod, Since, judge, read
 
 BEFORE, WRITTEN, AFTER, LATER = (f"2026-08-01T0{hour}:00:00Z" for hour in (6, 7, 8, 9))
 INSTALLATION = Installation()

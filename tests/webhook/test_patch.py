@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from webhook.admission.patch import TOUCHED, diff
 from webhook.model import Json
-from webhook.patch import TOUCHED, diff
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 

@@ -14,12 +14,12 @@ import jsonpatch
 import pytest
 
 from tests import documents
-from webhook.decide import decide, screen
+from webhook.admission.mutate import decide, screen
+from webhook.admission.patch import TOUCHED
+from webhook.admission.review import decode, encode
+from webhook.forklift.owner import plan_ref
 from webhook.model import Decision, Installation, Json, Reason, Request
-from webhook.owner import plan_ref
-from webhook.patch import TOUCHED
 from webhook.plans.index import PlanIndex
-from webhook.review import decode, encode
 from webhook.settings import read
 
 TESTS = Path(__file__).parents[1]

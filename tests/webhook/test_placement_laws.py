@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.webhook import worlds
+from webhook.admission.patch import TOUCHED, diff
 from webhook.kube.affinity import PREFERRED, REQUIRED, widen
 from webhook.model import (
     FORKLIFT_SPREADING_TERM,
@@ -17,7 +18,6 @@ from webhook.model import (
     Json,
     Plan,
 )
-from webhook.patch import TOUCHED, diff
 from webhook.placement import Placed, place
 
 INSTALLATION = Installation()

@@ -12,7 +12,7 @@ from tests.kube.fakeapi import LIST, WATCH, FakeApi, eventually, running
 from tests.shell.fakes import FakePlans
 from tests.webhook.placing import MARK, OWNER, SYSTEM
 from tests.webhook.test_missed import BEFORE, LABELS, UNREVIEWED, asking
-from webhook.events import Note, Pod
+from webhook.admission.events import Note, Pod
 from webhook.kube.api.client import Client, connect
 from webhook.kube.api.reflector import Timing as WatchTiming
 from webhook.model import Installation, Reason

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from tests.kube.fakeapi import WRITE, Asked, FakeApi, eventually, running
-from webhook.events import Note, Pod
+from webhook.admission.events import Note, Pod
 from webhook.kube.api.client import Client, connect
 from webhook.model import Json, PlanRef, Reason
 from webhook.recorder import BURST, QUEUE, TRIES, Recorder, Timing
@@ -227,7 +227,7 @@ def test_a_fault_of_ours_costs_one_note_and_no_other(
         raise ZeroDivisionError("boom")
 
     with monkeypatch.context() as patch:
-        patch.setattr("webhook.events.body", faulty)
+        patch.setattr("webhook.admission.events.body", faulty)
         events.start()
         events(note("a"))
         eventually(lambda: events.dropped)

@@ -5,9 +5,9 @@ from hypothesis import given
 
 from tests.webhook import worlds
 from tests.webhook.placing import placed
+from webhook.admission.patch import diff
+from webhook.admission.patch_summary import MARKED, changes, summary, toleration
 from webhook.model import Json, Plan
-from webhook.patch import diff
-from webhook.summary import MARKED, changes, summary, toleration
 
 PLACEMENT = "/metadata/annotations/convertor.forklift.konveyor.io~1placement"
 

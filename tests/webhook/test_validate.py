@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from webhook.admission.review import decode, encode
+from webhook.admission.validate import validate
 from webhook.model import (
     Decision,
     Installation,
@@ -17,8 +19,6 @@ from webhook.model import (
     Reason,
     Request,
 )
-from webhook.review import decode, encode
-from webhook.validate import validate
 
 PREFIX = "convertor.forklift.konveyor.io"
 OWNER = PlanRef("0b1c", "forklift", "db")

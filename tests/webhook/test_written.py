@@ -3,7 +3,7 @@
 import pytest
 
 from webhook.model import Json
-from webhook.settings.written import written
+from webhook.settings.last_modified import written
 
 PREFIX = "convertor.forklift.konveyor.io"
 CREATED = "2026-08-01T08:00:00Z"

@@ -108,14 +108,15 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
 def _in_files(
     plans: Path, filename: str | None, namespace: str, installation: Installation
 ) -> "World":
-    from webhook import atleast, nodes, settings  # noqa: PLC0415 - see webhook.cli.cluster
+    from webhook import nodes, settings  # noqa: PLC0415 - see webhook.cli.cluster
     from webhook.audit import World  # noqa: PLC0415
     from webhook.cli import offline, offline_pods  # noqa: PLC0415
+    from webhook.karl import minimums  # noqa: PLC0415 - see webhook.cli.cluster
 
     contents = offline.read(plans)
     chosen = [plan for plan in contents.plans if namespace in ("", plan["metadata"]["namespace"])]
     keys = {
-        key for plan in chosen for key in atleast.keys(settings.read(plan, installation).settings)
+        key for plan in chosen for key in minimums.keys(settings.read(plan, installation).settings)
     }
     pods = offline_pods.read_pods(filename) if filename else []
     return World(chosen, pods, nodes.values(contents.nodes, keys))

@@ -5,17 +5,18 @@ from typing import TypeVar
 
 import msgspec
 
-from webhook import atleast, pods, settings
+from webhook import pods, settings
 from webhook.audit import World
 from webhook.cli.cluster import items
 from webhook.cli.installed import Installed
 from webhook.cli.plan import plan_path
+from webhook.forklift.plan import NAME, PATH, PlanObject
+from webhook.karl import minimums
 from webhook.kube.api.client import ApiError, Client
 from webhook.kube.api.collection import Collection
-from webhook.missed import Since
 from webhook.model import Installation, Json, NodeValues
 from webhook.nodes import values
-from webhook.plans.objects import NAME, PATH, PlanObject
+from webhook.placement.missed import Since
 
 T = TypeVar("T")
 
@@ -63,7 +64,7 @@ class Reader:
         found = [self._pods(path) for path in (places if namespace else [pods.PATH])]
         if plans is None and (namespace or None in found):  # pods are read of plans there
             raise ApiError("; ".join(self._unread), 403)
-        keys = frozenset[str]().union(*(atleast.keys(plan.settings) for plan in known))
+        keys = frozenset[str]().union(*(minimums.keys(plan.settings) for plan in known))
         return World(
             plans=plans or [],
             pods=[pod for read in found for pod in read or ()],

@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 
 from webhook.explain import Cluster
+from webhook.forklift.plan import NAME
 from webhook.kube.api.client import ApiError, Client
 from webhook.kube.api.collection import Collection, Listed
 from webhook.model import CONVERTOR_LABEL, CONVERTOR_VALUE, Json
-from webhook.plans.objects import NAME
 
 _FORBIDDEN = 403
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from webhook.admission.review import API_VERSION, KIND, BadReview, decode
 from webhook.cli.fault import Fault
 from webhook.cli.input import read_text
 from webhook.config import in_words
@@ -14,7 +15,6 @@ from webhook.model import Json, Request
 from webhook.plans import files
 from webhook.plans.directory import walk
 from webhook.plans.files import Contents, FileError
-from webhook.review import API_VERSION, KIND, BadReview, decode
 
 UID = "kubectl-convertor"
 """Of the review of a pod that comes without one."""

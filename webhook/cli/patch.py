@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 import msgspec
 
-from webhook.amend import AmendError, amend
 from webhook.cli.cluster import cluster_options, namespace_option
 from webhook.cli.fault import Fault
 from webhook.cli.installation import prefix_option
@@ -173,9 +172,11 @@ def _patch(client: "Client", asked: _Asked, attempts: int = _ATTEMPTS) -> _Patch
 
 def _amended(before: Json, asked: _Asked) -> Json:
     """Return the annotations that change; None for those that go."""
+    from webhook.settings import edit  # noqa: PLC0415 - help and completion do without
+
     try:
-        return amend(_annotations(before), asked.changes, asked.installation.prefix)
-    except AmendError as error:
+        return edit.amend(_annotations(before), asked.changes, asked.installation.prefix)
+    except edit.AmendError as error:
         raise Fault(f"nothing is written: {error}") from None
 
 
@@ -201,7 +202,7 @@ def _old_problems(before: Json, after: Json, asked: _Asked) -> list[Problem]:
 
     """
     from webhook import settings  # noqa: PLC0415 - help and completion do without
-    from webhook.validate import new_problems  # noqa: PLC0415
+    from webhook.admission.validate import new_problems  # noqa: PLC0415
 
     plan = settings.read(after, asked.installation)
     new = new_problems(settings.read(before, asked.installation), plan)
@@ -215,9 +216,10 @@ def _old_problems(before: Json, after: Json, asked: _Asked) -> list[Problem]:
 def _problems_of(before: Json, asked: _Asked) -> list[Problem]:
     """Return what is wrong with the settings that are asked for, whatever else the plan has."""
     from webhook import settings  # noqa: PLC0415 - help and completion do without
-    from webhook.validate import new_problems  # noqa: PLC0415
+    from webhook.admission.validate import new_problems  # noqa: PLC0415
+    from webhook.settings import edit  # noqa: PLC0415
 
-    typed = amend({}, asked.changes, asked.installation.prefix)
+    typed = edit.amend({}, asked.changes, asked.installation.prefix)
     without, alone = (
         settings.read(_with(before, annotations), asked.installation) for annotations in ({}, typed)
     )

@@ -10,9 +10,9 @@ from click.shell_completion import CompletionItem
 
 from webhook.cli.cluster import connected
 from webhook.cli.fault import ClusterFault, Fault
+from webhook.forklift.plan import GROUP, NAME, PATH
 from webhook.kube.messages import did_you_mean
 from webhook.model import Json
-from webhook.plans.objects import GROUP, NAME, PATH
 
 if TYPE_CHECKING:
     from webhook.kube.api.client import Client

@@ -8,17 +8,18 @@ import jsonpatch
 import msgspec
 from rich.text import Text
 
-from webhook import atleast, nodes, settings
+from webhook import nodes, settings
+from webhook.admission.mutate import decide, screen
+from webhook.admission.review import encode
+from webhook.admission.validate import PLAN, validate
 from webhook.cli import offline
 from webhook.cli.diff import coloured
 from webhook.cli.fault import Fault
 from webhook.cli.output import console, structured, unlogged, write
-from webhook.decide import decide, screen
+from webhook.forklift.owner import plan_ref
+from webhook.karl import minimums
 from webhook.model import Decision, Installation, Json, Outcome, Plan, PlanRef, Reason, Request
-from webhook.owner import plan_ref
 from webhook.plans.index import PlanIndex, key_of
-from webhook.review import encode
-from webhook.validate import PLAN, validate
 
 _STYLES = {
     Outcome.PATCHED: "green",
@@ -52,7 +53,7 @@ def decision_on(
     ref = plan_ref(request)
     plan = _find(ref, contents.plans, installation)
     labels = contents.nodes + (offline.read(node_files).nodes if node_files else [])
-    keys = atleast.keys(plan.settings) if isinstance(plan, Plan) else ()
+    keys = minimums.keys(plan.settings) if isinstance(plan, Plan) else ()
     if isinstance(plan, Plan) and not _namespace(request):
         target = plan.target_namespace or "default"
         note = f"the pod names no namespace; it is reviewed as if it were in '{target}'"

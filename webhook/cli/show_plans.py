@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from webhook import atleast, karl, settings
+from webhook import karl, settings
+from webhook.admission.patch_summary import toleration
 from webhook.cli import offline
 from webhook.cli.fault import Fault
 from webhook.cli.output import table
 from webhook.cli.plan import get_plan, plan_path
+from webhook.forklift.plan import PATH, PlanObject
+from webhook.karl import minimums
 from webhook.kube.messages import did_you_mean
-from webhook.mode import mode_of
 from webhook.model import Installation, Json
 from webhook.plans.index import key_of
-from webhook.plans.objects import PATH, PlanObject
-from webhook.summary import toleration
+from webhook.settings.mode import mode_of
 
 if TYPE_CHECKING:
     from webhook.kube.api.client import Client
@@ -70,16 +71,16 @@ def shown(plan_object: Json, installation: Installation) -> Json:
     """Return a plan and its settings as JSON; the fields are those of a Plan and of a pod."""
     plan = settings.read(plan_object, installation)
     asked = plan.settings
-    minimums = {each["key"]: _minimum(each) for each in asked.node_requirements}
+    at_least = {each["key"]: _minimum(each) for each in asked.node_requirements}
     return {
         "namespace": plan.namespace,
         "name": plan.name,
         "targetNamespace": plan.target_namespace,
         "mode": mode_of(plan, plan.target_namespace, installation).value,
         "labels": asked.labels,
-        "nodeSelector": asked.node_selector | minimums,
+        "nodeSelector": asked.node_selector | at_least,
         "rules": list(_rules(plan_object, installation)),
-        "affinity": atleast.expand(asked.affinity, {}),
+        "affinity": minimums.expand(asked.affinity, {}),
         "affinityPolicy": asked.affinity_policy.value,
         "tolerations": asked.tolerations,
         "problems": msgspec.to_builtins(asked.problems),

@@ -2,13 +2,14 @@
 
 from typing import NamedTuple
 
-from webhook import atleast, settings
+from webhook import settings
 from webhook.explain.model import Cluster
 from webhook.explain.sources import Place, places, scope_of
+from webhook.karl import minimums
 from webhook.kube.objects import labels_of
 from webhook.kube.scheduler import World, look
-from webhook.mode import mode_of
 from webhook.model import Installation, Json, Mode, NodeValues, Plan, Scope
+from webhook.settings.mode import mode_of
 
 
 class Case(NamedTuple):
@@ -39,7 +40,7 @@ def read_case(plan_object: Json, installation: Installation, cluster: Cluster) -
     world = look(cluster.nodes, cluster.pods, cluster.namespaces)
     labels = list(map(labels_of, world.nodes))
     values = {
-        key: {each[key] for each in labels if key in each} for key in atleast.keys(plan.settings)
+        key: {each[key] for each in labels if key in each} for key in minimums.keys(plan.settings)
     }
     spec = plan_object.get("spec") or {}
     sources = places(plan_object, plan, installation)

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 
 from webhook import karl
+from webhook.admission.patch_summary import toleration as text_of_toleration
 from webhook.explain.case import Case
 from webhook.explain.model import Setting
 from webhook.explain.sources import affinity_places
-from webhook.settings.given import ABSENT
+from webhook.settings.raw import ABSENT
 from webhook.settings.source import Source
-from webhook.summary import toleration as text_of_toleration
 
 
 def settings_in_force(case: Case) -> list[Setting]:

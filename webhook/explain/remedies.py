@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable
 from typing import NamedTuple
 
+from webhook.admission.patch_summary import toleration
 from webhook.explain import near_misses
 from webhook.explain.case import Case
 from webhook.explain.model import Advice
@@ -12,9 +13,8 @@ from webhook.karl.syntax import Verb
 from webhook.kube.objects import name_of
 from webhook.kube.scheduler.inter_pod_affinity import pod_affinity
 from webhook.kube.scheduler.resources import PODS
-from webhook.mode import Origin, effective
 from webhook.model import Json, Mode, Plan, Scope
-from webhook.summary import toleration
+from webhook.settings.mode import Origin, effective
 
 _WELL_KNOWN_TAINT = "node.kubernetes.io/"
 _KUBEVIRT = "kubevirt.io/schedulable"

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from webhook import karl
-from webhook.atleast import expand, expression, is_selector
 from webhook.explain import near_misses
 from webhook.explain.case import Case
 from webhook.explain.model import Matches, Rule
-from webhook.explain.reverse import parts, selector_rule
 from webhook.explain.sources import affinity_places
+from webhook.karl.decompile import parts, selector_rule
+from webhook.karl.minimums import expand, expression, is_selector
 from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.objects import labels_of, name_of, namespace_of
 from webhook.kube.scheduler.pod_terms import term_of_incoming

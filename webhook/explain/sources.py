@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from webhook.kube.affinity import combine
 from webhook.model import Installation, Json, Plan, Scope
-from webhook.settings.given import ABSENT, Given, PlanName, read_word
+from webhook.settings.raw import ABSENT, Given, PlanName, read_word
 from webhook.settings.source import (
     Source,
     given_in_annotations,

@@ -12,7 +12,7 @@ wrong with it, and `affinity` lowers all of them together.
 from types import MappingProxyType
 from typing import Any
 
-from webhook import atleast
+from webhook.karl import minimums
 from webhook.karl.affinity import lower
 from webhook.karl.english import to_english
 from webhook.karl.errors import Fault, KarlError, Mistake, refuse
@@ -55,11 +55,11 @@ def compile(  # noqa: A001 - the public name; nobody compiles Python here
             that is none; nothing else is raised.
 
     """
-    return atleast.expand(compile_open(text, scope=scope), node_values)
+    return minimums.expand(compile_open(text, scope=scope), node_values)
 
 
 def compile_open(text: str, *, scope: Scope | str = Scope.ALL) -> Json:
-    """Return what `compile` does, with quantities left to `webhook.atleast.expand`."""
+    """Return what `compile` does, with quantities left to `webhook.karl.minimums.expand`."""
     looks = _scope(text, scope)
     lowered = lower(parse(text), looks)
     if isinstance(lowered, Mistake):

@@ -23,7 +23,7 @@ def lower(rules: Sequence[Rule], scope: Scope) -> Json | Mistake:
     """Return the Affinity of all rules together, or why they cannot be had together.
 
     `scope` is where rules on pods look that do not say. Node expressions may have the operators
-    of `webhook.atleast`.
+    of `webhook.karl.minimums`.
     """
     on_nodes = _node_affinity([rule for rule in rules if rule.target is Target.NODES])
     if isinstance(on_nodes, Mistake):

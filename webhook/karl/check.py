@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
-from webhook import atleast
+from webhook.karl import minimums
 from webhook.karl.contradiction import contradictory
 from webhook.karl.errors import Mistake
 from webhook.karl.expressions import LARGEST_INTEGER, expression
@@ -106,7 +106,7 @@ def _word(kind: str, word: Word) -> Iterator[Mistake]:
     bare = word.text.strip(_QUOTES)
     if bare != word.text:
         hint = "expected no quotes" + (suggest(bare) if bare else "")
-    elif atleast.is_selector(word.text):
+    elif minimums.is_selector(word.text):
         hint = f"for a minimum write, in nodes(...), KEY>={word.text[:-1]}"
     elif "*" in word.text:
         hint = "there are no patterns; has KEY is met by any value"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain
 
-from webhook.atleast import AT_LEAST, NOT_AT_LEAST
 from webhook.karl.expressions import LARGEST_INTEGER
+from webhook.karl.minimums import AT_LEAST, NOT_AT_LEAST
 from webhook.kube import quantity
 from webhook.model import Json
 

@@ -1,10 +1,10 @@
 """Selectors as Kubernetes' expressions, `{"key", "operator", "values"}`, and their opposites.
 
-Two operators are not Kubernetes': `webhook.atleast` expands `AtLeast` and `NotAtLeast`.
+Two operators are not Kubernetes': `webhook.karl.minimums` expands `AtLeast` and `NotAtLeast`.
 """
 
-from webhook import atleast
-from webhook.atleast import AT_LEAST, NOT_AT_LEAST
+from webhook.karl import minimums
+from webhook.karl.minimums import AT_LEAST, NOT_AT_LEAST
 from webhook.karl.syntax import Operator, Selector
 from webhook.model import Json
 
@@ -36,7 +36,7 @@ def expression(selector: Selector) -> Json:
     key, operator = selector.key.text, selector.operator
     values = [value.text for value in selector.values]
     if operator is Operator.AT_LEAST:
-        return atleast.expression(key, values[0])
+        return minimums.expression(key, values[0])
     if operator is Operator.AT_MOST:
         return _compare(key, "Lt", int(values[0]) + 1)
     if operator in {Operator.GREATER, Operator.LESS}:

@@ -7,8 +7,8 @@ import lark
 
 from webhook.karl import check
 from webhook.karl.build import build
+from webhook.karl.diagnose import explain
 from webhook.karl.errors import Mistake, refuse
-from webhook.karl.explain import explain
 from webhook.karl.split import split
 from webhook.karl.syntax import Rule, Span
 

@@ -6,7 +6,14 @@ A probe knows one kind of mistake: it returns what to say of a stumble, or None.
 import re
 
 from webhook.karl.errors import Mistake
-from webhook.karl.stumble import Stumble, bracketed, here, missing, step_back, unexpected
+from webhook.karl.parse_failure import (
+    Stumble,
+    bracketed,
+    here,
+    missing,
+    step_back,
+    unexpected,
+)
 from webhook.karl.syntax import TOPOLOGIES, Verb
 from webhook.kube.messages import did_you_mean, quote, suggest
 

@@ -4,7 +4,15 @@ A probe knows one kind of mistake: it returns what to say of a stumble, or None.
 """
 
 from webhook.karl.errors import Mistake
-from webhook.karl.stumble import Stumble, bracketed, expected, here, missing, step_back, unexpected
+from webhook.karl.parse_failure import (
+    Stumble,
+    bracketed,
+    expected,
+    here,
+    missing,
+    step_back,
+    unexpected,
+)
 from webhook.kube.messages import quote, suggest
 
 _COMPARISONS = {">", ">=", "<", "<="}

@@ -33,7 +33,7 @@ class Placed(msgspec.Struct, frozen=True):
 def place(pod: Json, plan: Plan, installation: Installation, node_values: NodeValues) -> Placed:
     """Give a convertor pod the labels, node selector, affinity and tolerations of its plan.
 
-    `node_values` has the values of node labels that `webhook.atleast.expand` asks for. To place
+    `node_values` has the values of node labels that `karl.minimums.expand` asks for. To place
     a placed pod again changes nothing.
 
     Raises:

@@ -4,7 +4,7 @@ from itertools import groupby
 
 import msgspec
 
-from webhook.atleast import AT_LEAST, NOT_AT_LEAST, expand
+from webhook.karl.minimums import AT_LEAST, NOT_AT_LEAST, expand
 from webhook.kube.affinity import MAX_NODE_TERMS, PREFERRED, REQUIRED, and_node_terms
 from webhook.model import Json, NodeValues
 

@@ -1,6 +1,6 @@
 """The node selector of a placed pod."""
 
-from webhook import atleast
+from webhook.karl import minimums
 from webhook.model import Json, Settings
 
 
@@ -18,7 +18,7 @@ def place_node_selector(
     lifted: list[Json] = []
     notes: list[str] = []
     for key, value in present.items():
-        expression = atleast.expression(key, value[:-1]) if atleast.is_selector(value) else None
+        expression = minimums.expression(key, value[:-1]) if minimums.is_selector(value) else None
         if key in settings.node_selector:
             selector[key] = settings.node_selector[key]
             if selector[key] != value:

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import structlog
 
-from webhook import atleast
+from webhook.forklift.plan import NAME, PATH, PlanObject
+from webhook.karl import minimums
 from webhook.kube.api.client import ApiError, Client
 from webhook.kube.api.collection import Collection
 from webhook.kube.api.reflector import Reflector, Timing
@@ -16,7 +17,6 @@ from webhook.model import Installation, NodeValues, Plan, PlanRef, Reason
 from webhook.plans import PlansStatus, in_short
 from webhook.plans.index import Key, PlanIndex
 from webhook.plans.nodes import ClusterNodes
-from webhook.plans.objects import NAME, PATH, PlanObject
 
 log = structlog.get_logger(__name__)
 
@@ -130,7 +130,7 @@ class ClusterPlans:
         a label. A pod placed just then could go only to nodes with the very value written.
         """
         nodes = self._nodes
-        return nodes.awaited(nodes.keys) and nodes.awaited(atleast.keys(plan.settings))
+        return nodes.awaited(nodes.keys) and nodes.awaited(minimums.keys(plan.settings))
 
     async def _ask(self, key: Key, seconds: float) -> Reason | None:
         """GET a plan into the index; the pods of one plan share one call."""

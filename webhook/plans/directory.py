@@ -12,10 +12,10 @@ from typing import NamedTuple, NoReturn
 import structlog
 
 from webhook import nodes
+from webhook.forklift.plan import API_VERSION, KIND
 from webhook.model import Installation, Json, NodeValues, Plan, PlanRef, Reason
 from webhook.plans import PlansStatus, files, in_short, our_fault
 from webhook.plans.index import Key, PlanIndex, key_of
-from webhook.plans.objects import API_VERSION, KIND
 
 log = structlog.get_logger(__name__)
 

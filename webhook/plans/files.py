@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from webhook import settings
+from webhook.forklift.plan import API_VERSION, GROUP, KIND, NAME, PlanObject
 from webhook.kube import manifests
 from webhook.mismatch import describe
 from webhook.model import Json
-from webhook.plans.objects import API_VERSION, GROUP, KIND, NAME, PlanObject
 
 SUFFIXES = (".yaml", ".yml", ".json")
 

@@ -11,10 +11,11 @@ from threading import RLock
 import msgspec
 import structlog
 
-from webhook import atleast, settings
+from webhook import settings
+from webhook.forklift.plan import Spec
+from webhook.karl import minimums
 from webhook.model import Installation, Json, Plan, PlanRef, Reason
 from webhook.plans import our_fault
-from webhook.plans.objects import Spec
 
 log = structlog.get_logger(__name__)
 
@@ -193,7 +194,7 @@ class PlanIndex:
 
     def _count(self, plan: Plan, by: int) -> None:
         self._invalid += by if plan.settings.problems else 0
-        for key in atleast.keys(plan.settings):
+        for key in minimums.keys(plan.settings):
             self._node_keys[key] += by
             if not self._node_keys[key]:
                 del self._node_keys[key]

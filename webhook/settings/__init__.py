@@ -10,7 +10,7 @@ where the plan has neither. `docs/settings.md` has the forms.
 
 from typing import Any
 
-from webhook import atleast
+from webhook.karl import minimums
 from webhook.kube.affinity import bare, combine
 from webhook.model import (
     AffinityPolicy,
@@ -22,7 +22,8 @@ from webhook.model import (
     Scope,
     Settings,
 )
-from webhook.settings.given import ABSENT, Given, PlanName, read_map, read_word
+from webhook.settings.last_modified import written
+from webhook.settings.raw import ABSENT, Given, PlanName, read_map, read_word
 from webhook.settings.source import (
     ANNOTATIONS,
     Source,
@@ -34,7 +35,6 @@ from webhook.settings.source import (
     read_source,
     read_sources,
 )
-from webhook.settings.written import written
 
 __all__ = ["ANNOTATIONS", "check_defaults", "is_misspelt", "read"]
 
@@ -97,7 +97,7 @@ def _read_settings(
         labels=default.labels | field.labels | annotation.labels,
         node_selector={key: value for key, value in selector.items() if not value.endswith("+")},
         node_requirements=[
-            atleast.expression(key, value[:-1])
+            minimums.expression(key, value[:-1])
             for key, value in selector.items()
             if value.endswith("+")
         ],

@@ -6,15 +6,15 @@ from typing import NamedTuple
 
 import msgspec
 
-from webhook import atleast
+from webhook.forklift.plan import GROUP
+from webhook.karl import minimums
 from webhook.kube import labels
 from webhook.kube.affinity_fields import unknown_field
 from webhook.kube.messages import found, quote
 from webhook.kube.tolerations import FIELDS as TOLERATION_FIELDS
 from webhook.kube.tolerations import check_toleration, parse_tolerations
 from webhook.model import SYSTEM_LABELS, Json, Problem
-from webhook.plans.objects import GROUP
-from webhook.settings.given import Given, PlanName, no_text
+from webhook.settings.raw import Given, PlanName, no_text
 
 
 class FieldLabels(NamedTuple):
@@ -161,7 +161,7 @@ def _check_selector(key: str, value: str) -> str | None:
         return f"key {quote(key)} {wrong}{meant}"
     if value.endswith("+"):
         try:
-            atleast.expression(key, value[:-1])
+            minimums.expression(key, value[:-1])
         except ValueError as error:
             return f"minimum {quote(value[:-1])} {error}"
     elif wrong := labels.check_value(value):

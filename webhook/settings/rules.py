@@ -9,7 +9,7 @@ from webhook.kube.affinity_unsatisfiable import never_met
 from webhook.kube.affinity_validation import check_affinity
 from webhook.kube.messages import found
 from webhook.model import Json, Problem, Scope
-from webhook.settings.given import Given
+from webhook.settings.raw import Given
 
 
 def read_affinity(given: Given, scope: Scope, problems: list[Problem]) -> Json:

@@ -8,13 +8,13 @@ import msgspec
 from webhook.kube.affinity_fields import unknown_field
 from webhook.kube.messages import did_you_mean, either, misspelt, quote, suggest
 from webhook.model import AffinityPolicy, Json, Problem, Scope
-from webhook.settings.given import ABSENT, Given, PlanName, no_text, read_map, read_word
 from webhook.settings.lists import (
     FieldLabels,
     read_labels,
     read_node_selector,
     read_tolerations,
 )
+from webhook.settings.raw import ABSENT, Given, PlanName, no_text, read_map, read_word
 from webhook.settings.rules import read_affinity
 
 _DEFAULTS = {

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from webhook.admission.patch_summary import summary
+from webhook.admission.validate import PLAN
+from webhook.forklift.plan import API_VERSION, KIND
 from webhook.model import Decision, Json, Outcome, PlanRef, Reason, Request
-from webhook.plans.objects import API_VERSION, KIND
-from webhook.summary import summary
-from webhook.validate import PLAN
 
 COMPONENT = "convertor-webhook"
 

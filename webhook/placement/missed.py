@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from webhook.mode import Effective, Origin, effective
+from webhook.forklift.owner import plan_ref
 from webhook.model import Installation, Json, Mode, Plan, PlanRef, Reason, Request
-from webhook.owner import plan_ref
 from webhook.placement import asks
 from webhook.placement.labels import place_labels
+from webhook.settings.mode import Effective, Origin, effective
 
 
 class Pod(msgspec.Struct, frozen=True):

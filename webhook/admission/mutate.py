@@ -2,7 +2,8 @@
 
 import msgspec
 
-from webhook.mode import mode_of
+from webhook.admission.patch import diff
+from webhook.admission.patch_summary import summary
 from webhook.model import (
     CONVERTOR_LABEL,
     CONVERTOR_VALUE,
@@ -19,9 +20,8 @@ from webhook.model import (
     Reason,
     Request,
 )
-from webhook.patch import diff
 from webhook.placement import MalformedPod, place
-from webhook.summary import summary
+from webhook.settings.mode import mode_of
 
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 """On the API's copy of a kubelet's static pod, which cannot be placed from here."""

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 import msgspec
 from msgspec import Raw
 
+from webhook.admission.review import API_VERSION, KIND
 from webhook.model import (
     CONVERTOR_LABEL,
     CONVERTOR_VALUE,
@@ -20,7 +21,6 @@ from webhook.model import (
     Plan,
     Request,
 )
-from webhook.review import API_VERSION, KIND
 
 LIMIT = 256
 """Answers kept; each has some kilobytes. Where there are more kinds of pods, all are dropped."""

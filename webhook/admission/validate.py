@@ -17,7 +17,6 @@ from collections.abc import Iterable
 import msgspec
 
 from webhook import settings
-from webhook.mode import mode_of
 from webhook.model import (
     Decision,
     Installation,
@@ -29,6 +28,7 @@ from webhook.model import (
     Reason,
     Request,
 )
+from webhook.settings.mode import mode_of
 
 PLAN = "forklift.konveyor.io/v1beta1/Plan"
 """The kind that is looked at, as a Request has it."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from webhook.atleast import AT_LEAST
+from webhook.karl.minimums import AT_LEAST
 from webhook.karl.syntax import (
     TOPOLOGIES,
     Labelled,

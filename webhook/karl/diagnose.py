@@ -4,7 +4,7 @@ import lark
 
 from webhook.karl import rule_probes, selector_probes
 from webhook.karl.errors import Mistake
-from webhook.karl.stumble import meet, unexpected
+from webhook.karl.parse_failure import meet, unexpected
 from webhook.karl.syntax import Span
 
 _PROBES = (*rule_probes.PROBES, *selector_probes.PROBES)

@@ -1,0 +1,1 @@
+"""Admission reviews: decoded, decided and answered, for pods and for Plans."""

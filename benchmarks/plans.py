@@ -7,8 +7,8 @@ from time import perf_counter
 from benchmarks import processes
 from benchmarks.apiserver import plan
 from benchmarks.processes import Certificate
+from webhook.inventory.index import PlanIndex
 from webhook.model import Installation, PlanRef
-from webhook.plans.index import PlanIndex
 
 KILOBYTES = 50
 LOOKUPS = 2000

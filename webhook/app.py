@@ -23,9 +23,9 @@ from webhook.admission.review import BadReview
 from webhook.admission.validate import validate
 from webhook.answers import CLOSE, error, send_json
 from webhook.body import Bodies, Disconnected, overloaded
+from webhook.inventory import Plans
 from webhook.model import Decision, Installation, Mode, Outcome, Reason, Request, Reviewed
 from webhook.placing import Placing, answered
-from webhook.plans import Plans
 
 _RETRY_AFTER = (b"retry-after", b"1")
 """Only with this header, and only whole seconds, does the API server try again."""
@@ -36,7 +36,7 @@ _UNDONE = {Reviewed.POD: "the pod is not placed", Reviewed.PLAN: "the plan is no
 
 
 class Report(Protocol):
-    """Who is told of the reviews; `webhook.report.Reporter` in the server."""
+    """Who is told of the reviews; `webhook.telemetry.reporter.Reporter` in the server."""
 
     def __call__(
         self, of: Reviewed, request: Request | None, decision: Decision, seconds: float

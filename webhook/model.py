@@ -1,7 +1,7 @@
 """The words of the webhook: the values that its stages hand to one another.
 
 Every stage of a review takes and returns these; nothing here does anything. They are
-`msgspec` structs because those are immutable, typed, and cheap to pack (`webhook.plans`).
+`msgspec` structs because those are immutable, typed, and cheap to pack (`webhook.inventory`).
 """
 
 from collections.abc import Collection, Mapping

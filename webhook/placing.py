@@ -11,8 +11,8 @@ from webhook.admission import review
 from webhook.admission.cache import Answer, Answers, sketch
 from webhook.admission.mutate import decide, screen
 from webhook.forklift.owner import plan_ref
+from webhook.inventory import Plans
 from webhook.model import Decision, Installation, Plan, PlanRef, Reason, Request
-from webhook.plans import Plans
 
 _UNSEEN = frozenset({Reason.PLAN_NOT_FOUND, Reason.PLANS_NOT_SYNCED})
 """What may be different a moment later."""

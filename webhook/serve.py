@@ -14,14 +14,14 @@ from certs.serving.source import Source
 from webhook import app, certificates, server, status
 from webhook.certificates import Served
 from webhook.config import Address, Config, ConfigError
+from webhook.inventory import Plans
+from webhook.inventory.cluster_plans import ClusterPlans
+from webhook.inventory.directory_plans import DirectoryPlans
+from webhook.inventory.pods import PodWatch
 from webhook.kube.api import client
-from webhook.metrics import Metrics
-from webhook.plans import Plans
-from webhook.plans.cluster import ClusterPlans
-from webhook.plans.directory import DirectoryPlans
-from webhook.pods import PodWatch
-from webhook.recorder import Recorder
-from webhook.report import Reporter
+from webhook.telemetry.event_recorder import Recorder
+from webhook.telemetry.metrics import Metrics
+from webhook.telemetry.reporter import Reporter
 
 log = structlog.get_logger()
 

@@ -14,9 +14,9 @@ import yaml
 
 from certs.serving.source import Status
 from tests.chart import cases, rendering
-from webhook.metrics import Metrics
-from webhook.plans import PlansStatus
-from webhook.pods import PodsStatus
+from webhook.inventory import PlansStatus
+from webhook.inventory.pods import PodsStatus
+from webhook.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.chart
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.cli.fake import Json, Run, plan
-from webhook.pods import QUERY
+from webhook.inventory.pods import QUERY
 
 Audit = Callable[..., tuple[int, str, str]]
 

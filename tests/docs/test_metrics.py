@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from certs.serving.source import Status
-from webhook.metrics import BUCKETS, Metrics
-from webhook.plans import PlansStatus
-from webhook.pods import PodsStatus
+from webhook.inventory import PlansStatus
+from webhook.inventory.pods import PodsStatus
+from webhook.telemetry.metrics import BUCKETS, Metrics
 
 PAGE = (Path(__file__).parents[2] / "docs/metrics.md").read_text()
 

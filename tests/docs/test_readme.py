@@ -17,8 +17,8 @@ from webhook import settings
 from webhook.admission import review
 from webhook.admission.mutate import decide
 from webhook.forklift.owner import plan_ref
+from webhook.inventory.directory_plans import DirectoryPlans
 from webhook.model import Installation
-from webhook.plans.directory import DirectoryPlans
 
 TOP = Path(__file__).parents[2]
 README = (TOP / "README.md").read_text()

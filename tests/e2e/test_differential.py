@@ -16,13 +16,13 @@ from tests.scheduling.worlds import NAMESPACES, TARGET, draw_namespaces, draw_no
 from tests.scheduling.worlds import draw_plan as draw_plan_object
 from webhook import settings
 from webhook.cli.explain_cluster import read_cluster
-from webhook.explain.forklift import model_pod
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.api.client import Client, connect
 from webhook.kube.scheduler import World, judge, look
 from webhook.kube.scheduler.defaulting import admitted
 from webhook.model import Installation
 from webhook.placement import place
+from webhook.reports.model_pod import model_pod
 
 WORLDS = range(240)
 LAST = "last-drawn"

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from tests.explain.clusters import ZONE, convertor_pod, namespace, node, plan, pod
-from webhook.explain import Cluster, explain
-from webhook.explain.model import Advice
 from webhook.kube.affinity import REQUIRED
 from webhook.model import Installation, Json, Mode
+from webhook.reports.explain import Cluster, explain
+from webhook.reports.explain.model import Advice
 
 EXPECTED = Path(__file__).parent / "expected"
 NAMESPACES = [namespace("vms"), namespace("rook", team="storage"), namespace("shop")]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from webhook.explain.amounts import amount_text
+from webhook.reports.explain.amounts import amount_text
 
 
 @pytest.mark.parametrize(

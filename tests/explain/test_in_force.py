@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from tests.explain.clusters import plan
 from tests.scheduling.worlds import draw_plan
-from webhook.explain import Cluster
-from webhook.explain.case import Case, read_case
-from webhook.explain.in_force import settings_in_force
-from webhook.explain.sources import affinity_places
 from webhook.model import Installation, Json, Mode, Scope
+from webhook.reports.explain import Cluster
+from webhook.reports.explain.context import Case, read_case
+from webhook.reports.explain.effective_settings import settings_in_force
+from webhook.reports.explain.sources import affinity_places
 
 ANNOTATION = "annotation convertor.forklift.konveyor.io/"
 NOWHERE = Cluster([], [], [], [])

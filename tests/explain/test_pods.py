@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from tests.explain.clusters import convertor_pod, node, plan, pod
-from webhook.explain import Cluster, explain
-from webhook.explain.case import read_case
-from webhook.explain.forklift import model_pod
-from webhook.explain.model import Pod
-from webhook.explain.pods import new_pod, pods_of, renewed
 from webhook.kube.scheduler.resources import asked
 from webhook.model import Installation, Json, Mode
+from webhook.reports.explain import Cluster, explain
+from webhook.reports.explain.context import read_case
+from webhook.reports.explain.model import Pod
+from webhook.reports.explain.pods import new_pod, pods_of, renewed
+from webhook.reports.model_pod import model_pod
 
 DATA = Path(__file__).parents[1] / "data"
 PLACED = {"convertor.forklift.konveyor.io/placement": "{}"}

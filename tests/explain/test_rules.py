@@ -1,10 +1,10 @@
 """Rules are told in words, as YAML, and with what they match now."""
 
 from tests.explain.clusters import ZONE, node, plan, pod
-from webhook.explain import Cluster, explain
-from webhook.explain.model import Matches, Rule
 from webhook.kube.affinity import REQUIRED
 from webhook.model import Installation, Json
+from webhook.reports.explain import Cluster, explain
+from webhook.reports.explain.model import Matches, Rule
 
 ANNOTATION = "annotation convertor.forklift.konveyor.io/"
 

@@ -8,11 +8,11 @@ import pytest
 
 from tests.kube.fakeapi import GET, LIST, WATCH, FakeApi, eventually, running
 from webhook import settings
+from webhook.inventory import cluster_plans
+from webhook.inventory.cluster_plans import ClusterPlans
 from webhook.kube.api.client import Client, connect
 from webhook.kube.api.reflector import Timing
 from webhook.model import Installation, Json, Plan, PlanRef, Reason
-from webhook.plans import cluster
-from webhook.plans.cluster import ClusterPlans
 
 QUICK = Timing(first_delay=0.005, longest_delay=0.02, silence=5)
 A = "11111111-1111-4111-8111-111111111111"
@@ -149,7 +149,7 @@ def test_that_a_plan_is_not_there_is_soon_asked_again(
             await plans.fetch(DB, 5)
             await asyncio.sleep(0.001)
 
-    monkeypatch.setattr(cluster, "ANSWER_SECONDS", 0.01)
+    monkeypatch.setattr(cluster_plans, "ANSWER_SECONDS", 0.01)
     synced(plans)
     asyncio.run(twice())
 
@@ -162,7 +162,7 @@ def test_calls_for_many_plans_are_made_a_few_at_a_time(api: FakeApi, plans: Clus
     synced(plans)
     api.fail(GET, -1, times=20)
     assert set(asyncio.run(many())) == {Reason.PLANS_NOT_SYNCED}
-    eventually(lambda: len(api.calls(GET)) == cluster.MAX_GETS)
+    eventually(lambda: len(api.calls(GET)) == cluster_plans.MAX_GETS)
 
 
 def test_a_call_that_hangs_keeps_the_time(api: FakeApi, plans: ClusterPlans) -> None:
@@ -196,7 +196,7 @@ def test_a_plan_without_name_is_waited_for(api: FakeApi, plans: ClusterPlans) ->
 def test_a_plan_that_never_comes_is_waited_for_only_so_long(
     api: FakeApi, plans: ClusterPlans, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "WAIT_SECONDS", 0.02)
+    monkeypatch.setattr(cluster_plans, "WAIT_SECONDS", 0.02)
     synced(plans)
     eventually(lambda: api.watching)
     assert fetch(plans, PlanRef(uid=A), seconds=60) is Reason.PLAN_NOT_FOUND
@@ -210,7 +210,7 @@ def test_a_plan_that_never_comes_is_waited_for_only_so_long(
 def test_what_is_no_name_never_becomes_part_of_a_path(
     api: FakeApi, plans: ClusterPlans, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "WAIT_SECONDS", 0)
+    monkeypatch.setattr(cluster_plans, "WAIT_SECONDS", 0)
     synced(plans)
     assert fetch(plans, PlanRef(namespace="forklift", name=name)) is Reason.PLAN_NOT_FOUND
     assert fetch(plans, PlanRef(namespace=name, name="db")) is Reason.PLAN_NOT_FOUND

@@ -8,9 +8,9 @@ from structlog.testing import capture_logs
 
 from tests.kube.fakeapi import eventually
 from webhook import settings
+from webhook.inventory import plan_files
+from webhook.inventory.directory_plans import DirectoryPlans
 from webhook.model import Installation, Json, Plan, PlanRef, Reason
-from webhook.plans import files
-from webhook.plans.directory import DirectoryPlans
 
 A = "11111111-1111-4111-8111-111111111111"
 
@@ -79,7 +79,7 @@ def test_a_file_that_has_not_changed_is_not_read_again(
     path.write_text(plan("db"))
     os.utime(path, (1, 1))
     plans.scan()
-    monkeypatch.setattr("webhook.plans.files.read", None)
+    monkeypatch.setattr("webhook.inventory.plan_files.read", None)
     plans.scan()
     assert labels(plans, "db") == {"a": "b"}
 
@@ -229,7 +229,7 @@ def test_a_miss_looks_at_the_files_at_once(plans: DirectoryPlans, tmp_path: Path
 def test_changes_are_seen_without_being_asked(
     plans: DirectoryPlans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webhook.plans.directory.SCAN_SECONDS", 0.005)
+    monkeypatch.setattr("webhook.inventory.directory_plans.SCAN_SECONDS", 0.005)
     path = tmp_path / "x.yaml"
     path.write_text(plan("db"))
     plans.start()
@@ -268,13 +268,13 @@ def test_a_plan_that_cannot_be_read_is_a_fault_of_its_file_and_the_others_count(
 def test_a_file_that_cannot_be_read_for_a_fault_of_ours_is_told_and_the_others_count(
     plans: DirectoryPlans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(path: Path) -> files.Contents:
+    def fail(path: Path) -> plan_files.Contents:
         if path.name == "1.yaml":
             raise KeyError("x")
         return real(path)
 
-    real = files.read
-    monkeypatch.setattr(files, "read", fail)
+    real = plan_files.read
+    monkeypatch.setattr(plan_files, "read", fail)
     (tmp_path / "1.yaml").write_text(plan("bad"))
     (tmp_path / "2.yaml").write_text(plan("db"))
     plans.scan()
@@ -306,13 +306,13 @@ def test_what_was_not_taken_in_for_a_fault_of_ours_is_tried_again_and_told_once(
 def test_a_fault_of_ours_does_not_end_the_watch(
     plans: DirectoryPlans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webhook.plans.directory.SCAN_SECONDS", 0.005)
+    monkeypatch.setattr("webhook.inventory.directory_plans.SCAN_SECONDS", 0.005)
     plans.start()
     with capture_logs() as logs:
-        monkeypatch.setattr("webhook.plans.directory.walk", None)
+        monkeypatch.setattr("webhook.inventory.directory_plans.walk", None)
         eventually(lambda: logs)
         monkeypatch.undo()
-    monkeypatch.setattr("webhook.plans.directory.SCAN_SECONDS", 0.005)
+    monkeypatch.setattr("webhook.inventory.directory_plans.SCAN_SECONDS", 0.005)
     (tmp_path / "x.yaml").write_text(plan("db"))
     eventually(lambda: labels(plans, "db") == {"a": "b"})
     plans.stop()

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from webhook.plans import files
-from webhook.plans.files import FileError
+from webhook.inventory import plan_files
+from webhook.inventory.plan_files import FileError
 
 PLAN = """\
 apiVersion: forklift.konveyor.io/v1beta1
@@ -13,10 +13,10 @@ metadata:
 """
 
 
-def read(folder: Path, text: str | bytes, name: str = "x.yaml") -> files.Contents:
+def read(folder: Path, text: str | bytes, name: str = "x.yaml") -> plan_files.Contents:
     path = folder / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return files.read(path)
+    return plan_files.read(path)
 
 
 def test_of_a_plan_only_what_counts_is_kept(tmp_path: Path) -> None:
@@ -96,12 +96,12 @@ spec:
 def test_other_kinds_of_forklift_are_nobody_s_fault(tmp_path: Path) -> None:
     kinds = ["Provider", "NetworkMap", "StorageMap", "Migration", "Hook", "Host"]
     documents = (f"apiVersion: forklift.konveyor.io/v1beta1\nkind: {kind}\n" for kind in kinds)
-    assert read(tmp_path, "---\n".join(documents)) == files.Contents(others=kinds)
+    assert read(tmp_path, "---\n".join(documents)) == plan_files.Contents(others=kinds)
 
 
 def test_plans_of_other_projects_are_none_of_ours(tmp_path: Path) -> None:
     text = "apiVersion: upgrade.cattle.io/v1\nkind: Plan\nmetadata: {name: k3s}\n"
-    assert read(tmp_path, text) == files.Contents(others=["Plan"])
+    assert read(tmp_path, text) == plan_files.Contents(others=["Plan"])
 
 
 @pytest.mark.parametrize(
@@ -232,4 +232,4 @@ def test_json_that_is_wrong_says_where_and_how(tmp_path: Path, text: str, messag
 
 def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="cannot be read: no such file"):
-        files.read(tmp_path / "none.yaml")
+        plan_files.read(tmp_path / "none.yaml")

@@ -9,7 +9,7 @@ import pytest
 import structlog
 import uvicorn.server
 
-from webhook import logs
+from webhook.telemetry import logs
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from starlette.types import ASGIApp, Message
 
+from webhook.inventory import PlansStatus
 from webhook.model import Decision, Json, Plan, PlanRef, Reason, Request, Reviewed
-from webhook.plans import PlansStatus
 
 
 class FakePlans:

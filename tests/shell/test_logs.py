@@ -8,8 +8,8 @@ import msgspec
 import pytest
 import structlog
 
-from webhook import logs
-from webhook.logs import Format, Level, Line
+from webhook.telemetry import logs
+from webhook.telemetry.logs import Format, Level, Line
 
 
 class Stream(io.TextIOWrapper):

@@ -2,10 +2,10 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from certs.serving.source import Status
-from webhook.metrics import Metrics
+from webhook.inventory import PlansStatus
+from webhook.inventory.pods import PodsStatus
 from webhook.model import Reason
-from webhook.plans import PlansStatus
-from webhook.pods import PodsStatus
+from webhook.telemetry.metrics import Metrics
 
 EXPIRY = datetime(2027, 1, 1, tzinfo=UTC)
 

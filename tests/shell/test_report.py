@@ -8,11 +8,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.shell.fakes import pod
-from webhook import report as module
 from webhook.admission.events import Note, of_review
-from webhook.metrics import Metrics
 from webhook.model import Decision, Mode, Outcome, PlanRef, Problem, Reason, Request, Reviewed
-from webhook.report import Reporter
+from webhook.telemetry import reporter as module
+from webhook.telemetry.metrics import Metrics
+from webhook.telemetry.reporter import Reporter
 
 REQUEST = Request("u-1", "CREATE", "v1/Pod", "target", object=pod())
 PLACED = Decision(

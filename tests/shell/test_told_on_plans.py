@@ -14,10 +14,10 @@ from tests.shell.fakes import Answer, Exchange, FakePlans, pod, review, send
 from tests.shell.test_app import PLAN
 from webhook import app
 from webhook.kube.api.client import connect
-from webhook.metrics import Metrics
 from webhook.model import Installation, Mode, Plan, Reason
-from webhook.recorder import QUEUE, Recorder
-from webhook.report import Reporter
+from webhook.telemetry.event_recorder import QUEUE, Recorder
+from webhook.telemetry.metrics import Metrics
+from webhook.telemetry.reporter import Reporter
 
 MORE = QUEUE + 50
 PLACED = "placed as plan 'forklift/db' asks: labels team=a"

@@ -10,9 +10,9 @@ from structlog.testing import capture_logs
 from tests.guide.forklift import Generation, convertor_pod
 from tests.guide.rows import ROWS, Form, Row
 from tests.guide.test_guide import plan_of, reviewed
-from webhook.audit import Report, World, report
 from webhook.model import Installation, Json, Mode, OnError, Outcome, Reason
 from webhook.placement.missed import Since
+from webhook.reports.audit import Report, World, report
 from webhook.settings.mode import Origin
 
 WRITTEN, AFTER = "2026-08-01T08:00:00Z", "2026-08-01T09:00:00Z"

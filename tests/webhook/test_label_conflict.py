@@ -13,10 +13,10 @@ from webhook.admission.events import of_review
 from webhook.admission.mutate import decide
 from webhook.admission.review import encode
 from webhook.admission.validate import PLAN, validate
-from webhook.audit import World, report
-from webhook.explain import Cluster, explain
-from webhook.explain.forklift import model_pod
 from webhook.model import Decision, Installation, Json, OnError, Outcome, Reason, Request
+from webhook.reports.audit import World, report
+from webhook.reports.explain import Cluster, explain
+from webhook.reports.model_pod import model_pod
 from webhook.settings import read
 
 FIELD = {"convertorLabels": {"batch": "1", "team": "a"}}

@@ -18,8 +18,8 @@ from webhook.admission.mutate import decide, screen
 from webhook.admission.patch import TOUCHED
 from webhook.admission.review import decode, encode
 from webhook.forklift.owner import plan_ref
+from webhook.inventory.index import PlanIndex
 from webhook.model import Decision, Installation, Json, Reason, Request
-from webhook.plans.index import PlanIndex
 from webhook.settings import read
 
 TESTS = Path(__file__).parents[1]

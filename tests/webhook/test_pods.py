@@ -13,11 +13,11 @@ from tests.shell.fakes import FakePlans
 from tests.webhook.placing import MARK, OWNER, SYSTEM
 from tests.webhook.test_missed import BEFORE, LABELS, UNREVIEWED, asking
 from webhook.admission.events import Note, Pod
+from webhook.inventory.index import TIME_FORMAT
+from webhook.inventory.pods import OUTAGE, PodWatch, Timing
 from webhook.kube.api.client import Client, connect
 from webhook.kube.api.reflector import Timing as WatchTiming
 from webhook.model import Installation, Reason
-from webhook.plans.index import TIME_FORMAT
-from webhook.pods import OUTAGE, PodWatch, Timing
 
 QUICK = Timing(grace=0.01, every=0.002, watch=WatchTiming(0.005, 0.02, 5))
 FUTURE = "2999-01-01T00:00:00Z"

@@ -13,7 +13,7 @@ from tests.kube.fakeapi import WRITE, Asked, FakeApi, eventually, running
 from webhook.admission.events import Note, Pod
 from webhook.kube.api.client import Client, connect
 from webhook.model import Json, PlanRef, Reason
-from webhook.recorder import BURST, QUEUE, TRIES, Recorder, Timing
+from webhook.telemetry.event_recorder import BURST, QUEUE, TRIES, Recorder, Timing
 
 QUICK = Timing(update=0.01, retry=0.001)
 PATH = "/api/v1/namespaces/konveyor-forklift/events"
@@ -254,7 +254,7 @@ def test_a_server_that_hangs_holds_up_nobody_who_tells(api: FakeApi, events: Rec
 def test_only_so_many_notes_are_remembered(
     api: FakeApi, events: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webhook.recorder.KNOWN", 2)
+    monkeypatch.setattr("webhook.telemetry.event_recorder.KNOWN", 2)
     events.start()
     said: list[str] = []
     for message in ("a", "b", "c", "a"):
@@ -266,7 +266,7 @@ def test_only_so_many_notes_are_remembered(
 def test_what_is_forgotten_before_it_was_written_is_counted(
     api: FakeApi, client: Client, logs: list[EventDict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webhook.recorder.KNOWN", 2)
+    monkeypatch.setattr("webhook.telemetry.event_recorder.KNOWN", 2)
     api.fail(WRITE, 500, times=1000)
     events = Recorder(client, Timing(retry=0.001))
     for message in ("a", "b", "c", "d"):

@@ -1,6 +1,7 @@
 """Events on Plans: which decisions are told there, and in what words.
 
-`kubectl describe plan` shows them to whoever runs the migration. `webhook.recorder` writes them.
+`kubectl describe plan` shows them to whoever runs the migration. `telemetry.event_recorder` writes
+them.
 """
 
 import hashlib

@@ -18,7 +18,7 @@ from webhook.cli.output import console, output_option, structured, unlogged, wri
 from webhook.model import Installation
 
 if TYPE_CHECKING:
-    from webhook.audit import Report, World
+    from webhook.reports.audit import Report, World
 
 FINDINGS = {
     "problem": {"plans"},
@@ -77,7 +77,7 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError("expected --namespace or --all-namespaces, found both")
     if filename and not plans:
         raise click.UsageError("--filename needs --plans: pods are judged by plans")
-    from webhook import audit as auditing  # noqa: PLC0415 - see webhook.cli.cluster
+    from webhook.reports import audit as auditing  # noqa: PLC0415 - see webhook.cli.cluster
 
     installed: list[Installed] | None = None
     unread: list[str] = []
@@ -109,9 +109,9 @@ def _in_files(
     plans: Path, filename: str | None, namespace: str, installation: Installation
 ) -> "World":
     from webhook import nodes, settings  # noqa: PLC0415 - see webhook.cli.cluster
-    from webhook.audit import World  # noqa: PLC0415
     from webhook.cli import offline, offline_pods  # noqa: PLC0415
     from webhook.karl import minimums  # noqa: PLC0415 - see webhook.cli.cluster
+    from webhook.reports.audit import World  # noqa: PLC0415
 
     contents = offline.read(plans)
     chosen = [plan for plan in contents.plans if namespace in ("", plan["metadata"]["namespace"])]

@@ -5,18 +5,19 @@ from typing import TypeVar
 
 import msgspec
 
-from webhook import pods, settings
-from webhook.audit import World
+from webhook import settings
 from webhook.cli.cluster import items
 from webhook.cli.installed import Installed
 from webhook.cli.plan import plan_path
 from webhook.forklift.plan import NAME, PATH, PlanObject
+from webhook.inventory import pods
 from webhook.karl import minimums
 from webhook.kube.api.client import ApiError, Client
 from webhook.kube.api.collection import Collection
 from webhook.model import Installation, Json, NodeValues
 from webhook.nodes import values
 from webhook.placement.missed import Since
+from webhook.reports.audit import World
 
 T = TypeVar("T")
 

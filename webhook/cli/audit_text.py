@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from webhook.audit import Findings, Pod, Report
 from webhook.cli.explain_text import BAD, FAINT, HEADING, WARNING, Line
 from webhook.cli.installed import Installed
 from webhook.cli.output import table
 from webhook.model import Outcome, Problem
+from webhook.reports.audit import Findings, Pod, Report
 
 _LONGEST = 80
 """Characters of a cell; `-o wide` has all."""

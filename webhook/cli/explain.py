@@ -39,8 +39,8 @@ def explain(
       kubectl convertor explain plan db
       kubectl convertor explain plan db -n konveyor-forklift -o json
     """  # noqa: D301 - click's mark for "do not wrap"
-    from webhook import explain as explanation  # noqa: PLC0415 - see webhook.cli.cluster
     from webhook.cli import explain_cluster, explain_text  # noqa: PLC0415
+    from webhook.reports import explain as explanation  # noqa: PLC0415 - see webhook.cli.cluster
 
     plan = get_plan(client, namespace, name)
     target = (plan.get("spec") or {}).get("targetNamespace") or ""

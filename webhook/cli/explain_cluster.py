@@ -4,11 +4,11 @@ from typing import Any
 
 import msgspec
 
-from webhook.explain import Cluster
 from webhook.forklift.plan import NAME
 from webhook.kube.api.client import ApiError, Client
 from webhook.kube.api.collection import Collection, Listed
 from webhook.model import CONVERTOR_LABEL, CONVERTOR_VALUE, Json
+from webhook.reports.explain import Cluster
 
 _FORBIDDEN = 403
 

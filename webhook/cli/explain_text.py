@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from webhook.cli.output import as_yaml, table
-from webhook.explain.model import Advice, Explanation, Matches, Node, Pod, Rule
+from webhook.reports.explain.model import Advice, Explanation, Matches, Node, Pod, Rule
 
 ROWS = 40
 """Of a table; `-o json` has all."""

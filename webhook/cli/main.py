@@ -8,9 +8,9 @@ import click
 import structlog
 
 from certs.__main__ import certs
-from webhook import logs
 from webhook.cli.kubectl import EXIT_UNEXPECTED
 from webhook.cli.serve import serve
+from webhook.telemetry import logs
 
 
 class _Group(click.Group):

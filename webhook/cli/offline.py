@@ -9,12 +9,12 @@ from webhook.admission.review import API_VERSION, KIND, BadReview, decode
 from webhook.cli.fault import Fault
 from webhook.cli.input import read_text
 from webhook.config import in_words
+from webhook.inventory import plan_files
+from webhook.inventory.directory_plans import walk
+from webhook.inventory.plan_files import Contents, FileError
 from webhook.kube.manifests import DocumentError
 from webhook.kube.manifests import read as read_documents
 from webhook.model import Json, Request
-from webhook.plans import files
-from webhook.plans.directory import walk
-from webhook.plans.files import Contents, FileError
 
 UID = "kubectl-convertor"
 """Of the review of a pod that comes without one."""
@@ -31,7 +31,7 @@ def read(path: Path) -> Contents:
     """
     try:
         if not path.is_dir():
-            return files.read(path)
+            return plan_files.read(path)
         paths = sorted(walk(path))
     except FileError as error:
         raise Fault(f"'{path}': {error}") from None
@@ -40,7 +40,7 @@ def read(path: Path) -> Contents:
     plans, nodes, others = [], [], []
     for each in paths:
         try:
-            contents = files.read(each)
+            contents = plan_files.read(each)
         except FileError as error:
             click.echo(f"Warning: '{each}': {error}", err=True)
             continue

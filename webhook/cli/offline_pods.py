@@ -18,7 +18,7 @@ _ENDED = ("Succeeded", "Failed")
 def read_pods(filename: str) -> list[Json]:
     """Return the convertor pods of a file that have not ended; `-` is standard input.
 
-    They are those that `webhook.pods.QUERY` asks a cluster for; the items of lists count one by
+    They are those that `inventory.pods.QUERY` asks a cluster for; the items of lists count one by
     one.
 
     Raises:

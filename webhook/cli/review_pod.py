@@ -17,9 +17,9 @@ from webhook.cli.diff import coloured
 from webhook.cli.fault import Fault
 from webhook.cli.output import console, structured, unlogged, write
 from webhook.forklift.owner import plan_ref
+from webhook.inventory.index import PlanIndex, key_of
 from webhook.karl import minimums
 from webhook.model import Decision, Installation, Json, Outcome, Plan, PlanRef, Reason, Request
-from webhook.plans.index import PlanIndex, key_of
 
 _STYLES = {
     Outcome.PATCHED: "green",

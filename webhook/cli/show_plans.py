@@ -14,10 +14,10 @@ from webhook.cli.fault import Fault
 from webhook.cli.output import table
 from webhook.cli.plan import get_plan, plan_path
 from webhook.forklift.plan import PATH, PlanObject
+from webhook.inventory.index import key_of
 from webhook.karl import minimums
 from webhook.kube.messages import did_you_mean
 from webhook.model import Installation, Json
-from webhook.plans.index import key_of
 from webhook.settings.mode import mode_of
 
 if TYPE_CHECKING:

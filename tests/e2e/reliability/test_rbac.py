@@ -18,7 +18,7 @@ from tests.e2e.reliability.rights import Right, rights, without
 from tests.e2e.reliability.running import TARGET, values
 from tests.e2e.setting import add_namespace
 from tests.guide.rows import ROWS, Form
-from webhook.report import NOTES_DELAY
+from webhook.telemetry.reporter import NOTES_DELAY
 
 NAME = "rights"
 

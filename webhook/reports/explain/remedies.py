@@ -5,15 +5,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from webhook.admission.patch_summary import toleration
-from webhook.explain import near_misses
-from webhook.explain.case import Case
-from webhook.explain.model import Advice
-from webhook.explain.obstacles import Kind, Obstacle, node_terms_text, rule_text
 from webhook.karl.syntax import Verb
 from webhook.kube.objects import name_of
 from webhook.kube.scheduler.inter_pod_affinity import pod_affinity
 from webhook.kube.scheduler.resources import PODS
 from webhook.model import Json, Mode, Plan, Scope
+from webhook.reports.explain import near_misses
+from webhook.reports.explain.context import Case
+from webhook.reports.explain.model import Advice
+from webhook.reports.explain.obstacles import Kind, Obstacle, node_terms_text, rule_text
 from webhook.settings.mode import Origin, effective
 
 _WELL_KNOWN_TAINT = "node.kubernetes.io/"

@@ -12,14 +12,14 @@ import structlog
 
 from webhook.admission import events
 from webhook.admission.events import Note
+from webhook.inventory import Plans
+from webhook.inventory.index import TIME_FORMAT, Key
 from webhook.kube.api import reflector
 from webhook.kube.api.client import Client
 from webhook.kube.api.collection import Collection
 from webhook.model import CONVERTOR_LABEL, CONVERTOR_VALUE, Installation, Plan, PlanRef, Reason
 from webhook.placement import missed
 from webhook.placement.missed import Pod, Since, Verdict
-from webhook.plans import Plans
-from webhook.plans.index import TIME_FORMAT, Key
 
 log = structlog.get_logger()
 

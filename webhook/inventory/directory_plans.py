@@ -13,9 +13,9 @@ import structlog
 
 from webhook import nodes
 from webhook.forklift.plan import API_VERSION, KIND
+from webhook.inventory import PlansStatus, in_short, our_fault, plan_files
+from webhook.inventory.index import Key, PlanIndex, key_of
 from webhook.model import Installation, Json, NodeValues, Plan, PlanRef, Reason
-from webhook.plans import PlansStatus, files, in_short, our_fault
-from webhook.plans.index import Key, PlanIndex, key_of
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +28,7 @@ Signature = tuple[int, int, int, int]
 
 class _File(NamedTuple):
     signature: Signature | None
-    contents: files.Contents
+    contents: plan_files.Contents
     """As they were when the file was last sound."""
     fault: str
 
@@ -148,7 +148,7 @@ class DirectoryPlans:
         if not plans and not faults:
             faults.append(
                 f"no Plan in '{self._path}': expected kind '{KIND}' of "
-                f"'{API_VERSION}' in files named {', '.join('*' + s for s in files.SUFFIXES)}"
+                f"'{API_VERSION}' in files named {', '.join('*' + s for s in plan_files.SUFFIXES)}"
             )
         self._say(faults)
 
@@ -181,12 +181,12 @@ def walk(top: Path) -> Iterator[Path]:
 
 
 def _is_ours(name: str) -> bool:
-    return name.endswith(files.SUFFIXES) and not name.startswith(".")
+    return name.endswith(plan_files.SUFFIXES) and not name.startswith(".")
 
 
 def _look(path: Path, before: _File | None) -> _File:
     """Return what the file says now; when it is broken, what it said last."""
-    last = before.contents if before else files.Contents()
+    last = before.contents if before else plan_files.Contents()
     try:
         stat = path.stat()
     except OSError as error:
@@ -198,8 +198,8 @@ def _look(path: Path, before: _File | None) -> _File:
         return before
     settled = abs(time.time() - stat.st_mtime) > SETTLED_SECONDS
     try:
-        contents = files.read(path)
-    except files.FileError as error:
+        contents = plan_files.read(path)
+    except plan_files.FileError as error:
         return _File(signature if settled else None, last, str(error))
     except Exception as error:
         log.exception("file cannot be read", file=str(path))

@@ -12,8 +12,8 @@ from webhook import settings
 from webhook.admission.mutate import decide
 from webhook.admission.patch import diff
 from webhook.admission.patch_summary import changes, summary
-from webhook.explain.forklift import model_pod
 from webhook.forklift.owner import plan_ref
+from webhook.inventory.index import Key, PlanIndex, key_of
 from webhook.kube.objects import name_of, namespace_of
 from webhook.model import (
     Decision,
@@ -29,7 +29,7 @@ from webhook.model import (
 )
 from webhook.placement import missed, place
 from webhook.placement.missed import Since
-from webhook.plans.index import Key, PlanIndex, key_of
+from webhook.reports.model_pod import model_pod
 from webhook.settings.mode import Origin, effective
 
 

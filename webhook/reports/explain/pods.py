@@ -4,9 +4,6 @@ from collections.abc import Iterable
 
 from webhook.admission.patch import diff
 from webhook.admission.patch_summary import changes
-from webhook.explain.case import Case
-from webhook.explain.forklift import model_pod
-from webhook.explain.model import Pod
 from webhook.forklift.owner import plan_ref
 from webhook.kube.objects import (
     labels_of,
@@ -21,6 +18,9 @@ from webhook.kube.scheduler import judge
 from webhook.kube.scheduler.defaulting import admitted
 from webhook.model import CONVERTOR_LABEL, CONVERTOR_VALUE, Json, Mode, Plan, Request
 from webhook.placement import MalformedPod, Placed, place
+from webhook.reports.explain.context import Case
+from webhook.reports.explain.model import Pod
+from webhook.reports.model_pod import model_pod
 
 JUDGED = 10
 """Waiting pods that are judged one by one; a plan's pods seldom differ."""

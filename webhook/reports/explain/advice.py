@@ -4,13 +4,13 @@ from collections import Counter
 
 import msgspec
 
-from webhook.explain.case import Case
-from webhook.explain.model import Advice
-from webhook.explain.obstacles import Obstacle, obstacles
-from webhook.explain.pods import enforced
-from webhook.explain.remedies import Situation, remedy, to_enforce
 from webhook.kube.scheduler import Verdict, judge
 from webhook.model import Json, Mode
+from webhook.reports.explain.context import Case
+from webhook.reports.explain.model import Advice
+from webhook.reports.explain.obstacles import Obstacle, obstacles
+from webhook.reports.explain.pods import enforced
+from webhook.reports.explain.remedies import Situation, remedy, to_enforce
 
 _WAYS = 3
 """Sets of obstacles that are looked at, those of most nodes."""

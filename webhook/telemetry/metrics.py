@@ -17,10 +17,10 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from certs.serving.source import Status
+from webhook.inventory import PlansStatus
+from webhook.inventory.pods import PodsStatus
 from webhook.model import Decision, Mode, Outcome, Reason, Reviewed
-from webhook.plans import PlansStatus
-from webhook.pods import PodsStatus
-from webhook.recorder import CAUSES
+from webhook.telemetry.event_recorder import CAUSES
 
 # A second series beside each counter that says when it was made: nobody asks for that.
 disable_created_metrics()  # type: ignore[no-untyped-call]

@@ -9,14 +9,14 @@ import msgspec
 import structlog
 
 from webhook.forklift.plan import NAME, PATH, PlanObject
+from webhook.inventory import PlansStatus, in_short
+from webhook.inventory.index import Key, PlanIndex
+from webhook.inventory.nodes import ClusterNodes
 from webhook.karl import minimums
 from webhook.kube.api.client import ApiError, Client
 from webhook.kube.api.collection import Collection
 from webhook.kube.api.reflector import Reflector, Timing
 from webhook.model import Installation, NodeValues, Plan, PlanRef, Reason
-from webhook.plans import PlansStatus, in_short
-from webhook.plans.index import Key, PlanIndex
-from webhook.plans.nodes import ClusterNodes
 
 log = structlog.get_logger(__name__)
 

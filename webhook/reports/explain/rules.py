@@ -4,10 +4,6 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from webhook import karl
-from webhook.explain import near_misses
-from webhook.explain.case import Case
-from webhook.explain.model import Matches, Rule
-from webhook.explain.sources import affinity_places
 from webhook.karl.decompile import parts, selector_rule
 from webhook.karl.minimums import expand, expression, is_selector
 from webhook.kube.affinity import PREFERRED, REQUIRED
@@ -16,6 +12,10 @@ from webhook.kube.scheduler.pod_terms import term_of_incoming
 from webhook.kube.scheduler.selectors import selects_node
 from webhook.kube.scheduler.snapshot import World
 from webhook.model import Json
+from webhook.reports.explain import near_misses
+from webhook.reports.explain.context import Case
+from webhook.reports.explain.model import Matches, Rule
+from webhook.reports.explain.sources import affinity_places
 
 SHOWN = 5
 """Names beside a count."""

@@ -8,7 +8,6 @@ import msgspec
 
 from webhook import karl
 from webhook.admission.patch_summary import toleration
-from webhook.explain.amounts import amount_text
 from webhook.karl.decompile import parts, pod_rule
 from webhook.karl.syntax import Verb
 from webhook.kube.affinity import REQUIRED
@@ -18,6 +17,7 @@ from webhook.kube.scheduler.node_unschedulable import PLUGIN as NODE_UNSCHEDULAB
 from webhook.kube.scheduler.node_unschedulable import TAINT as CORDON_TAINT
 from webhook.kube.scheduler.resources import PODS
 from webhook.model import Json
+from webhook.reports.explain.amounts import amount_text
 
 _LONGEST = 100  # characters of JSON in a text
 

@@ -12,11 +12,11 @@ from typing import Protocol
 
 import structlog
 
-from webhook import logs
 from webhook.admission.events import Note, of_review
-from webhook.logs import Level, Line
-from webhook.metrics import Metrics
 from webhook.model import Decision, Mode, Outcome, Reason, Request, Reviewed
+from webhook.telemetry import logs
+from webhook.telemetry.logs import Level, Line
+from webhook.telemetry.metrics import Metrics
 
 _QUIET = frozenset({Outcome.SKIPPED})
 _LOUD = frozenset({Outcome.FAILED, Outcome.DENIED, Outcome.WOULD_DENY})

@@ -13,9 +13,9 @@ import structlog
 
 from webhook import settings
 from webhook.forklift.plan import Spec
+from webhook.inventory import our_fault
 from webhook.karl import minimums
 from webhook.model import Installation, Json, Plan, PlanRef, Reason
-from webhook.plans import our_fault
 
 log = structlog.get_logger(__name__)
 

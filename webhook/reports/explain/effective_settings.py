@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 
 from webhook import karl
 from webhook.admission.patch_summary import toleration as text_of_toleration
-from webhook.explain.case import Case
-from webhook.explain.model import Setting
-from webhook.explain.sources import affinity_places
+from webhook.reports.explain.context import Case
+from webhook.reports.explain.model import Setting
+from webhook.reports.explain.sources import affinity_places
 from webhook.settings.raw import ABSENT
 from webhook.settings.source import Source
 

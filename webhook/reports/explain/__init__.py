@@ -7,19 +7,19 @@ webhook.kube.scheduler.judge ───▶ every node, and the first reason again
 advice   ───▶ what to change
 """
 
-from webhook.explain.advice import advise_on_new, advise_on_waiting
-from webhook.explain.amounts import amount_text
-from webhook.explain.case import read_case
-from webhook.explain.in_force import settings_in_force
-from webhook.explain.model import Cluster, Explanation, Node
-from webhook.explain.obstacles import of_rejection
-from webhook.explain.pods import is_waiting, new_pod, pods_of, renewed, told
-from webhook.explain.rules import rules_in_force
 from webhook.kube.objects import name_of, namespace_of
 from webhook.kube.scheduler import Verdict, judge, unjudged
 from webhook.kube.scheduler.resources import asked
 from webhook.kube.scheduler.scores import points
 from webhook.model import Installation, Json, Mode
+from webhook.reports.explain.advice import advise_on_new, advise_on_waiting
+from webhook.reports.explain.amounts import amount_text
+from webhook.reports.explain.context import read_case
+from webhook.reports.explain.effective_settings import settings_in_force
+from webhook.reports.explain.model import Cluster, Explanation, Node
+from webhook.reports.explain.obstacles import of_rejection
+from webhook.reports.explain.pods import is_waiting, new_pod, pods_of, renewed, told
+from webhook.reports.explain.rules import rules_in_force
 
 __all__ = ["Cluster", "Explanation", "explain"]
 

@@ -1,0 +1,1 @@
+"""Reports over plans and pods: what explain and audit print, as values."""

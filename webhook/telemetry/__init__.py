@@ -1,0 +1,1 @@
+"""Log lines, metrics and Events, made from decisions."""

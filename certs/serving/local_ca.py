@@ -11,7 +11,7 @@ import structlog
 from certs.ca.certificate import Certificate, Pair
 from certs.serving import handshake
 from certs.serving.source import Status
-from webhook.config import ConfigError, in_words
+from webhook.server.config import ConfigError, in_words
 
 NAMES = ("localhost", "127.0.0.1", "::1")
 """What a server without a cluster is called."""

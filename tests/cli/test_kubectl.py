@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.fake import FakeCluster, Run
-from webhook import config
 from webhook.cli import installation, kubectl
+from webhook.server import config
 
 ROOT = Path(__file__).parents[2]
 RULE = "REQUIRE pods(app=ceph-osd) on node"

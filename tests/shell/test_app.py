@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.shell.fakes import Answer, Exchange, FakePlans, Told, parts, pod, review, send
-from webhook import app
 from webhook.admission.review import MAX_BODY_BYTES
 from webhook.model import Installation, Mode, Plan, Reason, Settings
+from webhook.server import app
 
 PLAN = Plan("forklift", "db", "p-1", 3, "target", Settings(labels={"team": "a"}))
 PLACEMENT = '{"plan":"forklift/db","generation":3,"mode":"enforce"}'
@@ -174,7 +174,7 @@ def test_bodies_on_their_way_together_are_no_more_than_there_is_room_for(
 ) -> None:
     body = review(pod())
     half = len(body) // 2
-    monkeypatch.setattr("webhook.body.ALL_BYTES", len(body) + half)
+    monkeypatch.setattr("webhook.server.body.ALL_BYTES", len(body) + half)
     webhook = Webhook(concurrent=5)
 
     async def scene() -> list[Answer]:

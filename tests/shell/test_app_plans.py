@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.shell.fakes import Answer, Exchange, FakePlans, Told, pod, review, send
-from webhook import app
 from webhook.model import Installation, Reason
+from webhook.server import app
 
 
 class Webhook:

@@ -14,9 +14,9 @@ from certs.serving.local_ca import LocalCA
 from certs.serving.self_managed import SelfManaged
 from certs.serving.source import Status
 from tests.shell.certificates import made, write
-from webhook import certificates
-from webhook.certificates import Served
-from webhook.config import Certificates, ConfigError
+from webhook.server import certificates
+from webhook.server.certificates import Served
+from webhook.server.config import Certificates, ConfigError
 
 
 class FakeSource:

@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 from tests.shell.certificates import write
 from webhook.cli.main import main
 from webhook.cli.serve import serve
-from webhook.config import Address, Certificates, Config
 from webhook.model import Installation, Mode, OnError, Scope
+from webhook.server.config import Address, Certificates, Config
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     async def remember(config: Config) -> None:
         found.append(config)
 
-    monkeypatch.setattr("webhook.serve.serve", remember)
+    monkeypatch.setattr("webhook.server.run.serve", remember)
     return found
 
 
@@ -219,7 +219,7 @@ def test_defaults_with_a_mistake_are_an_error_with_a_caret(tmp_path: Path) -> No
     )
 
 
-@pytest.mark.parametrize("part", ["serve.serve", "config.defaults"], ids=["later", "at once"])
+@pytest.mark.parametrize("part", ["server.run.serve", "server.config.defaults"], ids=["later", "at once"])
 def test_what_nobody_foresaw_ends_with_one_line_and_its_trace_in_the_log(
     monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
@@ -227,7 +227,7 @@ def test_what_nobody_foresaw_ends_with_one_line_and_its_trace_in_the_log(
         raise KeyError("x")
 
     monkeypatch.setattr(f"webhook.{part}", fail)
-    result = run("--defaults", __file__) if part == "config.defaults" else run()
+    result = run("--defaults", __file__) if part == "server.config.defaults" else run()
     assert result.exit_code == 70
     *_, event, line = result.stderr.splitlines()
     assert line == "Error: unexpected KeyError: 'x'"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from webhook import config
-from webhook.config import Address, ConfigError
 from webhook.model import Mode
+from webhook.server import config
+from webhook.server.config import Address, ConfigError
 
 
 @pytest.mark.parametrize(

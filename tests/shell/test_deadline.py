@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook import deadline
+from webhook.server import deadline
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.drain import Drain, Times
+from webhook.server.drain import Drain, Times
 
 TIMES = Times(at_least=6, quiet=2, at_most=25)
 Tick = tuple[float, int, int]

@@ -7,7 +7,7 @@ from certs.ca.certificate import Pair
 from certs.serving import local_ca
 from certs.serving.handshake import verify
 from certs.serving.local_ca import LocalCA
-from webhook.config import ConfigError
+from webhook.server.config import ConfigError
 
 
 @pytest.mark.parametrize("name", [*local_ca.NAMES, "host.example"])

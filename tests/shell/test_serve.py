@@ -16,9 +16,9 @@ import uvloop
 from structlog.testing import capture_logs
 
 from certs.serving.local_ca import NAMES
-from webhook.config import Address, Certificates, Config, ConfigError
-from webhook.drain import Times
-from webhook.serve import serve
+from webhook.server.config import Address, Certificates, Config, ConfigError
+from webhook.server.drain import Times
+from webhook.server.run import serve
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FREE = Address("127.0.0.1", 0)

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from webhook import server
-from webhook.answers import send_json
-from webhook.config import Address, ConfigError
-from webhook.drain import Times
+from webhook.server import listener
+from webhook.server.config import Address, ConfigError
+from webhook.server.drain import Times
+from webhook.server.responses import send_json
 
 QUICK = Times(at_least=0.2, quiet=0.1, at_most=5)
 NEVER = Times(at_least=600, quiet=600, at_most=600)
@@ -26,7 +26,7 @@ async def fine(_scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class Running(NamedTuple):
-    reviews: server.Server
+    reviews: listener.Server
     port: int
     status_port: int
     task: asyncio.Task[None]
@@ -38,9 +38,9 @@ class Running(NamedTuple):
 
 @contextlib.asynccontextmanager
 async def running(times: Times) -> AsyncIterator[Running]:
-    reviews, status = server.make(fine), server.make(fine)
-    sockets = [server.bind(Address("127.0.0.1", 0), "--listen") for _ in range(2)]
-    task = asyncio.create_task(server.run(reviews, status, (sockets[0], sockets[1]), times))
+    reviews, status = listener.make(fine), listener.make(fine)
+    sockets = [listener.bind(Address("127.0.0.1", 0), "--listen") for _ in range(2)]
+    task = asyncio.create_task(listener.run(reviews, status, (sockets[0], sockets[1]), times))
     while not (reviews.started and status.started):  # noqa: ASYNC110 - uvicorn's flags
         await asyncio.sleep(0.01)
     port, status_port = (own.getsockname()[1] for own in sockets)
@@ -152,21 +152,21 @@ def test_a_second_signal_ends_it_at_once() -> None:
 
 def test_all_addresses_are_all_addresses() -> None:
     for host in ["0.0.0.0", *(["::"] if socket.has_dualstack_ipv6() else [])]:
-        with server.bind(Address(host, 0), "--listen") as bound:
+        with listener.bind(Address(host, 0), "--listen") as bound:
             port = bound.getsockname()[1]
             with socket.create_connection(("127.0.0.1", port)):
                 pass
 
 
 def test_an_address_in_use_is_an_error_that_names_the_flag() -> None:
-    with server.bind(Address("127.0.0.1", 0), "--listen") as taken:
+    with listener.bind(Address("127.0.0.1", 0), "--listen") as taken:
         address = Address(*taken.getsockname())
         with pytest.raises(ConfigError) as error:
-            server.bind(address, "--listen")
+            listener.bind(address, "--listen")
     assert str(error.value) == f"--listen {address}: address already in use"
 
 
 def test_an_address_that_is_not_ours_is_an_error() -> None:
     with pytest.raises(ConfigError) as error:
-        server.bind(Address("192.0.2.1", 0), "--status-listen")
+        listener.bind(Address("192.0.2.1", 0), "--status-listen")
     assert str(error.value) == "--status-listen 192.0.2.1:0: cannot assign requested address"

@@ -4,14 +4,14 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from tests.shell.fakes import Answer, Exchange, send
-from webhook import status
+from webhook.server import probes
 
 
 def get(path: str, checks: dict[str, str], accept: str = "", method: str = "GET") -> Answer:
     registry = CollectorRegistry()
     Counter("calls", "Calls.", registry=registry).inc(3)
     said = {name: (lambda text=text: text) for name, text in checks.items()}
-    app = status.build(said, {"plans": lambda: {"count": 7}}, registry)
+    app = probes.build(said, {"plans": lambda: {"count": 7}}, registry)
     exchange = Exchange([b""], method=method, path=path, headers={"accept": accept})
     return asyncio.run(send(app, exchange))
 

@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 from tests.kube.fakeapi import WRITE, FakeApi, eventually, running
 from tests.shell.fakes import Answer, Exchange, FakePlans, pod, review, send
 from tests.shell.test_app import PLAN
-from webhook import app
 from webhook.kube.api.client import connect
 from webhook.model import Installation, Mode, Plan, Reason
+from webhook.server import app
 from webhook.telemetry.event_recorder import QUEUE, Recorder
 from webhook.telemetry.metrics import Metrics
 from webhook.telemetry.reporter import Reporter

@@ -19,7 +19,7 @@ from webhook.admission.mutate import decide, screen
 from webhook.admission.review import BadReview
 from webhook.forklift.owner import plan_ref
 from webhook.model import Installation, Json, Mode, OnError, Plan, Reason
-from webhook.placing import Placing
+from webhook.server.pod_reviews import Placing
 
 Case = tuple[Plan, Json]
 

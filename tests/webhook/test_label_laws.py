@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tests.shell.fakes import FakePlans, review
 from tests.webhook.test_alike import at_once
 from webhook.model import CONVERTOR_VALUE, SYSTEM_LABELS, Installation, Json
-from webhook.placing import Placing
+from webhook.server.pod_reviews import Placing
 from webhook.settings import read
 
 DATA = Path(__file__).parents[1] / "data"

@@ -21,7 +21,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 ENVIRONMENT = "CONVERTOR_WEBHOOK"
-"""That of `webhook.config`, which is loaded only where a value is given: see webhook.cli.types."""
+"""That of `server.config`, which is loaded only where a value is given: see webhook.cli.types."""
 
 _DEFAULT = Installation()
 
@@ -37,7 +37,7 @@ def _one_of(words: type[StrEnum]) -> click.Choice[str]:
 
 def _prefix(text: str) -> str:
     if fault := check_key(f"{text}/placement"):
-        from webhook.config import ConfigError  # noqa: PLC0415 - see webhook.cli.types
+        from webhook.server.config import ConfigError  # noqa: PLC0415 - see webhook.cli.types
 
         raise ConfigError(f"{text!r}: expected a DNS name such as '{_DEFAULT.prefix}'; {fault}")
     return text
@@ -130,7 +130,7 @@ def installation_options(command: Callable[P, R]) -> Callable[..., R]:
 
 
 def _read(defaults: Path) -> dict[str, Any]:
-    from webhook import config  # noqa: PLC0415 - see webhook.cli.types
+    from webhook.server import config  # noqa: PLC0415 - see webhook.cli.types
 
     try:
         return config.defaults(defaults)

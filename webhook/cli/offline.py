@@ -8,13 +8,13 @@ import click
 from webhook.admission.review import API_VERSION, KIND, BadReview, decode
 from webhook.cli.fault import Fault
 from webhook.cli.input import read_text
-from webhook.config import in_words
 from webhook.inventory import plan_files
 from webhook.inventory.directory_plans import walk
 from webhook.inventory.plan_files import Contents, FileError
 from webhook.kube.manifests import DocumentError
 from webhook.kube.manifests import read as read_documents
 from webhook.model import Json, Request
+from webhook.server.config import in_words
 
 UID = "kubectl-convertor"
 """Of the review of a pod that comes without one."""

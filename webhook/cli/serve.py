@@ -10,12 +10,12 @@ import structlog
 import uvloop
 
 from certs.serving.local_ca import NAMES as LOCAL_NAMES
-from webhook import config
-from webhook import serve as server
 from webhook.cli.fault import Fault
 from webhook.cli.installation import installation_options
 from webhook.cli.types import Parsed
-from webhook.config import MAX_CONCURRENT, Certificates, Config, ConfigError
+from webhook.server import config
+from webhook.server import run as server
+from webhook.server.config import MAX_CONCURRENT, Certificates, Config, ConfigError
 from webhook.telemetry import logs
 
 _ADDRESS = Parsed("host:port", config.address)

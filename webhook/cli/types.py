@@ -1,6 +1,6 @@
 """Values on the command line that have a form of their own.
 
-`webhook.config` reads them, and all that it takes to read settings; that is a fifth of a second,
+`server.config` reads them, and all that it takes to read settings; that is a fifth of a second,
 and help and completion do without.
 """
 
@@ -28,16 +28,16 @@ class Parsed(click.ParamType[Any]):
 
 
 def _error() -> type[Exception]:
-    from webhook.config import ConfigError  # noqa: PLC0415 - see above
+    from webhook.server.config import ConfigError  # noqa: PLC0415 - see above
 
     return ConfigError
 
 
 def configured(name: str) -> Callable[[str], Any]:
-    """Return a function of `webhook.config`, by its name; it is loaded when it is called."""
+    """Return a function of `webhook.server.config`, by its name; it is loaded when it is called."""
 
     def read(text: str) -> Any:
-        from webhook import config  # noqa: PLC0415 - see above
+        from webhook.server import config  # noqa: PLC0415 - see above
 
         return getattr(config, name)(text)
 

@@ -21,5 +21,7 @@ DURATIONS = Durations(
 """A new CA every twelve seconds: it is made after two thirds of the one before."""
 
 if __name__ == "__main__":
-    with patch("webhook.certificates.SelfManaged", partial(SelfManaged, durations=DURATIONS)):
+    with patch(
+        "webhook.server.certificates.SelfManaged", partial(SelfManaged, durations=DURATIONS)
+    ):
         main()

@@ -2,7 +2,7 @@
 
 httptools takes headers of any size, and uvicorn waits for ever for a request or its rest. A
 stranger could fill the memory with one header, and keep others out with clients that say
-nothing. How large a body may be says `webhook.body`.
+nothing. How large a body may be says `webhook.server.body`.
 
 A connection with nothing on it yet is kept as long as one between two requests: the API server
 often opens one more than it turns out to need, and sends a review into it a minute later.

@@ -1,6 +1,6 @@
 """Reading the body of a request, and no more of it than is good for the server.
 
-How long that may take says `webhook.protocol`.
+How long that may take says `webhook.server.http_protocol`.
 """
 
 from starlette.types import Message, Receive, Scope

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from webhook.config import Address, ConfigError, in_words
-from webhook.drain import Drain, Times
-from webhook.protocol import Protocol
+from webhook.server.config import Address, ConfigError, in_words
+from webhook.server.drain import Drain, Times
+from webhook.server.http_protocol import Protocol
 
 KEEP_ALIVE = 150
 """Seconds. The API server keeps an idle connection for 90 s; were ours shorter, it would now and

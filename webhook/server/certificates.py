@@ -19,8 +19,8 @@ from certs.serving.provided_ca import Provided
 from certs.serving.self_managed import SelfManaged
 from certs.serving.source import Source
 from certs.serving.tls import ClientCAError, Serving, check_client_ca
-from webhook.config import Certificates, ConfigError
 from webhook.kube.api.client import Client
+from webhook.server.config import Certificates, ConfigError
 
 CLIENT_CA_SECONDS = 10.0
 """Between two looks at the file with the client CA."""

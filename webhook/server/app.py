@@ -16,16 +16,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from webhook import deadline
 from webhook.admission import review
 from webhook.admission.cache import Answer
 from webhook.admission.review import BadReview
 from webhook.admission.validate import validate
-from webhook.answers import CLOSE, error, send_json
-from webhook.body import Bodies, Disconnected, overloaded
 from webhook.inventory import Plans
 from webhook.model import Decision, Installation, Mode, Outcome, Reason, Request, Reviewed
-from webhook.placing import Placing, answered
+from webhook.server import deadline
+from webhook.server.body import Bodies, Disconnected, overloaded
+from webhook.server.pod_reviews import Placing, answered
+from webhook.server.responses import CLOSE, error, send_json
 
 _RETRY_AFTER = (b"retry-after", b"1")
 """Only with this header, and only whole seconds, does the API server try again."""

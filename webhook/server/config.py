@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from webhook.drain import Times
 from webhook.kube import labels, manifests
 from webhook.kube.messages import did_you_mean
 from webhook.model import Installation, Json, Mode
+from webhook.server.drain import Times
 from webhook.settings import check_defaults
 
 ENVIRONMENT = "CONVERTOR_WEBHOOK"

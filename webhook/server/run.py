@@ -11,14 +11,14 @@ import structlog
 
 from certs.serving.local_ca import LocalCA
 from certs.serving.source import Source
-from webhook import app, certificates, server, status
-from webhook.certificates import Served
-from webhook.config import Address, Config, ConfigError
 from webhook.inventory import Plans
 from webhook.inventory.cluster_plans import ClusterPlans
 from webhook.inventory.directory_plans import DirectoryPlans
 from webhook.inventory.pods import PodWatch
 from webhook.kube.api import client
+from webhook.server import app, certificates, listener, probes
+from webhook.server.certificates import Served
+from webhook.server.config import Address, Config, ConfigError
 from webhook.telemetry.event_recorder import Recorder
 from webhook.telemetry.metrics import Metrics
 from webhook.telemetry.reporter import Reporter
@@ -35,8 +35,8 @@ async def serve(config: Config) -> None:
     sys.setswitchinterval(SWITCH)
     with contextlib.ExitStack() as stack:
         sockets = (
-            stack.enter_context(server.bind(config.listen, "--listen")),
-            stack.enter_context(server.bind(config.status_listen, "--status-listen")),
+            stack.enter_context(listener.bind(config.listen, "--listen")),
+            stack.enter_context(listener.bind(config.status_listen, "--status-listen")),
         )
         world = _world(config)
         plans = world.plans
@@ -48,13 +48,13 @@ async def serve(config: Config) -> None:
         report = Reporter(metrics, _look_after(config, world, metrics, stack))
 
         pods_and_plans = app.build(plans, config.installation, report, config.max_concurrent)
-        reviews = server.make(pods_and_plans, served.tls.context)
+        reviews = listener.make(pods_and_plans, served.tls.context)
         checks = {
             "plans": lambda: _unread(plans),
             "certificate": served.missing,
             "draining": lambda: "the server is about to stop" if reviews.draining else "",
         }
-        probes = server.make(status.build(checks, {"plans": plans.status}, metrics.registry))
+        status = listener.make(probes.build(checks, {"plans": plans.status}, metrics.registry))
 
         served.start()
         stack.callback(served.stop)
@@ -63,7 +63,7 @@ async def serve(config: Config) -> None:
         settling = asyncio.create_task(_settle(plans))
         stack.callback(settling.cancel)
         _announce(sockets, source)
-        await server.run(reviews, probes, sockets, config.drain)
+        await listener.run(reviews, status, sockets, config.drain)
         report.flush()
     log.info("stopped")
 

@@ -1,0 +1,1 @@
+"""The HTTPS server: its configuration, a review over HTTP, probes, and its start and end."""

@@ -31,7 +31,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from webhook.cli.diff import coloured
+from webhook.cli.review.diff import coloured
 
 HERE = Path(__file__).parent
 START_SECONDS = 30

@@ -4,8 +4,8 @@ import pytest
 
 from tests.chart import rendering
 from tests.cli.fake import RESOURCES, FakeCluster
-from webhook.cli import installed
-from webhook.cli.installed import Installed
+from webhook.cli.release import find
+from webhook.cli.release.find import Installed
 from webhook.model import Installation, Json, Mode, OnError, Scope
 
 pytestmark = pytest.mark.chart
@@ -21,7 +21,7 @@ def found(values: Json) -> list[Installed] | None:
             body["metadata"]["creationTimestamp"] = SINCE
             cluster.add(body)
     unread: list[str] = []
-    releases = installed.find(cluster, unread)  # type: ignore[arg-type]
+    releases = find.find(cluster, unread)  # type: ignore[arg-type]
     assert unread == []
     return releases
 

@@ -13,7 +13,7 @@ from click.testing import Result
 
 from tests.cli.fake import FakeCluster, Json, Run, plan
 from tests.explain.clusters import ZONE, namespace, node, pod
-from webhook.cli import fault, kubectl
+from webhook.cli import errors, kubectl
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "cli.md"
@@ -100,9 +100,9 @@ def test_every_exit_code_is_on_the_page() -> None:
     codes = re.findall(r"^\| (\d+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert list(map(int, codes)) == [
         0,
-        fault.EXIT_FOUND,
-        fault.Fault.exit_code,
-        fault.EXIT_CLUSTER,
+        errors.EXIT_FOUND,
+        errors.Fault.exit_code,
+        errors.EXIT_CLUSTER,
         kubectl.EXIT_UNEXPECTED,
     ]
 

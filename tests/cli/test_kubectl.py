@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.fake import FakeCluster, Run
-from webhook.cli import installation, kubectl
+from webhook.cli import kubectl
+from webhook.cli.options import installation
 from webhook.server import config
 
 ROOT = Path(__file__).parents[2]

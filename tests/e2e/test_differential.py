@@ -15,7 +15,7 @@ from tests.e2e.world import HOSTNAME, pod
 from tests.scheduling.worlds import NAMESPACES, TARGET, draw_namespaces, draw_nodes, draw_pods
 from tests.scheduling.worlds import draw_plan as draw_plan_object
 from webhook import settings
-from webhook.cli.explain_cluster import read_cluster
+from webhook.cli.explain.read import read_cluster
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.api.client import Client, connect
 from webhook.kube.scheduler import World, judge, look

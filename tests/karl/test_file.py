@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from webhook import karl
-from webhook.cli.input import read_text
+from webhook.cli.options.files import read_text
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_rule(tmp_path: Path) -> None:

@@ -219,7 +219,9 @@ def test_defaults_with_a_mistake_are_an_error_with_a_caret(tmp_path: Path) -> No
     )
 
 
-@pytest.mark.parametrize("part", ["server.run.serve", "server.config.defaults"], ids=["later", "at once"])
+@pytest.mark.parametrize(
+    "part", ["server.run.serve", "server.config.defaults"], ids=["later", "at once"]
+)
 def test_what_nobody_foresaw_ends_with_one_line_and_its_trace_in_the_log(
     monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:

@@ -2,8 +2,8 @@
 
 import click
 
-from webhook.cli.fault import Fault
-from webhook.cli.input import filename_option, read_text
+from webhook.cli.errors import Fault
+from webhook.cli.options.files import filename_option, read_text
 from webhook.cli.output import output_option, structured, write
 from webhook.model import Scope
 

@@ -29,13 +29,19 @@ class _Command(NamedTuple):
 
 
 COMMANDS = {
-    "audit": _Command("webhook.cli.audit", "Say what is, would be and was not placed, and why."),
+    "audit": _Command(
+        "webhook.cli.audit.command", "Say what is, would be and was not placed, and why."
+    ),
     "completion": _Command("webhook.cli.completion", "Print the completion script of a shell."),
-    "explain": _Command("webhook.cli.explain", "Say where a plan's pods may go, or why nowhere."),
+    "explain": _Command(
+        "webhook.cli.explain.command", "Say where a plan's pods may go, or why nowhere."
+    ),
     "karl": _Command("webhook.cli.karl", "Compile, check or explain KARL rules."),
     "patch": _Command("webhook.cli.patch", "Change the convertor settings of a plan."),
-    "review": _Command("webhook.cli.review", "Show a pod before and after, without a cluster."),
-    "show": _Command("webhook.cli.show", "List plans and their convertor settings."),
+    "review": _Command(
+        "webhook.cli.review.command", "Show a pod before and after, without a cluster."
+    ),
+    "show": _Command("webhook.cli.show.command", "List plans and their convertor settings."),
 }
 
 

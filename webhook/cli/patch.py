@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 import msgspec
 
-from webhook.cli.cluster import cluster_options, namespace_option
-from webhook.cli.fault import Fault
-from webhook.cli.installation import prefix_option
+from webhook.cli.errors import Fault
+from webhook.cli.options.cluster import cluster_options, namespace_option
+from webhook.cli.options.installation import prefix_option
+from webhook.cli.options.plan import RESOURCE, get_plan, plan_argument, plan_path
 from webhook.cli.output import structured, write
-from webhook.cli.plan import RESOURCE, get_plan, plan_argument, plan_path
 from webhook.model import AffinityPolicy, Installation, Json, Mode, Problem, Scope
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def patch(  # noqa: PLR0913, PLR0917 - one for each option
 
 def _patch(client: "Client", asked: _Asked, attempts: int = _ATTEMPTS) -> _Patched:
     """Change the plan, also when somebody else changes it at the same time."""
-    from webhook.kube.api.client import ApiError  # noqa: PLC0415 - see webhook.cli.cluster
+    from webhook.kube.api.client import ApiError  # noqa: PLC0415 - see webhook.cli.options.cluster
 
     before = get_plan(client, asked.namespace, asked.name)
     amended = _amended(before, asked)

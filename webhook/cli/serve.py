@@ -10,9 +10,9 @@ import structlog
 import uvloop
 
 from certs.serving.local_ca import NAMES as LOCAL_NAMES
-from webhook.cli.fault import Fault
-from webhook.cli.installation import installation_options
-from webhook.cli.types import Parsed
+from webhook.cli.errors import Fault
+from webhook.cli.options.installation import installation_options
+from webhook.cli.options.types import Parsed
 from webhook.server import config
 from webhook.server import run as server
 from webhook.server.config import MAX_CONCURRENT, Certificates, Config, ConfigError

@@ -9,10 +9,10 @@ import msgspec
 
 from webhook import karl, settings
 from webhook.admission.patch_summary import toleration
-from webhook.cli import offline
-from webhook.cli.fault import Fault
+from webhook.cli.errors import Fault
+from webhook.cli.files import plans as plan_files
+from webhook.cli.options.plan import get_plan, plan_path
 from webhook.cli.output import table
-from webhook.cli.plan import get_plan, plan_path
 from webhook.forklift.plan import PATH, PlanObject
 from webhook.inventory.index import key_of
 from webhook.karl import minimums
@@ -39,7 +39,7 @@ def in_files(path: Path, namespace: str, name: str) -> list[Json]:
     """
     plans = [
         plan
-        for plan in offline.read(path).plans
+        for plan in plan_files.read(path).plans
         if namespace in ("", plan["metadata"]["namespace"])
     ]
     if not name:
@@ -58,7 +58,7 @@ def in_cluster(client: "Client", namespace: str, name: str, *, everywhere: bool)
         ApiError: the server refused, or did not answer.
 
     """
-    from webhook.kube.api.collection import Collection  # noqa: PLC0415 - see webhook.cli.cluster
+    from webhook.kube.api.collection import Collection  # noqa: PLC0415 - see webhook.cli.options.cluster
 
     if name:
         return [get_plan(client, namespace, name)]

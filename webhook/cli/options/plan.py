@@ -8,8 +8,8 @@ import click
 import msgspec
 from click.shell_completion import CompletionItem
 
-from webhook.cli.cluster import connected
-from webhook.cli.fault import ClusterFault, Fault
+from webhook.cli.errors import ClusterFault, Fault
+from webhook.cli.options.cluster import connected
 from webhook.forklift.plan import GROUP, NAME, PATH
 from webhook.kube.messages import did_you_mean
 from webhook.model import Json
@@ -49,7 +49,7 @@ def get_plan(client: "Client", namespace: str, name: str) -> Json:
         ApiError: the server refused, or did not answer.
 
     """
-    from webhook.kube.api.client import ApiError  # noqa: PLC0415 - see webhook.cli.cluster
+    from webhook.kube.api.client import ApiError  # noqa: PLC0415 - see webhook.cli.options.cluster
 
     try:
         plan: Json = msgspec.json.decode(client.get(plan_path(client, namespace, name)))
@@ -106,7 +106,7 @@ def _missing(client: "Client", namespace: str, name: str) -> Fault:
 
 def _known(client: "Client", namespace: str = "", **limits: float) -> list[tuple[str, str]]:
     """Return namespace and name of the plans that can be seen; none where they cannot."""
-    from webhook.kube.api.client import ApiError  # noqa: PLC0415 - see webhook.cli.cluster
+    from webhook.kube.api.client import ApiError  # noqa: PLC0415 - see webhook.cli.options.cluster
 
     path = plan_path(client, namespace) if namespace else f"{PATH}/plans"
     with suppress(ApiError):

@@ -12,10 +12,10 @@ from webhook import nodes, settings
 from webhook.admission.mutate import decide, screen
 from webhook.admission.review import encode
 from webhook.admission.validate import PLAN, validate
-from webhook.cli import offline
-from webhook.cli.diff import coloured
-from webhook.cli.fault import Fault
+from webhook.cli.errors import Fault
+from webhook.cli.files import plans as plan_files
 from webhook.cli.output import console, structured, unlogged, write
+from webhook.cli.review.diff import coloured
 from webhook.forklift.owner import plan_ref
 from webhook.inventory.index import PlanIndex, key_of
 from webhook.karl import minimums
@@ -47,12 +47,12 @@ def decision_on(
         return decision
     if plans is None:
         raise click.UsageError("a pod needs its plan: give --plan FILE or --plan DIRECTORY")
-    contents = offline.read(plans)
+    contents = plan_files.read(plans)
     if not contents.plans:
         raise Fault(f"'{plans}': expected a Plan, found {', '.join(contents.others) or 'none'}")
     ref = plan_ref(request)
     plan = _find(ref, contents.plans, installation)
-    labels = contents.nodes + (offline.read(node_files).nodes if node_files else [])
+    labels = contents.nodes + (plan_files.read(node_files).nodes if node_files else [])
     keys = minimums.keys(plan.settings) if isinstance(plan, Plan) else ()
     if isinstance(plan, Plan) and not _namespace(request):
         target = plan.target_namespace or "default"

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from webhook.cli.explain_text import BAD, FAINT, HEADING, WARNING, Line
-from webhook.cli.installed import Installed
+from webhook.cli.explain.text import BAD, FAINT, HEADING, WARNING, Line
 from webhook.cli.output import table
+from webhook.cli.release.find import Installed
 from webhook.model import Outcome, Problem
 from webhook.reports.audit import Findings, Pod, Report
 

@@ -12,8 +12,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
-from webhook.cli.fault import Fault
-from webhook.cli.types import Parsed, complete_path, configured
+from webhook.cli.errors import Fault
+from webhook.cli.options.types import Parsed, complete_path, configured
 from webhook.kube.labels import check_key
 from webhook.model import Installation, Mode, OnError, Scope
 
@@ -21,7 +21,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 ENVIRONMENT = "CONVERTOR_WEBHOOK"
-"""That of `server.config`, which is loaded only where a value is given: see webhook.cli.types."""
+"""That of `server.config`, which is loaded only where a value is given: see cli.options.types."""
 
 _DEFAULT = Installation()
 
@@ -37,7 +37,7 @@ def _one_of(words: type[StrEnum]) -> click.Choice[str]:
 
 def _prefix(text: str) -> str:
     if fault := check_key(f"{text}/placement"):
-        from webhook.server.config import ConfigError  # noqa: PLC0415 - see webhook.cli.types
+        from webhook.server.config import ConfigError  # noqa: PLC0415 - see webhook.cli.options.types
 
         raise ConfigError(f"{text!r}: expected a DNS name such as '{_DEFAULT.prefix}'; {fault}")
     return text
@@ -130,7 +130,7 @@ def installation_options(command: Callable[P, R]) -> Callable[..., R]:
 
 
 def _read(defaults: Path) -> dict[str, Any]:
-    from webhook.server import config  # noqa: PLC0415 - see webhook.cli.types
+    from webhook.server import config  # noqa: PLC0415 - see webhook.cli.options.types
 
     try:
         return config.defaults(defaults)

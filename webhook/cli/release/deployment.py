@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from webhook.cli.installation import installation_options
+from webhook.cli.options.installation import installation_options
 from webhook.model import Installation, Json
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _without_defaults(words: list[str]) -> Iterator[str]:
 
 def _defaults(client: "Client", namespace: str, pod: Json, unread: list[str]) -> Json:
     """Return the installation's defaults, from the ConfigMap that its chart mounts."""
-    from webhook.kube.api.client import ApiError  # noqa: PLC0415 - see webhook.cli.cluster
+    from webhook.kube.api.client import ApiError  # noqa: PLC0415 - see webhook.cli.options.cluster
 
     for volume in pod.get("volumes") or ():
         name = (volume.get("configMap") or {}).get("name")

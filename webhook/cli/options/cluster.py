@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import click
 import msgspec
 
-from webhook.cli.fault import ClusterFault
-from webhook.cli.types import Parsed, complete_path, configured
+from webhook.cli.errors import ClusterFault
+from webhook.cli.options.types import Parsed, complete_path, configured
 from webhook.model import Json
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def cluster_flags(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def _complete_context(ctx: click.Context, _param: click.Parameter, start: str) -> list[str]:
-    from webhook.cli import contexts  # noqa: PLC0415 - help does without
+    from webhook.cli.options import contexts  # noqa: PLC0415 - help does without
 
     return [name for name in contexts.names(ctx.params["kubeconfig"]) if name.startswith(start)]
 

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from webhook.cli.cluster import cluster_options, namespace_option
-from webhook.cli.installation import installation_options
-from webhook.cli.installed import adopted, told
+from webhook.cli.options.cluster import cluster_options, namespace_option
+from webhook.cli.options.installation import installation_options
+from webhook.cli.options.plan import get_plan, plan_argument
 from webhook.cli.output import console, output_option, structured, write
-from webhook.cli.plan import get_plan, plan_argument
+from webhook.cli.release.find import adopted, told
 from webhook.model import Installation
 
 if TYPE_CHECKING:
@@ -39,19 +39,19 @@ def explain(
       kubectl convertor explain plan db
       kubectl convertor explain plan db -n konveyor-forklift -o json
     """  # noqa: D301 - click's mark for "do not wrap"
-    from webhook.cli import explain_cluster, explain_text  # noqa: PLC0415
-    from webhook.reports import explain as explanation  # noqa: PLC0415 - see webhook.cli.cluster
+    from webhook.cli.explain import read, text  # noqa: PLC0415
+    from webhook.reports import explain as explanation  # noqa: PLC0415 - see webhook.cli.options.cluster
 
     plan = get_plan(client, namespace, name)
     target = (plan.get("spec") or {}).get("targetNamespace") or ""
     unread: list[str] = []
     installation, installed = adopted(client, installation, unread)
-    cluster = explain_cluster.read_cluster(client, target)
+    cluster = read.read_cluster(client, target)
     cluster = cluster._replace(unread=[*unread, *cluster.unread])
     found = explanation.explain(plan, installation, cluster)
     if output != "text":
         write(structured(msgspec.to_builtins(found) | {"installed": told(installed)}, output))
         return
     printer = console()
-    for line in explain_text.lines(found, is_installed=installed != []):
+    for line in text.lines(found, is_installed=installed != []):
         printer.print(line.text, style=line.style or None)

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from webhook.cli.fault import Fault
-from webhook.cli.input import read_text
+from webhook.cli.errors import Fault
+from webhook.cli.options.files import read_text
 from webhook.kube.manifests import DocumentError
 from webhook.kube.manifests import read as read_documents
 from webhook.mismatch import describe

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from webhook.admission.review import API_VERSION, KIND, BadReview, decode
-from webhook.cli.fault import Fault
-from webhook.cli.input import read_text
+from webhook.cli.errors import Fault
+from webhook.cli.options.files import read_text
 from webhook.inventory import plan_files
 from webhook.inventory.directory_plans import walk
 from webhook.inventory.plan_files import Contents, FileError

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from webhook.cli.cluster import cluster_flags, connected
-from webhook.cli.fault import EXIT_FOUND, ClusterFault
-from webhook.cli.input import filename_option, path_option
-from webhook.cli.installation import installation_options
-from webhook.cli.installed import Installed, adopted, told
+from webhook.cli.errors import EXIT_FOUND, ClusterFault
+from webhook.cli.options.cluster import cluster_flags, connected
+from webhook.cli.options.files import filename_option, path_option
+from webhook.cli.options.installation import installation_options
 from webhook.cli.output import console, output_option, structured, unlogged, write
+from webhook.cli.release.find import Installed, adopted, told
 from webhook.model import Installation
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError("expected --namespace or --all-namespaces, found both")
     if filename and not plans:
         raise click.UsageError("--filename needs --plans: pods are judged by plans")
-    from webhook.reports import audit as auditing  # noqa: PLC0415 - see webhook.cli.cluster
+    from webhook.reports import audit as auditing  # noqa: PLC0415 - see webhook.cli.options.cluster
 
     installed: list[Installed] | None = None
     unread: list[str] = []
@@ -86,7 +86,7 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
         if plans:
             world = _in_files(plans, filename, namespace, installation)
         else:
-            from webhook.cli.audit_cluster import Reader  # noqa: PLC0415 - see webhook.cli.cluster
+            from webhook.cli.audit.read import Reader  # noqa: PLC0415 - see webhook.cli.options.cluster
 
             with connected(context, kubeconfig) as client:
                 installation, installed = adopted(client, installation, unread)
@@ -108,17 +108,18 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
 def _in_files(
     plans: Path, filename: str | None, namespace: str, installation: Installation
 ) -> "World":
-    from webhook import nodes, settings  # noqa: PLC0415 - see webhook.cli.cluster
-    from webhook.cli import offline, offline_pods  # noqa: PLC0415
-    from webhook.karl import minimums  # noqa: PLC0415 - see webhook.cli.cluster
+    from webhook import nodes, settings  # noqa: PLC0415 - see webhook.cli.options.cluster
+    from webhook.cli.files import plans as plan_files  # noqa: PLC0415
+    from webhook.cli.files import pods as pod_files  # noqa: PLC0415
+    from webhook.karl import minimums  # noqa: PLC0415 - see webhook.cli.options.cluster
     from webhook.reports.audit import World  # noqa: PLC0415
 
-    contents = offline.read(plans)
+    contents = plan_files.read(plans)
     chosen = [plan for plan in contents.plans if namespace in ("", plan["metadata"]["namespace"])]
     keys = {
         key for plan in chosen for key in minimums.keys(settings.read(plan, installation).settings)
     }
-    pods = offline_pods.read_pods(filename) if filename else []
+    pods = pod_files.read_pods(filename) if filename else []
     return World(chosen, pods, nodes.values(contents.nodes, keys))
 
 
@@ -136,11 +137,11 @@ def _progress() -> "Iterator[Callable[[str], None]]":
 def _print(
     report: "Report", installed: list[Installed] | None, unread: list[str], output: str
 ) -> None:
-    from webhook.cli import audit_text  # noqa: PLC0415 - see webhook.cli.cluster
+    from webhook.cli.audit import text  # noqa: PLC0415 - see webhook.cli.options.cluster
 
     if output in ("table", "wide"):
         printer = console()
-        for line in audit_text.lines(report, installed, unread, wide=output == "wide"):
+        for line in text.lines(report, installed, unread, wide=output == "wide"):
             printer.print(line.text, style=line.style or None)
         return
     found = msgspec.to_builtins(report)

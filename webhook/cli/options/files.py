@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
-from webhook.cli.types import Parsed, complete_path, configured
+from webhook.cli.options.types import Parsed, complete_path, configured
 
 F = TypeVar("F", bound=Callable[..., Any])
 

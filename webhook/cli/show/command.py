@@ -5,12 +5,12 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from webhook.cli.cluster import cluster_flags, connected, namespace_option
-from webhook.cli.input import path_option
-from webhook.cli.installation import installation_options
-from webhook.cli.installed import Installed, adopted, is_certain
+from webhook.cli.options.cluster import cluster_flags, connected, namespace_option
+from webhook.cli.options.files import path_option
+from webhook.cli.options.installation import installation_options
+from webhook.cli.options.plan import plan_argument
 from webhook.cli.output import output_option, structured, write
-from webhook.cli.plan import plan_argument
+from webhook.cli.release.find import Installed, adopted, is_certain
 from webhook.model import Installation
 
 _NO_WEBHOOK, _NOT_KNOWN = "no webhook", "not known"
@@ -50,24 +50,24 @@ def show(  # noqa: PLR0913, PLR0917 - one for each option
     """  # noqa: D301 - click's mark for "do not wrap"
     if name and all_namespaces:
         raise click.UsageError("expected a plan's name or --all-namespaces, found both")
-    from webhook.cli import show_plans  # noqa: PLC0415 - help and completion do without
+    from webhook.cli.show import plans as plan_objects  # noqa: PLC0415 - help and completion do without
 
     unread: list[str] = []
     doubt = ""
     if plans:
-        found = show_plans.in_files(plans, namespace, name)
+        found = plan_objects.in_files(plans, namespace, name)
     else:
         with connected(context, kubeconfig) as client:
-            found = show_plans.in_cluster(client, namespace, name, everywhere=all_namespaces)
+            found = plan_objects.in_cluster(client, namespace, name, everywhere=all_namespaces)
             installation, installed = adopted(client, installation, unread)
             doubt = _doubt(installed)
-    shown = [show_plans.shown(plan, installation) for plan in found]
+    shown = [plan_objects.shown(plan, installation) for plan in found]
     if output != "table":  # which has a word of it beside each mode
         _tell(doubt, unread)
     if output in ("yaml", "json"):
         write(structured(shown[0] if name and shown else shown, output))
     elif shown:
-        write(show_plans.as_table(shown, doubt, wide=output == "wide"))
+        write(plan_objects.as_table(shown, doubt, wide=output == "wide"))
     else:
         click.echo("No plans found", err=True)
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from webhook.cli.fault import EXIT_FOUND
-from webhook.cli.input import filename_option, path_option
-from webhook.cli.installation import installation_options
+from webhook.cli.errors import EXIT_FOUND
+from webhook.cli.options.files import filename_option, path_option
+from webhook.cli.options.installation import installation_options
 from webhook.cli.output import output_option
 from webhook.model import Installation
 
@@ -40,10 +40,11 @@ def review(
       kubectl convertor review -f review.json --plan plans/ --nodes nodes.yaml -o json
       kubectl get pod db-vm-1 -o yaml | kubectl convertor review -f - --plan plan.yaml
     """  # noqa: D301 - click's mark for "do not wrap"
-    from webhook.cli import offline, review_pod  # noqa: PLC0415 - help and completion do without
+    from webhook.cli.files import plans as plan_files  # noqa: PLC0415 - help and completion do without
+    from webhook.cli.review import decision  # noqa: PLC0415 - help and completion do without
 
-    request = offline.read_review(filename)
-    decision = review_pod.decision_on(request, plans, node_files, installation)
-    review_pod.show(request, decision, output)
-    if review_pod.is_bad(decision):
+    request = plan_files.read_review(filename)
+    made = decision.decision_on(request, plans, node_files, installation)
+    decision.show(request, made, output)
+    if decision.is_bad(made):
         click.get_current_context().exit(EXIT_FOUND)

@@ -7,8 +7,8 @@ import click
 import msgspec
 from click.core import ParameterSource
 
-from webhook.cli.cluster import items
-from webhook.cli.deployment import CONTAINER, Unclear, read_installation
+from webhook.cli.options.cluster import items
+from webhook.cli.release.deployment import CONTAINER, Unclear, read_installation
 from webhook.model import Installation, Json
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def find(client: "Client", unread: list[str]) -> list[Installed] | None:
         ApiError: the server did not answer.
 
     """
-    from webhook.kube.api.client import ApiError  # noqa: PLC0415 - see webhook.cli.cluster
+    from webhook.kube.api.client import ApiError  # noqa: PLC0415 - see webhook.cli.options.cluster
 
     try:
         configurations = list(items(client, CONFIGURATIONS))
@@ -110,7 +110,7 @@ def is_certain(found: list[Installed] | None) -> bool:
 
 
 def _read(client: "Client", configuration: Json, webhook: Json, unread: list[str]) -> Installed:
-    from webhook.kube.api.client import ApiError  # noqa: PLC0415 - see webhook.cli.cluster
+    from webhook.kube.api.client import ApiError  # noqa: PLC0415 - see webhook.cli.options.cluster
 
     metadata = configuration["metadata"]
     since = metadata.get("creationTimestamp") or ""

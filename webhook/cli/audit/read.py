@@ -6,9 +6,9 @@ from typing import TypeVar
 import msgspec
 
 from webhook import settings
-from webhook.cli.cluster import items
-from webhook.cli.installed import Installed
-from webhook.cli.plan import plan_path
+from webhook.cli.options.cluster import items
+from webhook.cli.options.plan import plan_path
+from webhook.cli.release.find import Installed
 from webhook.forklift.plan import NAME, PATH, PlanObject
 from webhook.inventory import pods
 from webhook.karl import minimums

@@ -1,0 +1,1 @@
+"""Plans and pods that a command reads from files."""

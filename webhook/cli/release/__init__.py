@@ -1,0 +1,1 @@
+"""The installed webhook, found in the cluster."""

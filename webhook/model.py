@@ -6,50 +6,13 @@ Every stage of a review takes and returns these; nothing here does anything. The
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
-Json = dict[str, Any]
-"""A JSON object as decoded: a pod, a term, an expression. Fields nobody knows stay in it."""
+from webhook.kube.objects import Json
 
 NodeValues = Mapping[str, Collection[str]]
 """The values of a label on all nodes together, by the label's key; an unknown key is not there."""
-
-CONVERTOR_LABEL = "forklift.app"
-CONVERTOR_VALUE = "virt-v2v"
-
-SYSTEM_LABELS = frozenset(
-    {
-        CONVERTOR_LABEL,
-        "plan",
-        "migration",
-        "vmID",
-        "plan-name",
-        "plan-namespace",
-        "conversion",
-        "conversion-type",
-        "resource",
-    }
-)
-"""Forklift's own labels, by which it finds its pods again: no setting names one of them.
-
-Up to 2.11 it goes by these alone, from 2.12 on by all labels that it created a pod with.
-"""
-
-FORKLIFT_SPREADING_TERM: Json = {
-    "weight": 100,
-    "podAffinityTerm": {
-        "labelSelector": {
-            "matchExpressions": [
-                {"key": CONVERTOR_LABEL, "operator": "In", "values": [CONVERTOR_VALUE]}
-            ]
-        },
-        "topologyKey": "kubernetes.io/hostname",
-        "namespaceSelector": {},
-    },
-}
-"""The one preferred podAntiAffinity term that Forklift gives a pod whose plan asks nothing."""
 
 
 class Reviewed(StrEnum):

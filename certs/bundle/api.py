@@ -12,8 +12,9 @@ from urllib.parse import quote
 import msgspec
 import structlog
 
-from certs.bundle.interface import NOT_FOUND, ApiError, Json, Target
+from certs.bundle.interface import NOT_FOUND, ApiError, Target
 from webhook.kube.api.client import JSON, Client, Stream
+from webhook.kube.objects import Json
 
 log = structlog.get_logger()
 

@@ -7,10 +7,7 @@ serves or retires something asks for every content that the bundles have had of 
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from certs.ca.certificate import Certificate
-
-View = tuple[Certificate, ...]
-"""The certificates of one `caBundle`."""
+from certs.ca.certificate import Certificate, TrustBundle
 
 Chain = TypeVar("Chain")
 
@@ -25,10 +22,10 @@ class Views:
         self._window = window
         self._first: float | None = None
         self._latest: frozenset[str] = frozenset()
-        self._views: dict[str, View] = {}
+        self._views: dict[str, TrustBundle] = {}
         self._live_until: dict[str, float] = {}
 
-    def record(self, bundles: Iterable[View], at: float) -> None:
+    def record(self, bundles: Iterable[TrustBundle], at: float) -> None:
         """Take note of what all bundles hold now."""
         current = {_identity(view): view for view in bundles}
         # What was there at the last look may have been there until just now.
@@ -46,11 +43,11 @@ class Views:
         """Whether there was any look at all."""
         return self._first is not None
 
-    def latest(self) -> tuple[View, ...]:
+    def latest(self) -> tuple[TrustBundle, ...]:
         """Return the contents at the last look."""
         return tuple(self._views[identity] for identity in self._latest)
 
-    def within(self, seconds: float, at: float) -> tuple[View, ...] | None:
+    def within(self, seconds: float, at: float) -> tuple[TrustBundle, ...] | None:
         """Return the contents of the last `seconds`; None before as long a time of looking."""
         if self._first is None or at - self._first < seconds:
             return None
@@ -60,7 +57,7 @@ class Views:
             if self._live_until[identity] >= at - seconds or identity in self._latest
         )
 
-    def all(self) -> tuple[View, ...]:
+    def all(self) -> tuple[TrustBundle, ...]:
         """Return every content of the window."""
         return tuple(self._views.values())
 
@@ -71,7 +68,7 @@ class Views:
 
 
 def may_replace(
-    current: Chain, candidate: Chain, views: Views, accepts: Callable[[Chain, View], bool]
+    current: Chain, candidate: Chain, views: Views, accepts: Callable[[Chain, TrustBundle], bool]
 ) -> bool:
     """Whether no API server that takes `current` would refuse `candidate`.
 
@@ -80,5 +77,5 @@ def may_replace(
     return all(accepts(candidate, view) or not accepts(current, view) for view in views.all())
 
 
-def _identity(view: View) -> str:
+def _identity(view: TrustBundle) -> str:
     return " ".join(sorted(certificate.fingerprint for certificate in view))

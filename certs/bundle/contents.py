@@ -9,9 +9,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from certs.ca.certificate import Certificate, parse, parse_as_go, to_pem
-
-LIMIT = 10
-"""Certificates in a bundle; of the unknown ones the newest stay."""
+from certs.ca.durations import MAX_BUNDLE_CERTIFICATES
 
 
 def wanted(
@@ -37,7 +35,7 @@ def wanted(
         and now < certificate.not_after
     }
     newest = sorted(foreign.values(), key=lambda certificate: certificate.not_before)
-    kept = newest[::-1][: max(LIMIT - len(ours), 0)]
+    kept = newest[::-1][: max(MAX_BUNDLE_CERTIFICATES - len(ours), 0)]
     right = [*ours.values(), *kept]
     same = sorted(c.fingerprint for c in right) == sorted(c.fingerprint for c in there)
     # A block that is no certificate, or not at the beginning of a line, is none of these.

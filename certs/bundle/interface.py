@@ -3,17 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from webhook.kube.api.errors import ApiError
+from webhook.kube.objects import Json
 
-__all__ = ["CONFLICT", "NOT_FOUND", "ApiError", "Cluster", "Json", "Target", "targets"]
+__all__ = ["CONFLICT", "NOT_FOUND", "ApiError", "Cluster", "Target", "targets"]
 
 NOT_FOUND = 404
 CONFLICT = 409
 """The `status` of an ApiError that says: somebody else wrote first, read again."""
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,16 @@ from datetime import datetime
 import structlog
 
 from certs.bundle import contents
-from certs.bundle.bundle_history import View, Views
-from certs.bundle.interface import CONFLICT, NOT_FOUND, ApiError, Cluster, Json, Target
-from certs.ca.certificate import Certificate, parse_as_go
+from certs.bundle.bundle_history import Views
+from certs.bundle.interface import (
+    CONFLICT,
+    NOT_FOUND,
+    ApiError,
+    Cluster,
+    Target,
+)
+from certs.ca.certificate import Certificate, TrustBundle, parse_as_go
+from webhook.kube.objects import Json
 
 log = structlog.get_logger()
 
@@ -54,7 +61,7 @@ class Publisher:
         with self._looking():
             return self._publish(trust, retired, now, at)
 
-    def judge(self, accepts: Callable[[View], bool], *, settle: float, at: float) -> None:
+    def judge(self, accepts: Callable[[TrustBundle], bool], *, settle: float, at: float) -> None:
         """Find out whether what is served is `published` and, for `settle` seconds, `settled`."""
         with self._looking():
             self.published = self.views.known and all(map(accepts, self.views.latest()))
@@ -75,7 +82,7 @@ class Publisher:
         self, trust: Sequence[Certificate], retired: Collection[str], now: datetime, at: float
     ) -> bool:
         self.problems = []
-        seen: list[View] = []
+        seen: list[TrustBundle] = []
         wrote = False
         configurations = self._read()
         complete = not self.problems

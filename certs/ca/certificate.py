@@ -46,6 +46,10 @@ class Certificate:
         return f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n".encode("ascii")
 
 
+TrustBundle = tuple[Certificate, ...]
+"""The certificates of one `caBundle`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Authority:
     """A CA that can sign."""

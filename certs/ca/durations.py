@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from certs.bundle.contents import LIMIT
+MAX_BUNDLE_CERTIFICATES = 10
+"""Certificates in a caBundle; of those that this server does not know the newest stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Durations:
             raise ValueError(
                 f"a CA of {self.ca}: expected six times the publish wait of {self.publish_wait}"
             )
-        if (self.leaf + self.grace) / (self.ca * 2 / 3) > LIMIT - 3:
+        if (self.leaf + self.grace) / (self.ca * 2 / 3) > MAX_BUNDLE_CERTIFICATES - 3:
             # So many old ones are trusted at once, and a bundle has to hold them.
             raise ValueError(
                 f"a CA of {self.ca}: expected a quarter of leaf and grace, {self.leaf + self.grace}"

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from certs.bundle.bundle_history import View
 from certs.ca import pki
-from certs.ca.certificate import Certificate, Pair, to_pem
+from certs.ca.certificate import Certificate, Pair, TrustBundle, to_pem
 from certs.ca.durations import Durations
 from certs.ca.secret import State
 
@@ -42,7 +41,7 @@ def is_due(leaf: Leaf, state: State, now: datetime, durations: Durations) -> boo
     return gains and now >= leaf.pair.not_after - durations.leaf / 3
 
 
-def is_accepted(leaf: Leaf, view: View, name: str, now: datetime) -> bool:
+def is_accepted(leaf: Leaf, view: TrustBundle, name: str, now: datetime) -> bool:
     """Whether an API server that trusts this view of the bundle takes the leaf."""
     return pki.verify(leaf.chain, view, name, now) is None
 

@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from certs.bundle.interface import Json
 from certs.ca import pki
 from certs.ca.certificate import Authority, Certificate, parse
+from webhook.kube.objects import Json
 
 CA, NEXT, STATE = "ca", "next", "state.json"
 KEYS = (f"{CA}.crt", f"{CA}.key", f"{NEXT}.crt", f"{NEXT}.key", STATE)

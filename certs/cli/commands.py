@@ -18,6 +18,7 @@ from certs.cli.issue import IssueError
 from certs.cli.issue import issue as issue_files
 from certs.cli.show import of_configuration, of_file, of_secret
 from webhook.kube.api.client import ConfigError, connect
+from webhook.kube.messages import describe_os_error
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _DIRECTORY = click.Path(path_type=Path, file_okay=False)
@@ -69,7 +70,7 @@ def show(
         try:
             _print(str(path), of_file(path.read_bytes(), datetime.now(UTC)))
         except OSError as error:
-            raise _Fault(f"'{path}': {(error.strerror or str(error)).lower()}") from None
+            raise _Fault(f"'{path}': {describe_os_error(error)}") from None
     with _explained():
         state = None
         if secret:

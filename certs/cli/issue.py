@@ -8,6 +8,7 @@ from pathlib import Path
 from certs.ca import pki
 from certs.ca.certificate import Authority, Certificate, parse
 from certs.ca.durations import Durations
+from webhook.kube.messages import describe_os_error
 
 _CA_LIFE = timedelta(days=3650)
 """Nobody renews a CA that is made by hand, but whoever made it can."""
@@ -36,7 +37,7 @@ def issue(
         _write(directory / "tls.key", key)
         _write(cert, leaf.pem)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = describe_os_error(error)
         raise IssueError(f"'{error.filename}': {reason}") from None
     except ValueError as error:
         raise IssueError(str(error)) from None

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from certs.bundle.interface import Json
 from certs.bundle.publisher import bundles
 from certs.ca import pki
 from certs.ca.certificate import Certificate, parse, parse_as_go
 from certs.ca.secret import State
+from webhook.kube.objects import Json
 
 
 def of_file(content: bytes, now: datetime) -> Iterator[str]:

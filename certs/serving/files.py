@@ -17,6 +17,7 @@ from certs.serving.handshake import PairError, to_pair
 from certs.serving.loop import Loop, forgiving
 from certs.serving.provided_ca import Provided
 from certs.serving.source import WAITING, Status
+from webhook.kube.messages import describe_os_error
 
 log = structlog.get_logger()
 
@@ -160,8 +161,7 @@ def _read(paths: Sequence[Path]) -> tuple[bytes, ...]:
         try:
             found.append((versions[path.parent] / path.name).read_bytes())
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise FileError(f"'{path}': {reason}") from None
+            raise FileError(f"'{path}': {describe_os_error(error)}") from None
     return tuple(found)
 
 

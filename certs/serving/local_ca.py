@@ -11,7 +11,7 @@ import structlog
 from certs.ca.certificate import Certificate, Pair
 from certs.serving import handshake
 from certs.serving.source import Status
-from webhook.server.config import ConfigError, in_words
+from webhook.kube.messages import describe_os_error
 
 NAMES = ("localhost", "127.0.0.1", "::1")
 """What a server without a cluster is called."""
@@ -19,6 +19,10 @@ NAMES = ("localhost", "127.0.0.1", "::1")
 LIFE = timedelta(days=365)
 
 log = structlog.get_logger()
+
+
+class LocalCAError(ValueError):
+    """A name that cannot be certified, or a state directory that cannot be written."""
 
 
 class LocalCA:
@@ -36,7 +40,7 @@ class LocalCA:
         self._pair: Pair | None = None
 
     def start(self, on_change: Callable[[Pair], None]) -> None:
-        """Make it. Raises ConfigError for a name that is none, or a directory not to be written."""
+        """Make it. Raises LocalCAError: invalid name, or the state directory cannot be written."""
         self._pair, ca = make(self._names)
         self.path = publish(ca, self._state_dir)
         if self.path is None:
@@ -59,7 +63,7 @@ class LocalCA:
 def make(names: Sequence[str]) -> tuple[Pair, Certificate]:
     """Make a certificate for these names, and the CA that it is signed by.
 
-    Raises ConfigError for a name that is neither a DNS name nor an address.
+    Raises LocalCAError for a name that is neither a DNS name nor an address.
     """
     from certs.ca import pki  # noqa: PLC0415 - its OpenSSL is a second one: only where it is needed
 
@@ -68,7 +72,7 @@ def make(names: Sequence[str]) -> tuple[Pair, Certificate]:
     try:
         leaf, key = pki.sign_leaf(ca, names, now, LIFE, backdate=hour)
     except ValueError as error:
-        raise ConfigError(f"--tls-name: {error}") from None
+        raise LocalCAError(f"--tls-name: {error}") from None
     return handshake.to_pair(leaf.pem, key), ca.certificate
 
 
@@ -76,13 +80,13 @@ def publish(ca: Certificate, state_dir: Path | None = None) -> Path | None:
     """Write the CA to `ca.crt` in the state directory, and return where that is.
 
     Where none is given it is the user's, else a temporary one, else, where nothing can be
-    written, none. Raises ConfigError when the given one cannot be written to.
+    written, none. Raises LocalCAError when the given one cannot be written to.
     """
     if state_dir is not None:
         try:
             return _write(state_dir, ca)
         except OSError as error:
-            raise ConfigError(f"--state-dir '{state_dir}': {in_words(error)}") from None
+            raise LocalCAError(f"--state-dir '{state_dir}': {describe_os_error(error)}") from None
     for directory in (_users, _temporary):
         try:
             return _write(directory(), ca)

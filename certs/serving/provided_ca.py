@@ -11,10 +11,10 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from certs.bundle.bundle_history import View, Views, may_replace
+from certs.bundle.bundle_history import Views, may_replace
 from certs.bundle.interface import Cluster
 from certs.bundle.publisher import Publisher
-from certs.ca.certificate import Certificate, Pair, parse, to_pem
+from certs.ca.certificate import Certificate, Pair, TrustBundle, parse, to_pem
 from certs.ca.durations import Durations
 from certs.serving import handshake
 from certs.serving.clock import SYSTEM, Clock
@@ -112,8 +112,8 @@ class Provided:
         over = since is not None and self._clock.monotonic() - since >= self._wait
         return self._gone if over else frozenset()
 
-    def _accepts(self, pair: Pair, view: View) -> bool:
+    def _accepts(self, pair: Pair, view: TrustBundle) -> bool:
         return self._refusal(pair, view) is None
 
-    def _refusal(self, pair: Pair, view: View) -> str | None:
+    def _refusal(self, pair: Pair, view: TrustBundle) -> str | None:
         return handshake.verify(pair, to_pem(view), self._name)

@@ -11,18 +11,19 @@ from datetime import datetime
 
 import structlog
 
-from certs.bundle.bundle_history import View, Views, may_replace
-from certs.bundle.interface import CONFLICT, ApiError, Cluster, Json
+from certs.bundle.bundle_history import Views, may_replace
+from certs.bundle.interface import CONFLICT, ApiError, Cluster
 from certs.bundle.publisher import Publisher
 from certs.ca import leaf as leaves
 from certs.ca import rotation, secret
-from certs.ca.certificate import Certificate, Pair
+from certs.ca.certificate import Certificate, Pair, TrustBundle
 from certs.ca.durations import Durations
 from certs.ca.leaf import Leaf
 from certs.ca.secret import SecretError, State
 from certs.serving.clock import SYSTEM, Clock
 from certs.serving.loop import Loop, forgiving
 from certs.serving.source import WAITING, Status
+from webhook.kube.objects import Json
 
 log = structlog.get_logger()
 
@@ -182,7 +183,7 @@ class SelfManaged:
             self._publisher.judge(lambda view: self._accepts(leaf, view), settle=settle, at=at)
         return wrote
 
-    def _accepts(self, leaf: Leaf, view: View) -> bool:
+    def _accepts(self, leaf: Leaf, view: TrustBundle) -> bool:
         return leaves.is_accepted(leaf, view, self._names[0], self._now())
 
     def _now(self) -> datetime:

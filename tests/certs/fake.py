@@ -9,9 +9,14 @@ from typing import TypeVar
 
 import jsonpatch
 
-from certs.bundle.bundle_history import View
-from certs.bundle.interface import CONFLICT, NOT_FOUND, ApiError, Json, Target
-from certs.ca.certificate import parse_as_go
+from certs.bundle.interface import (
+    CONFLICT,
+    NOT_FOUND,
+    ApiError,
+    Target,
+)
+from certs.ca.certificate import TrustBundle, parse_as_go
+from webhook.kube.objects import Json
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 TARGETS = (
@@ -34,7 +39,7 @@ class Time:
 class Content:
     """One content of one bundle, for as long as it was there."""
 
-    view: View
+    view: TrustBundle
     since: float
     until: float | None = None
     damaged: bool = False
@@ -86,7 +91,7 @@ class ApiServer:
         value = base64.b64encode(pem).decode()
         self.patch(target, [{"op": "add", "path": path, "value": value}], damaged=True)
 
-    def bundles(self) -> list[View]:
+    def bundles(self) -> list[TrustBundle]:
         return [contents[-1].view for contents in self.history.values()]
 
     def _put(self, target: Target, body: Json, *, damaged: bool = False) -> None:

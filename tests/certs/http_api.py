@@ -10,8 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from certs.bundle.interface import CONFLICT, ApiError, Json, Target
+from certs.bundle.interface import CONFLICT, ApiError, Target
 from tests.certs.fake import ApiServer, Time
+from webhook.kube.objects import Json
 
 SECRETS = "/api/v1/namespaces/migration/secrets"
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"

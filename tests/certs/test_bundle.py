@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certs.bundle.contents import LIMIT, wanted
+from certs.bundle.contents import wanted
 from certs.ca import pki
 from certs.ca.certificate import Certificate, parse, parse_as_go, to_pem
+from certs.ca.durations import MAX_BUNDLE_CERTIFICATES
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -32,10 +33,10 @@ def test_a_bundle_has_all_that_is_trusted_and_loses_only_what_is_over_or_retired
     found = parse(bundle)
 
     assert ids(trust) <= ids(found)
-    assert len(found) == len(ids(found)) <= LIMIT
+    assert len(found) == len(ids(found)) <= MAX_BUNDLE_CERTIFICATES
     assert ids(found) <= ids(trust) | ids(present)
     gone = ids(present) - ids(found)
-    if len(found) < LIMIT:
+    if len(found) < MAX_BUNDLE_CERTIFICATES:
         assert gone <= ids(EXPIRED) | ids(retired)
     assert not (ids(EXPIRED) | ids(retired)) - ids(trust) & ids(found)
     assert dirt not in bundle or not dirt
@@ -52,7 +53,7 @@ def test_a_bundle_in_another_order_is_left_as_it_is(order: list[Certificate]) ->
 def test_of_too_many_unknown_certificates_the_newest_stay() -> None:
     trust = [ALIVE[0], ALIVE[1]]
     found = parse(wanted(trust, to_pem(ALIVE), now=NOW))
-    assert ids(found) == ids(trust) | ids(ALIVE[-(LIMIT - 2) :])
+    assert ids(found) == ids(trust) | ids(ALIVE[-(MAX_BUNDLE_CERTIFICATES - 2) :])
 
 
 def test_a_certificate_that_is_there_twice_is_written_once() -> None:

@@ -4,11 +4,12 @@ from datetime import timedelta
 import pytest
 
 from certs.bundle.bundle_history import Views
-from certs.bundle.interface import ApiError, Json, Target
+from certs.bundle.interface import ApiError, Target
 from certs.bundle.publisher import Publisher
 from certs.ca import pki
 from certs.ca.certificate import to_pem
 from tests.certs.fake import START, TARGETS, ApiServer, Client, Time
+from webhook.kube.objects import Json
 
 MUTATING, VALIDATING = TARGETS
 HOUR = timedelta(hours=1)

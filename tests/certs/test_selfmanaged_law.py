@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certs.bundle.contents import LIMIT
 from certs.bundle.interface import ApiError
 from certs.ca import pki
 from certs.ca.certificate import to_pem
+from certs.ca.durations import MAX_BUNDLE_CERTIFICATES
 from certs.ca.secret import KEYS, SecretError
 from tests.certs.fake import TARGETS, CrashError
 from tests.certs.world import QUICK, World
@@ -183,7 +183,7 @@ def settle_down(world: World) -> None:
         assert (status.ready, status.published, status.message) == (True, True, "")
     for view in world.api.bundles():
         assert set(state.trust) <= set(view)
-        assert len(view) <= LIMIT
+        assert len(view) <= MAX_BUNDLE_CERTIFICATES
         assert not {certificate.fingerprint for certificate in view} & set(state.retired)
 
 

@@ -1,12 +1,13 @@
 from datetime import UTC, datetime, timedelta
 
-from certs.bundle.bundle_history import View, Views, may_replace
+from certs.bundle.bundle_history import Views, may_replace
 from certs.ca import pki
+from certs.ca.certificate import TrustBundle
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 A, B = (pki.make_ca(NOW, timedelta(days=1), backdate=timedelta(hours=1)) for _ in range(2))
-BOTH: View = (A.certificate, B.certificate)
-ONLY_A: View = (A.certificate,)
+BOTH: TrustBundle = (A.certificate, B.certificate)
+ONLY_A: TrustBundle = (A.certificate,)
 
 
 def test_before_the_first_look_nothing_is_known() -> None:
@@ -46,7 +47,7 @@ def test_what_was_there_at_the_last_look_may_have_been_there_until_this_one() ->
 
 
 def test_a_chain_may_follow_another_unless_a_view_takes_that_one_only() -> None:
-    def accepts(chain: str, view: View) -> bool:
+    def accepts(chain: str, view: TrustBundle) -> bool:
         return {"a": A, "b": B}[chain].certificate in view
 
     views = Views(60)

@@ -7,9 +7,8 @@ A replica answers for what others destroy only once it has had a round to mend i
 
 from datetime import timedelta
 
-from certs.bundle.bundle_history import View
 from certs.ca import pki, rotation, secret
-from certs.ca.certificate import parse
+from certs.ca.certificate import TrustBundle, parse
 from certs.ca.durations import Durations
 from certs.serving.clock import Clock
 from certs.serving.self_managed import SelfManaged
@@ -110,7 +109,7 @@ class World:
             fault = pki.verify(parse(pair.chain), view, NAME, self.time.now())
             assert fault is None, f"after {self.time.seconds} s: {fault}"
 
-    def _views(self, replica: Replica) -> set[View]:
+    def _views(self, replica: Replica) -> set[TrustBundle]:
         """Every view that may be held, and that this replica answers for."""
         return {
             content.view

@@ -6,7 +6,13 @@ from tests.chart import rendering
 from tests.cli.fake import RESOURCES, FakeCluster
 from webhook.cli.release import find
 from webhook.cli.release.find import Installed
-from webhook.model import Installation, Json, Mode, OnError, Scope
+from webhook.kube.objects import Json
+from webhook.model import (
+    Installation,
+    Mode,
+    OnError,
+    Scope,
+)
 
 pytestmark = pytest.mark.chart
 

@@ -10,7 +10,7 @@ import yaml
 
 from tests.cli.fake import PLANS, RESOURCES, FakeCluster, Run, plan
 from tests.cli.releases import release
-from webhook.model import Json
+from webhook.kube.objects import Json
 
 EXPECTED = Path(__file__).parent / "expected"
 Golden = Callable[[Path, str], None]

@@ -11,7 +11,8 @@ import yaml
 
 from tests import documents
 from webhook import settings
-from webhook.model import Installation, Json, Settings
+from webhook.kube.objects import Json
+from webhook.model import Installation, Settings
 
 TOP = Path(__file__).parents[2]
 FILES = sorted((TOP / "examples" / "plans").glob("*.yaml"))

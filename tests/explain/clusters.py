@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from webhook.model import Json
+from webhook.kube.objects import Json
 
 HOST, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 PREFIX = "convertor.forklift.konveyor.io"

@@ -10,7 +10,8 @@ import yaml
 
 from tests.explain.clusters import ZONE, convertor_pod, namespace, node, plan, pod
 from webhook.kube.affinity import REQUIRED
-from webhook.model import Installation, Json, Mode
+from webhook.kube.objects import Json
+from webhook.model import Installation, Mode
 from webhook.reports.explain import Cluster, explain
 from webhook.reports.explain.model import Advice
 

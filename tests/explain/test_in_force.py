@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from tests.explain.clusters import plan
 from tests.scheduling.worlds import draw_plan
-from webhook.model import Installation, Json, Mode, Scope
+from webhook.kube.objects import Json
+from webhook.model import Installation, Mode, Scope
 from webhook.reports.explain import Cluster
 from webhook.reports.explain.context import Case, read_case
 from webhook.reports.explain.effective_settings import settings_in_force

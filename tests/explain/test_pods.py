@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.explain.clusters import convertor_pod, node, plan, pod
+from webhook.kube.objects import Json
 from webhook.kube.scheduler.resources import asked
-from webhook.model import Installation, Json, Mode
+from webhook.model import Installation, Mode
 from webhook.reports.explain import Cluster, explain
 from webhook.reports.explain.context import read_case
 from webhook.reports.explain.model import Pod

@@ -9,7 +9,8 @@ from tests.karl.strategies import rules
 from webhook import karl
 from webhook.karl.decompile import parts, selector_rule
 from webhook.kube.affinity import PREFERRED, REQUIRED
-from webhook.model import Json, Scope
+from webhook.kube.objects import Json
+from webhook.model import Scope
 
 
 def texts(affinity: Json) -> list[str | None]:

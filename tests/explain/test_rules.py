@@ -2,7 +2,8 @@
 
 from tests.explain.clusters import ZONE, node, plan, pod
 from webhook.kube.affinity import REQUIRED
-from webhook.model import Installation, Json
+from webhook.kube.objects import Json
+from webhook.model import Installation
 from webhook.reports.explain import Cluster, explain
 from webhook.reports.explain.model import Matches, Rule
 

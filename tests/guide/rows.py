@@ -11,7 +11,7 @@ import msgspec
 
 from tests import documents
 from tests.controlplane.api import Json
-from webhook.model import SYSTEM_LABELS
+from webhook.forklift.labels import SYSTEM_LABELS
 
 HERE = Path(__file__).parent
 DATA = HERE.parent / "data"

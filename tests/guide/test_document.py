@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.guide.rows import GUIDE, Landing, Row
-from webhook.model import SYSTEM_LABELS
+from webhook.forklift.labels import SYSTEM_LABELS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "guide.md"
 

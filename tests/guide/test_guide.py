@@ -14,9 +14,10 @@ from tests.guide.forklift import Generation, convertor_pod
 from tests.guide.rows import DATA, GUIDE, ROWS, Form, Row
 from webhook.admission.mutate import decide
 from webhook.admission.review import decode, encode
+from webhook.forklift.labels import SYSTEM_LABELS
 from webhook.forklift.owner import plan_ref
 from webhook.inventory.index import PlanIndex
-from webhook.model import SYSTEM_LABELS, Installation
+from webhook.model import Installation
 
 UID = "b277064e-c8ce-430a-99ee-75a0a2a7d0ea"
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from webhook import karl
-from webhook.model import Json, Scope
+from webhook.kube.objects import Json
+from webhook.model import Scope
 
 RULE = "REQUIRE pods(app=web) on node"
 

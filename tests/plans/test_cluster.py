@@ -12,7 +12,13 @@ from webhook.inventory import cluster_plans
 from webhook.inventory.cluster_plans import ClusterPlans
 from webhook.kube.api.client import Client, connect
 from webhook.kube.api.reflector import Timing
-from webhook.model import Installation, Json, Plan, PlanRef, Reason
+from webhook.kube.objects import Json
+from webhook.model import (
+    Installation,
+    Plan,
+    PlanRef,
+    Reason,
+)
 
 QUICK = Timing(first_delay=0.005, longest_delay=0.02, silence=5)
 A = "11111111-1111-4111-8111-111111111111"

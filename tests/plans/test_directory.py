@@ -10,7 +10,13 @@ from tests.kube.fakeapi import eventually
 from webhook import settings
 from webhook.inventory import plan_files
 from webhook.inventory.directory_plans import DirectoryPlans
-from webhook.model import Installation, Json, Plan, PlanRef, Reason
+from webhook.kube.objects import Json
+from webhook.model import (
+    Installation,
+    Plan,
+    PlanRef,
+    Reason,
+)
 
 A = "11111111-1111-4111-8111-111111111111"
 
@@ -290,7 +296,7 @@ def test_what_was_not_taken_in_for_a_fault_of_ours_is_tried_again_and_told_once(
     (tmp_path / "x.yaml").write_text(plan("db"))
     os.utime(tmp_path / "x.yaml", (1, 1))
     with capture_logs() as logs, monkeypatch.context() as patched:
-        patched.setattr("webhook.nodes.values", None)
+        patched.setattr("webhook.karl.minimums.label_values", None)
         plans.scan()
         plans.scan()
     assert [line["event"] for line in logs if line["log_level"] == "error"] == [

@@ -6,8 +6,8 @@ import pytest
 
 from tests.explain.clusters import pod
 from webhook.kube.affinity import PREFERRED, REQUIRED
+from webhook.kube.objects import Json
 from webhook.kube.scheduler.defaulting import admitted
-from webhook.model import Json
 
 
 def outage(name: str) -> Json:

@@ -6,8 +6,8 @@ import pytest
 
 from tests.explain.clusters import HOST, node, pod
 from webhook.kube.affinity import REQUIRED
+from webhook.kube.objects import Json
 from webhook.kube.scheduler import Verdict, judge, look
-from webhook.model import Json
 
 TAINTED = ["node(s) had untolerated taint(s)"]
 MISMATCH = ["node(s) didn't match Pod's node affinity/selector"]

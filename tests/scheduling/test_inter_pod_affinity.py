@@ -6,8 +6,8 @@ import pytest
 
 from tests.explain.clusters import HOST, ZONE, namespace, node, pod
 from webhook.kube.affinity import REQUIRED
+from webhook.kube.objects import Json
 from webhook.kube.scheduler import Verdict, judge, look
-from webhook.model import Json
 
 NEAR = "node(s) didn't match pod affinity rules"
 AWAY = "node(s) didn't match pod anti-affinity rules"

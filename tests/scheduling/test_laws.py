@@ -11,12 +11,13 @@ from tests.explain.clusters import node
 from tests.explain.clusters import pod as make_pod
 from tests.scheduling.worlds import TARGET, draw_namespaces, draw_nodes, draw_plan, draw_pods
 from webhook import settings
+from webhook.kube.objects import Json
 from webhook.kube.scheduler import Verdict, judge, look
 from webhook.kube.scheduler.defaulting import admitted
 from webhook.kube.scheduler.node_resources_fit import PLUGIN as FIT
 from webhook.kube.scheduler.scores import points
 from webhook.kube.scheduler.taint_toleration import PLUGIN as TAINTS
-from webhook.model import Installation, Json
+from webhook.model import Installation
 from webhook.placement import place
 from webhook.reports.model_pod import model_pod
 

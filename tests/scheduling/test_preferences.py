@@ -2,9 +2,9 @@
 
 from tests.explain.clusters import HOST, ZONE, node, pod
 from webhook.kube.affinity import PREFERRED
+from webhook.kube.objects import Json
 from webhook.kube.scheduler import look
 from webhook.kube.scheduler.scores import points
-from webhook.model import Json
 
 NODES = [node("a1", {ZONE: "a", "disk": "ssd"}), node("a2", {ZONE: "a"}), node("b1", {ZONE: "b"})]
 ALL: Json = {"namespaceSelector": {}}

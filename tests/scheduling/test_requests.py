@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from webhook.kube.objects import Json
 from webhook.kube.scheduler.resources import asked, taken
-from webhook.model import Json
 
 
 def container(name: str = "c", **more: Any) -> Json:

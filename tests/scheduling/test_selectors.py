@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from webhook.kube.objects import Json
 from webhook.kube.scheduler.selectors import holds, selects, selects_node
-from webhook.model import Json
 
 LABELS = {"disk": "ssd", "cores": "016", "size": "64Gi", "empty": "", "neg": "-4"}
 

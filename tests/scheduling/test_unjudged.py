@@ -6,8 +6,8 @@ import pytest
 
 from tests.explain.clusters import pod
 from webhook.kube.affinity import REQUIRED
+from webhook.kube.objects import Json
 from webhook.kube.scheduler import look, unjudged
-from webhook.model import Json
 
 EMPTY = look([], [], [])
 

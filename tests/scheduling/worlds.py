@@ -7,7 +7,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from webhook.kube.affinity import REQUIRED
-from webhook.model import Json
+from webhook.kube.objects import Json
 
 T = TypeVar("T")
 

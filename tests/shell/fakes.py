@@ -8,7 +8,15 @@ from typing import Any, NamedTuple
 from starlette.types import ASGIApp, Message
 
 from webhook.inventory import PlansStatus
-from webhook.model import Decision, Json, Plan, PlanRef, Reason, Request, Reviewed
+from webhook.kube.objects import Json
+from webhook.model import (
+    Decision,
+    Plan,
+    PlanRef,
+    Reason,
+    Request,
+    Reviewed,
+)
 
 
 class FakePlans:

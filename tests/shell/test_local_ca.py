@@ -6,8 +6,7 @@ import pytest
 from certs.ca.certificate import Pair
 from certs.serving import local_ca
 from certs.serving.handshake import verify
-from certs.serving.local_ca import LocalCA
-from webhook.server.config import ConfigError
+from certs.serving.local_ca import LocalCA, LocalCAError
 
 
 @pytest.mark.parametrize("name", [*local_ca.NAMES, "host.example"])
@@ -26,13 +25,13 @@ def test_whoever_trusts_the_ca_trusts_the_server_by_every_name(tmp_path: Path, n
 
 
 def test_a_name_that_is_none_is_an_error() -> None:
-    with pytest.raises(ConfigError, match=r"^--tls-name: "):
+    with pytest.raises(LocalCAError, match=r"^--tls-name: "):
         LocalCA(["not a name"]).start(lambda _pair: None)
 
 
 def test_a_directory_that_is_asked_for_has_to_be_writable(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError) as error:
+    with pytest.raises(LocalCAError) as error:
         LocalCA(["localhost"], tmp_path / "file").start(lambda _pair: None)
     assert str(error.value) == f"--state-dir '{tmp_path}/file': file exists"
 

@@ -7,10 +7,10 @@ import msgspec
 
 from webhook.admission.mutate import decide
 from webhook.kube.affinity import REQUIRED
+from webhook.kube.objects import Json
 from webhook.model import (
     Decision,
     Installation,
-    Json,
     Plan,
     PlanRef,
     Problem,

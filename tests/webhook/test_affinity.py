@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webhook.kube.affinity import PREFERRED, REQUIRED, and_node_terms, combine, widen
-from webhook.model import Json
+from webhook.kube.objects import Json
 
 KEYS = "abc"
 

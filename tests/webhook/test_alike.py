@@ -18,7 +18,14 @@ from webhook.admission.cache import Answer, Answers, Sketch, sketch
 from webhook.admission.mutate import decide, screen
 from webhook.admission.review import BadReview
 from webhook.forklift.owner import plan_ref
-from webhook.model import Installation, Json, Mode, OnError, Plan, Reason
+from webhook.kube.objects import Json
+from webhook.model import (
+    Installation,
+    Mode,
+    OnError,
+    Plan,
+    Reason,
+)
 from webhook.server.pod_reviews import Placing
 
 Case = tuple[Plan, Json]

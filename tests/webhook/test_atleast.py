@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from webhook.karl.minimums import expand, expression, is_selector, keys
 from webhook.kube import quantity
-from webhook.model import Json, Settings
+from webhook.kube.objects import Json
+from webhook.model import Settings
 
 NAME = (
     "must consist of alphanumeric characters, '-', '_' or '.', "

@@ -10,7 +10,14 @@ from structlog.testing import capture_logs
 from tests.guide.forklift import Generation, convertor_pod
 from tests.guide.rows import ROWS, Form, Row
 from tests.guide.test_guide import plan_of, reviewed
-from webhook.model import Installation, Json, Mode, OnError, Outcome, Reason
+from webhook.kube.objects import Json
+from webhook.model import (
+    Installation,
+    Mode,
+    OnError,
+    Outcome,
+    Reason,
+)
 from webhook.placement.missed import Since
 from webhook.reports.audit import Report, World, report
 from webhook.settings.mode import Origin

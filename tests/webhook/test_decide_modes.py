@@ -17,10 +17,10 @@ from tests.webhook.placing import (
     pod,
     request,
 )
+from webhook.kube.objects import Json
 from webhook.model import (
     Decision,
     Installation,
-    Json,
     Mode,
     OnError,
     Outcome,

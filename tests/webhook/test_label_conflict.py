@@ -13,7 +13,15 @@ from webhook.admission.events import of_review
 from webhook.admission.mutate import decide
 from webhook.admission.review import encode
 from webhook.admission.validate import PLAN, validate
-from webhook.model import Decision, Installation, Json, OnError, Outcome, Reason, Request
+from webhook.kube.objects import Json
+from webhook.model import (
+    Decision,
+    Installation,
+    OnError,
+    Outcome,
+    Reason,
+    Request,
+)
 from webhook.reports.audit import World, report
 from webhook.reports.explain import Cluster, explain
 from webhook.reports.model_pod import model_pod

@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 
 from tests.shell.fakes import FakePlans, review
 from tests.webhook.test_alike import at_once
-from webhook.model import CONVERTOR_VALUE, SYSTEM_LABELS, Installation, Json
+from webhook.forklift.labels import CONVERTOR_VALUE, SYSTEM_LABELS
+from webhook.kube.objects import Json
+from webhook.model import Installation
 from webhook.server.pod_reviews import Placing
 from webhook.settings import read
 

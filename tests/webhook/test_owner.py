@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webhook.forklift.owner import plan_ref
-from webhook.model import Json, PlanRef, Request
+from webhook.kube.objects import Json
+from webhook.model import PlanRef, Request
 
 PODS = Path(__file__).parents[1] / "data" / "pods"
 UID = "b277064e-c8ce-430a-99ee-75a0a2a7d0ea"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webhook.admission.patch import TOUCHED, diff
-from webhook.model import Json
+from webhook.kube.objects import Json
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 

@@ -16,7 +16,8 @@ from tests.webhook.placing import (
     pod,
 )
 from webhook.kube.affinity import REQUIRED
-from webhook.model import Installation, Json
+from webhook.kube.objects import Json
+from webhook.model import Installation
 from webhook.placement import MalformedPod, Placed
 
 

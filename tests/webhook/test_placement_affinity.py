@@ -16,8 +16,10 @@ from tests.webhook.placing import (
     plan,
     pod,
 )
+from webhook.forklift.labels import FORKLIFT_SPREADING_TERM
 from webhook.kube.affinity import PREFERRED, REQUIRED
-from webhook.model import FORKLIFT_SPREADING_TERM, AffinityPolicy, Json, Problem
+from webhook.kube.objects import Json
+from webhook.model import AffinityPolicy, Problem
 from webhook.settings import read
 
 

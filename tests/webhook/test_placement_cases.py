@@ -19,7 +19,13 @@ from webhook.admission.patch import TOUCHED
 from webhook.admission.review import decode, encode
 from webhook.forklift.owner import plan_ref
 from webhook.inventory.index import PlanIndex
-from webhook.model import Decision, Installation, Json, Reason, Request
+from webhook.kube.objects import Json
+from webhook.model import (
+    Decision,
+    Installation,
+    Reason,
+    Request,
+)
 from webhook.settings import read
 
 TESTS = Path(__file__).parents[1]

@@ -9,15 +9,10 @@ from hypothesis import strategies as st
 
 from tests.webhook import worlds
 from webhook.admission.patch import TOUCHED, diff
+from webhook.forklift.labels import FORKLIFT_SPREADING_TERM, SYSTEM_LABELS
 from webhook.kube.affinity import PREFERRED, REQUIRED, widen
-from webhook.model import (
-    FORKLIFT_SPREADING_TERM,
-    SYSTEM_LABELS,
-    AffinityPolicy,
-    Installation,
-    Json,
-    Plan,
-)
+from webhook.kube.objects import Json
+from webhook.model import AffinityPolicy, Installation, Plan
 from webhook.placement import Placed, place
 
 INSTALLATION = Installation()

@@ -12,7 +12,8 @@ from structlog.typing import EventDict
 from tests.kube.fakeapi import WRITE, Asked, FakeApi, eventually, running
 from webhook.admission.events import Note, Pod
 from webhook.kube.api.client import Client, connect
-from webhook.model import Json, PlanRef, Reason
+from webhook.kube.objects import Json
+from webhook.model import PlanRef, Reason
 from webhook.telemetry.event_recorder import BURST, QUEUE, TRIES, Recorder, Timing
 
 QUICK = Timing(update=0.01, retry=0.001)

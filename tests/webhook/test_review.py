@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webhook.admission.review import BadReview, decode
-from webhook.model import Json, Reason, Request
+from webhook.kube.objects import Json
+from webhook.model import Reason, Request
 
 UID = "705ab4f5-6393-11e8-b7cc-42010a800002"
 POD: Json = {"metadata": {"labels": {"forklift.app": "virt-v2v"}}, "spec": {"unknown": [1, 2.5]}}

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webhook import karl
+from webhook.kube.objects import Json
 from webhook.model import (
     AffinityPolicy,
     Installation,
-    Json,
     Mode,
     Plan,
     Problem,

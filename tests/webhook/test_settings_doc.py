@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from webhook.model import Installation, Json, Mode, Problem
+from webhook.kube.objects import Json
+from webhook.model import Installation, Mode, Problem
 from webhook.placement import place
 from webhook.settings import read
 

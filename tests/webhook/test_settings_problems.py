@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from webhook import karl
-from webhook.model import Installation, Json, Problem
+from webhook.kube.objects import Json
+from webhook.model import Installation, Problem
 from webhook.settings import check_defaults, read
 
 PREFIX = "convertor.forklift.konveyor.io"

@@ -7,7 +7,8 @@ from tests.webhook import worlds
 from tests.webhook.placing import placed
 from webhook.admission.patch import diff
 from webhook.admission.patch_summary import MARKED, changes, summary, toleration
-from webhook.model import Json, Plan
+from webhook.kube.objects import Json
+from webhook.model import Plan
 
 PLACEMENT = "/metadata/annotations/convertor.forklift.konveyor.io~1placement"
 

@@ -7,10 +7,10 @@ import pytest
 
 from webhook.admission.review import decode, encode
 from webhook.admission.validate import validate
+from webhook.kube.objects import Json
 from webhook.model import (
     Decision,
     Installation,
-    Json,
     Mode,
     OnError,
     Outcome,

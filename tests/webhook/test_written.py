@@ -2,7 +2,7 @@
 
 import pytest
 
-from webhook.model import Json
+from webhook.kube.objects import Json
 from webhook.settings.last_modified import written
 
 PREFIX = "convertor.forklift.konveyor.io"

@@ -11,9 +11,16 @@ from itertools import combinations, product
 import msgspec
 from hypothesis import strategies as st
 
+from webhook.forklift.labels import FORKLIFT_SPREADING_TERM
 from webhook.kube import quantity
 from webhook.kube.affinity import PREFERRED, REQUIRED, combine, widen
-from webhook.model import FORKLIFT_SPREADING_TERM, AffinityPolicy, Json, Mode, Plan, Settings
+from webhook.kube.objects import Json
+from webhook.model import (
+    AffinityPolicy,
+    Mode,
+    Plan,
+    Settings,
+)
 
 LABELS: dict[str, list[str | None]] = {
     "zone": [None, "a", "b"],

@@ -12,10 +12,8 @@ import msgspec
 from msgspec import Raw
 
 from webhook.admission.review import API_VERSION, KIND
+from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE, SYSTEM_LABELS
 from webhook.model import (
-    CONVERTOR_LABEL,
-    CONVERTOR_VALUE,
-    SYSTEM_LABELS,
     Decision,
     NodeValues,
     Plan,

@@ -12,7 +12,14 @@ import msgspec
 from webhook.admission.patch_summary import summary
 from webhook.admission.validate import PLAN
 from webhook.forklift.plan import API_VERSION, KIND
-from webhook.model import Decision, Json, Outcome, PlanRef, Reason, Request
+from webhook.kube.objects import Json
+from webhook.model import (
+    Decision,
+    Outcome,
+    PlanRef,
+    Reason,
+    Request,
+)
 
 COMPONENT = "convertor-webhook"
 

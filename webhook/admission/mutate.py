@@ -4,12 +4,11 @@ import msgspec
 
 from webhook.admission.patch import diff
 from webhook.admission.patch_summary import summary
+from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
+from webhook.kube.objects import Json
 from webhook.model import (
-    CONVERTOR_LABEL,
-    CONVERTOR_VALUE,
     Decision,
     Installation,
-    Json,
     Mode,
     NodeValues,
     OnError,

@@ -9,7 +9,7 @@ to write over it, where here an array is only appended to and edited in place.
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from webhook.model import Json
+from webhook.kube.objects import Json
 
 TOUCHED = {
     "metadata": ("labels", "annotations"),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from webhook.model import Json
+from webhook.kube.objects import Json
 
 MARKED = "nothing but the annotation that says so"
 """Of a pod that has everything already: Forklift 2.10+ gives its pods the plan's fields itself."""

@@ -10,8 +10,15 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from webhook.mismatch import describe
-from webhook.model import Decision, Json, Mode, Outcome, Reason, Request
+from webhook.kube.messages import describe_validation_error
+from webhook.kube.objects import Json
+from webhook.model import (
+    Decision,
+    Mode,
+    Outcome,
+    Reason,
+    Request,
+)
 
 API_VERSION = "admission.k8s.io/v1"
 KIND = "AdmissionReview"
@@ -136,14 +143,14 @@ def _misshapen(body: bytes, error: msgspec.ValidationError) -> BadReview:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         whole = None  # further on it is not even JSON
     if not isinstance(whole, dict):
-        return _malformed(describe(error, "the body"))
+        return _malformed(describe_validation_error(error, "the body"))
     request = whole.get("request")
     uid = request.get("uid") if isinstance(request, dict) else None
     uid = uid if isinstance(uid, str) else ""
     kind, api_version = whole.get("kind", ""), whole.get("apiVersion", "")
     if (kind, api_version) != (KIND, API_VERSION):
         return _foreign(kind, api_version, uid)
-    return _malformed(describe(error, "the body"), uid)
+    return _malformed(describe_validation_error(error, "the body"), uid)
 
 
 def _foreign(kind: object, api_version: object, uid: str) -> BadReview:

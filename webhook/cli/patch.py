@@ -12,7 +12,14 @@ from webhook.cli.options.cluster import cluster_options, namespace_option
 from webhook.cli.options.installation import prefix_option
 from webhook.cli.options.plan import RESOURCE, get_plan, plan_argument, plan_path
 from webhook.cli.output import structured, write
-from webhook.model import AffinityPolicy, Installation, Json, Mode, Problem, Scope
+from webhook.kube.objects import Json
+from webhook.model import (
+    AffinityPolicy,
+    Installation,
+    Mode,
+    Problem,
+    Scope,
+)
 
 if TYPE_CHECKING:
     from webhook.kube.api.client import Client

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from webhook.model import Json, PlanRef, Request
+from webhook.kube.objects import Json
+from webhook.model import PlanRef, Request
 
 _GROUP = "forklift.konveyor.io"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from webhook.model import Json
+from webhook.kube.objects import Json
 
 GROUP = "forklift.konveyor.io"
 API_VERSION = f"{GROUP}/v1beta1"

@@ -11,11 +11,19 @@ from typing import NamedTuple, NoReturn
 
 import structlog
 
-from webhook import nodes
 from webhook.forklift.plan import API_VERSION, KIND
 from webhook.inventory import PlansStatus, in_short, our_fault, plan_files
 from webhook.inventory.index import Key, PlanIndex, key_of
-from webhook.model import Installation, Json, NodeValues, Plan, PlanRef, Reason
+from webhook.karl import minimums
+from webhook.kube.messages import describe_os_error
+from webhook.kube.objects import Json
+from webhook.model import (
+    Installation,
+    NodeValues,
+    Plan,
+    PlanRef,
+    Reason,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -110,7 +118,7 @@ class DirectoryPlans:
         try:
             paths = sorted(walk(self._path))
         except OSError as error:
-            self._say([f"'{error.filename}' cannot be read: {(error.strerror or '').lower()}"])
+            self._say([f"'{error.filename}' cannot be read: {describe_os_error(error)}"])
             self._readable = False
             return
         found = {path: _look(path, self._files.get(path)) for path in paths}
@@ -144,7 +152,7 @@ class DirectoryPlans:
             f"{places[key]}: Plan {'/'.join(key)} {why}" for key, why in self._index.unread.items()
         ]
         labels = (node for file in found.values() for node in file.contents.nodes)
-        self._node_values = nodes.values(labels, self._index.node_keys)
+        self._node_values = minimums.label_values(labels, self._index.node_keys)
         if not plans and not faults:
             faults.append(
                 f"no Plan in '{self._path}': expected kind '{KIND}' of "
@@ -190,7 +198,7 @@ def _look(path: Path, before: _File | None) -> _File:
     try:
         stat = path.stat()
     except OSError as error:
-        return _File(None, last, f"cannot be read: {(error.strerror or str(error)).lower()}")
+        return _File(None, last, f"cannot be read: {describe_os_error(error)}")
     if not S_ISREG(stat.st_mode):  # to read from a named pipe would wait for its writer for ever
         return _File(None, last, "is no regular file")
     signature = (stat.st_mtime_ns, stat.st_size, stat.st_ino, stat.st_dev)

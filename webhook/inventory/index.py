@@ -15,7 +15,13 @@ from webhook import settings
 from webhook.forklift.plan import Spec
 from webhook.inventory import our_fault
 from webhook.karl import minimums
-from webhook.model import Installation, Json, Plan, PlanRef, Reason
+from webhook.kube.objects import Json
+from webhook.model import (
+    Installation,
+    Plan,
+    PlanRef,
+    Reason,
+)
 
 log = structlog.get_logger(__name__)
 

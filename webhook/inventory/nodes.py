@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
+from webhook.karl.minimums import label_values
 from webhook.kube.api import collection, reflector
 from webhook.kube.api.client import Client
 from webhook.model import NodeValues
-from webhook.nodes import values
 
 PATH = "/api/v1/nodes"
 
@@ -82,19 +82,19 @@ class ClusterNodes:
         """Take all nodes there are."""
         keys = self._keys
         self._labels = {node.metadata.name: _only(node.metadata.labels, keys) for node in items}
-        self.values = values(self._labels.values(), keys)
+        self.values = label_values(self._labels.values(), keys)
 
     def put(self, item: _Node) -> None:
         """Take a node that is new or has changed."""
         name, labels = item.metadata.name, _only(item.metadata.labels, self.values)
         if self._labels.get(name) != labels:
             self._labels[name] = labels
-            self.values = values(self._labels.values(), self.values)
+            self.values = label_values(self._labels.values(), self.values)
 
     def discard(self, item: _Node) -> None:
         """Forget a node that is gone."""
         self._labels.pop(item.metadata.name, None)
-        self.values = values(self._labels.values(), self.values)
+        self.values = label_values(self._labels.values(), self.values)
 
 
 def _only(labels: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:

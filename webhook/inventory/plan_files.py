@@ -10,8 +10,8 @@ import msgspec
 from webhook import settings
 from webhook.forklift.plan import API_VERSION, GROUP, KIND, NAME, PlanObject
 from webhook.kube import manifests
-from webhook.mismatch import describe
-from webhook.model import Json
+from webhook.kube.messages import describe_os_error, describe_validation_error
+from webhook.kube.objects import Json
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -49,7 +49,7 @@ def read(path: Path) -> Contents:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise FileError(f"cannot be read: {(error.strerror or str(error)).lower()}") from None
+        raise FileError(f"cannot be read: {describe_os_error(error)}") from None
     except UnicodeDecodeError as error:
         raise FileError(f"byte {error.start} is not UTF-8") from None
     try:
@@ -148,5 +148,5 @@ def _what(value: Any) -> str:
 
 
 def _mismatch(error: msgspec.ValidationError, kind: str) -> str:
-    what = describe(error, kind)
+    what = describe_validation_error(error, kind)
     return f"{kind}: {what}{'; quote it' if 'expected text' in what else ''}"

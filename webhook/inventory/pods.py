@@ -12,12 +12,18 @@ import structlog
 
 from webhook.admission import events
 from webhook.admission.events import Note
+from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
 from webhook.inventory import Plans
 from webhook.inventory.index import TIME_FORMAT, Key
 from webhook.kube.api import reflector
 from webhook.kube.api.client import Client
 from webhook.kube.api.collection import Collection
-from webhook.model import CONVERTOR_LABEL, CONVERTOR_VALUE, Installation, Plan, PlanRef, Reason
+from webhook.model import (
+    Installation,
+    Plan,
+    PlanRef,
+    Reason,
+)
 from webhook.placement import missed
 from webhook.placement.missed import Pod, Since, Verdict
 

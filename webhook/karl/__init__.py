@@ -20,7 +20,8 @@ from webhook.karl.parse import parse
 from webhook.karl.syntax import Rule, Span
 from webhook.karl.text import to_text
 from webhook.kube.messages import did_you_mean, either, found
-from webhook.model import Json, NodeValues, Scope
+from webhook.kube.objects import Json
+from webhook.model import NodeValues, Scope
 
 __all__ = [
     "Fault",

@@ -16,7 +16,8 @@ from webhook.karl.syntax import (
     Target,
 )
 from webhook.kube.affinity import PREFERRED, REQUIRED
-from webhook.model import Json, Scope
+from webhook.kube.objects import Json
+from webhook.model import Scope
 
 
 def lower(rules: Sequence[Rule], scope: Scope) -> Json | Mistake:

@@ -9,7 +9,7 @@ from itertools import chain
 from webhook.karl.expressions import LARGEST_INTEGER
 from webhook.karl.minimums import AT_LEAST, NOT_AT_LEAST
 from webhook.kube import quantity
-from webhook.model import Json
+from webhook.kube.objects import Json
 
 _ALLOW_ABSENCE = {"NotIn", "DoesNotExist", NOT_AT_LEAST}
 

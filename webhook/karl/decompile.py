@@ -18,7 +18,8 @@ from webhook.karl.syntax import (
     Word,
 )
 from webhook.kube.affinity import PREFERRED, REQUIRED
-from webhook.model import Json, Scope
+from webhook.kube.objects import Json
+from webhook.model import Scope
 
 _NOWHERE = Span(0, 0)
 _NODE = TOPOLOGIES["node"]

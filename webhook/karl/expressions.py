@@ -6,7 +6,7 @@ Two operators are not Kubernetes': `webhook.karl.minimums` expands `AtLeast` and
 from webhook.karl import minimums
 from webhook.karl.minimums import AT_LEAST, NOT_AT_LEAST
 from webhook.karl.syntax import Operator, Selector
-from webhook.model import Json
+from webhook.kube.objects import Json
 
 LARGEST_INTEGER = 2**63 - 1
 """The scheduler reads labels, and the operands of `Gt` and `Lt`, as int64."""

@@ -6,12 +6,13 @@ on the cluster's nodes just then.
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar, cast
 
 from webhook.kube import labels, quantity
-from webhook.model import Json, NodeValues, Settings
+from webhook.kube.objects import Json
+from webhook.model import NodeValues, Settings
 
 AT_LEAST = "AtLeast"
 NOT_AT_LEAST = "NotAtLeast"
@@ -78,6 +79,15 @@ def keys(settings: Settings) -> frozenset[str]:
     """Return the label keys whose values on the nodes `expand` will ask for."""
     found = _find([settings.affinity, settings.node_requirements])
     return frozenset(expression["key"] for expression in found)
+
+
+def label_values(nodes: Iterable[Mapping[str, str]], label_keys: Iterable[str]) -> NodeValues:
+    """Return the values that these labels have on `nodes`, each given by its labels."""
+    found: dict[str, set[str]] = {key: set() for key in label_keys}
+    for node_labels in nodes:
+        for key in found.keys() & node_labels.keys():
+            found[key].add(node_labels[key])
+    return found
 
 
 def _expand(node: Any, node_values: NodeValues) -> Any:

@@ -13,7 +13,7 @@ from webhook.karl.errors import Mistake
 from webhook.karl.expressions import expression, opposites
 from webhook.karl.syntax import Rule
 from webhook.kube.affinity import MAX_NODE_TERMS
-from webhook.model import Json
+from webhook.kube.objects import Json
 
 MAX_SELECTORS = 256
 """In all rules on nodes together. They are compared with one another, so their number must not

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from webhook.model import Json
+from webhook.kube.objects import Json
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.affinity_fields import Fault
-from webhook.model import Json
+from webhook.kube.objects import Json
 
 
 def never_met(affinity: Json) -> Iterator[Fault]:

@@ -13,7 +13,7 @@ from webhook.kube import labels
 from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.affinity_fields import Fault, unknown_fields
 from webhook.kube.messages import expected, found, quote
-from webhook.model import Json
+from webhook.kube.objects import Json
 
 _Check = Callable[[Any, str], Iterator[Fault]]
 

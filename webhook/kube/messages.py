@@ -1,8 +1,21 @@
 """Words in messages: how what was found is quoted, and what may have been meant."""
 
 import difflib
+import re
 from collections.abc import Collection, Iterable
 from typing import Any
+
+import msgspec
+
+_JSON_TYPES = {
+    "array": "a list",
+    "bool": "true or false",
+    "float": "a number",
+    "int": "a whole number",
+    "null": "null",
+    "object": "a map",
+    "str": "text",
+}
 
 _LONGEST = 80  # characters of what a user wrote; an annotation may have 256 kB
 
@@ -29,6 +42,11 @@ def found(value: Any) -> str:
             return f"{value}" if abs(value) < 1e18 else "a number"
         case _:  # YAML has dates
             return f"a {type(value).__name__}"
+
+
+def describe_os_error(error: OSError) -> str:
+    """Return the operating system's text, such as `no such file or directory`."""
+    return (error.strerror or str(error)).lower()
 
 
 def either(choices: Collection[str]) -> str:
@@ -75,3 +93,19 @@ def suggest(text: str) -> str:
 def expected(what: str, choices: Collection[str], word: str) -> str:
     """Say which words are known where another was found, and which may have been meant."""
     return f"expected {what} {either(choices)}, found {quote(word)}{did_you_mean(word, choices)}"
+
+
+def describe_validation_error(error: msgspec.ValidationError, root: str) -> str:
+    """Return `'request.uid': expected text, found a whole number`; `root` names the whole."""
+    what, _, where = str(error).partition(" - at ")
+    path = where.strip("`").removeprefix("$").removeprefix(".")
+    if missing := re.fullmatch("Object missing required field `(.*)`", what):
+        return f"'{path}.{missing[1]}' is missing".replace("'.", "'")
+    what = re.sub("`([^`]*)`", _json_type, what).replace(", got ", ", found ")
+    return f"'{path or root}': {what[:1].lower()}{what[1:]}"
+
+
+def _json_type(quoted: re.Match[str]) -> str:
+    """Write our word for `str | null`: that null would do as well helps nobody."""
+    word = quoted[1].removesuffix(" | null")
+    return _JSON_TYPES.get(word, f"'{word}'")

@@ -1,6 +1,9 @@
 """Parts of nodes, pods and namespaces, where null, empty and absent are the same."""
 
-from webhook.model import Json
+from typing import Any
+
+Json = dict[str, Any]
+"""A JSON object as decoded: a pod, a term, an expression. Fields nobody knows stay in it."""
 
 
 def metadata_of(an_object: Json) -> Json:

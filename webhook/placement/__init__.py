@@ -8,13 +8,20 @@ from typing import Any
 
 import msgspec
 
-from webhook.model import Installation, Json, Mode, NodeValues, Plan, Problem, Settings
+from webhook.kube.objects import Json
+from webhook.model import (
+    Installation,
+    Mode,
+    NodeValues,
+    Plan,
+    Problem,
+    Settings,
+)
 from webhook.placement.labels import place_labels
 from webhook.placement.node_affinity import place_node_affinity
 from webhook.placement.node_selector import place_node_selector
 from webhook.placement.pod_affinity import place_pod_affinity
 from webhook.placement.shape import MalformedPod, check
-from webhook.placement.tolerations import place_tolerations
 
 __all__ = ["MalformedPod", "Placed", "asks", "place"]
 
@@ -65,6 +72,7 @@ def _place_spec(
 ) -> tuple[Json, list[str], str]:
     """Return the spec of a placed pod, notes on replaced values, and what went wrong."""
     selector, lifted, notes = place_node_selector(spec.get("nodeSelector") or {}, settings)
+    tolerations = spec.get("tolerations") or []
     affinity = place_pod_affinity(spec.get("affinity") or {}, settings)
     node_affinity, fault = place_node_affinity(
         affinity.get("nodeAffinity") or {},
@@ -77,7 +85,7 @@ def _place_spec(
         spec,
         nodeSelector=selector,
         affinity=_with(affinity, nodeAffinity=node_affinity),
-        tolerations=place_tolerations(spec.get("tolerations") or [], settings),
+        tolerations=tolerations + [one for one in settings.tolerations if one not in tolerations],
     )
     return placed, notes, fault
 

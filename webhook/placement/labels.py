@@ -1,7 +1,8 @@
 """The labels of a placed pod."""
 
+from webhook.forklift.labels import CONVERTOR_VALUE, SYSTEM_LABELS
 from webhook.kube import labels as syntax
-from webhook.model import CONVERTOR_VALUE, SYSTEM_LABELS, Installation, Plan
+from webhook.model import Installation, Plan
 
 
 def place_labels(

@@ -11,7 +11,15 @@ from typing import NamedTuple
 import msgspec
 
 from webhook.forklift.owner import plan_ref
-from webhook.model import Installation, Json, Mode, Plan, PlanRef, Reason, Request
+from webhook.kube.objects import Json
+from webhook.model import (
+    Installation,
+    Mode,
+    Plan,
+    PlanRef,
+    Reason,
+    Request,
+)
 from webhook.placement import asks
 from webhook.placement.labels import place_labels
 from webhook.settings.mode import Effective, Origin, effective

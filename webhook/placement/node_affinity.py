@@ -6,7 +6,8 @@ import msgspec
 
 from webhook.karl.minimums import AT_LEAST, NOT_AT_LEAST, expand
 from webhook.kube.affinity import MAX_NODE_TERMS, PREFERRED, REQUIRED, and_node_terms
-from webhook.model import Json, NodeValues
+from webhook.kube.objects import Json
+from webhook.model import NodeValues
 
 
 def place_node_affinity(

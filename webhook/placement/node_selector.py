@@ -1,7 +1,8 @@
 """The node selector of a placed pod."""
 
 from webhook.karl import minimums
-from webhook.model import Json, Settings
+from webhook.kube.objects import Json
+from webhook.model import Settings
 
 
 def place_node_selector(

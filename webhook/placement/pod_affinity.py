@@ -2,8 +2,10 @@
 
 from itertools import product
 
+from webhook.forklift.labels import FORKLIFT_SPREADING_TERM
 from webhook.kube.affinity import PREFERRED, REQUIRED, combine, widen_term
-from webhook.model import FORKLIFT_SPREADING_TERM, AffinityPolicy, Json, Settings
+from webhook.kube.objects import Json
+from webhook.model import AffinityPolicy, Settings
 
 
 def place_pod_affinity(present: Json, settings: Settings) -> Json:

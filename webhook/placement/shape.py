@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from webhook.mismatch import describe
-from webhook.model import Json
+from webhook.kube.messages import describe_validation_error
+from webhook.kube.objects import Json
 
 
 class MalformedPod(ValueError):  # noqa: N818 - named for what it is
@@ -17,7 +17,7 @@ def check(pod: Json) -> None:
     try:
         msgspec.convert(pod, _Pod)
     except msgspec.ValidationError as error:
-        raise MalformedPod(describe(error, "the pod")) from None
+        raise MalformedPod(describe_validation_error(error, "the pod")) from None
 
 
 class _Expression(msgspec.Struct):

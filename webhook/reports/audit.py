@@ -14,11 +14,10 @@ from webhook.admission.patch import diff
 from webhook.admission.patch_summary import changes, summary
 from webhook.forklift.owner import plan_ref
 from webhook.inventory.index import Key, PlanIndex, key_of
-from webhook.kube.objects import name_of, namespace_of
+from webhook.kube.objects import Json, name_of, namespace_of
 from webhook.model import (
     Decision,
     Installation,
-    Json,
     Mode,
     NodeValues,
     Outcome,

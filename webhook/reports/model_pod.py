@@ -5,8 +5,10 @@ The parts by which a scheduler goes, as Forklift's own builder has them (tests/d
 
 from typing import Any
 
+from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE, FORKLIFT_SPREADING_TERM
 from webhook.kube.affinity_validation import check_affinity
-from webhook.model import CONVERTOR_LABEL, CONVERTOR_VALUE, FORKLIFT_SPREADING_TERM, Json, Plan
+from webhook.kube.objects import Json
+from webhook.model import Plan
 
 MODEL_NAME = "convertor-pod"
 

@@ -13,7 +13,7 @@ from certs.bundle.api import ClusterApi
 from certs.bundle.interface import targets
 from certs.ca.certificate import Pair
 from certs.serving.files import FileError, FileSource, read
-from certs.serving.local_ca import LocalCA
+from certs.serving.local_ca import LocalCA, LocalCAError
 from certs.serving.loop import Loop
 from certs.serving.provided_ca import Provided
 from certs.serving.self_managed import SelfManaged
@@ -71,7 +71,10 @@ class Served:
             except ClientCAError as error:
                 raise ConfigError(f"'{self._file}': {error}") from None
             self._watch.start()
-        self._source.start(self._take)
+        try:
+            self._source.start(self._take)
+        except LocalCAError as error:
+            raise ConfigError(str(error)) from None
         if isinstance(self._source, FileSource) and self._source.current() is None:
             raise ConfigError(self._source.status().message)
 

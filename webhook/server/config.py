@@ -11,7 +11,8 @@ import msgspec
 
 from webhook.kube import labels, manifests
 from webhook.kube.messages import did_you_mean
-from webhook.model import Installation, Json, Mode
+from webhook.kube.objects import Json
+from webhook.model import Installation, Mode
 from webhook.server.drain import Times
 from webhook.settings import check_defaults
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from webhook.karl import minimums
 from webhook.kube.affinity import bare, combine
+from webhook.kube.objects import Json
 from webhook.model import (
     AffinityPolicy,
     Installation,
-    Json,
     Mode,
     Plan,
     Problem,

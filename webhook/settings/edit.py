@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from webhook.model import Json
+from webhook.kube.objects import Json
 
 LISTS = ("labels", "node-selector", "tolerations")
 """Settings that are lists of entries, each with something of its own that it is about."""

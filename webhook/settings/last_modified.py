@@ -7,7 +7,7 @@ that it has set and when it last changed any of them.
 from collections.abc import Iterator
 from typing import Any
 
-from webhook.model import Json
+from webhook.kube.objects import Json
 
 _FIELDS = {"f:convertorLabels", "f:convertorNodeSelector", "f:convertorAffinity"}
 

@@ -6,14 +6,16 @@ from typing import NamedTuple
 
 import msgspec
 
+from webhook.forklift.labels import SYSTEM_LABELS
 from webhook.forklift.plan import GROUP
 from webhook.karl import minimums
 from webhook.kube import labels
 from webhook.kube.affinity_fields import unknown_field
 from webhook.kube.messages import found, quote
+from webhook.kube.objects import Json
 from webhook.kube.tolerations import FIELDS as TOLERATION_FIELDS
 from webhook.kube.tolerations import check_toleration, parse_tolerations
-from webhook.model import SYSTEM_LABELS, Json, Problem
+from webhook.model import Problem
 from webhook.settings.raw import Given, PlanName, no_text
 
 

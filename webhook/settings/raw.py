@@ -4,7 +4,8 @@ from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar
 
 from webhook.kube.messages import expected, found
-from webhook.model import Json, Problem
+from webhook.kube.objects import Json
+from webhook.model import Problem
 
 Word = TypeVar("Word", bound=StrEnum)
 

@@ -8,7 +8,8 @@ from webhook.kube.affinity import bare, widen
 from webhook.kube.affinity_unsatisfiable import never_met
 from webhook.kube.affinity_validation import check_affinity
 from webhook.kube.messages import found
-from webhook.model import Json, Problem, Scope
+from webhook.kube.objects import Json
+from webhook.model import Problem, Scope
 from webhook.settings.raw import Given
 
 

@@ -7,7 +7,8 @@ import msgspec
 
 from webhook.kube.affinity_fields import unknown_field
 from webhook.kube.messages import did_you_mean, either, misspelt, quote, suggest
-from webhook.model import AffinityPolicy, Json, Problem, Scope
+from webhook.kube.objects import Json
+from webhook.model import AffinityPolicy, Problem, Scope
 from webhook.settings.lists import (
     FieldLabels,
     read_labels,

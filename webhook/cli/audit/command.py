@@ -108,7 +108,7 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
 def _in_files(
     plans: Path, filename: str | None, namespace: str, installation: Installation
 ) -> "World":
-    from webhook import nodes, settings  # noqa: PLC0415 - see webhook.cli.options.cluster
+    from webhook import settings  # noqa: PLC0415 - see webhook.cli.options.cluster
     from webhook.cli.files import plans as plan_files  # noqa: PLC0415
     from webhook.cli.files import pods as pod_files  # noqa: PLC0415
     from webhook.karl import minimums  # noqa: PLC0415 - see webhook.cli.options.cluster
@@ -120,7 +120,7 @@ def _in_files(
         key for plan in chosen for key in minimums.keys(settings.read(plan, installation).settings)
     }
     pods = pod_files.read_pods(filename) if filename else []
-    return World(chosen, pods, nodes.values(contents.nodes, keys))
+    return World(chosen, pods, minimums.label_values(contents.nodes, keys))
 
 
 @contextmanager

@@ -12,10 +12,11 @@ from webhook.cli.release.find import Installed
 from webhook.forklift.plan import NAME, PATH, PlanObject
 from webhook.inventory import pods
 from webhook.karl import minimums
+from webhook.karl.minimums import label_values
 from webhook.kube.api.client import ApiError, Client
 from webhook.kube.api.collection import Collection
-from webhook.model import Installation, Json, NodeValues
-from webhook.nodes import values
+from webhook.kube.objects import Json
+from webhook.model import Installation, NodeValues
 from webhook.placement.missed import Since
 from webhook.reports.audit import World
 
@@ -88,7 +89,7 @@ class Reader:
         nodes = Collection(self._client, "/api/v1/nodes", _Node, metadata_only=True)
         labels = (node.metadata.labels or {} for page in nodes.pages() for node in page.items or ())
         consequence = "of labels that settings compare, only the values written there are known"
-        return values(self._read("nodes", labels, consequence) or (), keys)
+        return label_values(self._read("nodes", labels, consequence) or (), keys)
 
     def _read(self, what: str, found: Iterable[T], consequence: str) -> list[T] | None:
         """Return everything of a kind; None where that may not be, or is not served."""

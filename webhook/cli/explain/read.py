@@ -4,10 +4,11 @@ from typing import Any
 
 import msgspec
 
+from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
 from webhook.forklift.plan import NAME
 from webhook.kube.api.client import ApiError, Client
 from webhook.kube.api.collection import Collection, Listed
-from webhook.model import CONVERTOR_LABEL, CONVERTOR_VALUE, Json
+from webhook.kube.objects import Json
 from webhook.reports.explain import Cluster
 
 _FORBIDDEN = 403

@@ -13,7 +13,8 @@ from webhook.inventory.directory_plans import walk
 from webhook.inventory.plan_files import Contents, FileError
 from webhook.kube.manifests import DocumentError
 from webhook.kube.manifests import read as read_documents
-from webhook.model import Json, Request
+from webhook.kube.objects import Json
+from webhook.model import Request
 from webhook.server.config import in_words
 
 UID = "kubectl-convertor"

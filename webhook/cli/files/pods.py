@@ -7,10 +7,11 @@ import msgspec
 
 from webhook.cli.errors import Fault
 from webhook.cli.options.files import read_text
+from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
 from webhook.kube.manifests import DocumentError
 from webhook.kube.manifests import read as read_documents
-from webhook.mismatch import describe
-from webhook.model import CONVERTOR_LABEL, CONVERTOR_VALUE, Json
+from webhook.kube.messages import describe_validation_error
+from webhook.kube.objects import Json
 
 _ENDED = ("Succeeded", "Failed")
 
@@ -54,7 +55,7 @@ def _pods(found: Any, where: str) -> Iterator[Json]:
         try:
             msgspec.convert(found, _Pod)
         except msgspec.ValidationError as error:
-            raise _NoPodError(f"{where}: {describe(error, 'Pod')}") from None
+            raise _NoPodError(f"{where}: {describe_validation_error(error, 'Pod')}") from None
         yield found
     else:
         what = f"'{kind}'" if isinstance(kind, str) else "something else"

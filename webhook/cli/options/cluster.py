@@ -15,7 +15,7 @@ import msgspec
 
 from webhook.cli.errors import ClusterFault
 from webhook.cli.options.types import Parsed, complete_path, configured
-from webhook.model import Json
+from webhook.kube.objects import Json
 
 if TYPE_CHECKING:
     from webhook.kube.api.client import Client

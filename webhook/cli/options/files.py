@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from webhook.cli.options.types import Parsed, complete_path, configured
+from webhook.kube.messages import describe_os_error
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,4 +36,4 @@ def read_text(path: str) -> str:
     except UnicodeDecodeError as error:
         raise click.UsageError(f"'{path}': byte {error.start} is not UTF-8") from None
     except OSError as error:
-        raise click.UsageError(f"'{path}': {(error.strerror or str(error)).lower()}") from None
+        raise click.UsageError(f"'{path}': {describe_os_error(error)}") from None

@@ -12,7 +12,7 @@ from webhook.cli.errors import ClusterFault, Fault
 from webhook.cli.options.cluster import connected
 from webhook.forklift.plan import GROUP, NAME, PATH
 from webhook.kube.messages import did_you_mean
-from webhook.model import Json
+from webhook.kube.objects import Json
 
 if TYPE_CHECKING:
     from webhook.kube.api.client import Client

@@ -7,7 +7,8 @@ import click
 import msgspec
 
 from webhook.cli.options.installation import installation_options
-from webhook.model import Installation, Json
+from webhook.kube.objects import Json
+from webhook.model import Installation
 
 if TYPE_CHECKING:
     from webhook.kube.api.client import Client

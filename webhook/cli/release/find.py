@@ -9,7 +9,8 @@ from click.core import ParameterSource
 
 from webhook.cli.options.cluster import items
 from webhook.cli.release.deployment import CONTAINER, Unclear, read_installation
-from webhook.model import Installation, Json
+from webhook.kube.objects import Json
+from webhook.model import Installation
 
 if TYPE_CHECKING:
     from webhook.kube.api.client import Client

@@ -8,7 +8,7 @@ import jsonpatch
 import msgspec
 from rich.text import Text
 
-from webhook import nodes, settings
+from webhook import settings
 from webhook.admission.mutate import decide, screen
 from webhook.admission.review import encode
 from webhook.admission.validate import PLAN, validate
@@ -19,7 +19,16 @@ from webhook.cli.review.diff import coloured
 from webhook.forklift.owner import plan_ref
 from webhook.inventory.index import PlanIndex, key_of
 from webhook.karl import minimums
-from webhook.model import Decision, Installation, Json, Outcome, Plan, PlanRef, Reason, Request
+from webhook.kube.objects import Json
+from webhook.model import (
+    Decision,
+    Installation,
+    Outcome,
+    Plan,
+    PlanRef,
+    Reason,
+    Request,
+)
 
 _STYLES = {
     Outcome.PATCHED: "green",
@@ -59,7 +68,7 @@ def decision_on(
         note = f"the pod names no namespace; it is reviewed as if it were in '{target}'"
         click.echo(f"Note: {note}", err=True)
         request = msgspec.structs.replace(request, namespace=target)
-    return decide(request, ref, plan, installation, nodes.values(labels, keys))
+    return decide(request, ref, plan, installation, minimums.label_values(labels, keys))
 
 
 def _namespace(request: Request) -> Any:

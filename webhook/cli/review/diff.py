@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import yaml
 from rich.text import Text
 
-from webhook.model import Json
+from webhook.kube.objects import Json
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 

@@ -17,7 +17,8 @@ from webhook.forklift.plan import PATH, PlanObject
 from webhook.inventory.index import key_of
 from webhook.karl import minimums
 from webhook.kube.messages import did_you_mean
-from webhook.model import Installation, Json
+from webhook.kube.objects import Json
+from webhook.model import Installation
 from webhook.settings.mode import mode_of
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ volumes, `unjudged` tells.
 
 import msgspec
 
-from webhook.kube.objects import name_of
+from webhook.kube.objects import Json, name_of
 from webhook.kube.scheduler.inter_pod_affinity import (
     existing_anti_affinity,
     pod_affinity,
@@ -22,7 +22,6 @@ from webhook.kube.scheduler.node_unschedulable import node_unschedulable
 from webhook.kube.scheduler.plugin import Plugin, Rejection
 from webhook.kube.scheduler.snapshot import World, look
 from webhook.kube.scheduler.taint_toleration import taint_toleration
-from webhook.model import Json
 
 __all__ = ["Rejection", "Verdict", "World", "judge", "look", "unjudged"]
 

@@ -8,8 +8,7 @@ taken to be given.
 from typing import Any
 
 from webhook.kube.affinity import PREFERRED, REQUIRED
-from webhook.kube.objects import labels_of, spec_of
-from webhook.model import Json
+from webhook.kube.objects import Json, labels_of, spec_of
 
 _LABEL_KEYS = {"matchLabelKeys": "In", "mismatchLabelKeys": "NotIn"}
 _OUTAGES = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")

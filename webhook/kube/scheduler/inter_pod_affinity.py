@@ -7,11 +7,10 @@ all nodes with that label.
 from collections.abc import Iterator
 
 from webhook.kube.affinity import REQUIRED
-from webhook.kube.objects import affinity_of, labels_of, name_of, namespace_of
+from webhook.kube.objects import Json, affinity_of, labels_of, name_of, namespace_of
 from webhook.kube.scheduler.plugin import Filter, Rejection
 from webhook.kube.scheduler.pod_terms import PodTerm, term_of_existing, term_of_incoming
 from webhook.kube.scheduler.snapshot import World
-from webhook.model import Json
 
 PLUGIN = "InterPodAffinity"
 

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from webhook.kube.affinity import REQUIRED
-from webhook.kube.objects import affinity_of, spec_of, status_of
+from webhook.kube.objects import Json, affinity_of, spec_of, status_of
 from webhook.kube.scheduler.selectors import selects
 from webhook.kube.scheduler.snapshot import World
-from webhook.model import Json
 
 _DEFAULT_SCHEDULER = "default-scheduler"
 

@@ -1,11 +1,10 @@
 """NodeAffinity: the pod's node selector and its required node affinity."""
 
 from webhook.kube.affinity import REQUIRED
-from webhook.kube.objects import affinity_of, labels_of, name_of, spec_of
+from webhook.kube.objects import Json, affinity_of, labels_of, name_of, spec_of
 from webhook.kube.scheduler.plugin import Filter, Rejection
 from webhook.kube.scheduler.selectors import selects_node
 from webhook.kube.scheduler.snapshot import World
-from webhook.model import Json
 
 PLUGIN = "NodeAffinity"
 

@@ -1,9 +1,8 @@
 """NodeName: a pod that names its node."""
 
-from webhook.kube.objects import name_of, spec_of
+from webhook.kube.objects import Json, name_of, spec_of
 from webhook.kube.scheduler.plugin import Filter, Rejection
 from webhook.kube.scheduler.snapshot import World
-from webhook.model import Json
 
 PLUGIN = "NodeName"
 

@@ -1,10 +1,9 @@
 """NodeResourcesFit: room for what the pod asks for."""
 
-from webhook.kube.objects import name_of, status_of
+from webhook.kube.objects import Json, name_of, status_of
 from webhook.kube.scheduler.plugin import Filter, Rejection
 from webhook.kube.scheduler.resources import PODS, amounts, asked, read
 from webhook.kube.scheduler.snapshot import World
-from webhook.model import Json
 
 PLUGIN = "NodeResourcesFit"
 

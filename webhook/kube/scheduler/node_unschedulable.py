@@ -1,10 +1,9 @@
 """NodeUnschedulable: a node that was cordoned."""
 
-from webhook.kube.objects import spec_of
+from webhook.kube.objects import Json, spec_of
 from webhook.kube.scheduler.plugin import Filter, Rejection
 from webhook.kube.scheduler.snapshot import World
 from webhook.kube.scheduler.taint_toleration import tolerates
-from webhook.model import Json
 
 PLUGIN = "NodeUnschedulable"
 TAINT = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}

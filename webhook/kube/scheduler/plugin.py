@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from webhook.kube.objects import Json
 from webhook.kube.scheduler.snapshot import World
-from webhook.model import Json
 
 
 class Rejection(msgspec.Struct, frozen=True):

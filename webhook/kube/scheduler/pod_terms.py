@@ -8,9 +8,8 @@ After `framework.AffinityTerm` of kube-scheduler. A term without `namespaces` an
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from webhook.kube.objects import labels_of, namespace_of
+from webhook.kube.objects import Json, labels_of, namespace_of
 from webhook.kube.scheduler.selectors import Labels, selects
-from webhook.model import Json
 
 Namespaces = Mapping[str, Labels]
 

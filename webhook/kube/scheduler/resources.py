@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping
 from decimal import ROUND_CEILING, Decimal
 
 from webhook.kube import quantity
-from webhook.kube.objects import spec_of, status_of
-from webhook.model import Json
+from webhook.kube.objects import Json, spec_of, status_of
 
 Amounts = dict[str, int]
 """By the name of a resource, in the scheduler's units."""

@@ -3,11 +3,10 @@
 from collections import Counter
 
 from webhook.kube.affinity import PREFERRED
-from webhook.kube.objects import affinity_of, labels_of, name_of
+from webhook.kube.objects import Json, affinity_of, labels_of, name_of
 from webhook.kube.scheduler.pod_terms import term_of_incoming
 from webhook.kube.scheduler.selectors import selects_node
 from webhook.kube.scheduler.snapshot import World
-from webhook.model import Json
 
 _SIGNS = {"podAffinity": 1, "podAntiAffinity": -1}
 

@@ -8,8 +8,7 @@ nothing.
 import re
 from collections.abc import Mapping
 
-from webhook.kube.objects import labels_of, name_of
-from webhook.model import Json
+from webhook.kube.objects import Json, labels_of, name_of
 
 Labels = Mapping[str, str]
 

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from webhook.kube.objects import labels_of, name_of, phase_of, spec_of
+from webhook.kube.objects import Json, labels_of, name_of, phase_of, spec_of
 from webhook.kube.scheduler.resources import PODS, Amounts, taken
-from webhook.model import Json
 
 _FINISHED = ("Succeeded", "Failed")
 

@@ -1,9 +1,8 @@
 """TaintToleration: taints that the pod does not tolerate."""
 
-from webhook.kube.objects import spec_of
+from webhook.kube.objects import Json, spec_of
 from webhook.kube.scheduler.plugin import Filter, Rejection
 from webhook.kube.scheduler.snapshot import World
-from webhook.model import Json
 
 PLUGIN = "TaintToleration"
 

@@ -7,11 +7,11 @@ webhook.kube.scheduler.judge ───▶ every node, and the first reason again
 advice   ───▶ what to change
 """
 
-from webhook.kube.objects import name_of, namespace_of
+from webhook.kube.objects import Json, name_of, namespace_of
 from webhook.kube.scheduler import Verdict, judge, unjudged
 from webhook.kube.scheduler.resources import asked
 from webhook.kube.scheduler.scores import points
-from webhook.model import Installation, Json, Mode
+from webhook.model import Installation, Mode
 from webhook.reports.explain.advice import advise_on_new, advise_on_waiting
 from webhook.reports.explain.amounts import amount_text
 from webhook.reports.explain.context import read_case

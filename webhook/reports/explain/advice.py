@@ -4,8 +4,9 @@ from collections import Counter
 
 import msgspec
 
+from webhook.kube.objects import Json
 from webhook.kube.scheduler import Verdict, judge
-from webhook.model import Json, Mode
+from webhook.model import Mode
 from webhook.reports.explain.context import Case
 from webhook.reports.explain.model import Advice
 from webhook.reports.explain.obstacles import Obstacle, obstacles

@@ -4,9 +4,15 @@ from typing import NamedTuple
 
 from webhook import settings
 from webhook.karl import minimums
-from webhook.kube.objects import labels_of
+from webhook.kube.objects import Json, labels_of
 from webhook.kube.scheduler import World, look
-from webhook.model import Installation, Json, Mode, NodeValues, Plan, Scope
+from webhook.model import (
+    Installation,
+    Mode,
+    NodeValues,
+    Plan,
+    Scope,
+)
 from webhook.reports.explain.model import Cluster
 from webhook.reports.explain.sources import Place, places, scope_of
 from webhook.settings.mode import mode_of

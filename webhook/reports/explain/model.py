@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from webhook.model import Json, Mode, Problem
+from webhook.kube.objects import Json
+from webhook.model import Mode, Problem
 
 
 class Cluster(NamedTuple):

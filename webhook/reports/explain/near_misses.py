@@ -5,11 +5,10 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from webhook.kube.messages import did_you_mean
-from webhook.kube.objects import labels_of, name_of, namespace_of
+from webhook.kube.objects import Json, labels_of, name_of, namespace_of
 from webhook.kube.scheduler.pod_terms import PodTerm, term_of_incoming
 from webhook.kube.scheduler.selectors import selects, selects_node
 from webhook.kube.scheduler.snapshot import World
-from webhook.model import Json
 from webhook.reports.explain.context import Case
 
 _SHOWN = 3

@@ -11,12 +11,12 @@ from webhook.admission.patch_summary import toleration
 from webhook.karl.decompile import parts, pod_rule
 from webhook.karl.syntax import Verb
 from webhook.kube.affinity import REQUIRED
+from webhook.kube.objects import Json
 from webhook.kube.scheduler import Rejection, Verdict
 from webhook.kube.scheduler.inter_pod_affinity import AFFINITY, ANTI_AFFINITY
 from webhook.kube.scheduler.node_unschedulable import PLUGIN as NODE_UNSCHEDULABLE
 from webhook.kube.scheduler.node_unschedulable import TAINT as CORDON_TAINT
 from webhook.kube.scheduler.resources import PODS
-from webhook.model import Json
 from webhook.reports.explain.amounts import amount_text
 
 _LONGEST = 100  # characters of JSON in a text

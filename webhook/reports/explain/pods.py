@@ -4,8 +4,10 @@ from collections.abc import Iterable
 
 from webhook.admission.patch import diff
 from webhook.admission.patch_summary import changes
+from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
 from webhook.forklift.owner import plan_ref
 from webhook.kube.objects import (
+    Json,
     labels_of,
     metadata_of,
     name_of,
@@ -16,7 +18,7 @@ from webhook.kube.objects import (
 )
 from webhook.kube.scheduler import judge
 from webhook.kube.scheduler.defaulting import admitted
-from webhook.model import CONVERTOR_LABEL, CONVERTOR_VALUE, Json, Mode, Plan, Request
+from webhook.model import Mode, Plan, Request
 from webhook.placement import MalformedPod, Placed, place
 from webhook.reports.explain.context import Case
 from webhook.reports.explain.model import Pod

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from webhook.admission.patch_summary import toleration
 from webhook.karl.syntax import Verb
-from webhook.kube.objects import name_of
+from webhook.kube.objects import Json, name_of
 from webhook.kube.scheduler.inter_pod_affinity import pod_affinity
 from webhook.kube.scheduler.resources import PODS
-from webhook.model import Json, Mode, Plan, Scope
+from webhook.model import Mode, Plan, Scope
 from webhook.reports.explain import near_misses
 from webhook.reports.explain.context import Case
 from webhook.reports.explain.model import Advice

@@ -7,11 +7,10 @@ from webhook import karl
 from webhook.karl.decompile import parts, selector_rule
 from webhook.karl.minimums import expand, expression, is_selector
 from webhook.kube.affinity import PREFERRED, REQUIRED
-from webhook.kube.objects import labels_of, name_of, namespace_of
+from webhook.kube.objects import Json, labels_of, name_of, namespace_of
 from webhook.kube.scheduler.pod_terms import term_of_incoming
 from webhook.kube.scheduler.selectors import selects_node
 from webhook.kube.scheduler.snapshot import World
-from webhook.model import Json
 from webhook.reports.explain import near_misses
 from webhook.reports.explain.context import Case
 from webhook.reports.explain.model import Matches, Rule

@@ -3,7 +3,8 @@
 from typing import Any, NamedTuple
 
 from webhook.kube.affinity import combine
-from webhook.model import Installation, Json, Plan, Scope
+from webhook.kube.objects import Json
+from webhook.model import Installation, Plan, Scope
 from webhook.settings.raw import ABSENT, Given, PlanName, read_word
 from webhook.settings.source import (
     Source,

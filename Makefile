@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Every test that needs no cluster, in two halves that take about as long. Each is a pytest of its own:
 # pytest-xdist would read all tests twice and tell every result twice, a fifth of the time.
 PYTEST := $(BIN)/pytest -q -m "not e2e and not chart and not image"
-ONE_HALF := certs kube plans shell
+ONE_HALF := certs webhook/kube/api webhook/inventory webhook/server webhook/telemetry
 
 .PHONY: help install demo test tests one-half other-half e2e bench bench-cluster chart image lock clean
 help:  ## list the commands
@@ -45,7 +45,7 @@ other-half:
 
 e2e: $(INSTALLED)  ## the tests that need a real control plane; builds and starts it
 	$(BIN)/python -m tests.controlplane.build
-	$(BIN)/pytest -m e2e -q tests/e2e
+	$(BIN)/pytest -m e2e -q tests/system/e2e
 
 bench: $(INSTALLED)  ## the budgets, one line each
 	@$(BIN)/python benchmarks/run.py
@@ -54,11 +54,11 @@ bench-cluster: $(INSTALLED)  ## the budgets that need a real control plane; take
 	$(BIN)/python -m tests.controlplane.build
 	@$(BIN)/python benchmarks/cluster.py
 
-chart: $(INSTALLED)  ## lint, render and check the chart with helm 3 and 4 (Debian: tests/chart/apt.txt)
-	$(BIN)/pytest -q tests/chart
+chart: $(INSTALLED)  ## lint, render and check the chart with helm 3 and 4 (Debian: tests/system/chart/apt.txt)
+	$(BIN)/pytest -q tests/system/chart
 
-image: $(INSTALLED)  ## build the image and run it, as root, with no Docker (Debian: tests/image/apt.txt)
-	$(BIN)/pytest -q tests/image
+image: $(INSTALLED)  ## build the image and run it, as root, with no Docker (Debian: tests/system/image/apt.txt)
+	$(BIN)/pytest -q tests/system/image
 
 LOCK := uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	--python-version 3.11

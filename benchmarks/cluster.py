@@ -19,12 +19,12 @@ from benchmarks.cluster_document import Raw
 from benchmarks.load import Target
 from benchmarks.plans import KILOBYTES
 from benchmarks.processes import Webhook
-from tests.controlplane.cluster import ControlPlane
-from tests.controlplane.process import until
-from tests.controlplane.replica import Replica
-from tests.e2e.reliability.running import TARGET, running
-from tests.e2e.setting import add_namespace, furnish
-from tests.guide.forklift import Generation, convertor_pod
+from tests.system.controlplane.cluster import ControlPlane
+from tests.system.controlplane.process import until
+from tests.system.controlplane.replica import Replica
+from tests.system.e2e.reliability.running import TARGET, running
+from tests.system.e2e.setting import add_namespace, furnish
+from tests.system.guide.forklift import Generation, convertor_pod
 
 ONE, MANY = 1, 10_000
 """Plans. The pods that are created belong to the one."""

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.scrape import Histogram, counter, histogram
-from tests.controlplane.api import Api, Json
-from tests.controlplane.replicas import Replicas
-from tests.e2e.reliability.creators import Creators
+from tests.system.controlplane.api import Api, Json
+from tests.system.controlplane.replicas import Replicas
+from tests.system.e2e.reliability.creators import Creators
 
 ROUNDS, PODS = 7, 150
 """One pod after the other, in turns with the webhook and without it."""

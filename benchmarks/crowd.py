@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.apiserver import plan
 from benchmarks.plans import KILOBYTES
-from tests.controlplane.api import Api, Json
-from tests.guide.rows import DATA
+from tests.support.paths import DATA
+from tests.system.controlplane.api import Api, Json
 
 NAMESPACES = 100
 WRITERS = 4

@@ -1,11 +1,14 @@
 """What every test may use: how hard hypothesis looks, and files with the expected output."""
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+from tests.support.fake_api import FakeApi, running
+from webhook.kube.api.client import Client, connect
 
 # The same examples in every run, so that a red test is about the change at hand. To search
 # for new ones: pytest --hypothesis-profile thorough
@@ -46,3 +49,14 @@ def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
         assert text == path.read_text(encoding="utf-8")
 
     return compare
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApi]:
+    with running() as api:
+        yield api
+
+
+@pytest.fixture
+def client(api: FakeApi, tmp_path: Path) -> Client:
+    return connect(api.kubeconfig(tmp_path))

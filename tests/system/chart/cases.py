@@ -1,0 +1,61 @@
+"""Values that make the chart look different: every way to get a certificate, every switch."""
+
+from tests.system.chart.rendering import Json
+
+MODES: dict[str, Json] = {
+    "self-managed": {},
+    "cert-manager": {"certificates": {"mode": "cert-manager"}},
+    "openshift": {"certificates": {"mode": "openshift"}},
+    "provided": {"certificates": {"mode": "provided", "provided": {"secretName": "tls"}}},
+}
+
+SWITCHES: dict[str, Json] = {
+    "own-issuer": {
+        "certificates": {
+            "mode": "cert-manager",
+            "certManager": {"issuerRef": {"name": "corporate", "kind": "ClusterIssuer"}},
+        }
+    },
+    "hub": {"hubKubeconfig": {"secretName": "hub"}},
+    "client-ca": {"clientCA": {"configMapName": "api-server-ca"}},
+    "everything-on": {
+        "networkPolicy": {"enabled": True},
+        "serviceMonitor": {"enabled": True},
+        "prometheusRule": {"enabled": True},
+        "dashboard": {"enabled": True},
+        "admissionPolicy": {"enabled": True},
+        "hostNetwork": True,
+        "hubKubeconfig": {"secretName": "hub"},
+        "clientCA": {"configMapName": "api-server-ca"},
+        "commonLabels": {"team": "migration"},
+        "commonAnnotations": {"example.com/owner": "migration"},
+        "imagePullSecrets": [{"name": "mirror"}],
+    },
+    "everything-off": {
+        "podDisruptionBudget": {"enabled": False},
+        "serviceAccount": {"create": False},
+        "rbac": {"create": False},
+        "planValidation": {"enabled": False},
+        "resources": None,
+        "podSecurityContext": None,
+        "securityContext": None,
+    },
+    "restricted-network": {
+        "networkPolicy": {
+            "enabled": True,
+            "metricsFrom": [{"namespaceSelector": {"matchLabels": {"team": "monitoring"}}}],
+            "egress": [{"ports": [{"port": 6443}]}],
+        }
+    },
+    "defaults": {
+        "defaults": {
+            "labels": {"team": "migration"},
+            "nodeSelector": {"disk": "nvme"},
+            "affinity": "PREFER nodes(disk=nvme)",
+            "tolerations": ["dedicated=migration:NoSchedule"],
+            "affinityPolicy": "replace",
+        }
+    },
+}
+
+ALL = MODES | SWITCHES

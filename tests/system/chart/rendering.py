@@ -1,0 +1,110 @@
+"""The chart as Helm renders it, once for each question."""
+
+import functools
+import json
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from tests.support.paths import ROOT
+from tests.system.controlplane import wheels
+
+Json = dict[str, Any]
+
+CHART = ROOT / "charts" / "convertor-webhook"
+RELEASE, NAMESPACE = "convertor-webhook", "migration"
+OLDEST, NEWEST = "1.25", "1.37"
+"""Kubernetes releases that the chart is rendered for."""
+
+
+class ChartError(Exception):
+    """Helm refused; the text is Helm's."""
+
+
+def helm(*arguments: str, major: int = 4, stdin: str = "") -> str:
+    """Run Helm, with no cluster and no plugins, and return what it prints."""
+    done = subprocess.run(
+        [wheels.helm(major), *arguments], input=stdin, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise ChartError(done.stderr)
+    return done.stdout
+
+
+def text(
+    values: Json | None = None,
+    *,
+    major: int = 4,
+    kubernetes: str = NEWEST,
+    release: str = RELEASE,
+    namespace: str = NAMESPACE,
+    notes: bool = False,
+) -> str:
+    """Return the manifests as YAML, or the whole output of an install with its notes."""
+    return _text(
+        json.dumps(values or {}),
+        major=major,
+        kubernetes=kubernetes,
+        release=release,
+        namespace=namespace,
+        notes=notes,
+    )
+
+
+@functools.cache
+def _text(
+    values: str, *, major: int, kubernetes: str, release: str, namespace: str, notes: bool
+) -> str:
+    dry_run = ["install", "--dry-run=client"] if notes else ["template"]
+    return helm(
+        *dry_run,
+        release,
+        str(CHART),
+        *("--namespace", namespace, "--values", "-"),
+        *([] if notes else ["--kube-version", kubernetes]),
+        major=major,
+        stdin=values,
+    )
+
+
+def merged(base: Json, over: Json) -> Json:
+    """Merge nested values, as Helm does; `over` wins."""
+    both = {
+        key: merged(base[key], over[key])
+        for key in base.keys() & over.keys()
+        if isinstance(base[key], dict) and isinstance(over[key], dict)
+    }
+    return base | over | both
+
+
+def objects(values: Json | None = None, **options: Any) -> list[Json]:
+    """Return the rendered objects; `options` are those of `text`."""
+    return [found for found in yaml.safe_load_all(text(values, **options)) if found]
+
+
+def one(kind: str, values: Json | None = None, *, name: str = "", **options: Any) -> Json:
+    """Return the one object of a kind, with this name where there are several."""
+    (found,) = (
+        each
+        for each in objects(values, **options)
+        if each["kind"] == kind and name in ("", each["metadata"]["name"])
+    )
+    return found
+
+
+def pod_specs(rendered: list[Json]) -> Iterator[Json]:
+    """Every pod that the chart runs, the test pod too."""
+    for each in rendered:
+        if each["kind"] == "Pod":
+            yield each["spec"]
+        elif "template" in each.get("spec", {}):
+            yield each["spec"]["template"]["spec"]
+
+
+def container(values: Json | None = None, **options: Any) -> Json:
+    """Return the server's container."""
+    (found,) = one("Deployment", values, **options)["spec"]["template"]["spec"]["containers"]
+    assert isinstance(found, dict)
+    return found

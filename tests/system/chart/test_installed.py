@@ -1,0 +1,74 @@
+"""What the chart installs tells the report which mode and which settings are in force."""
+
+import pytest
+
+from tests.support.fake_cluster import RESOURCES, FakeCluster
+from tests.system.chart import rendering
+from webhook.cli.release import find
+from webhook.cli.release.find import Installed
+from webhook.kube.objects import Json
+from webhook.model import (
+    Installation,
+    Mode,
+    OnError,
+    Scope,
+)
+
+pytestmark = pytest.mark.chart
+
+MERGE: Json = {"affinityPolicy": "merge"}
+SINCE = "2026-08-01T08:00:00Z"
+
+
+def found(values: Json) -> list[Installed] | None:
+    cluster = FakeCluster()
+    for body in rendering.objects(values, release="mtv", namespace="migration"):
+        if body["kind"] in RESOURCES:
+            body["metadata"]["creationTimestamp"] = SINCE
+            cluster.add(body)
+    unread: list[str] = []
+    releases = find.find(cluster, unread)  # type: ignore[arg-type]
+    assert unread == []
+    return releases
+
+
+@pytest.mark.parametrize(
+    ("values", "installation"),
+    [
+        ({}, Installation(defaults=MERGE)),
+        (
+            {
+                "mode": "audit",
+                "namespaceModes": {"production": False},
+                "planModes": False,
+                "scope": "own",
+                "onError": "deny",
+                "identityLabels": False,
+                "annotationPrefix": "convertor.example.com",
+                "defaults": {"labels": {"team": "migration"}},
+                "extraArgs": ["--log-level=debug"],
+            },
+            Installation(
+                Mode.AUDIT,
+                {"production": Mode.OFF},
+                plan_modes=False,
+                scope=Scope.OWN,
+                on_error=OnError.DENY,
+                identity_labels=False,
+                prefix="convertor.example.com",
+                defaults=MERGE | {"labels": {"team": "migration"}},
+            ),
+        ),
+    ],
+)
+def test_a_release_is_understood(values: Json, installation: Installation) -> None:
+    assert found(values) == [
+        Installed(
+            configuration="mtv-convertor-webhook-migration",
+            failure_policy="Ignore",
+            since=SINCE,
+            deployment="migration/mtv-convertor-webhook",
+            mode=installation.mode.value,
+            installation=installation,
+        )
+    ]

@@ -1,0 +1,86 @@
+"""No value without a template that reads it, and every value where it belongs."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.system.chart import documents, rendering
+from tests.system.chart.rendering import Json
+
+pytestmark = pytest.mark.chart
+
+VALUES = (rendering.CHART / "values.yaml").read_text(encoding="utf-8")
+CHANGES: dict[str, Json] = yaml.safe_load(
+    (Path(__file__).parent / "data" / "changes.yaml").read_text(encoding="utf-8")
+)
+
+
+def merged(base: Json, path: str, value: object) -> Json:
+    """Return `base` with one value set at a dotted path."""
+    key, dot, rest = path.partition(".")
+    return base | {key: merged(base.get(key, {}), rest, value) if dot else value}
+
+
+def test_every_value_has_a_change() -> None:
+    assert list(CHANGES) == [".".join(value.path) for value in documents.leaves(VALUES)]
+
+
+@pytest.mark.parametrize("path", CHANGES)
+def test_every_value_changes_the_rendering(path: str) -> None:
+    base = CHANGES[path].get("with", {})
+    changed = merged(base, path, CHANGES[path]["set"])
+
+    assert rendering.text(changed) != rendering.text(base)
+
+
+def test_the_digest_wins_over_the_tag() -> None:
+    digest = CHANGES["image.digest"]["set"]
+    image = {"registry": "mirror.example.com", "tag": "9.9.9", "digest": digest}
+
+    found = rendering.container({"image": image})["image"]
+
+    assert found == f"mirror.example.com/convertor-webhook/convertor-webhook@{digest}"
+
+
+def test_the_tag_is_the_version_of_the_application() -> None:
+    version = yaml.safe_load((rendering.CHART / "Chart.yaml").read_text())["appVersion"]
+
+    assert rendering.container()["image"].endswith(f"/convertor-webhook:{version}")
+
+
+@pytest.mark.parametrize("off", ["off", False])
+def test_a_mode_may_be_off_with_or_without_quotes(off: object) -> None:
+    args = rendering.container({"mode": off, "namespaceModes": {"a": off}})["args"]
+
+    assert {"--mode=off", "--namespace-mode=a=off"} <= set(args)
+
+
+def test_defaults_are_the_file_that_the_server_reads() -> None:
+    defaults = {
+        "labels": {"team": "migration"},
+        "nodeSelector": {"cpu-cores": "16+"},
+        "affinity": "PREFER nodes(disk=nvme)\nAVOID pods(tier=critical) on node\n",
+        "tolerations": ["dedicated=migration:NoSchedule"],
+        "affinityPolicy": "replace",
+    }
+
+    config = rendering.one("ConfigMap", {"defaults": defaults})
+
+    assert yaml.safe_load(config["data"]["defaults.yaml"]) == defaults
+
+
+def test_an_affinity_may_be_an_object() -> None:
+    affinity: Json = {"podAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}
+
+    config = rendering.one("ConfigMap", {"defaults": {"affinity": affinity}})
+
+    assert yaml.safe_load(config["data"]["defaults.yaml"])["affinity"] == affinity
+
+
+def test_a_provided_certificate_needs_the_name_of_its_secret() -> None:
+    with pytest.raises(
+        rendering.ChartError,
+        match=r"provided needs certificates\.provided\.secretName",
+    ):
+        rendering.text({"certificates": {"mode": "provided"}})

@@ -1,0 +1,107 @@
+"""Build the control plane's programs where they are missing.
+
+`python -m tests.system.controlplane.build`
+
+The first run compiles kube-apiserver and kube-scheduler, which takes a quarter of an hour on two
+cores; all later ones only look.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from tests.system.controlplane.programs import (
+    BUILT,
+    HERE,
+    PACKAGES,
+    MissingProgram,
+    NotThereYet,
+    built,
+    program,
+    version,
+)
+
+NAMES = (*BUILT, *PACKAGES, "kubectl", "helm")
+
+
+def main() -> int:
+    try:
+        for name in NAMES:
+            click.echo(f"{name:15} {_ensured(name)}")
+    except MissingProgram as error:
+        click.echo(f"build: {error}", err=True)
+        return 1
+    except subprocess.CalledProcessError as error:
+        command = " ".join(map(str, error.cmd))
+        click.echo(f"build: exit code {error.returncode} from: {command}", err=True)
+        return 1
+    return 0
+
+
+def _ensured(name: str) -> Path:
+    try:
+        return program(name)
+    except NotThereYet:
+        if name in BUILT:
+            _build()
+        elif name in PACKAGES and os.geteuid() == 0 and shutil.which("apt-get"):
+            _install(PACKAGES[name])
+        else:
+            raise
+        return program(name)
+
+
+def _build() -> None:
+    """Compile what go.mod pins into the cache, and put it there all at once."""
+    go = shutil.which("go")
+    if go is None:
+        raise MissingProgram(
+            "go is not on the PATH, and is needed once, to build kube-apiserver and "
+            "kube-scheduler: install Go 1.26 or later from https://go.dev/dl, or point "
+            "KUBEBUILDER_ASSETS at a folder that has both"
+        )
+    folder = built()
+    click.echo(f"building {' and '.join(BUILT)} {version()}, once, into {folder}")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        subprocess.run(
+            [
+                *(go, "build", "-C", HERE, "-mod=readonly", "-trimpath", "-buildvcs=false"),
+                *("-ldflags", _ldflags(), "-o", f"{scratch}/bin/"),
+                *(f"k8s.io/kubernetes/cmd/{name}" for name in BUILT),
+            ],
+            check=True,
+            env=os.environ | {"CGO_ENABLED": "0"},
+        )
+        try:
+            Path(scratch, "bin").rename(folder)
+        except OSError:  # another run was faster
+            if not folder.is_dir():
+                raise
+
+
+def _ldflags() -> str:
+    """Have the programs say their version: helm holds it against a chart's kubeVersion."""
+    major, minor, _ = version().removeprefix("v").split(".", 2)
+    said = {"gitVersion": version(), "gitMajor": major, "gitMinor": minor}
+    package = "k8s.io/component-base/version"
+    return " ".join(["-s -w", *(f"-X {package}.{key}={value}" for key, value in said.items())])
+
+
+def _install(package: str) -> None:
+    apt = ["apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
+    subprocess.run([*apt, "update"], check=True)
+    subprocess.run(
+        [*apt, "install", "--no-install-recommends", "--yes", package],
+        check=True,
+        env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

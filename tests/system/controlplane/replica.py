@@ -1,0 +1,135 @@
+"""One of the webhook's pods: a process with the container's arguments and the pod's rights."""
+
+import json
+import ssl
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.system.controlplane.api import Json
+from tests.system.controlplane.balancer import Endpoint
+from tests.system.controlplane.installed import Installed
+from tests.system.controlplane.process import Process
+
+T = TypeVar("T")
+
+PROGRAM = (Path(sys.executable).with_name("convertor-webhook"),)
+
+SECONDS = 40
+"""Until a pod that does not end is killed: the chart's terminationGracePeriodSeconds."""
+
+
+class Replica:
+    """A pod of `release`, at a place of its own; it can be started again after it has ended."""
+
+    def __init__(
+        self,
+        release: Installed,
+        endpoint: Endpoint,
+        program: Sequence[str | Path] = PROGRAM,
+    ) -> None:
+        self.name = endpoint.name
+        self._release, self._endpoint = release, endpoint
+        self._folder = release.folder / endpoint.name
+        self._folder.mkdir()
+        self._program = program
+        name = f"{release.namespace}-{endpoint.name}"
+        self.kubeconfig = release.plane.kubeconfig(name, self._folder / "token")
+        """With the pod's rights."""
+        self.process = Process(endpoint.name, [], release.folder)
+        release.plane.processes.append(self.process)
+        self._http = httpx.Client(
+            base_url=f"http://127.0.0.1:{endpoint.status_port}", trust_env=False, timeout=10
+        )
+
+    def start(self) -> None:
+        """Start the process as the ServiceAccount, with what the Deployment says now."""
+        self.process.command = [*self._program, *self._arguments()]
+        token = self._release.plane.admin.token(self._release.account, self._release.namespace)
+        (self._folder / "token").write_text(token, encoding="utf-8")
+        self.process.start({"PATH": "/nonexistent", "HOME": str(self._folder)})
+
+    def await_ready(self) -> None:
+        try:
+            self.process.wait_for("readyz", self.ready)
+        except AssertionError as error:
+            said = self.status() if self.process.running else ""
+            raise AssertionError(f"{error}; it says {said}") from None
+
+    def stop(self) -> int | None:
+        """End the process as a kubelet does, and return its exit code."""
+        return self.process.stop(seconds=SECONDS)
+
+    def close(self) -> None:
+        """End the process without asking, where it runs, and ask it nothing more."""
+        self.process.kill()
+        self._http.close()
+
+    def ready(self) -> bool:
+        with suppress(httpx.TransportError):
+            return self._http.get("/readyz").is_success
+        return False
+
+    def status(self) -> Json:
+        """Return what /readyz says, ready or not; nothing where nobody answers."""
+        with suppress(httpx.TransportError):
+            said: Json = self._http.get("/readyz").json()
+            return said
+        return {}
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Return the sum of a metric's samples that have these labels."""
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(self._http.get("/metrics").text)
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def review(self, pod: Json) -> Json:
+        """Ask it about a pod, past the Service and whom the API server trusts."""
+        request = {
+            "uid": "e2e",
+            "kind": {"group": "", "version": "v1", "kind": "Pod"},
+            "operation": "CREATE",
+            "namespace": pod["metadata"]["namespace"],
+            "object": pod,
+        }
+        body = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+        url = f"https://127.0.0.1:{self._endpoint.port}/mutate?timeout=3s"
+        answer = httpx.post(url, json=body, verify=False, trust_env=False)
+        answer.raise_for_status()
+        response: Json = answer.json()["response"]
+        return response
+
+    def leaf(self) -> str:
+        """Return the certificate that it serves, as PEM."""
+        return ssl.get_server_certificate(("127.0.0.1", self._endpoint.port), timeout=10)
+
+    def log(self) -> list[Json]:
+        """Return what the process has logged since it was first started."""
+        lines = self.process.log.read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def _arguments(self) -> list[str]:
+        """Return the container's own, with this machine's addresses and files."""
+        release = self._release
+        (volume,) = (each for each in release.pod["volumes"] if each["name"] == "defaults")
+        mounted = release.one("ConfigMap", volume["configMap"]["name"])
+        defaults = self._folder / "defaults.yaml"
+        defaults.write_text(mounted["data"]["defaults.yaml"], encoding="utf-8")
+        here = {
+            "--listen": f"127.0.0.1:{self._endpoint.port}",
+            "--status-listen": f"127.0.0.1:{self._endpoint.status_port}",
+            "--defaults": str(defaults),
+        }
+        flags = (argument.partition("=") for argument in release.container["args"])
+        return [
+            *(flag + equals + here.get(flag, value) for flag, equals, value in flags),
+            f"--kubeconfig={self.kubeconfig}",
+        ]

@@ -1,0 +1,41 @@
+"""docs/metrics.md has the metrics that there are, with their types, labels and words."""
+
+import re
+from collections import Counter
+from datetime import UTC, datetime
+
+from certs.serving.source import Status
+from tests.support.paths import ROOT
+from webhook.inventory import PlansStatus
+from webhook.inventory.pods import PodsStatus
+from webhook.telemetry.metrics import BUCKETS, Metrics
+
+PAGE = (ROOT / "docs/metrics.md").read_text()
+
+
+def exposed() -> dict[str, tuple[str, str]]:
+    """Return type and labels of each of our metrics, by its name."""
+    metrics = Metrics()
+    now = datetime.now(UTC)
+    metrics.watch_plans(lambda: PlansStatus(synced=True, age_seconds=0, count=0, invalid=0))
+    metrics.watch_certificate(lambda: Status(not_after=now, ca_not_after=now))
+    metrics.watch_pods(lambda: PodsStatus(True, 0, 0, "", 0, Counter(), Counter()))
+    metrics.watch_events(Counter())
+    found = {}
+    for family in metrics.registry.collect():
+        if family.name.startswith("convertor_webhook_"):
+            total = "_total" if family.type == "counter" else ""
+            labels = sorted({key for sample in family.samples for key in sample.labels} - {"le"})
+            found[family.name + total] = (family.type, ", ".join(labels))
+    return found
+
+
+def test_the_table_is_what_the_server_exposes() -> None:
+    rows = re.findall(r"^\| `(convertor_webhook_\w+)` \| (\w+) \|([^|]*)\|", PAGE, re.MULTILINE)
+    shown = {name: (kind, labels.replace("`", "").strip()) for name, kind, labels in rows}
+    assert shown == exposed()
+
+
+def test_the_buckets_are_those_of_the_histogram() -> None:
+    [shown] = re.findall(r"^Buckets, in seconds: (.+)\.$", PAGE, re.MULTILINE)
+    assert [float(bucket) for bucket in shown.split(", ")] == list(BUCKETS)

@@ -1,0 +1,72 @@
+"""The control plane and the webhook in it, once for all of these tests."""
+
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.system.controlplane.api import Api
+from tests.system.controlplane.cluster import ControlPlane
+from tests.system.controlplane.programs import MissingProgram
+from tests.system.controlplane.release import Release
+from tests.system.e2e.setting import MAIN, PLACED, await_placing, furnish
+
+HERE = Path(__file__).parent
+_PLANE = pytest.StashKey[ControlPlane]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.timeout(400))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the end of every log with a failure."""
+    report = yield
+    plane = item.session.stash.get(_PLANE, None)
+    if report.failed and plane is not None:
+        for process in plane.processes:
+            report.sections.append((f"the end of {process.log.name}", process.tail(15)))
+    return report
+
+
+@pytest.fixture(scope="session")
+def plane(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
+    """Start the control plane."""
+    with tempfile.TemporaryDirectory(prefix="e2e-") as folder:
+        try:
+            plane = ControlPlane(Path(folder))
+        except MissingProgram as error:
+            pytest.fail(str(error), pytrace=False)
+        request.session.stash[_PLANE] = plane
+        try:
+            plane.start()
+            furnish(plane.admin)
+            yield plane
+        finally:
+            plane.stop()
+
+
+@pytest.fixture(scope="session")
+def api(plane: ControlPlane) -> Api:
+    """Return the administrator's way to the API server."""
+    return plane.admin
+
+
+@pytest.fixture(scope="session")
+def release(plane: ControlPlane) -> Iterator[Release]:
+    """Install the chart with its own values, for the namespace `PLACED`."""
+    release = Release(plane, MAIN)
+    try:
+        release.install()
+        release.start()
+        await_placing(release, PLACED)
+        yield release
+    finally:
+        release.kill()

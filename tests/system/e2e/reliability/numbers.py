@@ -1,0 +1,44 @@
+"""The numbers that the tests of reliability come to, for the terminal and for the document."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.support.paths import ROOT
+from tests.system.e2e.reliability.creators import Tally
+
+DOCUMENT = ROOT / "docs" / "reliability.md"
+_PRINTED = re.compile(r"(?<=<!-- as printed -->\n```text\n).*?(?=```)", re.DOTALL)
+
+
+class Row(NamedTuple):
+    """What happened, and what became of the pods meanwhile."""
+
+    what: str
+    tally: Tally
+    note: str
+
+
+def table(rows: list[Row]) -> str:
+    """Write the rows as text, a line each."""
+    total = Tally()
+    for row in rows:
+        for count in ("placed", "unplaced", "lost", "refused"):
+            setattr(total, count, getattr(total, count) + getattr(row.tally, count))
+    lines = [_line("", ("pods", "lost", "unplaced", "refused"), "")]
+    for what, tally, note in [*rows, Row("all", total, "")]:
+        counts = (tally.pods, tally.lost, tally.unplaced, tally.refused)
+        lines.append(_line(what, counts, note))
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def keep(text: str, document: Path = DOCUMENT) -> None:
+    """Put what was printed into the document, in the place of what was printed before."""
+    found = document.read_text(encoding="utf-8")
+    document.write_text(_PRINTED.sub(lambda _: text, found, count=1), encoding="utf-8")
+
+
+def _line(what: str, counts: Iterable[object], note: str) -> str:
+    pods, lost, unplaced, refused = counts
+    return f"{what:<34}{pods:>6}{lost:>6}{unplaced:>10}{refused:>9}   {note}"

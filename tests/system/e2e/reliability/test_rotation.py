@@ -1,0 +1,115 @@
+"""CAs that follow each other while pods are created."""
+
+import base64
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from certs.ca import pki
+from certs.ca.certificate import parse
+from tests.system.controlplane.api import Api, Json
+from tests.system.controlplane.cluster import ControlPlane
+from tests.system.controlplane.process import until
+from tests.system.controlplane.replica import PROGRAM
+from tests.system.controlplane.replicas import Replicas
+from tests.system.e2e.reliability.creators import Creators
+from tests.system.e2e.reliability.numbers import Row
+from tests.system.e2e.reliability.running import running
+
+SWIFT = (sys.executable, "-m", "tests.system.e2e.reliability.swift")
+ROTATIONS = 10
+
+
+class Seen:
+    """The CAs that were seen to be in use: in the Secret, and behind each replica's leaf."""
+
+    def __init__(self, api: Api, replicas: Replicas) -> None:
+        self._api, self._replicas = api, replicas
+        self.active: list[str] = []
+        self.served: list[list[str]] = [[] for _ in replicas.running]
+        self.look()
+
+    @property
+    def rotations(self) -> int:
+        """How often every replica has gone over to a new CA."""
+        return min(map(len, self.served)) - 1
+
+    def look(self) -> None:
+        _note(self.active, self._signing())
+        for replica, served in zip(self._replicas.running, self.served, strict=True):
+            (leaf,) = parse(replica.leaf().encode())
+            _note(served, pki.describe(leaf).issuer)
+
+    def trusted(self) -> list[str]:
+        """Return the CAs that API servers trust."""
+        name = self._replicas.release.configuration
+        (webhook,) = self._api.get("MutatingWebhookConfiguration", name)["webhooks"]
+        bundle = base64.b64decode(webhook["clientConfig"]["caBundle"])
+        return [pki.describe(ca).subject for ca in parse(bundle)]
+
+    def _signing(self) -> str:
+        secret = self._api.get("Secret", *ca_secret(self._replicas))
+        (ca,) = parse(base64.b64decode(secret["data"]["ca.crt"]))
+        return pki.describe(ca).subject
+
+
+def ca_secret(replicas: Replicas) -> tuple[str, str]:
+    """Return name and namespace of the Secret with the CA."""
+    metadata = replicas.release.one("Secret")["metadata"]
+    return metadata["name"], metadata["namespace"]
+
+
+def _note(seen: list[str], name: str) -> None:
+    if name not in seen:
+        seen.append(name)
+
+
+@pytest.fixture(scope="module")
+def replicas(plane: ControlPlane, pods: list[Json]) -> Iterator[Replicas]:
+    with running(plane, pods[0], "rotated", SWIFT) as replicas:
+        yield replicas
+
+
+def test_cas_follow_each_other_and_no_pod_is_refused(
+    replicas: Replicas, creators: Creators, api: Api, numbers: list[Row]
+) -> None:
+    seen = Seen(api, replicas)
+
+    def rotated() -> bool:
+        seen.look()
+        return seen.rotations >= ROTATIONS
+
+    with creators:
+        until(f"{ROTATIONS} rotations", rotated, seconds=300)
+        trusted = seen.trusted()
+
+    tally = creators.tally
+    numbers.append(Row("CA renewed", tally, f"{seen.rotations} rotations"))
+    assert (tally.lost, tally.unplaced, tally.refused) == (0, 0, 0), str(tally)
+    assert seen.served == [seen.active] * 2
+    assert not set(trusted) & set(seen.active[:-2])
+
+
+def test_a_ca_is_replaced_by_hand_with_the_rights_of_a_pod_and_no_pod_is_refused(
+    replicas: Replicas, creators: Creators, api: Api, numbers: list[Row]
+) -> None:
+    name, namespace = ca_secret(replicas)
+    pod = replicas.running[0]
+    secret = ("--secret", f"{namespace}/{name}", "--kubeconfig", pod.kubeconfig)
+    seen = Seen(api, replicas)
+    with creators:
+        creators.more(100)
+        subprocess.run([*PROGRAM, "certs", "rotate", *secret], check=True)
+
+        def replaced() -> bool:
+            seen.look()
+            return seen.rotations >= 1 and seen.trusted() == seen.active[-1:]
+
+        until("the new CA to be the only one", replaced, seconds=60)
+        creators.more(100)
+
+    tally = creators.tally
+    numbers.append(Row("CA replaced by hand", tally, f"{seen.rotations} rotation"))
+    assert (tally.lost, tally.unplaced, tally.refused) == (0, 0, 0), str(tally)

@@ -1,0 +1,265 @@
+"""What enforce would do is told everywhere and done nowhere; then it is done just so."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import jsonpatch
+import pytest
+from click.testing import CliRunner
+
+from tests.system.controlplane.api import Api, Json
+from tests.system.controlplane.cluster import ControlPlane
+from tests.system.controlplane.release import OPT_IN, Release
+from tests.system.e2e.arrival import Arrival, created, send
+from tests.system.e2e.setting import UNTOUCHED, add_namespace, events, use_plans_of
+from tests.system.guide.forklift import Generation, convertor_pod
+from tests.system.guide.rows import PLAN_NAMESPACE, PREFIX, ROWS, Form, Row
+from webhook.admission.patch_summary import summary
+from webhook.cli.kubectl import group
+
+WEBHOOK = "pods.convertor.forklift.konveyor.io"
+REVIEWS = "convertor_webhook_reviews_total"
+AUDITED, UNWATCHED = "audited", "unwatched"
+"""Releases, and the namespaces of their own."""
+
+CASES = [
+    (row, generation, Form.ANNOTATIONS if generation is Generation.V2_9 else ROWS[row].forms[0])
+    for row in ROWS
+    for generation in Generation
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _plans(api: Api) -> None:
+    use_plans_of(api, Generation.V2_12)
+
+
+@pytest.fixture(scope="module")
+def audited(plane: ControlPlane) -> Iterator[Release]:
+    """Install the chart in mode audit."""
+    release = Release(plane, AUDITED, {"mode": "audit"})
+    add_namespace(plane.admin, AUDITED, {OPT_IN: AUDITED})
+    try:
+        release.install()
+        release.start()
+        plan = ROWS["labels"].plan(Form.ANNOTATIONS, AUDITED)
+        with created(plane.admin, plan) as plan:
+            pod = convertor_pod(Generation.V2_9, plan)
+            release.wait("a warning", lambda: send(plane.admin, pod, dryRun="All").told)
+        yield release
+    finally:
+        release.uninstall()
+
+
+@pytest.mark.parametrize(("name", "generation", "form"), CASES)
+def test_audit_tells_what_enforce_then_does(
+    plane: ControlPlane, audited: Release, name: str, generation: Generation, form: Form
+) -> None:
+    api, row = plane.admin, ROWS[name]
+    with created(api, row.plan(form, AUDITED)) as plan:
+        try:
+            _tells_and_then_does(plane, audited, row, plan, convertor_pod(generation, plan))
+        finally:
+            for namespace in (AUDITED, UNTOUCHED):
+                api.delete_all("Pod", namespace)
+
+
+def _tells_and_then_does(
+    plane: ControlPlane, audited: Release, row: Row, plan: Json, pod: Json
+) -> None:
+    api = plane.admin
+    before = audited.metric(REVIEWS, outcome="would-patch", mode="audit")
+    told = send(api, pod)
+    said = annotations(plane, told)
+    would: list[Json] = json.loads(said["patch"])
+
+    # Nothing is changed, whatever became of the pod.
+    apart = pod | {"metadata": pod["metadata"] | {"namespace": UNTOUCHED}}
+    assert as_sent(told) == as_sent(send(api, apart))
+    # The response and the audit log,
+    assert f"nothing is changed: the pod would get {summary(would)}" in " ".join(told.told)
+    whose = f"{PLAN_NAMESPACE}/{row.plan_name}"
+    assert (said["mode"], said["outcome"], said["plan"]) == ("audit", "would-patch", whose)
+    # the metrics,
+    audited.wait(
+        "the review to be counted",
+        lambda: audited.metric(REVIEWS, outcome="would-patch", mode="audit") == before + 1,
+    )
+    # the report,
+    (reported,) = (each for each in report(plane)["plans"] if each["plan"] == whose)
+    assert (reported["mode"], reported["modeFrom"]) == ("audit", "installation")
+    if not told.refusal:
+        assert [each["patch"] for each in reported["pods"]] == [would]
+    # and the Event on the Plan say what would be.
+    (event,) = events(audited, plan, 1)
+    assert event["reason"] == said["reason"] in ("WouldPlace", "SettingsInvalid")
+    assert event["message"].startswith("mode audit, nothing is changed: ")
+    if event["reason"] == "WouldPlace":
+        assert event["message"].endswith(f"asks: {summary(would)}")
+
+    # Then just that is done.
+    mode = {"metadata": {"annotations": {f"{PREFIX}/mode": "enforce"}}}
+    api.patch("Plan", row.plan_name, mode, PLAN_NAMESPACE)
+    audited.wait("the plan to be enforced", lambda: not is_audited(send(api, pod, dryRun="All")))
+    done = send(api, pod)
+    assert not done.refusal
+    assert patch_of(plane, audited, done) == would
+    if not told.refusal:
+        assert as_sent(done) == normal(jsonpatch.apply_patch(told.pod, would))
+    assert annotations(plane, done)["outcome"] == "patched"
+    reasons = sorted(each["reason"] for each in events(audited, plan, 2))
+    assert reasons in (["Placed", "WouldPlace"], ["SettingsInvalid", "SettingsInvalid"])
+
+
+def annotations(plane: ControlPlane, arrival: Arrival) -> dict[str, str]:
+    """Return what the API server's audit log says in the name of the webhook."""
+    found = plane.audited(arrival.audit_id)["annotations"]
+    return {
+        key.removeprefix(f"{WEBHOOK}/"): value
+        for key, value in found.items()
+        if key.startswith(f"{WEBHOOK}/")
+    }
+
+
+def patch_of(plane: ControlPlane, release: Release, arrival: Arrival) -> Any:
+    """Return the patch of a release as the API server's audit log has it."""
+    name = release.one("MutatingWebhookConfiguration")["metadata"]["name"]
+    for key, value in plane.audited(arrival.audit_id)["annotations"].items():
+        if key.startswith("patch.webhook.admission.k8s.io/round_0"):
+            said = json.loads(value)
+            if said["configuration"] == name:
+                return said["patch"]
+    return None
+
+
+def as_sent(arrival: Arrival) -> str:
+    """Return the bytes of a pod without its names, or the reasons of its refusal in order.
+
+    The API server goes through a node selector in any order, and so do its reasons.
+    """
+    reasons = arrival.refusal.partition(" is invalid: ")[2].strip("[]")
+    in_order = sorted(reason.removeprefix("spec.") for reason in reasons.split(", spec."))
+    return "\n".join(in_order) or normal(arrival.pod)
+
+
+def normal(pod: Json) -> str:
+    ours = ("name", "namespace", "uid", "creationTimestamp", "resourceVersion", "managedFields")
+    metadata = {key: value for key, value in pod["metadata"].items() if key not in ours}
+    return json.dumps(pod | {"metadata": metadata}, sort_keys=True)
+
+
+def is_audited(arrival: Arrival) -> bool:
+    return "mode audit" in " ".join(arrival.told)
+
+
+def report(plane: ControlPlane, mode: str = "audit") -> Any:
+    """Return what `kubectl convertor audit` says."""
+    kubeconfig = plane.kubeconfig("reader", plane.admin_token)
+    words = ["audit", "-o", "json", "--mode", mode, "--kubeconfig", str(kubeconfig)]
+    result = CliRunner().invoke(group, [*words, "-n", PLAN_NAMESPACE])
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+@pytest.fixture
+def plan(api: Api) -> Iterator[Json]:
+    with created(api, ROWS["labels"].plan(Form.ANNOTATIONS, AUDITED)) as plan:
+        yield plan
+    api.delete_all("Pod", AUDITED)
+
+
+def test_a_dry_run_leaves_no_event(api: Api, audited: Release, plan: Json) -> None:
+    pod = convertor_pod(Generation.V2_12, plan)
+    assert is_audited(send(api, pod, dryRun="All"))
+    send(api, pod)
+
+    (event,) = events(audited, plan, 1)  # that of the second: they are told in their order
+    assert (event["reason"], event["count"]) == ("WouldPlace", 1)
+
+
+def test_many_pods_of_a_plan_are_one_event(api: Api, audited: Release, plan: Json) -> None:
+    for number in range(20):
+        send(api, convertor_pod(Generation.V2_12, plan, f"vm-{number}"))
+
+    events(audited, plan, 1)
+    assert len(events(audited, plan, 1)) == 1
+    assert audited.metric("convertor_webhook_events_dropped_total") == 0
+
+
+def a_second_later() -> None:
+    """Wait for the next second: times of the API server are no finer."""
+    time.sleep(1.1)
+
+
+def test_pods_that_are_missed_or_changed_back_are_found(plane: ControlPlane) -> None:
+    api = plane.admin
+    release = Release(plane, UNWATCHED)
+    add_namespace(api, UNWATCHED, {OPT_IN: UNWATCHED})
+    try:
+        release.install()
+        release.start()
+        with created(api, ROWS["labels"].plan(Form.ANNOTATIONS, UNWATCHED)) as plan:
+            a_second_later()
+            _missed_and_changed_back(plane, release, plan)
+    finally:
+        api.delete_all("Pod", UNWATCHED)
+        release.uninstall()
+
+
+def _missed_and_changed_back(plane: ControlPlane, release: Release, plan: Json) -> None:
+    api, row = plane.admin, ROWS["labels"]
+
+    def arrive(vm: str) -> Arrival:
+        return send(api, convertor_pod(Generation.V2_12, plan, vm))
+
+    def found() -> dict[str, str]:
+        """Return the reasons by the names of the pods, as the Events have them."""
+        return {
+            each["related"]["name"]: each["reason"]
+            for each in events(release, plan, 1)
+            if "related" in each
+        }
+
+    def count(reason: str, number: int) -> None:
+        """Wait until this release counts pods: the Event may be that of another one."""
+        release.wait(
+            f"{number} pods to be {reason}",
+            lambda: release.metric("convertor_webhook_missed_pods", reason=reason) == number,
+        )
+
+    def placed() -> Arrival | None:
+        arrival = arrive("vm-1")
+        return arrival if row.labels.items() <= arrival.labels.items() else None
+
+    release.wait("a pod to be placed", placed)
+    api.delete_all("Pod", UNWATCHED)
+    first = arrive("vm-1")
+    release.process.kill()
+    missed = arrive("vm-2")
+    assert not row.labels.items() <= missed.labels.items()
+    name = missed.pod["metadata"]["name"]
+
+    (reported,) = (
+        each for each in report(plane, "enforce")["plans"] if each["targetNamespace"] == UNWATCHED
+    )
+    assert {each["name"]: each.get("missed") for each in reported["pods"]} == {
+        f"{UNWATCHED}/{first.pod['metadata']['name']}": None,
+        f"{UNWATCHED}/{name}": "Missed",
+    }
+
+    release.start()
+    release.wait("the missed pod", lambda: found() == {name: "Missed"})
+    count("Missed", 1)
+
+    a_second_later()
+    other, changed = (arrive(vm).pod["metadata"]["name"] for vm in ("vm-3", "vm-4"))
+    # With another value Forklift may have created it, and nothing is reported.
+    api.patch("Pod", other, {"metadata": {"labels": {"batch": "9"}}}, UNWATCHED)
+    api.patch("Pod", changed, {"metadata": {"labels": {"batch": None}}}, UNWATCHED)
+    release.wait("the changed pod", lambda: found() == {name: "Missed", changed: "ChangedBack"})
+    count("ChangedBack", 1)
+    api.delete("Pod", changed, UNWATCHED)
+    count("ChangedBack", 0)
+    assert release.metric("convertor_webhook_missed_pods_seen_total") == 2

@@ -1,0 +1,203 @@
+"""The guide's commands for plans that are there, typed as it says, with `kubectl convertor`."""
+
+import re
+import shlex
+from collections.abc import Iterator
+
+import pytest
+
+from tests.system.controlplane.api import Api, Json
+from tests.system.controlplane.cluster import ControlPlane
+from tests.system.controlplane.release import Release
+from tests.system.e2e.arrival import check, created, send
+from tests.system.e2e.conversion import converting
+from tests.system.e2e.kubectl import Kubectl
+from tests.system.e2e.setting import PLACED, UNTOUCHED, use_generation
+from tests.system.e2e.world import World
+from tests.system.guide.forklift import Generation, convertor_pod
+from tests.system.guide.rows import (
+    GUIDE,
+    PLAN_NAMESPACE,
+    PREFIX,
+    ROWS,
+    Form,
+    Landing,
+    Neighbour,
+    Node,
+    Row,
+)
+
+PATCHES = [row.id for row in GUIDE if row.command.startswith("kubectl mtv patch plan ")]
+GENERATIONS = [Generation.V2_9, Generation.V2_12]
+
+
+@pytest.fixture(scope="module")
+def kubectl(plane: ControlPlane) -> Kubectl:
+    return Kubectl(plane)
+
+
+@pytest.fixture(scope="module")
+def generation(request: pytest.FixtureRequest, release: Release) -> Generation:
+    """Have the Plan CRD of a generation of Forklift."""
+    generation: Generation = request.param
+    use_generation(release, generation)
+    return generation
+
+
+@pytest.fixture
+def world(request: pytest.FixtureRequest, api: Api) -> Iterator[World]:
+    """Have the nodes and pods of a row."""
+    world = World(api, ROWS[request.param])
+    try:
+        world.build()
+        yield world
+    finally:
+        world.remove()
+
+
+@pytest.fixture
+def plan(world: World, generation: Generation) -> Iterator[Json]:
+    """Have the row's plan, before anybody asks anything of it."""
+    body = world.row.plan(Form.ANNOTATIONS, PLACED)
+    body["metadata"] |= {"annotations": {}}
+    with created(world.api, body) as plan:
+        yield plan
+
+
+def patch(kubectl: Kubectl, world: World) -> str:
+    """Type the row's command with `convertor` for `mtv`, and where the plan is."""
+    words = shlex.split(world.row.command)
+    assert words[:2] == ["kubectl", "mtv"]
+    return kubectl.done("convertor", *words[2:], "--namespace", PLAN_NAMESPACE)
+
+
+def asked(api: Api, pod: Json) -> Json:
+    """Return what a pod would get now."""
+    found = send(api, pod, dryRun="All").pod
+    return {
+        "labels": found["metadata"]["labels"],
+        **{field: found["spec"].get(field) for field in ("affinity", "nodeSelector")},
+    }
+
+
+def test_the_guide_patches_plans_five_times() -> None:
+    assert len(PATCHES) == 5
+
+
+@pytest.mark.parametrize(
+    ("generation", "world"),
+    [(generation, row) for generation in GENERATIONS for row in PATCHES],
+    indirect=True,
+)
+def test_patched_plans_have_their_pods_where_the_command_says(
+    kubectl: Kubectl, release: Release, generation: Generation, world: World, plan: Json
+) -> None:
+    api, row, pod = world.api, world.row, convertor_pod(generation, plan)
+    before = asked(api, pod)
+    assert patch(kubectl, world) == f"plan.forklift.konveyor.io/{row.plan_name} patched\n"
+    release.wait("the webhook to hear of the patch", lambda: asked(api, pod) != before)
+    with converting(world, generation, plan) as arrivals:
+        check(world, arrivals, row.placed)
+    for arrival in arrivals:
+        assert row.labels.items() <= arrival.labels.items()
+    patched = api.get("Plan", row.plan_name, PLAN_NAMESPACE)
+    assert patched["spec"] == plan["spec"]
+    assert patched["metadata"]["annotations"] == {
+        f"{PREFIX}/{key}": text for key, text in row.asked.items()
+    }
+
+
+MY_PLAN = Row(
+    id="my-plan",
+    command="""kubectl mtv create plan my-plan --convertor-node-selector migration-worker=true
+        --convertor-affinity 'REQUIRE pods(app=ceph-osd) on node'""",
+    nodes={
+        "fast": Node(labels={"migration-worker": "true", "storage-tier": "fast"}),
+        "slow": Node(labels={"migration-worker": "true", "storage-tier": "slow"}),
+        "idle": Node(cpu=64),
+    },
+    pods=[Neighbour("openshift-storage", {"app": "ceph-osd"}, "fast")],
+    dropped=Landing(lands=["idle"]),
+    copied=Landing(lands=["idle"]),
+    lands=["fast"],
+    vms=2,
+)
+
+
+@pytest.fixture
+def my_plan(api: Api) -> Iterator[World]:
+    world = World(api, MY_PLAN)
+    try:
+        world.build()
+        yield world
+    finally:
+        world.remove()
+
+
+@pytest.mark.parametrize("generation", GENERATIONS, indirect=True)
+def test_the_commands_for_troubleshooting_find_what_they_promise(
+    kubectl: Kubectl, generation: Generation, my_plan: World
+) -> None:
+    pods_of_plan = ("pods", "-l", "forklift.app/plan=my-plan", "-n", PLACED)
+    with (
+        created(my_plan.api, MY_PLAN.plan(Form.ANNOTATIONS, PLACED)) as plan,
+        converting(my_plan, generation, plan) as arrivals,
+    ):
+        described = kubectl.done("describe", *pods_of_plan)
+        wide = kubectl.done("get", *pods_of_plan, "-o", "wide")
+        storage = kubectl.done(
+            *("get", "pods", "-l", "app=ceph-osd", "-n", "openshift-storage", "-o", "wide")
+        )
+    names = [arrival.pod["metadata"]["name"] for arrival in arrivals]
+    assert len(names) == MY_PLAN.vms
+    assert field(described, "Name") == names
+    assert field(described, "Node") == ["fast/", "fast/"]
+    assert column(wide, "NODE") == ["fast", "fast"]
+    assert column(storage, "NODE") == ["fast"]
+    workers = kubectl.done("get", "nodes", "-l", "migration-worker=true")
+    assert column(workers, "NAME") == ["fast", "slow"]
+    described = kubectl.done("describe", "nodes", "-l", "storage-tier=fast")
+    assert field(described, "Name") == ["fast"]
+
+
+def test_without_the_webhook_the_guides_label_finds_nothing(
+    kubectl: Kubectl, my_plan: World
+) -> None:
+    with (
+        created(my_plan.api, MY_PLAN.plan(Form.ANNOTATIONS, UNTOUCHED)) as plan,
+        converting(my_plan, Generation.V2_12, plan),
+    ):
+        found = kubectl("get", "pods", "-l", "forklift.app/plan=my-plan", "-n", UNTOUCHED)
+    assert (found.stdout, found.stderr) == ("", f"No resources found in {UNTOUCHED} namespace.\n")
+
+
+def test_plans_are_shown_and_completed_by_kubectl(kubectl: Kubectl, api: Api) -> None:
+    with created(api, MY_PLAN.plan(Form.ANNOTATIONS, PLACED)):
+        shown = kubectl.done("convertor", "show", "-A")
+        missed = kubectl("convertor", "show", "plan", "my-plan")
+        completed = [
+            kubectl("__complete", "convertor", *words).stdout.splitlines()
+            for words in (["pat"], ["patch", "plan", "--namespace", PLAN_NAMESPACE, "my"])
+        ]
+    assert column(shown, "NAME") == ["my-plan"]
+    assert missed.returncode == 2
+    assert missed.stderr == (
+        "Error: namespace 'default' has no plan 'my-plan'; try --namespace konveyor-forklift\n"
+    )
+    assert completed == [
+        ["patch\tChange the convertor settings of a plan.", ":4"],
+        ["my-plan", ":4"],
+    ]
+
+
+def column(table: str, name: str) -> list[str]:
+    """Return the cells below a heading of kubectl's, which begin where it begins."""
+    header, *lines = table.splitlines()
+    start = re.search(rf"\b{name}\b", header)
+    assert start, header
+    return [line[start.start() :].split()[0] for line in lines]
+
+
+def field(described: str, name: str) -> list[str]:
+    """Return a field of each object that kubectl describes."""
+    return re.findall(rf"^{name}: +(\S+)", described, re.MULTILINE)

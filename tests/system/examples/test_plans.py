@@ -1,0 +1,103 @@
+"""The example plans are Plans, and each asks what the guide's command above it asks."""
+
+import re
+import shlex
+from typing import Any, NamedTuple
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+import yaml
+
+from tests.support import documents
+from tests.support.paths import ROOT
+from webhook import settings
+from webhook.kube.objects import Json
+from webhook.model import Installation, Settings
+
+FILES = sorted((ROOT / "examples" / "plans").glob("*.yaml"))
+PREFIX = Installation().prefix
+FLAGS = {
+    "--convertor-labels": "labels",
+    "--convertor-node-selector": "node-selector",
+    "--convertor-affinity": "affinity",
+}
+
+
+class Example(NamedTuple):
+    command: str
+    """Of the guide; empty where there is none."""
+    plan: Json
+
+
+def examples() -> list[Example]:
+    found = []
+    for path in FILES:
+        for text in path.read_text().split("\n---\n"):
+            document = yaml.safe_load(text)
+            command = re.search(r"^# (kubectl mtv(.*\\\n# )*.*)$", text, re.MULTILINE)
+            if document["kind"] == "Plan":
+                written = command[1].replace("\\\n#", "") if command else ""
+                found.append(Example(written, document))
+    return found
+
+
+EXAMPLES = examples()
+OF_THE_GUIDE = [example for example in EXAMPLES if example.command]
+
+
+def name(example: Example) -> str:
+    found: str = example.plan["metadata"]["name"]
+    return found
+
+
+def strict(schema: Any) -> Any:
+    """Refuse fields that the CRD does not know, as `kubectl apply` does."""
+    if isinstance(schema, list):
+        return [strict(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: strict(value) for key, value in schema.items()}
+    return {"additionalProperties": False} | closed if "properties" in closed else closed
+
+
+@pytest.fixture(scope="module")
+def crd() -> Any:
+    path = ROOT / "tests" / "data" / "crds" / "plans-v2.12.5.yaml"
+    (version, *_) = documents.load(path)["spec"]["versions"]
+    spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    return jsonschema.Draft202012Validator(strict(spec))
+
+
+def test_all_commands_of_the_guide_are_there_and_something_beyond() -> None:
+    assert len(OF_THE_GUIDE) == 23
+    assert len(EXAMPLES) > len(OF_THE_GUIDE)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=name)
+def test_an_example_is_a_plan_of_forklift(example: Example, crd: Any) -> None:
+    assert [error.message for error in crd.iter_errors(example.plan["spec"])] == []
+
+
+@pytest.mark.parametrize("example", OF_THE_GUIDE, ids=name)
+def test_an_example_asks_what_its_command_asks(example: Example) -> None:
+    *_, first_flag = re.split(
+        r"kubectl mtv (?:create|patch) plan \S+ ", example.command, maxsplit=1
+    )
+    words = shlex.split(first_flag)
+    flags = dict(zip(words[::2], words[1::2], strict=True))
+    annotations = {f"{PREFIX}/{FLAGS[flag]}": flags[flag] for flag in flags.keys() & FLAGS.keys()}
+    asked = {
+        "metadata": {"name": "asked", "namespace": "forklift", "annotations": annotations},
+        "spec": {"targetNamespace": "target"},
+    }
+    assert what(example.plan) == what(asked)
+
+
+def what(plan: Json) -> Any:
+    found: Settings = settings.read(plan, Installation()).settings
+    return found.labels, found.node_selector, found.node_requirements, found.affinity
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=name)
+def test_an_example_is_not_refused_when_it_is_written(example: Example) -> None:
+    assert settings.read(example.plan, Installation()).settings.problems == []

@@ -1,0 +1,66 @@
+"""The convertor pods of three generations of Forklift, as Forklift makes them for a Plan."""
+
+import copy
+import json
+from enum import StrEnum
+
+from tests.support.paths import DATA
+from tests.system.controlplane.api import Json
+
+TEMPLATE_PLAN, TEMPLATE_VM = "plain", "vm-1630"
+"""What the pods in tests/data/pods were made for."""
+
+
+class Generation(StrEnum):
+    """Of Forklift; what its pods look like changed twice."""
+
+    V2_9 = "2.9"
+    V2_10 = "2.10"
+    V2_12 = "2.12"
+
+    @property
+    def template(self) -> str:
+        return "v2.9-vsphere-cold" if self is self.V2_9 else f"v{self}-vsphere-no-settings"
+
+    @property
+    def plans(self) -> str:
+        """The file with its Plan CRD."""
+        return {
+            self.V2_9: "plans-v2.9.2.yaml",
+            self.V2_10: "plans-v2.10.6.yaml",
+            self.V2_12: "plans-v2.12.5.yaml",
+        }[self]
+
+
+def convertor_pod(generation: Generation, plan: Json, vm: str = TEMPLATE_VM) -> Json:
+    """Return the pod of one VM of a Plan that the API server has taken.
+
+    From 2.10 on Forklift applies the Plan's fields by itself: labels are added, up to 2.11 to its
+    own and from 2.12 on over them; node selector keys win over its own; the affinity takes the
+    place of its own.
+    """
+    path = DATA / "pods" / f"{generation.template}.json"
+    pod: Json = json.loads(_renamed(path.read_text(encoding="utf-8"), plan, vm))
+    metadata, spec, asked = pod["metadata"], pod["spec"], copy.deepcopy(plan["spec"])
+    metadata["namespace"] = asked["targetNamespace"]
+    metadata["labels"]["plan"] = plan["metadata"]["uid"]
+    if generation is Generation.V2_12:
+        metadata["labels"]["plan-namespace"] = plan["metadata"]["namespace"]
+    if generation is Generation.V2_10:
+        metadata["labels"] = asked.get("convertorLabels", {}) | metadata["labels"]
+    if generation is Generation.V2_12:
+        metadata["labels"] |= asked.get("convertorLabels", {})
+    if generation is not Generation.V2_9:
+        spec["nodeSelector"] |= asked.get("convertorNodeSelector", {})
+        spec["affinity"] = asked.get("convertorAffinity", spec["affinity"])
+    return {"apiVersion": "v1", "kind": "Pod", **pod}
+
+
+def _renamed(text: str, plan: Json, vm: str) -> str:
+    """Put the plan's name and the VM's wherever Forklift makes names of them."""
+    name = plan["metadata"]["name"]
+    return (
+        text.replace(f'"{TEMPLATE_PLAN}"', f'"{name}"')
+        .replace(f'"{TEMPLATE_PLAN}-{TEMPLATE_VM}', f'"{name}-{TEMPLATE_VM}')
+        .replace(TEMPLATE_VM, vm)
+    )

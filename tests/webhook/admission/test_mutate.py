@@ -1,0 +1,239 @@
+"""From a review and a plan to the decision."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.support.placing import (
+    BARE,
+    KEPT,
+    MARK,
+    NO_QUANTITY,
+    OWNER,
+    REF,
+    SYSTEM,
+    UNKNOWN_VERB,
+    decided,
+    plan,
+    pod,
+    request,
+)
+from webhook.admission.mutate import screen
+from webhook.model import (
+    Decision,
+    Installation,
+    Mode,
+    Outcome,
+    Reason,
+    Request,
+)
+
+AUDIT = Installation(mode=Mode.AUDIT)
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason", "message"),
+    [
+        (request(kind="v1/Node"), Reason.NOT_A_CONVERTOR_POD, "'v1/Node' is no pod"),
+        (
+            request(subresource="status"),
+            Reason.NOT_A_CONVERTOR_POD,
+            "'v1/Pod/status' is no pod",
+        ),
+        (request(operation="UPDATE"), Reason.NOT_A_CREATE, "operation 'UPDATE' places no pod"),
+        (
+            request({"metadata": {"labels": {"forklift.app": "virt-v2v-inspection"}}}),
+            Reason.NOT_A_CONVERTOR_POD,
+            "no label forklift.app=virt-v2v",
+        ),
+        (
+            request({"metadata": {"labels": ["forklift.app"]}}),
+            Reason.NOT_A_CONVERTOR_POD,
+            "no label forklift.app=virt-v2v",
+        ),
+        (
+            request({"metadata": "x"}),
+            Reason.NOT_A_CONVERTOR_POD,
+            "no label forklift.app=virt-v2v",
+        ),
+        (
+            request(
+                {"metadata": {"labels": SYSTEM, "annotations": {"kubernetes.io/config.mirror": ""}}}
+            ),
+            Reason.MIRROR_POD,
+            "a static pod is where its kubelet runs it",
+        ),
+    ],
+)
+def test_what_is_not_ours_is_let_through_at_once(
+    asked: Request, reason: Reason, message: str
+) -> None:
+    assert screen(asked, AUDIT) == Decision(Outcome.SKIPPED, reason, message, Mode.AUDIT)
+
+
+def test_a_convertor_pod_that_is_created_is_ours() -> None:
+    assert screen(request(), BARE) is None
+
+
+def test_a_pod_is_placed() -> None:
+    mark = {"op": "add", "path": "/metadata/annotations", "value": MARK}
+
+    assert decided(plan(labels={"batch": "1"})) == Decision(
+        Outcome.PATCHED,
+        Reason.PLACED,
+        "placed as plan 'konveyor-forklift/db' asks",
+        plan=OWNER,
+        generation=3,
+        patch=[{"op": "add", "path": "/metadata/labels/batch", "value": "1"}, mark],
+    )
+
+
+def test_a_placed_pod_is_left_as_it_is() -> None:
+    placed = pod({"batch": "1"})
+    placed["metadata"]["annotations"] = dict(MARK)
+
+    assert decided(plan(labels={"batch": "1"}), asked=request(placed)) == Decision(
+        Outcome.UNCHANGED,
+        Reason.ALREADY_PLACED,
+        "already placed as plan 'konveyor-forklift/db' asks",
+        plan=OWNER,
+        generation=3,
+    )
+
+
+def test_a_plan_that_asks_nothing_leaves_the_pod_as_it_is() -> None:
+    assert decided(plan()) == Decision(
+        Outcome.UNCHANGED,
+        Reason.NOTHING_TO_PLACE,
+        "plan 'konveyor-forklift/db' asks nothing",
+        plan=OWNER,
+        generation=3,
+    )
+
+
+def test_a_pod_created_with_another_label_keeps_it_with_a_warning_and_gets_the_rest() -> None:
+    before = pod({"app": "x"}, nodeSelector={"disk": "ssd"})
+
+    decision = decided(
+        plan(labels={"app": "y"}, node_selector={"disk": "nvme"}), asked=request(before)
+    )
+
+    assert decision.reason is Reason.PLACED
+    assert decision.problems == []
+    assert [change["path"] for change in decision.patch] == [
+        "/metadata/annotations",
+        "/spec/nodeSelector/disk",
+    ]
+    assert decision.warnings == [
+        KEPT,
+        "node selector disk=ssd of the pod replaced by disk=nvme of the plan",
+    ]
+
+
+WHY_NOT = {
+    Reason.NO_PLAN_REFERENCE: (
+        "the pod names no plan, so it is not placed: it has none of the labels plan, plan-name "
+        "and forklift.app/plan, and no Plan owns it"
+    ),
+    Reason.PLAN_NOT_FOUND: (
+        "plan 'konveyor-forklift/db' was not found, so the pod is not placed: was it deleted, or "
+        "is it in a cluster that the webhook does not watch?"
+    ),
+    Reason.PLAN_AMBIGUOUS: (
+        "several plans go by 'konveyor-forklift/db', so the pod is not placed: give it the label "
+        "plan with the uid of one of them"
+    ),
+    Reason.PLANS_NOT_SYNCED: (
+        "the webhook has not read the plans yet, so the pod of plan 'konveyor-forklift/db' is not "
+        "placed: see the webhook's /readyz and log"
+    ),
+    Reason.DEADLINE_EXCEEDED: (
+        "plan 'konveyor-forklift/db' could not be read in time, so the pod is not placed: see the "
+        "webhook's log, or raise timeoutSeconds in its configuration"
+    ),
+}
+
+
+@pytest.mark.parametrize(("reason", "message"), WHY_NOT.items())
+def test_a_pod_without_its_plan_goes_through_with_a_warning(reason: Reason, message: str) -> None:
+    assert decided(reason) == Decision(
+        Outcome.FAILED, reason, message, plan=REF, warnings=[message]
+    )
+
+
+def test_a_pod_outside_the_target_namespace_is_none_of_the_plan() -> None:
+    message = (
+        "plan 'konveyor-forklift/db' migrates into namespace 'target', so this pod in 'other' is "
+        "none of its pods and is not placed"
+    )
+
+    assert decided(plan(labels={"batch": "1"}), asked=request(namespace="other")) == Decision(
+        Outcome.UNCHANGED,
+        Reason.NOT_TARGET_NAMESPACE,
+        message,
+        plan=OWNER,
+        generation=3,
+        warnings=[message],
+    )
+
+
+def test_a_plan_without_a_target_namespace_has_no_pods() -> None:
+    nowhere = msgspec.structs.replace(plan(labels={"batch": "1"}), target_namespace="")
+
+    assert decided(nowhere).message == (
+        "plan 'konveyor-forklift/db' migrates into no namespace: spec.targetNamespace is missing, "
+        "so this pod in 'target' is none of its pods and is not placed"
+    )
+
+
+@pytest.mark.parametrize("namespace", [None, 5, []])
+def test_a_namespace_that_is_no_text_is_none(namespace: Any) -> None:
+    before = pod()
+    before["metadata"]["namespace"] = namespace
+    decision = decided(plan(), asked=request(before, namespace=""))
+
+    assert decision.reason is Reason.NOT_TARGET_NAMESPACE
+    assert "so this pod in '' is none" in decision.message
+
+
+def test_a_review_that_names_no_namespace_has_the_one_of_the_pod() -> None:
+    before = pod()
+    before["metadata"]["namespace"] = "target"
+
+    assert decided(plan(), asked=request(before, namespace="")).reason is Reason.NOTHING_TO_PLACE
+
+
+def test_a_malformed_pod_goes_through_with_a_warning() -> None:
+    message = (
+        "the pod is malformed, so it is not placed: "
+        "'spec.tolerations': expected a list, found a map"
+    )
+
+    assert decided(plan(), asked=request(pod(tolerations={}))) == Decision(
+        Outcome.FAILED,
+        Reason.MALFORMED_POD,
+        message,
+        plan=OWNER,
+        generation=3,
+        warnings=[message],
+    )
+
+
+def test_the_rest_applies_beside_a_problem() -> None:
+    decision = decided(plan(labels={"batch": "1"}, problems=[UNKNOWN_VERB, NO_QUANTITY]))
+
+    assert (decision.outcome, decision.reason) == (Outcome.PATCHED, Reason.SETTINGS_INVALID)
+    assert decision.message == (
+        f"not all that plan 'konveyor-forklift/db' asks can be done: {UNKNOWN_VERB}; {NO_QUANTITY}"
+    )
+    assert decision.patch[0]["path"] == "/metadata/labels/batch"
+    assert decision.warnings == [str(UNKNOWN_VERB), str(NO_QUANTITY)]
+    assert decision.problems == [UNKNOWN_VERB, NO_QUANTITY]
+
+
+def test_a_plan_of_problems_only_leaves_the_pod_as_it_is() -> None:
+    decision = decided(plan(problems=[NO_QUANTITY]))
+
+    assert (decision.outcome, decision.reason) == (Outcome.UNCHANGED, Reason.SETTINGS_INVALID)
+    assert decision.patch == []

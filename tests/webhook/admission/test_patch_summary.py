@@ -1,0 +1,83 @@
+"""A patch in one line."""
+
+import pytest
+from hypothesis import given
+
+from tests.support import placement_worlds as worlds
+from tests.support.placing import placed
+from webhook.admission.patch import diff
+from webhook.admission.patch_summary import MARKED, changes, summary, toleration
+from webhook.kube.objects import Json
+from webhook.model import Plan
+
+PLACEMENT = "/metadata/annotations/convertor.forklift.konveyor.io~1placement"
+
+
+@pytest.mark.parametrize(
+    ("patch", "expected"),
+    [
+        ([], MARKED),
+        ([{"op": "add", "path": PLACEMENT, "value": "{}"}], MARKED),
+        (
+            [
+                {"op": "add", "path": "/metadata/labels/forklift.app~1plan", "value": "db"},
+                {"op": "replace", "path": "/metadata/labels/a~0b", "value": "c"},
+            ],
+            "labels forklift.app/plan=db,a~b=c",
+        ),
+        (
+            [
+                {"op": "add", "path": "/spec/nodeSelector", "value": {"disk": "nvme"}},
+                {"op": "remove", "path": "/spec/nodeSelector/cpu-cores"},
+            ],
+            "nodeSelector disk=nvme,cpu-cores-",
+        ),
+        (
+            [
+                {"op": "add", "path": "/spec/affinity", "value": {"podAffinity": {}}},
+                {"op": "add", "path": "/spec/affinity/podAffinity/preferred/-", "value": {}},
+                {"op": "replace", "path": "/spec/affinity/nodeAffinity/required/0", "value": {}},
+            ],
+            "affinity podAffinity,nodeAffinity",
+        ),
+        (
+            [
+                {"op": "add", "path": "/spec/tolerations", "value": [{"operator": "Exists"}]},
+                {"op": "add", "path": "/spec/tolerations/-", "value": {"key": "a", "value": "b"}},
+            ],
+            "tolerations *,a=b",
+        ),
+        (
+            [{"op": "add", "path": "/metadata", "value": {"labels": {"a": ""}, "annotations": {}}}],
+            "labels a=",
+        ),
+        ([{"op": "add", "path": "/spec", "value": None}], MARKED),
+    ],
+)
+def test_a_patch_is_told_by_what_the_pod_gets(patch: list[Json], expected: str) -> None:
+    assert summary(patch) == expected
+
+
+@pytest.mark.parametrize(
+    ("each", "expected"),
+    [
+        ({"key": "a", "operator": "Equal", "value": "b", "effect": "NoSchedule"}, "a=b:NoSchedule"),
+        ({"key": "gpu", "operator": "Exists", "effect": "NoExecute"}, "gpu:NoExecute"),
+        ({"operator": "Exists", "effect": "NoSchedule"}, "*:NoSchedule"),
+        ({"operator": "Exists"}, "*"),
+    ],
+)
+def test_a_toleration_is_written_as_its_taint(each: Json, expected: str) -> None:
+    assert toleration(each) == expected
+
+
+@given(worlds.plans_with_pods())
+def test_every_label_that_a_pod_gets_is_told(case: tuple[Plan, Json]) -> None:
+    plan, before = case
+    after = placed(before, plan).pod
+    told = changes(diff(before, after)).get("labels", [])
+
+    old, new = before["metadata"].get("labels") or {}, after["metadata"].get("labels") or {}
+    assert sorted(told) == sorted(
+        f"{key}={value}" for key, value in new.items() if old.get(key) != value
+    )

@@ -1,0 +1,357 @@
+"""`kubectl convertor audit`: everything that is found, in every form, and with few rights."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.fake_cluster import PLANS, RESOURCES, FakeCluster, Run, plan
+from tests.support.releases import release
+from webhook.kube.objects import Json
+
+EXPECTED = Path(__file__).parent / "expected"
+Golden = Callable[[Path, str], None]
+
+BEFORE, WRITTEN, AFTER = (f"2026-08-01T0{hour}:00:00Z" for hour in (6, 7, 8))
+PLACEMENT = "convertor.forklift.konveyor.io/placement"
+CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+DEPLOYMENTS = "/apis/apps/v1/namespaces/convertor-webhook/deployments"
+
+
+def written(body: Json, at: str = WRITTEN) -> Json:
+    body["metadata"]["creationTimestamp"] = at
+    return body
+
+
+DB = written(plan(annotations={"labels": "batch=1", "affinity": "REQUIRE pods(app=ceph) on node"}))
+WEB = written(
+    plan(
+        "web", annotations={"affinity": "REQIRE pods(a=b) on node", "node-selector": "memory=64Gi+"}
+    )
+)
+LATER = written(plan("later", "shop", annotations={"tolerations": "gpu:NoExecute", "mode": "off"}))
+
+
+def pod(name: str, plan_name: str, *, placed: bool = False, **labels: str) -> Json:
+    own = {"forklift.app": "virt-v2v", "plan": f"uid-{plan_name}"}
+    identity = {"app": "virt-v2v", "forklift.app/plan": plan_name}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": "vms",
+            "creationTimestamp": AFTER,
+            "labels": own | (identity if placed else {}) | labels,
+            "annotations": {PLACEMENT: "{}"} if placed else {},
+        },
+        "spec": {"nodeName": "alpha", "containers": []},
+    }
+
+
+PODS = [
+    pod("db-vm-1", "db"),
+    pod("db-vm-2", "db", placed=True),
+    pod("web-vm-1", "web"),
+    pod("stray", "gone"),
+]
+NODE = {
+    "apiVersion": "v1",
+    "kind": "Node",
+    "metadata": {"name": "alpha", "labels": {"memory": "128Gi"}},
+}
+
+
+FORBIDDEN = (403, "Forbidden", 'it is forbidden: User "jane" cannot list resource')
+
+
+@pytest.mark.parametrize("output", ["table", "wide", "json", "yaml"])
+def test_the_whole_report(run: Run, cluster: FakeCluster, golden: Golden, output: str) -> None:
+    cluster.add(DB, WEB, LATER, *PODS, NODE, *release())
+
+    result = run("audit", "-o", output)
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    golden(EXPECTED / f"audit.{output}", result.stdout)
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "code"),
+    [
+        ([], 0),
+        (["problem"], 1),
+        (["change"], 1),
+        (["missed"], 0),
+        (["missed", "change"], 1),
+    ],
+)
+def test_pipelines_say_what_to_fail_on(
+    run: Run, cluster: FakeCluster, fail_on: list[str], code: int
+) -> None:
+    cluster.add(WEB)
+
+    result = run("audit", *(word for each in fail_on for word in ("--fail-on", each)))
+
+    assert result.exit_code == code
+    assert result.stdout.splitlines()[-1] == "1 plan, 0 pods: 1 problem, 1 change, 0 missed"
+
+
+def test_a_missed_pod_is_one_to_fail_on(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(DB, *PODS[:2], *release())
+
+    result = run("audit", "--fail-on", "missed")
+
+    assert result.exit_code == 1
+    assert (
+        "Missed: pod 'vms/db-vm-1' came through without what plan 'konveyor-forklift/db' asks: it "
+        "had no review, or one that failed\n" in result.stdout
+    )
+
+
+def findings(run: Run, *flags: str) -> Any:
+    return json.loads(run("audit", "-o", "json", *flags).stdout)["findings"]
+
+
+def test_without_a_webhook_nothing_is_missed_or_in_force(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(DB, *PODS[:2], LATER)
+
+    assert findings(run) == {"problem": 0, "change": 3, "missed": 0}
+
+
+def test_what_was_there_before_the_webhook_was_not_missed(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(DB, PODS[0], *release(since="2026-08-01T09:00:00Z"))
+
+    assert findings(run)["missed"] == 0
+
+
+def test_what_was_there_before_the_mode_was_enforce_was_not_missed(
+    run: Run, cluster: FakeCluster
+) -> None:
+    installed = release()
+    (deployment,) = (each for each in installed if each["kind"] == "Deployment")
+    args: Json = {'k:{"name":"convertor-webhook"}': {".": {}, "f:args": {}}}
+    fields = {"f:spec": {"f:template": {"f:spec": {"f:containers": args}}}}
+    other: Json = {"f:spec": {"f:replicas": {}}}
+    deployment["metadata"]["managedFields"] = [
+        {"manager": "helm", "time": "2026-08-01T09:00:00Z", "fieldsV1": fields},
+        {"manager": "kubectl", "time": "2026-08-01T05:00:00Z", "fieldsV1": other},
+    ]
+    cluster.add(DB, PODS[0], *installed)
+
+    assert findings(run)["missed"] == 0
+
+
+def test_the_mode_and_the_defaults_are_those_of_the_installation(
+    run: Run, cluster: FakeCluster
+) -> None:
+    defaults = "labels: {team: migration}"
+    cluster.add(DB, *PODS[:2], *release(["serve", "--mode=audit"], defaults=defaults))
+
+    report = json.loads(run("audit", "-o", "json").stdout)
+
+    assert [each["mode"] for each in report["plans"]] == ["audit"]
+    assert report["plans"][0]["asks"].startswith("labels team=migration,batch=1; ")
+    assert report["findings"] == {"problem": 0, "change": 2, "missed": 0}
+    assert report["installed"] == [
+        {
+            "configuration": "convertor-webhook-convertor-webhook",
+            "failurePolicy": "Ignore",
+            "since": WRITTEN,
+            "deployment": "convertor-webhook/convertor-webhook",
+            "mode": "audit",
+        }
+    ]
+
+
+def test_flags_that_are_given_count_instead(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(DB, *PODS[:2], *release(["serve", "--mode=audit"]))
+
+    report = json.loads(run("audit", "-o", "json", "--mode", "enforce").stdout)
+
+    assert [(each["mode"], each["modeFrom"]) for each in report["plans"]] == [
+        ("enforce", "installation")
+    ]
+
+
+@pytest.mark.parametrize("flags", [["--mode", "enforce"], ["--namespace-mode", "vms=enforce"]])
+def test_what_another_mode_would_place_was_not_missed_in_this_one(
+    run: Run, cluster: FakeCluster, flags: list[str]
+) -> None:
+    cluster.add(DB, *PODS[:2], *release(["serve", "--mode=audit"]))
+
+    assert findings(run, *flags)["missed"] == 0
+
+
+def test_several_releases_are_told_and_none_is_chosen(run: Run, cluster: FakeCluster) -> None:
+    other = release(["serve", "--mode=audit"], called="other")
+    cluster.add(DB, *release(), *other)
+
+    result = run("audit")
+
+    assert "mode audit (Deployment convertor-webhook/other), failurePolicy Ignore" in result.stdout
+    assert (
+        "- several webhooks are installed; the flags of this command count for all" in result.stdout
+    )
+
+
+UNKNOWN = "whether a webhook is installed is not known"
+ONLY_WRITTEN = "of labels that settings compare, only the values written there are known"
+
+
+@pytest.mark.parametrize(
+    ("group", "resource", "consequence"),
+    [
+        ("admissionregistration.k8s.io", "mutatingwebhookconfigurations", UNKNOWN),
+        ("", "nodes", ONLY_WRITTEN),
+        ("", "pods", "pods that are there are not judged"),
+        ("forklift.konveyor.io", "plans", "no plan is judged"),
+    ],
+)
+def test_a_right_that_lacks_is_named_and_the_rest_is_shown(
+    run: Run, cluster: FakeCluster, group: str, resource: str, consequence: str
+) -> None:
+    cluster.add(DB, WEB, *PODS, NODE, *release())
+    start, _ = next(where for where in RESOURCES.values() if where[1] == resource)
+    cluster.refusals[f"GET {start}/{resource}"] = FORBIDDEN
+
+    result = run("audit")
+
+    assert result.exit_code == 0
+    assert (
+        f"Not read\n- 'jane' may not list {resource} at the cluster scope: it needs a ClusterRole "
+        f'with apiGroups: ["{group}"], resources: ["{resource}"], verbs: ["list"]; '
+        f"{consequence}\n" in result.stdout
+    )
+    assert ("vms/stray" if resource == "plans" else "konveyor-forklift/db") in result.stdout
+
+
+def test_a_deployment_that_cannot_be_read_leaves_the_mode_unknown(
+    run: Run, cluster: FakeCluster
+) -> None:
+    cluster.add(DB, *release())
+    cluster.refusals[f"GET {DEPLOYMENTS}"] = FORBIDDEN
+
+    result = run("audit")
+
+    assert (
+        "convertor-webhook-convertor-webhook: mode unknown, failurePolicy Ignore" in result.stdout
+    )
+    assert "; the mode of 'convertor-webhook-convertor-webhook' is not known" in result.stdout
+
+
+def test_flags_of_a_deployment_that_are_not_understood_are_said(
+    run: Run, cluster: FakeCluster
+) -> None:
+    cluster.add(DB, *release(["serve", "--mode=later"]))
+
+    result = run("audit")
+
+    assert (
+        "- Deployment convertor-webhook/convertor-webhook: invalid value for '--mode': 'later' is "
+        "not one of 'enforce', 'audit', 'off'; the mode of 'convertor-webhook-convertor-webhook' "
+        "is not known\n" in result.stdout
+    )
+
+
+def test_other_webhooks_are_none_of_ours(run: Run, cluster: FakeCluster) -> None:
+    other = {"name": "other.example.com"}
+    url = {"name": "pods.convertor.forklift.konveyor.io", "clientConfig": {"url": "https://x"}}
+    for name, webhook in (("a", other), ("b", url)):
+        metadata = {"name": name, "creationTimestamp": WRITTEN}
+        kind = "MutatingWebhookConfiguration"
+        cluster.add({"kind": kind, "metadata": metadata, "webhooks": [webhook]})
+
+    result = run("audit")
+
+    assert result.stdout.startswith("Installed\nb: mode unknown, failurePolicy Fail\n\n")
+
+
+def test_without_the_right_to_read_anything_there_is_no_report(
+    run: Run, cluster: FakeCluster
+) -> None:
+    cluster.refusals["GET"] = FORBIDDEN
+
+    result = run("audit")
+
+    assert result.exit_code == 3
+    assert "'jane' may not list plans" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "path", [CONFIGURATIONS, DEPLOYMENTS, f"{PLANS}/plans", "/api/v1/pods", "/api/v1/nodes"]
+)
+def test_a_cluster_that_fails_is_no_cluster_with_nothing_in_it(
+    run: Run, cluster: FakeCluster, path: str
+) -> None:
+    cluster.add(WEB, *release())
+    cluster.refusals[f"GET {path}"] = (500, "InternalError", "etcd is away")
+
+    result = run("audit")
+
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "answered 500: etcd is away" in result.stderr
+
+
+def test_a_namespace_is_its_plans_and_the_pods_of_these(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(DB, LATER, *PODS)
+
+    report = json.loads(run("audit", "-n", "konveyor-forklift", "-o", "json").stdout)
+
+    assert [each["plan"] for each in report["plans"]] == ["konveyor-forklift/db"]
+    assert [each["name"] for each in report["plans"][0]["pods"]] == ["vms/db-vm-1", "vms/db-vm-2"]
+    assert report["strays"] == []
+    assert f"GET {PLANS}/namespaces/konveyor-forklift/plans?limit=20" in cluster.asked
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-n", "a", "-A"], "expected --namespace or --all-namespaces, found both"),
+        (["-f", "pods.yaml"], "--filename needs --plans: pods are judged by plans"),
+        (["-n", "A!"], "'A!' is no name of a namespace"),
+    ],
+)
+def test_words_that_make_no_sense(
+    run: Run, cluster: FakeCluster, words: list[str], said: str
+) -> None:
+    result = run("audit", *words)
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_files_are_judged_without_a_cluster(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "plans.yaml").write_text(yaml.safe_dump_all([DB, WEB, LATER, NODE]))
+    pods = tmp_path / "pods.json"
+    pods.write_text(json.dumps({"kind": "List", "items": [*PODS[:3]]}))
+
+    result = run("audit", "--plans", str(tmp_path / "plans.yaml"), "-f", str(pods), "-o", "json")
+
+    report = json.loads(result.stdout)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert report["installed"] is None
+    assert report["findings"] == {"problem": 1, "change": 4, "missed": 0}
+    web = next(each for each in report["plans"] if each["plan"].endswith("/web"))
+    assert "128Gi" in json.dumps(web["pods"][0]["patch"])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("kind: Plan\n", "line 1: expected pods, found 'Plan'"),
+        ("- a\n", "line 1: expected pods, found something else"),
+        ("{", "line 1 column 2: expected JSON: expecting property name enclosed in double quotes"),
+    ],
+)
+def test_a_file_without_pods_is_refused(run: Run, tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "plans.yaml").write_text(yaml.safe_dump(DB))
+    path = tmp_path / "pods.yaml"
+    path.write_text(text)
+
+    result = run("audit", "--plans", str(tmp_path / "plans.yaml"), "-f", str(path))
+
+    assert result.exit_code == 2
+    assert f"'{path}': {said}" in result.stderr

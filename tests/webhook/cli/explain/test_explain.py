@@ -1,0 +1,301 @@
+"""`kubectl convertor explain plan`: the whole output, for people and for programs."""
+
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.clusters import ZONE, convertor_pod, namespace, node, plan, pod
+from tests.support.fake_cluster import FakeCluster, Json, Run
+from tests.support.releases import CONFIGURATION, DEPLOYMENT, SINCE, release
+
+EXPECTED = Path(__file__).parent / "expected"
+Golden = Callable[[Path, str], None]
+
+NODES = [
+    node("alpha", {ZONE: "a", "disk": "nvme", "memory": "128Gi"}),
+    node("beta", {ZONE: "a", "disk": "nvme", "memory": "64Gi"}, taints=("gpu:NoSchedule",)),
+    node("delta", {ZONE: "b", "disk": "nvme", "memory": "256Gi"}, room={"cpu": "1"}),
+    node("epsilon", {ZONE: "b", "disk": "hdd", "memory": "32Gi"}, cordoned=True),
+    node("gamma", {ZONE: "c", "disk": "nvme", "memory": "64Gi"}),
+    node("theta", {ZONE: "a", "disk": "nvme", "memory": "64Gi"}, taints=("spot:PreferNoSchedule",)),
+]
+PODS = [
+    *(
+        pod(f"rook-ceph/osd-{i}", f"{name}", {"app": "ceph-osd"})
+        for i, name in enumerate(["alpha", "beta", "delta", "theta"])
+    ),
+    pod("shop/web-1", "alpha", {"app": "web", "tier": "production"}),
+    pod("shop/load", "delta", cpu="500m"),
+    pod("shop/job", "delta", cpu="500m", status={"phase": "Succeeded"}),
+]
+NAMESPACES = [namespace("vms"), namespace("rook-ceph", team="storage"), namespace("shop")]
+
+FITS = plan(
+    {"convertorLabels": {"workload": "migration"}, "convertorNodeSelector": {"disk": "hdd"}},
+    labels="batch=1",
+    node_selector="memory=64Gi+,disk=nvme",
+    tolerations="dedicated=migration:NoSchedule",
+    affinity=(
+        "REQUIRE pods(app=ceph-osd) in namespaces (team=storage) on zone\n"
+        "REPEL pods(tier=production) on node weight=30; PREFER pods(app=proxy) on zone"
+    ),
+)
+NOWHERE = plan(
+    {
+        "convertorLabels": {"batch": "1"},
+        "convertorAffinity": {
+            "podAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": [
+                    {
+                        "labelSelector": {"matchLabels": {"app": "ceph-osd"}},
+                        "topologyKey": "kubernetes.io/hostname",
+                    }
+                ]
+            }
+        },
+    },
+    scope="own",
+    node_selector="disk=nmve",
+    tolerations="gpu:Sometimes",
+    affinity="AVOID nodes(spot=true)\nREQIRE pods(a=b) on node",
+    label="a=b",
+    labels="team=a,batch=2",
+)
+WAITING = convertor_pod(
+    "db-vm-1-x7k2p",
+    message="0/6 nodes are available: 6 node(s) didn't match Pod's node affinity/selector.",
+    nodeSelector={"disk": "nmve"},
+    affinity=NOWHERE["spec"]["convertorAffinity"],
+    volumes=[{"name": "disk", "persistentVolumeClaim": {"claimName": "db-vm-1-disk"}}],
+)
+
+
+@pytest.fixture
+def cluster(cluster: FakeCluster) -> FakeCluster:
+    cluster.add(*NODES, *PODS, *NAMESPACES, *release())
+    return cluster
+
+
+@pytest.mark.parametrize("output", ["text", "yaml", "json"])
+def test_a_plan_is_explained_whole(
+    run: Run, cluster: FakeCluster, golden: Golden, output: str
+) -> None:
+    cluster.add(FITS, convertor_pod("db-vm-9-qqqqq", "alpha"))
+    result = run("explain", "plan", "db", "-o", output)
+    assert (result.exit_code, result.stderr) == (0, "")
+    golden(EXPECTED / f"explain-fits.{output}", result.stdout)
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_for_a_pod_that_fits_nowhere_it_is_said_what_to_change(
+    run: Run, cluster: FakeCluster, golden: Golden, output: str
+) -> None:
+    cluster.add(NOWHERE, WAITING, convertor_pod("db-vm-9-qqqqq", "alpha"))
+    result = run("explain", "plan", "db", "-o", output)
+    assert (result.exit_code, result.stderr) == (0, "")
+    golden(EXPECTED / f"explain-nowhere.{output}", result.stdout)
+
+
+def test_why_a_pod_waits_that_has_its_node_is_said(run: Run, cluster: FakeCluster) -> None:
+    pod = convertor_pod("db-vm-1-x7k2p", "alpha")
+    waiting = {"reason": "ImagePullBackOff", "message": "no such image"}
+    pod["status"] = {
+        "phase": "Pending",
+        "containerStatuses": [{"name": "virt-v2v", "state": {"waiting": waiting}}],
+    }
+    cluster.add(FITS, pod)
+    assert "ImagePullBackOff: no such image" in run("explain", "plan", "db").stdout
+
+
+def explained(run: Run, *words: str) -> Json:
+    result = run("explain", "plan", "db", *words, "-o", "json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    found: Json = json.loads(result.stdout)
+    return found
+
+
+def test_the_mode_and_the_settings_are_those_of_the_installation(
+    run: Run, cluster: FakeCluster
+) -> None:
+    args = ["serve", "--mode=audit", "--scope=own"]
+    defaults = "labels: {team: a}\nnodeSelector: {disk: hdd}\n"
+    cluster.add(plan(tolerations="gpu"), *release(args, defaults=defaults))
+    found = explained(run)
+    assert (found["mode"], found["unread"]) == ("audit", [])
+    assert found["judged"] == "a new convertor pod, as Forklift makes it: the mode is audit"
+    assert [(each["name"], each["value"], each["source"]) for each in found["settings"]] == [
+        ("labels", "team=a", "defaults labels"),
+        ("node-selector", "disk=hdd", "defaults nodeSelector"),
+        ("tolerations", "gpu", "annotation convertor.forklift.konveyor.io/tolerations"),
+        ("scope", "own", "installation"),
+        ("mode", "audit", "installation"),
+    ]
+    assert found["installed"] == [
+        {
+            "configuration": CONFIGURATION,
+            "failurePolicy": "Ignore",
+            "since": SINCE,
+            "deployment": DEPLOYMENT,
+            "mode": "audit",
+        }
+    ]
+
+
+def test_the_pod_that_is_judged_is_placed_as_the_installation_does(
+    run: Run, cluster: FakeCluster
+) -> None:
+    def fitting(*words: str) -> list[str]:
+        return [each["name"] for each in explained(run, *words)["nodes"] if each["fits"]]
+
+    cluster.add(plan(), *release(defaults="nodeSelector: {memory: 128Gi}\n"))
+    assert fitting() == ["alpha"]
+    assert fitting("--mode", "audit") == ["alpha", "gamma", "theta"]
+
+
+def test_where_no_webhook_is_installed_it_is_said(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan())
+    said = "No webhook is installed: until one is, pods are as Forklift makes them.\n"
+    assert said not in run("explain", "plan", "db").stdout
+    for path in [path for path in cluster.objects if "mutatingwebhook" in path]:
+        del cluster.objects[path]
+    assert said in run("explain", "plan", "db").stdout
+    assert explained(run)["installed"] == []
+
+
+def test_what_is_not_known_of_the_installation_is_said(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan(), *release(["sleep"]))
+    text = run("explain", "plan", "db").stdout
+    assert f"Not read\n- Deployment {DEPLOYMENT}: its container 'convertor-webhook' has no " in text
+    message = 'it is forbidden: User "jane" cannot list resource'
+    cluster.refusals["GET /apis/admissionregistration"] = (403, "Forbidden", message)
+    found = explained(run)
+    assert found["installed"] is None
+    assert found["unread"][0].endswith("; whether a webhook is installed is not known")
+    text = run("explain", "plan", "db").stdout
+    assert "No webhook" not in text
+
+
+def test_what_is_advised_helps(run: Run, cluster: FakeCluster) -> None:
+    rules = "REQUIRE pods(app=ceph-osd) on node"
+    cluster.add(plan(affinity=rules, node_selector="disk=nmve", scope="own"))
+    for _ in range(2):
+        found = json.loads(run("explain", "plan", "db", "-o", "json").stdout)
+        if any(each["fits"] for each in found["nodes"]):
+            return
+        for each in found["advice"]:
+            words = shlex.split(each["command"].removeprefix("kubectl convertor "))
+            assert run(*words).exit_code == 0
+    pytest.fail(f"no node fits: {found['nodes']}")
+
+
+def test_many_nodes_and_pods_are_cut_for_people_only(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan())
+    cluster.add(*(node(f"node-{i:03}") for i in range(60)))
+    cluster.add(*(convertor_pod(f"db-{i:03}", "gamma") for i in range(50)))
+    text = run("explain", "plan", "db").stdout
+    assert text.count("… and ") == 2
+    assert "… and 26 more; -o json has all\n62/66 nodes are available" in text
+    assert "… and 10 more; -o json has all" in text
+    found = json.loads(run("explain", "plan", "db", "-o", "json").stdout)
+    assert (len(found["nodes"]), len(found["pods"])) == (66, 50)
+
+
+def test_colours_are_for_terminals(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan())
+    forced = {"FORCE_COLOR": "1", "TERM": "xterm-256color"}
+    assert "\x1b[32malpha" in run("explain", "plan", "db", env=forced).stdout
+    for env in ({}, forced | {"NO_COLOR": "1"}):
+        assert "\x1b[3" not in run("explain", "plan", "db", env=env).stdout
+
+
+FORBIDDEN = 'User "eve" cannot list resource "{0}" in API group "" at the cluster scope'
+RIGHT = (
+    "'eve' may not list {0} at the cluster scope: it needs a ClusterRole with "
+    'apiGroups: [""], resources: ["{0}"], verbs: ["list"]'
+)
+
+
+def forbid(cluster: FakeCluster, what: str) -> None:
+    message = f"{what} is forbidden: {FORBIDDEN.format(what)}"
+    cluster.refusals[f"GET /api/v1/{what}"] = (403, "Forbidden", message)
+
+
+def test_rights_that_lack_are_told_and_the_rest_is_shown(
+    run: Run, cluster: FakeCluster, golden: Golden
+) -> None:
+    cluster.add(FITS, convertor_pod("db-vm-9-qqqqq", "alpha"))
+    for what in ("nodes", "pods", "namespaces"):
+        forbid(cluster, what)
+    del cluster.refusals["GET /api/v1/namespaces"]
+    cluster.refusals["GET /api/v1/namespaces?"] = (
+        *(403, "Forbidden"),
+        f"namespaces is forbidden: {FORBIDDEN.format('namespaces')}",
+    )
+    result = run("explain", "plan", "db")
+    assert (result.exit_code, result.stderr) == (0, "")
+    golden(EXPECTED / "explain-rights.text", result.stdout)
+    assert RIGHT.format("nodes") in result.stdout
+
+
+def test_without_any_right_to_pods_none_is_shown(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan(), convertor_pod("db-vm-9-qqqqq", "alpha"))
+    forbid(cluster, "pods")
+    inside = FORBIDDEN.format("pods").replace("at the cluster scope", "in the namespace vms")
+    cluster.refusals["GET /api/v1/namespaces/vms/pods"] = (403, "Forbidden", inside)
+    found = json.loads(run("explain", "plan", "db", "-o", "json").stdout)
+    assert found["pods"] == []
+    assert [each.partition(": it needs")[0] for each in found["unread"]] == [
+        "'eve' may not list pods at the cluster scope",
+        "'eve' may not list pods in namespace 'vms'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["explain"], 2, "expected 'plan NAME' or 'plan/NAME', found ''"),
+        (["explain", "plan"], 2, "expected 'plan NAME' or 'plan/NAME', found 'plan'"),
+        (["explain", "plan", ""], 2, "the name of the plan is empty"),
+        (["explain", "plans/"], 2, "the name of the plan is empty"),
+        (["explain", "db"], 2, "expected a plan's name, such as 'plan db'"),
+        (
+            *(["explain", "plan", "dbb"], 2),
+            "namespace 'konveyor-forklift' has no plan 'dbb'; did you mean 'db'?",
+        ),
+        (["explain", "plan", "db", "-n", "UP"], 2, "'UP' is no name of a namespace"),
+    ],
+)
+def test_a_plan_that_is_not_there_is_missed(
+    run: Run, cluster: FakeCluster, words: list[str], code: int, message: str
+) -> None:
+    cluster.add(plan())
+    result = run(*words)
+    assert result.exit_code == code
+    assert result.stderr.endswith(f"Error: {message}\n")
+
+
+def test_a_cluster_that_fails_ends_it(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan())
+    cluster.refusals["GET /api/v1/nodes"] = (500, "InternalError", "etcd is gone")
+    result = run("explain", "plan", "db")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr == f"Error: {cluster.server} answered 500: etcd is gone\n"
+
+
+def test_large_clusters_are_read_in_pages(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan())
+    cluster.add(*(pod(f"shop/web-{i:04}", "alpha") for i in range(300)))
+    assert run("explain", "plan", "db").exit_code == 0
+    asked = [each for each in cluster.asked if each.startswith("GET /api/v1/pods")]
+    assert len(asked) > 1
+    assert all("limit=" in each for each in asked)
+
+
+def test_a_plan_without_a_target_namespace_is_explained(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan({"targetNamespace": None}))
+    result = run("explain", "plan", "db")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("Plan konveyor-forklift/db\nIts pods go to no namespace.")

@@ -1,0 +1,373 @@
+"""`kubectl convertor review` shows what the server would answer."""
+
+import base64
+import errno
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonpatch
+import pytest
+import yaml
+
+from tests.support.fake_cluster import Json, Run, plan
+from tests.support.paths import ROOT
+
+EXAMPLES = ROOT / "examples"
+EXPECTED = Path(__file__).parent / "expected"
+Golden = Callable[[Path, str], None]
+
+RULE = "REQUIRE pods(app=ceph-osd) on node"
+PLAN = plan(annotations={"affinity": RULE, "labels": "batch=1"})
+
+
+def pod(namespace: str | None = "vms", **labels: str) -> Json:
+    where = {"namespace": namespace} if namespace else {}
+    metadata = where | {"labels": {"forklift.app": "virt-v2v", **labels}}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": []}}
+
+
+OWNED = pod(plan="uid-db")
+
+
+class Files:
+    """Files in a folder; what is not text is written as YAML or JSON."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, name: str, *documents: Any) -> str:
+        path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
+        texts = [self._text(each, path.suffix) for each in documents]
+        path.write_text("---\n".join(texts), encoding="utf-8")
+        return str(path)
+
+    def _text(self, document: Any, suffix: str) -> str:
+        if isinstance(document, str):
+            return document
+        return (
+            json.dumps(document) if suffix == ".json" else yaml.safe_dump(document, sort_keys=False)
+        )
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)
+
+
+def response(output: str) -> Json:
+    answer: Json = json.loads(output)
+    assert (answer["apiVersion"], answer["kind"]) == ("admission.k8s.io/v1", "AdmissionReview")
+    found: Json = answer["response"]
+    return found
+
+
+def test_a_pod_is_shown_before_and_after(run: Run, files: Files) -> None:
+    result = run("review", "-f", files("pod.yaml", OWNED), "--plan", files("plan.yaml", PLAN))
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == (
+        "patched (Placed, mode enforce, plan konveyor-forklift/db)\n"
+        "placed as plan 'konveyor-forklift/db' asks\n"
+        "@@ -6,4 +6,17 @@\n"
+        "     forklift.app: virt-v2v\n"
+        "     plan: uid-db\n"
+        "+    app: virt-v2v\n"
+        "+    forklift.app/plan: db\n"
+        "+    batch: '1'\n"
+        "+  annotations:\n"
+        "+    convertor.forklift.konveyor.io/placement: "
+        """'{"plan":"konveyor-forklift/db","generation":0,"mode":"enforce"}'\n"""
+        " spec:\n"
+        "   containers: []\n"
+        "+  affinity:\n"
+        "+    podAffinity:\n"
+        "+      requiredDuringSchedulingIgnoredDuringExecution:\n"
+        "+      - labelSelector:\n"
+        "+          matchLabels:\n"
+        "+            app: ceph-osd\n"
+        "+        topologyKey: kubernetes.io/hostname\n"
+        "+        namespaceSelector: {}\n"
+    )
+
+
+@pytest.mark.parametrize(("environment", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_colours_are_for_terminals_that_want_them(
+    run: Run, files: Files, environment: dict[str, str], coloured: bool
+) -> None:
+    words = ("review", "-f", files("pod.yaml", OWNED), "--plan", files("plan.yaml", PLAN))
+    plain = run(*words).stdout
+    shown = run(*words, env={"FORCE_COLOR": "1", "TERM": "xterm", **environment}).stdout
+    green, end = ("\x1b[32m", "\x1b[0m") if coloured else ("", "")
+    assert f"{green}+    batch: '1'{end}\n" in shown
+    assert shown.startswith(f"{green}patched{end} (Placed")
+    assert (shown == plain) is not coloured
+
+
+@pytest.mark.parametrize("output", ["diff", "yaml", "json", "patch"])
+def test_the_example_review_comes_out_as_the_server_would_answer_it(
+    run: Run, golden: Golden, output: str
+) -> None:
+    files = ("-f", str(EXAMPLES / "review.json"), "--plan", str(EXAMPLES / "plans"))
+    result = run("review", *files, "-o", output)
+    assert result.exit_code == 0
+    golden(EXPECTED / f"review.{output}", result.stdout)
+
+
+def test_all_forms_of_the_output_agree(run: Run, files: Files) -> None:
+    words = ("review", "-f", files("pod.yaml", OWNED), "--plan", files("plan.yaml", PLAN))
+    after = yaml.safe_load(run(*words, "-o", "yaml").stdout)
+    patch = json.loads(run(*words, "-o", "patch").stdout)
+    answered = response(run(*words, "-o", "json").stdout)
+    assert json.loads(base64.b64decode(answered["patch"])) == patch
+    assert jsonpatch.apply_patch(OWNED, patch) == after
+    assert after["metadata"]["labels"]["batch"] == "1"
+    assert answered["uid"] == "kubectl-convertor"
+
+
+@pytest.mark.parametrize("name", ["pod.yaml", "pod.json"])
+def test_a_pod_may_come_by_standard_input_in_yaml_and_json(
+    run: Run, files: Files, name: str
+) -> None:
+    text = Path(files(name, OWNED)).read_text(encoding="utf-8")
+    plans = files("plan.yaml", PLAN)
+    result = run("review", "-f", "-", "--plan", plans, "-o", "patch", input=text)
+    assert json.loads(result.stdout)
+
+
+def test_the_decision_stays_out_of_what_is_piped(run: Run, files: Files) -> None:
+    words = ("review", "-f", files("pod.yaml", OWNED), "--plan", files("plan.yaml", PLAN))
+    said = (
+        "patched (Placed, mode enforce, plan konveyor-forklift/db)\n"
+        "placed as plan 'konveyor-forklift/db' asks\n"
+    )
+    assert run(*words, "-o", "yaml").stderr == said
+    assert run(*words, "-o", "patch").stderr == said
+    assert run(*words, "-o", "json").stderr == ""
+
+
+def test_of_a_directory_the_plan_that_owns_the_pod_is_found(run: Run, files: Files) -> None:
+    files("plans/web.yaml", plan("web", annotations={"labels": "web=1"}))
+    files("plans/db.json", PLAN)
+    pod_file = files("pod.yaml", OWNED)
+    result = run("review", "-f", pod_file, "--plan", str(files.folder / "plans"), "-o", "yaml")
+    assert yaml.safe_load(result.stdout)["metadata"]["labels"] | {"batch": "1"}
+    assert "plan konveyor-forklift/db" in result.stderr
+
+
+def test_of_two_plans_of_one_name_the_first_counts_as_for_the_server(
+    run: Run, files: Files
+) -> None:
+    plans = files("plans.yaml", PLAN, plan(annotations={"labels": "batch=2"}))
+    result = run("review", "-f", files("pod.yaml", OWNED), "--plan", plans, "-o", "yaml")
+    assert yaml.safe_load(result.stdout)["metadata"]["labels"]["batch"] == "1"
+
+
+def test_a_pod_whose_plan_is_not_among_many_is_not_placed(run: Run, files: Files) -> None:
+    plans = files("plans.yaml", PLAN, plan("web"))
+    result = run("review", "-f", files("pod.yaml", pod(plan="uid-x")), "--plan", plans)
+    assert result.exit_code == 1
+    assert result.stdout.startswith("failed (PlanNotFound, mode enforce, plan uid-x)\n")
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"), [({"plan": "uid-x"}, "names plan 'uid-x'"), ({}, "names no plan")]
+)
+def test_the_only_plan_is_the_pods_and_what_the_pod_lacks_is_told(
+    run: Run, files: Files, labels: dict[str, str], names: str
+) -> None:
+    words = ("-f", files("pod.yaml", pod(**labels)), "--plan", files("plan.yaml", PLAN))
+    result = run("review", *words)
+    assert result.exit_code == 0
+    assert result.stderr == (
+        f"Note: the pod {names}; it is reviewed as if 'konveyor-forklift/db' were it\n"
+    )
+    assert result.stdout.startswith("patched (Placed")
+
+
+def test_problems_are_shown_with_their_carets(run: Run, files: Files) -> None:
+    wrong = plan(annotations={"affinity": f"{RULE}s", "labels": "batch=1"})
+    result = run("review", "-f", files("pod.yaml", OWNED), "--plan", files("plan.yaml", wrong))
+    assert result.exit_code == 0
+    assert result.stdout.startswith(
+        "patched (SettingsInvalid, mode enforce, plan konveyor-forklift/db)\n"
+        "Plan konveyor-forklift/db annotation convertor.forklift.konveyor.io/affinity line 1 "
+        "column 31: unknown topology 'nodes': expected node, zone, region, rack or a label key; "
+        "did you mean 'node'?\n"
+        f"  {RULE}s\n"
+        "                                ^^^^^\n"
+        "@@ "
+    )
+
+
+def test_what_the_installation_decided_decides_here_too(run: Run, files: Files) -> None:
+    wrong = plan(annotations={"labels": "batch"})
+    words = ("review", "-f", files("pod.yaml", OWNED), "--plan", files("plan.yaml", wrong))
+    denied = run(*words, "--on-error", "deny")
+    assert (denied.exit_code, denied.stderr) == (1, "")
+    assert denied.stdout == (
+        "denied (SettingsInvalid, mode enforce, plan konveyor-forklift/db)\n"
+        "Plan konveyor-forklift/db annotation convertor.forklift.konveyor.io/labels entry 1: "
+        "expected key=value, found 'batch'\n"
+    )
+    unnamed = run(*words, "-o", "patch", env={"CONVERTOR_WEBHOOK_IDENTITY_LABELS": "false"})
+    assert json.loads(unnamed.stdout) == []
+    off = run(*words, env={"CONVERTOR_WEBHOOK_NAMESPACE_MODE": "vms=off"})
+    assert off.stdout.startswith("unchanged (ModeOff, mode off, plan konveyor-forklift/db)\n")
+
+
+def test_in_audit_mode_the_pod_stays_and_what_it_would_get_is_shown(run: Run, files: Files) -> None:
+    words = ("-f", files("pod.yaml", OWNED), "--plan", files("plan.yaml", PLAN), "--mode", "audit")
+    shown = run("review", *words).stdout
+    assert shown.startswith("would-patch (WouldPlace, mode audit, plan konveyor-forklift/db)\n")
+    assert "+    batch: '1'\n" in shown
+    assert yaml.safe_load(run("review", *words, "-o", "yaml").stdout) == OWNED
+    assert json.loads(run("review", *words, "-o", "patch").stdout)
+    assert "patch" not in response(run("review", *words, "-o", "json").stdout)
+
+
+def test_nodes_say_which_values_are_at_least(run: Run, files: Files) -> None:
+    asks = plan(annotations={"node-selector": "memory=64Gi+"})
+    nodes = [
+        {"apiVersion": "v1", "kind": "Node", "metadata": {"name": size, "labels": {"memory": size}}}
+        for size in ("32Gi", "128Gi")
+    ]
+    words = ("-f", files("pod.yaml", OWNED), "--plan", files("plan.yaml", asks), "-o", "yaml")
+    for more, values in ([], ["64Gi"]), (["--nodes", files("n.yaml", *nodes)], ["64Gi", "128Gi"]):
+        after = yaml.safe_load(run("review", *words, *more).stdout)
+        required = after["spec"]["affinity"]["nodeAffinity"].popitem()[1]
+        (term,) = required["nodeSelectorTerms"]
+        assert term["matchExpressions"] == [{"key": "memory", "operator": "In", "values": values}]
+
+
+def test_what_is_no_convertor_pod_needs_no_plan(run: Run, files: Files) -> None:
+    other = OWNED | {"metadata": {"name": "web", "labels": {"app": "web"}}}
+    result = run("review", "-f", files("pod.yaml", other))
+    assert result.stdout == (
+        "skipped (NotAConvertorPod, mode enforce)\nno label forklift.app=virt-v2v\n"
+    )
+
+
+@pytest.mark.parametrize("labels", [{"plan": "uid-db"}, {}])
+def test_a_pod_without_a_namespace_is_where_its_plan_migrates_to(
+    run: Run, files: Files, labels: dict[str, str]
+) -> None:
+    words = ("-f", files("pod.yaml", pod(None, **labels)), "--plan", files("p.yaml", PLAN))
+    result = run("review", *words, "--namespace-mode", "vms=audit")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("would-patch (WouldPlace, mode audit, plan konveyor-forklift/")
+    assert result.stderr.endswith(
+        "Note: the pod names no namespace; it is reviewed as if it were in 'vms'\n"
+    )
+
+
+def test_of_many_plans_the_pods_own_says_where_it_is(run: Run, files: Files) -> None:
+    plans = files("plans.yaml", plan("web", targetNamespace="shop"), PLAN)
+    words = ("-f", files("pod.yaml", pod(None, plan="uid-web")), "--plan", plans)
+    assert "as if it were in 'shop'" in run("review", *words).stderr
+
+
+def test_where_the_plan_is_not_found_no_namespace_is_made_up(run: Run, files: Files) -> None:
+    plans = files("plans.yaml", plan("web"), PLAN)
+    words = ("-f", files("pod.yaml", pod(None, plan="uid-x")), "--plan", plans)
+    result = run("review", *words)
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert result.stdout.startswith("failed (PlanNotFound")
+
+
+@pytest.mark.parametrize("mode", ["enforce", "audit"])
+def test_a_pod_that_is_elsewhere_cannot_be_placed(run: Run, files: Files, mode: str) -> None:
+    body = pod("default", plan="uid-db")
+    words = ("-f", files("pod.yaml", body), "--plan", files("p.yaml", PLAN), "--mode", mode)
+    result = run("review", *words)
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert result.stdout.startswith(f"unchanged (NotTargetNamespace, mode {mode}, plan ")
+    assert "this pod in 'default' is none of its pods and is not placed\n" in result.stdout
+
+
+def test_without_a_target_namespace_no_pod_can_be_placed(run: Run, files: Files) -> None:
+    nowhere = plan(targetNamespace=None)
+    words = ("-f", files("pod.yaml", pod(None, plan="uid-db")), "--plan", files("p.yaml", nowhere))
+    result = run("review", *words)
+    assert result.exit_code == 1
+    assert (
+        "migrates into no namespace: spec.targetNamespace is missing, so this pod in 'default' "
+        in (result.stdout)
+    )
+
+
+def test_a_pod_of_which_nothing_is_asked_is_fine(run: Run, files: Files) -> None:
+    words = ("-f", files("pod.yaml", OWNED), "--plan", files("p.yaml", plan()))
+    assert run("review", *words, "--no-identity-labels").exit_code == 0
+
+
+def review_of_plan(rule: str) -> Json:
+    kind = {"group": "forklift.konveyor.io", "version": "v1beta1", "kind": "Plan"}
+    body = plan(annotations={"affinity": rule})
+    request = {"uid": "u-1", "kind": kind, "operation": "CREATE", "object": body}
+    return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+
+
+def test_the_review_of_a_plan_is_decided_as_well(run: Run, files: Files) -> None:
+    wrong = run("review", "-f", files("wrong.json", review_of_plan("REQUIRE")))
+    assert wrong.exit_code == 1
+    assert wrong.stdout.startswith("denied (SettingsInvalid, mode enforce")
+    fine = run("review", "-f", files("fine.json", review_of_plan(RULE)), "-o", "json")
+    assert (fine.exit_code, response(fine.stdout)["allowed"]) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("documents", "message"),
+    [
+        ([], "expected one pod or one AdmissionReview, found 0 documents"),
+        ([OWNED, OWNED], "expected one pod or one AdmissionReview, found 2 documents"),
+        (["- a"], "expected one pod or one AdmissionReview, found something else"),
+        ([PLAN], "expected a Pod or an AdmissionReview, found 'Plan'"),
+        ([{"kind": "AdmissionReview"}], "expected kind 'AdmissionReview' of 'admission.k8s.io/v1'"),
+        (["a: [}"], "line 1 column 5: expected YAML: "),
+        (["{"], "line 1 column 2: expected JSON: "),
+        ([OWNED | {"spec": float("nan")}], "the body is no JSON: "),
+        ([OWNED | {"metadata": {"namespace": 5}}], "'request.namespace'"),
+    ],
+)
+def test_what_is_neither_a_pod_nor_a_review_is_told(
+    run: Run, files: Files, documents: list[Any], message: str
+) -> None:
+    path = files("pod.yaml", *documents)
+    result = run("review", "-f", path, "--plan", files("plan.yaml", PLAN))
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"Error: '{path}': {message}")
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_file_without_a_plan_is_told(run: Run, files: Files) -> None:
+    pod_file = files("pod.yaml", OWNED)
+    result = run("review", "-f", pod_file, "--plan", pod_file)
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"Error: '{pod_file}': expected a Plan, found Pod\n",
+    )
+
+
+def test_a_directory_that_cannot_be_read_is_told(
+    run: Run, files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "team"))
+
+    pod_file = files("pod.yaml", OWNED)
+    monkeypatch.setattr("os.walk", refuse)
+    result = run("review", "-f", pod_file, "--plan", str(tmp_path))
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"Error: '{tmp_path}/team': permission denied\n",
+    )
+
+
+def test_a_convertor_pod_needs_a_plan(run: Run, files: Files) -> None:
+    result = run("review", "-f", files("pod.yaml", OWNED))
+    assert result.exit_code == 2
+    assert result.stderr.endswith(
+        "Error: a pod needs its plan: give --plan FILE or --plan DIRECTORY\n"
+    )

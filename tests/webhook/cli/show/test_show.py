@@ -1,0 +1,232 @@
+"""`kubectl convertor show`: plans and their settings, of a cluster and of files."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support.fake_cluster import FakeCluster, Run, plan
+from tests.support.releases import CONFIGURATION, release
+
+EXPECTED = Path(__file__).parent / "expected"
+Golden = Callable[[Path, str], None]
+
+DB = plan(
+    annotations={
+        "affinity": "require pods(app==ceph-osd) on node; PREFER nodes(memory>=64Gi) weight=5",
+        "labels": "workload=migration,batch=1",
+        "node-selector": "disk=nvme,cpu-cores=16+,memory=64Gi+",
+        "tolerations": "dedicated=migration:NoSchedule,spot",
+        "mode": "audit",
+    }
+)
+WEB = plan(
+    *("web", "shop"),
+    convertorAffinity={"podAffinity": {}},
+    convertorLabels={"team": "web"},
+    annotations={"labels": "batch,team=shop", "affinity": "REQIRE pods(a=b) on node"},
+)
+PLAIN = plan("plain", targetNamespace="elsewhere")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    (tmp_path / "b.json").write_text(json.dumps(DB), encoding="utf-8")
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump_all([WEB, PLAIN]), encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize("output", ["table", "wide", "yaml", "json"])
+def test_plans_are_shown_with_the_settings_in_force(
+    run: Run, cluster: FakeCluster, files: Path, golden: Golden, output: str
+) -> None:
+    cluster.add(DB, PLAIN, WEB, *release())
+    for where, calls in ((["--plans", str(files)], 0), (["-A"], 4)):
+        result = run("show", *where, "-o", output)
+        assert (result.exit_code, result.stderr) == (0, "")
+        golden(EXPECTED / f"show.{output}", result.stdout)
+        assert len(cluster.asked) == calls
+
+
+def test_plans_are_those_of_a_namespace(run: Run, cluster: FakeCluster, files: Path) -> None:
+    cluster.add(DB, WEB)
+    for where, names in ([[], ["db"]], [["-n", "shop"], ["web"]], [["-A"], ["db", "web"]]):
+        assert _names(run("show", *where).stdout) == names
+    assert _names(run("show", "--plans", str(files), "-n", "shop").stdout) == ["web"]
+
+
+@pytest.mark.parametrize("words", [["db"], ["plan", "db"], ["plan/db"]])
+@pytest.mark.parametrize("source", ["cluster", "files"])
+def test_one_plan_is_shown_by_its_name(
+    run: Run, cluster: FakeCluster, files: Path, words: list[str], source: str
+) -> None:
+    cluster.add(DB)
+    where = [] if source == "cluster" else ["--plans", str(files)]
+    assert _names(run("show", *words, *where).stdout) == ["db"]
+    assert json.loads(run("show", *words, *where, "-o", "json").stdout)["name"] == "db"
+
+
+@pytest.mark.parametrize("words", [[], ["plan"], ["plans"]])
+def test_without_a_name_all_are_meant(run: Run, cluster: FakeCluster, words: list[str]) -> None:
+    cluster.add(DB, PLAIN)
+    assert _names(run("show", *words).stdout) == ["db", "plain"]
+
+
+def test_many_plans_come_in_pages(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(*(plan(f"plan-{number:03}") for number in range(50)))
+    assert len(_names(run("show").stdout)) == 50
+    assert len(cluster.asked) > 1
+
+
+def test_the_installations_defaults_count(run: Run, cluster: FakeCluster, tmp_path: Path) -> None:
+    defaults = tmp_path / "defaults.yaml"
+    defaults.write_text("labels: {a: b}\naffinity: avoid nodes(spot=true)\n", encoding="utf-8")
+    cluster.add(PLAIN, DB)
+    shown = json.loads(run("show", "--defaults", str(defaults), "-o", "json").stdout)
+    assert [(each["labels"]["a"], each["rules"][-1]) for each in shown] == [
+        ("b", "PREFER nodes(memory>=64Gi) weight=5"),
+        ("b", "AVOID nodes(spot=true)"),
+    ]
+
+
+def test_the_mode_is_the_installations_where_the_plan_has_none(
+    run: Run, cluster: FakeCluster
+) -> None:
+    cluster.add(PLAIN, DB)
+    shown = json.loads(run("show", "--mode", "off", "-o", "json").stdout)
+    assert [each["mode"] for each in shown] == ["audit", "off"]
+
+
+DEFAULTS = "labels: {team: a}\nnodeSelector: {disk: nvme}\n"
+
+
+def test_the_mode_and_the_defaults_are_those_of_the_installation(
+    run: Run, cluster: FakeCluster
+) -> None:
+    cluster.add(PLAIN, *release(["serve", "--mode=audit"], defaults=DEFAULTS))
+    result = run("show", "plan", "plain", "-o", "json")
+    shown = json.loads(result.stdout)
+    assert (shown["mode"], shown["labels"], shown["nodeSelector"], result.stderr) == (
+        *("audit", {"team": "a"}, {"disk": "nvme"}),
+        "",
+    )
+
+
+def test_flags_that_are_given_count_instead(run: Run, cluster: FakeCluster, tmp_path: Path) -> None:
+    defaults = tmp_path / "defaults.yaml"
+    defaults.write_text("labels: {team: b}\n", encoding="utf-8")
+    cluster.add(PLAIN, *release(["serve", "--mode=audit"], defaults=DEFAULTS))
+    words = ("--mode", "enforce", "--defaults", str(defaults))
+    (shown,) = json.loads(run("show", *words, "-o", "json").stdout)
+    assert (shown["mode"], shown["labels"], shown["nodeSelector"]) == (
+        *("enforce", {"team": "b"}),
+        {},
+    )
+
+
+def test_where_no_webhook_is_installed_it_is_said(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(PLAIN, DB)
+    result = run("show")
+    assert [" ".join(line.split()[2:5]) for line in result.stdout.splitlines()[1:]] == [
+        "audit (no webhook)",
+        "enforce (no webhook)",
+    ]
+    assert result.stderr == ""
+    for output in ("wide", "yaml", "json"):
+        assert run("show", "-o", output).stderr == (
+            "Note: no webhook is installed: until one is, nothing of it counts\n"
+        )
+
+
+@pytest.mark.parametrize("words", [[], ["--scope", "own"]])
+def test_what_may_not_be_read_of_the_installation_is_said(
+    run: Run, cluster: FakeCluster, words: list[str]
+) -> None:
+    cluster.add(PLAIN, *release(["serve", "--mode=audit"]))
+    path = "/apis/apps/v1/namespaces/convertor-webhook/deployments"
+    message = 'it is forbidden: User "jane" cannot get resource'
+    cluster.refusals[f"GET {path}"] = (403, "Forbidden", message)
+    assert "   enforce (not known)   " in run("show", *words).stdout
+    result = run("show", *words, "-o", "wide")
+    assert "   enforce (not known)   " in result.stdout
+    assert result.stderr.startswith("Note: 'jane' may not get deployments in namespace ")
+    assert result.stderr.endswith(f"; the mode of '{CONFIGURATION}' is not known\n")
+
+
+def test_a_mode_that_is_given_is_known(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(PLAIN, *release(["sleep"]))
+    assert "   enforce   " in run("show", "--mode", "enforce").stdout
+
+
+def test_of_several_webhooks_none_is_chosen(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(PLAIN, *release(["serve", "--mode=audit"]), *release(called="other"))
+    result = run("show", "-o", "wide")
+    assert "   enforce (not known)   " in result.stdout
+    assert result.stderr == (
+        "Note: several webhooks are installed; the flags of this command count for all\n"
+    )
+
+
+def test_a_cell_that_is_too_long_is_cut(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan(annotations={"labels": f"key={'x' * 60}"}))
+    result = run("show")
+    assert f"key={'x' * 35}…   " in result.stdout
+
+
+def test_where_there_are_none_it_is_said(run: Run, cluster: FakeCluster) -> None:
+    result = run("show")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "No plans found\n")
+    assert run("show", "-o", "json").stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["webb"], "'{files}' has no plan 'webb'; did you mean 'web'?"),
+        ([""], "the name of the plan is empty"),
+        (["plan", ""], "the name of the plan is empty"),
+        (["plan/"], "the name of the plan is empty"),
+        (["db", "-A"], "expected a plan's name or --all-namespaces, found both"),
+        (["migration", "db"], "expected 'plan NAME' or 'plan/NAME', found 'migration db'"),
+    ],
+)
+def test_a_plan_that_cannot_be_shown_is_told(
+    run: Run, files: Path, words: list[str], message: str
+) -> None:
+    result = run("show", *words, "--plans", str(files))
+    assert result.exit_code == 2
+    assert result.stderr.endswith(f"Error: {message.format(files=files)}\n")
+
+
+def test_a_plan_that_is_not_there_is_missed(run: Run, cluster: FakeCluster) -> None:
+    result = run("show", "db")
+    assert result.stderr == "Error: namespace 'konveyor-forklift' has no plan 'db'\n"
+
+
+def test_a_broken_file_does_not_hide_the_others(run: Run, files: Path) -> None:
+    (files / "c.yaml").write_text("a: [", encoding="utf-8")
+    result = run("show", "--plans", str(files))
+    assert _names(result.stdout) == ["db", "plain", "web"]
+    assert result.stderr.startswith(f"Warning: '{files / 'c.yaml'}': line ")
+
+
+def test_one_file_that_is_broken_is_an_error(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text("{", encoding="utf-8")
+    result = run("show", "--plans", str(path))
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"Error: '{path}': line 1 column 2: expected JSON")
+
+
+def test_files_that_are_not_there_are_told_with_a_hint(run: Run, files: Path) -> None:
+    result = run("show", "--plans", f"{files}/b.jsn")
+    assert result.exit_code == 2
+    assert result.stderr.endswith(
+        f"'{files}/b.jsn': no such file or directory; did you mean '{files}/b.json'?\n"
+    )
+
+
+def _names(output: str) -> list[str]:
+    return [line.split()[1] for line in output.splitlines()[1:]]

@@ -1,0 +1,158 @@
+"""What shells and kubectl are told when somebody presses TAB."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.fake_cluster import FakeCluster, Run, plan
+from webhook.cli import completion
+
+BIN = Path(sys.executable).parent
+
+
+class Candidates:
+    """`kubectl_complete-convertor`, as kubectl calls it; what it prints, line by line."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
+
+    def __call__(self, *words: str) -> list[str]:
+        self._monkeypatch.setattr(sys, "argv", ["kubectl_complete-convertor", *words])
+        completion.candidates()
+        said = self._capsys.readouterr()
+        assert said.err == ""
+        return said.out.splitlines()
+
+
+@pytest.fixture
+def candidates(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Candidates:
+    return Candidates(monkeypatch, capsys)
+
+
+def test_commands_are_completed_with_what_they_are_for(candidates: Candidates) -> None:
+    assert candidates("ka") == ["karl\tCompile, check or explain KARL rules.", ":4"]
+    *commands, directive = candidates("")
+    assert {line.partition("\t")[0] for line in commands} >= {"patch", "show", "karl", "review"}
+    assert directive == ":4"
+
+
+@pytest.mark.parametrize(
+    ("words", "lines"),
+    [
+        (["patch", ""], ["plan", ":4"]),
+        (["patch", "x"], [":4"]),
+        (["patch", "plan", "d"], ["db", ":4"]),
+        (["patch", "plan", ""], ["db", "web", ":4"]),
+        (["patch", "-n", "shop", "plan", ""], ["till", ":4"]),
+        (["patch", "plan", "db", ""], [":4"]),
+        (["patch", "migration", ""], [":4"]),
+        (["show", "plan", "w"], ["web", ":4"]),
+        (["patch", "plan/"], ["plan/db", "plan/web", ":4"]),
+        (["show", "plans.forklift.konveyor.io/w"], ["plans.forklift.konveyor.io/web", ":4"]),
+        (["explain", "-n", "shop", "plan/"], ["plan/till", ":4"]),
+        (["patch", "migration/"], [":4"]),
+        (["patch", "plan", "plan/"], [":4"]),
+        (["patch", "plan", "db", "--mode", ""], ["enforce", "audit", "off", ":4"]),
+        (["patch", "plan", "db", "--affinity-policy", "r"], ["replace", ":4"]),
+        (["patch", "plan", "db", "--rule-scope", ""], ["all", "own", ":4"]),
+        (["patch", "plan", "db", "--dry-run", "c"], ["client", ":4"]),
+        (["patch", "plan", "db", "--aff"], ["--affinity-policy", ":4"]),
+        (["review", "-f", ""], [":0"]),
+        (["review", "--plan", ""], [":0"]),
+        (["karl", "--filename", "x"], [":0"]),
+        (["show", "--kubeconfig", ""], [":0"]),
+        (["completion", "z"], ["zsh", ":4"]),
+        (["nosuch", "--h"], ["--help", ":4"]),
+    ],
+)
+def test_what_comes_next_is_completed(
+    candidates: Candidates, cluster: FakeCluster, words: list[str], lines: list[str]
+) -> None:
+    cluster.add(plan(), plan("web"), plan("till", "shop"))
+    assert [line.partition("\t")[0] for line in candidates(*words)] == lines
+
+
+CONFIG = "{apiVersion: v1, kind: Config, contexts: [{name: %s}, {name: both}]}\n"
+
+
+def test_contexts_are_those_of_the_kubeconfigs(
+    candidates: Candidates, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("kind", "prod"):
+        (tmp_path / name).write_text(CONFIG % name, encoding="utf-8")
+    monkeypatch.setenv("KUBECONFIG", f"{tmp_path / 'kind'}:{tmp_path / 'none'}:{tmp_path / 'prod'}")
+    assert candidates("show", "--context", "") == ["kind", "both", "prod", ":4"]
+    assert candidates("audit", "--context", "p") == ["prod", ":4"]
+    words = ("patch", "plan", "db", "--kubeconfig", str(tmp_path / "kind"), "--context", "")
+    assert candidates(*words) == ["kind", "both", ":4"]
+
+
+@pytest.mark.parametrize("text", ["", "a: [", "contexts: 5", "contexts: [{}]", "- a", "\xff"])
+def test_a_kubeconfig_that_is_none_completes_nothing(
+    candidates: Candidates, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / ".kube").mkdir()
+    (tmp_path / ".kube" / "config").write_bytes(text.encode("latin-1"))
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert candidates("show", "--context", "") == [":4"]
+
+
+def test_plans_are_completed_by_one_call_that_asks_for_names_only(
+    candidates: Candidates, cluster: FakeCluster
+) -> None:
+    candidates("patch", "plan", "d")
+    assert cluster.asked == [
+        "GET /apis/forklift.konveyor.io/v1beta1/namespaces/konveyor-forklift/plans?limit=500"
+    ]
+
+
+def test_a_cluster_that_does_not_answer_completes_nothing(
+    candidates: Candidates, cluster: FakeCluster
+) -> None:
+    cluster.refusals["GET"] = (403, "Forbidden", "no")
+    assert candidates("patch", "plan", "") == [":4"]
+
+
+def test_without_a_cluster_nothing_is_completed(
+    candidates: Candidates, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    assert candidates("patch", "plan", "") == [":4"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_gets_its_script(run: Run, monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
+    result = run("completion", shell)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert f"_KUBECTL_CONVERTOR_COMPLETE={shell}_complete" in result.stdout
+    assert "kubectl-convertor" in result.stdout
+
+
+def test_another_shell_is_told_which_there_are(run: Run) -> None:
+    result = run("completion", "tcsh")
+    assert result.exit_code == 2
+    assert result.stderr.endswith(
+        "Error: Invalid value for '{bash|fish|zsh}': 'tcsh' is not one of 'bash', 'fish', 'zsh'.\n"
+    )
+
+
+def test_bash_completes_with_the_script_that_is_printed() -> None:
+    script = """
+        PATH="$1:$PATH"
+        eval "$(kubectl-convertor completion bash)"
+        COMP_WORDS=(kubectl-convertor pat) COMP_CWORD=1
+        "$(complete -p kubectl-convertor | sed -E 's/.*-F ([^ ]+) .*/\\1/')" kubectl-convertor
+        echo "${COMPREPLY[@]}"
+    """
+    command = ["bash", "-c", script, "bash", str(BIN)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("patch\n", "")
+
+
+def test_kubectl_finds_the_commands_by_their_names() -> None:
+    for name in ("kubectl-convertor", "kubectl_complete-convertor"):
+        assert (BIN / name).exists()

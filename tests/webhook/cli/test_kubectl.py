@@ -1,0 +1,183 @@
+"""`kubectl convertor` as a whole: its commands, its start, and its last words."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.fake_cluster import FakeCluster, Run
+from tests.support.paths import ROOT
+from webhook.cli import kubectl
+from webhook.cli.options import installation
+from webhook.server import config
+
+RULE = "REQUIRE pods(app=ceph-osd) on node"
+
+
+def test_the_commands_are_listed_with_what_they_are_for(run: Run) -> None:
+    lines = run("--help").stdout.splitlines()
+    listed = [line.split()[0] for line in lines[lines.index("Commands:") + 1 :]]
+    assert listed == ["audit", "completion", "explain", "karl", "patch", "review", "show"]
+
+
+def test_a_word_that_is_no_command_is_told_with_a_hint(run: Run) -> None:
+    result = run("pach", "plan", "db")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "Usage: kubectl convertor [OPTIONS] COMMAND [ARGS]...\n"
+        "Try 'kubectl convertor --help' for help.\n\n"
+        "Error: no such command 'pach'; did you mean 'patch'?\n"
+    )
+
+
+def test_the_version_is_the_packages(run: Run) -> None:
+    assert run("--version").stdout == "0.1.0\n"
+
+
+@pytest.mark.parametrize("name", ["completion", "karl", "patch", "review", "show"])
+def test_every_command_has_examples_in_its_help(run: Run, name: str) -> None:
+    result = run(name, "--help")
+    assert f"    kubectl convertor {name} " in result.stdout.partition("  Examples:\n")[2]
+    assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+LOADED = """
+import sys
+sys.argv = ["kubectl-convertor", *sys.argv[1:]]
+from webhook.cli.kubectl import main
+try:
+    main()
+except SystemExit as done:
+    loaded = {name.partition(".")[0] for name in sys.modules}
+    heavy = loaded & {"kubernetes", "fastapi", "uvicorn", "cryptography", "lark"}
+    print(done.code, *sorted(heavy), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "loaded"),
+    [
+        (["completion", "bash"], "0"),
+        (["karl", RULE], "0 lark"),
+        (["show", "--plans", "examples/plans"], "0 lark"),
+        (["review", "-f", "examples/review.json", "--plan", "examples/plans"], "0 lark"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_command_loads_what_it_needs_and_no_more(words: list[str], loaded: str) -> None:
+    command = [sys.executable, "-c", LOADED, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stderr == f"{loaded}\n"
+
+
+QUICK = """
+import importlib, json, sys
+HEAVY = {
+    "asyncio", "cryptography", "fastapi", "importlib.metadata", "jsonpatch", "kubernetes", "lark",
+    "rich", "structlog", "urllib3", "uvicorn", "webhook.settings", "yaml",
+}
+module, function, calls = sys.argv[1:]
+run = getattr(importlib.import_module(module), function)
+for words in json.loads(calls):
+    sys.argv = ["kubectl-convertor", *words]
+    try:
+        run()
+    except SystemExit:
+        pass
+    print(words, *sorted(HEAVY & set(sys.modules)), file=sys.stderr)
+"""
+
+
+def heavy(module: str, function: str, calls: list[list[str]]) -> list[str]:
+    """Return what a program has loaded after each of these calls that takes long to load."""
+    command = [sys.executable, "-c", QUICK, module, function, json.dumps(calls)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.count("\n") > len(calls)
+    return done.stderr.splitlines()
+
+
+def test_help_loads_nothing_slow() -> None:
+    calls = [["--help"], *([name, "--help"] for name in kubectl.COMMANDS)]
+    assert heavy("webhook.cli.kubectl", "main", calls) == list(map(str, calls))
+
+
+def test_completion_loads_nothing_slow() -> None:
+    calls = [["k"], *([name, "--"] for name in kubectl.COMMANDS), ["show", "plan", "-o", ""]]
+    assert heavy("webhook.cli.completion", "candidates", calls) == list(map(str, calls))
+
+
+def test_the_variables_of_the_flags_are_those_of_the_server() -> None:
+    assert installation.ENVIRONMENT == config.ENVIRONMENT
+
+
+def test_a_fault_of_ours_is_told_without_a_trace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _break(monkeypatch, "karl", RULE)
+    with pytest.raises(SystemExit) as ended:
+        kubectl.main()
+    assert ended.value.code == 70
+    assert capsys.readouterr().err == (
+        "Error: unexpected ZeroDivisionError: boom\n"
+        "This is a fault of the program; please report it with what --debug, given before the "
+        "command's name, prints.\n"
+    )
+
+
+def test_the_trace_is_printed_where_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _break(monkeypatch, "--debug", "karl", RULE)
+    with pytest.raises(SystemExit):
+        kubectl.main()
+    assert capsys.readouterr().err.startswith("Traceback (most recent call last):\n")
+
+
+def _break(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
+    def boom(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("boom")
+
+    monkeypatch.setattr("webhook.karl.compile", boom)
+    monkeypatch.setattr(sys, "argv", ["kubectl-convertor", *words])
+
+
+def test_a_cluster_that_cannot_be_found_ends_with_3(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    result = run("show")
+    assert result.exit_code == 3
+    assert result.stderr == f"Error: kubeconfig '{tmp_path / 'none'}': no such file\n"
+
+
+def test_a_cluster_without_forklift_ends_with_3(run: Run, cluster: FakeCluster) -> None:
+    cluster.served.clear()
+    result = run("show")
+    assert result.exit_code == 3
+    assert result.stderr == (
+        "Error: the API server at https://fake (context 'fake' of 'config') does not serve plans "
+        "of forklift.konveyor.io/v1beta1: is their CustomResourceDefinition installed?\n"
+    )
+
+
+def test_a_cluster_that_refuses_ends_with_3(run: Run, cluster: FakeCluster) -> None:
+    cluster.refusals["GET"] = (401, "Unauthorized", "Unauthorized")
+    result = run("patch", "plan", "db", "--mode", "off")
+    assert result.exit_code == 3
+    assert result.stderr == (
+        "Error: the API server at https://fake (context 'fake' of 'config') does not accept the "
+        "credentials: they are wrong or have expired\n"
+    )
+
+
+def test_defaults_that_cannot_be_used_are_told_with_their_place(run: Run, tmp_path: Path) -> None:
+    defaults = tmp_path / "defaults.yaml"
+    defaults.write_text("label: {a: b}\n", encoding="utf-8")
+    result = run("show", "--plans", str(tmp_path), "--defaults", str(defaults))
+    assert result.exit_code == 2
+    assert result.stderr.endswith(
+        f"Error: '{defaults}' label: unknown field: expected affinity, affinityPolicy, labels, "
+        "nodeSelector or tolerations; did you mean 'labels'?\n"
+    )

@@ -1,0 +1,388 @@
+"""`kubectl convertor patch`: what is written, what is refused before, and what is said."""
+
+import json
+
+import pytest
+import yaml
+
+from tests.support.fake_cluster import FakeCluster, Json, Run, plan
+
+PREFIX = "convertor.forklift.konveyor.io"
+PATH = "/apis/forklift.konveyor.io/v1beta1/namespaces/konveyor-forklift/plans/db"
+RULE = "REQUIRE pods(app=ceph-osd) on node"
+AFFINITY = ("--convertor-affinity", RULE)
+
+
+def annotations(body: Json) -> dict[str, str]:
+    """Return the annotations of the webhook, without their prefix."""
+    found: dict[str, str] = body["metadata"].get("annotations", {})
+    return {key.removeprefix(f"{PREFIX}/"): text for key, text in found.items()}
+
+
+def test_the_flags_of_the_guide_become_annotations(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan(vms=[{"name": "vm1"}]))
+    before = cluster.plan()
+    result = run(
+        *("patch", "plan", "db", *AFFINITY),
+        *("--convertor-labels", "performance=high,workload=conversion"),
+        *("--convertor-node-selector", "disk=ssd,cpu-cores=16+"),
+        *("--convertor-tolerations", "dedicated=migration:NoSchedule"),
+        *("--mode", "audit", "--rule-scope", "own", "--affinity-policy", "replace"),
+    )
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == "plan.forklift.konveyor.io/db patched\n"
+    assert annotations(cluster.plan()) == {
+        "affinity": RULE,
+        "labels": "performance=high,workload=conversion",
+        "node-selector": "disk=ssd,cpu-cores=16+",
+        "tolerations": "dedicated=migration:NoSchedule",
+        "mode": "audit",
+        "scope": "own",
+        "affinity-policy": "replace",
+    }
+    assert cluster.plan()["spec"] == before["spec"]
+    assert cluster.asked == [f"GET {PATH}", f"PATCH {PATH}?fieldManager=kubectl-convertor"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["plan", "db"],
+        ["plans", "db"],
+        ["plan/db"],
+        ["plan.forklift.konveyor.io/db"],
+        ["plans.forklift.konveyor.io", "db"],
+    ],
+)
+def test_a_plan_is_named_as_for_kubectl(run: Run, cluster: FakeCluster, words: list[str]) -> None:
+    cluster.add(plan())
+    assert run("patch", *words, *AFFINITY).exit_code == 0
+    assert annotations(cluster.plan()) == {"affinity": RULE}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "expected 'plan NAME' or 'plan/NAME', found ''"),
+        (["plan"], "expected 'plan NAME' or 'plan/NAME', found 'plan'"),
+        (["db"], "expected a plan's name, such as 'plan db'"),
+        (["migration", "db"], "expected 'plan NAME' or 'plan/NAME', found 'migration db'"),
+        (["plan", "db", "web"], "expected 'plan NAME' or 'plan/NAME', found 'plan db web'"),
+        (["plan", ""], "the name of the plan is empty"),
+        (["plan/"], "the name of the plan is empty"),
+        ([""], "the name of the plan is empty"),
+        (["plan", "../x"], "'../x' is no name of a plan"),
+        (["plan", "db", "-n", "A"], "'A' is no name of a namespace"),
+    ],
+)
+def test_what_names_no_plan_is_told_before_anything_is_asked(
+    run: Run, cluster: FakeCluster, words: list[str], message: str
+) -> None:
+    result = run("patch", *words, *AFFINITY)
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "Usage: kubectl convertor patch [OPTIONS] plan NAME\n"
+        f"Try 'kubectl convertor patch --help' for help.\n\nError: {message}\n"
+    )
+    assert cluster.asked == []
+
+
+def test_without_a_setting_there_is_nothing_to_change(run: Run, cluster: FakeCluster) -> None:
+    result = run("patch", "plan", "db")
+    assert result.exit_code == 2
+    assert result.stderr.endswith(
+        "Error: nothing to change: give at least one flag with a setting\n"
+    )
+    assert cluster.asked == []
+
+
+def test_settings_that_cannot_be_carried_out_are_all_told_and_none_is_written(
+    run: Run, cluster: FakeCluster
+) -> None:
+    cluster.add(plan())
+    result = run(
+        *("patch", "plan", "db", "--convertor-affinity", f"{RULE}s"),
+        *("--convertor-labels", "batch", "--mode", "of"),
+    )
+    where = f"Plan konveyor-forklift/db annotation {PREFIX}"
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "Error: nothing is written:\n"
+        f"{where}/mode: expected mode enforce, audit or off, found 'of'; did you mean 'off'?\n"
+        f"{where}/labels entry 1: expected key=value, found 'batch'\n"
+        f"{where}/affinity line 1 column 31: unknown topology 'nodes': expected node, zone, "
+        "region, rack or a label key; did you mean 'node'?\n"
+        f"  {RULE}s\n"
+        "                                ^^^^^\n"
+    )
+    assert cluster.asked == [f"GET {PATH}"]
+
+
+def test_what_was_wrong_before_is_a_warning(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan(annotations={"labels": "batch"}))
+    result = run("patch", "plan", "db", *AFFINITY)
+    assert result.exit_code == 0
+    assert result.stderr == (
+        f"Warning: Plan konveyor-forklift/db annotation {PREFIX}/labels entry 1: "
+        "expected key=value, found 'batch'\n"
+    )
+
+
+@pytest.mark.parametrize("before", [None, RULE, f"{RULE}s", "AVOID pods(tier=production) on nodes"])
+def test_what_is_typed_has_no_problems_whatever_the_plan_had_before(
+    run: Run, cluster: FakeCluster, before: str | None
+) -> None:
+    cluster.add(plan(annotations={"affinity": before} if before else {}))
+    rule = "AVOID pods(tier=production) on nodes"
+    result = run("patch", "plan", "db", "--convertor-affinity", rule)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "Error: nothing is written:\n"
+        f"Plan konveyor-forklift/db annotation {PREFIX}/affinity line 1 column 32: unknown "
+        "topology 'nodes': expected node, zone, region, rack or a label key; did you mean 'node'?\n"
+        f"  {rule}\n"
+        "                                 ^^^^^\n"
+    )
+    assert cluster.asked == [f"GET {PATH}"]
+
+
+@pytest.mark.parametrize("change", ["x=b c", "y=b c", "z=1,y=b c"])
+def test_an_entry_that_is_typed_is_no_old_problem(
+    run: Run, cluster: FakeCluster, change: str
+) -> None:
+    cluster.add(plan(annotations={"labels": "x=b c"}))
+    result = run("patch", "plan", "db", "--convertor-labels", change)
+    assert result.exit_code == 2
+    assert "entry 1: value 'b c' must consist of" in result.stderr
+
+
+def test_an_entry_that_is_wrong_can_be_removed(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan(annotations={"labels": "batch,a=1"}))
+    result = run("patch", "plan", "db", "--convertor-labels", "batch-")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert annotations(cluster.plan()) == {"labels": "a=1"}
+
+
+def test_rules_that_cannot_be_had_beside_those_of_the_spec_are_refused(
+    run: Run, cluster: FakeCluster
+) -> None:
+    rules = "; ".join(f"AVOID nodes(x{i}=1,y{i}=2)" for i in range(6))
+    terms = [{"matchExpressions": [{"key": key, "operator": "Exists"}]} for key in "ab"]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    cluster.add(plan(convertorAffinity={"nodeAffinity": required}, annotations={"affinity": rules}))
+    result = run("patch", "plan", "db", "--convertor-affinity", rules)
+    assert result.exit_code == 2
+    assert "together with spec.convertorAffinity: the rules are left out" in result.stderr
+
+
+def test_a_flag_that_is_given_several_times_counts_each_time(
+    run: Run, cluster: FakeCluster
+) -> None:
+    cluster.add(plan())
+    result = run(
+        *("patch", "plan", "db", *AFFINITY, "--convertor-affinity", "AVOID nodes(spot=true)"),
+        *("--convertor-labels", "a=1,b=2", "--convertor-labels", "c=3"),
+        *("--convertor-node-selector", "disk=nvme", "--convertor-node-selector", "cpu=16+"),
+        *("--convertor-tolerations", "spot", "--convertor-tolerations", "gpu:NoExecute"),
+    )
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert annotations(cluster.plan()) == {
+        "affinity": f"{RULE}\nAVOID nodes(spot=true)",
+        "labels": "a=1,b=2,c=3",
+        "node-selector": "disk=nvme,cpu=16+",
+        "tolerations": "spot,gpu:NoExecute",
+    }
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "--convertor-affinity",
+        "--convertor-labels",
+        "--convertor-node-selector",
+        "--convertor-tolerations",
+    ],
+)
+def test_an_empty_value_beside_others_is_refused(run: Run, cluster: FakeCluster, flag: str) -> None:
+    cluster.add(plan(annotations={flag.removeprefix("--convertor-"): RULE}))
+    for values in (["", "a=1"], ["a=1", " "]):
+        result = run("patch", "plan", "db", *(word for each in values for word in (flag, each)))
+        assert result.exit_code == 2
+        assert result.stderr.endswith(
+            f"Error: {flag}: an empty value removes the setting, and stands alone\n"
+        )
+    assert cluster.asked == []
+    assert run("patch", "plan", "db", flag, "", flag, "").exit_code == 0
+    assert annotations(cluster.plan()) == {}
+
+
+def test_variables_of_a_script_that_are_not_set_remove_nothing(
+    run: Run, cluster: FakeCluster
+) -> None:
+    cluster.add(plan(annotations={"labels": "a=1"}))
+    for change, said in (
+        (",", "is empty; only a value that is empty as a whole removes"),
+        ("-", "expected what to remove before '-', found '-'"),
+    ):
+        result = run("patch", "plan", "db", "--convertor-labels", change)
+        assert result.exit_code == 2
+        assert result.stderr == f"Error: nothing is written: labels entry 1: {said}\n"
+    assert annotations(cluster.plan()) == {"labels": "a=1"}
+
+
+def test_a_toleration_stands_beside_those_of_the_same_key(run: Run, cluster: FakeCluster) -> None:
+    both = "dedicated=a:NoSchedule,dedicated=b:NoSchedule"
+    cluster.add(plan())
+    run("patch", "plan", "db", "--convertor-tolerations", both)
+    run("patch", "plan", "db", "--convertor-tolerations", "gpu:NoExecute")
+    assert annotations(cluster.plan()) == {"tolerations": f"{both},gpu:NoExecute"}
+    run("patch", "plan", "db", "--convertor-tolerations", "dedicated=a-")
+    assert annotations(cluster.plan()) == {"tolerations": "dedicated=b:NoSchedule,gpu:NoExecute"}
+
+
+def test_entries_are_added_replaced_and_removed(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan(annotations={"labels": "a=1,b=2", "affinity": RULE, "mode": "off"}))
+    run("patch", "plan", "db", "--convertor-labels", "b=3,a-,c=4", "--convertor-affinity", "")
+    assert annotations(cluster.plan()) == {"labels": "b=3,c=4", "mode": "off"}
+
+
+def test_a_change_that_contradicts_itself_is_refused(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan())
+    result = run("patch", "plan", "db", "--convertor-labels", "a=1,a-")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "Error: nothing is written: labels: what becomes of 'a' is said twice\n"
+    )
+
+
+def test_what_is_there_already_is_not_written_again(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan(annotations={"affinity": RULE}))
+    result = run("patch", "plan", "db", *AFFINITY)
+    assert result.stdout == "plan.forklift.konveyor.io/db patched (no change)\n"
+    assert cluster.asked == [f"GET {PATH}"]
+
+
+def test_a_dry_run_of_the_client_writes_nothing(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan())
+    result = run("patch", "plan", "db", *AFFINITY, "--dry-run", "client")
+    assert result.stdout == "plan.forklift.konveyor.io/db patched (dry run)\n"
+    assert cluster.asked == [f"GET {PATH}"]
+
+
+def test_a_dry_run_of_the_server_is_asked_for(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan())
+    result = run("patch", "plan", "db", *AFFINITY, "--dry-run=server")
+    assert result.stdout == "plan.forklift.konveyor.io/db patched (server dry run)\n"
+    assert cluster.asked[-1] == f"PATCH {PATH}?fieldManager=kubectl-convertor&dryRun=All"
+    assert annotations(cluster.plan()) == {}
+
+
+@pytest.mark.parametrize("dry_run", ["none", "client", "server"])
+def test_the_plan_is_printed_as_it_is_then(run: Run, cluster: FakeCluster, dry_run: str) -> None:
+    body = plan()
+    body["metadata"]["managedFields"] = [{"manager": "forklift"}]
+    cluster.add(body)
+    words = ("patch", "plan", "db", *AFFINITY, "--dry-run", dry_run)
+    printed = yaml.safe_load(run(*words, "-o", "yaml").stdout)
+    assert annotations(printed) == {"affinity": RULE}
+    assert printed["spec"] == body["spec"]
+    assert "managedFields" not in printed["metadata"]
+    assert json.loads(run(*words, "-o", "json").stdout)["spec"] == body["spec"]
+    assert run(*words, "-o", "name").stdout == "plan.forklift.konveyor.io/db\n"
+
+
+def test_what_the_spec_says_is_shown_and_stays(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan(convertorLabels={"a": "1"}, convertorAffinity={"podAffinity": {}}))
+    result = run("patch", "plan", "db", "--convertor-labels", "b=2", *AFFINITY)
+    assert result.stderr == (
+        'Note: spec.convertorLabels stays, and is applied as well: {"a":"1"}\n'
+        "Note: spec.convertorAffinity stays, and is applied together with the rules: "
+        '{"podAffinity":{}}\n'
+    )
+    assert cluster.plan()["spec"]["convertorLabels"] == {"a": "1"}
+
+
+@pytest.mark.parametrize("before", [{}, {"labels": "a=2"}, {"labels": "b=1"}])
+def test_a_label_that_contradicts_the_spec_is_refused_with_the_command_that_changes_it(
+    run: Run, cluster: FakeCluster, before: dict[str, str]
+) -> None:
+    cluster.add(plan(convertorLabels={"a": "1"}, annotations=before))
+    result = run("patch", "plan", "db", "--convertor-labels", "a=2", "--mode", "audit")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        f"Error: nothing is written:\nPlan konveyor-forklift/db annotation {PREFIX}/labels entry "
+        f"{2 if 'b=1' in before.values() else 1}: expected 'a=1' as in spec.convertorLabels, by "
+        "which Forklift finds its pods again, found 'a=2'; remove the entry, and to have "
+        "that value change the field: kubectl patch plans.forklift.konveyor.io db "
+        "-n konveyor-forklift --type merge -p "
+        """'{"spec":{"convertorLabels":{"a":"2"}}}'\n"""
+    )
+    assert cluster.asked == [f"GET {PATH}"]
+
+
+def test_somebody_who_writes_at_the_same_time_loses_nothing(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan(annotations={"labels": "a=1"}))
+
+    def write() -> None:
+        cluster.add(plan(annotations={"labels": "a=1,b=2"}))
+
+    cluster.before_write = [write, write]
+    result = run("patch", "plan", "db", "--convertor-labels", "c=3")
+    assert result.exit_code == 0
+    assert annotations(cluster.plan()) == {"labels": "a=1,b=2,c=3"}
+
+
+def test_a_plan_that_is_written_all_the_time_is_given_up(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan())
+    cluster.before_write = [lambda: cluster.add(plan())] * 5
+    result = run("patch", "plan", "db", *AFFINITY)
+    assert (result.exit_code, len(cluster.before_write)) == (3, 0)
+    assert result.stderr == (
+        "Error: the API server at https://fake (context 'fake' of 'config') answered 409: "
+        "the object has been modified\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "message"),
+    [
+        ("dbs", (), "namespace 'konveyor-forklift' has no plan 'dbs'; did you mean 'db'?"),
+        ("web", (), "namespace 'konveyor-forklift' has no plan 'web'; try --namespace shop"),
+        (
+            "db",
+            ("-n", "demo"),
+            "namespace 'demo' has no plan 'db'; try --namespace konveyor-forklift",
+        ),
+        ("nothing-like-it", (), "namespace 'konveyor-forklift' has no plan 'nothing-like-it'"),
+    ],
+)
+def test_a_plan_that_is_not_there_is_missed_with_a_hint(
+    run: Run, cluster: FakeCluster, name: str, words: tuple[str, ...], message: str
+) -> None:
+    cluster.add(plan(), plan("web", "shop"))
+    result = run("patch", "plan", name, *words, *AFFINITY)
+    assert (result.exit_code, result.stderr) == (2, f"Error: {message}\n")
+
+
+def test_a_hint_is_not_worth_an_error(run: Run, cluster: FakeCluster) -> None:
+    cluster.refusals["GET /apis/forklift.konveyor.io/v1beta1/plans"] = (403, "Forbidden", "no")
+    result = run("patch", "plan", "db", *AFFINITY)
+    assert result.stderr == "Error: namespace 'konveyor-forklift' has no plan 'db'\n"
+
+
+def test_a_refusal_of_the_server_is_passed_on(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan())
+    cluster.refusals["PATCH"] = (403, "Forbidden", "admission webhook denied the request: no")
+    result = run("patch", "plan", "db", *AFFINITY)
+    assert result.exit_code == 3
+    assert result.stderr == (
+        "Error: the API server at https://fake (context 'fake' of 'config') forbids it: "
+        "admission webhook denied the request: no\n"
+    )
+
+
+def test_the_prefix_of_the_annotations_is_the_installations(run: Run, cluster: FakeCluster) -> None:
+    cluster.add(plan())
+    environment = {"CONVERTOR_WEBHOOK_ANNOTATION_PREFIX": "v2v.example.com"}
+    run("patch", "plan", "db", *AFFINITY, env=environment)
+    assert cluster.plan()["metadata"]["annotations"] == {"v2v.example.com/affinity": RULE}

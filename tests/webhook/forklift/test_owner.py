@@ -1,0 +1,97 @@
+"""A pod's plan is known by what Forklift, or somebody else, wrote on the pod."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.paths import DATA
+from webhook.forklift.owner import plan_ref
+from webhook.kube.objects import Json
+from webhook.model import PlanRef, Request
+
+PODS = DATA / "pods"
+UID = "b277064e-c8ce-430a-99ee-75a0a2a7d0ea"
+
+
+def pod(labels: Json | None = None, owners: list[Json] | None = None) -> Json:
+    return {"metadata": {"labels": labels, "ownerReferences": owners}}
+
+
+def owner(**changes: str) -> Json:
+    return {
+        "apiVersion": "forklift.konveyor.io/v1beta1",
+        "kind": "Plan",
+        "name": "db",
+        "uid": UID,
+    } | changes
+
+
+@pytest.mark.parametrize(
+    ("pod", "expected"),
+    [
+        pytest.param(pod({"plan": UID}), PlanRef(uid=UID), id="2.6 to 2.11: the UID alone"),
+        pytest.param(
+            pod({"plan": UID, "plan-name": "db", "plan-namespace": "mtv"}),
+            PlanRef(uid=UID, namespace="mtv", name="db"),
+            id="2.12: name and namespace too",
+        ),
+        pytest.param(
+            pod({"plan-name": "db", "plan-namespace": "mtv", "forklift.app/plan": "other"}),
+            PlanRef(namespace="mtv", name="db"),
+            id="Forklift's label before anybody's",
+        ),
+        pytest.param(
+            pod({"forklift.app/plan": "db"}, [owner(name="other")]),
+            PlanRef(name="db"),
+            id="a label before an owner",
+        ),
+        pytest.param(
+            pod({"plan": UID, "forklift.app/plan": "db"}),
+            PlanRef(uid=UID, name="db"),
+            id="every part that is known",
+        ),
+        pytest.param(
+            pod({}, [owner(kind="Migration"), owner(apiVersion="v1"), owner()]),
+            PlanRef(uid=UID, namespace="vms", name="db"),
+            id="an owner is in the pod's namespace",
+        ),
+        pytest.param(pod({"app": "x"}, [owner(kind="Pod")]), None, id="nothing"),
+        pytest.param(pod({"plan": "", "plan-namespace": "mtv"}), None, id="nothing of use"),
+        pytest.param({"metadata": None}, None, id="no metadata"),
+        pytest.param(pod({"plan": 7}, [owner(uid="", name="")]), None, id="wrong types"),
+    ],
+)
+def test_the_plan_is_the_one_that_the_pod_names(pod: Json, expected: PlanRef | None) -> None:
+    assert plan_ref(Request(uid="1", namespace="vms", object=pod)) == expected
+
+
+@pytest.mark.parametrize("path", sorted(PODS.glob("*.json")), ids=lambda path: path.stem)
+def test_every_pod_that_forklift_makes_names_its_plan(path: Path) -> None:
+    pod = json.loads(path.read_text(encoding="utf-8"))
+    labels = pod["metadata"]["labels"]
+
+    assert plan_ref(Request(uid="1", object=pod)) == PlanRef(
+        uid=labels["plan"],
+        namespace=labels.get("plan-namespace", ""),
+        name=labels.get("plan-name", ""),
+    )
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda children: (
+        st.lists(children, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["metadata", "labels", "plan", "ownerReferences", "kind"]), children
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["metadata", "spec"]), json_values))
+def test_any_object_has_a_plan_or_none(pod: Json) -> None:
+    assert isinstance(plan_ref(Request(uid="1", object=pod)), PlanRef | None)

@@ -1,0 +1,338 @@
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.fake_api import GET, LIST, WATCH, FakeApi, eventually, running
+from webhook import settings
+from webhook.inventory import cluster_plans
+from webhook.inventory.cluster_plans import ClusterPlans
+from webhook.kube.api.client import Client, connect
+from webhook.kube.api.reflector import Timing
+from webhook.kube.objects import Json
+from webhook.model import (
+    Installation,
+    Plan,
+    PlanRef,
+    Reason,
+)
+
+QUICK = Timing(first_delay=0.005, longest_delay=0.02, silence=5)
+A = "11111111-1111-4111-8111-111111111111"
+B = "22222222-2222-4222-8222-222222222222"
+DB = PlanRef(A, "forklift", "db")
+
+
+def put(api: FakeApi, name: str = "db", uid: str = A, **asks: str) -> None:
+    prefix = "convertor.forklift.konveyor.io"
+    metadata = {
+        "namespace": "forklift",
+        "name": name,
+        "uid": uid,
+        "annotations": {f"{prefix}/{key.replace('_', '-')}": asks[key] for key in asks},
+    }
+    spec = {"targetNamespace": "target", "vms": [{"id": "vm-1"}]}
+    api.put("plans", {"metadata": metadata, "spec": spec, "status": {"migration": {}}})
+
+
+def put_node(api: FakeApi, name: str, **labels: str) -> None:
+    api.put("nodes", {"metadata": {"name": name, "labels": labels}})
+
+
+@pytest.fixture
+def plans(client: Client) -> Iterator[ClusterPlans]:
+    plans = ClusterPlans(client, Installation(), timing=QUICK)
+    yield plans
+    plans.stop()
+
+
+def synced(plans: ClusterPlans) -> ClusterPlans:
+    plans.start()
+    eventually(lambda: plans.status().synced)
+    return plans
+
+
+def labels(plans: ClusterPlans) -> Any:
+    found = plans.find(DB)
+    return found.settings.labels if isinstance(found, Plan) else found
+
+
+def fetch(plans: ClusterPlans, ref: PlanRef = DB, seconds: float = 5) -> Plan | Reason:
+    return asyncio.run(plans.fetch(ref, seconds))
+
+
+def test_plans_are_known_and_stay_so_without_a_call_for_each_look(
+    api: FakeApi, plans: ClusterPlans
+) -> None:
+    put(api, labels="a=b")
+    synced(plans)
+    assert labels(plans) == {"a": "b"}
+    put(api, labels="a=c")
+    eventually(lambda: labels(plans) == {"a": "c"})
+    api.delete("plans", "forklift", "db")
+    eventually(lambda: labels(plans) is Reason.PLAN_NOT_FOUND)
+    status = plans.status()
+    assert (status.synced, status.count, status.fetches, status.message) == (True, 0, 0, "")
+    assert [asked.kind for asked in api.asked] == [LIST, WATCH]
+
+
+def test_a_plan_that_cannot_be_read_is_told_and_the_others_are_known(
+    api: FakeApi, plans: ClusterPlans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(plan_object: Json, installation: Installation) -> Plan:
+        if plan_object["metadata"]["name"] == "bad":
+            raise TypeError("x")
+        return real(plan_object, installation)
+
+    real = settings.read
+    monkeypatch.setattr(settings, "read", fail)
+    put(api, "bad")
+    put(api, labels="a=b")
+    synced(plans)
+    assert labels(plans) == {"a": "b"}
+    status = plans.status()
+    assert (status.count, status.invalid, status.restarts) == (1, 1, 0)
+    assert status.message == (
+        "Plan forklift/bad cannot be read, a fault of the webhook, see its log: TypeError('x')"
+    )
+
+
+def test_before_the_list_is_read_a_miss_says_so(api: FakeApi, plans: ClusterPlans) -> None:
+    api.fail(LIST, 500, times=100_000)
+    plans.start()
+    assert plans.find(DB) is Reason.PLANS_NOT_SYNCED
+    eventually(lambda: plans.status().message)
+    assert "answered 500" in plans.status().message
+    assert not plans.status().synced
+
+
+def test_a_name_alone_is_not_trusted_before_all_plans_are_known(
+    api: FakeApi, plans: ClusterPlans
+) -> None:
+    put(api)
+    fetch(plans)
+    assert isinstance(plans.find(DB), Plan)
+    assert plans.find(PlanRef(name="db")) is Reason.PLANS_NOT_SYNCED
+    assert isinstance(synced(plans).find(PlanRef(name="db")), Plan)
+
+
+def test_a_plan_that_the_watch_has_not_seen_is_asked_for_by_name(
+    api: FakeApi, plans: ClusterPlans
+) -> None:
+    synced(plans)
+    eventually(lambda: api.watching)
+    api.fail(WATCH, 500, times=100_000)
+    api.end_watches()
+    eventually(lambda: plans.status().message)
+    put(api)
+    assert plans.find(DB) is Reason.PLAN_NOT_FOUND
+    assert isinstance(fetch(plans), Plan)
+    assert isinstance(plans.find(DB), Plan)
+    assert (len(api.calls(GET)), plans.status().fetches) == (1, 1)
+
+
+def test_many_pods_of_one_plan_share_one_call_and_its_answer(
+    api: FakeApi, plans: ClusterPlans
+) -> None:
+    async def many() -> list[Plan | Reason]:
+        first = await asyncio.gather(*(plans.fetch(DB, 5) for _ in range(50)))
+        return [*first, await plans.fetch(DB, 5)]
+
+    synced(plans)
+    assert set(asyncio.run(many())) == {Reason.PLAN_NOT_FOUND}
+    assert len(api.calls(GET)) == 1
+
+
+def test_that_a_plan_is_not_there_is_soon_asked_again(
+    api: FakeApi, plans: ClusterPlans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def twice() -> None:
+        await plans.fetch(DB, 5)
+        while len(api.calls(GET)) < 2:
+            await plans.fetch(DB, 5)
+            await asyncio.sleep(0.001)
+
+    monkeypatch.setattr(cluster_plans, "ANSWER_SECONDS", 0.01)
+    synced(plans)
+    asyncio.run(twice())
+
+
+def test_calls_for_many_plans_are_made_a_few_at_a_time(api: FakeApi, plans: ClusterPlans) -> None:
+    async def many() -> list[Plan | Reason]:
+        refs = [PlanRef(name=f"p{n}", namespace="forklift") for n in range(20)]
+        return await asyncio.gather(*(plans.fetch(ref, 0.2) for ref in refs))
+
+    synced(plans)
+    api.fail(GET, -1, times=20)
+    assert set(asyncio.run(many())) == {Reason.PLANS_NOT_SYNCED}
+    eventually(lambda: len(api.calls(GET)) == cluster_plans.MAX_GETS)
+
+
+def test_a_call_that_hangs_keeps_the_time(api: FakeApi, plans: ClusterPlans) -> None:
+    synced(plans)
+    api.fail(GET, -1)
+    begun = time.monotonic()
+    assert fetch(plans, seconds=0.1) is Reason.PLANS_NOT_SYNCED
+    assert time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize("status", [0, 403, 500])
+def test_a_call_that_fails_does_not_say_that_there_is_no_plan(
+    api: FakeApi, plans: ClusterPlans, status: int
+) -> None:
+    synced(plans)
+    api.fail(GET, status)
+    assert fetch(plans) is Reason.PLANS_NOT_SYNCED
+
+
+def test_a_plan_without_name_is_waited_for(api: FakeApi, plans: ClusterPlans) -> None:
+    async def wait() -> Plan | Reason:
+        asyncio.get_running_loop().call_later(0.05, put, api)
+        return await plans.fetch(PlanRef(uid=A), 5)
+
+    synced(plans)
+    eventually(lambda: api.watching)
+    assert isinstance(asyncio.run(wait()), Plan)
+    assert plans.status().fetches == 0
+
+
+def test_a_plan_that_never_comes_is_waited_for_only_so_long(
+    api: FakeApi, plans: ClusterPlans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_plans, "WAIT_SECONDS", 0.02)
+    synced(plans)
+    eventually(lambda: api.watching)
+    assert fetch(plans, PlanRef(uid=A), seconds=60) is Reason.PLAN_NOT_FOUND
+    api.fail(WATCH, 500, times=100_000)
+    api.end_watches()
+    eventually(lambda: plans.status().message)
+    assert fetch(plans, PlanRef(uid=A), seconds=0.1) is Reason.PLANS_NOT_SYNCED
+
+
+@pytest.mark.parametrize("name", ["..", "../../secrets/x", "a/b", "", "A", "a%2fb"])
+def test_what_is_no_name_never_becomes_part_of_a_path(
+    api: FakeApi, plans: ClusterPlans, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_plans, "WAIT_SECONDS", 0)
+    synced(plans)
+    assert fetch(plans, PlanRef(namespace="forklift", name=name)) is Reason.PLAN_NOT_FOUND
+    assert fetch(plans, PlanRef(namespace=name, name="db")) is Reason.PLAN_NOT_FOUND
+    assert api.calls(GET) == []
+
+
+def test_a_later_plan_of_the_same_name_is_not_the_one_of_the_pod(
+    api: FakeApi, plans: ClusterPlans
+) -> None:
+    put(api, uid=B)
+    synced(plans)
+    assert fetch(plans) is Reason.PLAN_NOT_FOUND
+
+
+def test_a_plan_that_the_watch_saw_go_does_not_come_back_with_a_late_answer(
+    api: FakeApi, plans: ClusterPlans
+) -> None:
+    put(api)
+    late = api.objects["plans", "forklift", "db"]
+    synced(plans)
+    eventually(lambda: api.watching)
+    api.delete("plans", "forklift", "db")
+    eventually(lambda: plans.status().count == 0)
+    eventually(lambda: plans._reflector.position == str(api.version))
+    api.objects["plans", "forklift", "db"] = late
+    assert fetch(plans) is Reason.PLAN_NOT_FOUND
+
+
+def test_while_the_api_is_away_the_last_known_plans_are_used(
+    api: FakeApi, plans: ClusterPlans
+) -> None:
+    put(api, labels="a=b")
+    synced(plans)
+    eventually(lambda: api.watching)
+    for kind in (LIST, WATCH, GET):
+        api.fail(kind, 0, times=100_000)
+    api.end_watches()
+    eventually(lambda: plans.status().restarts >= 3)
+    assert labels(plans) == {"a": "b"}
+    put(api, labels="a=c")
+    api.faults.clear()
+    eventually(lambda: labels(plans) == {"a": "c"})
+    assert plans.status().synced
+
+
+def test_nodes_are_asked_for_only_when_a_plan_compares_their_labels(
+    api: FakeApi, plans: ClusterPlans
+) -> None:
+    put_node(api, "n1", memory="32Gi", disk="1Ti", other="x")
+    put_node(api, "n2", memory="64Gi")
+    put(api)
+    synced(plans)
+    assert plans.node_values == {}
+    assert {asked.path for asked in api.asked} == {"/apis/forklift.konveyor.io/v1beta1/plans"}
+    put(api, node_selector="memory=16Gi+")
+    eventually(lambda: plans.node_values == {"memory": {"32Gi", "64Gi"}})
+    put(api, "more", B, node_selector="disk=1Gi+")
+    eventually(lambda: plans.node_values.get("disk") == {"1Ti"})
+    assert plans.node_values["memory"] == {"32Gi", "64Gi"}
+
+
+def test_a_plan_waits_for_the_labels_that_it_compares(api: FakeApi, plans: ClusterPlans) -> None:
+    put_node(api, "n1", memory="32Gi")
+    put(api, node_selector="memory=16Gi+")
+    put(api, "other", B)
+    api.fail("list nodes", -1)
+    plans.start()
+    eventually(lambda: plans._reflector.synced)
+    assert plans.find(DB) is Reason.PLANS_NOT_SYNCED
+    assert isinstance(plans.find(PlanRef(uid=B)), Plan)
+    assert not plans.status().synced
+    assert isinstance(fetch(plans, seconds=0.02), Plan)
+    api.release()
+    assert isinstance(fetch(plans), Plan)
+    assert plans.node_values == {"memory": {"32Gi"}}
+    assert isinstance(plans.find(DB), Plan)
+    assert (plans.status().synced, plans.status().fetches) == (True, 0)
+
+
+def test_values_come_and_go_with_their_nodes(api: FakeApi, plans: ClusterPlans) -> None:
+    put_node(api, "n1", memory="32Gi")
+    put_node(api, "n2", memory="32Gi")
+    put_node(api, "n3", memory="64Gi")
+    put(api, node_selector="memory=16Gi+")
+    synced(plans)
+    eventually(lambda: plans.node_values == {"memory": {"32Gi", "64Gi"}})
+    eventually(lambda: api.watching == 2)
+    api.delete("nodes", "", "n1")
+    api.delete("nodes", "", "n3")
+    eventually(lambda: plans.node_values == {"memory": {"32Gi"}})
+    put_node(api, "n2", memory="128Gi")
+    eventually(lambda: plans.node_values == {"memory": {"128Gi"}})
+    put_node(api, "n2")
+    eventually(lambda: plans.node_values == {"memory": set()})
+
+
+def test_what_is_wrong_with_the_nodes_is_told(api: FakeApi, plans: ClusterPlans) -> None:
+    put(api, node_selector="memory=16Gi+")
+    api.served.remove("nodes")
+    synced(plans)
+    eventually(lambda: "does not serve nodes of v1" in plans.status().message)
+    assert isinstance(plans.find(DB), Plan)
+
+
+def test_the_plans_of_a_hub_go_with_the_nodes_of_the_cluster(
+    api: FakeApi, client: Client, tmp_path: Path
+) -> None:
+    (tmp_path / "hub").mkdir()
+    with running() as hub:
+        plans = ClusterPlans(
+            connect(hub.kubeconfig(tmp_path / "hub")), Installation(), nodes=client, timing=QUICK
+        )
+        put(hub, node_selector="memory=16Gi+")
+        put_node(hub, "on the hub", memory="1Ti")
+        put_node(api, "here", memory="32Gi")
+        synced(plans)
+        eventually(lambda: plans.node_values == {"memory": {"32Gi"}})
+        assert isinstance(plans.find(DB), Plan)
+        plans.stop()

@@ -1,0 +1,229 @@
+"""Convertor pods are watched, and those that were missed are told of."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
+
+from tests.support.fake_api import LIST, WATCH, FakeApi, eventually, running
+from tests.support.fakes import FakePlans
+from tests.support.placing import MARK, OWNER, SYSTEM
+from tests.webhook.placement.test_missed import BEFORE, LABELS, UNREVIEWED, asking
+from webhook.admission.events import Note, Pod
+from webhook.inventory.index import TIME_FORMAT
+from webhook.inventory.pods import OUTAGE, PodWatch, Timing
+from webhook.kube.api.client import Client, connect
+from webhook.kube.api.reflector import Timing as WatchTiming
+from webhook.model import Installation, Reason
+
+QUICK = Timing(grace=0.01, every=0.002, watch=WatchTiming(0.005, 0.02, 5))
+FUTURE = "2999-01-01T00:00:00Z"
+"""Certainly after the start of the watch."""
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApi]:
+    with running() as api:
+        api.served.add("pods")
+        yield api
+
+
+@pytest.fixture
+def client(api: FakeApi, tmp_path: Path) -> Client:
+    return connect(api.kubeconfig(tmp_path))
+
+
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[list[EventDict]]:
+    with capture_logs() as lines:
+        yield lines
+
+
+class Watched:
+    def __init__(self, client: Client, timing: Timing) -> None:
+        self.notes: list[Note] = []
+        self.plans = FakePlans(asking())
+        self.pods = PodWatch(client, self.plans, Installation(), self.notes.append, timing)
+
+    @property
+    def missed(self) -> dict[Reason, int]:
+        return dict(self.pods.status().missed)
+
+
+@pytest.fixture
+def watched(client: Client) -> Iterator[Watched]:
+    watched = Watched(client, QUICK)
+    yield watched
+    watched.pods.stop()
+
+
+def put(
+    api: FakeApi, name: str = "db-vm-1", created: str = FUTURE, *, placed: bool = False
+) -> None:
+    labels, annotations = (LABELS, MARK) if placed else (SYSTEM, {})
+    metadata = {
+        "namespace": "target",
+        "name": name,
+        "uid": name,
+        "creationTimestamp": created,
+        "labels": labels,
+        "annotations": annotations,
+    }
+    api.put("pods", {"metadata": metadata})
+
+
+def test_a_missed_pod_is_told_of_once(
+    api: FakeApi, watched: Watched, logs: list[EventDict]
+) -> None:
+    watched.pods.start()
+    eventually(lambda: watched.pods.status().synced)
+    put(api)
+    eventually(lambda: watched.notes)
+    put(api)
+    put(api, "db-vm-2", placed=True)
+    eventually(lambda: watched.pods.status().count == 2)
+
+    about = Pod("target", "db-vm-1", "db-vm-1")
+    assert watched.notes == [Note(OWNER, 3, Reason.MISSED, UNREVIEWED, is_warning=True, pod=about)]
+    assert watched.missed == {Reason.MISSED: 1}
+    assert dict(watched.pods.status().seen) == {Reason.MISSED: 1}
+    assert [line for line in logs if line["log_level"] == "warning"] == [
+        {
+            "event": UNREVIEWED,
+            "log_level": "warning",
+            "reason": "Missed",
+            "pod": "target/db-vm-1",
+            "plan": "konveyor-forklift/db",
+        }
+    ]
+
+
+def test_only_metadata_of_convertor_pods_that_have_not_ended_is_asked_for(
+    api: FakeApi, watched: Watched
+) -> None:
+    watched.pods.start()
+    eventually(lambda: api.calls(WATCH))
+
+    for asked in [*api.calls(LIST), *api.calls(WATCH)]:
+        assert asked.query["labelSelector"] == "forklift.app=virt-v2v"
+        assert asked.query["fieldSelector"] == "status.phase!=Succeeded,status.phase!=Failed"
+        assert "as=PartialObjectMetadata" in asked.headers["accept"]
+
+
+def test_a_pod_that_is_put_right_or_goes_is_no_longer_missed(
+    api: FakeApi, watched: Watched
+) -> None:
+    put(api, "a")
+    put(api, "b")
+    put(api, "c")
+    put(api, "old", BEFORE, placed=True)
+    watched.pods.start()
+    eventually(lambda: watched.missed == {Reason.MISSED: 3})
+    put(api, "a", placed=True)
+    api.delete("pods", "target", "b")
+    eventually(lambda: watched.missed == {Reason.MISSED: 1})
+    api.delete("pods", "target", "c")
+    eventually(lambda: watched.missed == {})
+    assert watched.pods.status().count == 2
+    assert dict(watched.pods.status().seen) == {Reason.MISSED: 3}
+
+
+def test_pods_that_went_while_nobody_watched_are_forgotten(api: FakeApi, watched: Watched) -> None:
+    put(api)
+    watched.pods.start()
+    eventually(lambda: watched.missed == {Reason.MISSED: 1} and api.watching)
+    api.fail(WATCH, 410)
+    with api.changed:
+        del api.objects["pods", "target", "db-vm-1"]
+    api.end_watches()
+
+    eventually(lambda: watched.pods.status().count == 0)
+    assert watched.missed == {}
+
+
+def ago(seconds: float) -> str:
+    return (datetime.now(UTC) - timedelta(seconds=seconds)).strftime(TIME_FORMAT)
+
+
+def test_pods_of_an_outage_are_found_when_one_was_placed_just_before_it(
+    api: FakeApi, watched: Watched
+) -> None:
+    put(api, "missed", ago(10))
+    put(api, "placed", ago(20), placed=True)
+    watched.pods.start()
+
+    eventually(lambda: watched.missed == {Reason.MISSED: 1})
+
+
+@pytest.mark.parametrize("placed", [0, OUTAGE.total_seconds() + 1])
+def test_pods_from_before_the_start_are_not_judged_without_a_proof(
+    api: FakeApi, watched: Watched, placed: float
+) -> None:
+    put(api, "unproven", ago(10))
+    put(api, "placed", ago(placed), placed=True)
+    put(api, "missed")
+    watched.pods.start()
+    eventually(lambda: watched.notes)
+
+    assert [note.pod and note.pod.name for note in watched.notes] == ["missed"]
+
+
+def test_a_pod_waits_for_its_plan(api: FakeApi, watched: Watched) -> None:
+    watched.plans.found = Reason.PLANS_NOT_SYNCED
+    put(api)
+    watched.pods.start()
+    eventually(lambda: watched.pods.status().synced)
+    watched.pods.look()
+    assert watched.missed == {}
+
+    watched.plans.found = asking()
+    eventually(lambda: watched.missed == {Reason.MISSED: 1})
+
+
+def test_a_pod_that_is_new_is_given_time(api: FakeApi, client: Client) -> None:
+    watched = Watched(client, Timing(grace=1000))
+    put(api)
+    watched.pods.start()
+    eventually(lambda: watched.pods.status().synced)
+    watched.pods.look()
+    watched.pods.stop()
+
+    assert watched.missed == {}
+
+
+@pytest.mark.parametrize("reason", [Reason.PLAN_NOT_FOUND, Reason.PLAN_AMBIGUOUS])
+def test_a_pod_without_a_plan_is_nobodys(api: FakeApi, client: Client, reason: Reason) -> None:
+    watched = Watched(client, Timing(grace=0, every=1000))
+    watched.plans.found = reason
+    put(api)
+    watched.pods.start()
+    eventually(lambda: watched.pods.status().synced)
+    watched.pods.look()
+    watched.plans.found = asking()  # of a plan that is made afterwards it is none
+    watched.pods.look()
+    watched.pods.stop()
+
+    assert watched.missed == {}
+
+
+def test_a_fault_of_ours_is_logged_and_ends_nothing(
+    api: FakeApi, watched: Watched, logs: list[EventDict]
+) -> None:
+    watched.plans.bug = ZeroDivisionError("boom")
+    put(api)
+    watched.pods.start()
+    eventually(lambda: any(line["log_level"] == "error" for line in logs))
+    watched.plans.bug = None
+
+    eventually(lambda: watched.missed == {Reason.MISSED: 1})
+
+
+def test_what_is_wrong_with_the_watch_is_said(api: FakeApi, watched: Watched) -> None:
+    api.fail(LIST, 500, times=1000)
+    watched.pods.start()
+
+    eventually(lambda: "answered 500" in watched.pods.status().message)
+    assert watched.pods.status().restarts >= 1

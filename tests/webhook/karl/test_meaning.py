@@ -1,0 +1,118 @@
+"""The compiled node terms mean what the rules say: tried on every node that there can be."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.karl_worlds import NODE_VALUES, NODES, admits, allows, rewards, says, score
+from webhook import karl
+from webhook.karl.syntax import Operator, Rule
+
+COMPARISONS = {Operator.GREATER, Operator.AT_LEAST, Operator.LESS, Operator.AT_MOST}
+
+
+def compare(keys: list[str], operators: list[str], operands: list[str]) -> st.SearchStrategy[str]:
+    parts = (st.sampled_from(options) for options in (keys, operators, operands))
+    return st.tuples(*parts).map("".join)
+
+
+def lists(key: str) -> st.SearchStrategy[str]:
+    values = st.lists(st.sampled_from(NODE_VALUES[key]), min_size=1, max_size=2).map(", ".join)
+    return st.builds("{} {} [{}]".format, st.just(key), st.sampled_from(["in", "not in"]), values)
+
+
+KEYS = st.sampled_from(list(NODE_VALUES))
+SELECTORS = st.one_of(
+    KEYS.flatmap(lists),
+    st.builds("{} {}".format, st.sampled_from(["has", "not has"]), KEYS),
+    compare(["cores", "slots"], [">", ">=", "<", "<="], ["1", "3", "5", "6", "15", "16"]),
+    compare(["memory"], [">="], ["1Gi", "2G", "4Gi"]),
+)
+SELECTOR_LISTS = st.lists(SELECTORS, min_size=1, max_size=4)
+SEVERAL = SELECTOR_LISTS.map(", ".join)
+HARD = st.builds("{} nodes({})".format, st.sampled_from(["REQUIRE", "AVOID"]), SEVERAL)
+SOFT = st.builds(
+    "{} nodes({}) weight={}".format,
+    st.sampled_from(["PREFER", "REPEL"]),
+    SEVERAL,
+    st.integers(1, 100),
+)
+
+
+def compile_or_none(text: str) -> Any:
+    """Return the affinity, or None where the rules contradict each other or themselves."""
+    try:
+        return karl.compile(text, node_values=NODE_VALUES)
+    except karl.KarlError as error:
+        if not all(is_contradiction(fault) for fault in error.errors):
+            raise
+        return None
+
+
+def is_contradiction(fault: karl.Fault) -> bool:
+    return "contradicts" in fault.message or fault.message.startswith("no node meets")
+
+
+def compared(rule: Rule) -> set[str]:
+    """Return the labels that a rule reads as integers."""
+    return {
+        selector.key.text
+        for selector in rule.selectors
+        if selector.operator in COMPARISONS and selector.values[0].text.isdigit()
+    }
+
+
+@given(st.lists(HARD, min_size=1, max_size=3).map("\n".join))
+def test_a_node_is_admitted_when_every_hard_rule_allows_it(text: str) -> None:
+    affinity = compile_or_none(text)
+    if affinity is None:
+        return
+    rules = karl.parse(text)
+    for node in NODES:
+        assert admits(affinity, node) == all(allows(rule, node) for rule in rules), node
+
+
+@given(SOFT)
+def test_a_node_gets_the_weight_of_a_soft_rule_once_or_not_at_all(text: str) -> None:
+    affinity = compile_or_none(text)
+    if affinity is None:
+        return
+    (rule,) = karl.parse(text)
+    assert rule.weight
+    for node in NODES:
+        earned = rule.weight if rewards(rule, node) else 0
+        unsure = None in [says(selector, node) for selector in rule.selectors]
+        # no disjoint terms cover a node with two comparisons, one of them with no integer
+        allowed = {0, earned} if unsure and len(compared(rule)) > 1 else {earned}
+        assert score(affinity, node) in allowed, node
+
+
+@given(st.lists(SOFT, min_size=1, max_size=3))
+def test_weights_of_several_soft_rules_add_up(texts: list[str]) -> None:
+    affinity = compile_or_none("; ".join(texts))
+    if affinity is None:
+        return
+    alone = [karl.compile(text, node_values=NODE_VALUES) for text in texts]
+    for node in NODES:
+        assert score(affinity, node) == sum(score(each, node) for each in alone)
+
+
+@given(SELECTOR_LISTS)
+def test_what_is_called_a_contradiction_holds_for_no_node(selectors: list[str]) -> None:
+    if compile_or_none(f"REQUIRE nodes({', '.join(selectors)})") is not None:
+        return
+    rules = karl.parse("\n".join(f"REQUIRE nodes({selector})" for selector in selectors))
+    for node in NODES:
+        assert not all(allows(rule, node) for rule in rules), node
+
+
+@given(st.lists(HARD, min_size=2, max_size=3))
+def test_rules_that_are_refused_together_leave_no_node(texts: list[str]) -> None:
+    if any(compile_or_none(text) is None for text in texts):
+        return
+    if compile_or_none("; ".join(texts)) is not None:
+        return
+    rules = [karl.parse(text)[0] for text in texts]
+    for node in NODES:
+        assert not all(allows(rule, node) for rule in rules)

@@ -1,0 +1,289 @@
+import datetime as dt
+import ipaddress
+import json
+import re
+import ssl
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.support.fake_api import GET, LIST, WATCH, WRITE, FakeApi, eventually, running
+from webhook.kube.api.client import ApiError, Client, connect
+
+PLANS = "/apis/forklift.konveyor.io/v1beta1/plans"
+PLAN = "/apis/forklift.konveyor.io/v1beta1/namespaces/forklift/plans/db"
+DB = {"metadata": {"namespace": "forklift", "name": "db"}}
+FORBIDDEN = (
+    'plans.forklift.konveyor.io is forbidden: User "system:serviceaccount:a:b" cannot list '
+    'resource "plans" in API group "forklift.konveyor.io" at the cluster scope'
+)
+
+
+def test_an_object_is_returned_as_the_server_has_it(api: FakeApi, client: Client) -> None:
+    api.put("plans", DB | {"spec": {"unknown": [1, None]}})
+    assert json.loads(client.get(PLAN))["spec"] == {"unknown": [1, None]}
+    assert api.asked[-1].headers["user-agent"] == "convertor-webhook"
+
+
+def test_the_namespace_of_the_context_is_known(client: Client) -> None:
+    assert client.namespace == "here"
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "content_type"),
+    [
+        ("POST", {"a": 1}, "application/json"),
+        ("PUT", {"a": 1}, "application/json"),
+        ("PATCH", {"a": 1}, "application/merge-patch+json"),
+        ("PATCH", [{"op": "add", "path": "/a", "value": 1}], "application/json-patch+json"),
+    ],
+)
+def test_a_body_says_what_it_is(
+    api: FakeApi, client: Client, method: str, body: Any, content_type: str
+) -> None:
+    assert json.loads(client.send(method, PLAN, body)) == body
+    assert api.asked[-1].headers["content-type"] == content_type
+
+
+def status(**fields: Any) -> bytes:
+    return json.dumps({"kind": "Status", **fields}).encode()
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "body", "message"),
+    [
+        (PLANS, 401, b"", "{} does not accept the credentials: they are wrong or have expired"),
+        (
+            PLANS,
+            403,
+            status(message=FORBIDDEN, reason="Forbidden"),
+            (
+                "'system:serviceaccount:a:b' may not list plans at the cluster scope: it needs a "
+                'ClusterRole with apiGroups: ["forklift.konveyor.io"], resources: ["plans"], '
+                'verbs: ["list"]'
+            ),
+        ),
+        (
+            "/api/v1/namespaces/x/pods/y/log",
+            403,
+            status(message='pods "y" is forbidden: User "me" cannot get resource …'),
+            (
+                "'me' may not get pods/log in namespace 'x': it needs a Role or ClusterRole with "
+                'apiGroups: [""], resources: ["pods/log"], verbs: ["get"]'
+            ),
+        ),
+        (PLANS, 403, status(message="too many pods"), "{} forbids it: too many pods"),
+        (
+            PLANS,
+            404,
+            b"404 page not found\n",
+            (
+                "{} does not serve plans of forklift.konveyor.io/v1beta1: is their "
+                "CustomResourceDefinition installed?"
+            ),
+        ),
+        (
+            PLAN,
+            404,
+            status(message='plans "db" not found', reason="NotFound"),
+            '{} answered 404: plans "db" not found',
+        ),
+        (PLANS, 500, b"<html>oops", "{} answered 500: <html>oops"),
+        (PLANS, 503, b"", "{} answered 503: nothing more"),
+    ],
+)
+def test_an_answer_that_is_an_error_says_what_to_do(
+    api: FakeApi, client: Client, *, path: str, code: int, body: bytes, message: str
+) -> None:
+    kind = GET if path != PLANS else LIST
+    api.fail(kind, code, times=2, body=body)
+    with pytest.raises(ApiError) as caught:
+        client.get(path)
+    assert str(caught.value) == message.replace("{}", client.server)
+    assert caught.value.status == code
+
+
+def test_the_missing_rule_of_a_write_and_of_a_watch_is_named(api: FakeApi, client: Client) -> None:
+    body = status(message='User "me" cannot do it')
+    api.fail(WRITE, 403, body=body)
+    with pytest.raises(ApiError, match=re.escape('verbs: ["patch"]')):
+        client.send("PATCH", PLAN, {})
+    api.fail(WATCH, 403, body=body)
+    with pytest.raises(ApiError, match=re.escape('verbs: ["watch"]')):
+        client.stream(PLANS, {"watch": "true"}, accept="", seconds=1)
+
+
+def test_a_busy_server_says_how_long_to_wait(api: FakeApi, client: Client) -> None:
+    api.fail(LIST, 429, headers=(("Retry-After", "7"),))
+    with pytest.raises(ApiError) as caught:
+        client.get(PLANS)
+    assert caught.value.retry_after == 7
+
+
+def test_the_server_is_named_with_the_context_that_chose_it(
+    api: FakeApi, client: Client, tmp_path: Path
+) -> None:
+    assert client.server == (
+        f"the API server at {api.url} (context 'fake' of '{tmp_path}/kubeconfig')"
+    )
+
+
+def test_nobody_listens(tmp_path: Path) -> None:
+    with running() as api:
+        client = connect(api.kubeconfig(tmp_path))
+    with pytest.raises(ApiError) as caught:
+        client.get(PLANS)
+    assert str(caught.value) == (
+        f"{client.server} cannot be reached: connection refused; is it running, and is it the "
+        "right cluster?"
+    )
+
+
+def test_nobody_answers(api: FakeApi, client: Client) -> None:
+    api.fail(LIST, -1)
+    with pytest.raises(ApiError, match="cannot be reached: no answer in time"):
+        client.get(PLANS, seconds=0.05)
+
+
+def test_the_connection_is_closed_without_an_answer(api: FakeApi, client: Client) -> None:
+    api.fail(LIST, 0)
+    with pytest.raises(ApiError, match="the connection was closed before the answer was complete"):
+        client.get(PLANS)
+
+
+def test_a_rotated_token_is_read_again(api: FakeApi, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("old\n")
+    client = connect(api.kubeconfig(tmp_path, tokenFile=str(token)))
+    api.token = "old"
+    client.get(PLANS)
+    token.write_text("new\n")
+    api.token = "new"
+    client.get(PLANS)
+    assert [asked.headers["authorization"] for asked in api.asked] == [
+        "Bearer old",
+        "Bearer old",
+        "Bearer new",
+    ]
+
+
+def test_a_kubeconfig_that_went_away_changes_no_message(api: FakeApi, tmp_path: Path) -> None:
+    path = api.kubeconfig(tmp_path, token="old")
+    client = connect(path)
+    api.token = "new"
+    path.unlink()
+    with pytest.raises(ApiError, match="does not accept the credentials"):
+        client.get(PLANS)
+
+
+def test_lines_come_whole_however_they_are_sent(api: FakeApi, client: Client) -> None:
+    long = b'{"long": "' + b"x" * 200_000 + b'"}'
+    with client.stream(PLANS, watch(api), accept="", seconds=10) as stream:
+        for line in (b"{}", long, b"{}\n{}\n\n{}"):
+            api.send("plans", line)
+        eventually(lambda: api.watching)
+        api.end_watches()
+        assert list(stream) == [b"{}", long, b"{}", b"{}", b"", b"{}"]
+
+
+def test_a_silent_stream_ends_quietly(api: FakeApi, client: Client) -> None:
+    with client.stream(PLANS, watch(api), accept="", seconds=0.05) as stream:
+        assert list(stream) == []
+
+
+def test_a_read_is_interrupted_from_another_thread(api: FakeApi, client: Client) -> None:
+    assert_interrupted(client, api)
+
+
+def test_a_read_is_interrupted_through_tls(tmp_path: Path) -> None:
+    with running() as api:
+        ca = serve_tls(api, tmp_path)
+        client = connect(trusting(api, tmp_path, ca))
+        assert_interrupted(client, api)
+
+
+def test_a_certificate_of_an_unknown_ca_is_refused(tmp_path: Path) -> None:
+    with running() as api:
+        serve_tls(api, tmp_path)
+        client = connect(api.kubeconfig(tmp_path))
+        with pytest.raises(ApiError, match="certificate verify failed: self-signed certificate"):
+            client.get(PLANS)
+
+
+def test_a_new_ca_is_read_after_a_failure(tmp_path: Path) -> None:
+    with running() as api:
+        ca = serve_tls(api, tmp_path)
+        client = connect(api.kubeconfig(tmp_path))
+        trusting(api, tmp_path, ca)
+        with pytest.raises(ApiError):
+            client.get(PLANS)
+        assert b"items" in client.get(PLANS)
+
+
+def watch(api: FakeApi) -> dict[str, str]:
+    return {"watch": "true", "resourceVersion": str(api.version)}
+
+
+def assert_interrupted(client: Client, api: FakeApi) -> None:
+    ended = []
+
+    def read() -> None:
+        with client.stream(PLANS, watch(api), accept="", seconds=60) as stream:
+            streams.append(stream)
+            try:
+                ended.append(list(stream))
+            except ApiError:
+                ended.append([])
+
+    streams: list[Any] = []
+    thread = threading.Thread(target=read)
+    thread.start()
+    eventually(lambda: streams and api.watching)
+    begun = time.monotonic()
+    streams[0].interrupt()
+    thread.join()
+    assert ended == [[]]
+    assert time.monotonic() - begun < 5
+
+
+def trusting(api: FakeApi, folder: Path, ca: Path) -> Path:
+    path = api.kubeconfig(folder)
+    text = json.loads(path.read_text())
+    text["clusters"][0]["cluster"]["certificate-authority"] = str(ca)
+    path.write_text(json.dumps(text))
+    return path
+
+
+def serve_tls(api: FakeApi, folder: Path) -> Path:
+    """Let the server speak TLS from now on; return its certificate."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "fake")])
+    now = dt.datetime.now(dt.UTC)
+    localhost = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([localhost]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = folder / "fake.pem"
+    pem.write_bytes(
+        certificate.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    api.socket = context.wrap_socket(api.socket, server_side=True)
+    api.url = api.url.replace("http:", "https:")
+    return pem

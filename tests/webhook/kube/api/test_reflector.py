@@ -1,0 +1,424 @@
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.support.fake_api import LIST, WATCH, FakeApi, eventually
+from webhook.kube.api.client import Client, connect
+from webhook.kube.api.collection import Collection
+from webhook.kube.api.reflector import Reflector, Timing
+
+PLANS = "/apis/forklift.konveyor.io/v1beta1/plans"
+QUICK = Timing(first_delay=0.005, longest_delay=0.02, silence=5)
+
+
+class Metadata(msgspec.Struct):
+    name: str
+    resource_version: str = msgspec.field(name="resourceVersion")
+
+
+class Item(msgspec.Struct):
+    metadata: Metadata
+    spec: int = 0
+
+
+class Memory:
+    """A store that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, int] = {}
+        self.replaced = 0
+        self.hold = threading.Event()
+        self.hold.set()
+
+    def replace(self, items: Iterable[Item]) -> None:
+        found = {}
+        for item in items:
+            self.hold.wait()
+            found[item.metadata.name] = item.spec
+        self.items = found
+        self.replaced += 1
+
+    def put(self, item: Item) -> None:
+        if item.spec < 0:
+            raise RuntimeError("a bug")
+        self.items[item.metadata.name] = item.spec
+
+    def discard(self, item: Item) -> None:
+        del self.items[item.metadata.name]
+
+
+@pytest.fixture
+def store() -> Memory:
+    return Memory()
+
+
+Follow = Callable[..., Reflector[Item]]
+
+
+@pytest.fixture
+def follow(client: Client, store: Memory) -> Iterator[Follow]:
+    """Return a function that starts a reflector."""
+    started = []
+
+    def start(timing: Timing = QUICK, client: Client = client, **more: Any) -> Reflector[Item]:
+        reflector = Reflector(Collection(client, PLANS, Item, **more), store, timing)
+        reflector.start()
+        started.append(reflector)
+        return reflector
+
+    yield start
+    for reflector in started:
+        reflector.stop()
+
+
+def put(api: FakeApi, **items: int) -> None:
+    for name, spec in items.items():
+        api.put("plans", {"metadata": {"name": name}, "spec": spec, "status": {"large": "x" * 99}})
+
+
+def test_the_store_is_like_the_collection_and_stays_so(
+    api: FakeApi, store: Memory, follow: Follow
+) -> None:
+    put(api, a=1, b=2)
+    reflector = follow()
+    eventually(lambda: store.items == {"a": 1, "b": 2})
+    put(api, b=3, c=4)
+    api.delete("plans", "", "a")
+    eventually(lambda: store.items == {"b": 3, "c": 4})
+    status = reflector.status()
+    assert (status.synced, status.restarts, status.message) == (True, 0, "")
+    assert status.age_seconds < 10
+    eventually(lambda: reflector.position == str(api.version))
+    assert [asked.kind for asked in api.asked] == [LIST, WATCH]
+
+
+def test_before_the_first_list_nothing_is_confirmed(client: Client, store: Memory) -> None:
+    status = Reflector(Collection(client, PLANS, Item), store).status()
+    assert status == (False, float("inf"), 0, "")
+
+
+def test_a_list_is_read_in_pages_whose_size_follows_that_of_the_objects(
+    api: FakeApi, store: Memory, follow: Follow
+) -> None:
+    put(api, **{f"p{n:03}": n for n in range(600)})
+    follow()
+    eventually(lambda: len(store.items) == 600)
+    asked = [asked.query for asked in api.calls(LIST)]
+    assert [query["limit"] for query in asked] == ["20", "500", "500"]
+    assert [query.get("continue") for query in asked] == [None, "20", "520"]
+
+
+def test_large_objects_make_small_pages(api: FakeApi, store: Memory, follow: Follow) -> None:
+    for n in range(40):
+        large = {"metadata": {"name": f"p{n}"}, "status": "x" * 100_000}
+        api.put("plans", large)
+    follow()
+    eventually(lambda: len(store.items) == 40)
+    assert [asked.query["limit"] for asked in api.calls(LIST)] == ["20", "10", "10"]
+
+
+def test_selectors_go_with_every_call(api: FakeApi, store: Memory, follow: Follow) -> None:
+    query = {"labelSelector": "a=b", "fieldSelector": "metadata.name=x"}
+    follow(query=query)
+    eventually(lambda: api.watching)
+    assert [query.items() <= asked.query.items() for asked in api.asked] == [True, True]
+
+
+def test_metadata_alone_can_be_asked_for(api: FakeApi, store: Memory, follow: Follow) -> None:
+    follow(metadata_only=True)
+    eventually(lambda: api.watching)
+    assert [asked.headers["accept"].partition(";g=")[0] for asked in api.asked] == [
+        "application/json;as=PartialObjectMetadataList",
+        "application/json;as=PartialObjectMetadata",
+    ]
+
+
+def test_a_watch_that_the_server_ends_is_resumed_where_it_was(
+    api: FakeApi, store: Memory, follow: Follow
+) -> None:
+    put(api, a=1)
+    follow()
+    eventually(lambda: api.watching)
+    api.bookmark("plans")
+    put(api, b=2)
+    eventually(lambda: store.items == {"a": 1, "b": 2})
+    version = api.version
+    api.end_watches()
+    eventually(lambda: len(api.calls(WATCH)) >= 2 and api.watching)
+    assert api.calls(WATCH)[1].query["resourceVersion"] == str(version)
+    put(api, c=3)
+    eventually(lambda: "c" in store.items)
+    assert len(api.calls(LIST)) == 1
+
+
+def test_a_bookmark_moves_the_position(api: FakeApi, store: Memory, follow: Follow) -> None:
+    reflector = follow()
+    eventually(lambda: api.watching)
+    api.bookmark("plans")
+    eventually(lambda: reflector.position == str(api.version))
+    assert store.items == {}
+
+
+def test_a_silent_watch_is_begun_anew_and_is_no_failure(
+    api: FakeApi, store: Memory, follow: Follow
+) -> None:
+    reflector = follow(QUICK._replace(silence=0.05))
+    eventually(lambda: len(api.calls(WATCH)) >= 3)
+    assert reflector.status().restarts == 0
+    assert len(api.calls(LIST)) == 1
+
+
+@pytest.mark.parametrize("how", ["refused", "told"])
+def test_a_position_that_is_too_old_means_to_list_again(
+    api: FakeApi, store: Memory, follow: Follow, how: str
+) -> None:
+    put(api, a=1, b=2)
+    follow()
+    eventually(lambda: api.watching)
+    with api.changed:
+        if how == "refused":
+            api.end_watches()
+        put(api, c=3)
+        api.objects.pop(("plans", "", "a"))  # and nobody is told
+        if how == "refused":
+            api.compact()
+        else:
+            gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}
+            api.send("plans", json.dumps({"type": "ERROR", "object": gone}).encode())
+    eventually(lambda: store.items == {"b": 2, "c": 3})
+    assert len(api.calls(LIST)) == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ({"status": 0}, "the connection was closed before the answer was complete"),
+        ({"status": 500}, "answered 500: nothing more"),
+        ({"status": 403, "body": b'{"message": "no"}'}, "forbids it: no"),
+        ({"status": 401}, "does not accept the credentials"),
+        ({"status": 404, "body": b"404"}, "is their CustomResourceDefinition installed?"),
+        ({"status": 200, "body": b'{"items": 1}'}, "sent what was not expected"),
+        ({"status": 200, "body": b"<html>"}, "sent what was not expected"),
+    ],
+)
+def test_a_list_that_fails_says_why_and_is_tried_until_it_works(
+    api: FakeApi, store: Memory, follow: Follow, fault: Any, message: str
+) -> None:
+    put(api, a=1)
+    api.fail(LIST, times=100_000, **fault)
+    reflector = follow()
+    eventually(lambda: reflector.status().restarts >= 3)
+    status = reflector.status()
+    assert message in status.message
+    nobody_serves_it = fault["status"] == 404  # then there are none, and that is all to know
+    assert (status.synced, status.age_seconds, store.items) == (nobody_serves_it, float("inf"), {})
+    api.faults.clear()
+    eventually(lambda: store.items == {"a": 1})
+    eventually(lambda: reflector.status().message == "")
+
+
+@pytest.mark.parametrize("code", [0, 401, 403, 429, 500, 503])
+def test_a_watch_that_fails_keeps_its_position_and_what_is_known(
+    api: FakeApi, store: Memory, follow: Follow, code: int
+) -> None:
+    put(api, a=1)
+    follow()
+    eventually(lambda: api.watching)
+    api.fail(WATCH, code, times=4)
+    api.end_watches()
+    put(api, b=2)
+    assert "a" in store.items
+    eventually(lambda: store.items == {"a": 1, "b": 2})
+    assert len(api.calls(LIST)) == 1
+
+
+def test_a_watch_that_is_refused_for_another_reason_lists_again(
+    api: FakeApi, store: Memory, follow: Follow
+) -> None:
+    api.fail(WATCH, 400)
+    follow()
+    eventually(lambda: len(api.calls(LIST)) == 2)
+
+
+def test_a_page_that_fails_leaves_what_is_known(
+    api: FakeApi, store: Memory, follow: Follow
+) -> None:
+    put(api, **{f"p{n}": n for n in range(30)})
+    reflector = follow()
+    eventually(lambda: api.watching)
+    store.hold.clear()
+    reflector.relist()
+    eventually(lambda: len(api.calls(LIST)) == 3)
+    api.fail(LIST, 500)
+    store.hold.set()
+    eventually(lambda: reflector.status().restarts == 1)
+    assert len(store.items) == 30
+    eventually(lambda: store.replaced == 2)
+
+
+@pytest.mark.parametrize("line", [b"no json", b'{"type": "ADDED", "object": {"metadata": {}}}'])
+def test_an_event_that_makes_no_sense_lists_again(
+    api: FakeApi, store: Memory, follow: Follow, line: bytes
+) -> None:
+    reflector = follow()
+    eventually(lambda: api.watching)
+    api.send("plans", line)
+    eventually(lambda: len(api.calls(LIST)) == 2)
+    put(api, a=1)
+    eventually(lambda: store.items == {"a": 1})
+    assert reflector.status().restarts == 1
+
+
+def test_a_fault_of_the_store_does_not_end_the_watch(
+    api: FakeApi, store: Memory, follow: Follow
+) -> None:
+    reflector = follow()
+    eventually(lambda: api.watching)
+    put(api, bad=-1)
+    eventually(lambda: reflector.status().restarts == 1)
+    put(api, good=1)
+    eventually(lambda: store.items == {"bad": -1, "good": 1})
+
+
+def test_a_server_that_ends_every_watch_is_not_asked_without_pause(
+    api: FakeApi, store: Memory, follow: Follow
+) -> None:
+    api.fail(WATCH, 200, times=5)
+    reflector = follow(QUICK._replace(first_delay=0.1))
+    eventually(lambda: reflector.status().restarts >= 2)
+    assert reflector.status().message.endswith("ends every watch at once")
+
+
+@pytest.fixture
+def delays(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """Return a list of the delays, none of which is waited for."""
+    found: list[float] = []
+
+    class Woken(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            found.append(timeout or 0)
+            return super().wait(0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("webhook.kube.api.reflector._jitter", lambda: 1)
+        patch.setattr(
+            "webhook.kube.api.reflector.threading", SimpleNamespace(Event=Woken, Thread=Thread)
+        )
+        yield found
+
+
+def test_the_delay_doubles_up_to_a_limit_and_is_reset_by_a_sound_watch(
+    api: FakeApi, store: Memory, follow: Follow, delays: list[float]
+) -> None:
+    api.fail(LIST, 500, times=4)
+    follow(Timing(0.01, 0.04))
+    put(api, a=1)
+    eventually(lambda: store.items)
+    assert delays == [0.01, 0.02, 0.04, 0.04]
+    eventually(lambda: api.watching)
+    put(api, a=2)
+    eventually(lambda: store.items == {"a": 2})
+    time.sleep(0.02)  # longer than the first delay: the watch is sound
+    api.fail(WATCH, 500)
+    api.end_watches()
+    eventually(lambda: len(delays) == 5)
+    assert delays[4] == 0.01
+
+
+@pytest.mark.parametrize(("long_ago", "last"), [(0, 0.01), (60, 0.08)])
+def test_a_position_that_expired_in_an_outage_is_no_further_failure_of_it(
+    api: FakeApi,
+    follow: Follow,
+    delays: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    long_ago: float,
+    last: float,
+) -> None:
+    monkeypatch.setattr("webhook.kube.api.reflector.LONG_AGO", long_ago)
+    for code in (500, 500, 500, 410):
+        api.fail(WATCH, code)
+    follow(Timing(0.01, 10))
+    eventually(lambda: api.watching)
+    assert delays == [0.01, 0.02, 0.04, last]
+
+
+def test_a_busy_server_is_given_the_time_it_asks_for(
+    api: FakeApi, store: Memory, follow: Follow
+) -> None:
+    api.fail(LIST, 429, headers=(("Retry-After", "30"),))
+    follow()
+    eventually(lambda: api.calls(LIST))
+    time.sleep(0.05)  # many times the longest delay
+    assert len(api.calls(LIST)) == 1
+
+
+def test_rights_that_are_taken_and_given_back(api: FakeApi, tmp_path: Path, store: Memory) -> None:
+    api.token = "good"
+    client = connect(api.kubeconfig(tmp_path, token="good"))
+    reflector = Reflector(Collection(client, PLANS, Item), store, QUICK)
+    put(api, a=1)
+    reflector.start()
+    eventually(lambda: api.watching)
+    api.token = "other"
+    api.end_watches()
+    put(api, a=2)
+    eventually(lambda: "does not accept the credentials" in reflector.status().message)
+    assert store.items == {"a": 1}
+    api.token = "good"
+    eventually(lambda: store.items == {"a": 2})
+    reflector.stop()
+
+
+def test_to_list_again_interrupts_a_watch(api: FakeApi, store: Memory, follow: Follow) -> None:
+    put(api, a=1)
+    reflector = follow(Timing())
+    eventually(lambda: api.watching)
+    reflector.relist()
+    eventually(lambda: store.replaced == 2)
+    assert reflector.status().restarts == 0
+
+
+@pytest.mark.parametrize("during", ["watch", "delay", "list"])
+def test_it_stops_at_once_whatever_it_does(
+    api: FakeApi, store: Memory, follow: Follow, during: str
+) -> None:
+    put(api, **{f"p{n}": n for n in range(30)})
+    if during == "delay":
+        api.fail(LIST, 500, times=100)
+    if during == "list":
+        store.hold.clear()
+    reflector = follow(Timing(first_delay=60, longest_delay=60))
+    ready = {
+        "watch": lambda: api.watching,
+        "delay": lambda: reflector.status().message,
+        "list": lambda: api.calls(LIST),
+    }
+    eventually(ready[during])
+    begun = time.monotonic()
+    threading.Timer(0.05, store.hold.set).start()
+    reflector.stop()
+    assert time.monotonic() - begun < 0.9
+    assert reflector._thread
+    assert not reflector._thread.is_alive()
+    assert store.items == ({} if during != "watch" else {f"p{n}": n for n in range(30)})
+
+
+def test_a_call_that_hangs_does_not_hold_up_the_end(
+    api: FakeApi, client: Client, store: Memory
+) -> None:
+    api.fail(LIST, -1)
+    reflector = Reflector(Collection(client, PLANS, Item), store)
+    reflector.start()
+    eventually(lambda: api.calls(LIST))
+    begun = time.monotonic()
+    reflector.stop()
+    assert time.monotonic() - begun < 5

@@ -1,0 +1,177 @@
+"""Each filter lets a pod onto a node or says why not, in the scheduler's words."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.clusters import HOST, node, pod
+from webhook.kube.affinity import REQUIRED
+from webhook.kube.objects import Json
+from webhook.kube.scheduler import Verdict, judge, look
+
+TAINTED = ["node(s) had untolerated taint(s)"]
+MISMATCH = ["node(s) didn't match Pod's node affinity/selector"]
+OTHERS = ["node(s) didn't satisfy plugin(s) [NodeAffinity]"]
+
+
+def judged(spec: Json, *nodes: Json, pods: tuple[Json, ...] = ()) -> list[Verdict]:
+    return judge(pod("vms/p", **spec), look(nodes, pods, []))
+
+
+def reasons(spec: Json, *nodes: Json, pods: tuple[Json, ...] = ()) -> list[list[str]]:
+    return [verdict.reasons for verdict in judged(spec, *nodes, pods=pods)]
+
+
+def requires(*terms: Json) -> Json:
+    return {"affinity": {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": list(terms)}}}}
+
+
+def named(*names: str, operator: str = "In") -> Json:
+    values = list(names)
+    return {"matchFields": [{"key": "metadata.name", "operator": operator, "values": values}]}
+
+
+@pytest.mark.parametrize(
+    ("toleration", "tolerated"),
+    [
+        ({}, False),
+        ({"operator": "Exists"}, True),
+        ({"key": "gpu", "operator": "Exists"}, True),
+        ({"key": "spot", "operator": "Exists"}, False),
+        ({"key": "gpu", "value": "a100"}, True),
+        ({"key": "gpu", "operator": "Equal", "value": "a100", "effect": "NoSchedule"}, True),
+        ({"key": "gpu", "operator": "Equal", "value": "t4"}, False),
+        ({"key": "gpu", "operator": "Exists", "effect": "NoExecute"}, False),
+        ({"key": "gpu", "operator": "Gt", "value": "1"}, False),
+    ],
+)
+def test_a_toleration_covers_a_taint(toleration: Json, tolerated: bool) -> None:
+    tainted = node("a", taints=("gpu=a100:NoSchedule",))
+    assert reasons({"tolerations": [toleration]}, tainted) == [[] if tolerated else TAINTED]
+
+
+def test_every_taint_is_a_cause_but_those_that_only_advise() -> None:
+    tainted = node("a", taints=("gpu=a100:NoSchedule", "a:PreferNoSchedule", "b:NoExecute"))
+    (verdict,) = judged({}, tainted)
+    assert [rejection.causes for rejection in verdict.rejections] == [
+        [
+            {"key": "gpu", "value": "a100", "effect": "NoSchedule"},
+            {"key": "b", "effect": "NoExecute"},
+        ]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tolerations", "expected"),
+    [
+        ([], ["node(s) were unschedulable"]),
+        ([{"key": "node.kubernetes.io/unschedulable", "operator": "Exists"}], []),
+        ([{"operator": "Exists", "effect": "NoExecute"}], ["node(s) were unschedulable"]),
+    ],
+)
+def test_a_cordoned_node_takes_who_tolerates_that(
+    tolerations: list[Json], expected: list[str]
+) -> None:
+    assert reasons({"tolerations": tolerations}, node("a", cordoned=True)) == [expected]
+
+
+def test_a_pod_that_names_its_node_may_run_there_alone() -> None:
+    elsewhere = ["node(s) didn't match the requested node name"]
+    found = judge(pod("vms/p", "b"), look([node("a"), node("b")], [], []))
+    assert [verdict.reasons for verdict in found] == [elsewhere, []]
+
+
+def test_selector_and_affinity_have_to_be_met_both() -> None:
+    ssd = {"matchExpressions": [{"key": "disk", "operator": "In", "values": ["ssd"]}]}
+    wanted: dict[str, Any] = requires(ssd) | {"nodeSelector": {"zone": "a", "rack": "1"}}
+    nodes = node("a", {"disk": "ssd", "zone": "a", "rack": "1"}), node("b", {"zone": "a"})
+    fits, verdict = judged(wanted, *nodes)
+    assert (fits.fits, verdict.reasons) == (True, MISMATCH)
+    (rejection,) = verdict.rejections
+    assert rejection.causes == [{"nodeSelector": {"rack": "1"}}, {"nodeSelectorTerms": [ssd]}]
+
+
+@pytest.mark.parametrize(
+    ("terms", "expected"),
+    [
+        ([], [MISMATCH, MISMATCH]),
+        ([{}], [MISMATCH, MISMATCH]),
+        ([named("a")], [[], OTHERS]),
+        ([named("a"), named("b")], [[], []]),
+        ([named("gone")], [OTHERS, OTHERS]),
+        ([named("a", operator="NotIn")], [MISMATCH, []]),
+        ([{"matchFields": named("a")["matchFields"] + named("b")["matchFields"]}],
+         [["pod affinity terms conflict"]] * 2),
+        ([named("a"), {"matchExpressions": [{"key": HOST, "operator": "Exists"}]}], [[], []]),
+    ],
+)  # fmt: skip
+def test_terms_are_alternatives_and_may_name_nodes(
+    terms: list[Json], expected: list[list[str]]
+) -> None:
+    assert reasons(requires(*terms), node("a"), node("b")) == expected
+
+
+def test_nodes_that_no_term_names_are_not_looked_at() -> None:
+    tainted = node("b", taints=("gpu:NoSchedule",), cordoned=True)
+    assert reasons(requires(named("a")), node("a"), tainted) == [[], OTHERS]
+
+
+@pytest.mark.parametrize(
+    ("room", "expected"),
+    [
+        ({}, []),
+        ({"cpu": "1500m"}, []),
+        ({"cpu": "1499m"}, ["Insufficient cpu"]),
+        ({"pods": "1"}, ["Too many pods"]),
+        ({"devices.kubevirt.io/kvm": "0"}, ["Insufficient devices.kubevirt.io/kvm"]),
+        ({"memory": "1Gi", "cpu": "1"}, ["Insufficient cpu", "Insufficient memory"]),
+    ],
+)
+def test_there_has_to_be_room_beside_what_is_there(
+    room: dict[str, str], expected: list[str]
+) -> None:
+    requests = {"cpu": "500m", "memory": "2G", "devices.kubevirt.io/kvm": "1"}
+    spec = {"containers": [{"name": "c", "resources": {"requests": requests}}]}
+    there = pod("shop/a", "a", cpu="1")
+    assert reasons(spec, node("a", room=room), pods=(there,)) == [expected]
+
+
+def test_the_causes_of_too_little_room_are_in_the_schedulers_units() -> None:
+    spec = {"containers": [{"name": "c", "resources": {"requests": {"cpu": "1"}}}]}
+    (verdict,) = judged(spec, node("a", room={"cpu": "1100m"}), pods=(pod("a/b", "a", cpu="0.2"),))
+    (rejection,) = verdict.rejections
+    assert rejection.causes == [{"resource": "cpu", "asked": 1000, "taken": 200, "room": 1100}]
+
+
+def test_a_pod_that_asks_for_nothing_still_needs_a_place() -> None:
+    spec = {"containers": [{"name": "c"}]}
+    assert reasons(spec, node("a", room={"cpu": "0", "pods": "0"})) == [["Too many pods"]]
+
+
+@pytest.mark.parametrize(
+    ("there", "counted"),
+    [
+        (pod("a/b", "a", status={"phase": "Running"}), True),
+        (pod("a/b", "a", status={"phase": "Pending"}), True),
+        (pod("a/b", "a", status=None), True),
+        (pod("a/b", "a", status={"phase": "Succeeded"}), False),
+        (pod("a/b", "a", status={"phase": "Failed"}), False),
+        (pod("a/b", "gone", status={"phase": "Running"}), False),
+        (pod("a/b", "", status={"phase": "Pending"}), False),
+    ],
+)
+def test_pods_count_while_they_are_on_a_node_and_not_finished(there: Json, counted: bool) -> None:
+    full = node("a", room={"pods": "1"})
+    assert reasons({}, full, pods=(there,)) == [["Too many pods"] if counted else []]
+
+
+def test_rejections_come_in_the_schedulers_order() -> None:
+    bad = node("a", taints=("gpu:NoSchedule",), room={"pods": "0"}, cordoned=True)
+    (verdict,) = judged({"nodeSelector": {"disk": "ssd"}, "nodeName": "b"}, bad)
+    assert [rejection.plugin for rejection in verdict.rejections] == [
+        "NodeUnschedulable",
+        "NodeName",
+        "TaintToleration",
+        "NodeAffinity",
+        "NodeResourcesFit",
+    ]

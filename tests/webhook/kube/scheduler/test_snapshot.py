@@ -1,0 +1,26 @@
+"""The worlds that kube-scheduler is asked about have something of everything."""
+
+from collections import Counter
+from random import Random
+
+from tests.webhook.kube.scheduler.test_laws import draw
+
+
+def test_drawn_worlds_have_every_reason_many_times() -> None:
+    drawn = [draw(Random(seed)).verdicts() for seed in range(120)]
+    reasons = Counter(reason for verdicts in drawn for each in verdicts for reason in each.reasons)
+    fitting = sum(each.fits for verdicts in drawn for each in verdicts)
+    assert fitting >= 50
+    assert min(reasons.values()) >= 8
+    assert reasons.keys() == {
+        "Insufficient cpu",
+        "Insufficient devices.kubevirt.io/kvm",
+        "Insufficient memory",
+        "Too many pods",
+        "node(s) didn't match Pod's node affinity/selector",
+        "node(s) didn't match pod affinity rules",
+        "node(s) didn't match pod anti-affinity rules",
+        "node(s) didn't satisfy existing pods anti-affinity rules",
+        "node(s) had untolerated taint(s)",
+        "node(s) were unschedulable",
+    }

@@ -1,0 +1,273 @@
+"""An affinity object is fine when the API server takes it, and every fault has its place."""
+
+import json
+import re
+from typing import Any
+
+import kubernetes.client
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.paths import DATA
+from webhook.kube import tolerations
+from webhook.kube.affinity_fields import AFFINITY
+from webhook.kube.affinity_validation import check_affinity
+
+CASES = json.loads((DATA / "affinities.json").read_text(encoding="utf-8"))["cases"]
+NAME = (
+    "must consist of alphanumeric characters, '-', '_' or '.', "
+    "and must start and end with an alphanumeric character"
+)
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+
+
+@pytest.mark.parametrize("case", CASES, ids=map(str, range(len(CASES))))
+def test_an_affinity_is_fine_when_the_api_server_takes_it(case: dict[str, Any]) -> None:
+    assert (check_affinity(case["affinity"]) == []) == case["accepted"]
+
+
+def pods(**term: Any) -> Any:
+    return {"podAffinity": {REQUIRED: [{"topologyKey": "kubernetes.io/hostname"} | term]}}
+
+
+def nodes(*expressions: Any) -> Any:
+    terms = [{"matchExpressions": list(expressions)}]
+    return {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": terms}}}
+
+
+def by_name(**requirement: Any) -> Any:
+    field = {"key": "metadata.name", "operator": "In", "values": ["node-1"]} | requirement
+    return {"nodeAffinity": {PREFERRED: [{"weight": 1, "preference": {"matchFields": [field]}}]}}
+
+
+def weighed(weight: Any) -> Any:
+    term = {"topologyKey": "kubernetes.io/hostname"}
+    return {"podAntiAffinity": {PREFERRED: [{"weight": weight, "podAffinityTerm": term}]}}
+
+
+POD_TERM = f".podAffinity.{REQUIRED}[0]"
+TERMS = f".nodeAffinity.{REQUIRED}.nodeSelectorTerms"
+NODE_EXPRESSION = f"{TERMS}[0].matchExpressions[0]"
+NODE_FIELD = f".nodeAffinity.{PREFERRED}[0].preference.matchFields[0]"
+WEIGHTED = f".podAntiAffinity.{PREFERRED}[0]"
+
+
+@pytest.mark.parametrize(
+    ("affinity", "faults"),
+    [
+        ([], [("", "expected a map, found a list")]),
+        ({"podAffinity": "x"}, [(".podAffinity", "expected a map, found 'x'")]),
+        (
+            {"podAffinity": {REQUIRED: {}}},
+            [(f".podAffinity.{REQUIRED}", "expected a list, found a map")],
+        ),
+        (pods(topologyKey=None), [(f"{POD_TERM}.topologyKey", "is missing")]),
+        (pods(topologyKey=""), [(f"{POD_TERM}.topologyKey", "'' must not be empty")]),
+        (pods(topologyKey="the zone"), [(f"{POD_TERM}.topologyKey", f"'the zone' {NAME}")]),
+        (pods(topologyKey=5), [(f"{POD_TERM}.topologyKey", "expected text, found 5")]),
+        (
+            pods(namespaces=["rook-ceph", "Rook"]),
+            [
+                (
+                    f"{POD_TERM}.namespaces[1]",
+                    (
+                        "'Rook' must consist of lower case alphanumeric characters or '-', "
+                        "and must start and end with an alphanumeric character"
+                    ),
+                )
+            ],
+        ),
+        (
+            pods(labelSelector={"matchLabels": {"app": "a b", "c d": "e"}}),
+            [
+                (f"{POD_TERM}.labelSelector.matchLabels['app']", f"'a b' {NAME}"),
+                (f"{POD_TERM}.labelSelector.matchLabels", f"'c d' {NAME}"),
+            ],
+        ),
+        (
+            pods(namespaceSelector={"matchExpressions": [{"key": "a", "operator": "Gt"}]}),
+            [
+                (
+                    f"{POD_TERM}.namespaceSelector.matchExpressions[0].operator",
+                    "expected operator In, NotIn, Exists or DoesNotExist, found 'Gt'",
+                )
+            ],
+        ),
+        (
+            pods(matchLabelKeys=["app"]),
+            [(f"{POD_TERM}.labelSelector", "is missing beside label keys to match")],
+        ),
+        (
+            pods(
+                labelSelector={"matchLabels": {"app": "a"}},
+                matchLabelKeys=["app", "row"],
+                mismatchLabelKeys=["row"],
+            ),
+            [
+                (f"{POD_TERM}.matchLabelKeys[0]", "is in labelSelector too"),
+                (f"{POD_TERM}.matchLabelKeys[1]", "is among mismatchLabelKeys too"),
+            ],
+        ),
+        (weighed(0), [(f"{WEIGHTED}.weight", "expected a weight from 1 to 100, found 0")]),
+        (weighed(True), [(f"{WEIGHTED}.weight", "expected a weight from 1 to 100, found true")]),
+        (weighed(None), [(f"{WEIGHTED}.weight", "is missing")]),
+        (
+            {"nodeAffinity": {REQUIRED: {}}},
+            [(f"{TERMS}", "is missing")],
+        ),
+        (
+            {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": []}}},
+            [(f"{TERMS}", "must not be empty")],
+        ),
+        (
+            nodes({"key": "disk", "operator": "in", "values": ["nvme"]}),
+            [
+                (
+                    f"{NODE_EXPRESSION}.operator",
+                    (
+                        "expected operator In, NotIn, Exists, DoesNotExist, Gt or Lt, found 'in'"
+                        "; did you mean 'In'?"
+                    ),
+                )
+            ],
+        ),
+        (
+            nodes({"key": "disk", "operator": "NotIn", "values": []}),
+            [(f"{NODE_EXPRESSION}.values", "must not be empty with the operator NotIn")],
+        ),
+        (
+            nodes({"key": "disk", "operator": "Exists", "values": ["nvme"]}),
+            [(f"{NODE_EXPRESSION}.values", "must be empty with the operator Exists")],
+        ),
+        (
+            nodes({"key": "cpu", "operator": "Gt", "values": ["16Gi"]}),
+            [(f"{NODE_EXPRESSION}.values", "must be one integer with the operator Gt")],
+        ),
+        (
+            nodes({"key": "cpu", "operator": "Gt", "values": ["1", "2"]}),
+            [(f"{NODE_EXPRESSION}.values", "must be one integer with the operator Gt")],
+        ),
+        (
+            nodes({"key": "cpu", "operator": "Gt", "values": ["-1"]}),
+            [(f"{NODE_EXPRESSION}.values[0]", f"'-1' {NAME}")],
+        ),
+        (nodes({"operator": "Exists"}), [(f"{NODE_EXPRESSION}.key", "is missing")]),
+        (
+            by_name(key="metadata.uid"),
+            [
+                (
+                    f"{NODE_FIELD}.key",
+                    (
+                        "expected field metadata.name, found 'metadata.uid'; "
+                        "did you mean 'metadata.name'?"
+                    ),
+                )
+            ],
+        ),
+        (
+            by_name(values=["a", "b"]),
+            [(f"{NODE_FIELD}.values", "must be exactly one for a field of the node")],
+        ),
+    ],
+)
+def test_every_fault_has_its_place(affinity: Any, faults: list[tuple[str, str]]) -> None:
+    assert check_affinity(affinity) == faults
+
+
+def test_fields_that_nobody_knows_are_fine() -> None:
+    affinity = pods(labelSelector={"matchLabels": {"app": "a"}, "future": 1}, next=[2])
+
+    assert check_affinity(affinity | {"podLove": {}}) == []
+
+
+@pytest.mark.parametrize(
+    ("affinity", "path", "field", "hint"),
+    [
+        ({"podAffinty": {}}, "", "podAffinty", "podAffinity"),
+        (pods(labelselector={"matchLabels": {}}), POD_TERM, "labelselector", "labelSelector"),
+        (
+            {"podAffinity": {"requiredDuringScheduling": []}},
+            ".podAffinity",
+            "requiredDuringScheduling",
+            REQUIRED,
+        ),
+        (
+            {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [{"matchExpression": []}]}}},
+            f"{TERMS}[0]",
+            "matchExpression",
+            "matchExpressions",
+        ),
+        (
+            nodes({"key": "a", "operator": "Exists", "value": []}),
+            NODE_EXPRESSION,
+            "value",
+            "values",
+        ),
+    ],
+)
+def test_a_misspelt_field_is_a_fault_with_the_field_that_is_meant(
+    affinity: Any, path: str, field: str, hint: str
+) -> None:
+    (fault,) = check_affinity(affinity)
+    assert fault.path == path
+    assert fault.message.startswith(f"unknown field '{field}': expected ")
+    assert fault.message.endswith(f"; did you mean '{hint}'?")
+
+
+def test_where_only_people_write_every_unknown_field_is_a_fault() -> None:
+    affinity = pods(labelSelector={"matchLabels": {"app": "a"}, "future": 1}) | {"podLove": {}}
+
+    assert check_affinity(affinity, closed=True) == [
+        (f"{POD_TERM}.labelSelector", UNKNOWN.format("future", "matchExpressions or matchLabels")),
+        ("", UNKNOWN.format("podLove", "nodeAffinity, podAffinity or podAntiAffinity")),
+    ]
+
+
+UNKNOWN = "unknown field '{}': expected {}"
+
+
+def test_the_known_fields_are_those_of_the_api() -> None:
+    def fields(kind: str) -> Any:
+        model = getattr(kubernetes.client, kind)
+        kinds = {
+            model.attribute_map[name]: re.findall("V1[A-Za-z]+", written)
+            for name, written in model.openapi_types.items()
+        }
+        return {name: fields(below[0]) if below else None for name, below in kinds.items()}
+
+    def known(fields: Any) -> Any:
+        return fields and {name: known(below) for name, below in fields.known.items()}
+
+    assert known(AFFINITY) == fields("V1Affinity")
+    assert set(tolerations.FIELDS) == fields("V1Toleration").keys()
+
+
+def test_what_is_nested_beyond_all_reason_is_a_fault_and_no_error() -> None:
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+
+    assert check_affinity({"future": deep}) == [("", "is nested more than 64 levels deep")]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(), children),
+    max_leaves=5,
+)
+FIELDS = ["nodeAffinity", "podAffinity", REQUIRED, PREFERRED, "matchExpressions", "labelSelector"]
+
+
+@given(
+    st.recursive(
+        json_values,
+        lambda children: (
+            st.dictionaries(st.sampled_from(FIELDS), children) | st.lists(children, max_size=2)
+        ),
+    )
+)
+def test_any_object_is_fine_or_has_faults(affinity: Any) -> None:
+    for fault in check_affinity(affinity):
+        assert fault.message

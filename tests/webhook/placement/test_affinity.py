@@ -1,0 +1,237 @@
+"""What becomes of a pod's affinity."""
+
+import pytest
+
+from tests.support.placing import (
+    BARE,
+    CEPH,
+    CEPH_ANYWHERE,
+    MARK,
+    SYSTEM,
+    at_least,
+    both,
+    is_in,
+    node_terms,
+    placed,
+    plan,
+    pod,
+)
+from webhook.forklift.labels import FORKLIFT_SPREADING_TERM
+from webhook.kube.affinity import PREFERRED, REQUIRED
+from webhook.kube.objects import Json
+from webhook.model import AffinityPolicy, Problem
+from webhook.settings import read
+
+
+def test_requirements_and_terms_are_anded_into_each_term_of_the_pod() -> None:
+    before = pod(affinity=node_terms(is_in("zone", "a"), is_in("zone", "b")))
+    asks = plan(
+        node_requirements=[{"key": "cores", "operator": "Gt", "values": ["15"]}],
+        affinity=node_terms(is_in("disk", "nvme")),
+    )
+
+    after = placed(before, asks)
+
+    cores: Json = {"matchExpressions": asks.settings.node_requirements}
+    assert after.pod["spec"]["affinity"] == node_terms(
+        both(is_in("zone", "a"), cores, is_in("disk", "nvme")),
+        both(is_in("zone", "b"), cores, is_in("disk", "nvme")),
+    )
+
+
+def test_an_in_of_large_enough_values_is_at_least_enough_whoever_wrote_it() -> None:
+    before = pod(affinity=node_terms(is_in("memory", "64Gi", "128Gi")))
+
+    after = placed(
+        before,
+        plan(affinity=node_terms(at_least("AtLeast", "64Gi"))),
+        node_values={"memory": ["64Gi", "128Gi", "256Gi"]},
+    )
+
+    assert after.pod["spec"] == before["spec"]
+
+
+@pytest.mark.parametrize("mark", [True, False])
+def test_a_not_in_is_not_at_least_only_if_a_placement_wrote_it(mark: bool) -> None:
+    before = pod(affinity=node_terms(at_least("NotIn", "64Gi")))
+    before["metadata"]["annotations"] = dict(MARK) if mark else {}
+
+    after = placed(
+        before,
+        plan(affinity=node_terms(at_least("NotAtLeast", "64Gi"))),
+        node_values={"memory": ["64Gi", "128Gi"]},
+    )
+
+    term = at_least("NotIn", "64Gi")
+    more = {"key": "memory", "operator": "NotIn", "values": ["64Gi", "128Gi"]}
+    expected = term if mark else both(term, {"matchExpressions": [more]})
+    assert after.pod["spec"]["affinity"] == node_terms(expected)
+
+
+TOO_MANY = Problem(
+    "Plan konveyor-forklift/db",
+    "node affinity left as the pod has it: ANDed with the plan's it makes more than 64 required "
+    "node terms; give the plan fewer alternatives",
+)
+
+
+@pytest.mark.parametrize("wanted", [is_in("disk", "x"), at_least("AtLeast", "1Gi")])
+def test_too_many_node_terms_are_a_problem_and_the_rest_applies(wanted: Json) -> None:
+    mine = [is_in("zone", str(number)) for number in range(13)]
+    theirs = [both(wanted, is_in("row", str(number))) for number in range(5)]
+    before = pod(nodeSelector={"cores": "16+"}, affinity=node_terms(*mine))
+
+    after = placed(before, plan(affinity=node_terms(*theirs), labels={"batch": "1"}))
+
+    cores: Json = {"matchExpressions": [{"key": "cores", "operator": "Gt", "values": ["15"]}]}
+    assert after.problems == [TOO_MANY]
+    assert after.pod["spec"]["affinity"] == node_terms(*(both(term, cores) for term in mine))
+    assert after.pod["metadata"]["labels"] == SYSTEM | {"batch": "1"}
+
+
+def test_terms_are_added_each_once() -> None:
+    mine, yours = CEPH_ANYWHERE, CEPH_ANYWHERE | {"topologyKey": "example.com/row"}
+    shuffled = dict(reversed(mine.items()))
+
+    after = placed(
+        pod(affinity={"podAffinity": {REQUIRED: [mine]}}),
+        plan(affinity={"podAffinity": {REQUIRED: [yours, shuffled]}}),
+    )
+
+    assert after.pod["spec"]["affinity"] == {"podAffinity": {REQUIRED: [mine, yours]}}
+
+
+def test_a_preference_that_the_pod_has_is_not_added_though_nodes_have_joined() -> None:
+    weighted = {"weight": 10, "preference": is_in("memory", "64Gi", "128Gi")}
+    before = pod(affinity={"nodeAffinity": {PREFERRED: [weighted]}})
+    wanted = [
+        {"weight": 10, "preference": at_least("AtLeast", "64Gi")},
+        {"weight": 20, "preference": at_least("AtLeast", "64Gi")},
+    ]
+
+    after = placed(
+        before,
+        plan(affinity={"nodeAffinity": {PREFERRED: wanted}}),
+        node_values={"memory": ["64Gi", "256Gi"]},
+    )
+
+    assert after.pod["spec"]["affinity"]["nodeAffinity"] == {
+        PREFERRED: [weighted, {"weight": 20, "preference": is_in("memory", "64Gi", "256Gi")}]
+    }
+
+
+def spread(*others: Json) -> Json:
+    return {"podAntiAffinity": {PREFERRED: [FORKLIFT_SPREADING_TERM, *others]}}
+
+
+def repel(app: str) -> Json:
+    term = CEPH_ANYWHERE | {"labelSelector": {"matchLabels": {"app": app}}}
+    return {"weight": 100, "podAffinityTerm": term}
+
+
+@pytest.mark.parametrize(
+    ("present", "wanted", "expected"),
+    [
+        pytest.param(
+            spread(),
+            {"podAffinity": {REQUIRED: [CEPH_ANYWHERE]}},
+            {"podAffinity": {REQUIRED: [CEPH_ANYWHERE]}},
+            id="nothing else is left there",
+        ),
+        pytest.param(
+            spread(repel("a")),
+            {"podAntiAffinity": {PREFERRED: [repel("b")]}},
+            {"podAntiAffinity": {PREFERRED: [repel("a"), repel("b")]}},
+            id="what others put there stays",
+        ),
+        pytest.param(
+            {"podAntiAffinity": spread()["podAntiAffinity"] | {REQUIRED: [CEPH]}},
+            {"podAntiAffinity": {PREFERRED: [repel("b")]}},
+            {"podAntiAffinity": {REQUIRED: [CEPH], PREFERRED: [repel("b")]}},
+            id="hard terms stay",
+        ),
+        pytest.param(spread(), spread(), spread(), id="the plan asks for the same"),
+        pytest.param(spread(), {}, spread(), id="the plan asks for nothing"),
+    ],
+)
+def test_replace_takes_only_the_term_of_forklift(
+    present: Json, wanted: Json, expected: Json
+) -> None:
+    after = placed(
+        pod(affinity=present), plan(affinity=wanted, affinity_policy=AffinityPolicy.REPLACE)
+    )
+
+    assert after.pod["spec"]["affinity"] == expected
+
+
+def test_merge_leaves_the_term_of_forklift() -> None:
+    after = placed(pod(affinity=spread()), plan(affinity={"podAffinity": {REQUIRED: [CEPH]}}))
+
+    assert after.pod["spec"]["affinity"] == spread() | {"podAffinity": {REQUIRED: [CEPH]}}
+
+
+@pytest.mark.parametrize(
+    ("present", "expected"),
+    [
+        pytest.param([CEPH], [CEPH_ANYWHERE], id="widened in place"),
+        pytest.param([CEPH, {"x": 1}, CEPH], [CEPH_ANYWHERE, {"x": 1}], id="each once"),
+        pytest.param([CEPH, CEPH_ANYWHERE], [CEPH_ANYWHERE], id="wide already"),
+    ],
+)
+def test_what_forklift_copied_is_widened_and_not_added_again(
+    present: list[Json], expected: list[Json]
+) -> None:
+    asks = plan(
+        affinity={"podAffinity": {REQUIRED: [CEPH_ANYWHERE]}},
+        copied={"podAffinity": {REQUIRED: [CEPH]}},
+    )
+
+    after = placed(pod(affinity={"podAffinity": {REQUIRED: present}}), asks)
+
+    assert after.pod["spec"]["affinity"] == {"podAffinity": {REQUIRED: expected}}
+
+
+def test_a_preference_that_forklift_copied_is_widened() -> None:
+    narrow, wide = ({"weight": 5, "podAffinityTerm": term} for term in (CEPH, CEPH_ANYWHERE))
+    asks = plan(
+        affinity={"podAntiAffinity": {PREFERRED: [wide]}},
+        copied={"podAntiAffinity": {PREFERRED: [narrow]}},
+    )
+
+    after = placed(pod(affinity={"podAntiAffinity": {PREFERRED: [narrow]}}), asks)
+
+    assert after.pod["spec"]["affinity"] == {"podAntiAffinity": {PREFERRED: [wide]}}
+
+
+def test_a_term_that_a_rule_asks_for_as_it_is_stays_beside_the_widened_one() -> None:
+    asks = plan(
+        affinity={"podAffinity": {REQUIRED: [CEPH_ANYWHERE, CEPH]}},
+        copied={"podAffinity": {REQUIRED: [CEPH]}},
+    )
+
+    after = placed(pod(affinity={"podAffinity": {REQUIRED: [CEPH]}}), asks)
+
+    assert after.pod["spec"]["affinity"] == {"podAffinity": {REQUIRED: [CEPH, CEPH_ANYWHERE]}}
+
+
+def test_node_terms_that_forklift_copied_are_not_anded_again() -> None:
+    written = [is_in("zone", "a"), is_in("zone", "b")]
+    asks = plan(affinity=node_terms(*(both(term, is_in("disk", "nvme")) for term in written)))
+
+    after = placed(pod(affinity=node_terms(*written)), asks)
+
+    assert after.pod["spec"]["affinity"] == asks.settings.affinity
+
+
+def test_what_forklift_copied_is_recognised_though_go_leaves_out_what_is_empty() -> None:
+    selector = {"matchLabels": {"app": "ceph-osd"}, "matchExpressions": []}
+    written = CEPH | {"labelSelector": selector, "namespaces": [], "namespaceSelector": None}
+    chosen = CEPH | {"labelSelector": {"matchLabels": {}}, "namespaces": ["rook-ceph"]}
+    in_pod = CEPH | {"labelSelector": {}, "namespaces": ["rook-ceph"]}
+    spec = {"convertorAffinity": {"podAffinity": {REQUIRED: [written, chosen]}}}
+    found = read({"metadata": {"namespace": "a", "name": "b"}, "spec": spec}, BARE)
+
+    after = placed(pod(affinity={"podAffinity": {REQUIRED: [CEPH, in_pod]}}), found)
+
+    assert found.settings.problems == []
+    assert after.pod["spec"]["affinity"] == {"podAffinity": {REQUIRED: [CEPH_ANYWHERE, in_pod]}}

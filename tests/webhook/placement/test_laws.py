@@ -1,0 +1,135 @@
+"""What is true of every placement, whatever the pod and the plan."""
+
+from copy import deepcopy
+from typing import Any
+
+import jsonpatch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support import placement_worlds as worlds
+from webhook.admission.patch import TOUCHED, diff
+from webhook.forklift.labels import FORKLIFT_SPREADING_TERM, SYSTEM_LABELS
+from webhook.kube.affinity import PREFERRED, REQUIRED, widen
+from webhook.kube.objects import Json
+from webhook.model import AffinityPolicy, Installation, Plan
+from webhook.placement import Placed, place
+
+INSTALLATION = Installation()
+
+GROWN = worlds.NODE_VALUES | {"memory": [*worlds.NODE_VALUES["memory"], "96Gi", "256Gi"]}
+SHRUNK = worlds.NODE_VALUES | {"memory": ["32Gi"]}
+
+Case = tuple[Plan, Json]
+
+
+def placed(case: Case) -> Placed:
+    plan, pod = case
+    return place(pod, plan, INSTALLATION, worlds.NODE_VALUES)
+
+
+def affinity(pod: Json) -> Json:
+    found: Json = (pod.get("spec") or {}).get("affinity") or {}
+    return found
+
+
+def selector(pod: Json) -> dict[str, str]:
+    found: dict[str, str] = (pod.get("spec") or {}).get("nodeSelector") or {}
+    return found
+
+
+def terms(affinity: Json, *path: str) -> list[Json]:
+    found: Any = affinity
+    for field in path:
+        found = (found or {}).get(field)
+    return found or []
+
+
+@given(worlds.plans_with_pods())
+def test_the_patch_applied_gives_the_placed_pod(case: Case) -> None:
+    pod, after = case[1], placed(case).pod
+
+    assert jsonpatch.apply_patch(pod, diff(pod, after)) == after
+
+
+@given(worlds.plans_with_pods(), st.sampled_from([worlds.NODE_VALUES, GROWN, SHRUNK, {}]))
+def test_a_second_pass_changes_nothing_whatever_nodes_came_or_went(
+    case: Case, node_values: dict[str, list[str]]
+) -> None:
+    once = placed(case).pod
+
+    again = place(once, case[0], INSTALLATION, node_values)
+
+    assert diff(once, again.pod) == []
+    assert all(note.startswith("label ") for note in again.notes)
+    assert set(again.notes) <= set(placed(case).notes)
+
+
+@given(worlds.plans_with_pods())
+def test_system_labels_never_change(case: Case) -> None:
+    before, after = case[1]["metadata"]["labels"], placed(case).pod["metadata"]["labels"]
+
+    assert {k: v for k, v in after.items() if k in SYSTEM_LABELS} == {
+        k: v for k, v in before.items() if k in SYSTEM_LABELS
+    }
+
+
+@given(worlds.plans_with_pods())
+def test_nothing_but_the_touched_fields_changes(case: Case) -> None:
+    def rest(pod: Json) -> Json:
+        kept = {key: dict(value) for key, value in pod.items() if value}
+        for parent, fields in TOUCHED.items():
+            for field in fields:
+                kept.get(parent, {}).pop(field, None)
+        return {key: value for key, value in kept.items() if value}
+
+    assert rest(placed(case).pod) == rest(case[1])
+
+
+@given(worlds.plans_with_pods())
+def test_neither_the_pod_nor_the_plan_is_changed(case: Case) -> None:
+    plan, pod = deepcopy(case)
+
+    placed(case)
+
+    assert case == (plan, pod)
+
+
+@given(worlds.plans_with_pods())
+def test_a_merge_loses_no_term_of_anybody(case: Case) -> None:
+    settings, before, after = case[0].settings, affinity(case[1]), affinity(placed(case).pod)
+    gone = settings.affinity_policy is AffinityPolicy.REPLACE and bool(settings.affinity)
+
+    for kind in ("podAffinity", "podAntiAffinity"):
+        for field in (REQUIRED, PREFERRED):
+            copied = terms(settings.copied, kind, field)
+            wide = terms(widen(settings.copied), kind, field)
+            have = terms(after, kind, field)
+            for term in terms(before, kind, field):
+                if term in copied:
+                    assert wide[copied.index(term)] in have
+                elif not (gone and term == FORKLIFT_SPREADING_TERM and kind == "podAntiAffinity"):
+                    assert term in have
+            assert all(term in have for term in terms(settings.affinity, kind, field))
+    for term in terms(before, "nodeAffinity", PREFERRED):
+        assert term in terms(after, "nodeAffinity", PREFERRED)
+
+
+@given(worlds.plans_with_pods())
+def test_a_node_is_admitted_when_both_the_pod_and_the_plan_admit_it(case: Case) -> None:
+    settings, before, after = case[0].settings, case[1], placed(case)
+    named = {*settings.node_selector, *(each["key"] for each in settings.node_requirements)}
+    theirs = {key: value for key, value in selector(before).items() if key not in named}
+
+    def admitted(node: dict[str, str]) -> bool:
+        return (
+            worlds.selects(theirs | settings.node_selector, node)
+            and all(worlds.meets(node, each) for each in settings.node_requirements)
+            and worlds.admits(affinity(before), node)
+            and worlds.admits(settings.affinity, node)
+        )
+
+    assert after.problems == []
+    for node in worlds.NODES:
+        has = worlds.selects(selector(after.pod), node) and worlds.admits(affinity(after.pod), node)
+        assert has == admitted(node), node

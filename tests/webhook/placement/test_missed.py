@@ -1,0 +1,182 @@
+"""Which pods were missed, and which were changed back; nobody is alarmed for nothing."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.support.placing import MARK, SYSTEM, plan
+from webhook.model import Installation, Mode, Plan, PlanRef, Reason
+from webhook.placement.missed import Pod, Since, judge, read
+
+BEFORE, WRITTEN, AFTER, LATER = (f"2026-08-01T0{hour}:00:00Z" for hour in (6, 7, 8, 9))
+INSTALLATION = Installation()
+AUDIT = Installation(mode=Mode.AUDIT)
+TARGET_OFF = Installation(namespace_modes={"target": Mode.OFF})
+LABELS = SYSTEM | {"app": "virt-v2v", "forklift.app/plan": "db", "batch": "1"}
+(PLACEMENT,) = MARK.values()
+
+UNREVIEWED = (
+    "pod 'target/db-vm-1' came through without what plan 'konveyor-forklift/db' asks: it had no "
+    "review, or one that failed"
+)
+CHANGED = (
+    "pod 'target/db-vm-1' was placed as plan 'konveyor-forklift/db' asks, and somebody has "
+    "changed it since: expected labels forklift.app/plan=db,batch=1"
+)
+
+
+def asking(written: str = WRITTEN, **settings: Any) -> Plan:
+    return msgspec.structs.replace(plan(**({"labels": {"batch": "1"}} | settings)), written=written)
+
+
+def pod(created: str = AFTER, *, placed: bool = False, **changes: Any) -> Pod:
+    labels, placement = (LABELS, PLACEMENT) if placed else (SYSTEM, "")
+    pod = Pod("target", "db-vm-1", "u", created, labels, placement, PlanRef(uid="b277"))
+    return msgspec.structs.replace(pod, **changes)
+
+
+def judged(
+    pod: Pod, plan: Plan, installation: Installation = INSTALLATION, since: str = ""
+) -> tuple[Reason, str] | None:
+    verdict = judge(pod, plan, installation, Since(since))
+    return verdict and (verdict.reason, verdict.message)
+
+
+def test_a_pod_without_its_placement_was_missed() -> None:
+    assert judged(pod(), asking()) == (Reason.MISSED, UNREVIEWED)
+
+
+def test_a_pod_that_is_as_placed_is_fine() -> None:
+    assert judged(pod(placed=True), asking()) is None
+
+
+def test_a_placed_pod_without_its_labels_was_changed_back() -> None:
+    labels = SYSTEM | {"app": "virt-v2v"}
+
+    assert judged(pod(placed=True, labels=labels), asking()) == (Reason.CHANGED_BACK, CHANGED)
+
+
+def test_a_placed_pod_whose_labels_have_other_values_may_have_been_created_with_them() -> None:
+    labels = SYSTEM | {"app": "mine", "forklift.app/plan": "db", "batch": "2"}
+
+    assert judged(pod(placed=True, labels=labels), asking()) is None
+
+
+def test_a_pod_that_is_not_placed_was_missed_whatever_the_values_of_its_labels() -> None:
+    labels = SYSTEM | {"batch": "2"}
+
+    assert judged(pod(labels=labels), asking()) == (Reason.MISSED, UNREVIEWED)
+
+
+@pytest.mark.parametrize(
+    ("case", "pod", "plan", "installation"),
+    [
+        ("it came before the settings", pod(BEFORE), asking(), INSTALLATION),
+        ("in the very second of the settings", pod(WRITTEN), asking(), INSTALLATION),
+        ("the plan asks nothing", pod(), asking(labels={}), INSTALLATION),
+        ("it is audited", pod(), asking(), AUDIT),
+        ("the plan is audited", pod(), asking(mode=Mode.AUDIT), INSTALLATION),
+        ("the plan is off", pod(), asking(mode=Mode.OFF), INSTALLATION),
+        ("its namespace is off", pod(), asking(), TARGET_OFF),
+        ("the plan migrates elsewhere", pod(namespace="other"), asking(), INSTALLATION),
+        (
+            "the labels were asked for later",
+            pod(placed=True, labels=SYSTEM),
+            asking(LATER),
+            INSTALLATION,
+        ),
+    ],
+)
+def test_nobody_is_alarmed_for_nothing(
+    case: str, pod: Pod, plan: Plan, installation: Installation
+) -> None:
+    assert judged(pod, plan, installation) is None, case
+
+
+def test_a_plan_that_says_enforce_counts_where_the_rest_is_audited() -> None:
+    assert judged(pod(), asking(mode=Mode.ENFORCE), AUDIT) == (Reason.MISSED, UNREVIEWED)
+
+
+def test_without_identity_labels_their_absence_is_no_change() -> None:
+    labels = SYSTEM | {"batch": "1"}
+    installation = Installation(identity_labels=False)
+
+    assert judged(pod(placed=True, labels=labels), asking(), installation) is None
+
+
+def test_a_pod_that_is_not_younger_than_the_installation_is_not_judged() -> None:
+    for since in (AFTER, LATER):
+        assert judged(pod(AFTER), asking(), since=since) is None
+        assert judged(pod(AFTER, placed=True, labels=SYSTEM), asking(), since=since) is None
+
+
+def test_a_pod_that_was_made_in_audit_is_not_missed_after_enforce_audit_and_enforce() -> None:
+    since = Since(LATER)
+    judge(pod(BEFORE, placed=True), asking(), INSTALLATION, since)
+
+    assert judge(pod(AFTER), asking(), INSTALLATION, since) is None
+
+
+def test_a_pod_that_was_placed_too_long_before_the_start_proves_nothing() -> None:
+    for reach in (BEFORE, WRITTEN):
+        since = Since(LATER, reach)
+        judge(pod(BEFORE, placed=True), asking(), INSTALLATION, since)
+
+        assert judge(pod(AFTER), asking(), INSTALLATION, since) is None
+
+
+def just_away() -> Since:
+    """Return what a server knows that was away for a moment; pods may be made in the meantime."""
+    return Since(LATER, "2026-08-01T05:59:59Z")
+
+
+def test_a_pod_that_was_placed_just_before_the_start_proves_that_a_younger_one_was_missed() -> None:
+    since = just_away()
+    other = asking()
+
+    assert judge(pod(AFTER), other, INSTALLATION, since) is None
+    judge(pod(BEFORE, placed=True), other, INSTALLATION, since)
+    assert judge(pod(AFTER), other, INSTALLATION, since) is not None
+    older = asking(written="")
+    assert judge(pod("2026-08-01T05:59:59Z"), older, INSTALLATION, since) is None
+    assert judge(pod(BEFORE), older, INSTALLATION, since) is not None
+
+
+def test_a_proof_counts_for_what_its_mode_came_from() -> None:
+    target, elsewhere = asking(), msgspec.structs.replace(asking(), target_namespace="elsewhere")
+    by_namespace = Installation(
+        mode=Mode.AUDIT, namespace_modes={"target": Mode.ENFORCE, "elsewhere": Mode.ENFORCE}
+    )
+    since = just_away()
+    judge(pod(BEFORE, placed=True), target, by_namespace, since)
+
+    there = pod(namespace="elsewhere")
+    assert judge(there, elsewhere, by_namespace, since) is None
+    assert judge(pod(), target, by_namespace, since) is not None
+    assert judge(pod(), asking(mode=Mode.ENFORCE), by_namespace, since) is not None
+
+
+def test_a_plan_that_enforces_alone_proves_nothing_of_the_others() -> None:
+    since = just_away()
+    judge(pod(BEFORE, placed=True), asking(mode=Mode.ENFORCE), AUDIT, since)
+
+    assert judge(pod(), asking(), INSTALLATION, since) is None
+    assert judge(pod(), asking(mode=Mode.ENFORCE), AUDIT, since) is not None
+
+
+def test_a_pod_is_read_from_its_metadata() -> None:
+    metadata = {
+        "namespace": "target",
+        "name": "db-vm-1",
+        "uid": "u",
+        "creationTimestamp": AFTER,
+        "labels": SYSTEM,
+        "annotations": MARK | {"k8s.v1.cni.cncf.io/networks": "x"},
+    }
+
+    assert read(metadata, INSTALLATION.prefix) == pod(labels=SYSTEM, placement=PLACEMENT)
+
+
+def test_a_pod_may_have_next_to_nothing() -> None:
+    assert read({"name": "a"}, INSTALLATION.prefix) == Pod("", "a", "", "", {}, "", None)

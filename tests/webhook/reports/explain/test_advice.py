@@ -1,0 +1,314 @@
+"""What to change is said as concretely as it is known."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import pytest
+import yaml
+
+from tests.support.clusters import ZONE, convertor_pod, namespace, node, plan, pod
+from webhook.kube.affinity import REQUIRED
+from webhook.kube.objects import Json
+from webhook.model import Installation, Mode
+from webhook.reports.explain import Cluster, explain
+from webhook.reports.explain.model import Advice
+
+EXPECTED = Path(__file__).parent / "expected"
+NAMESPACES = [namespace("vms"), namespace("rook", team="storage"), namespace("shop")]
+OSD = {"labelSelector": {"matchLabels": {"app": "osd"}}, "topologyKey": "kubernetes.io/hostname"}
+EVERYBODY = {"labelSelector": {}, "namespaceSelector": {}, "topologyKey": "kubernetes.io/hostname"}
+NAMED = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["gone"]}]}
+
+
+class Case(NamedTuple):
+    plan: Json
+    nodes: list[Json]
+    pods: list[Json]
+
+
+def advised(case: Case, installation: Installation | None = None) -> list[Advice]:
+    cluster = Cluster(case.nodes, case.pods, NAMESPACES, [])
+    return explain(case.plan, installation or Installation(), cluster).advice
+
+
+def with_object(**affinity: Json) -> Json:
+    return plan({"convertorAffinity": affinity})
+
+
+CASES: dict[str, Case] = {
+    "a node fits": Case(plan(), [node("a"), node("b", cordoned=True)], []),
+    "there are no nodes": Case(plan(), [], []),
+    "a taint": Case(
+        plan(), [node("a", taints=("dedicated=migration:NoSchedule", "x:PreferNoSchedule"))], []
+    ),
+    "a taint of Kubernetes": Case(
+        plan(), [node("a", taints=("node.kubernetes.io/memory-pressure:NoSchedule",))], []
+    ),
+    "cordoned, with the taint": Case(
+        plan(),
+        [node("a", cordoned=True, taints=("node.kubernetes.io/unschedulable:NoSchedule",))],
+        [],
+    ),
+    "a label with other values": Case(
+        plan(node_selector="disk=nvme"),
+        [node("a", {"disk": "ssd"}), node("b", {"disk": "ssd"}), node("c", {"disk": "hdd"})],
+        [],
+    ),
+    "a label with very many values": Case(
+        plan(node_selector="rack=z"), [node(f"n{i}", {"rack": f"r{i}"}) for i in range(5)], []
+    ),
+    "a label that no node has": Case(
+        plan(node_selector="storage-teir=fast"), [node("a", {"storage-tier": "fast"})], []
+    ),
+    "no node runs VMs": Case(plan(), [node("a", {"kubevirt.io/schedulable": "false"})], []),
+    "a rule on nodes": Case(
+        plan(affinity="REQUIRE nodes(cores>=32)"), [node("a", {"cores": "16"})], []
+    ),
+    "rules on nodes that some meet": Case(
+        plan(affinity="REQUIRE nodes(disk=ssd)"),
+        [node("a"), node("b", {"disk": "ssd"}, cordoned=True, taints=("gpu:NoSchedule",))],
+        [],
+    ),
+    "rules on nodes that none meets at once": Case(
+        plan(affinity="REQUIRE nodes(a=1, b=1)"), [node("a", {"a": "1"}), node("b", {"b": "1"})], []
+    ),
+    "no pod with such labels": Case(
+        plan(affinity="REQUIRE pods(app=ceph-osd) on node"),
+        [node("a")],
+        [pod("rook/x", "a", {"app": "rook-ceph-osd"})],
+    ),
+    "the pod does not run": Case(
+        plan(affinity="REQUIRE pods(app=osd) on node"),
+        [node("a")],
+        [pod("rook/x", "", {"app": "osd"}, status={"phase": "Pending"})],
+    ),
+    "pods in other namespaces only, by the plan's scope": Case(
+        plan(affinity="REQUIRE pods(app=osd) on node", scope="own"),
+        [node("a")],
+        [pod("rook/x", "a", {"app": "osd"}), pod("shop/x", "a", {"app": "osd"})],
+    ),
+    "pods in other namespaces only, by the rule": Case(
+        plan(affinity="REQUIRE pods(app=osd) in own namespace on node"),
+        [node("a")],
+        [pod("rook/x", "a", {"app": "osd"})],
+    ),
+    "pods in namespaces with other labels": Case(
+        plan(affinity="REQUIRE pods(app=osd) in namespaces (team=ops) on node"),
+        [node("a")],
+        [pod("rook/x", "a", {"app": "osd"})],
+    ),
+    "pods in namespaces of other names": Case(
+        plan(affinity="REQUIRE pods(app=osd) in namespaces [shop, ops] on node"),
+        [node("a")],
+        [pod("rook/x", "a", {"app": "osd"})],
+    ),
+    "nodes without the topology": Case(
+        plan(affinity="REQUIRE pods(app=osd) on zone"),
+        [node("a", {"zone": "a"})],
+        [pod("rook/x", "a", {"app": "osd"})],
+    ),
+    "the pods' nodes have more in the way": Case(
+        plan(affinity="REQUIRE pods(app=osd) on node"),
+        [node("a", cordoned=True, taints=("gpu:NoSchedule",)), node("b")],
+        [pod("rook/x", "a", {"app": "osd"})],
+    ),
+    "a pod to keep away from": Case(
+        plan(affinity="AVOID pods(tier=production) on zone"),
+        [node("a", {ZONE: "a"}), node("b", {ZONE: "a"})],
+        [pod("shop/web", "b", {"tier": "production"})],
+    ),
+    "a pod that keeps it away": Case(
+        plan(),
+        [node("a")],
+        [pod(*("shop/web", "a"), affinity={"podAntiAffinity": {REQUIRED: [EVERYBODY]}})],
+    ),
+    "too little room": Case(
+        plan(),
+        [node("a", room={"cpu": "500m", "memory": "1Mi", "devices.kubevirt.io/kvm": "0"})],
+        [],
+    ),
+    "devices in use, and pods": Case(
+        plan(),
+        [node("a", room={"pods": "1"}), node("b", room={"devices.kubevirt.io/kvm": "1"})],
+        [
+            pod("shop/web", "a"),
+            pod(
+                *("vms/other", "b"),
+                containers=[
+                    {"name": "c", "resources": {"requests": {"devices.kubevirt.io/kvm": "1"}}}
+                ],
+            ),
+        ],
+    ),
+    "an object that is no rule": Case(
+        with_object(podAffinity={REQUIRED: [OSD | {"matchLabelKeys": ["plan"]}]}), [node("a")], []
+    ),
+    "a name of a node": Case(
+        with_object(nodeAffinity={REQUIRED: {"nodeSelectorTerms": [NAMED]}}), [node("a")], []
+    ),
+    "no pod meets all rules": Case(
+        plan(affinity="REQUIRE pods(app=osd) on node; REQUIRE pods(app=web) on node"),
+        [node("a")],
+        [pod("rook/x", "a", {"app": "osd"}), pod("shop/x", "a", {"app": "web"})],
+    ),
+    "an object of kubectl mtv": Case(
+        plan({"convertorAffinity": {"podAntiAffinity": {REQUIRED: [OSD]}}}),
+        [node("a")],
+        [pod("rook/x", "a", {"app": "osd"})],
+    ),
+}
+
+
+def test_what_to_change(golden: Callable[[Path, str], None]) -> None:
+    told = {name: msgspec.to_builtins(advised(case)) for name, case in CASES.items()}
+    golden(EXPECTED / "advice.yaml", yaml.safe_dump(told, sort_keys=False, width=100))
+
+
+def test_of_the_nodes_that_lack_least_the_commonest_lacks_are_told() -> None:
+    nodes = [node("z", taints=("a:NoSchedule", "b:NoSchedule"))]
+    nodes += [
+        node(f"{taint}{i}", taints=(f"{taint}:NoSchedule",))
+        for taint, count in (("p", 1), ("q", 2), ("r", 3), ("s", 2))
+        for i in range(count)
+    ]
+    advice = advised(Case(plan(), nodes, []))
+    assert [(each.problem, each.nodes) for each in advice] == [
+        ("taint q:NoSchedule", ["q0", "q1"]),
+        ("taint r:NoSchedule", ["r0", "r1", "r2"]),
+        ("taint s:NoSchedule", ["s0", "s1"]),
+    ]
+
+
+UNLABELLED = [node("a", {"disk": "ssd"})]
+LATER = Advice("the pod that waits stays as it is", "changes reach only pods that are made later")
+
+
+def test_a_pod_that_waits_though_there_is_a_node_is_left_to_the_scheduler() -> None:
+    assert advised(Case(plan(), UNLABELLED, [convertor_pod("w")])) == [
+        Advice(
+            "1 node could take the pod that waits",
+            "the scheduler tries again by itself; see what is not judged",
+        )
+    ]
+
+
+def test_a_pod_that_waits_by_other_settings_than_those_in_force() -> None:
+    waiting = convertor_pod("w", nodeSelector={"disk": "nvme"})
+    told = [
+        Advice(
+            "1 node could take the pod if it was made now",
+            "settings reach only pods that are made after them",
+        )
+    ]
+    wanted = plan(node_selector="disk=ssd")
+    assert advised(Case(wanted, UNLABELLED, [waiting])) == told
+    waiting["metadata"]["annotations"] = {"convertor.forklift.konveyor.io/placement": "{}"}
+    assert advised(Case(wanted, UNLABELLED, [waiting])) == told
+
+
+def test_a_pod_that_waits_does_not_change_with_the_plan() -> None:
+    waiting = convertor_pod("w", nodeSelector={"disk": "nvme"})
+    advice = advised(Case(plan(node_selector="disk=nvme"), UNLABELLED, [waiting]))
+    assert [each.problem for each in advice] == [
+        "no label disk=nvme: the label disk is 'ssd' on 1 node",
+        "the pod that waits stays as it is",
+    ]
+
+
+def test_where_nothing_is_enforced_the_pod_is_judged_as_it_comes() -> None:
+    case = Case(plan(node_selector="disk=nvme"), UNLABELLED, [])
+    assert len(advised(case)) == 1
+    assert advised(case, Installation(mode=Mode.AUDIT)) == []
+
+
+TOLERATED = plan(tolerations="gpu:NoSchedule")
+TAINTED = [node("a", taints=("gpu:NoSchedule",))]
+HELPS = "1 node could take the pod as the plan wants it"
+HELM = "helm upgrade RELEASE CHART -n NAMESPACE --reuse-values --set"
+
+
+@pytest.mark.parametrize(
+    ("installation", "mode", "remedy", "command"),
+    [
+        (
+            Installation(mode=Mode.AUDIT),
+            Mode.AUDIT,
+            "have the plan enforced",
+            "kubectl convertor patch plan db -n konveyor-forklift --mode enforce",
+        ),
+        (
+            Installation(mode=Mode.OFF, plan_modes=False),
+            Mode.OFF,
+            "plans have no say in the mode: change the installation's",
+            f"{HELM} mode=enforce",
+        ),
+        (
+            Installation(plan_modes=False, namespace_modes={"vms": Mode.AUDIT}),
+            Mode.AUDIT,
+            "plans have no say in the mode: change the installation's",
+            f"{HELM} namespaceModes.vms=enforce",
+        ),
+    ],
+    ids=["plan", "installation", "namespace"],
+)
+def test_where_the_plan_has_what_would_help_it_is_to_be_enforced(
+    installation: Installation, mode: Mode, remedy: str, command: str
+) -> None:
+    enforce = Advice(f"the mode is {mode}: {HELPS}", remedy, command)
+
+    assert advised(Case(TOLERATED, TAINTED, []), installation) == [enforce]
+    waiting = Case(TOLERATED, TAINTED, [convertor_pod("w")])
+    assert advised(waiting, installation) == [enforce, LATER]
+
+
+def test_where_the_plan_lacks_something_too_that_is_told_of_the_pod_as_it_wants_it() -> None:
+    tainted = [node("a", taints=("gpu:NoSchedule", "spot:NoSchedule"))]
+    advice = advised(Case(TOLERATED, tainted, []), Installation(mode=Mode.AUDIT))
+    assert [each.problem for each in advice] == [
+        "taint spot:NoSchedule",
+        "the mode is audit: all this is for pods as enforce makes them",
+    ]
+
+
+def test_a_pod_that_was_placed_and_waits_would_not_be_placed_again_in_audit() -> None:
+    waiting = convertor_pod("w", nodeSelector={"disk": "nvme"})
+    waiting["metadata"]["annotations"] = {"convertor.forklift.konveyor.io/placement": "{}"}
+    case = Case(plan(node_selector="disk=nvme"), UNLABELLED, [waiting])
+    assert advised(case, Installation(mode=Mode.AUDIT)) == [
+        Advice(
+            "1 node could take the pod if it was made now",
+            "settings reach only pods that are made after them",
+        )
+    ]
+
+
+def test_a_pod_that_no_webhook_can_place_is_judged_as_it_is() -> None:
+    waiting = convertor_pod("w", affinity={"nodeAffinity": []}, nodeSelector={"disk": "nvme"})
+    advice = advised(Case(plan(), UNLABELLED, [waiting]), Installation(mode=Mode.AUDIT))
+    assert [each.problem for each in advice][:1] == [
+        "no label disk=nvme: the label disk is 'ssd' on 1 node"
+    ]
+
+
+@pytest.mark.parametrize("where", ["the plan", "the defaults"])
+def test_what_is_tolerated_already_is_still_tolerated_after_the_advice(where: str) -> None:
+    tolerated = "gpu=a:NoSchedule,spot"
+    in_defaults = where == "the defaults"
+    a_plan = plan() if in_defaults else plan(tolerations=tolerated)
+    defaults: Json = {"tolerations": tolerated} if in_defaults else {}
+    nodes = [node("a", taints=("gpu=a:NoSchedule", "gpu=b:NoSchedule"))]
+    (advice,) = advised(Case(a_plan, nodes, []), Installation(defaults=defaults))
+    assert advice.command.endswith("--convertor-tolerations gpu=a:NoSchedule,gpu=b:NoSchedule")
+
+
+def test_no_more_is_said_than_is_known() -> None:
+    a_plan = plan(affinity="REQUIRE pods(app=osd) on node")
+    partial = Cluster([node("a")], [], NAMESPACES, ["pods"], all_pods=False)
+    (advice,) = explain(a_plan, Installation(), partial).advice
+    assert advice.problem.endswith(": no pod has these labels of those that can be read")
+    a_plan = plan(affinity="REQUIRE pods(app=osd) in namespaces (team=storage) on node")
+    there = pod("rook/x", "a", {"app": "osd"})
+    (advice,) = explain(a_plan, Installation(), Cluster([node("a")], [there], [], [])).advice
+    assert advice.problem.endswith(": it looks into namespaces with labels that cannot be read")

@@ -1,0 +1,135 @@
+"""Settings are told with the source that counts, and they are the ones that pods get."""
+
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.clusters import plan
+from tests.support.scheduler_worlds import draw_plan
+from webhook.kube.objects import Json
+from webhook.model import Installation, Mode, Scope
+from webhook.reports.explain import Cluster
+from webhook.reports.explain.context import Case, read_case
+from webhook.reports.explain.effective_settings import settings_in_force
+from webhook.reports.explain.sources import affinity_places
+
+ANNOTATION = "annotation convertor.forklift.konveyor.io/"
+NOWHERE = Cluster([], [], [], [])
+DEFAULTS = {
+    "labels": "batch=0,team=a",
+    "nodeSelector": {"disk": "ssd"},
+    "affinity": "AVOID nodes(spot=true)",
+    "tolerations": ["gpu", "spot:NoSchedule"],
+    "affinityPolicy": "replace",
+}
+
+
+def case(plan_object: Json, installation: Installation | None = None) -> Case:
+    return read_case(plan_object, installation or Installation(), NOWHERE)
+
+
+def told(found: Case) -> list[tuple[str, str, str, list[str]]]:
+    return [
+        (each.name, each.value, each.source, each.instead_of) for each in settings_in_force(found)
+    ]
+
+
+def test_every_source_counts_and_the_most_specific_wins() -> None:
+    spec = {
+        "convertorLabels": {"batch": "1", "team": "b"},
+        "convertorNodeSelector": {"disk": "ssd"},
+    }
+    found = plan(
+        spec,
+        labels="batch=2,owner=me",
+        node_selector="disk=nvme,cores=16+",
+        tolerations="gpu=a100:NoSchedule,:bad",
+        mode="audit",
+        scope="own",
+    )
+    installation = Installation(defaults=DEFAULTS, mode=Mode.OFF, scope=Scope.ALL)
+    assert told(case(found, installation)) == [
+        ("labels", "batch=1", "spec.convertorLabels", ["batch=0 (defaults labels)"]),
+        ("labels", "team=b", "spec.convertorLabels", ["team=a (defaults labels)"]),
+        ("labels", "owner=me", f"{ANNOTATION}labels", []),
+        (
+            *("node-selector", "disk=nvme", f"{ANNOTATION}node-selector"),
+            ["disk=ssd (defaults nodeSelector)", "disk=ssd (spec.convertorNodeSelector)"],
+        ),
+        ("node-selector", "cores=16+", f"{ANNOTATION}node-selector", []),
+        ("affinity", "AVOID nodes(spot=true)", "defaults affinity", []),
+        ("tolerations", "spot:NoSchedule", "defaults tolerations", []),
+        ("tolerations", "gpu=a100:NoSchedule", f"{ANNOTATION}tolerations", []),
+        ("affinity-policy", "replace", "defaults affinityPolicy", []),
+        ("scope", "own", f"{ANNOTATION}scope", []),
+        ("mode", "audit", f"{ANNOTATION}mode", []),
+    ]
+
+
+def test_the_affinity_is_that_of_the_plan_if_it_has_one() -> None:
+    term = {"labelSelector": {"matchLabels": {"app": "x"}}, "topologyKey": "zone"}
+    spec = {
+        "convertorAffinity": {
+            "podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}
+        }
+    }
+    found = plan(spec, affinity="AVOID nodes(a=b); PREFER pods( app==y ) on zone")
+    affinities = [
+        each for each in told(case(found, Installation(defaults=DEFAULTS))) if each[0] == "affinity"
+    ]
+    assert affinities == [
+        ("affinity", "an affinity object", "spec.convertorAffinity", []),
+        ("affinity", "AVOID nodes(a=b)", f"{ANNOTATION}affinity", []),
+        ("affinity", "PREFER pods(app=y) on zone", f"{ANNOTATION}affinity", []),
+    ]
+
+
+def test_rules_that_cannot_be_carried_out_are_not_in_force() -> None:
+    wrong = case(
+        plan(affinity="AVOID nodes(a=b); REQIRE pods(a=b) on node"), Installation(defaults=DEFAULTS)
+    )
+    assert affinity_places(wrong.sources) == []
+
+
+def test_rules_that_are_too_many_together_with_the_object_are_left_out() -> None:
+    terms = [{"matchExpressions": [{"key": f"k{i}", "operator": "Exists"}]} for i in range(60)]
+    required = {"nodeSelectorTerms": terms}
+    spec = {
+        "convertorAffinity": {
+            "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}
+        }
+    }
+    found = case(plan(spec, affinity="AVOID nodes(a=b, c=d)"))
+    (place,) = affinity_places(found.sources)
+    assert place.source.affinity == found.plan.settings.affinity == spec["convertorAffinity"]
+
+
+def test_what_nobody_wrote_is_the_installations() -> None:
+    assert told(case(plan())) == [
+        ("scope", "all", "installation", []),
+        ("mode", "enforce", "installation", []),
+    ]
+
+
+def test_a_word_that_is_none_is_not_the_source() -> None:
+    assert told(case(plan(mode="of", scope=" own "))) == [
+        ("scope", "own", f"{ANNOTATION}scope", []),
+        ("mode", "enforce", "installation", []),
+    ]
+
+
+@given(st.integers(0, 2**32))
+def test_what_is_told_is_what_pods_get(seed: int) -> None:
+    found = case(draw_plan(Random(seed)), Installation(defaults=DEFAULTS))
+    asked = found.plan.settings
+    values: dict[str, list[str]] = {}
+    for setting in settings_in_force(found):
+        values.setdefault(setting.name, []).append(setting.value)
+    assert dict(each.split("=") for each in values.get("labels", [])) == asked.labels
+    selected = dict(each.split("=") for each in values["node-selector"])
+    exact = {key: value for key, value in selected.items() if not value.endswith("+")}
+    assert exact == asked.node_selector
+    assert len(selected) == len(asked.node_selector) + len(asked.node_requirements)
+    assert len(values.get("tolerations", [])) == len(asked.tolerations)
+    assert bool(values.get("affinity")) == bool(asked.affinity)

@@ -1,0 +1,384 @@
+"""`POST /mutate` over ASGI: every answer that a client can get, whole."""
+
+import asyncio
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.fakes import Answer, Exchange, FakePlans, Told, parts, pod, review, send
+from webhook.admission.review import MAX_BODY_BYTES
+from webhook.model import Installation, Mode, Plan, Reason, Settings
+from webhook.server import app
+
+PLAN = Plan("forklift", "db", "p-1", 3, "target", Settings(labels={"team": "a"}))
+PLACEMENT = '{"plan":"forklift/db","generation":3,"mode":"enforce"}'
+PATCH = [
+    {"op": "add", "path": "/metadata/labels/team", "value": "a"},
+    {
+        "op": "add",
+        "path": "/metadata/annotations",
+        "value": {"convertor.forklift.konveyor.io/placement": PLACEMENT},
+    },
+]
+
+
+class Webhook:
+    """The application over plans that all say PLAN, unless told otherwise."""
+
+    def __init__(
+        self, plans: FakePlans | None = None, concurrent: int = 2, **installation: Any
+    ) -> None:
+        self.plans = plans or FakePlans(PLAN)
+        self.told = Told()
+        settings = Installation(identity_labels=False, **installation)
+        self.app = app.build(self.plans, settings, self.told, max_concurrent=concurrent)
+
+    def __call__(self, *chunks: bytes, **request: Any) -> Answer:
+        return asyncio.run(send(self.app, Exchange(chunks, **request)))
+
+
+def status(code: int, reason: str, message: str) -> dict[str, Any]:
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": message,
+        "reason": reason,
+        "code": code,
+    }
+
+
+def unplaced(uid: str, reason: Reason, warnings: list[str], **audit: str) -> dict[str, Any]:
+    """Make the answer that lets a pod through unchanged."""
+    return {
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "response": {
+            "uid": uid,
+            "allowed": True,
+            "warnings": warnings,
+            "auditAnnotations": {"mode": "enforce", "outcome": "failed", "reason": reason, **audit},
+        },
+    }
+
+
+def test_a_convertor_pod_is_answered_with_its_patch() -> None:
+    webhook = Webhook()
+    answer = webhook(review(pod()), query="timeout=3s")
+    assert answer == Answer(
+        200,
+        {"content-type": "application/json", "content-length": str(len(answer.body))},
+        answer.body,
+    )
+    said = answer.json()
+    patch = said["response"].pop("patch")
+    assert json.loads(base64.b64decode(patch)) == PATCH
+    assert said == {
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "response": {
+            "uid": "u-1",
+            "allowed": True,
+            "patchType": "JSONPatch",
+            "auditAnnotations": {
+                "mode": "enforce",
+                "outcome": "patched",
+                "reason": "Placed",
+                "plan": "forklift/db",
+                "generation": "3",
+            },
+        },
+    }
+    assert webhook.plans.fetches == []
+    assert webhook.told.reasons == ["Placed"]
+
+
+def test_what_is_no_convertor_pod_passes_without_a_look_at_the_plans() -> None:
+    webhook = Webhook()
+    webhook.plans.bug = AssertionError("looked up")
+    answer = webhook(review(pod(labels={"app": "web"})))
+    assert answer.json()["response"] == {"uid": "u-1", "allowed": True}
+    assert webhook.told.reasons == ["NotAConvertorPod"]
+
+
+@pytest.mark.parametrize("size", [1, 100, 65536])
+def test_a_body_in_pieces_is_one_body(size: int) -> None:
+    answer = Webhook()(*parts(review(pod()), size))
+    assert answer.json()["response"]["patchType"] == "JSONPatch"
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_the_body_counts_and_not_what_it_is_called(content_type: str) -> None:
+    answer = Webhook()(review(pod()), headers={"content-type": content_type})
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff", b"{", b"[]", b"null", b"{}", b"[1", b"[" * 100_000])
+def test_what_is_no_review_is_a_400_that_says_why(body: bytes) -> None:
+    webhook = Webhook()
+    answer = webhook(body)
+    assert (answer.status, answer.headers["connection"]) == (400, "close")
+    said = answer.json()
+    assert said == status(400, "MalformedReview", said["message"])
+    assert said["message"]
+    assert webhook.told.reasons == ["MalformedReview"]
+    assert webhook.told.decisions[0][0] is None
+
+
+def test_a_review_that_is_malformed_but_for_its_uid_is_answered_as_a_review() -> None:
+    body = json.dumps({"apiVersion": "v2", "kind": "AdmissionReview", "request": {"uid": "u-7"}})
+    answer = Webhook()(body.encode())
+    assert (answer.status, answer.headers["connection"]) == (400, "close")
+    said = answer.json()
+    assert said == unplaced("u-7", Reason.MALFORMED_REVIEW, said["response"]["warnings"])
+    assert "v2" in said["response"]["warnings"][0]
+
+
+TOO_LARGE = status(
+    413, "ReviewTooLarge", "the body of the review is too large, expected at most 7340032 bytes"
+)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "headers", "read"),
+    [
+        ([b"x" * (MAX_BODY_BYTES + 1)], {}, 1),
+        ([b"x" * (MAX_BODY_BYTES // 2)] * 4, {}, 3),
+        ([b"x", b"x"], {"Content-Length": str(MAX_BODY_BYTES + 1)}, 1),
+    ],
+    ids=["at once", "in pieces, without a length", "announced"],
+)
+def test_a_body_that_is_too_large_is_a_413_and_no_more_of_it_is_read(
+    chunks: list[bytes], headers: dict[str, str], read: int
+) -> None:
+    webhook = Webhook()
+    exchange = Exchange(chunks, headers=headers)
+    answer = asyncio.run(send(webhook.app, exchange))
+    assert (answer.status, answer.headers["connection"]) == (413, "close")
+    assert answer.json() == TOO_LARGE
+    assert exchange.read == read
+    assert webhook.told.reasons == ["ReviewTooLarge"]
+
+
+def test_a_body_of_the_largest_size_is_read() -> None:
+    body = review(pod())
+    answer = Webhook()(body + b" " * (MAX_BODY_BYTES - len(body)))
+    assert answer.status == 200
+
+
+def test_bodies_on_their_way_together_are_no_more_than_there_is_room_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    body = review(pod())
+    half = len(body) // 2
+    monkeypatch.setattr("webhook.server.body.ALL_BYTES", len(body) + half)
+    webhook = Webhook(concurrent=5)
+
+    async def scene() -> list[Answer]:
+        slow = [Exchange([body[:half], body[half:]], pause=0.01) for _ in range(3)]
+        first = list(await asyncio.gather(*(send(webhook.app, one) for one in slow)))
+        return [*first, await send(webhook.app, Exchange(parts(body, 10)))]
+
+    answers = asyncio.run(scene())
+    assert sorted(answer.status for answer in answers[:3]) == [200, 200, 429]
+    assert answers[3].status == 200
+
+
+def test_a_client_that_goes_away_is_not_answered() -> None:
+    webhook = Webhook()
+    exchange = Exchange([{"type": "http.disconnect"}])
+    asyncio.run(webhook.app(exchange.scope, exchange.receive, exchange.send))
+    assert exchange.sent == []
+    assert webhook.told.decisions == []
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD"])
+def test_another_method_is_a_405(method: str) -> None:
+    answer = Webhook()(b"", method=method)
+    assert (answer.status, answer.headers["allow"]) == (405, "POST")
+    assert answer.json() == status(405, "MethodNotAllowed", "method not allowed")
+
+
+@pytest.mark.parametrize("path", ["/", "/mutate/", "/docs", "/openapi.json"])
+def test_another_path_is_a_404(path: str) -> None:
+    answer = Webhook()(b"", path=path)
+    assert answer.status == 404
+    assert answer.json() == status(404, "NotFound", "not found")
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_a_bug_lets_the_pod_through_and_is_told_with_its_trace(mode: Mode) -> None:
+    webhook = Webhook(mode=mode)
+    webhook.plans.bug = ZeroDivisionError("boom")
+    answer = webhook(review(pod()))
+    assert answer.status == 200
+    assert answer.json() == unplaced(
+        "u-1",
+        Reason.INTERNAL_ERROR,
+        ["the webhook is at fault, so the pod is not placed: see its log"],
+        mode=mode,
+    )
+    assert b"boom" not in answer.body
+    assert webhook.told.bugs == [("u-1", webhook.plans.bug)]
+    assert webhook.told.reasons == ["InternalError"]
+
+
+def plan_review(rule: str, **fields: Any) -> bytes:
+    """Make the review of a Plan that has a rule in its annotation."""
+    metadata = {
+        "namespace": "forklift",
+        "name": "db",
+        "annotations": {"convertor.forklift.konveyor.io/affinity": rule},
+    }
+    plan = {"metadata": metadata, "spec": {"targetNamespace": "target"}}
+    group = {"group": "forklift.konveyor.io", "version": "v1beta1", "kind": "Plan"}
+    return review(plan, kind=group, namespace="forklift", name="db", **fields)
+
+
+def test_a_plan_that_cannot_be_carried_out_is_refused_with_place_and_caret() -> None:
+    webhook = Webhook()
+    answer = webhook(plan_review("REQUIRE pods(app=ceph) on nodes"), path="/validate")
+    assert answer.status == 200
+    where = "Plan forklift/db annotation convertor.forklift.konveyor.io/affinity line 1 column 27"
+    problem = (
+        f"{where}: unknown topology 'nodes': expected node, zone, region, rack or a label key; "
+        "did you mean 'node'?\n"
+        "  REQUIRE pods(app=ceph) on nodes\n"
+        "                            ^^^^^"
+    )
+    assert answer.json()["response"] == {
+        "uid": "u-1",
+        "allowed": False,
+        "status": {
+            "code": 403,
+            "reason": "SettingsInvalid",
+            "message": f"not all that plan 'forklift/db' asks can be done:\n{problem}",
+        },
+        "auditAnnotations": {
+            "mode": "enforce",
+            "outcome": "denied",
+            "reason": "SettingsInvalid",
+            "plan": "forklift/db",
+            "generation": "0",
+            "problems": problem,
+        },
+    }
+    assert webhook.told.reasons == ["SettingsInvalid"]
+
+
+def test_a_sound_plan_is_let_through_without_a_look_at_the_plans() -> None:
+    webhook = Webhook()
+    webhook.plans.bug = AssertionError("looked up")
+    answer = webhook(plan_review("REQUIRE pods(app=ceph) on node"), path="/validate")
+    response = answer.json()["response"]
+    assert (response["allowed"], response["auditAnnotations"]["reason"]) == (True, "SettingsValid")
+
+
+def test_pods_and_plans_are_each_looked_at_on_their_own_path() -> None:
+    webhook = Webhook()
+    webhook(review(pod()), path="/validate")
+    webhook(plan_review("REQUIRE"), path="/mutate")
+    assert webhook.told.reasons == ["NotAPlanChange", "NotAConvertorPod"]
+    assert webhook.told.reviewed == ["plan", "pod"]
+
+
+def test_a_bug_lets_the_plan_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    def validate(*_: object) -> None:
+        raise ZeroDivisionError("boom")
+
+    monkeypatch.setattr(app, "validate", validate)
+    webhook = Webhook()
+    answer = webhook(plan_review("REQUIRE"), path="/validate")
+    assert answer.json() == unplaced(
+        "u-1",
+        Reason.INTERNAL_ERROR,
+        ["the webhook is at fault, so the plan is not checked: see its log"],
+    )
+    assert [uid for uid, _fault in webhook.told.bugs] == ["u-1"]
+
+
+def test_a_bug_before_the_uid_is_known_is_a_500_without_a_trace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def decode(_body: bytes) -> None:
+        raise ZeroDivisionError("boom")
+
+    monkeypatch.setattr("webhook.admission.review.decode", decode)
+    webhook = Webhook()
+    answer = webhook(review(pod()))
+    assert (answer.status, answer.headers["connection"]) == (500, "close")
+    assert answer.json() == status(
+        500, "InternalError", "the webhook is at fault, so the pod is not placed: see its log"
+    )
+    assert [type(fault) for _uid, fault in webhook.told.bugs] == [ZeroDivisionError]
+
+
+def test_a_plan_that_is_not_there_yet_is_fetched_within_the_time() -> None:
+    webhook = Webhook(FakePlans(Reason.PLAN_NOT_FOUND, fetched=PLAN))
+    answer = webhook(review(pod()), query="timeout=3s")
+    assert answer.json()["response"]["patchType"] == "JSONPatch"
+    (seconds,) = webhook.plans.fetches
+    assert 2.5 < seconds <= 2.7
+
+
+@pytest.mark.parametrize("reason", [Reason.PLAN_NOT_FOUND, Reason.PLANS_NOT_SYNCED])
+def test_a_plan_that_stays_away_leaves_the_pod_unchanged(reason: Reason) -> None:
+    webhook = Webhook(FakePlans(reason))
+    answer = webhook(review(pod()))
+    response = answer.json()["response"]
+    assert (response["allowed"], response["auditAnnotations"]["reason"]) == (True, reason)
+    assert len(webhook.plans.fetches) == 1
+
+
+def test_what_no_time_can_cure_is_not_waited_for() -> None:
+    webhook = Webhook(FakePlans(Reason.PLAN_AMBIGUOUS))
+    webhook(review(pod()))
+    assert webhook.plans.fetches == []
+    assert webhook.told.reasons == ["PlanAmbiguous"]
+
+
+def test_plans_that_hang_do_not_hold_up_the_answer() -> None:
+    webhook = Webhook(FakePlans(Reason.PLAN_NOT_FOUND))
+    webhook.plans.hangs = True
+    answer = webhook(review(pod()), query="timeout=120ms")
+    assert answer.json()["response"]["allowed"] is True
+    assert webhook.told.reasons == ["DeadlineExceeded"]
+
+
+def test_audit_mode_answers_without_a_patch() -> None:
+    webhook = Webhook(mode=Mode.AUDIT)
+    response = webhook(review(pod())).json()["response"]
+    assert "patch" not in response
+    assert response["auditAnnotations"]["outcome"] == "would-patch"
+
+
+def test_too_many_reviews_at_once_are_sent_elsewhere_and_the_others_answered() -> None:
+    webhook = Webhook(FakePlans(Reason.PLAN_NOT_FOUND, fetched=PLAN))
+    webhook.plans.hangs = True
+
+    async def three() -> list[Answer]:
+        exchanges = [Exchange([review(pod())], query="timeout=150ms") for _ in range(3)]
+        return list(await asyncio.gather(*(send(webhook.app, one) for one in exchanges)))
+
+    first, second, third = asyncio.run(three())
+    assert (first.status, second.status) == (200, 200)
+    assert third == Answer(
+        429,
+        {
+            "content-type": "application/json",
+            "content-length": str(len(third.body)),
+            "connection": "close",
+            "retry-after": "1",
+        },
+        third.body,
+    )
+    assert third.json() == status(
+        429, "Overloaded", "too many reviews at once, try again in a second"
+    )
+    assert webhook.told.reasons == ["Overloaded", "DeadlineExceeded", "DeadlineExceeded"]
+
+    webhook.plans.hangs = False
+    assert webhook(review(pod())).status == 200

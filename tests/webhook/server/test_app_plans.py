@@ -1,0 +1,104 @@
+"""`POST /validate` over ASGI: plans are refused or let through, and nobody sees a trace."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.support.fakes import Answer, Exchange, FakePlans, Told, pod, review, send
+from webhook.model import Installation, Reason
+from webhook.server import app
+
+
+class Webhook:
+    """The application; it has no use for the plans that are there already."""
+
+    def __init__(self) -> None:
+        self.plans = FakePlans(Reason.PLAN_NOT_FOUND)
+        self.plans.bug = AssertionError("looked up")
+        self.told = Told()
+        self.app = app.build(self.plans, Installation(), self.told, max_concurrent=2)
+
+    def __call__(self, body: bytes, path: str = "/validate") -> Answer:
+        return asyncio.run(send(self.app, Exchange([body], path=path)))
+
+
+def plan_review(rule: str, **fields: Any) -> bytes:
+    """Make the review of a Plan that has a rule in its annotation."""
+    metadata = {
+        "namespace": "forklift",
+        "name": "db",
+        "annotations": {"convertor.forklift.konveyor.io/affinity": rule},
+    }
+    plan = {"metadata": metadata, "spec": {"targetNamespace": "target"}}
+    group = {"group": "forklift.konveyor.io", "version": "v1beta1", "kind": "Plan"}
+    return review(plan, kind=group, namespace="forklift", name="db", **fields)
+
+
+def test_a_plan_that_cannot_be_carried_out_is_refused_with_place_and_caret() -> None:
+    webhook = Webhook()
+    answer = webhook(plan_review("REQUIRE pods(app=ceph) on nodes"))
+    assert answer.status == 200
+    where = "Plan forklift/db annotation convertor.forklift.konveyor.io/affinity line 1 column 27"
+    problem = (
+        f"{where}: unknown topology 'nodes': expected node, zone, region, rack or a label key; "
+        "did you mean 'node'?\n"
+        "  REQUIRE pods(app=ceph) on nodes\n"
+        "                            ^^^^^"
+    )
+    assert answer.json()["response"] == {
+        "uid": "u-1",
+        "allowed": False,
+        "status": {
+            "code": 403,
+            "reason": "SettingsInvalid",
+            "message": f"not all that plan 'forklift/db' asks can be done:\n{problem}",
+        },
+        "auditAnnotations": {
+            "mode": "enforce",
+            "outcome": "denied",
+            "reason": "SettingsInvalid",
+            "plan": "forklift/db",
+            "generation": "0",
+            "problems": problem,
+        },
+    }
+    assert webhook.told.reasons == ["SettingsInvalid"]
+
+
+def test_a_sound_plan_is_let_through_without_a_look_at_the_plans() -> None:
+    webhook = Webhook()
+    answer = webhook(plan_review("REQUIRE pods(app=ceph) on node"))
+    response = answer.json()["response"]
+    assert (response["allowed"], response["auditAnnotations"]["reason"]) == (True, "SettingsValid")
+
+
+def test_pods_and_plans_are_each_looked_at_on_their_own_path() -> None:
+    webhook = Webhook()
+    webhook(review(pod()))
+    webhook(plan_review("REQUIRE"), path="/mutate")
+    assert webhook.told.reasons == ["NotAPlanChange", "NotAConvertorPod"]
+
+
+def test_a_bug_lets_the_plan_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    def validate(*_: object) -> None:
+        raise ZeroDivisionError("boom")
+
+    monkeypatch.setattr(app, "validate", validate)
+    webhook = Webhook()
+    answer = webhook(plan_review("REQUIRE"))
+    assert answer.json() == {
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "response": {
+            "uid": "u-1",
+            "allowed": True,
+            "warnings": ["the webhook is at fault, so the plan is not checked: see its log"],
+            "auditAnnotations": {
+                "mode": "enforce",
+                "outcome": "failed",
+                "reason": "InternalError",
+            },
+        },
+    }
+    assert [uid for uid, _fault in webhook.told.bugs] == ["u-1"]

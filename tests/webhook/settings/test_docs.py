@@ -1,0 +1,79 @@
+"""docs/settings.md says what happens: every example of it is executed."""
+
+import re
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+from tests.support.paths import ROOT
+from webhook.kube.objects import Json
+from webhook.model import Installation, Mode, Problem
+from webhook.placement import place
+from webhook.settings import read
+
+DOC = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r"^```(yaml|text)\n(?:# ([^\n]+)\n)?(.*?)^```", re.MULTILINE | re.DOTALL)
+NODE_VALUES = {"memory": ["32Gi", "128Gi"]}
+
+
+class Example(NamedTuple):
+    """The blocks of an example, by their first line; a plan ends what belongs to the one before."""
+
+    heading: str
+    blocks: dict[str, str]
+
+
+def examples() -> list[Example]:
+    found: list[Example] = []
+    for section in re.split(r"^## ", DOC, flags=re.MULTILINE)[1:]:
+        blocks: dict[str, str] = {}
+        for kind, name, body in BLOCK.findall(section):
+            if name == "defaults" or (name == "plan" and "plan" in blocks):
+                blocks = {}
+            if not blocks:
+                found.append(Example(section.splitlines()[0], blocks))
+            blocks[name or kind] = body
+    return found
+
+
+def get(example: Example, block: str) -> Json:
+    value: Json = yaml.safe_load(example.blocks.get(block, "{}")) or {}
+    return value
+
+
+def shown(problem: Problem) -> str:
+    return f"{problem.where}:\n  {problem.message}\n{problem.detail}".rstrip("\n")
+
+
+def given(pod: Json) -> Json:
+    """Return what the document shows of a pod: what the webhook gives."""
+    metadata: Json = {"labels": pod["metadata"].get("labels")}
+    parts: Any = {"metadata": metadata, "spec": pod.get("spec")}
+    return {
+        part: fields
+        for part, value in parts.items()
+        if (fields := {name: field for name, field in (value or {}).items() if field})
+    }
+
+
+@pytest.mark.parametrize("example", examples(), ids=lambda example: example.heading)
+def test_an_example_of_the_document_is_true(example: Example) -> None:
+    installation = Installation(identity_labels=False, defaults=get(example, "defaults"))
+    plan = read(get(example, "plan"), installation)
+    pod: Json = {"metadata": {}} | get(example, "pod as Forklift makes it")
+    problems = "\n".join(map(shown, plan.settings.problems))
+
+    assert given(place(pod, plan, installation, NODE_VALUES).pod) == get(example, "pod")
+    assert problems == example.blocks.get("text", "").strip("\n")
+    assert plan.settings.mode is (Mode.OFF if example.heading == "Mode" else None)
+
+
+def test_every_setting_has_its_section_and_an_example() -> None:
+    settings = re.findall(r"^\| \[.+?\]\(#(.+?)\)", DOC, flags=re.MULTILINE)
+    headings = {example.heading.lower().replace(" ", "-") for example in examples()}
+
+    assert len(settings) == 7
+    assert set(settings) <= headings
+    assert sum(len(example.blocks) for example in examples()) == DOC.count("```") / 2
+    assert all("plan" in example.blocks for example in examples())

@@ -1,0 +1,163 @@
+"""A label in the annotation that contradicts `spec.convertorLabels`, wherever it is reported.
+
+Seen on Forklift 2.12.5: with the label of the pod replaced it created 22 pods in 70 s, on the same
+disks.
+"""
+
+import json
+
+import pytest
+
+from tests.support.clusters import PREFIX, plan
+from webhook.admission.events import of_review
+from webhook.admission.mutate import decide
+from webhook.admission.review import encode
+from webhook.admission.validate import PLAN, validate
+from webhook.kube.objects import Json
+from webhook.model import (
+    Decision,
+    Installation,
+    OnError,
+    Outcome,
+    Reason,
+    Request,
+)
+from webhook.reports.audit import World, report
+from webhook.reports.explain import Cluster, explain
+from webhook.reports.model_pod import model_pod
+from webhook.settings import read
+
+FIELD = {"convertorLabels": {"batch": "1", "team": "a"}}
+CONFLICT = plan(
+    FIELD, labels="batch=2,owner=me", node_selector="disk=nvme", tolerations="gpu:NoSchedule"
+)
+AGREES = plan(FIELD, labels="batch=1,owner=me")
+PROBLEM = (
+    f"Plan konveyor-forklift/db annotation {PREFIX}/labels entry 1: expected 'batch=1' as in "
+    "spec.convertorLabels, by which Forklift finds its pods again, found 'batch=2'; remove the "
+    "entry, and to have that value change the field: kubectl patch plans.forklift.konveyor.io db "
+    "-n konveyor-forklift "
+    """--type merge -p '{"spec":{"convertorLabels":{"batch":"2"}}}'"""
+)
+
+
+def created(plan_object: Json) -> tuple[Request, Json]:
+    """Return the review of a pod of Forklift 2.12, and the pod."""
+    pod = model_pod(read(plan_object, Installation()), plan_object["spec"])
+    return Request("u-1", "CREATE", "v1/Pod", "vms", object=pod), pod
+
+
+def decided(plan_object: Json, installation: Installation | None = None) -> Decision:
+    installation = installation or Installation()
+    request, _ = created(plan_object)
+    return decide(request, None, read(plan_object, installation), installation, {})
+
+
+def written(after: Json, before: Json | None = None) -> Decision:
+    operation = "CREATE" if before is None else "UPDATE"
+    request = Request("u-1", operation, PLAN, object=after, old_object=before or {})
+    return validate(request, Installation())
+
+
+def test_the_pod_keeps_its_label_and_gets_every_other_setting() -> None:
+    decision = decided(CONFLICT)
+
+    assert (decision.outcome, decision.reason) == (Outcome.PATCHED, Reason.SETTINGS_INVALID)
+    assert list(map(str, decision.problems)) == decision.warnings == [PROBLEM]
+    changed = {change["path"]: change["value"] for change in decision.patch}
+    assert changed.pop("/metadata/annotations").keys() == {f"{PREFIX}/placement"}
+    assert changed == {
+        "/metadata/labels/app": "virt-v2v",
+        "/metadata/labels/forklift.app~1plan": "db",
+        "/metadata/labels/owner": "me",
+        "/spec/nodeSelector/disk": "nvme",
+        "/spec/tolerations": [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}],
+    }
+
+
+def test_the_pod_is_denied_where_problems_deny() -> None:
+    decision = decided(CONFLICT, Installation(on_error=OnError.DENY))
+
+    assert decision.outcome is Outcome.DENIED
+    assert PROBLEM in decision.message
+
+
+def test_a_field_that_changes_during_the_migration_is_a_warning_and_no_problem() -> None:
+    request, pod = created(plan({"convertorLabels": {"batch": "0"}}))
+    assert pod["metadata"]["labels"]["batch"] == "0"
+
+    decision = decide(request, None, read(AGREES, Installation()), Installation(), {})
+
+    assert (decision.outcome, decision.reason) == (Outcome.PATCHED, Reason.PLACED)
+    assert decision.problems == []
+    assert not any("batch" in change["path"] for change in decision.patch)
+    (warning,) = decision.warnings
+    assert warning.startswith(
+        "label batch=0 of the pod is kept, batch=1 of the plan is not applied"
+    )
+
+
+def test_the_event_on_the_plan_has_the_problem_and_what_is_applied() -> None:
+    request, _ = created(CONFLICT)
+
+    note = of_review(request, decided(CONFLICT))
+
+    assert note is not None
+    assert (note.reason, note.is_warning) == (Reason.SETTINGS_INVALID, True)
+    assert PROBLEM in note.message
+    assert note.message.endswith(
+        "; the rest is applied: labels app=virt-v2v,forklift.app/plan=db,owner=me; nodeSelector "
+        "disk=nvme; tolerations gpu:NoSchedule"
+    )
+
+
+@pytest.mark.parametrize(
+    "before",
+    [None, plan({}, labels="batch=2,owner=me"), plan(FIELD, labels="owner=me"), AGREES],
+    ids=["created", "field written", "annotation written", "annotation changed"],
+)
+def test_a_plan_that_gets_the_conflict_is_refused(before: Json | None) -> None:
+    decision = written(CONFLICT, before)
+
+    assert (decision.outcome, decision.reason) == (Outcome.DENIED, Reason.SETTINGS_INVALID)
+    assert decision.message.splitlines()[1:] == [PROBLEM]
+    response = json.loads(encode("u-1", decision))["response"]
+    assert response["allowed"] is False
+    assert PROBLEM in response["status"]["message"]
+
+
+def test_a_plan_that_had_the_conflict_before_is_written_with_a_warning() -> None:
+    more = plan(FIELD, labels="batch=2,owner=me", node_selector="disk=ssd")
+
+    decision = written(more, CONFLICT)
+
+    assert decision.outcome is Outcome.UNCHANGED
+    assert decision.warnings == [PROBLEM]
+
+
+def test_the_same_label_in_both_is_no_conflict() -> None:
+    assert written(AGREES).reason is Reason.SETTINGS_VALID
+    assert decided(AGREES).warnings == []
+
+
+def test_audit_reports_it_and_no_change_of_the_label() -> None:
+    _, pod = created(CONFLICT)
+    pod["metadata"]["name"] = "db-vm-1"
+
+    (found,) = report(World([CONFLICT], [pod]), Installation()).plans
+
+    assert list(map(str, found.problems)) == [PROBLEM]
+    assert found.asks.startswith("labels batch=1,team=a,owner=me; ")
+    assert found.pods[0].gets.startswith("labels app=virt-v2v,forklift.app/plan=db,owner=me; ")
+
+
+def test_explain_reports_it_and_the_field_as_the_source() -> None:
+    found = explain(CONFLICT, Installation(), Cluster([], [], [], []))
+
+    assert list(map(str, found.problems)) == [PROBLEM]
+    labels = [(each.value, each.source) for each in found.settings if each.name == "labels"]
+    assert labels == [
+        ("batch=1", "spec.convertorLabels"),
+        ("team=a", "spec.convertorLabels"),
+        ("owner=me", f"annotation {PREFIX}/labels"),
+    ]

@@ -1,0 +1,109 @@
+"""Events come of reviews, and no review waits for one."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.support.fake_api import WRITE, FakeApi, eventually, running
+from tests.support.fakes import Answer, Exchange, FakePlans, pod, review, send
+from tests.webhook.server.test_app import PLAN
+from webhook.kube.api.client import connect
+from webhook.model import Installation, Mode, Plan, Reason
+from webhook.server import app
+from webhook.telemetry.event_recorder import QUEUE, Recorder
+from webhook.telemetry.metrics import Metrics
+from webhook.telemetry.reporter import Reporter
+
+MORE = QUEUE + 50
+PLACED = "placed as plan 'forklift/db' asks: labels team=a"
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with capture_logs():
+        yield
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApi]:
+    with running() as api:
+        api.served.add("events")
+        yield api
+
+
+@pytest.fixture
+def events(api: FakeApi, tmp_path: Path) -> Iterator[Recorder]:
+    events = Recorder(connect(api.kubeconfig(tmp_path)))
+    events.start()
+    yield events
+    events.stop()
+
+
+def answers(
+    events: Recorder, bodies: list[bytes], found: Plan | Reason = PLAN, mode: Mode = Mode.ENFORCE
+) -> list[Answer]:
+    """Take reviews through the application, and tell of them."""
+    report = Reporter(Metrics(), events)
+    installation = Installation(mode, identity_labels=False)
+    webhook = app.build(FakePlans(found), installation, report, max_concurrent=2)
+
+    async def scene() -> list[Answer]:
+        answers = [await send(webhook, Exchange([body])) for body in bodies]
+        report.flush()
+        return answers
+
+    return asyncio.run(scene())
+
+
+def written(api: FakeApi) -> list[Any]:
+    return [json.loads(asked.body) for asked in api.calls(WRITE)]
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason", "message"),
+    [
+        (Mode.ENFORCE, "Placed", PLACED),
+        (Mode.AUDIT, "WouldPlace", f"mode audit, nothing is changed: would be {PLACED}"),
+    ],
+)
+def test_a_review_is_told_on_its_plan(
+    api: FakeApi, events: Recorder, mode: Mode, reason: str, message: str
+) -> None:
+    answers(events, [review(pod())], mode=mode)
+
+    eventually(lambda: written(api))
+    (event,) = written(api)
+    assert (event["reason"], event["message"]) == (reason, message)
+    assert (event["involvedObject"]["namespace"], event["involvedObject"]["name"]) == (
+        "forklift",
+        "db",
+    )
+
+
+def test_neither_dry_runs_nor_what_names_no_known_plan_is_told(
+    api: FakeApi, events: Recorder
+) -> None:
+    answers(events, [review(pod(), dryRun=True), review({"metadata": {}}), b"{"])
+    answers(events, [review(pod())], Reason.PLAN_AMBIGUOUS)
+    events.stop()
+
+    assert written(api) == []
+
+
+def test_no_review_waits_for_an_api_server_that_hangs(api: FakeApi, events: Recorder) -> None:
+    api.fail(WRITE, -1)
+    answers(events, [review(pod())])
+    eventually(lambda: api.calls(WRITE))
+
+    given = answers(events, [review(pod())] * MORE)
+
+    assert {answer.status for answer in given} == {200}
+    assert all(answer.json()["response"]["patchType"] == "JSONPatch" for answer in given)
+    assert len(api.calls(WRITE)) == 1
+    assert events.dropped == {}  # the same of each is one thing to tell, with a count
+    api.release()

@@ -2,7 +2,7 @@
 
 import click
 
-from webhook.cli.errors import Fault
+from webhook.cli.errors import UserError
 from webhook.cli.options.files import filename_option, read_text
 from webhook.cli.output import output_option, structured, write
 from webhook.model import Scope
@@ -39,7 +39,7 @@ def karl(rules: tuple[str, ...], filename: str | None, scope: str, output: str) 
     try:
         affinity = language.compile(text, scope=scope)
     except language.KarlError as error:
-        raise Fault(str(error)) from None
+        raise UserError(str(error)) from None
     if output == "text":
         write("\n".join(map(language.to_text, language.parse(text))))
     elif output == "english":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 import msgspec
 
-from webhook.cli.errors import Fault
+from webhook.cli.errors import UserError
 from webhook.cli.options.cluster import cluster_options, namespace_option
 from webhook.cli.options.installation import prefix_option
 from webhook.cli.options.plan import RESOURCE, get_plan, plan_argument, plan_path
@@ -184,7 +184,7 @@ def _amended(before: Json, asked: _Asked) -> Json:
     try:
         return edit.amend(_annotations(before), asked.changes, asked.installation.prefix)
     except edit.AmendError as error:
-        raise Fault(f"nothing is written: {error}") from None
+        raise UserError(f"nothing is written: {error}") from None
 
 
 def _merged(before: Json, amended: Json) -> Json:
@@ -205,7 +205,7 @@ def _old_problems(before: Json, after: Json, asked: _Asked) -> list[Problem]:
     """Return the problems that were there already.
 
     Raises:
-        Fault: the change brings new ones, or what is asked for was as wrong before.
+        UserError: the change brings new ones, or what is asked for was as wrong before.
 
     """
     from webhook import settings  # noqa: PLC0415 - help and completion do without
@@ -216,7 +216,7 @@ def _old_problems(before: Json, after: Json, asked: _Asked) -> list[Problem]:
     asked_for = {problem.message for problem in _problems_of(before, asked)}
     refused = [each for each in plan.settings.problems if each in new or each.message in asked_for]
     if refused:
-        raise Fault("\n".join(["nothing is written:", *(each.in_full() for each in refused)]))
+        raise UserError("\n".join(["nothing is written:", *(each.in_full() for each in refused)]))
     return plan.settings.problems
 
 

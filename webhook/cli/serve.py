@@ -10,7 +10,7 @@ import structlog
 import uvloop
 
 from certs.serving.local_ca import NAMES as LOCAL_NAMES
-from webhook.cli.errors import Fault
+from webhook.cli.errors import UserError
 from webhook.cli.options.installation import installation_options
 from webhook.cli.options.types import Parsed
 from webhook.server import config
@@ -92,12 +92,12 @@ def serve(context: click.Context, /, log_format: str, log_level: str, **flags: A
     try:
         uvloop.run(server.serve(_config(flags)))
     except ConfigError as error:
-        raise Fault(str(error)) from None
+        raise UserError(str(error)) from None
 
 
 def _config(flags: dict[str, Any]) -> Config:
     if flags["plans"] and (flags["kubeconfig"] or flags["hub_kubeconfig"]):
-        raise Fault("expected --plans or a cluster by kubeconfig, found both")
+        raise UserError("expected --plans or a cluster by kubeconfig, found both")
     return Config(
         listen=flags["listen"],
         status_listen=flags["status_listen"],
@@ -115,13 +115,17 @@ def _certificates(flags: dict[str, Any]) -> Certificates:
     service, secret = flags["certs_service"], flags["certs_secret"]
     files = _files(flags)
     if secret and files:
-        raise Fault("expected --certs-secret or a certificate in files, found both")
+        raise UserError("expected --certs-secret or a certificate in files, found both")
     if (secret or flags["certs_webhook_config"]) and not service:
-        raise Fault("--certs-service is missing: the name that API servers call")
+        raise UserError("--certs-service is missing: the name that API servers call")
     if flags["plans"] and (secret or service):
-        raise Fault("--plans does without a cluster, --certs-secret and --certs-service need one")
+        raise UserError(
+            "--plans does without a cluster, --certs-secret and --certs-service need one"
+        )
     if flags["tls_name"] and (files or service):
-        raise Fault("--tls-name is for a certificate that we make: not in files, not of a Service")
+        raise UserError(
+            "--tls-name is for a certificate that we make: not in files, not of a Service"
+        )
     return Certificates(
         names=() if files and not service else _names(flags, service),
         files=files,
@@ -144,12 +148,12 @@ def _names(flags: dict[str, Any], service: tuple[str, str] | None) -> tuple[str,
 def _files(flags: dict[str, Any]) -> tuple[Path, Path] | None:
     directory, cert, key = flags["tls_dir"], flags["tls_cert"], flags["tls_key"]
     if directory and (cert or key):
-        raise Fault("expected --tls-dir or --tls-cert with --tls-key, found both")
+        raise UserError("expected --tls-dir or --tls-cert with --tls-key, found both")
     if directory:
         return directory / "tls.crt", directory / "tls.key"
     if cert and key:
         return cert, key
     if cert or key:
         missing = "--tls-cert" if key else "--tls-key"
-        raise Fault(f"expected --tls-cert and --tls-key together, {missing} is missing")
+        raise UserError(f"expected --tls-cert and --tls-key together, {missing} is missing")
     return None

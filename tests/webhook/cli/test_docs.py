@@ -101,7 +101,7 @@ def test_every_exit_code_is_on_the_page() -> None:
     assert list(map(int, codes)) == [
         0,
         errors.EXIT_FOUND,
-        errors.Fault.exit_code,
+        errors.UserError.exit_code,
         errors.EXIT_CLUSTER,
         kubectl.EXIT_UNEXPECTED,
     ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from webhook.cli.errors import EXIT_FOUND, ClusterFault
+from webhook.cli.errors import EXIT_FOUND, ClusterError
 from webhook.cli.options.cluster import cluster_flags, connected
 from webhook.cli.options.files import filename_option, path_option
 from webhook.cli.options.installation import installation_options
@@ -102,7 +102,7 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
         sys.exit(EXIT_FOUND)
     for each in fail_on:
         if lacking := " and ".join(sorted(FINDINGS[each] & missing)):
-            raise ClusterFault(f"--fail-on {each}: not all {lacking} could be read; see 'Not read'")
+            raise ClusterError(f"--fail-on {each}: not all {lacking} could be read; see 'Not read'")
 
 
 def _in_files(

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from webhook.admission.review import API_VERSION, KIND, BadReview, decode
-from webhook.cli.errors import Fault
+from webhook.cli.errors import UserError
 from webhook.cli.options.files import read_text
 from webhook.inventory import plan_files
 from webhook.inventory.directory_plans import walk
@@ -27,7 +27,7 @@ def read(path: Path) -> Contents:
     Of a directory the files that cannot be read are passed over with a warning.
 
     Raises:
-        Fault: the one file cannot be read.
+        UserError: the one file cannot be read.
 
     """
     try:
@@ -35,9 +35,9 @@ def read(path: Path) -> Contents:
             return plan_files.read(path)
         paths = sorted(walk(path))
     except FileError as error:
-        raise Fault(f"'{path}': {error}") from None
+        raise UserError(f"'{path}': {error}") from None
     except OSError as error:
-        raise Fault(f"'{error.filename}': {in_words(error)}") from None
+        raise UserError(f"'{error.filename}': {in_words(error)}") from None
     plans, nodes, others = [], [], []
     for each in paths:
         try:
@@ -55,22 +55,22 @@ def read_review(filename: str) -> Request:
     """Return the review of a file, or one of the pod of the file; `-` is standard input.
 
     Raises:
-        Fault: it has neither.
+        UserError: it has neither.
 
     """
     text = read_text(filename)
     try:
         documents = read_documents(text, is_json=text.lstrip()[:1] == "{")
     except DocumentError as error:
-        raise Fault(f"'{filename}': {error}") from None
+        raise UserError(f"'{filename}': {error}") from None
     found = [document for _, document in documents if document is not None]
     if len(found) != 1 or not isinstance(found[0], dict):
         what = f"{len(found)} documents" if len(found) != 1 else "something else"
-        raise Fault(f"'{filename}': expected one pod or one {KIND}, found {what}")
+        raise UserError(f"'{filename}': expected one pod or one {KIND}, found {what}")
     try:
         return decode(json.dumps(_review(found[0], filename)).encode())
     except BadReview as error:
-        raise Fault(f"'{filename}': {error.message}") from None
+        raise UserError(f"'{filename}': {error.message}") from None
 
 
 def _review(found: Json, filename: str) -> Json:
@@ -78,7 +78,7 @@ def _review(found: Json, filename: str) -> Json:
     if kind == KIND:
         return found
     if kind != "Pod":
-        raise Fault(f"'{filename}': expected a Pod or an {KIND}, found '{kind}'")
+        raise UserError(f"'{filename}': expected a Pod or an {KIND}, found '{kind}'")
     metadata = found.get("metadata")
     namespace = metadata.get("namespace") if isinstance(metadata, dict) else None
     request = {

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from webhook.cli.errors import Fault
+from webhook.cli.errors import UserError
 from webhook.cli.options.files import read_text
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
 from webhook.kube.manifests import DocumentError
@@ -23,7 +23,7 @@ def read_pods(filename: str) -> list[Json]:
     one.
 
     Raises:
-        Fault: the file has something else, or a pod that no API server would take.
+        UserError: the file has something else, or a pod that no API server would take.
 
     """
     text = read_text(filename)
@@ -31,9 +31,9 @@ def read_pods(filename: str) -> list[Json]:
         documents = read_documents(text, is_json=text.lstrip()[:1] == "{")
         pods = [pod for line, found in documents for pod in _pods(found, f"line {line}")]
     except (DocumentError, _NoPodError) as error:
-        raise Fault(f"'{filename}': {error}") from None
+        raise UserError(f"'{filename}': {error}") from None
     except RecursionError:
-        raise Fault(f"'{filename}': it is nested too deeply") from None
+        raise UserError(f"'{filename}': it is nested too deeply") from None
     return [pod for pod in pods if _is_looked_at(pod)]
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import click
 import msgspec
 
-from webhook.cli.errors import ClusterFault
+from webhook.cli.errors import ClusterError
 from webhook.cli.options.types import Parsed, complete_path, configured
 from webhook.kube.objects import Json
 
@@ -70,7 +70,7 @@ def connected(context: str, kubeconfig: Path | None) -> "Iterator[Client]":
     """Have a client; nothing is called yet.
 
     Raises:
-        ClusterFault: there is no configuration, or a call within was refused or not answered.
+        ClusterError: there is no configuration, or a call within was refused or not answered.
 
     """
     from webhook.kube.api.client import ApiError, ConfigError, connect  # noqa: PLC0415 - see above
@@ -78,7 +78,7 @@ def connected(context: str, kubeconfig: Path | None) -> "Iterator[Client]":
     try:
         yield connect(kubeconfig, context, user_agent="kubectl-convertor")
     except (ApiError, ConfigError) as error:
-        raise ClusterFault(str(error)) from None
+        raise ClusterError(str(error)) from None
 
 
 def items(client: "Client", path: str, **query: str) -> Iterator[Json]:

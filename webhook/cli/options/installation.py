@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
-from webhook.cli.errors import Fault
+from webhook.cli.errors import UserError
 from webhook.cli.options.types import Parsed, complete_path, configured
 from webhook.kube.labels import check_key
 from webhook.model import Installation, Mode, OnError, Scope
@@ -135,4 +135,4 @@ def _read(defaults: Path) -> dict[str, Any]:
     try:
         return config.defaults(defaults)
     except config.ConfigError as error:
-        raise Fault(str(error)) from None
+        raise UserError(str(error)) from None

@@ -8,7 +8,7 @@ import click
 import msgspec
 from click.shell_completion import CompletionItem
 
-from webhook.cli.errors import ClusterFault, Fault
+from webhook.cli.errors import ClusterError, UserError
 from webhook.cli.options.cluster import connected
 from webhook.forklift.plan import GROUP, NAME, PATH
 from webhook.kube.messages import did_you_mean
@@ -45,7 +45,7 @@ def get_plan(client: "Client", namespace: str, name: str) -> Json:
     """Return a Plan as the API server has it.
 
     Raises:
-        Fault: there is none of that name, or the namespace is none.
+        UserError: there is none of that name, or the namespace is none.
         ApiError: the server refused, or did not answer.
 
     """
@@ -94,14 +94,14 @@ def _name(words: Sequence[str], *, required: bool) -> str:
     raise click.UsageError(f"expected 'plan NAME' or 'plan/NAME', found '{found}'")
 
 
-def _missing(client: "Client", namespace: str, name: str) -> Fault:
+def _missing(client: "Client", namespace: str, name: str) -> UserError:
     """Say that there is no such plan, and which one may have been meant."""
     known = _known(client)
     elsewhere = sorted(where for where, other in known if other == name)
     hint = did_you_mean(name, [other for where, other in known if where == namespace])
     if elsewhere:
         hint = f"; try --namespace {elsewhere[0]}"
-    return Fault(f"namespace '{namespace}' has no plan '{name}'{hint}")
+    return UserError(f"namespace '{namespace}' has no plan '{name}'{hint}")
 
 
 def _known(client: "Client", namespace: str = "", **limits: float) -> list[tuple[str, str]]:
@@ -126,7 +126,7 @@ def _complete(ctx: click.Context, _param: click.Parameter, start: str) -> list[C
         given = ""
     else:
         return []
-    with suppress(ClusterFault, click.UsageError):
+    with suppress(ClusterError, click.UsageError):
         with connected(ctx.params["context"], ctx.params["kubeconfig"]) as client:
             namespace = ctx.params["namespace"] or client.namespace
             known = _known(client, namespace, seconds=_COMPLETION_SECONDS)

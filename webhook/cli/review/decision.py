@@ -12,7 +12,7 @@ from webhook import settings
 from webhook.admission.mutate import decide, screen
 from webhook.admission.review import encode
 from webhook.admission.validate import PLAN, validate
-from webhook.cli.errors import Fault
+from webhook.cli.errors import UserError
 from webhook.cli.files import plans as plan_files
 from webhook.cli.output import console, structured, unlogged, write
 from webhook.cli.review.diff import coloured
@@ -46,7 +46,7 @@ def decision_on(
 
     Raises:
         click.UsageError: a pod has no plan.
-        Fault: the plans or nodes cannot be read.
+        UserError: the plans or nodes cannot be read.
 
     """
     if request.kind == PLAN:
@@ -58,7 +58,7 @@ def decision_on(
         raise click.UsageError("a pod needs its plan: give --plan FILE or --plan DIRECTORY")
     contents = plan_files.read(plans)
     if not contents.plans:
-        raise Fault(f"'{plans}': expected a Plan, found {', '.join(contents.others) or 'none'}")
+        raise UserError(f"'{plans}': expected a Plan, found {', '.join(contents.others) or 'none'}")
     ref = plan_ref(request)
     plan = _find(ref, contents.plans, installation)
     labels = contents.nodes + (plan_files.read(node_files).nodes if node_files else [])

@@ -9,7 +9,7 @@ import msgspec
 
 from webhook import karl, settings
 from webhook.admission.patch_summary import toleration
-from webhook.cli.errors import Fault
+from webhook.cli.errors import UserError
 from webhook.cli.files import plans as plan_files
 from webhook.cli.options.plan import get_plan, plan_path
 from webhook.cli.output import table
@@ -35,7 +35,7 @@ def in_files(path: Path, namespace: str, name: str) -> list[Json]:
     """Return the plans of files; of a namespace and of a name, where these are not empty.
 
     Raises:
-        Fault: there is none of that name, or the one file cannot be read.
+        UserError: there is none of that name, or the one file cannot be read.
 
     """
     plans = [
@@ -47,7 +47,7 @@ def in_files(path: Path, namespace: str, name: str) -> list[Json]:
         return sorted(plans, key=key_of)
     names = [plan["metadata"]["name"] for plan in plans]
     if name not in names:
-        raise Fault(f"'{path}' has no plan '{name}'{did_you_mean(name, names)}")
+        raise UserError(f"'{path}' has no plan '{name}'{did_you_mean(name, names)}")
     return [plan for plan in plans if plan["metadata"]["name"] == name]
 
 
@@ -55,7 +55,7 @@ def in_cluster(client: "Client", namespace: str, name: str, *, everywhere: bool)
     """Return the plans of a cluster; of a name, where it is not empty.
 
     Raises:
-        Fault: there is none of that name.
+        UserError: there is none of that name.
         ApiError: the server refused, or did not answer.
 
     """

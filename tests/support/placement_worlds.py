@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from webhook.forklift.labels import FORKLIFT_SPREADING_TERM
 from webhook.kube import quantity
-from webhook.kube.affinity import PREFERRED, REQUIRED, combine, widen
+from webhook.kube.affinity import PREFERRED, REQUIRED, default_to_all_namespaces, merge_affinities
 from webhook.kube.objects import Json
 from webhook.model import (
     AffinityPolicy,
@@ -185,7 +185,7 @@ def settings(draw: st.DrawFn) -> Settings:
         labels=draw(_labels),
         node_selector={key: value for key, value in selector.items() if key not in taken},
         node_requirements=requirements,
-        affinity=combine(widen(written), draw(affinities(ours=True))),
+        affinity=merge_affinities(default_to_all_namespaces(written), draw(affinities(ours=True))),
         copied=written,
         tolerations=draw(_tolerations),
         affinity_policy=draw(st.sampled_from(AffinityPolicy)),
@@ -219,7 +219,7 @@ def _pods(copied: Json) -> st.SearchStrategy[Json]:
         **{"disk": ["ssd"], "cores": ["8", "16+"], "memory": ["64Gi+"], "example.com/a~b": ["x"]}
     )
     others = affinities()
-    affinity = st.just(copied) | others.map(lambda other: combine(copied, other)) | others
+    affinity = st.just(copied) | others.map(lambda other: merge_affinities(copied, other)) | others
     metadata = st.fixed_dictionaries(
         {"labels": _labels.map(lambda labels: SYSTEM | labels), "name": st.just("db-vm-1")},
         optional={"annotations": st.sampled_from([None, {"example.com/note": "kept"}])},

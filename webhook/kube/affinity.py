@@ -21,7 +21,7 @@ _Conditions = frozenset[tuple[str, bytes]]
 _Joins = Mapping[str, Callable[[Any, Any], Any]]
 
 
-def combine(first: Json, second: Json) -> Json:
+def merge_affinities(first: Json, second: Json) -> Json:
     """Ask for both: pod terms and preferences of both, each once, required node terms ANDed.
 
     Raises:
@@ -57,7 +57,7 @@ def and_node_terms(terms: list[Json], others: list[Json]) -> list[Json]:
     return kept + [product for product, _ in products]
 
 
-def bare(affinity: Json) -> Json:
+def omit_empty_fields(affinity: Json) -> Json:
     """Leave out what means as much when it is absent: null, and empty lists and labels.
 
     Go does so too when Forklift writes a plan's affinity into a pod.
@@ -66,7 +66,7 @@ def bare(affinity: Json) -> Json:
     return found
 
 
-def widen(affinity: Json) -> Json:
+def default_to_all_namespaces(affinity: Json) -> Json:
     """Let the pod terms that name no namespace look into all; the same object if there are none."""
     widened = {
         kind: after
@@ -76,7 +76,7 @@ def widen(affinity: Json) -> Json:
     return affinity | widened if widened else affinity
 
 
-def widen_term(term: Json) -> Json:
+def default_term_to_all_namespaces(term: Json) -> Json:
     """Let a podAffinityTerm look into all namespaces, unless it says where it looks."""
     if term.get("namespaces") or term.get("namespaceSelector") is not None:
         return term
@@ -96,9 +96,9 @@ def _bare(value: Any) -> Any:
 def _widen_kind(kind: Json) -> Json:
     required = kind.get(REQUIRED) or []
     preferred = kind.get(PREFERRED) or []
-    wide = [widen_term(term) for term in required]
+    wide = [default_term_to_all_namespaces(term) for term in required]
     wide_preferred = [
-        weighted | {"podAffinityTerm": widen_term(weighted["podAffinityTerm"])}
+        weighted | {"podAffinityTerm": default_term_to_all_namespaces(weighted["podAffinityTerm"])}
         for weighted in preferred
     ]
     changed: Json = {}

@@ -15,7 +15,7 @@ MAX_DEPTH = 64
 recursive."""
 
 
-class Fault(NamedTuple):
+class FieldError(NamedTuple):
     """What is wrong, and where."""
 
     path: str
@@ -53,22 +53,22 @@ AFFINITY = _Fields(
 )
 
 
-def unknown_fields(affinity: object, *, closed: bool) -> Iterator[Fault]:
+def find_unknown_fields(affinity: object, *, closed: bool) -> Iterator[FieldError]:
     """Yield the misspelt fields of an affinity, and when it is `closed` all that are unknown."""
     if _is_deep(affinity):
-        yield Fault("", f"is nested more than {MAX_DEPTH} levels deep")
+        yield FieldError("", f"is nested more than {MAX_DEPTH} levels deep")
     else:
         yield from _unknown(affinity, AFFINITY, "", closed=closed)
 
 
-def unknown_field(field: str, known: Mapping[str, object]) -> str:
+def describe_unknown_field(field: str, known: Mapping[str, object]) -> str:
     """Say that a field is unknown, which are known, and which may have been meant."""
     meant = misspelt(field, known)
     hint = suggest(meant) if meant else did_you_mean(field, known)
     return f"unknown field {quote(field)}: expected {either(sorted(known))}{hint}"
 
 
-def _unknown(value: Any, fields: _Fields, path: str, *, closed: bool) -> Iterator[Fault]:
+def _unknown(value: Any, fields: _Fields, path: str, *, closed: bool) -> Iterator[FieldError]:
     if isinstance(value, list):
         for index, item in enumerate(value):
             yield from _unknown(item, fields, f"{path}[{index}]", closed=closed)
@@ -77,7 +77,7 @@ def _unknown(value: Any, fields: _Fields, path: str, *, closed: bool) -> Iterato
             field = str(name)
             if field not in fields.known:
                 if closed or misspelt(field, fields.known):
-                    yield Fault(path, unknown_field(field, fields.known))
+                    yield FieldError(path, describe_unknown_field(field, fields.known))
             elif below := fields.known[field]:
                 yield from _unknown(member, below, f"{path}.{field}", closed=closed)
 

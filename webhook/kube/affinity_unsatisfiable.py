@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from webhook.kube.affinity import REQUIRED
-from webhook.kube.affinity_fields import Fault
+from webhook.kube.affinity_fields import FieldError
 from webhook.kube.objects import Json
 
 
-def never_met(affinity: Json) -> Iterator[Fault]:
+def unsatisfiable_terms(affinity: Json) -> Iterator[FieldError]:
     """Yield what would leave every pod pending, in an affinity that is sound otherwise.
 
     An empty node selector term matches no node, and a pod term without a labelSelector no pod;
@@ -16,8 +16,8 @@ def never_met(affinity: Json) -> Iterator[Fault]:
     terms = ((affinity.get("nodeAffinity") or {}).get(REQUIRED) or {}).get("nodeSelectorTerms")
     if terms and not any(t.get("matchExpressions") or t.get("matchFields") for t in terms):
         path = f".nodeAffinity.{REQUIRED}.nodeSelectorTerms"
-        yield Fault(path, "an empty term matches no node, and there is no other")
+        yield FieldError(path, "an empty term matches no node, and there is no other")
     for index, term in enumerate((affinity.get("podAffinity") or {}).get(REQUIRED) or ()):
         if term.get("labelSelector") is None:
             path = f".podAffinity.{REQUIRED}[{index}].labelSelector"
-            yield Fault(path, "is missing, and without it no pod matches; {} matches all")
+            yield FieldError(path, "is missing, and without it no pod matches; {} matches all")

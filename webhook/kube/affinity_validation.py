@@ -11,39 +11,39 @@ from typing import Any
 
 from webhook.kube import labels
 from webhook.kube.affinity import PREFERRED, REQUIRED
-from webhook.kube.affinity_fields import Fault, unknown_fields
+from webhook.kube.affinity_fields import FieldError, find_unknown_fields
 from webhook.kube.messages import expected, found, quote
 from webhook.kube.objects import Json
 
-_Check = Callable[[Any, str], Iterator[Fault]]
+_Check = Callable[[Any, str], Iterator[FieldError]]
 
 
-def check_affinity(affinity: object, *, closed: bool = False) -> list[Fault]:
+def validate_affinity(affinity: object, *, closed: bool = False) -> list[FieldError]:
     """Return all that is wrong with an affinity; when it is `closed`, unknown fields too."""
-    return [*unknown_fields(affinity, closed=closed), *_AFFINITY(affinity, "")]
+    return [*find_unknown_fields(affinity, closed=closed), *_AFFINITY(affinity, "")]
 
 
 def _object(fields: Mapping[str, _Check], *required: str) -> _Check:
-    def check(value: Any, path: str) -> Iterator[Fault]:
+    def check(value: Any, path: str) -> Iterator[FieldError]:
         if not isinstance(value, dict):
-            yield Fault(path, f"expected a map, found {found(value)}")
+            yield FieldError(path, f"expected a map, found {found(value)}")
             return
         for field, check_field in fields.items():
             if value.get(field) is not None:
                 yield from check_field(value[field], f"{path}.{field}")
             elif field in required:
-                yield Fault(f"{path}.{field}", "is missing")
+                yield FieldError(f"{path}.{field}", "is missing")
 
     return check
 
 
 def _list(check_item: _Check, *, least: int = 0) -> _Check:
-    def check(value: Any, path: str) -> Iterator[Fault]:
+    def check(value: Any, path: str) -> Iterator[FieldError]:
         if not isinstance(value, list):
-            yield Fault(path, f"expected a list, found {found(value)}")
+            yield FieldError(path, f"expected a list, found {found(value)}")
             return
         if len(value) < least:
-            yield Fault(path, "must not be empty")
+            yield FieldError(path, "must not be empty")
         for index, item in enumerate(value):
             yield from check_item(item, f"{path}[{index}]")
 
@@ -51,21 +51,21 @@ def _list(check_item: _Check, *, least: int = 0) -> _Check:
 
 
 def _text(wrong: Callable[[str], str | None]) -> _Check:
-    def check(value: Any, path: str) -> Iterator[Fault]:
+    def check(value: Any, path: str) -> Iterator[FieldError]:
         if not isinstance(value, str):
-            yield Fault(path, f"expected text, found {found(value)}")
+            yield FieldError(path, f"expected text, found {found(value)}")
         elif phrase := wrong(value):
-            yield Fault(path, f"{quote(value)} {phrase}")
+            yield FieldError(path, f"{quote(value)} {phrase}")
 
     return check
 
 
 def _word(what: str, *choices: str) -> _Check:
-    def check(value: Any, path: str) -> Iterator[Fault]:
+    def check(value: Any, path: str) -> Iterator[FieldError]:
         if not isinstance(value, str):
-            yield Fault(path, f"expected text, found {found(value)}")
+            yield FieldError(path, f"expected text, found {found(value)}")
         elif value not in choices:
-            yield Fault(path, expected(what, choices, value))
+            yield FieldError(path, expected(what, choices, value))
 
     return check
 
@@ -73,7 +73,7 @@ def _word(what: str, *choices: str) -> _Check:
 def _in_turn(*checks: _Check) -> _Check:
     """Check again only what the checks before took."""
 
-    def check(value: Any, path: str) -> Iterator[Fault]:
+    def check(value: Any, path: str) -> Iterator[FieldError]:
         for each in checks:
             faults = list(each(value, path))
             yield from faults
@@ -83,49 +83,49 @@ def _in_turn(*checks: _Check) -> _Check:
     return check
 
 
-def _weight(value: Any, path: str) -> Iterator[Fault]:
+def _weight(value: Any, path: str) -> Iterator[FieldError]:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 100:
-        yield Fault(path, f"expected a weight from 1 to 100, found {found(value)}")
+        yield FieldError(path, f"expected a weight from 1 to 100, found {found(value)}")
 
 
-def _match_labels(value: Any, path: str) -> Iterator[Fault]:
+def _match_labels(value: Any, path: str) -> Iterator[FieldError]:
     yield from _object({})(value, path)
     for key, text in value.items() if isinstance(value, dict) else ():
         yield from _LABEL_KEY(key, path)
         yield from _LABEL_VALUE(text, f"{path}[{found(key)}]")
 
 
-def _operands(requirement: Json, path: str) -> Iterator[Fault]:
+def _operands(requirement: Json, path: str) -> Iterator[FieldError]:
     operator, values = requirement["operator"], requirement.get("values") or []
     if operator in ("In", "NotIn") and not values:
-        yield Fault(f"{path}.values", f"must not be empty with the operator {operator}")
+        yield FieldError(f"{path}.values", f"must not be empty with the operator {operator}")
     if operator in ("Exists", "DoesNotExist") and values:
-        yield Fault(f"{path}.values", f"must be empty with the operator {operator}")
+        yield FieldError(f"{path}.values", f"must be empty with the operator {operator}")
     if operator in ("Gt", "Lt") and not (len(values) == 1 and _is_int64(values[0])):
-        yield Fault(f"{path}.values", f"must be one integer with the operator {operator}")
+        yield FieldError(f"{path}.values", f"must be one integer with the operator {operator}")
 
 
-def _one_operand(requirement: Json, path: str) -> Iterator[Fault]:
+def _one_operand(requirement: Json, path: str) -> Iterator[FieldError]:
     if len(requirement.get("values") or []) != 1:
-        yield Fault(f"{path}.values", "must be exactly one for a field of the node")
+        yield FieldError(f"{path}.values", "must be exactly one for a field of the node")
 
 
-def _label_keys(term: Json, path: str) -> Iterator[Fault]:
+def _label_keys(term: Json, path: str) -> Iterator[FieldError]:
     selector = term.get("labelSelector")
     matched, mismatched = (
         term.get(field) or [] for field in ("matchLabelKeys", "mismatchLabelKeys")
     )
     if selector is None:
         if matched or mismatched:
-            yield Fault(f"{path}.labelSelector", "is missing beside label keys to match")
+            yield FieldError(f"{path}.labelSelector", "is missing beside label keys to match")
         return
     expressions = selector.get("matchExpressions") or []
     selected = {*(selector.get("matchLabels") or {}), *(each["key"] for each in expressions)}
     for index, key in enumerate(matched):
         if key in mismatched:
-            yield Fault(f"{path}.matchLabelKeys[{index}]", "is among mismatchLabelKeys too")
+            yield FieldError(f"{path}.matchLabelKeys[{index}]", "is among mismatchLabelKeys too")
         if key in selected:
-            yield Fault(f"{path}.matchLabelKeys[{index}]", "is in labelSelector too")
+            yield FieldError(f"{path}.matchLabelKeys[{index}]", "is in labelSelector too")
 
 
 def _is_int64(text: str) -> bool:

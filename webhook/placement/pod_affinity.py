@@ -3,7 +3,12 @@
 from itertools import product
 
 from webhook.forklift.labels import FORKLIFT_SPREADING_TERM
-from webhook.kube.affinity import PREFERRED, REQUIRED, combine, widen_term
+from webhook.kube.affinity import (
+    PREFERRED,
+    REQUIRED,
+    default_term_to_all_namespaces,
+    merge_affinities,
+)
 from webhook.kube.objects import Json
 from webhook.model import AffinityPolicy, Settings
 
@@ -16,7 +21,7 @@ def place_pod_affinity(present: Json, settings: Settings) -> Json:
     if settings.affinity and settings.affinity_policy is AffinityPolicy.REPLACE:
         affinity = _without_spreading(affinity, settings.affinity)
     wanted = {kind: terms for kind, terms in settings.affinity.items() if kind != "nodeAffinity"}
-    return combine(affinity, wanted)
+    return merge_affinities(affinity, wanted)
 
 
 def _corrected(affinity: Json, copied: Json, wanted: Json) -> Json:
@@ -48,8 +53,8 @@ def _widened(terms: list[Json], narrow: list[Json]) -> list[Json]:
 
 def _widen(term: Json) -> Json:
     if "podAffinityTerm" in term:
-        return term | {"podAffinityTerm": widen_term(term["podAffinityTerm"])}
-    return widen_term(term)
+        return term | {"podAffinityTerm": default_term_to_all_namespaces(term["podAffinityTerm"])}
+    return default_term_to_all_namespaces(term)
 
 
 def _without_spreading(affinity: Json, wanted: Json) -> Json:

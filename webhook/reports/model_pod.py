@@ -6,7 +6,7 @@ The parts by which a scheduler goes, as Forklift's own builder has them (tests/d
 from typing import Any
 
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE, FORKLIFT_SPREADING_TERM
-from webhook.kube.affinity_validation import check_affinity
+from webhook.kube.affinity_validation import validate_affinity
 from webhook.kube.objects import Json
 from webhook.model import Plan
 
@@ -56,7 +56,7 @@ def model_pod(plan: Plan, spec: Json) -> Json:
 
 def _affinity(value: Any) -> Json:
     """Return the Plan's affinity where the API server would take it in a pod."""
-    return value if value and not check_affinity(value) else {}
+    return value if value and not validate_affinity(value) else {}
 
 
 def _container(name: str, requests: dict[str, str]) -> Json:

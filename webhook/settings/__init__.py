@@ -11,7 +11,7 @@ where the plan has neither. `docs/settings.md` has the forms.
 from typing import Any
 
 from webhook.karl import minimums
-from webhook.kube.affinity import bare, combine
+from webhook.kube.affinity import merge_affinities, omit_empty_fields
 from webhook.kube.objects import Json
 from webhook.model import (
     AffinityPolicy,
@@ -120,7 +120,7 @@ def _affinity(
     if field.affinity is None and annotation.affinity is None:
         return default.affinity or {}
     try:
-        return combine(field.affinity or {}, annotation.affinity or {})
+        return merge_affinities(field.affinity or {}, annotation.affinity or {})
     except ValueError as error:
         message = f"{error} together with spec.convertorAffinity: the rules are left out"
         problems.append(Problem(rules.where, message))
@@ -131,7 +131,7 @@ def _copied(written: Any, read: Json | None) -> Json:
     """Return the plan's object where the scope changed it; pods of Forklift 2.10+ have it so."""
     if not isinstance(written, dict) or not read:
         return {}
-    copied = bare(written)
+    copied = omit_empty_fields(written)
     return copied if copied != read else {}
 
 

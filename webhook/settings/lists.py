@@ -10,7 +10,7 @@ from webhook.forklift.labels import SYSTEM_LABELS
 from webhook.forklift.plan import GROUP
 from webhook.karl import minimums
 from webhook.kube import labels
-from webhook.kube.affinity_fields import unknown_field
+from webhook.kube.affinity_fields import describe_unknown_field
 from webhook.kube.messages import found, quote
 from webhook.kube.objects import Json
 from webhook.kube.tolerations import FIELDS as TOLERATION_FIELDS
@@ -71,7 +71,7 @@ def _read_toleration(given: Given, problems: list[Problem]) -> list[Json]:
         case dict() as toleration:
             unknown = [field for field in toleration if field not in TOLERATION_FIELDS]
             if given.closed and unknown:
-                wrong = unknown_field(str(unknown[0]), dict.fromkeys(TOLERATION_FIELDS))
+                wrong = describe_unknown_field(str(unknown[0]), dict.fromkeys(TOLERATION_FIELDS))
             elif not (wrong := check_toleration(toleration)):
                 return [{name: value for name, value in toleration.items() if value is not None}]
         case other:

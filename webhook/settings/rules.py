@@ -4,9 +4,9 @@ from functools import lru_cache
 
 from webhook import karl
 from webhook.karl.errors import Fault
-from webhook.kube.affinity import bare, widen
-from webhook.kube.affinity_unsatisfiable import never_met
-from webhook.kube.affinity_validation import check_affinity
+from webhook.kube.affinity import default_to_all_namespaces, omit_empty_fields
+from webhook.kube.affinity_unsatisfiable import unsatisfiable_terms
+from webhook.kube.affinity_validation import validate_affinity
 from webhook.kube.messages import found
 from webhook.kube.objects import Json
 from webhook.model import Problem, Scope
@@ -21,12 +21,14 @@ def read_affinity(given: Given, scope: Scope, problems: list[Problem]) -> Json:
         message = f"expected rules as text or an affinity as a map, found {found(given.value)}"
         problems.append(Problem(given.where, message))
         return {}
-    faults = check_affinity(given.value, closed=given.closed) or [*never_met(given.value)]
+    faults = validate_affinity(given.value, closed=given.closed) or [
+        *unsatisfiable_terms(given.value)
+    ]
     if faults:
         problems.extend(Problem(f"{given.where}{fault.path}", fault.message) for fault in faults)
         return {}
-    affinity = bare(given.value)
-    return widen(affinity) if scope is Scope.ALL else affinity
+    affinity = omit_empty_fields(given.value)
+    return default_to_all_namespaces(affinity) if scope is Scope.ALL else affinity
 
 
 def _read_rules(given: Given, scope: Scope, problems: list[Problem]) -> Json:

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import msgspec
 
-from webhook.kube.affinity_fields import unknown_field
+from webhook.kube.affinity_fields import describe_unknown_field
 from webhook.kube.messages import did_you_mean, either, misspelt, quote, suggest
 from webhook.kube.objects import Json
 from webhook.model import AffinityPolicy, Problem, Scope
@@ -78,7 +78,7 @@ def is_misspelt(field: str) -> bool:
 def misspelt_in_spec(spec: Json, plan: PlanName) -> list[Problem]:
     """Tell the misspelt fields of a Plan's spec, which is out of a file: an API server has none."""
     return [
-        Problem(f"{plan} spec", unknown_field(field, _SPEC))
+        Problem(f"{plan} spec", describe_unknown_field(field, _SPEC))
         for field in map(str, spec)
         if is_misspelt(field)
     ]

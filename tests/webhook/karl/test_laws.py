@@ -10,7 +10,7 @@ from tests.webhook.karl.strategies import misspelt, rules, soups
 from webhook import karl
 from webhook.karl.syntax import Rule
 from webhook.karl.text import selector_text
-from webhook.kube.affinity_validation import check_affinity
+from webhook.kube.affinity_validation import validate_affinity
 from webhook.model import Scope
 
 SCOPES = st.sampled_from(Scope)
@@ -24,7 +24,7 @@ def check(text: str, scope: Scope) -> None:
         check_faults(text, error.errors)
     else:
         assert affinity
-        assert check_affinity(affinity) == []
+        assert validate_affinity(affinity) == []
         again = "\n".join(map(karl.to_text, karl.parse(text)))
         assert karl.compile(again, scope=scope) == affinity
 

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.kube.affinity import PREFERRED, REQUIRED, and_node_terms, combine, widen
+from webhook.kube.affinity import (
+    PREFERRED,
+    REQUIRED,
+    and_node_terms,
+    default_to_all_namespaces,
+    merge_affinities,
+)
 from webhook.kube.objects import Json
 
 KEYS = "abc"
@@ -134,7 +140,7 @@ def test_combining_takes_the_terms_of_both_each_once() -> None:
         "nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [term("b")]}},
     }
 
-    assert combine(first, second) == {
+    assert merge_affinities(first, second) == {
         "podAffinity": {REQUIRED: [pod_term("a"), pod_term("b"), pod_term("c")], PREFERRED: None},
         "podAntiAffinity": {PREFERRED: [{"weight": 5, "podAffinityTerm": pod_term("d")}]},
         "nodeAffinity": {
@@ -148,13 +154,15 @@ def test_a_selector_without_terms_matches_nothing_and_keeps_doing_so() -> None:
     without: Json = {"nodeAffinity": {REQUIRED: {}}}
     some: Json = {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [term("a")]}}}
 
-    assert combine(without, some) == {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": []}}}
-    assert combine({}, some) == some
-    assert combine({"nodeAffinity": {REQUIRED: None}}, some) == some
+    assert merge_affinities(without, some) == {
+        "nodeAffinity": {REQUIRED: {"nodeSelectorTerms": []}}
+    }
+    assert merge_affinities({}, some) == some
+    assert merge_affinities({"nodeAffinity": {REQUIRED: None}}, some) == some
 
 
 def test_combining_keeps_fields_that_nobody_knows() -> None:
-    assert combine(
+    assert merge_affinities(
         {"podAffinity": {"new": [1]}, "future": 1, "both": 1}, {"next": 2, "both": 2}
     ) == {"podAffinity": {"new": [1]}, "future": 1, "both": 1, "next": 2}
 
@@ -170,7 +178,7 @@ def test_only_terms_that_name_no_namespace_are_widened() -> None:
         "nodeAffinity": nodes,
     }
 
-    assert widen(affinity) == {
+    assert default_to_all_namespaces(affinity) == {
         "podAffinity": {REQUIRED: [wide, chosen, by_label, wide], "new": 1},
         "podAntiAffinity": {PREFERRED: [{"weight": 1, "podAffinityTerm": wide}]},
         "nodeAffinity": nodes,
@@ -180,4 +188,4 @@ def test_only_terms_that_name_no_namespace_are_widened() -> None:
 def test_an_affinity_with_its_scopes_is_not_copied() -> None:
     affinity = {"podAffinity": {REQUIRED: [pod_term("a", namespaceSelector={})]}}
 
-    assert widen(affinity) is affinity
+    assert default_to_all_namespaces(affinity) is affinity

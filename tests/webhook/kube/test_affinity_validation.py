@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.paths import DATA
 from webhook.kube import tolerations
 from webhook.kube.affinity_fields import AFFINITY
-from webhook.kube.affinity_validation import check_affinity
+from webhook.kube.affinity_validation import validate_affinity
 
 CASES = json.loads((DATA / "affinities.json").read_text(encoding="utf-8"))["cases"]
 NAME = (
@@ -25,7 +25,7 @@ PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 @pytest.mark.parametrize("case", CASES, ids=map(str, range(len(CASES))))
 def test_an_affinity_is_fine_when_the_api_server_takes_it(case: dict[str, Any]) -> None:
-    assert (check_affinity(case["affinity"]) == []) == case["accepted"]
+    assert (validate_affinity(case["affinity"]) == []) == case["accepted"]
 
 
 def pods(**term: Any) -> Any:
@@ -173,13 +173,13 @@ WEIGHTED = f".podAntiAffinity.{PREFERRED}[0]"
     ],
 )
 def test_every_fault_has_its_place(affinity: Any, faults: list[tuple[str, str]]) -> None:
-    assert check_affinity(affinity) == faults
+    assert validate_affinity(affinity) == faults
 
 
 def test_fields_that_nobody_knows_are_fine() -> None:
     affinity = pods(labelSelector={"matchLabels": {"app": "a"}, "future": 1}, next=[2])
 
-    assert check_affinity(affinity | {"podLove": {}}) == []
+    assert validate_affinity(affinity | {"podLove": {}}) == []
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_fields_that_nobody_knows_are_fine() -> None:
 def test_a_misspelt_field_is_a_fault_with_the_field_that_is_meant(
     affinity: Any, path: str, field: str, hint: str
 ) -> None:
-    (fault,) = check_affinity(affinity)
+    (fault,) = validate_affinity(affinity)
     assert fault.path == path
     assert fault.message.startswith(f"unknown field '{field}': expected ")
     assert fault.message.endswith(f"; did you mean '{hint}'?")
@@ -219,7 +219,7 @@ def test_a_misspelt_field_is_a_fault_with_the_field_that_is_meant(
 def test_where_only_people_write_every_unknown_field_is_a_fault() -> None:
     affinity = pods(labelSelector={"matchLabels": {"app": "a"}, "future": 1}) | {"podLove": {}}
 
-    assert check_affinity(affinity, closed=True) == [
+    assert validate_affinity(affinity, closed=True) == [
         (f"{POD_TERM}.labelSelector", UNKNOWN.format("future", "matchExpressions or matchLabels")),
         ("", UNKNOWN.format("podLove", "nodeAffinity, podAffinity or podAntiAffinity")),
     ]
@@ -249,7 +249,7 @@ def test_what_is_nested_beyond_all_reason_is_a_fault_and_no_error() -> None:
     for _ in range(100_000):
         deep = [deep]
 
-    assert check_affinity({"future": deep}) == [("", "is nested more than 64 levels deep")]
+    assert validate_affinity({"future": deep}) == [("", "is nested more than 64 levels deep")]
 
 
 json_values = st.recursive(
@@ -269,5 +269,5 @@ FIELDS = ["nodeAffinity", "podAffinity", REQUIRED, PREFERRED, "matchExpressions"
     )
 )
 def test_any_object_is_fine_or_has_faults(affinity: Any) -> None:
-    for fault in check_affinity(affinity):
+    for fault in validate_affinity(affinity):
         assert fault.message

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.support import placement_worlds as worlds
 from webhook.admission.patch import TOUCHED, diff
 from webhook.forklift.labels import FORKLIFT_SPREADING_TERM, SYSTEM_LABELS
-from webhook.kube.affinity import PREFERRED, REQUIRED, widen
+from webhook.kube.affinity import PREFERRED, REQUIRED, default_to_all_namespaces
 from webhook.kube.objects import Json
 from webhook.model import AffinityPolicy, Installation, Plan
 from webhook.placement import Placed, place
@@ -103,7 +103,7 @@ def test_a_merge_loses_no_term_of_anybody(case: Case) -> None:
     for kind in ("podAffinity", "podAntiAffinity"):
         for field in (REQUIRED, PREFERRED):
             copied = terms(settings.copied, kind, field)
-            wide = terms(widen(settings.copied), kind, field)
+            wide = terms(default_to_all_namespaces(settings.copied), kind, field)
             have = terms(after, kind, field)
             for term in terms(before, kind, field):
                 if term in copied:

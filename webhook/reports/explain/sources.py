@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from webhook.kube.affinity import combine
+from webhook.kube.affinity import merge_affinities
 from webhook.kube.objects import Json
 from webhook.model import Installation, Plan, Scope
 from webhook.settings.raw import ABSENT, Given, PlanName, read_word
@@ -51,7 +51,7 @@ def affinity_places(sources: list[Place]) -> list[Place]:
     spoken = [place for place in asked if place.source.affinity]
     try:
         for more in spoken[1:]:
-            combine(spoken[0].source.affinity or {}, more.source.affinity or {})
+            merge_affinities(spoken[0].source.affinity or {}, more.source.affinity or {})
     except ValueError:
         return spoken[:1]  # as `webhook.settings`: the object counts, the rules do not
     return spoken

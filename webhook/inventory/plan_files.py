@@ -53,7 +53,7 @@ def read(path: Path) -> Contents:
     except UnicodeDecodeError as error:
         raise FileError(f"byte {error.start} is not UTF-8") from None
     try:
-        found = manifests.read(text, is_json=path.suffix == ".json")
+        found = manifests.parse_documents(text, is_json=path.suffix == ".json")
     except manifests.DocumentError as error:
         raise FileError(str(error)) from None
     objects = [each for line, document in found for each in _objects(document, line)]

@@ -19,7 +19,7 @@ from webhook.karl.errors import Fault, KarlError, Mistake, refuse
 from webhook.karl.parse import parse
 from webhook.karl.syntax import Rule, Span
 from webhook.karl.text import to_text
-from webhook.kube.messages import did_you_mean, either, found
+from webhook.kube.messages import describe_value, did_you_mean, join_with_or
 from webhook.kube.objects import Json
 from webhook.model import NodeValues, Scope
 
@@ -73,11 +73,12 @@ def _scope(text: Any, scope: Any) -> Scope:
     start = Span(0, 0)
     if not isinstance(text, str):
         hint = "expected text, such as REQUIRE pods(app=ceph-osd) on node"
-        raise refuse("", [Mistake(start, f"rules cannot be {found(text)}", hint)])
+        raise refuse("", [Mistake(start, f"rules cannot be {describe_value(text)}", hint)])
     try:
         return Scope(scope)
     except ValueError:
-        hint = f"expected {either([*Scope])}"
+        hint = f"expected {join_with_or([*Scope])}"
         if isinstance(scope, str):
             hint += did_you_mean(scope, Scope)
-        raise refuse(text, [Mistake(start, f"unknown scope {found(scope)}", hint)]) from None
+        message = f"unknown scope {describe_value(scope)}"
+        raise refuse(text, [Mistake(start, message, hint)]) from None

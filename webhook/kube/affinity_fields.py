@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from webhook.kube.affinity import PREFERRED, REQUIRED
-from webhook.kube.messages import did_you_mean, either, misspelt, quote, suggest
+from webhook.kube.messages import correct_spelling, did_you_mean, join_with_or, quote, suggest
 
 MAX_DEPTH = 64
 """Of lists and maps in each other; core/v1 comes to ten, and what walks through them is
@@ -63,9 +63,9 @@ def find_unknown_fields(affinity: object, *, closed: bool) -> Iterator[FieldErro
 
 def describe_unknown_field(field: str, known: Mapping[str, object]) -> str:
     """Say that a field is unknown, which are known, and which may have been meant."""
-    meant = misspelt(field, known)
+    meant = correct_spelling(field, known)
     hint = suggest(meant) if meant else did_you_mean(field, known)
-    return f"unknown field {quote(field)}: expected {either(sorted(known))}{hint}"
+    return f"unknown field {quote(field)}: expected {join_with_or(sorted(known))}{hint}"
 
 
 def _unknown(value: Any, fields: _Fields, path: str, *, closed: bool) -> Iterator[FieldError]:
@@ -76,7 +76,7 @@ def _unknown(value: Any, fields: _Fields, path: str, *, closed: bool) -> Iterato
         for name, member in value.items():
             field = str(name)
             if field not in fields.known:
-                if closed or misspelt(field, fields.known):
+                if closed or correct_spelling(field, fields.known):
                     yield FieldError(path, describe_unknown_field(field, fields.known))
             elif below := fields.known[field]:
                 yield from _unknown(member, below, f"{path}.{field}", closed=closed)

@@ -12,7 +12,7 @@ from typing import Any
 from webhook.kube import labels
 from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.affinity_fields import FieldError, find_unknown_fields
-from webhook.kube.messages import expected, found, quote
+from webhook.kube.messages import describe_value, expected_one_of, quote
 from webhook.kube.objects import Json
 
 _Check = Callable[[Any, str], Iterator[FieldError]]
@@ -26,7 +26,7 @@ def validate_affinity(affinity: object, *, closed: bool = False) -> list[FieldEr
 def _object(fields: Mapping[str, _Check], *required: str) -> _Check:
     def check(value: Any, path: str) -> Iterator[FieldError]:
         if not isinstance(value, dict):
-            yield FieldError(path, f"expected a map, found {found(value)}")
+            yield FieldError(path, f"expected a map, found {describe_value(value)}")
             return
         for field, check_field in fields.items():
             if value.get(field) is not None:
@@ -40,7 +40,7 @@ def _object(fields: Mapping[str, _Check], *required: str) -> _Check:
 def _list(check_item: _Check, *, least: int = 0) -> _Check:
     def check(value: Any, path: str) -> Iterator[FieldError]:
         if not isinstance(value, list):
-            yield FieldError(path, f"expected a list, found {found(value)}")
+            yield FieldError(path, f"expected a list, found {describe_value(value)}")
             return
         if len(value) < least:
             yield FieldError(path, "must not be empty")
@@ -53,7 +53,7 @@ def _list(check_item: _Check, *, least: int = 0) -> _Check:
 def _text(wrong: Callable[[str], str | None]) -> _Check:
     def check(value: Any, path: str) -> Iterator[FieldError]:
         if not isinstance(value, str):
-            yield FieldError(path, f"expected text, found {found(value)}")
+            yield FieldError(path, f"expected text, found {describe_value(value)}")
         elif phrase := wrong(value):
             yield FieldError(path, f"{quote(value)} {phrase}")
 
@@ -63,9 +63,9 @@ def _text(wrong: Callable[[str], str | None]) -> _Check:
 def _word(what: str, *choices: str) -> _Check:
     def check(value: Any, path: str) -> Iterator[FieldError]:
         if not isinstance(value, str):
-            yield FieldError(path, f"expected text, found {found(value)}")
+            yield FieldError(path, f"expected text, found {describe_value(value)}")
         elif value not in choices:
-            yield FieldError(path, expected(what, choices, value))
+            yield FieldError(path, expected_one_of(what, choices, value))
 
     return check
 
@@ -85,14 +85,14 @@ def _in_turn(*checks: _Check) -> _Check:
 
 def _weight(value: Any, path: str) -> Iterator[FieldError]:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 100:
-        yield FieldError(path, f"expected a weight from 1 to 100, found {found(value)}")
+        yield FieldError(path, f"expected a weight from 1 to 100, found {describe_value(value)}")
 
 
 def _match_labels(value: Any, path: str) -> Iterator[FieldError]:
     yield from _object({})(value, path)
     for key, text in value.items() if isinstance(value, dict) else ():
         yield from _LABEL_KEY(key, path)
-        yield from _LABEL_VALUE(text, f"{path}[{found(key)}]")
+        yield from _LABEL_VALUE(text, f"{path}[{describe_value(key)}]")
 
 
 def _operands(requirement: Json, path: str) -> Iterator[FieldError]:

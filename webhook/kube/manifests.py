@@ -13,7 +13,7 @@ except ImportError:  # PyYAML was built without libyaml: the same, and ten times
     from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
 
 
-MAX_WRITTEN_OUT = 1_000_000
+MAX_ALIAS_CHARACTERS = 1_000_000
 """Characters that the aliases of a document may add to it. `&b [*a, *a]` over `&a […]` and so on
 doubles with each line, and is written out by whoever copies it."""
 
@@ -22,7 +22,7 @@ class DocumentError(ValueError):
     """A text that has no such documents; the message begins with the place, where it is known."""
 
 
-def read(text: str, *, is_json: bool) -> list[tuple[int, Any]]:
+def parse_documents(text: str, *, is_json: bool) -> list[tuple[int, Any]]:
     """Return the documents of a text, each with the line where it begins.
 
     Raises:
@@ -62,8 +62,9 @@ def _check_aliases(root: yaml.Node, written: int) -> None:
             _refuse(node, "the value contains itself: an alias in it stands for the whole")
         return sizes[node]
 
-    if size(root) > 2 * written + MAX_WRITTEN_OUT:  # each value takes a character or its sign
-        _refuse(root, f"aliases add more than {MAX_WRITTEN_OUT} characters to the document")
+    # without aliases a document has at most twice as many characters and nodes as its text
+    if size(root) > 2 * written + MAX_ALIAS_CHARACTERS:
+        _refuse(root, f"aliases add more than {MAX_ALIAS_CHARACTERS} characters to the document")
 
 
 def _parts(node: yaml.Node) -> Iterable[yaml.Node]:

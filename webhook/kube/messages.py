@@ -27,7 +27,7 @@ def quote(text: str) -> str:
     return f"'{''.join(shown)}'"
 
 
-def found(value: Any) -> str:
+def describe_value(value: Any) -> str:
     """Name a JSON value that was found where another was expected."""
     match value:
         case str():
@@ -49,7 +49,7 @@ def describe_os_error(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def either(choices: Collection[str]) -> str:
+def join_with_or(choices: Collection[str]) -> str:
     """Return `enforce, audit or off`."""
     *others, last = choices
     return f"{', '.join(others)} or {last}" if others else last
@@ -62,7 +62,7 @@ def did_you_mean(word: str, choices: Iterable[str], likeness: float = 0.6) -> st
     return suggest(by_folded[close[0]]) if close else ""
 
 
-def misspelt(word: str, choices: Iterable[str]) -> str | None:
+def correct_spelling(word: str, choices: Iterable[str]) -> str | None:
     """Return the choice that a word surely stands for, where it is none of them itself.
 
     Surely is in other case, a letter off, two in a longer one, or a long one broken off behind its
@@ -90,9 +90,10 @@ def suggest(text: str) -> str:
     return f"; did you mean {quote(text)}?"
 
 
-def expected(what: str, choices: Collection[str], word: str) -> str:
+def expected_one_of(what: str, choices: Collection[str], word: str) -> str:
     """Say which words are known where another was found, and which may have been meant."""
-    return f"expected {what} {either(choices)}, found {quote(word)}{did_you_mean(word, choices)}"
+    hint = did_you_mean(word, choices)
+    return f"expected {what} {join_with_or(choices)}, found {quote(word)}{hint}"
 
 
 def describe_validation_error(error: msgspec.ValidationError, root: str) -> str:

@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from webhook.kube import labels
-from webhook.kube.messages import expected, quote
+from webhook.kube.messages import expected_one_of, quote
 
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _OPERATORS = ("Equal", "Exists")
 _TEXT_FIELDS = ("key", "operator", "value", "effect")
-FIELDS = (*_TEXT_FIELDS, "tolerationSeconds")
+TOLERATION_FIELDS = (*_TEXT_FIELDS, "tolerationSeconds")
 """Of a core/v1 Toleration."""
 _FORM = "expected key=value:effect, key:effect or key"
 
 
-class TaintError(NamedTuple):
+class TolerationError(NamedTuple):
     """An entry of a list of tolerations that is none."""
 
     entry: int
@@ -22,7 +22,7 @@ class TaintError(NamedTuple):
     message: str
 
 
-def parse_tolerations(text: str) -> tuple[list[dict[str, Any]], list[TaintError]]:
+def parse_tolerations(text: str) -> tuple[list[dict[str, Any]], list[TolerationError]]:
     """Read `dedicated=migration:NoSchedule,gpu:NoExecute,spot` as core/v1 Tolerations.
 
     An entry is `key[=value][:effect]`, with spaces around or not: without a value every value
@@ -30,19 +30,19 @@ def parse_tolerations(text: str) -> tuple[list[dict[str, Any]], list[TaintError]
     left out, and told beside the others.
     """
     tolerations: list[dict[str, Any]] = []
-    errors: list[TaintError] = []
+    errors: list[TolerationError] = []
     for number, entry in enumerate(text.split(",") if text.strip() else (), 1):
         try:
             toleration = _parse(entry.strip())
         except ValueError as error:
-            errors.append(TaintError(number, str(error)))
+            errors.append(TolerationError(number, str(error)))
         else:
             if toleration not in tolerations:
                 tolerations.append(toleration)
     return tolerations, errors
 
 
-def check_toleration(toleration: dict[str, Any]) -> str | None:
+def validate_toleration(toleration: dict[str, Any]) -> str | None:
     """Say what the API server would refuse in a core/v1 Toleration.
 
     The operators `Gt` and `Lt` count as wrong: a cluster where they are not switched on
@@ -61,7 +61,7 @@ def _faults(toleration: dict[str, Any]) -> Iterator[str]:
     key, operator, value, effect = (toleration.get(field) or "" for field in _TEXT_FIELDS)
     seconds = toleration.get("tolerationSeconds")
     if operator not in ("", *_OPERATORS):
-        yield expected("operator", _OPERATORS, operator)
+        yield expected_one_of("operator", _OPERATORS, operator)
     if not key and operator != "Exists":
         yield "must have a key, or the operator Exists to tolerate every taint"
     if key and (wrong := labels.check_key(key)):
@@ -71,7 +71,7 @@ def _faults(toleration: dict[str, Any]) -> Iterator[str]:
     if wrong := labels.check_value(value):
         yield f"value {quote(value)} {wrong}"
     if effect not in ("", *_EFFECTS):
-        yield expected("effect", _EFFECTS, effect)
+        yield expected_one_of("effect", _EFFECTS, effect)
     if seconds is not None and not _is_int64(seconds):
         yield "tolerationSeconds must be an integer"
     if seconds is not None and effect != "NoExecute":
@@ -93,6 +93,6 @@ def _parse(entry: str) -> dict[str, Any]:
         raise ValueError(f"{quote(entry)} has no effect after ':': {_FORM}")
     operator = {"operator": "Equal", "value": value} if equals else {"operator": "Exists"}
     toleration = {"key": key, **operator, **({"effect": effect} if effect else {})}
-    if wrong := check_toleration(toleration):
+    if wrong := validate_toleration(toleration):
         raise ValueError(wrong)
     return toleration

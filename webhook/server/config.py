@@ -148,7 +148,7 @@ def read(path: Path) -> bytes:
 def defaults(path: Path) -> Json:
     """Read the file with the installation's defaults. Raises ConfigError with all its faults."""
     try:
-        every = manifests.read(read(path).decode("utf-8-sig"), is_json=False)
+        every = manifests.parse_documents(read(path).decode("utf-8-sig"), is_json=False)
     except UnicodeDecodeError as error:
         raise ConfigError(f"'{path}': byte {error.start} is not UTF-8") from None
     except manifests.DocumentError as error:

@@ -11,10 +11,9 @@ from webhook.forklift.plan import GROUP
 from webhook.karl import minimums
 from webhook.kube import labels
 from webhook.kube.affinity_fields import describe_unknown_field
-from webhook.kube.messages import found, quote
+from webhook.kube.messages import describe_value, quote
 from webhook.kube.objects import Json
-from webhook.kube.tolerations import FIELDS as TOLERATION_FIELDS
-from webhook.kube.tolerations import check_toleration, parse_tolerations
+from webhook.kube.tolerations import TOLERATION_FIELDS, parse_tolerations, validate_toleration
 from webhook.model import Problem
 from webhook.settings.raw import Given, PlanName, no_text
 
@@ -72,10 +71,10 @@ def _read_toleration(given: Given, problems: list[Problem]) -> list[Json]:
             unknown = [field for field in toleration if field not in TOLERATION_FIELDS]
             if given.closed and unknown:
                 wrong = describe_unknown_field(str(unknown[0]), dict.fromkeys(TOLERATION_FIELDS))
-            elif not (wrong := check_toleration(toleration)):
+            elif not (wrong := validate_toleration(toleration)):
                 return [{name: value for name, value in toleration.items() if value is not None}]
         case other:
-            wrong = f"expected key=value:effect or a toleration, found {found(other)}"
+            wrong = f"expected key=value:effect or a toleration, found {describe_value(other)}"
     problems.append(Problem(given.where, wrong))
     return []
 
@@ -107,7 +106,7 @@ def _entries(given: Given, problems: list[Problem]) -> Iterator[tuple[str, str, 
                     problems.append(Problem(where, f"expected key=value, found {quote(key)}"))
         case dict() as pairs:
             for key, value in pairs.items():
-                where = f"{given.where}[{found(key)}]"
+                where = f"{given.where}[{describe_value(key)}]"
                 if isinstance(key, str) and isinstance(value, str):
                     yield where, key, value
                 else:
@@ -116,7 +115,7 @@ def _entries(given: Given, problems: list[Problem]) -> Iterator[tuple[str, str, 
         case None:
             pass
         case other:
-            message = f"expected key=value,key=value or a map, found {found(other)}"
+            message = f"expected key=value,key=value or a map, found {describe_value(other)}"
             problems.append(Problem(given.where, message))
 
 

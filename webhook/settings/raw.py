@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar
 
-from webhook.kube.messages import expected, found
+from webhook.kube.messages import describe_value, expected_one_of
 from webhook.kube.objects import Json
 from webhook.model import Problem
 
@@ -37,7 +37,7 @@ ABSENT = Given("", None)
 def no_text(value: Any) -> str:
     """Say that a value is no text; YAML makes `off` false and `16` a number."""
     hint = "" if isinstance(value, dict | list | None) else ": put it in quotes"
-    return f"expected text, found {found(value)}{hint}"
+    return f"expected text, found {describe_value(value)}{hint}"
 
 
 def read_word(given: Given, known: type[Word], what: str, problems: list[Problem]) -> Word | None:
@@ -50,7 +50,7 @@ def read_word(given: Given, known: type[Word], what: str, problems: list[Problem
     try:
         return known(word)
     except ValueError:
-        problems.append(Problem(given.where, expected(what, [*known], word)))
+        problems.append(Problem(given.where, expected_one_of(what, [*known], word)))
         return None
 
 
@@ -59,5 +59,7 @@ def read_map(given: Given, problems: list[Problem]) -> Json:
     if isinstance(given.value, dict):
         return given.value
     if given.value is not None:
-        problems.append(Problem(given.where, f"expected a map, found {found(given.value)}"))
+        problems.append(
+            Problem(given.where, f"expected a map, found {describe_value(given.value)}")
+        )
     return {}

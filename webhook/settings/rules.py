@@ -7,7 +7,7 @@ from webhook.karl.errors import Fault
 from webhook.kube.affinity import default_to_all_namespaces, omit_empty_fields
 from webhook.kube.affinity_unsatisfiable import unsatisfiable_terms
 from webhook.kube.affinity_validation import validate_affinity
-from webhook.kube.messages import found
+from webhook.kube.messages import describe_value
 from webhook.kube.objects import Json
 from webhook.model import Problem, Scope
 from webhook.settings.raw import Given
@@ -18,7 +18,8 @@ def read_affinity(given: Given, scope: Scope, problems: list[Problem]) -> Json:
     if isinstance(given.value, str):
         return _read_rules(given, scope, problems)
     if not isinstance(given.value, dict):
-        message = f"expected rules as text or an affinity as a map, found {found(given.value)}"
+        value = describe_value(given.value)
+        message = f"expected rules as text or an affinity as a map, found {value}"
         problems.append(Problem(given.where, message))
         return {}
     faults = validate_affinity(given.value, closed=given.closed) or [

@@ -6,7 +6,7 @@ from functools import lru_cache
 import msgspec
 
 from webhook.kube.affinity_fields import describe_unknown_field
-from webhook.kube.messages import did_you_mean, either, misspelt, quote, suggest
+from webhook.kube.messages import correct_spelling, did_you_mean, join_with_or, quote, suggest
 from webhook.kube.objects import Json
 from webhook.model import AffinityPolicy, Problem, Scope
 from webhook.settings.lists import (
@@ -72,7 +72,7 @@ def is_misspelt(field: str) -> bool:
 
     The fields of plans are few and the same, and to look costs more than to read most plans.
     """
-    return field not in _SPEC and misspelt(field, _SPEC) is not None
+    return field not in _SPEC and correct_spelling(field, _SPEC) is not None
 
 
 def misspelt_in_spec(spec: Json, plan: PlanName) -> list[Problem]:
@@ -93,7 +93,7 @@ def given_in_annotations(
         owner, _, name = str(key).partition("/")
         where = f"{plan} annotation {key}"
         if owner != prefix:
-            if name in ANNOTATIONS and misspelt(owner, [prefix]):
+            if name in ANNOTATIONS and correct_spelling(owner, [prefix]):
                 hint = suggest(f"{prefix}/{name}")
                 problems.append(Problem(where, f"expected the prefix {quote(prefix)}{hint}"))
             continue
@@ -153,4 +153,4 @@ def _given(fields: Json, known: Mapping[str, str], place: str) -> dict[str, Give
 
 
 def _unknown(what: str, name: str, known: Collection[str]) -> str:
-    return f"unknown {what}: expected {either(sorted(known))}{did_you_mean(name, known)}"
+    return f"unknown {what}: expected {join_with_or(sorted(known))}{did_you_mean(name, known)}"

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.paths import DATA
-from webhook.kube import tolerations
 from webhook.kube.affinity_fields import AFFINITY
 from webhook.kube.affinity_validation import validate_affinity
+from webhook.kube.tolerations import TOLERATION_FIELDS
 
 CASES = json.loads((DATA / "affinities.json").read_text(encoding="utf-8"))["cases"]
 NAME = (
@@ -241,7 +241,7 @@ def test_the_known_fields_are_those_of_the_api() -> None:
         return fields and {name: known(below) for name, below in fields.known.items()}
 
     assert known(AFFINITY) == fields("V1Affinity")
-    assert set(tolerations.FIELDS) == fields("V1Toleration").keys()
+    assert set(TOLERATION_FIELDS) == fields("V1Toleration").keys()
 
 
 def test_what_is_nested_beyond_all_reason_is_a_fault_and_no_error() -> None:

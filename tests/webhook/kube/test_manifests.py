@@ -8,13 +8,13 @@ from webhook.kube.manifests import DocumentError
 
 def refused(text: str) -> str:
     with pytest.raises(DocumentError) as error:
-        manifests.read(text, is_json=False)
+        manifests.parse_documents(text, is_json=False)
     return str(error.value)
 
 
 def test_aliases_stand_for_what_they_name() -> None:
     text = "a: &a {x: [1]}\nb: [*a, *a]\n---\nc: &a d\n"
-    assert manifests.read(text, is_json=False) == [
+    assert manifests.parse_documents(text, is_json=False) == [
         (1, {"a": {"x": [1]}, "b": [{"x": [1]}, {"x": [1]}]}),
         (4, {"c": "d"}),
     ]
@@ -49,5 +49,7 @@ def test_a_long_text_may_not_be_repeated_for_ever() -> None:
 
 def test_a_large_document_with_few_aliases_is_fine() -> None:
     many = "\n".join(f"k{n}: {{a: *a, b: [,]}}" for n in range(500))
-    ((_, found),) = manifests.read(f"a: &a {{x: y}}\n{many.replace('[,]', '[]')}", is_json=False)
+    ((_, found),) = manifests.parse_documents(
+        f"a: &a {{x: y}}\n{many.replace('[,]', '[]')}", is_json=False
+    )
     assert found["k499"] == {"a": {"x": "y"}, "b": []}

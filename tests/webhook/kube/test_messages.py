@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.kube.messages import did_you_mean, either, expected, found, misspelt, quote
+from webhook.kube.messages import (
+    correct_spelling,
+    describe_value,
+    did_you_mean,
+    expected_one_of,
+    join_with_or,
+    quote,
+)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +33,7 @@ from webhook.kube.messages import did_you_mean, either, expected, found, misspel
     ],
 )
 def test_a_value_is_named_as_people_write_it(value: Any, words: str) -> None:
-    assert found(value) == words
+    assert describe_value(value) == words
 
 
 @given(st.text())
@@ -48,7 +55,7 @@ def test_a_quoted_text_is_as_it_was_but_for_what_cannot_be_printed(text: str, wo
     [(["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")],
 )
 def test_choices_are_listed_with_an_or(choices: list[str], words: str) -> None:
-    assert either(choices) == words
+    assert join_with_or(choices) == words
 
 
 @pytest.mark.parametrize(
@@ -57,7 +64,7 @@ def test_choices_are_listed_with_an_or(choices: list[str], words: str) -> None:
 )
 def test_a_close_choice_is_proposed(word: str, hint: str) -> None:
     assert did_you_mean(word, ["merge", "replace"]) == hint
-    assert expected("policy", ["merge", "replace"], word) == (
+    assert expected_one_of("policy", ["merge", "replace"], word) == (
         f"expected policy merge or replace, found '{word}'{hint}"
     )
 
@@ -85,4 +92,4 @@ REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 def test_a_word_is_misspelt_only_where_it_surely_is(
     word: str, choices: list[str], meant: str | None
 ) -> None:
-    assert misspelt(word, choices) == meant
+    assert correct_spelling(word, choices) == meant

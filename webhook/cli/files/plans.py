@@ -11,8 +11,7 @@ from webhook.cli.options.files import read_text
 from webhook.inventory import plan_files
 from webhook.inventory.directory_plans import walk
 from webhook.inventory.plan_files import Contents, FileError
-from webhook.kube.manifests import DocumentError
-from webhook.kube.manifests import read as read_documents
+from webhook.kube.manifests import DocumentError, parse_documents
 from webhook.kube.objects import Json
 from webhook.model import Request
 from webhook.server.config import in_words
@@ -60,7 +59,7 @@ def read_review(filename: str) -> Request:
     """
     text = read_text(filename)
     try:
-        documents = read_documents(text, is_json=text.lstrip()[:1] == "{")
+        documents = parse_documents(text, is_json=text.lstrip()[:1] == "{")
     except DocumentError as error:
         raise UserError(f"'{filename}': {error}") from None
     found = [document for _, document in documents if document is not None]

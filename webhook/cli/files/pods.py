@@ -8,8 +8,7 @@ import msgspec
 from webhook.cli.errors import UserError
 from webhook.cli.options.files import read_text
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
-from webhook.kube.manifests import DocumentError
-from webhook.kube.manifests import read as read_documents
+from webhook.kube.manifests import DocumentError, parse_documents
 from webhook.kube.messages import describe_validation_error
 from webhook.kube.objects import Json
 
@@ -28,7 +27,7 @@ def read_pods(filename: str) -> list[Json]:
     """
     text = read_text(filename)
     try:
-        documents = read_documents(text, is_json=text.lstrip()[:1] == "{")
+        documents = parse_documents(text, is_json=text.lstrip()[:1] == "{")
         pods = [pod for line, found in documents for pod in _pods(found, f"line {line}")]
     except (DocumentError, _NoPodError) as error:
         raise UserError(f"'{filename}': {error}") from None

@@ -17,6 +17,8 @@ def names(kubeconfig: Path | None) -> list[str]:
     found: dict[str, None] = {}  # in their order, each once
     for path in paths:
         with suppress(*_UNREADABLE):
-            for _, document in manifests.read(path.read_text(encoding="utf-8"), is_json=False):
+            for _, document in manifests.parse_documents(
+                path.read_text(encoding="utf-8"), is_json=False
+            ):
                 found |= {str(entry["name"]): None for entry in document["contexts"]}
     return list(found)

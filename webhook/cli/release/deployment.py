@@ -118,7 +118,8 @@ def _parsed(text: str) -> Json:
     from webhook.kube import manifests  # noqa: PLC0415 - help and completion do without
     from webhook.settings import check_defaults  # noqa: PLC0415
 
-    every = [found for _, found in manifests.read(text, is_json=False) if found is not None]
+    documents = manifests.parse_documents(text, is_json=False)
+    every = [found for _, found in documents if found is not None]
     if len(every) > 1:
         raise ValueError(f"expected one document, found {len(every)}")
     found: Any = every[0] if every else {}

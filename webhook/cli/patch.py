@@ -182,8 +182,8 @@ def _amended(before: Json, asked: _Asked) -> Json:
     from webhook.settings import edit  # noqa: PLC0415 - help and completion do without
 
     try:
-        return edit.amend(_annotations(before), asked.changes, asked.installation.prefix)
-    except edit.AmendError as error:
+        return edit.edit_annotations(_annotations(before), asked.changes, asked.installation.prefix)
+    except edit.EditError as error:
         raise UserError(f"nothing is written: {error}") from None
 
 
@@ -226,7 +226,7 @@ def _problems_of(before: Json, asked: _Asked) -> list[Problem]:
     from webhook.admission.validate import new_problems  # noqa: PLC0415
     from webhook.settings import edit  # noqa: PLC0415
 
-    typed = edit.amend({}, asked.changes, asked.installation.prefix)
+    typed = edit.edit_annotations({}, asked.changes, asked.installation.prefix)
     without, alone = (
         settings.read(_with(before, annotations), asked.installation) for annotations in ({}, typed)
     )

@@ -25,7 +25,7 @@ from webhook.model import (
     Reason,
 )
 from webhook.placement import missed
-from webhook.placement.missed import Pod, Since, Verdict
+from webhook.placement.missed import EnforcementWindow, Finding, PodMetadata
 
 log = structlog.get_logger()
 
@@ -109,11 +109,11 @@ class PodWatch:
         self._timing = timing or Timing()
         self._changing = threading.Lock()
         self._known: set[Key] = set()
-        self._open: dict[Key, tuple[Pod, float]] = {}
+        self._open: dict[Key, tuple[PodMetadata, float]] = {}
         """Pods that are still to be judged, or are missed, and when they were first seen so."""
         self._missed: dict[Key, Reason] = {}
         self._seen = Counter[Reason]()
-        self._since: Since | None = None
+        self._since: EnforcementWindow | None = None
         self._stopped = threading.Event()
         pods = Collection(client, PATH, _PodObject, QUERY, metadata_only=True)
         self._reflector = reflector.Reflector(pods, self, self._timing.watch)
@@ -145,12 +145,12 @@ class PodWatch:
         if self._since is None:
             server = datetime.now(UTC) + self._client.clock_offset
             start, reach = (each.strftime(TIME_FORMAT) for each in (server, server - OUTAGE))
-            self._since = Since(start, reach)
+            self._since = EnforcementWindow(start, reach)
 
     def put(self, item: _PodObject) -> None:
         """Take a pod that is new or has changed."""
         key = _key(item)
-        pod = missed.read(msgspec.to_builtins(item.metadata), self._installation.prefix)
+        pod = missed.read_metadata(msgspec.to_builtins(item.metadata), self._installation.prefix)
         with self._changing:
             _, first = self._open.get(key, (None, time.monotonic()))
             self._open[key] = pod, first
@@ -187,11 +187,11 @@ class PodWatch:
                 continue
             verdict = None
             if isinstance(plan, Plan):
-                verdict = missed.judge(pod, plan, self._installation, since)
+                verdict = missed.check_placement(pod, plan, self._installation, since)
             if self._settle(key, pod, verdict) and verdict:
                 self._report(pod, verdict)
 
-    def _settle(self, key: Key, pod: Pod, verdict: Verdict | None) -> bool:
+    def _settle(self, key: Key, pod: PodMetadata, verdict: Finding | None) -> bool:
         """Keep a verdict, unless the pod has changed meanwhile; return whether it is news."""
         with self._changing:
             judged, _ = self._open.get(key, (None, 0))
@@ -207,7 +207,7 @@ class PodWatch:
             self._seen[verdict.reason] += 1
             return True
 
-    def _report(self, pod: Pod, verdict: Verdict) -> None:
+    def _report(self, pod: PodMetadata, verdict: Finding) -> None:
         reason, message, plan = verdict
         log.warning(message, reason=reason, pod=str(pod), plan=str(plan))
         ref = PlanRef(plan.uid, plan.namespace, plan.name)

@@ -75,6 +75,12 @@ def expand(node: T, node_values: NodeValues) -> T:
     return cast("T", _expand(node, node_values))
 
 
+def is_expansion(expression: Json, minimum: Json) -> bool:
+    """Return whether `expression` is `minimum` expanded, over the nodes of now or of any time."""
+    values = expression.get("values") or ()
+    return _is_ours(minimum) and expression == expand(minimum, {expression["key"]: values})
+
+
 def keys(settings: Settings) -> frozenset[str]:
     """Return the label keys whose values on the nodes `expand` will ask for."""
     found = _find([settings.affinity, settings.node_requirements])

@@ -1,50 +1,44 @@
 """Settings applied to one pod.
 
-`place` takes the pod as a dict and returns another one that shares what it did not change
-with the pod and with the plan; nothing that it is given is changed.
+`place` takes the pod as a dict and returns another one, which shares what is unchanged with the
+pod and with the plan. It changes none of its arguments.
 """
 
 from typing import Any
 
 import msgspec
 
+from webhook.karl.minimums import expand
 from webhook.kube.objects import Json
-from webhook.model import (
-    Installation,
-    Mode,
-    NodeValues,
-    Plan,
-    Problem,
-    Settings,
-)
+from webhook.model import Installation, Mode, NodeValues, Plan, Problem, Settings
 from webhook.placement.labels import place_labels
-from webhook.placement.node_affinity import place_node_affinity
+from webhook.placement.node_affinity import node_rules, place_node_affinity
 from webhook.placement.node_selector import place_node_selector
 from webhook.placement.pod_affinity import place_pod_affinity
 from webhook.placement.shape import MalformedPod, check
 
-__all__ = ["MalformedPod", "Placed", "asks", "place"]
+__all__ = ["MalformedPod", "Placed", "has_settings", "place"]
 
 
 class Placed(msgspec.Struct, frozen=True):
-    """A pod as its plan wants it."""
+    """A pod with the settings of its plan."""
 
     pod: Json
     marked: bool
-    """Whether the pod's annotation says that it was placed, now or before."""
+    """True if the pod has the placement annotation, now or from an earlier review."""
     notes: list[str] = []
-    """A sentence for each value that the plan has otherwise, for warnings: kept or replaced."""
+    """Warnings: a sentence for each value of the pod that differs from the plan's."""
     problems: list[Problem] = []
 
 
 def place(pod: Json, plan: Plan, installation: Installation, node_values: NodeValues) -> Placed:
     """Give a convertor pod the labels, node selector, affinity and tolerations of its plan.
 
-    `node_values` has the values of node labels that `karl.minimums.expand` asks for. To place
-    a placed pod again changes nothing.
+    `node_values` has the values of the node labels that the plan compares. Placing a placed pod
+    again changes nothing.
 
     Raises:
-        MalformedPod: a field that would be changed is not what Kubernetes has there.
+        MalformedPod: a field that would be changed does not have the type that Kubernetes defines.
 
     """
     check(pod)
@@ -54,50 +48,21 @@ def place(pod: Json, plan: Plan, installation: Installation, node_values: NodeVa
 
     labels, notes = place_labels(metadata.get("labels") or {}, plan, installation)
     again = annotations.get(key) == marker
-    placed_spec, replaced, fault = _place_spec(spec, plan.settings, node_values, again=again)
+    placed_spec, replaced, error = _place_spec(spec, plan.settings, node_values, again=again)
     changed = {"metadata": _with(metadata, labels=labels), "spec": placed_spec}
-    if asks(plan.settings) or changed != {"metadata": metadata, "spec": spec}:
+    if has_settings(plan.settings) or changed != {"metadata": metadata, "spec": spec}:
         annotations = annotations | {key: marker}
         changed["metadata"] = _with(changed["metadata"], annotations=annotations)
     return Placed(
         pod=_with(pod, **changed),
         marked=key in annotations,
         notes=notes + replaced,
-        problems=[Problem(f"Plan {plan}", fault)] if fault else [],
+        problems=[Problem(f"Plan {plan}", error)] if error else [],
     )
 
 
-def _place_spec(
-    spec: Json, settings: Settings, node_values: NodeValues, *, again: bool
-) -> tuple[Json, list[str], str]:
-    """Return the spec of a placed pod, notes on replaced values, and what went wrong."""
-    selector, lifted, notes = place_node_selector(spec.get("nodeSelector") or {}, settings)
-    tolerations = spec.get("tolerations") or []
-    affinity = place_pod_affinity(spec.get("affinity") or {}, settings)
-    node_affinity, fault = place_node_affinity(
-        affinity.get("nodeAffinity") or {},
-        settings.affinity.get("nodeAffinity") or {},
-        lifted + settings.node_requirements,
-        node_values,
-        again=again,
-    )
-    placed = _with(
-        spec,
-        nodeSelector=selector,
-        affinity=_with(affinity, nodeAffinity=node_affinity),
-        tolerations=tolerations + [one for one in settings.tolerations if one not in tolerations],
-    )
-    return placed, notes, fault
-
-
-def _marker(plan: Plan) -> str:
-    """Return what the annotation says. Only what is enforced is ever written."""
-    marker = {"plan": str(plan), "generation": plan.generation, "mode": Mode.ENFORCE}
-    return msgspec.json.encode(marker).decode()
-
-
-def asks(settings: Settings) -> bool:
-    """Whether these settings ask for anything at all."""
+def has_settings(settings: Settings) -> bool:
+    """Return whether these settings would place a pod at all."""
     return bool(
         settings.labels
         or settings.node_selector
@@ -107,6 +72,33 @@ def asks(settings: Settings) -> bool:
     )
 
 
+def _place_spec(
+    spec: Json, settings: Settings, node_values: NodeValues, *, again: bool
+) -> tuple[Json, list[str], str]:
+    """Return the spec of a placed pod, notes on replaced values, and an error message."""
+    selector, moved, notes = place_node_selector(spec.get("nodeSelector") or {}, settings)
+    rules = node_rules(settings, moved)
+    expanded = expand(rules, node_values)
+    affinity = place_pod_affinity(spec.get("affinity") or {}, settings)
+    tolerations = spec.get("tolerations") or []
+    node_affinity, error = place_node_affinity(
+        affinity.get("nodeAffinity") or {}, rules, expanded, again=again
+    )
+    placed = _with(
+        spec,
+        nodeSelector=selector,
+        affinity=_with(affinity, nodeAffinity=node_affinity),
+        tolerations=tolerations + [one for one in settings.tolerations if one not in tolerations],
+    )
+    return placed, notes, error
+
+
+def _marker(plan: Plan) -> str:
+    """Return the value of the placement annotation. It is written in mode enforce only."""
+    marker = {"plan": str(plan), "generation": plan.generation, "mode": Mode.ENFORCE}
+    return msgspec.json.encode(marker).decode()
+
+
 def _with(parent: Json, **fields: Any) -> Json:
-    """Return `parent` with these fields; to be empty is as good as to be null or absent."""
+    """Return `parent` with these fields; an empty field is the same as null or absent."""
     return parent | {field: value for field, value in fields.items() if value or parent.get(field)}

@@ -1,19 +1,19 @@
 """The labels of a placed pod."""
 
 from webhook.forklift.labels import CONVERTOR_VALUE, SYSTEM_LABELS
-from webhook.kube import labels as syntax
+from webhook.kube.labels import check_value
 from webhook.model import Installation, Plan
 
 
 def place_labels(
     present: dict[str, str], plan: Plan, installation: Installation
 ) -> tuple[dict[str, str], list[str]]:
-    """Return the pod's labels and those that the plan adds, and notes on those that it cannot.
+    """Return the pod's labels with the plan's added, and notes on those that are not applied.
 
-    A label that is present never changes: Forklift 2.12 finds its pod by all labels that it was
-    created with, and creates another one where it finds none. So system labels are not added
-    either, whatever the settings hold. The identity labels, which rules such as
-    `REPEL pods(app=virt-v2v) on zone` and commands go by, are overridden by the plan's.
+    A label that is present never changes: Forklift 2.12 finds its pod by all labels that it
+    created it with, and creates another one if it finds none. System labels are not added
+    either. The identity labels, by which rules such as `REPEL pods(app=virt-v2v) on zone` and
+    commands select pods, are overridden by the plan's.
     """
     wanted = {key: value for key, value in plan.settings.labels.items() if key not in SYSTEM_LABELS}
     notes = [
@@ -29,6 +29,6 @@ def place_labels(
 
 def _identity(plan: Plan) -> dict[str, str]:
     labels = {"app": CONVERTOR_VALUE}
-    if syntax.check_value(plan.name) is None:
+    if check_value(plan.name) is None:
         labels["forklift.app/plan"] = plan.name
     return labels

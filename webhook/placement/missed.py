@@ -1,9 +1,10 @@
-"""Whether a convertor pod that exists came through without its placement, or has lost it.
+"""Detection of existing convertor pods that were not placed, or whose placement was changed.
 
-A webhook that fails open is silent: nobody calls it. But the pods are there, and so is what their
-plans ask. What was asked when a pod was created is known only in part: a plan may have got its
-settings since, and the installation its mode. So only a pod that is younger than all of that,
-by the times of the API server, is ever said to be missed: better one too few than a false one.
+A webhook that fails open is silent when the API server cannot call it, but its pods exist, and so
+do the settings of their plans. The settings at the time of a pod's creation are known only in
+part: the plan may have been changed since, and so may the mode of the installation. A pod is
+reported as missed only if it is younger than all of these, by the API server's timestamps: a pod
+that is not reported is better than one that is reported falsely.
 """
 
 from typing import NamedTuple
@@ -20,35 +21,35 @@ from webhook.model import (
     Reason,
     Request,
 )
-from webhook.placement import asks
+from webhook.placement import has_settings
 from webhook.placement.labels import place_labels
-from webhook.settings.mode import Effective, Origin, effective
+from webhook.settings.mode import EffectiveMode, Origin, resolve_mode
 
 
-class Pod(msgspec.Struct, frozen=True):
-    """Of a convertor pod its metadata, as far as it tells of a placement."""
+class PodMetadata(msgspec.Struct, frozen=True):
+    """The metadata of a convertor pod that show whether it was placed."""
 
     namespace: str
     name: str
     uid: str
     created: str
-    """RFC 3339 in UTC, to the second, as the API server has it."""
+    """RFC 3339 in UTC, to the second, as the API server writes it."""
     labels: dict[str, str]
     placement: str
-    """The annotation that a placed pod has; empty where it has none."""
+    """The annotation of a placed pod; empty where it is missing."""
     ref: PlanRef | None
-    """What it says of its plan."""
+    """The plan that the pod names."""
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
 
 
-def read(metadata: Json, prefix: str) -> Pod:
-    """Read a pod's metadata as the API server has it."""
+def read_metadata(metadata: Json, prefix: str) -> PodMetadata:
+    """Read a pod's metadata as the API server returns them."""
     namespace = metadata.get("namespace") or ""
     annotations = metadata.get("annotations") or {}
     request = Request("", namespace=namespace, object={"metadata": metadata})
-    return Pod(
+    return PodMetadata(
         namespace=namespace,
         name=metadata.get("name") or "",
         uid=metadata.get("uid") or "",
@@ -59,85 +60,89 @@ def read(metadata: Json, prefix: str) -> Pod:
     )
 
 
-class Since:
-    """From when on the webhook is known to have enforced.
+class EnforcementWindow:
+    """The time in which the webhook is known to have been in mode enforce.
 
-    It is known from `start`, the time at which the installation became what it is. Before that
-    it may have had another mode, and a pod that was placed in an earlier time of enforcing says
-    nothing of what has been in between. A server knows of no earlier start than its own, so it
-    lets pods that were placed shortly before, since `reach`, prove that it has only been away:
-    each from its creation on, for whatever its mode came from, be it the installation, its
-    namespace, or a plan.
+    It begins at `start`, when the installation got its present configuration; before that it may
+    have had another mode. A server knows no earlier start than its own, so placed pods that were
+    created after `reach`, shortly before its start, extend the window: each from its creation on,
+    for pods whose mode has the same origin (the installation, the namespace or the plan).
     """
 
     def __init__(self, start: str = "", reach: str = "") -> None:
         self.start = start
-        """The empty text is always; what is later than any time is never."""
+        """The empty text means always, a time in the far future means never."""
         self._reach = reach or start
         self._earliest: dict[str, str] = {}
 
-    def learn(self, pod: Pod, mode: Effective) -> None:
-        """Take a placed pod as a proof."""
+    def record(self, pod: PodMetadata, mode: EffectiveMode) -> None:
+        """Extend the window by a placed pod."""
         if pod.created <= self._reach:
             return
         for scope in (Origin.PLAN.value, _scope(pod, mode)):
             self._earliest[scope] = min(self._earliest.get(scope, pod.created), pod.created)
 
-    def covers(self, pod: Pod, mode: Effective) -> bool:
-        """Whether a pod of this mode would have been placed, in all that is known."""
-        proven = self._earliest.get(_scope(pod, mode))
-        return pod.created > self.start or (proven is not None and pod.created >= proven)
+    def includes(self, pod: PodMetadata, mode: EffectiveMode) -> bool:
+        """Return whether the webhook is known to have enforced this mode when a pod was created."""
+        earliest = self._earliest.get(_scope(pod, mode))
+        return pod.created > self.start or (earliest is not None and pod.created >= earliest)
 
 
-class Verdict(NamedTuple):
-    """What is wrong with a pod."""
+class Finding(NamedTuple):
+    """A pod that was missed or changed back."""
 
     reason: Reason
     message: str
     plan: Plan
 
 
-def judge(pod: Pod, plan: Plan, installation: Installation, since: Since) -> Verdict | None:
-    """Return what is wrong with a pod of `plan`; None where nothing is.
+def check_placement(
+    pod: PodMetadata, plan: Plan, installation: Installation, window: EnforcementWindow
+) -> Finding | None:
+    """Return what is wrong with the placement of a pod of `plan`; None where nothing is.
 
-    A placed pod counts as a proof in `since`, so judge the placed ones first.
+    Placed pods extend `window`, so they must be checked first.
     """
-    mode = effective(plan, pod.namespace, installation)
+    mode = resolve_mode(plan, pod.namespace, installation)
     if mode.mode is not Mode.ENFORCE or pod.namespace != plan.target_namespace:
         return None
     if pod.placement:
-        since.learn(pod, mode)
-        known = max(plan.written, since.start)
-        return _changed_back(pod, plan, installation) if pod.created > known else None
-    if not asks(plan.settings) or pod.created <= plan.written or not since.covers(pod, mode):
+        window.record(pod, mode)
+        known = max(plan.written, window.start)
+        return _find_removed_labels(pod, plan, installation) if pod.created > known else None
+    if not has_settings(plan.settings) or pod.created <= plan.written:
         return None
-    return Verdict(
+    if not window.includes(pod, mode):
+        return None
+    return Finding(
         Reason.MISSED,
-        f"pod '{pod}' came through without what plan '{plan}' asks: it had no review, or one that "
-        "failed",
+        f"pod '{pod}' was created without the placement of plan '{plan}': the webhook was not "
+        "called, or its review failed",
         plan,
     )
 
 
-def _changed_back(pod: Pod, plan: Plan, installation: Installation) -> Verdict | None:
-    """Judge a placed pod by the labels that it lacks.
+def _find_removed_labels(
+    pod: PodMetadata, plan: Plan, installation: Installation
+) -> Finding | None:
+    """Check a placed pod for missing labels.
 
-    One that has another value is no proof of a change: Forklift may have created the pod with it.
+    A label with another value is not a change: Forklift may have created the pod with it.
     """
     wanted, _ = place_labels(pod.labels, plan, installation)
-    lost = [f"{key}={value}" for key, value in wanted.items() if key not in pod.labels]
-    if not lost:
+    removed = [f"{key}={value}" for key, value in wanted.items() if key not in pod.labels]
+    if not removed:
         return None
-    return Verdict(
+    return Finding(
         Reason.CHANGED_BACK,
-        f"pod '{pod}' was placed as plan '{plan}' asks, and somebody has changed it since: "
-        f"expected labels {','.join(lost)}",
+        f"pod '{pod}' was placed by plan '{plan}', and another client has removed labels since: "
+        f"expected {','.join(removed)}",
         plan,
     )
 
 
-def _scope(pod: Pod, mode: Effective) -> str:
-    """Return what proves that pods of this mode are placed; a plan's word needs any proof."""
+def _scope(pod: PodMetadata, mode: EffectiveMode) -> str:
+    """Return the key of the pods whose mode has the same origin; a plan's mode has one key."""
     if mode.origin is Origin.NAMESPACE:
         return f"{mode.origin}/{pod.namespace}"
     return mode.origin.value

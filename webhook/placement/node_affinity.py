@@ -1,128 +1,137 @@
-"""The node terms of a placed pod's affinity."""
+"""The node affinity of a placed pod."""
 
 from itertools import groupby
 
-import msgspec
-
-from webhook.karl.minimums import AT_LEAST, NOT_AT_LEAST, expand
+from webhook.karl.minimums import AT_LEAST, NOT_AT_LEAST, is_expansion
 from webhook.kube.affinity import MAX_NODE_TERMS, PREFERRED, REQUIRED, and_node_terms
 from webhook.kube.objects import Json
-from webhook.model import NodeValues
+from webhook.model import Settings
+
+Rules = list[list[Json]]
+"""Node terms of the selector's minimums, required node terms, preferred node terms."""
+
+_Minimum = tuple[Json, Json]
+"""An expression `AtLeast` or `NotAtLeast`, and its expansion over the present nodes."""
+
+
+def node_rules(settings: Settings, moved: list[Json]) -> Rules:
+    """Return what a plan specifies about nodes; minimums are not expanded.
+
+    `moved` are the expressions that were taken out of the pod's node selector.
+    """
+    minimums = moved + settings.node_requirements
+    affinity = settings.affinity.get("nodeAffinity") or {}
+    selector_terms: list[Json] = [{"matchExpressions": minimums}] if minimums else []
+    return [selector_terms, _required(affinity), affinity.get(PREFERRED) or []]
 
 
 def place_node_affinity(
-    present: Json, wanted: Json, requirements: list[Json], node_values: NodeValues, *, again: bool
+    present: Json, rules: Rules, expanded: Rules, *, again: bool
 ) -> tuple[Json, str]:
-    """Return a node affinity that is the pod's and the plan's, and what went wrong.
+    """Return the pod's node affinity with the plan's added, and an error message.
 
     Args:
-        present: the pod's.
-        wanted: the plan's.
-        requirements: node expressions that every node must meet.
-        node_values: of the label keys that `AtLeast` needs.
-        again: whether the pod was placed before by the same plan.
+        present: the pod's node affinity.
+        rules: the plan's, as `node_rules` returns them.
+        expanded: the same with all minimums expanded.
+        again: True if the pod was placed before by the same plan.
 
     """
-    placed, fault = present, ""
-    terms = _terms(present)
+    placed, error = present, ""
+    terms = _required(present)
+    *required, (preferred, preferred_now) = zip(rules, expanded, strict=True)
     try:
-        if requirements:
-            terms = _and(terms, [{"matchExpressions": requirements}], node_values, again=again)
-        terms = _and(terms, _terms(wanted), node_values, again=again)
-    except ValueError as error:
-        fault = (
-            f"node affinity left as the pod has it: ANDed with the plan's it {error}; "
+        for others, others_now in required:
+            terms = _and(terms, others, others_now, again=again)
+    except ValueError as too_many:
+        error = (
+            f"node affinity left as the pod has it: ANDed with the plan's it {too_many}; "
             "give the plan fewer alternatives"
         )
     if terms:
         selector = present.get(REQUIRED) or {}
         placed = placed | {REQUIRED: selector | {"nodeSelectorTerms": terms}}
-    preferred = present.get(PREFERRED) or []
-    if added := _added(preferred, wanted.get(PREFERRED) or [], node_values):
-        placed = placed | {PREFERRED: preferred + added}
-    return placed, fault
+    own = present.get(PREFERRED) or []
+    if added := _missing(own, preferred, preferred_now):
+        placed = placed | {PREFERRED: own + added}
+    return placed, error
 
 
-def _terms(affinity: Json) -> list[Json]:
+def _required(affinity: Json) -> list[Json]:
     return (affinity.get(REQUIRED) or {}).get("nodeSelectorTerms") or []
 
 
 def _and(
-    terms: list[Json], others: list[Json], node_values: NodeValues, *, again: bool
+    terms: list[Json], others: list[Json], others_now: list[Json], *, again: bool
 ) -> list[Json]:
-    """AND the plan's terms with the pod's, which may be the result of having done so before."""
-    expanded = expand(others, node_values)
+    """AND the plan's terms with the pod's, which may be the result of an earlier placement."""
     if not terms or not others:
-        return terms or expanded
-    open_ones = {
-        _form(each): each for other in others for each in _expressions(other) if _is_open(each)
-    }
+        return terms or others_now
+    minimums = [
+        (minimum, now)
+        for other, other_now in zip(others, others_now, strict=True)
+        for minimum, now in zip(_expressions(other), _expressions(other_now), strict=True)
+        if _is_minimum(minimum)
+    ]
     products: list[Json] = []
-    for written, same in groupby(terms, lambda term: _written(open_ones, term, again=again)):
-        asked = [_filled(other, dict(written)) for other in others] if written else others
-        products += and_node_terms([*same], expand(asked, node_values))
+    for kept, same in groupby(terms, lambda term: _expansions(term, minimums, again=again)):
+        products += and_node_terms([*same], [_replace(each, kept) for each in others_now])
     if len(products) > MAX_NODE_TERMS:
         raise ValueError(f"makes more than {MAX_NODE_TERMS} required node terms")
     return products
 
 
-def _written(open_ones: dict[bytes, Json], term: Json, *, again: bool) -> list[tuple[bytes, Json]]:
-    """Return the plan's "at least" that a term of the pod has an expansion of, and that.
+def _expansions(term: Json, minimums: list[_Minimum], *, again: bool) -> list[tuple[Json, Json]]:
+    """Return present expansions of the plan's minimums, each with the pod's own one to keep.
 
-    So what was once written stays when nodes come and go. Any `In` of nothing but values that
-    are large enough will do, whoever wrote it; a `NotIn` only if a placement did, because
-    another's may leave out values that are large enough.
+    An expansion that was written earlier stays when nodes are added and removed. Any `In` of
+    nothing but values that are large enough is one, whoever wrote it; a `NotIn` only if a
+    placement wrote it, because another one may leave out values that are large enough.
     """
-    by_key: dict[str, list[Json]] = {}
-    for mine in _expressions(term):
-        if again or mine["operator"] != "NotIn":
-            by_key.setdefault(mine["key"], []).append(mine)
+    own = [each for each in _expressions(term) if again or each["operator"] != "NotIn"]
     return [
-        (form, mine)
-        for form, asked in open_ones.items()
-        for mine in by_key.get(asked["key"], ())
-        if _is_expansion(mine, asked)
+        (now, expression)
+        for minimum, now in minimums
+        for expression in own
+        if expression["key"] == minimum["key"] and is_expansion(expression, minimum)
     ]
 
 
-def _filled(term: Json, written: dict[bytes, Json]) -> Json:
-    """Put expansions that were written before into a term of the plan."""
-    filled = [written.get(_form(each), each) for each in _expressions(term)]
-    return term | {"matchExpressions": filled} if filled else term
+def _replace(term: Json, kept: list[tuple[Json, Json]]) -> Json:
+    """Put the pod's own expansions into a term of the plan."""
+    if not kept or not (expressions := _expressions(term)):
+        return term
+    replaced = [next((own for now, own in kept if now == each), each) for each in expressions]
+    return term | {"matchExpressions": replaced}
 
 
-def _added(present: list[Json], wanted: list[Json], node_values: NodeValues) -> list[Json]:
-    """Return those of the plan's preferences that the pod does not have, in any expansion."""
-    there: dict[object, list[Json]] = {}
-    for mine in present:
-        there.setdefault(_shape(mine), []).append(_preference(mine))
+def _missing(present: list[Json], wanted: list[Json], wanted_now: list[Json]) -> list[Json]:
+    """Return the plan's preferences that the pod does not have in any expansion."""
+    by_shape: dict[object, list[Json]] = {}
+    for own in present:
+        by_shape.setdefault(_shape(own), []).append(_preference(own))
     return [
-        expand(term, node_values)
-        for term in wanted
-        if not any(_is_same(mine, _preference(term)) for mine in there.get(_shape(term), ()))
+        now
+        for term, now in zip(wanted, wanted_now, strict=True)
+        if not any(_is_same(own, _preference(term)) for own in by_shape.get(_shape(term), ()))
     ]
 
 
 def _shape(weighted: Json) -> object:
-    """Return what a preference has in common with every expansion of it."""
+    """Return the weight and keys of a preference, which all its expansions have in common."""
     keys = [each["key"] for each in _expressions(_preference(weighted))]
     return weighted.get("weight"), *keys
 
 
-def _is_same(mine: Json, asked: Json) -> bool:
-    """Whether a preference is the plan's, in any expansion; they have the same shape."""
-    pairs = zip(_expressions(mine), _expressions(asked), strict=True)
-    if not all(one == other or _is_expansion(one, other) for one, other in pairs):
+def _is_same(own: Json, wanted: Json) -> bool:
+    """Return whether a preference of the same shape is the plan's, in any expansion."""
+    pairs = zip(_expressions(own), _expressions(wanted), strict=True)
+    if not all(one == other or is_expansion(one, other) for one, other in pairs):
         return False
-    return mine | {"matchExpressions": None} == asked | {"matchExpressions": None}
+    return own | {"matchExpressions": None} == wanted | {"matchExpressions": None}
 
 
-def _is_expansion(mine: Json, asked: Json) -> bool:
-    """Whether an expression of the pod is what the plan's became, with these nodes or others."""
-    return _is_open(asked) and mine == expand(asked, {mine["key"]: mine.get("values") or ()})
-
-
-def _is_open(expression: Json) -> bool:
+def _is_minimum(expression: Json) -> bool:
     return expression["operator"] in (AT_LEAST, NOT_AT_LEAST)
 
 
@@ -132,7 +141,3 @@ def _expressions(term: Json) -> list[Json]:
 
 def _preference(weighted: Json) -> Json:
     return weighted.get("preference") or {}
-
-
-def _form(expression: Json) -> bytes:
-    return msgspec.json.encode(expression)

@@ -8,15 +8,15 @@ from webhook.model import Settings
 def place_node_selector(
     present: dict[str, str], settings: Settings
 ) -> tuple[dict[str, str], list[Json], list[str]]:
-    """Return the selector, the requirements lifted out of it, and notes on replaced values.
+    """Return the selector, the expressions moved out of it, and notes on replaced values.
 
     Forklift 2.10 and later copy `cpu-cores: 16+` from the plan into the pod, which the API
-    server then refuses: any such value comes out and is returned as a node expression. What
-    the plan says of a key takes the place of what the pod says of it.
+    server would reject: such a value is removed and returned as a node expression. The plan's
+    value of a key replaces the pod's.
     """
     required = {expression["key"]: expression for expression in settings.node_requirements}
     selector: dict[str, str] = {}
-    lifted: list[Json] = []
+    moved: list[Json] = []
     notes: list[str] = []
     for key, value in present.items():
         expression = minimums.expression(key, value[:-1]) if minimums.is_selector(value) else None
@@ -28,10 +28,10 @@ def place_node_selector(
             if required[key] != expression:
                 notes.append(_note(key, value, _text(required[key])))
         elif expression:
-            lifted.append(expression)
+            moved.append(expression)
         else:
             selector[key] = value
-    return selector | settings.node_selector, lifted, notes
+    return selector | settings.node_selector, moved, notes
 
 
 def _note(key: str, value: str, instead: str) -> str:

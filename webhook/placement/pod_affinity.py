@@ -27,15 +27,15 @@ def place_pod_affinity(present: Json, settings: Settings) -> Json:
 def _corrected(affinity: Json, copied: Json, wanted: Json) -> Json:
     """Widen the terms that Forklift copied from the plan as they are written there.
 
-    Such a term looks into the pod's own namespace only, where what it asks for seldom is; the
-    plan's affinity has the same term widened. It may also have it as it is, from a rule that
-    says `in own namespace`.
+    Such a term selects pods of the pod's own namespace only, where storage or monitoring pods
+    seldom run; the plan's affinity has the same term for all namespaces. It may also have it
+    unchanged, from a rule with `in own namespace`.
     """
     for kind, field in product(("podAffinity", "podAntiAffinity"), (REQUIRED, PREFERRED)):
-        terms, written, asked = (
+        terms, written, applied = (
             (each.get(kind) or {}).get(field) or [] for each in (affinity, copied, wanted)
         )
-        narrow = [term for term in written if term not in asked]
+        narrow = [term for term in written if term not in applied]
         if terms and narrow:
             affinity = affinity | {kind: affinity[kind] | {field: _widened(terms, narrow)}}
     return affinity
@@ -58,7 +58,7 @@ def _widen(term: Json) -> Json:
 
 
 def _without_spreading(affinity: Json, wanted: Json) -> Json:
-    """Drop Forklift's own term, unless the plan has the same, and what is empty without it."""
+    """Drop Forklift's own term, unless the plan has the same, and fields that are then empty."""
     kind = "podAntiAffinity"
     terms = (affinity.get(kind) or {}).get(PREFERRED) or []
     kept = (wanted.get(kind) or {}).get(PREFERRED) or []

@@ -1,4 +1,4 @@
-"""The shape of what a placement reads: the fields of a pod that it may change."""
+"""Type check of the fields of a pod that a placement reads or changes."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from webhook.kube.objects import Json
 
 
 class MalformedPod(ValueError):  # noqa: N818 - named for what it is
-    """A field is not what Kubernetes has there; the text says which and what it is."""
+    """A field has another type than Kubernetes defines; the text has its path and value."""
 
 
 def check(pod: Json) -> None:
-    """Raise MalformedPod unless what a placement reads has its type, is null or is absent."""
+    """Raise MalformedPod unless the fields that a placement reads have their types or are null."""
     try:
         msgspec.convert(pod, _Pod)
     except msgspec.ValidationError as error:

@@ -27,9 +27,9 @@ from webhook.model import (
     Request,
 )
 from webhook.placement import missed, place
-from webhook.placement.missed import Since
+from webhook.placement.missed import EnforcementWindow
 from webhook.reports.model_pod import model_pod
-from webhook.settings.mode import Origin, effective
+from webhook.settings.mode import Origin, resolve_mode
 
 
 class Pod(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -116,7 +116,7 @@ class World(msgspec.Struct, frozen=True):
     node_values: NodeValues = {}
     installed: bool = False
     """Whether there is a webhook."""
-    since: Since | None = None
+    since: EnforcementWindow | None = None
     """From when on it would have placed pods, where that is known."""
 
 
@@ -149,11 +149,11 @@ class _Auditor:
 
     def judge(self, pod: Json) -> tuple[Plan | Reason, Pod]:
         """Return a pod's plan, or why it has none, and what is to be said of it."""
-        seen = missed.read(pod["metadata"], self._installation.prefix)
+        seen = missed.read_metadata(pod["metadata"], self._installation.prefix)
         plan = self._index.find(seen.ref) if seen.ref else Reason.NO_PLAN_REFERENCE
         verdict = None
         if isinstance(plan, Plan) and self._world.since:
-            verdict = missed.judge(seen, plan, self._installation, self._world.since)
+            verdict = missed.check_placement(seen, plan, self._installation, self._world.since)
         told = msgspec.structs.replace(
             _told(self._decide(pod, plan), str(seen)),
             node=(pod.get("spec") or {}).get("nodeName") or "",
@@ -165,7 +165,7 @@ class _Auditor:
     def plan(self, plan_object: Json, pods: list[Pod]) -> PlanReport:
         """Report on a plan, given what was said of its pods."""
         plan = settings.read(plan_object, self._installation)
-        mode = effective(plan, plan.target_namespace, self._installation)
+        mode = resolve_mode(plan, plan.target_namespace, self._installation)
         following = model_pod(plan, plan_object.get("spec") or {})
         decision = self._decide(following, plan)
         return PlanReport(

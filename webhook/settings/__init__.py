@@ -1,14 +1,15 @@
-"""What a plan asks for, over the defaults of the installation.
+"""The settings of a plan, merged over the defaults of the installation.
 
-From the least to the most specific: the defaults file, the convertor fields of the Plan's spec,
-its annotations. Labels and node selectors merge key by key, tolerations taint key by taint key.
-An annotation that gives another value to a label of `spec.convertorLabels` is a problem, because
-Forklift finds its pods by these labels.
-The plan's affinity is that of its spec and of its annotation together; the default's counts
-where the plan has neither. `docs/settings.md` has the forms.
+From the least to the most specific source: the installation's defaults, the convertor fields of
+the Plan's spec, the Plan's annotations. Labels and node selectors merge key by key, tolerations
+taint key by taint key. An annotation that gives another value to a label of
+`spec.convertorLabels` is a problem, because Forklift finds its pods by these labels.
+The plan's affinity is that of its spec and of its annotation together; the default affinity
+applies to plans that have neither. `docs/settings.md` has the forms.
 """
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from webhook.karl import minimums
 from webhook.kube.affinity import merge_affinities, omit_empty_fields
@@ -22,120 +23,137 @@ from webhook.model import (
     Scope,
     Settings,
 )
-from webhook.settings.last_modified import written
-from webhook.settings.raw import ABSENT, Given, PlanName, read_map, read_word
+from webhook.settings.last_modified import last_modified
+from webhook.settings.raw import UNSET, PlanName, RawSetting, read_map, read_word
 from webhook.settings.source import (
     ANNOTATIONS,
     Source,
-    given_in_annotations,
-    given_in_defaults,
-    given_in_spec,
+    Sources,
+    find_in_annotations,
+    find_in_defaults,
+    find_in_spec,
+    find_misspelt_fields,
     is_misspelt,
-    misspelt_in_spec,
     read_source,
     read_sources,
 )
 
-__all__ = ["ANNOTATIONS", "check_defaults", "is_misspelt", "read"]
+__all__ = ["ANNOTATIONS", "PlanReading", "check_defaults", "is_misspelt", "read", "read_plan"]
 
-_NOTHING = Settings()
-"""Of every plan without settings: ten thousand of them share it."""
+_NO_SETTINGS = Settings()
+"""One object for all plans without settings, of which there may be thousands."""
+
+
+class PlanReading(NamedTuple):
+    """A Plan with the sources of its settings, for commands that show where each comes from."""
+
+    plan: Plan
+    sources: Sources
+    affinity_sources: list[Source]
+    """Those whose affinity is applied."""
+    scope: Scope
+    """The scope of pod rules that name no namespace."""
 
 
 def read(plan_object: Json, installation: Installation) -> Plan:
-    """Read a Plan as far as placing its pods needs it.
+    """Read the part of a Plan that placing its pods needs.
 
-    Never raises, whatever the object: what is wrong in it is told in `settings.problems`, and
-    the rest counts.
+    Never raises, whatever the object: `settings.problems` has what is invalid, and the rest is
+    applied.
     """
+    return read_plan(plan_object, installation).plan
+
+
+def read_plan(plan_object: Json, installation: Installation) -> PlanReading:
+    """Read a Plan as `read` does, and return the sources of its settings with it."""
     problems: list[Problem] = []
-    fields = read_map(Given("Plan", plan_object), problems)
-    metadata = read_map(Given("Plan metadata", fields.get("metadata")), problems)
-    namespace, name = _text(metadata.get("namespace")), _text(metadata.get("name"))
-    where = PlanName(namespace, name)
-    spec = read_map(Given(f"{where} spec", fields.get("spec")), problems)
+    fields = read_map(RawSetting("Plan", plan_object), problems)
+    metadata = read_map(RawSetting("Plan metadata", fields.get("metadata")), problems)
+    name = PlanName(_text(metadata.get("namespace")), _text(metadata.get("name")))
+    spec = read_map(RawSetting(f"{name} spec", fields.get("spec")), problems)
     annotations = read_map(
-        Given(f"{where} metadata.annotations", metadata.get("annotations")), problems
+        RawSetting(f"{name} metadata.annotations", metadata.get("annotations")), problems
     )
-    return Plan(
-        namespace=namespace,
-        name=name,
-        uid=_text(metadata.get("uid")),
-        generation=_number(metadata.get("generation")),
-        target_namespace=_text(spec.get("targetNamespace")),
-        settings=_read_settings(spec, annotations, where, installation, problems),
-        written=written(metadata, installation.prefix),
+    in_annotations = find_in_annotations(annotations, installation.prefix, name, problems)
+    mode = read_word(in_annotations.get("mode", UNSET), Mode, "mode", problems)
+    own_scope = read_word(in_annotations.get("scope", UNSET), Scope, "scope", problems)
+    scope = own_scope or installation.scope
+    in_defaults = find_in_defaults(installation.defaults, "defaults", problems)
+    problems.extend(find_misspelt_fields(spec, name))
+    sources = read_sources(
+        (in_defaults, find_in_spec(spec, name), in_annotations), name, scope, problems
     )
-
-
-def check_defaults(defaults: object, origin: str) -> list[Problem]:
-    """Return what is wrong with a defaults file as decoded; `origin` is its name."""
-    problems: list[Problem] = []
-    read_source(given_in_defaults(defaults, origin, problems), Scope.ALL, problems)
-    return problems
-
-
-def _read_settings(
-    spec: Json,
-    annotations: Json,
-    plan: PlanName,
-    installation: Installation,
-    problems: list[Problem],
-) -> Settings:
-    in_annotations = given_in_annotations(annotations, installation.prefix, plan, problems)
-    mode = read_word(in_annotations.get("mode", ABSENT), Mode, "mode", problems)
-    scope = read_word(in_annotations.get("scope", ABSENT), Scope, "scope", problems)
-    in_defaults = given_in_defaults(installation.defaults, "defaults", problems)
-    in_spec = given_in_spec(spec, plan)
-    problems.extend(misspelt_in_spec(spec, plan))
-    rules = in_annotations.get("affinity", ABSENT)
-    default, field, annotation = read_sources(
-        (in_defaults, in_spec, in_annotations), plan, scope or installation.scope, problems
-    )
-    selector = default.node_selector | field.node_selector | annotation.node_selector
+    affinity, affinity_sources = _merge_affinity(sources, problems)
+    selector = _merge(source.node_selector for source in sources)
     settings = Settings(
-        labels=default.labels | field.labels | annotation.labels,
+        labels=_merge(source.labels for source in sources),
         node_selector={key: value for key, value in selector.items() if not value.endswith("+")},
         node_requirements=[
             minimums.expression(key, value[:-1])
             for key, value in selector.items()
             if value.endswith("+")
         ],
-        affinity=_affinity(default, field, annotation, rules, problems),
-        copied=_copied(spec.get("convertorAffinity"), field.affinity),
-        tolerations=_tolerations(default, field, annotation),
+        affinity=affinity,
+        copied=_copied(spec.get("convertorAffinity"), sources.spec.affinity),
+        tolerations=_merge_tolerations(sources),
         affinity_policy=(
-            annotation.affinity_policy or default.affinity_policy or AffinityPolicy.MERGE
+            sources.annotations.affinity_policy
+            or sources.defaults.affinity_policy
+            or AffinityPolicy.MERGE
         ),
         mode=mode,
         problems=problems,
     )
-    return settings if settings != _NOTHING else _NOTHING
+    plan = Plan(
+        namespace=name.namespace,
+        name=name.name,
+        uid=_text(metadata.get("uid")),
+        generation=_integer(metadata.get("generation")),
+        target_namespace=_text(spec.get("targetNamespace")),
+        settings=settings if settings != _NO_SETTINGS else _NO_SETTINGS,
+        written=last_modified(metadata, installation.prefix),
+    )
+    return PlanReading(plan, sources, affinity_sources, scope)
 
 
-def _affinity(
-    default: Source, field: Source, annotation: Source, rules: Given, problems: list[Problem]
-) -> Json:
-    """Return the plan's affinity, of both places, or the default's where it has none at all."""
-    if field.affinity is None and annotation.affinity is None:
-        return default.affinity or {}
-    try:
-        return merge_affinities(field.affinity or {}, annotation.affinity or {})
-    except ValueError as error:
-        message = f"{error} together with spec.convertorAffinity: the rules are left out"
-        problems.append(Problem(rules.where, message))
-        return field.affinity or {}
+def check_defaults(defaults: object, origin: str) -> list[Problem]:
+    """Return the problems of a defaults file as decoded; `origin` is its name."""
+    problems: list[Problem] = []
+    read_source(find_in_defaults(defaults, origin, problems), Scope.ALL, problems)
+    return problems
 
 
-def _copied(written: Any, read: Json | None) -> Json:
-    """Return the plan's object where the scope changed it; pods of Forklift 2.10+ have it so."""
-    if not isinstance(written, dict) or not read:
+def _merge(maps: Iterable[dict[str, str]]) -> dict[str, str]:
+    return {key: value for each in maps for key, value in each.items()}
+
+
+def _merge_affinity(sources: Sources, problems: list[Problem]) -> tuple[Json, list[Source]]:
+    """Return the plan's affinity, and the sources that it comes from."""
+    own = [each for each in (sources.spec, sources.annotations) if each.affinity is not None]
+    merged: Json = {}
+    applied: list[Source] = []
+    for source in own or [sources.defaults]:
+        if not source.affinity:
+            continue
+        try:
+            merged = merge_affinities(merged, source.affinity)
+        except ValueError as error:
+            message = f"{error} together with spec.convertorAffinity: the rules are not applied"
+            problems.append(Problem(source.raw["affinity"].where, message))
+        else:
+            applied.append(source)
+    return merged, applied
+
+
+def _copied(written: Any, applied: Json | None) -> Json:
+    """Return the plan's object if the scope changed it; Forklift 2.10+ copies it as written."""
+    if not isinstance(written, dict) or not applied:
         return {}
     copied = omit_empty_fields(written)
-    return copied if copied != read else {}
+    return copied if copied != applied else {}
 
 
-def _tolerations(*sources: Source) -> list[Json]:
+def _merge_tolerations(sources: Sources) -> list[Json]:
     """Return the most specific source's tolerations of each taint key."""
     tolerations: list[Json] = []
     for source in sources:
@@ -149,6 +167,6 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _number(value: Any) -> int:
-    sound = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
-    return value if sound else 0
+def _integer(value: Any) -> int:
+    valid = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+    return value if valid else 0

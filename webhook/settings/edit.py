@@ -1,4 +1,4 @@
-"""How the settings in a Plan's annotations change: `k=v` sets, `k-` removes, as in kubectl."""
+"""Edits of the settings in a Plan's annotations: `k=v` sets, `k-` removes, as in kubectl."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -6,15 +6,15 @@ from typing import NamedTuple
 from webhook.kube.objects import Json
 
 LISTS = ("labels", "node-selector", "tolerations")
-"""Settings that are lists of entries, each with something of its own that it is about."""
+"""Settings that are lists of entries with keys."""
 
 
-class AmendError(ValueError):
-    """A change that cannot be made; the message begins with the setting."""
+class EditError(ValueError):
+    """A change that is contradictory or empty; the message begins with the setting."""
 
 
-class _Id(NamedTuple):
-    """What an entry is about: two of them with the same one cannot stand together."""
+class _EntryKey(NamedTuple):
+    """The key of an entry: a list has at most one entry of each."""
 
     key: str
     value: str | None = None
@@ -27,90 +27,92 @@ class _Id(NamedTuple):
         return f"{self.key}{value}{f':{self.effect}' if self.effect else ''}"
 
 
-def amend(annotations: Mapping[str, str], changes: Mapping[str, str], prefix: str) -> Json:
+def edit_annotations(
+    annotations: Mapping[str, str], changes: Mapping[str, str], prefix: str
+) -> Json:
     """Return the annotations to be merged into a Plan (RFC 7386: None removes).
 
     Args:
         annotations: the Plan's, as they are.
-        changes: by the name of a setting what the user asked for; an empty text removes it. In
-            a list an entry replaces the one that is about the same, and `key-` removes what has
-            that key; all others stay.
+        changes: the requested text of each setting; an empty text removes it. In a list an entry
+            replaces the one of the same key, and `key-` removes the entries of that key; all
+            others stay.
         prefix: of the annotations.
 
     Raises:
-        AmendError: a list says twice what becomes of one entry, or has an entry that says nothing.
+        EditError: a list sets or removes one entry twice, or has an empty entry.
 
     """
-    amended: Json = {}
+    edited: Json = {}
     for name, change in changes.items():
         key = f"{prefix}/{name}"
         before = annotations.get(key)
-        after = _amend_list(name, before or "", change) if name in LISTS else change.strip()
+        after = _edit_list(name, before or "", change) if name in LISTS else change.strip()
         if (after or None) != before:
-            amended[key] = after or None
-    return amended
+            edited[key] = after or None
+    return edited
 
 
-def _amend_list(name: str, before: str, change: str) -> str:
-    """Return the list after the change; what is wrong in it stays for its reader to tell."""
+def _edit_list(name: str, before: str, change: str) -> str:
+    """Return the list after the change; invalid entries stay, and are reported by its reader."""
     if not change.strip():
         return ""
     sets, removes = _read(name, change)
-    kept: dict[_Id, str] = {}
+    kept: dict[_EntryKey, str] = {}
     for entry in _entries(before):
-        kept.setdefault(_id(name, entry), entry)  # of two the first is what counts
+        kept.setdefault(_key_of(name, entry), entry)  # of two, the first is applied
     for removed in removes:
-        kept = {each: entry for each, entry in kept.items() if not _covers(removed, each)}
+        kept = {each: entry for each, entry in kept.items() if not _matches(removed, each)}
     after = list((kept | sets).values())
     return before if after == _entries(before) else ",".join(after)
 
 
-def _read(name: str, change: str) -> tuple[dict[_Id, str], list[_Id]]:
-    """Return what a change sets, and what it removes."""
-    sets: dict[_Id, str] = {}
-    removes: list[_Id] = []
+def _read(name: str, change: str) -> tuple[dict[_EntryKey, str], list[_EntryKey]]:
+    """Return the entries that a change sets, and those that it removes."""
+    sets: dict[_EntryKey, str] = {}
+    removes: list[_EntryKey] = []
     for number, entry in enumerate(map(str.strip, change.split(",")), 1):
         where = f"{name} entry {number}"
-        if not entry:  # of a script, mostly: "$A,$B" where one of them is not set
-            raise AmendError(f"{where}: is empty; only a value that is empty as a whole removes")
+        if not entry:  # usually a script's "$A,$B" with one of them unset
+            raise EditError(f"{where}: is empty; only an empty value removes the whole setting")
         if entry.endswith("-") and ("=" not in entry or name == "tolerations"):
-            removed = _id(name, entry[:-1])
+            removed = _key_of(name, entry[:-1])
             if not removed.key or entry[:-1].endswith(":"):
-                raise AmendError(f"{where}: expected what to remove before '-', found '{entry}'")
+                raise EditError(f"{where}: expected a key before '-', found '{entry}'")
             removes.append(removed)
             continue
-        identity = _id(name, entry)
-        if identity in sets:
-            raise _said_twice(name, identity)
-        sets[identity] = entry
+        entry_key = _key_of(name, entry)
+        if entry_key in sets:
+            raise _changed_twice(name, entry_key)
+        sets[entry_key] = entry
     for index, removed in enumerate(removes):
         if removed in removes[:index]:
-            raise _said_twice(name, removed)
-        for identity in sets:
-            if _covers(removed, identity):
-                raise _said_twice(name, identity)
+            raise _changed_twice(name, removed)
+        for entry_key in sets:
+            if _matches(removed, entry_key):
+                raise _changed_twice(name, entry_key)
     return sets, removes
 
 
-def _said_twice(name: str, identity: _Id) -> AmendError:
-    return AmendError(f"{name}: what becomes of '{identity}' is said twice")
+def _changed_twice(name: str, entry_key: _EntryKey) -> EditError:
+    return EditError(f"{name}: '{entry_key}' is set or removed twice")
 
 
 def _entries(text: str) -> list[str]:
     return [entry.strip() for entry in text.split(",") if entry.strip()]
 
 
-def _id(name: str, entry: str) -> _Id:
-    """Return what an entry is about; of a toleration all of it, as for the API server."""
+def _key_of(name: str, entry: str) -> _EntryKey:
+    """Return the key of an entry; for a toleration it is all of it, as for the API server."""
     if name != "tolerations":
-        return _Id(entry.partition("=")[0].strip())
+        return _EntryKey(entry.partition("=")[0].strip())
     taint, _, effect = entry.partition(":")
     key, equals, value = taint.partition("=")
-    return _Id(key.strip(), value.strip() if equals else None, effect.strip())
+    return _EntryKey(key.strip(), value.strip() if equals else None, effect.strip())
 
 
-def _covers(removed: _Id, entry: _Id) -> bool:
-    """Whether what is removed is this entry; `gpu-` is all that is said of gpu."""
+def _matches(removed: _EntryKey, entry: _EntryKey) -> bool:
+    """Return whether this entry is removed; `gpu-` removes all tolerations of gpu."""
     return (
         removed.key == entry.key
         and (removed.value is None or removed.value == entry.value)

@@ -1,7 +1,7 @@
-"""When a plan's settings were written, by the record that the API server keeps of every object.
+"""The time at which a plan's settings were last written, from `metadata.managedFields`.
 
-`metadata.managedFields` has an entry for each program that writes the object, with the fields
-that it has set and when it last changed any of them.
+The API server keeps an entry for each field manager, with the fields that it owns and the time
+of its last change to any of them.
 """
 
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from webhook.kube.objects import Json
 _FIELDS = {"f:convertorLabels", "f:convertorNodeSelector", "f:convertorAffinity"}
 
 
-def written(metadata: Json, prefix: str) -> str:
-    """Return the latest time of a writer of settings, or when the Plan was created.
+def last_modified(metadata: Json, prefix: str) -> str:
+    """Return the latest time of a manager of settings, or the creation time of the Plan.
 
-    It is late rather than early: a writer's time counts for all of its fields. Times of the API
-    server are RFC 3339 in UTC, to the second, so the latest is also the last in the alphabet.
+    It may be too late, never too early: a manager has one time for all of its fields. Times of
+    the API server are RFC 3339 in UTC, to the second, so they sort as text.
     """
     return max(_times(metadata, prefix), default="")
 
@@ -27,8 +27,8 @@ def _times(metadata: Json, prefix: str) -> Iterator[str]:
     for entry in entries if isinstance(entries, list) else ():
         fields = _object(_object(entry).get("fieldsV1"))
         annotations = _object(_object(fields.get("f:metadata")).get("f:annotations"))
-        ours = any(key.startswith(f"f:{prefix}/") for key in annotations)
-        if ours or _FIELDS & _object(fields.get("f:spec")).keys():
+        has_setting = any(key.startswith(f"f:{prefix}/") for key in annotations)
+        if has_setting or _FIELDS & _object(fields.get("f:spec")).keys():
             yield from _text(entry.get("time"))
 
 

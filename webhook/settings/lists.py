@@ -1,4 +1,4 @@
-"""Labels, node selectors and tolerations: lists in which the good entries count."""
+"""Labels, node selectors and tolerations: lists whose valid entries are applied."""
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping
@@ -15,40 +15,40 @@ from webhook.kube.messages import describe_value, quote
 from webhook.kube.objects import Json
 from webhook.kube.tolerations import TOLERATION_FIELDS, parse_tolerations, validate_toleration
 from webhook.model import Problem
-from webhook.settings.raw import Given, PlanName, no_text
+from webhook.settings.raw import PlanName, RawSetting, expected_text
 
 
 class FieldLabels(NamedTuple):
-    """Labels of `spec.convertorLabels`, which Forklift gives the pods of a plan by itself."""
+    """Labels of `spec.convertorLabels`, which Forklift 2.10+ adds to the pods of a plan itself."""
 
     plan: PlanName
     labels: Mapping[str, str]
-    """Those that are invalid included: no other source changes their value either."""
+    """Invalid ones included: no other source may change their value either."""
 
 
 def read_labels(
-    given: Given, problems: list[Problem], field: FieldLabels | None = None
+    setting: RawSetting, problems: list[Problem], field: FieldLabels | None = None
 ) -> dict[str, str]:
     """Read labels for pods, a map or `k=v,k2=v2`; none may contradict those of the field."""
 
     def check(key: str, value: str) -> str | None:
         return _check_label(key, value) or (_contradiction(field, key, value) if field else None)
 
-    return _read_pairs(given, check, problems)
+    return _read_pairs(setting, check, problems)
 
 
-def read_node_selector(given: Given, problems: list[Problem]) -> dict[str, str]:
-    """Read a node selector, a map or `k=v,k2=16+`; minimums are sound, and still texts."""
-    return _read_pairs(given, _check_selector, problems)
+def read_node_selector(setting: RawSetting, problems: list[Problem]) -> dict[str, str]:
+    """Read a node selector, a map or `k=v,k2=16+`; minimums are checked and stay text."""
+    return _read_pairs(setting, _check_selector, problems)
 
 
-def read_tolerations(given: Given, problems: list[Problem]) -> list[Json]:
+def read_tolerations(setting: RawSetting, problems: list[Problem]) -> list[Json]:
     """Read a text as for `kubectl taint`, or a list of such texts and of core/v1 objects."""
-    parts = [given]
-    if isinstance(given.value, list):
+    parts = [setting]
+    if isinstance(setting.value, list):
         parts = [
-            given._replace(where=f"{given.where}[{i}]", value=part)
-            for i, part in enumerate(given.value)
+            setting._replace(where=f"{setting.where}[{i}]", value=part)
+            for i, part in enumerate(setting.value)
         ]
     tolerations: list[Json] = []
     for part in parts:
@@ -58,47 +58,49 @@ def read_tolerations(given: Given, problems: list[Problem]) -> list[Json]:
     return tolerations
 
 
-def _read_toleration(given: Given, problems: list[Problem]) -> list[Json]:
+def _read_toleration(setting: RawSetting, problems: list[Problem]) -> list[Json]:
     wrong: str | None
-    match given.value:
+    match setting.value:
         case None:
             return []
         case str() as text:
             tolerations, errors = parse_tolerations(text)
-            problems.extend(Problem(f"{given.where} entry {e.entry}", e.message) for e in errors)
+            problems.extend(Problem(f"{setting.where} entry {e.entry}", e.message) for e in errors)
             return tolerations
         case dict() as toleration:
             unknown = [field for field in toleration if field not in TOLERATION_FIELDS]
-            if given.closed and unknown:
+            if setting.reject_unknown_fields and unknown:
                 wrong = describe_unknown_field(str(unknown[0]), dict.fromkeys(TOLERATION_FIELDS))
             elif not (wrong := validate_toleration(toleration)):
                 return [{name: value for name, value in toleration.items() if value is not None}]
         case other:
             wrong = f"expected key=value:effect or a toleration, found {describe_value(other)}"
-    problems.append(Problem(given.where, wrong))
+    problems.append(Problem(setting.where, wrong))
     return []
 
 
 def _read_pairs(
-    given: Given, check: Callable[[str, str], str | None], problems: list[Problem]
+    setting: RawSetting, check: Callable[[str, str], str | None], problems: list[Problem]
 ) -> dict[str, str]:
     pairs: dict[str, str] = {}
-    for where, key, value in _entries(given, problems):
+    for where, key, value in _entries(setting, problems):
         if wrong := check(key, value):
             problems.append(Problem(where, wrong))
         elif (first := pairs.setdefault(key, value)) != value:
-            wrong = f"{quote(key)} is given twice: {quote(first)} counts, {quote(value)} does not"
+            wrong = (
+                f"{quote(key)} is specified twice: {quote(first)} is applied, {quote(value)} is not"
+            )
             problems.append(Problem(where, wrong))
     return pairs
 
 
-def _entries(given: Given, problems: list[Problem]) -> Iterator[tuple[str, str, str]]:
-    """Yield place, key and value of each entry that has the form of one."""
-    match given.value:
+def _entries(setting: RawSetting, problems: list[Problem]) -> Iterator[tuple[str, str, str]]:
+    """Yield location, key and value of each well-formed entry."""
+    match setting.value:
         case str() as text:
             entries = text.split(",") if text.strip() else []
             for number, entry in enumerate(entries, 1):
-                where = f"{given.where} entry {number}"
+                where = f"{setting.where} entry {number}"
                 key, equals, value = (part.strip() for part in entry.partition("="))
                 if equals:
                     yield where, key, value
@@ -106,17 +108,17 @@ def _entries(given: Given, problems: list[Problem]) -> Iterator[tuple[str, str, 
                     problems.append(Problem(where, f"expected key=value, found {quote(key)}"))
         case dict() as pairs:
             for key, value in pairs.items():
-                where = f"{given.where}[{describe_value(key)}]"
+                where = f"{setting.where}[{describe_value(key)}]"
                 if isinstance(key, str) and isinstance(value, str):
                     yield where, key, value
                 else:
                     wrong = value if isinstance(key, str) else key
-                    problems.append(Problem(where, no_text(wrong)))
+                    problems.append(Problem(where, expected_text(wrong)))
         case None:
             pass
         case other:
             message = f"expected key=value,key=value or a map, found {describe_value(other)}"
-            problems.append(Problem(given.where, message))
+            problems.append(Problem(setting.where, message))
 
 
 def _check_label(key: str, value: str) -> str | None:
@@ -124,8 +126,8 @@ def _check_label(key: str, value: str) -> str | None:
         return f"key {quote(key)} {wrong}"
     if key in SYSTEM_LABELS:
         return (
-            f"{quote(key)} is a system label, by which Forklift finds its pods again: give the "
-            "label another name"
+            f"{quote(key)} is a system label, by which Forklift finds its pods: give the label "
+            "another name"
         )
     if wrong := labels.check_value(value):
         return f"value {quote(value)} {wrong}"
@@ -135,20 +137,20 @@ def _check_label(key: str, value: str) -> str | None:
 def _contradiction(field: FieldLabels, key: str, value: str) -> str | None:
     """Return why a label cannot have this value: `spec.convertorLabels` gives it another.
 
-    Forklift 2.12 looks for its pod by all of these labels. It finds none where one of them has
-    another value, and creates another pod every 3 seconds, on the same disks.
+    Forklift 2.12 looks for its pod by all of these labels. If one of them has another value it
+    finds none, and creates another pod every 3 seconds, on the same disks.
     """
     in_field = field.labels.get(key, value)
     if in_field == value:
         return None
     return (
         f"expected {quote(f'{key}={in_field}')} as in spec.convertorLabels, by which Forklift "
-        f"finds its pods again, found {quote(f'{key}={value}')}; remove the entry, and to have "
-        f"that value change the field: {_change(field.plan, key, value)}"
+        f"finds its pods, found {quote(f'{key}={value}')}; remove the entry, or change "
+        f"the field: {_patch_command(field.plan, key, value)}"
     )
 
 
-def _change(plan: PlanName, key: str, value: str) -> str:
+def _patch_command(plan: PlanName, key: str, value: str) -> str:
     """Return the command that gives a label of `spec.convertorLabels` another value."""
     patch = msgspec.json.encode({"spec": {"convertorLabels": {key: value}}}).decode()
     options = ["-n", plan.namespace, "--type", "merge", "-p", patch]
@@ -157,9 +159,9 @@ def _change(plan: PlanName, key: str, value: str) -> str:
 
 def _check_selector(key: str, value: str) -> str | None:
     if wrong := labels.check_key(key):
-        bare = key.rstrip("> ")
-        meant = f"; did you mean '{bare}={value}+'?" if bare != key else ""
-        return f"key {quote(key)} {wrong}{meant}"
+        stripped = key.rstrip("> ")
+        hint = f"; did you mean '{stripped}={value}+'?" if stripped != key else ""
+        return f"key {quote(key)} {wrong}{hint}"
     if value.endswith("+"):
         try:
             minimums.expression(key, value[:-1])

@@ -1,4 +1,4 @@
-"""Which mode is in force, and who said so: the more specific wins."""
+"""The effective mode: the most specific of the plan's, the namespace's and the installation's."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -7,32 +7,32 @@ from webhook.model import Installation, Mode, Plan
 
 
 class Origin(StrEnum):
-    """Whose word a mode is, from the least to the most specific."""
+    """Where a mode is set, from the least to the most specific."""
 
     INSTALLATION = "installation"
     NAMESPACE = "namespace"
     PLAN = "plan"
 
 
-class Effective(NamedTuple):
-    """A mode, and whose word it is."""
+class EffectiveMode(NamedTuple):
+    """A mode, and where it is set."""
 
     mode: Mode
     origin: Origin
 
 
-def effective(plan: Plan | None, namespace: str, installation: Installation) -> Effective:
-    """Return the plan's own mode where it has one that counts, else that of the namespace.
+def resolve_mode(plan: Plan | None, namespace: str, installation: Installation) -> EffectiveMode:
+    """Return the plan's own mode if it has one and plan modes are on, else the namespace's.
 
-    `namespace` is the one that the pods are in, or will be.
+    `namespace` is the target namespace of the pods.
     """
     if plan is not None and plan.settings.mode and installation.plan_modes:
-        return Effective(plan.settings.mode, Origin.PLAN)
+        return EffectiveMode(plan.settings.mode, Origin.PLAN)
     if namespace in installation.namespace_modes:
-        return Effective(installation.namespace_modes[namespace], Origin.NAMESPACE)
-    return Effective(installation.mode, Origin.INSTALLATION)
+        return EffectiveMode(installation.namespace_modes[namespace], Origin.NAMESPACE)
+    return EffectiveMode(installation.mode, Origin.INSTALLATION)
 
 
 def mode_of(plan: Plan | None, namespace: str, installation: Installation) -> Mode:
-    """Return the mode alone."""
-    return effective(plan, namespace, installation).mode
+    """Return the effective mode."""
+    return resolve_mode(plan, namespace, installation).mode

@@ -1,4 +1,4 @@
-"""A setting as somebody wrote it, and where: what every reader of settings takes."""
+"""A setting as it is written, with its location: the input of every reader of settings."""
 
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar
@@ -11,7 +11,7 @@ Word = TypeVar("Word", bound=StrEnum)
 
 
 class PlanName(NamedTuple):
-    """A Plan, in the form with which the place of a problem begins."""
+    """A Plan, in the form with which the location of a problem begins."""
 
     namespace: str
     name: str
@@ -20,46 +20,48 @@ class PlanName(NamedTuple):
         return f"Plan {self.namespace}/{self.name}"
 
 
-class Given(NamedTuple):
+class RawSetting(NamedTuple):
     """One setting of one source."""
 
     where: str
     """`Plan konveyor-forklift/db spec.convertorLabels`."""
     value: Any
     """As decoded; None where the source does not have it."""
-    closed: bool = False
-    """Whether fields that nobody here knows are mistakes: not where other programs write them."""
+    reject_unknown_fields: bool = False
+    """True for files that people write; False where a newer Forklift may write new fields."""
 
 
-ABSENT = Given("", None)
+UNSET = RawSetting("", None)
 
 
-def no_text(value: Any) -> str:
-    """Say that a value is no text; YAML makes `off` false and `16` a number."""
+def expected_text(value: Any) -> str:
+    """Return the message for a value that is not text; YAML reads `off` as false, `16` as int."""
     hint = "" if isinstance(value, dict | list | None) else ": put it in quotes"
     return f"expected text, found {describe_value(value)}{hint}"
 
 
-def read_word(given: Given, known: type[Word], what: str, problems: list[Problem]) -> Word | None:
-    """Read one of a closed set of words; None where there is none, or another."""
-    if not isinstance(given.value, str):
-        if given.value is not None:
-            problems.append(Problem(given.where, no_text(given.value)))
+def read_word(
+    setting: RawSetting, known: type[Word], what: str, problems: list[Problem]
+) -> Word | None:
+    """Read one of a closed set of words; None where there is none, or an unknown one."""
+    if not isinstance(setting.value, str):
+        if setting.value is not None:
+            problems.append(Problem(setting.where, expected_text(setting.value)))
         return None
-    word = given.value.strip()
+    word = setting.value.strip()
     try:
         return known(word)
     except ValueError:
-        problems.append(Problem(given.where, expected_one_of(what, [*known], word)))
+        problems.append(Problem(setting.where, expected_one_of(what, [*known], word)))
         return None
 
 
-def read_map(given: Given, problems: list[Problem]) -> Json:
-    """Read an object whose fields are looked at one by one; empty where there is none."""
-    if isinstance(given.value, dict):
-        return given.value
-    if given.value is not None:
+def read_map(setting: RawSetting, problems: list[Problem]) -> Json:
+    """Read an object whose fields are read one by one; empty where there is none."""
+    if isinstance(setting.value, dict):
+        return setting.value
+    if setting.value is not None:
         problems.append(
-            Problem(given.where, f"expected a map, found {describe_value(given.value)}")
+            Problem(setting.where, f"expected a map, found {describe_value(setting.value)}")
         )
     return {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
 
@@ -15,8 +16,18 @@ from webhook.settings.lists import (
     read_node_selector,
     read_tolerations,
 )
-from webhook.settings.raw import ABSENT, Given, PlanName, no_text, read_map, read_word
+from webhook.settings.raw import (
+    UNSET,
+    PlanName,
+    RawSetting,
+    expected_text,
+    read_map,
+    read_word,
+)
 from webhook.settings.rules import read_affinity
+
+RawSettings = Mapping[str, RawSetting]
+"""The settings of one source, by the names that annotations give them."""
 
 _DEFAULTS = {
     "labels": "labels",
@@ -25,58 +36,72 @@ _DEFAULTS = {
     "tolerations": "tolerations",
     "affinityPolicy": "affinity-policy",
 }
-"""Settings, as annotations name them, by their fields in the defaults file."""
+"""Fields of the defaults, and the settings that they hold."""
 _SPEC = {
     "convertorLabels": "labels",
     "convertorNodeSelector": "node-selector",
     "convertorAffinity": "affinity",
 }
+"""Fields of a Plan's spec, and the settings that they hold."""
 ANNOTATIONS = (*_DEFAULTS.values(), "mode", "scope")
-"""Behind the prefix."""
+"""Names of the annotations, after the prefix."""
 _PLACEMENT = "placement"
-"""What the webhook writes on pods; on a plan it says nothing, and is no mistake."""
+"""The annotation that the webhook writes on pods; on a Plan it is ignored."""
 
 
 class Source(msgspec.Struct, frozen=True):
-    """What one source asks for, checked."""
+    """The settings of one source: as written, and as read."""
 
+    raw: RawSettings
     labels: dict[str, str]
     node_selector: dict[str, str]
     """With minimums as they are written, `16+`."""
     tolerations: list[Json]
     affinity: Json | None
-    """None where the source says nothing of it; empty where nothing of it counts."""
+    """None where the source has no such setting; empty where it is invalid."""
     affinity_policy: AffinityPolicy | None
 
+    def location(self, setting: str, plan: PlanName) -> str:
+        """Return where a setting is written, inside the Plan; empty where it is not set."""
+        return self.raw.get(setting, UNSET).where.removeprefix(f"{plan} ")
 
-def given_in_defaults(defaults: object, origin: str, problems: list[Problem]) -> dict[str, Given]:
-    """Find the settings in a defaults file; `origin` begins the places of the problems."""
-    fields = read_map(Given(origin, defaults), problems)
+
+class Sources(NamedTuple):
+    """The sources of a plan's settings, from the least to the most specific."""
+
+    defaults: Source
+    spec: Source
+    annotations: Source
+
+
+def find_in_defaults(defaults: object, origin: str, problems: list[Problem]) -> RawSettings:
+    """Find the settings in a defaults file; `origin` begins the locations of the problems."""
+    fields = read_map(RawSetting(origin, defaults), problems)
     problems.extend(
         Problem(f"{origin} {field}", _unknown("field", str(field), _DEFAULTS))
         for field in fields
         if field not in _DEFAULTS
     )
-    given = _given(fields, _DEFAULTS, origin + " ")
-    return {name: each._replace(closed=True) for name, each in given.items()}
+    raw = _find(fields, _DEFAULTS, origin + " ")
+    return {name: each._replace(reject_unknown_fields=True) for name, each in raw.items()}
 
 
-def given_in_spec(spec: Json, plan: PlanName) -> dict[str, Given]:
+def find_in_spec(spec: Json, plan: PlanName) -> RawSettings:
     """Find the settings in a Plan's spec."""
-    return _given(spec, _SPEC, f"{plan} spec.")
+    return _find(spec, _SPEC, f"{plan} spec.")
 
 
 @lru_cache(maxsize=256)
 def is_misspelt(field: str) -> bool:
-    """Whether a field of a Plan's spec stands for one of ours; all others are Forklift's.
+    """Return whether a field of a Plan's spec is a misspelt one of _SPEC, not one of Forklift's.
 
-    The fields of plans are few and the same, and to look costs more than to read most plans.
+    All plans have the same few fields, and comparing one takes longer than reading most plans.
     """
     return field not in _SPEC and correct_spelling(field, _SPEC) is not None
 
 
-def misspelt_in_spec(spec: Json, plan: PlanName) -> list[Problem]:
-    """Tell the misspelt fields of a Plan's spec, which is out of a file: an API server has none."""
+def find_misspelt_fields(spec: Json, plan: PlanName) -> list[Problem]:
+    """Return the misspelt fields of a spec read from a file; an API server prunes them."""
     return [
         Problem(f"{plan} spec", describe_unknown_field(field, _SPEC))
         for field in map(str, spec)
@@ -84,11 +109,11 @@ def misspelt_in_spec(spec: Json, plan: PlanName) -> list[Problem]:
     ]
 
 
-def given_in_annotations(
+def find_in_annotations(
     annotations: Json, prefix: str, plan: PlanName, problems: list[Problem]
-) -> dict[str, Given]:
+) -> RawSettings:
     """Find the settings in a Plan's annotations."""
-    given: dict[str, Given] = {}
+    raw: dict[str, RawSetting] = {}
     for key, value in annotations.items():
         owner, _, name = str(key).partition("/")
         where = f"{plan} annotation {key}"
@@ -102,51 +127,50 @@ def given_in_annotations(
         if name not in ANNOTATIONS:
             problems.append(Problem(where, _unknown("annotation", name, ANNOTATIONS)))
         elif not isinstance(value, str):
-            problems.append(Problem(where, no_text(value)))
+            problems.append(Problem(where, expected_text(value)))
         else:
-            given[name] = Given(where, value)
-    return given
+            raw[name] = RawSetting(where, value)
+    return raw
 
 
 def read_sources(
-    given: tuple[Mapping[str, Given], Mapping[str, Given], Mapping[str, Given]],
+    raw: tuple[RawSettings, RawSettings, RawSettings],
     plan: PlanName,
     scope: Scope,
     problems: list[Problem],
-) -> tuple[Source, Source, Source]:
-    """Read the defaults, the spec and the annotations of a plan, whose labels must agree."""
-    in_defaults, in_spec, in_annotations = given
-    default = read_source(in_defaults, scope, problems)
-    field = read_source(in_spec, scope, problems)
-    written = in_spec.get("labels", ABSENT).value
-    texts = written.items() if isinstance(written, dict) else ()
-    labels = {key: text for key, text in texts if isinstance(text, str)} | field.labels
-    annotation = read_source(in_annotations, scope, problems, FieldLabels(plan, labels))
-    return default, field, annotation
+) -> Sources:
+    """Read defaults, spec and annotations; annotations must not contradict labels of the spec."""
+    defaults, spec, annotations = raw
+    in_defaults = read_source(defaults, scope, problems)
+    in_spec = read_source(spec, scope, problems)
+    written = spec.get("labels", UNSET).value
+    pairs = written.items() if isinstance(written, dict) else ()
+    labels = {key: text for key, text in pairs if isinstance(text, str)} | in_spec.labels
+    in_annotations = read_source(annotations, scope, problems, FieldLabels(plan, labels))
+    return Sources(in_defaults, in_spec, in_annotations)
 
 
 def read_source(
-    given: Mapping[str, Given],
+    raw: RawSettings,
     scope: Scope,
     problems: list[Problem],
     field_labels: FieldLabels | None = None,
 ) -> Source:
-    """Read what one source gives."""
-    policy = given.get("affinity-policy", ABSENT)
+    """Read the settings of one source."""
+    policy = raw.get("affinity-policy", UNSET)
     return Source(
-        labels=read_labels(given.get("labels", ABSENT), problems, field_labels),
-        node_selector=read_node_selector(given.get("node-selector", ABSENT), problems),
-        tolerations=read_tolerations(given.get("tolerations", ABSENT), problems),
-        affinity=(
-            read_affinity(given["affinity"], scope, problems) if "affinity" in given else None
-        ),
+        raw=raw,
+        labels=read_labels(raw.get("labels", UNSET), problems, field_labels),
+        node_selector=read_node_selector(raw.get("node-selector", UNSET), problems),
+        tolerations=read_tolerations(raw.get("tolerations", UNSET), problems),
+        affinity=read_affinity(raw["affinity"], scope, problems) if "affinity" in raw else None,
         affinity_policy=read_word(policy, AffinityPolicy, "affinity policy", problems),
     )
 
 
-def _given(fields: Json, known: Mapping[str, str], place: str) -> dict[str, Given]:
+def _find(fields: Json, known: Mapping[str, str], prefix: str) -> dict[str, RawSetting]:
     return {
-        name: Given(f"{place}{field}", fields[field])
+        name: RawSetting(f"{prefix}{field}", fields[field])
         for field, name in known.items()
         if fields.get(field) is not None
     }

@@ -19,7 +19,7 @@ from tests.system.guide.rows import PLAN_NAMESPACE, PREFIX, ROWS, Form
 FIELD = {"convertorLabels": {"batch": "1", "team": "storage"}}
 CONFLICT = (
     f"Plan {PLAN_NAMESPACE}/labels annotation {PREFIX}/labels entry 1: expected 'batch=1' as in "
-    "spec.convertorLabels, by which Forklift finds its pods again, found 'batch=2'"
+    "spec.convertorLabels, by which Forklift finds its pods, found 'batch=2'"
 )
 TOLERATION = {
     "key": "dedicated",

@@ -126,7 +126,7 @@ def test_of_the_guide_the_command_with_a_system_label_is_refused(
     if row == "enterprise-migration":
         assert answer.status_code == 403
         assert (
-            "'migration' is a system label, by which Forklift finds its pods again"
+            "'migration' is a system label, by which Forklift finds its pods"
             in (answer.json()["message"])
         )
     else:
@@ -144,7 +144,7 @@ def test_a_contradiction_of_the_spec_is_refused_and_the_error_says_what_resolves
     assert result.returncode == 1
     assert "expected 'batch=1' as in spec.convertorLabels" in result.stderr
     hint, _, command = result.stderr.rpartition(": ")
-    assert hint.endswith("; remove the entry, and to have that value change the field")
+    assert hint.endswith("; remove the entry, or change that value change the field")
     kubectl.done("annotate", *plan, f"{PREFIX}/labels=owner=me", "--overwrite")
     program, *words = shlex.split(command)
     assert program == "kubectl"

@@ -31,7 +31,7 @@ VMs alone, where storage, proxies and production are not, or no pod has the labe
 *Pending*: up to Forklift 2.11 without limit. From 2.12 on the Conversion fails after 5 minutes
 ([troubleshooting](troubleshooting.md#convertor-pods-stay-pending)).
 
-`migration` in command 11 is a system label, by which Forklift finds its pods again. A Plan with it
+`migration` in command 11 is a system label, by which Forklift finds its pods. A Plan with it
 is refused when it is written, in the spec as in an annotation, and so is the command
 `kubectl convertor patch plan PLAN` with it: give the label another name. On Forklift 2.12 a Plan
 with `migration` in its `convertorLabels` hangs in the step ConvertGuest, with or without the

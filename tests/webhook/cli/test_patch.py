@@ -172,7 +172,7 @@ def test_rules_that_cannot_be_had_beside_those_of_the_spec_are_refused(
     cluster.add(plan(convertorAffinity={"nodeAffinity": required}, annotations={"affinity": rules}))
     result = run("patch", "plan", "db", "--convertor-affinity", rules)
     assert result.exit_code == 2
-    assert "together with spec.convertorAffinity: the rules are left out" in result.stderr
+    assert "together with spec.convertorAffinity: the rules are not applied" in result.stderr
 
 
 def test_a_flag_that_is_given_several_times_counts_each_time(
@@ -221,8 +221,8 @@ def test_variables_of_a_script_that_are_not_set_remove_nothing(
 ) -> None:
     cluster.add(plan(annotations={"labels": "a=1"}))
     for change, said in (
-        (",", "is empty; only a value that is empty as a whole removes"),
-        ("-", "expected what to remove before '-', found '-'"),
+        (",", "is empty; only an empty value removes the whole setting"),
+        ("-", "expected a key before '-', found '-'"),
     ):
         result = run("patch", "plan", "db", "--convertor-labels", change)
         assert result.exit_code == 2
@@ -250,9 +250,7 @@ def test_a_change_that_contradicts_itself_is_refused(run: Run, cluster: FakeClus
     cluster.add(plan())
     result = run("patch", "plan", "db", "--convertor-labels", "a=1,a-")
     assert result.exit_code == 2
-    assert result.stderr == (
-        "Error: nothing is written: labels: what becomes of 'a' is said twice\n"
-    )
+    assert result.stderr == ("Error: nothing is written: labels: 'a' is set or removed twice\n")
 
 
 def test_what_is_there_already_is_not_written_again(run: Run, cluster: FakeCluster) -> None:
@@ -312,8 +310,8 @@ def test_a_label_that_contradicts_the_spec_is_refused_with_the_command_that_chan
     assert result.stderr == (
         f"Error: nothing is written:\nPlan konveyor-forklift/db annotation {PREFIX}/labels entry "
         f"{2 if 'b=1' in before.values() else 1}: expected 'a=1' as in spec.convertorLabels, by "
-        "which Forklift finds its pods again, found 'a=2'; remove the entry, and to have "
-        "that value change the field: kubectl patch plans.forklift.konveyor.io db "
+        "which Forklift finds its pods, found 'a=2'; remove the entry, or change "
+        "the field: kubectl patch plans.forklift.konveyor.io db "
         "-n konveyor-forklift --type merge -p "
         """'{"spec":{"convertorLabels":{"a":"2"}}}'\n"""
     )

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.placing import MARK, SYSTEM, plan
 from webhook.model import Installation, Mode, Plan, PlanRef, Reason
-from webhook.placement.missed import Pod, Since, judge, read
+from webhook.placement.missed import EnforcementWindow, PodMetadata, check_placement, read_metadata
 
 BEFORE, WRITTEN, AFTER, LATER = (f"2026-08-01T0{hour}:00:00Z" for hour in (6, 7, 8, 9))
 INSTALLATION = Installation()
@@ -17,12 +17,12 @@ LABELS = SYSTEM | {"app": "virt-v2v", "forklift.app/plan": "db", "batch": "1"}
 (PLACEMENT,) = MARK.values()
 
 UNREVIEWED = (
-    "pod 'target/db-vm-1' came through without what plan 'konveyor-forklift/db' asks: it had no "
-    "review, or one that failed"
+    "pod 'target/db-vm-1' was created without the placement of plan 'konveyor-forklift/db': the "
+    "webhook was not called, or its review failed"
 )
 CHANGED = (
-    "pod 'target/db-vm-1' was placed as plan 'konveyor-forklift/db' asks, and somebody has "
-    "changed it since: expected labels forklift.app/plan=db,batch=1"
+    "pod 'target/db-vm-1' was placed by plan 'konveyor-forklift/db', and another client has "
+    "removed labels since: expected forklift.app/plan=db,batch=1"
 )
 
 
@@ -30,16 +30,16 @@ def asking(written: str = WRITTEN, **settings: Any) -> Plan:
     return msgspec.structs.replace(plan(**({"labels": {"batch": "1"}} | settings)), written=written)
 
 
-def pod(created: str = AFTER, *, placed: bool = False, **changes: Any) -> Pod:
+def pod(created: str = AFTER, *, placed: bool = False, **changes: Any) -> PodMetadata:
     labels, placement = (LABELS, PLACEMENT) if placed else (SYSTEM, "")
-    pod = Pod("target", "db-vm-1", "u", created, labels, placement, PlanRef(uid="b277"))
+    pod = PodMetadata("target", "db-vm-1", "u", created, labels, placement, PlanRef(uid="b277"))
     return msgspec.structs.replace(pod, **changes)
 
 
 def judged(
-    pod: Pod, plan: Plan, installation: Installation = INSTALLATION, since: str = ""
+    pod: PodMetadata, plan: Plan, installation: Installation = INSTALLATION, since: str = ""
 ) -> tuple[Reason, str] | None:
-    verdict = judge(pod, plan, installation, Since(since))
+    verdict = check_placement(pod, plan, installation, EnforcementWindow(since))
     return verdict and (verdict.reason, verdict.message)
 
 
@@ -89,7 +89,7 @@ def test_a_pod_that_is_not_placed_was_missed_whatever_the_values_of_its_labels()
     ],
 )
 def test_nobody_is_alarmed_for_nothing(
-    case: str, pod: Pod, plan: Plan, installation: Installation
+    case: str, pod: PodMetadata, plan: Plan, installation: Installation
 ) -> None:
     assert judged(pod, plan, installation) is None, case
 
@@ -112,35 +112,35 @@ def test_a_pod_that_is_not_younger_than_the_installation_is_not_judged() -> None
 
 
 def test_a_pod_that_was_made_in_audit_is_not_missed_after_enforce_audit_and_enforce() -> None:
-    since = Since(LATER)
-    judge(pod(BEFORE, placed=True), asking(), INSTALLATION, since)
+    since = EnforcementWindow(LATER)
+    check_placement(pod(BEFORE, placed=True), asking(), INSTALLATION, since)
 
-    assert judge(pod(AFTER), asking(), INSTALLATION, since) is None
+    assert check_placement(pod(AFTER), asking(), INSTALLATION, since) is None
 
 
 def test_a_pod_that_was_placed_too_long_before_the_start_proves_nothing() -> None:
     for reach in (BEFORE, WRITTEN):
-        since = Since(LATER, reach)
-        judge(pod(BEFORE, placed=True), asking(), INSTALLATION, since)
+        since = EnforcementWindow(LATER, reach)
+        check_placement(pod(BEFORE, placed=True), asking(), INSTALLATION, since)
 
-        assert judge(pod(AFTER), asking(), INSTALLATION, since) is None
+        assert check_placement(pod(AFTER), asking(), INSTALLATION, since) is None
 
 
-def just_away() -> Since:
+def just_away() -> EnforcementWindow:
     """Return what a server knows that was away for a moment; pods may be made in the meantime."""
-    return Since(LATER, "2026-08-01T05:59:59Z")
+    return EnforcementWindow(LATER, "2026-08-01T05:59:59Z")
 
 
 def test_a_pod_that_was_placed_just_before_the_start_proves_that_a_younger_one_was_missed() -> None:
     since = just_away()
     other = asking()
 
-    assert judge(pod(AFTER), other, INSTALLATION, since) is None
-    judge(pod(BEFORE, placed=True), other, INSTALLATION, since)
-    assert judge(pod(AFTER), other, INSTALLATION, since) is not None
+    assert check_placement(pod(AFTER), other, INSTALLATION, since) is None
+    check_placement(pod(BEFORE, placed=True), other, INSTALLATION, since)
+    assert check_placement(pod(AFTER), other, INSTALLATION, since) is not None
     older = asking(written="")
-    assert judge(pod("2026-08-01T05:59:59Z"), older, INSTALLATION, since) is None
-    assert judge(pod(BEFORE), older, INSTALLATION, since) is not None
+    assert check_placement(pod("2026-08-01T05:59:59Z"), older, INSTALLATION, since) is None
+    assert check_placement(pod(BEFORE), older, INSTALLATION, since) is not None
 
 
 def test_a_proof_counts_for_what_its_mode_came_from() -> None:
@@ -149,20 +149,20 @@ def test_a_proof_counts_for_what_its_mode_came_from() -> None:
         mode=Mode.AUDIT, namespace_modes={"target": Mode.ENFORCE, "elsewhere": Mode.ENFORCE}
     )
     since = just_away()
-    judge(pod(BEFORE, placed=True), target, by_namespace, since)
+    check_placement(pod(BEFORE, placed=True), target, by_namespace, since)
 
     there = pod(namespace="elsewhere")
-    assert judge(there, elsewhere, by_namespace, since) is None
-    assert judge(pod(), target, by_namespace, since) is not None
-    assert judge(pod(), asking(mode=Mode.ENFORCE), by_namespace, since) is not None
+    assert check_placement(there, elsewhere, by_namespace, since) is None
+    assert check_placement(pod(), target, by_namespace, since) is not None
+    assert check_placement(pod(), asking(mode=Mode.ENFORCE), by_namespace, since) is not None
 
 
 def test_a_plan_that_enforces_alone_proves_nothing_of_the_others() -> None:
     since = just_away()
-    judge(pod(BEFORE, placed=True), asking(mode=Mode.ENFORCE), AUDIT, since)
+    check_placement(pod(BEFORE, placed=True), asking(mode=Mode.ENFORCE), AUDIT, since)
 
-    assert judge(pod(), asking(), INSTALLATION, since) is None
-    assert judge(pod(), asking(mode=Mode.ENFORCE), AUDIT, since) is not None
+    assert check_placement(pod(), asking(), INSTALLATION, since) is None
+    assert check_placement(pod(), asking(mode=Mode.ENFORCE), AUDIT, since) is not None
 
 
 def test_a_pod_is_read_from_its_metadata() -> None:
@@ -175,8 +175,10 @@ def test_a_pod_is_read_from_its_metadata() -> None:
         "annotations": MARK | {"k8s.v1.cni.cncf.io/networks": "x"},
     }
 
-    assert read(metadata, INSTALLATION.prefix) == pod(labels=SYSTEM, placement=PLACEMENT)
+    assert read_metadata(metadata, INSTALLATION.prefix) == pod(labels=SYSTEM, placement=PLACEMENT)
 
 
 def test_a_pod_may_have_next_to_nothing() -> None:
-    assert read({"name": "a"}, INSTALLATION.prefix) == Pod("", "a", "", "", {}, "", None)
+    assert read_metadata({"name": "a"}, INSTALLATION.prefix) == PodMetadata(
+        "", "a", "", "", {}, "", None
+    )

@@ -18,7 +18,7 @@ from webhook.model import (
     Outcome,
     Reason,
 )
-from webhook.placement.missed import Since
+from webhook.placement.missed import EnforcementWindow
 from webhook.reports.audit import Report, World, report
 from webhook.settings.mode import Origin
 
@@ -150,7 +150,7 @@ def test_what_was_missed_is_known_where_a_webhook_is() -> None:
     asked, mark = [plan(labels="batch=1")], {f"{PREFIX}/placement": "{}"}
     pods = [pod("a"), pod("b", annotations=mark, nodeName="alpha")]
 
-    known = audited(asked, *pods, since=Since(), installed=True)
+    known = audited(asked, *pods, since=EnforcementWindow(), installed=True)
     unknown = audited(asked, *pods)
 
     assert [(each.name, each.missed, each.node) for each in known.plans[0].pods] == [
@@ -169,7 +169,10 @@ def test_a_placed_pod_proves_nothing_of_a_time_before_the_flags_were_written(
     placed["metadata"]["labels"] |= {"app": "virt-v2v", "forklift.app/plan": "db", "batch": "1"}
 
     found = audited(
-        [plan(labels="batch=1")], pod("a"), placed, since=Since(since) if since else None
+        [plan(labels="batch=1")],
+        pod("a"),
+        placed,
+        since=EnforcementWindow(since) if since else None,
     )
 
     assert [each.missed for each in found.plans[0].pods] == [None, None]

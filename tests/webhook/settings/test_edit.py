@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.settings.edit import AmendError, amend
+from webhook.settings.edit import EditError, edit_annotations
 
 
 def amended(name: str, before: str | None, change: str) -> str | None:
     """Return the annotation after the change; None where there is none."""
     annotations = {} if before is None else {f"p.io/{name}": before}
-    change_of = amend({"else.io/x": "y"} | annotations, {name: change}, "p.io")
+    change_of = edit_annotations({"else.io/x": "y"} | annotations, {name: change}, "p.io")
     assert set(change_of) <= {f"p.io/{name}"}
     after: str | None = change_of.get(f"p.io/{name}", before)
     return after
@@ -96,7 +96,7 @@ def test_of_tolerations_all_go_that_are_what_is_removed(change: str, after: str 
     ],
 )
 def test_a_change_that_says_two_things_at_once_is_none(name: str, change: str, key: str) -> None:
-    with pytest.raises(AmendError, match=f"^{name}: what becomes of '{key}' is said twice$"):
+    with pytest.raises(EditError, match=f"^{name}: '{key}' is set or removed twice$"):
         amended(name, "a=1", change)
 
 
@@ -105,7 +105,7 @@ def test_a_change_that_says_two_things_at_once_is_none(name: str, change: str, k
     ("change", "entry"), [(",", 1), ("a=1,", 2), (",a=1", 1), ("a=1,,b=2", 2), ("a=1, ,", 2)]
 )
 def test_an_empty_entry_is_no_change(name: str, change: str, entry: int) -> None:
-    with pytest.raises(AmendError, match=f"^{name} entry {entry}: is empty; only a value that"):
+    with pytest.raises(EditError, match=f"^{name} entry {entry}: is empty; only an empty value"):
         amended(name, "a=1,b=2", change)
 
 
@@ -121,8 +121,8 @@ def test_an_empty_entry_is_no_change(name: str, change: str, entry: int) -> None
     ],
 )
 def test_what_to_remove_has_to_be_said(name: str, change: str, found: str) -> None:
-    message = f"^{name} entry 1: expected what to remove before '-', found '{found}'$"
-    with pytest.raises(AmendError, match=message):
+    message = f"^{name} entry 1: expected a key before '-', found '{found}'$"
+    with pytest.raises(EditError, match=message):
         amended(name, "a=1,b=2", change)
 
 
@@ -139,7 +139,7 @@ def test_what_is_no_list_is_replaced_or_removed_as_a_whole(name: str) -> None:
 def test_only_what_changes_is_written() -> None:
     annotations = {"p.io/labels": "a=1", "p.io/mode": "audit"}
     changes = {"labels": "a=1", "mode": "off", "affinity": ""}
-    assert amend(annotations, changes, "p.io") == {"p.io/mode": "off"}
+    assert edit_annotations(annotations, changes, "p.io") == {"p.io/mode": "off"}
 
 
 _KEYS = st.sampled_from("abcd")

@@ -34,8 +34,8 @@ CONFLICT = plan(
 AGREES = plan(FIELD, labels="batch=1,owner=me")
 PROBLEM = (
     f"Plan konveyor-forklift/db annotation {PREFIX}/labels entry 1: expected 'batch=1' as in "
-    "spec.convertorLabels, by which Forklift finds its pods again, found 'batch=2'; remove the "
-    "entry, and to have that value change the field: kubectl patch plans.forklift.konveyor.io db "
+    "spec.convertorLabels, by which Forklift finds its pods, found 'batch=2'; remove the "
+    "entry, or change the field: kubectl patch plans.forklift.konveyor.io db "
     "-n konveyor-forklift "
     """--type merge -p '{"spec":{"convertorLabels":{"batch":"2"}}}'"""
 )

@@ -3,7 +3,7 @@
 import pytest
 
 from webhook.kube.objects import Json
-from webhook.settings.last_modified import written
+from webhook.settings.last_modified import last_modified
 
 PREFIX = "convertor.forklift.konveyor.io"
 CREATED = "2026-08-01T08:00:00Z"
@@ -36,9 +36,11 @@ def entry(time: str, fields: Json) -> Json:
 def test_settings_were_written_when_the_last_writer_of_one_wrote(
     entries: object, expected: str
 ) -> None:
-    assert written({"creationTimestamp": CREATED, "managedFields": entries}, PREFIX) == expected
+    assert (
+        last_modified({"creationTimestamp": CREATED, "managedFields": entries}, PREFIX) == expected
+    )
 
 
 @pytest.mark.parametrize("metadata", [{}, {"creationTimestamp": None}, {"creationTimestamp": 5}])
 def test_without_any_record_it_is_not_known(metadata: Json) -> None:
-    assert written(metadata, PREFIX) == ""
+    assert last_modified(metadata, PREFIX) == ""

@@ -15,7 +15,7 @@ NAME = (
     "must consist of alphanumeric characters, '-', '_' or '.', "
     "and must start and end with an alphanumeric character"
 )
-SYSTEM = "is a system label, by which Forklift finds its pods again: give the label another name"
+SYSTEM = "is a system label, by which Forklift finds its pods: give the label another name"
 TOPOLOGY = (
     "unknown topology 'nodes': expected node, zone, region, rack or a label key; "
     "did you mean 'node'?"
@@ -43,7 +43,7 @@ def problems(
         ("labels", "a=b,x y=1", f" entry 2: key 'x y' {NAME}"),
         ("labels", "a=b c", f" entry 1: value 'b c' {NAME}"),
         ("labels", "plan=x", f" entry 1: 'plan' {SYSTEM}"),
-        ("labels", "a=b,a=b,a=c", " entry 3: 'a' is given twice: 'b' counts, 'c' does not"),
+        ("labels", "a=b,a=b,a=c", " entry 3: 'a' is specified twice: 'b' is applied, 'c' is not"),
         ("node-selector", "cpu=lots+", f" entry 1: minimum 'lots' {QUANTITY}"),
         (
             "node-selector",
@@ -55,7 +55,7 @@ def problems(
         (
             "node-selector",
             "cpu=16,cpu=16+",
-            " entry 2: 'cpu' is given twice: '16' counts, '16+' does not",
+            " entry 2: 'cpu' is specified twice: '16' is applied, '16+' is not",
         ),
         (
             "node-selector",
@@ -153,8 +153,8 @@ CHANGE = "kubectl patch plans.forklift.konveyor.io db -n mtv --type merge -p"
 def contradiction(entry: int, key: str, value: str, instead: str) -> str:
     return (
         f"Plan mtv/db annotation {PREFIX}/labels entry {entry}: expected '{key}={value}' as in "
-        "spec.convertorLabels, by which Forklift finds its pods again, found "
-        f"'{key}={instead}'; remove the entry, and to have that value change the field: {CHANGE} "
+        "spec.convertorLabels, by which Forklift finds its pods, found "
+        f"'{key}={instead}'; remove the entry, or change the field: {CHANGE} "
         f"""'{{"spec":{{"convertorLabels":{{"{key}":"{instead}"}}}}}}'"""
     )
 
@@ -337,7 +337,7 @@ def test_rules_that_multiply_the_object_s_terms_beyond_64_are_left_out() -> None
     assert [str(problem) for problem in plan.settings.problems] == [
         (
             f"Plan / annotation {PREFIX}/affinity: makes more than 64 required node terms "
-            "together with spec.convertorAffinity: the rules are left out"
+            "together with spec.convertorAffinity: the rules are not applied"
         )
     ]
 

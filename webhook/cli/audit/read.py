@@ -17,7 +17,7 @@ from webhook.kube.api.client import ApiError, Client
 from webhook.kube.api.collection import Collection
 from webhook.kube.objects import Json
 from webhook.model import Installation, NodeValues
-from webhook.placement.missed import Since
+from webhook.placement.missed import EnforcementWindow
 from webhook.reports.audit import World
 
 T = TypeVar("T")
@@ -108,18 +108,20 @@ class Reader:
         return read
 
 
-def _since(installed: list[Installed] | None, installation: Installation) -> Since | None:
+def _since(
+    installed: list[Installed] | None, installation: Installation
+) -> EnforcementWindow | None:
     """Return from when on the webhook is known to place pods; None where it has not to.
 
     That is where there is none, and where the flags of this command ask for other modes than the
     installed one has: what would be placed with those has not been missed.
     """
     if installed is None:
-        return Since(NEVER)
+        return EnforcementWindow(NEVER)
     known = [each.installation for each in installed if each.installation]
     if not installed or any(_modes(each) != _modes(installation) for each in known):
         return None
-    return Since(max(each.since for each in installed))
+    return EnforcementWindow(max(each.since for each in installed))
 
 
 def _modes(installation: Installation) -> tuple[object, ...]:

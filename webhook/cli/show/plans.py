@@ -1,7 +1,7 @@
 """What `show` shows: plans out of files and of a cluster, and their settings in a table."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from webhook.kube.messages import did_you_mean
 from webhook.kube.objects import Json
 from webhook.model import Installation
 from webhook.settings.mode import mode_of
+from webhook.settings.source import Source
 
 if TYPE_CHECKING:
     from webhook.kube.api.client import Client
@@ -70,21 +71,21 @@ def in_cluster(client: "Client", namespace: str, name: str, *, everywhere: bool)
 
 def shown(plan_object: Json, installation: Installation) -> Json:
     """Return a plan and its settings as JSON; the fields are those of a Plan and of a pod."""
-    plan = settings.read(plan_object, installation)
-    asked = plan.settings
-    at_least = {each["key"]: _minimum(each) for each in asked.node_requirements}
+    plan, _, affinity_sources, _ = settings.read_plan(plan_object, installation)
+    effective = plan.settings
+    at_least = {each["key"]: _minimum(each) for each in effective.node_requirements}
     return {
         "namespace": plan.namespace,
         "name": plan.name,
         "targetNamespace": plan.target_namespace,
         "mode": mode_of(plan, plan.target_namespace, installation).value,
-        "labels": asked.labels,
-        "nodeSelector": asked.node_selector | at_least,
-        "rules": list(_rules(plan_object, installation)),
-        "affinity": minimums.expand(asked.affinity, {}),
-        "affinityPolicy": asked.affinity_policy.value,
-        "tolerations": asked.tolerations,
-        "problems": msgspec.to_builtins(asked.problems),
+        "labels": effective.labels,
+        "nodeSelector": effective.node_selector | at_least,
+        "rules": [rule for source in affinity_sources for rule in _rules(source)],
+        "affinity": minimums.expand(effective.affinity, {}),
+        "affinityPolicy": effective.affinity_policy.value,
+        "tolerations": effective.tolerations,
+        "problems": msgspec.to_builtins(effective.problems),
     }
 
 
@@ -94,23 +95,12 @@ def _minimum(requirement: Json) -> str:
     return f"{int(value) + 1}+" if requirement["operator"] == "Gt" else f"{value}+"
 
 
-def _rules(plan_object: Json, installation: Installation) -> Iterator[str]:
-    """Return the rules that count as canonical KARL, and `object` for what is compiled."""
-    metadata, spec = plan_object["metadata"], plan_object.get("spec") or {}
-    annotations = metadata.get("annotations") or {}
-    own = [spec.get("convertorAffinity"), annotations.get(f"{installation.prefix}/affinity")]
-    given = [affinity for affinity in own if affinity is not None]
-    for affinity in given or [installation.defaults.get("affinity")]:
-        yield from _texts(affinity)
-
-
-def _texts(affinity: Any) -> list[str]:
-    if not isinstance(affinity, str):
-        return ["object"] if affinity else []
-    try:
-        return [karl.to_text(rule) for rule in karl.parse(affinity)]
-    except karl.KarlError:  # then none of them counts, which is among the problems
-        return []
+def _rules(source: Source) -> list[str]:
+    """Return the rules of a source as canonical KARL, or `object` for a compiled affinity."""
+    written = source.raw["affinity"].value
+    if not isinstance(written, str):
+        return ["object"]
+    return [karl.to_text(rule) for rule in karl.parse(written)]
 
 
 def as_table(plans: Iterable[Json], doubt: str, *, wide: bool) -> str:

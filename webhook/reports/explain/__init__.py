@@ -15,7 +15,7 @@ from webhook.model import Installation, Mode
 from webhook.reports.explain.advice import advise_on_new, advise_on_waiting
 from webhook.reports.explain.amounts import amount_text
 from webhook.reports.explain.context import read_case
-from webhook.reports.explain.effective_settings import settings_in_force
+from webhook.reports.explain.effective_settings import effective_settings
 from webhook.reports.explain.model import Cluster, Explanation, Node
 from webhook.reports.explain.obstacles import of_rejection
 from webhook.reports.explain.pods import is_waiting, new_pod, pods_of, renewed, told
@@ -50,7 +50,7 @@ def explain(plan_object: Json, installation: Installation, cluster: Cluster) -> 
         plan=str(case.plan),
         target_namespace=case.plan.target_namespace,
         mode=case.mode,
-        settings=settings_in_force(case),
+        settings=effective_settings(case),
         problems=case.plan.settings.problems,
         rules=rules_in_force(case, judged),
         judged=f"{namespace_of(judged)}/{name_of(judged)}" if waiting else _NEW[case.mode],

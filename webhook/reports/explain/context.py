@@ -1,4 +1,4 @@
-"""What all parts of an explanation go by."""
+"""The input of an explanation: a plan, its settings by source, and a cluster."""
 
 from typing import NamedTuple
 
@@ -11,29 +11,32 @@ from webhook.model import (
     Mode,
     NodeValues,
     Plan,
-    Scope,
 )
 from webhook.reports.explain.model import Cluster
-from webhook.reports.explain.sources import Place, places, scope_of
+from webhook.settings import PlanReading
 from webhook.settings.mode import mode_of
+from webhook.settings.raw import PlanName
 
 
 class Case(NamedTuple):
     """A plan in an installation, on a cluster."""
 
-    plan: Plan
+    reading: PlanReading
     spec: Json
     """The Plan's."""
     installation: Installation
-    sources: list[Place]
     world: World
     all_pods: bool
     """Whether the world has the pods of all namespaces."""
     node_values: NodeValues
 
     @property
-    def scope(self) -> Scope:
-        return scope_of(self.sources[-1].given, self.installation)
+    def plan(self) -> Plan:
+        return self.reading.plan
+
+    @property
+    def plan_name(self) -> PlanName:
+        return PlanName(self.plan.namespace, self.plan.name)
 
     @property
     def mode(self) -> Mode:
@@ -42,12 +45,12 @@ class Case(NamedTuple):
 
 def read_case(plan_object: Json, installation: Installation, cluster: Cluster) -> Case:
     """Read a Plan, with all its sources."""
-    plan = settings.read(plan_object, installation)
+    reading = settings.read_plan(plan_object, installation)
     world = look(cluster.nodes, cluster.pods, cluster.namespaces)
     labels = list(map(labels_of, world.nodes))
     values = {
-        key: {each[key] for each in labels if key in each} for key in minimums.keys(plan.settings)
+        key: {each[key] for each in labels if key in each}
+        for key in minimums.keys(reading.plan.settings)
     }
     spec = plan_object.get("spec") or {}
-    sources = places(plan_object, plan, installation)
-    return Case(plan, spec, installation, sources, world, cluster.all_pods, values)
+    return Case(reading, spec, installation, world, cluster.all_pods, values)

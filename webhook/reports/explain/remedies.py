@@ -14,7 +14,7 @@ from webhook.reports.explain import near_misses
 from webhook.reports.explain.context import Case
 from webhook.reports.explain.model import Advice
 from webhook.reports.explain.obstacles import Kind, Obstacle, node_terms_text, rule_text
-from webhook.settings.mode import Origin, effective
+from webhook.settings.mode import Origin, resolve_mode
 
 _WELL_KNOWN_TAINT = "node.kubernetes.io/"
 _KUBEVIRT = "kubevirt.io/schedulable"
@@ -46,7 +46,7 @@ def to_enforce(problem: str, case: Case) -> Advice:
     if case.installation.plan_modes:
         command = _patch(case.plan, "--mode", Mode.ENFORCE)
         return Advice(problem, "have the plan enforced", command)
-    origin = effective(case.plan, namespace, case.installation).origin
+    origin = resolve_mode(case.plan, namespace, case.installation).origin
     value = f"namespaceModes.{namespace}" if origin is Origin.NAMESPACE else "mode"
     command = f"helm upgrade RELEASE CHART -n NAMESPACE --reuse-values --set {value}=enforce"
     return Advice(problem, "plans have no say in the mode: change the installation's", command)
@@ -121,7 +121,7 @@ def _not_near(obstacle: Obstacle, situation: Situation) -> Advice:
     if not miss:
         return Advice(obstacle.text, _why_not_near(situation))
     unscoped = term.get("namespaceSelector") is None and not term.get("namespaces")
-    if unscoped and situation.case.scope is Scope.OWN:
+    if unscoped and situation.case.reading.scope is Scope.OWN:
         command = _patch(situation.case.plan, "--rule-scope", "all")
         return Advice(f"{rule}: {miss}", "let the rules look into all namespaces", command)
     command = _change_rules(situation)
@@ -148,10 +148,10 @@ def _kept_away(obstacle: Obstacle, _situation: Situation) -> Advice:
 
 
 def _change_rules(situation: Situation) -> str:
-    _, spec, annotations = situation.case.sources
+    sources = situation.case.reading.sources
     command = _patch(situation.case.plan, "--convertor-affinity", "RULES")
-    if spec.source.affinity and not annotations.source.affinity:
-        return command.replace("convertor", "mtv", 1)  # that which has written it
+    if sources.spec.affinity and not sources.annotations.affinity:
+        return command.replace("convertor", "mtv", 1)  # kubectl mtv writes the spec
     return command
 
 

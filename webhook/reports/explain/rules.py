@@ -14,7 +14,6 @@ from webhook.kube.scheduler.snapshot import World
 from webhook.reports.explain import near_misses
 from webhook.reports.explain.context import Case
 from webhook.reports.explain.model import Matches, Rule
-from webhook.reports.explain.sources import affinity_places
 
 SHOWN = 5
 """Names beside a count."""
@@ -34,9 +33,10 @@ def rules_in_force(case: Case, pod: Json) -> list[Rule]:
 
 
 def _selected(case: Case) -> Iterator[_Found]:
-    entries = {key: place for place in case.sources for key in place.source.node_selector}
-    for key, place in entries.items():
-        value, where = place.source.node_selector[key], place.where("node-selector", case.plan)
+    entries = {key: source for source in case.reading.sources for key in source.node_selector}
+    for key, source in entries.items():
+        value = source.node_selector[key]
+        where = source.location("node-selector", case.plan_name)
         if is_selector(value):
             term = {"matchExpressions": [expression(key, value[:-1])]}
             rule = karl.parse(f"REQUIRE nodes({key}>={value[:-1]})")[0]
@@ -48,14 +48,14 @@ def _selected(case: Case) -> Iterator[_Found]:
 
 
 def _ruled(case: Case) -> Iterator[_Found]:
-    for place in affinity_places(case.sources):
-        where, written = place.where("affinity", case.plan), place.given["affinity"].value
+    for source in case.reading.affinity_sources:
+        where, written = source.location("affinity", case.plan_name), source.raw["affinity"].value
         if isinstance(written, str):
             for rule in karl.parse(written):
                 text = karl.to_text(rule)
-                yield _Found(where, rule, karl.compile_open(text, scope=case.scope), text)
+                yield _Found(where, rule, karl.compile_open(text, scope=case.reading.scope), text)
         else:
-            for part in parts(place.source.affinity or {}):
+            for part in parts(source.affinity or {}):
                 text = karl.to_text(part.rule) if part.rule else ""
                 yield _Found(where, part.rule, part.affinity, text)
 
@@ -71,7 +71,7 @@ def _explained(found: _Found, case: Case, pod: Json) -> Rule:
             pods, nodes, note = _on_pods(term, pod, case)
     return Rule(
         source=found.source,
-        sentence=karl.to_english(found.rule, scope=case.scope) if found.rule else "",
+        sentence=karl.to_english(found.rule, scope=case.reading.scope) if found.rule else "",
         affinity=affinity,
         text=found.text,
         pods=pods,

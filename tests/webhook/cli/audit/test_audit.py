@@ -106,9 +106,9 @@ def test_a_missed_pod_is_one_to_fail_on(run: Run, cluster: FakeCluster) -> None:
 
     assert result.exit_code == 1
     assert (
-        "Missed: pod 'vms/db-vm-1' came through without what plan 'konveyor-forklift/db' asks: it "
-        "had no review, or one that failed\n" in result.stdout
-    )
+        "Missed: pod 'vms/db-vm-1' was created without the placement of plan "
+        "'konveyor-forklift/db': the webhook was not called, or its review failed\n"
+    ) in result.stdout
 
 
 def findings(run: Run, *flags: str) -> Any:

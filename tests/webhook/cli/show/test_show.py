@@ -39,7 +39,7 @@ def files(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("output", ["table", "wide", "yaml", "json"])
-def test_plans_are_shown_with_the_settings_in_force(
+def test_plans_are_shown_with_the_effective_settings(
     run: Run, cluster: FakeCluster, files: Path, golden: Golden, output: str
 ) -> None:
     cluster.add(DB, PLAIN, WEB, *release())

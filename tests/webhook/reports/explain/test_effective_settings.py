@@ -11,8 +11,7 @@ from webhook.kube.objects import Json
 from webhook.model import Installation, Mode, Scope
 from webhook.reports.explain import Cluster
 from webhook.reports.explain.context import Case, read_case
-from webhook.reports.explain.effective_settings import settings_in_force
-from webhook.reports.explain.sources import affinity_places
+from webhook.reports.explain.effective_settings import effective_settings
 
 ANNOTATION = "annotation convertor.forklift.konveyor.io/"
 NOWHERE = Cluster([], [], [], [])
@@ -29,9 +28,9 @@ def case(plan_object: Json, installation: Installation | None = None) -> Case:
     return read_case(plan_object, installation or Installation(), NOWHERE)
 
 
-def told(found: Case) -> list[tuple[str, str, str, list[str]]]:
+def rows(found: Case) -> list[tuple[str, str, str, list[str]]]:
     return [
-        (each.name, each.value, each.source, each.instead_of) for each in settings_in_force(found)
+        (each.name, each.value, each.source, each.instead_of) for each in effective_settings(found)
     ]
 
 
@@ -49,7 +48,7 @@ def test_every_source_counts_and_the_most_specific_wins() -> None:
         scope="own",
     )
     installation = Installation(defaults=DEFAULTS, mode=Mode.OFF, scope=Scope.ALL)
-    assert told(case(found, installation)) == [
+    assert rows(case(found, installation)) == [
         ("labels", "batch=1", "spec.convertorLabels", ["batch=0 (defaults labels)"]),
         ("labels", "team=b", "spec.convertorLabels", ["team=a (defaults labels)"]),
         ("labels", "owner=me", f"{ANNOTATION}labels", []),
@@ -76,7 +75,7 @@ def test_the_affinity_is_that_of_the_plan_if_it_has_one() -> None:
     }
     found = plan(spec, affinity="AVOID nodes(a=b); PREFER pods( app==y ) on zone")
     affinities = [
-        each for each in told(case(found, Installation(defaults=DEFAULTS))) if each[0] == "affinity"
+        each for each in rows(case(found, Installation(defaults=DEFAULTS))) if each[0] == "affinity"
     ]
     assert affinities == [
         ("affinity", "an affinity object", "spec.convertorAffinity", []),
@@ -85,11 +84,11 @@ def test_the_affinity_is_that_of_the_plan_if_it_has_one() -> None:
     ]
 
 
-def test_rules_that_cannot_be_carried_out_are_not_in_force() -> None:
+def test_invalid_rules_are_not_effective() -> None:
     wrong = case(
         plan(affinity="AVOID nodes(a=b); REQIRE pods(a=b) on node"), Installation(defaults=DEFAULTS)
     )
-    assert affinity_places(wrong.sources) == []
+    assert wrong.reading.affinity_sources == []
 
 
 def test_rules_that_are_too_many_together_with_the_object_are_left_out() -> None:
@@ -101,30 +100,30 @@ def test_rules_that_are_too_many_together_with_the_object_are_left_out() -> None
         }
     }
     found = case(plan(spec, affinity="AVOID nodes(a=b, c=d)"))
-    (place,) = affinity_places(found.sources)
-    assert place.source.affinity == found.plan.settings.affinity == spec["convertorAffinity"]
+    (source,) = found.reading.affinity_sources
+    assert source.affinity == found.plan.settings.affinity == spec["convertorAffinity"]
 
 
-def test_what_nobody_wrote_is_the_installations() -> None:
-    assert told(case(plan())) == [
+def test_what_is_not_set_is_the_installation_s() -> None:
+    assert rows(case(plan())) == [
         ("scope", "all", "installation", []),
         ("mode", "enforce", "installation", []),
     ]
 
 
-def test_a_word_that_is_none_is_not_the_source() -> None:
-    assert told(case(plan(mode="of", scope=" own "))) == [
+def test_an_invalid_word_is_not_the_source() -> None:
+    assert rows(case(plan(mode="of", scope=" own "))) == [
         ("scope", "own", f"{ANNOTATION}scope", []),
         ("mode", "enforce", "installation", []),
     ]
 
 
 @given(st.integers(0, 2**32))
-def test_what_is_told_is_what_pods_get(seed: int) -> None:
+def test_the_effective_settings_are_those_that_pods_get(seed: int) -> None:
     found = case(draw_plan(Random(seed)), Installation(defaults=DEFAULTS))
     asked = found.plan.settings
     values: dict[str, list[str]] = {}
-    for setting in settings_in_force(found):
+    for setting in effective_settings(found):
         values.setdefault(setting.name, []).append(setting.value)
     assert dict(each.split("=") for each in values.get("labels", [])) == asked.labels
     selected = dict(each.split("=") for each in values["node-selector"])

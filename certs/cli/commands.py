@@ -1,8 +1,8 @@
-"""The commands of `certs.__main__`."""
+"""The certificate commands, to inspect certificates and to replace a compromised CA."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,11 @@ from certs.ca import rotation
 from certs.ca import secret as secrets
 from certs.ca.durations import Durations
 from certs.ca.secret import SecretError, State
-from certs.cli.issue import IssueError
-from certs.cli.issue import issue as issue_files
 from certs.cli.show import of_configuration, of_file, of_secret
 from webhook.kube.api.client import ConfigError, connect
 from webhook.kube.messages import describe_os_error
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
-_DIRECTORY = click.Path(path_type=Path, file_okay=False)
 
 
 class _Fault(click.ClickException):
@@ -51,7 +48,12 @@ def _cluster_flags(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.command
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def certs() -> None:
+    """Show certificates, and replace the CA by hand."""
+
+
+@certs.command
 @click.argument("files", nargs=-1, type=_FILE)
 @click.option("--secret", type=_SecretName(), help="Secret with the CA of the replicas.")
 @click.option("--webhook-config", default="", help="Name of the webhook configurations.")
@@ -81,26 +83,7 @@ def show(
             _show_configurations(_api(kubeconfig, context, name=webhook_config), state)
 
 
-@click.command
-@click.argument("directory", type=_DIRECTORY)
-@click.argument("names", nargs=-1, required=True)
-@click.option("--days", type=click.IntRange(1), default=365, show_default=True, help="Validity.")
-@click.option("--force", is_flag=True, help="Replace a certificate that is there.")
-def issue(directory: Path, names: tuple[str, ...], days: int, *, force: bool) -> None:
-    """Make a certificate for NAMES in DIRECTORY: tls.crt and tls.key.
-
-    The CA in there, ca.crt and ca.key, signs it; where there is none it is made. API servers
-    call a webhook SERVICE.NAMESPACE.svc.
-    """
-    now = datetime.now(UTC)
-    try:
-        leaf = issue_files(directory, names, now, timedelta(days=days), replace=force)
-    except IssueError as error:
-        raise _Fault(str(error)) from None
-    _print(str(directory / "tls.crt"), of_file(leaf.pem, now))
-
-
-@click.command(short_help="Replace the CA in a Secret now.")
+@certs.command(short_help="Replace the CA in a Secret now.")
 @click.option("--secret", type=_SecretName(), required=True, help="Secret with the CA.")
 @_cluster_flags
 def rotate(secret: tuple[str, str], kubeconfig: Path | None, context: str) -> None:

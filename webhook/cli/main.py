@@ -7,7 +7,7 @@ from typing import Any
 import click
 import structlog
 
-from certs.__main__ import certs
+from certs.cli.commands import certs
 from webhook.cli.kubectl import EXIT_UNEXPECTED
 from webhook.cli.serve import serve
 from webhook.telemetry import logs

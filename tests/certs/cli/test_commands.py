@@ -7,16 +7,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from certs.__main__ import certs
 from certs.bundle.interface import targets
 from certs.ca import pki, rotation, secret
-from certs.ca.certificate import from_der, parse
+from certs.ca.certificate import from_der
 from certs.ca.durations import Durations
-from certs.serving.handshake import to_pair, verify
+from certs.cli.commands import certs
 from tests.certs.http_api import HttpApi, running
 
 NAME = "convertor-webhook.migration.svc"
-NOW = datetime.now(UTC)
+NOW = datetime.now(UTC) - timedelta(minutes=1)
 DATES = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC to \d{4}-\d\d-\d\d \d\d:\d\d UTC"
 
 
@@ -32,68 +31,24 @@ def error(*arguments: str | Path) -> str:
 
 def test_help_names_every_command() -> None:
     assert re.findall(r"^  (\w+)  ", run("--help").output, re.MULTILINE) == [
-        "issue",
         "rotate",
         "show",
     ]
 
 
-def test_a_certificate_is_issued_that_its_ca_vouches_for(tmp_path: Path) -> None:
-    folder = tmp_path / "new"
-    assert run("issue", folder, NAME, "127.0.0.1", "--days", "30").exit_code == 0
-    pair = to_pair((folder / "tls.crt").read_bytes(), (folder / "tls.key").read_bytes())
-    ca = (folder / "ca.crt").read_bytes()
-    assert verify(pair, ca, NAME) is None
-    assert verify(pair, ca, "127.0.0.1") is None
-    modes = {path.name: path.stat().st_mode & 0o077 for path in folder.iterdir()}
-    assert (modes["tls.key"], modes["ca.key"]) == (0, 0)
-    assert set(modes) == {"ca.crt", "ca.key", "tls.crt", "tls.key"}
-
-
-def test_the_ca_that_is_there_signs_the_next_one(tmp_path: Path) -> None:
-    run("issue", tmp_path, NAME)
-    ca, first = (tmp_path / "ca.crt").read_bytes(), (tmp_path / "tls.crt").read_bytes()
-    assert error("issue", tmp_path, NAME) == f"'{tmp_path}/tls.crt' is there already; try --force"
-    assert run("issue", tmp_path, NAME, "--force").exit_code == 0
-    assert (tmp_path / "ca.crt").read_bytes() == ca
-    assert (tmp_path / "tls.crt").read_bytes() != first
-
-
-def test_a_ca_that_cannot_sign_is_said_to_be_so(tmp_path: Path) -> None:
-    cert, key = tmp_path / "ca.crt", tmp_path / "ca.key"
-    old = pki.make_ca(NOW - timedelta(days=9), timedelta(days=8), backdate=timedelta())
-    cert.write_bytes(old.certificate.pem)
-    assert error("issue", tmp_path, NAME) == f"'{key}': no such file or directory"
-    key.write_bytes(pki.make_ca(NOW, timedelta(days=8), backdate=timedelta()).key)
-    assert error("issue", tmp_path, NAME) == (
-        f"'{cert}', '{key}': its key does not belong to its certificate"
-    )
-    key.write_bytes(old.key)
-    ended = old.certificate.not_after.isoformat()
-    assert error("issue", tmp_path, NAME) == f"'{cert}': expired at {ended}; move it away"
-    cert.write_bytes(b"")
-    assert error("issue", tmp_path, NAME) == (
-        f"'{cert}': no certificate, expected '-----BEGIN CERTIFICATE-----'"
-    )
-
-
-def test_a_name_that_is_none_is_refused(tmp_path: Path) -> None:
-    assert error("issue", tmp_path, "no name") == (
-        "expected a DNS name or an IP address, found 'no name'"
-    )
-
-
 def test_files_are_shown(tmp_path: Path) -> None:
-    run("issue", tmp_path, NAME, "--days", "30")
+    ca = pki.make_ca(NOW, timedelta(days=60), backdate=timedelta())
+    leaf, key = pki.sign_leaf(ca, [NAME], NOW, timedelta(days=30), backdate=timedelta())
+    (tmp_path / "tls.crt").write_bytes(leaf.pem)
+    (tmp_path / "tls.key").write_bytes(key)
     output = run("show", tmp_path / "tls.crt", tmp_path / "tls.key").output
-    fingerprint = parse((tmp_path / "tls.crt").read_bytes())[0].fingerprint
     assert re.fullmatch(
         rf"{tmp_path}/tls\.crt\n"
         r"  CN=convertor-webhook\n"
         r"    signed by  CN=convertor-webhook CA [0-9a-f]{8}\n"
         rf"    names      {NAME}\n"
         rf"    valid      {DATES}, 29 days left\n"
-        rf"    SHA-256    {fingerprint}\n"
+        rf"    SHA-256    {leaf.fingerprint}\n"
         rf"{tmp_path}/tls\.key\n"
         r"  no certificate\n",
         output,

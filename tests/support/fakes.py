@@ -68,7 +68,7 @@ class Told:
         self.reviewed.append(of)
         self.decisions.append((request, decision))
 
-    def bug(self, uid: str, error: Exception) -> None:
+    def report_error(self, uid: str, error: Exception) -> None:
         self.bugs.append((uid, error))
 
     @property

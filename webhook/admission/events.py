@@ -1,7 +1,7 @@
-"""Events on Plans: which decisions are told there, and in what words.
+"""Events on Plans: the decisions that are recorded as one, and its core/v1 object.
 
-`kubectl describe plan` shows them to whoever runs the migration. `telemetry.event_recorder` writes
-them.
+`kubectl describe plan` prints them for the migration engineer. `telemetry.event_recorder` writes
+them to the API server.
 """
 
 import hashlib
@@ -23,47 +23,47 @@ from webhook.model import (
 
 COMPONENT = "convertor-webhook"
 
-MESSAGE_BYTES = 1024
-"""More is refused of an Event by newer versions of its API."""
-_NAME = 200
-"""Characters of a Plan's name in the name of its Events, which end with a digest."""
+MAX_MESSAGE_BYTES = 1024
+"""The limit of events.k8s.io/v1."""
+_MAX_NAME_PREFIX_LENGTH = 200
+"""Characters of the Plan's name in the Event's name, which ends with a digest."""
 
 _NORMAL = frozenset({Reason.PLACED, Reason.WOULD_PLACE})
 _WARNING = frozenset({Reason.SETTINGS_INVALID, Reason.NOT_TARGET_NAMESPACE, Reason.MALFORMED_POD})
-"""Of all reasons those that say something of a Plan that is known to be there: whoever may
-create pods could name any Plan in any namespace."""
+"""Only reasons that imply that the Plan exists: any client that may create pods could name a Plan
+of any namespace, and would cause Events there."""
 
 
-class Pod(msgspec.Struct, frozen=True):
-    """The pod that an Event is about."""
+class RelatedPod(msgspec.Struct, frozen=True):
+    """The pod that an Event on its Plan is about."""
 
     namespace: str
     name: str
     uid: str = ""
 
 
-class Note(msgspec.Struct, frozen=True):
-    """What is to be told on a Plan; equal ones are one Event that is counted."""
+class PlanEvent(msgspec.Struct, frozen=True):
+    """An Event with a Plan as its involvedObject; equal ones are aggregated into one series."""
 
     plan: PlanRef
     generation: int
     reason: Reason
     message: str
     is_warning: bool
-    pod: Pod | None = None
+    pod: RelatedPod | None = None
     """None for a review: its pod may have no name yet, and may never be stored."""
 
 
-class Times(NamedTuple):
-    """How often something is told, and from when to when (RFC 3339)."""
+class Occurrences(NamedTuple):
+    """The count of a series, and its first and last timestamp (RFC 3339)."""
 
     number: int
     first: str
     last: str
 
 
-def of_review(request: Request | None, decision: Decision) -> Note | None:
-    """Return what to tell of a decision; nothing of a dry run, which must leave no trace."""
+def derive_event(request: Request | None, decision: Decision) -> PlanEvent | None:
+    """Return the Event for a decision; None for a dry run, which must have no side effects."""
     if request is None or request.dry_run or request.kind == PLAN or decision.plan is None:
         return None
     reason, message = decision.reason, decision.message
@@ -74,52 +74,52 @@ def of_review(request: Request | None, decision: Decision) -> Note | None:
     elif decision.patch:
         applied = "would be" if decision.outcome is Outcome.WOULD_PATCH else "is"
         message = f"{message}; the rest {applied} applied: {summary(decision.patch)}"
-    return Note(decision.plan, decision.generation, reason, message, reason in _WARNING)
+    return PlanEvent(decision.plan, decision.generation, reason, message, reason in _WARNING)
 
 
-def name_of(note: Note, instance: str) -> str:
-    """Return the name of a note's Event: of an instance its own, but about a pod the same of all.
+def derive_name(event: PlanEvent, instance: str) -> str:
+    """Return the name of the Event object: one for each instance, or one for all if about a pod.
 
-    So two replicas tell of a pod once, and one that starts again does not repeat it.
+    So two replicas record a missed pod once, and a replica that restarts does not repeat it.
     """
-    told = msgspec.json.encode([note, "" if note.pod else instance])
-    digest = hashlib.sha256(told).hexdigest()[:16]
-    return f"{note.plan.name[:_NAME].rstrip('-.')}.{digest}"
+    identity = msgspec.json.encode([event, "" if event.pod else instance])
+    digest = hashlib.sha256(identity).hexdigest()[:16]
+    return f"{event.plan.name[:_MAX_NAME_PREFIX_LENGTH].rstrip('-.')}.{digest}"
 
 
-def body(note: Note, name: str, instance: str, times: Times) -> Json:
-    """Return the Event, of core/v1."""
-    plan, pod = note.plan, note.pod
-    about: Json = {
+def build_object(event: PlanEvent, name: str, instance: str, occurrences: Occurrences) -> Json:
+    """Return the core/v1 Event."""
+    involved: Json = {
         "apiVersion": API_VERSION,
         "kind": KIND,
-        "namespace": plan.namespace,
-        "name": plan.name,
-        "uid": plan.uid,
+        "namespace": event.plan.namespace,
+        "name": event.plan.name,
+        "uid": event.plan.uid,
     }
-    event: Json = {
+    event_object: Json = {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": name, "namespace": plan.namespace},
-        "involvedObject": about,
-        "type": "Warning" if note.is_warning else "Normal",
-        "reason": note.reason.value,
-        "message": _cut(note.message),
-        "count": times.number,
-        "firstTimestamp": times.first,
-        "lastTimestamp": times.last,
+        "metadata": {"name": name, "namespace": event.plan.namespace},
+        "involvedObject": involved,
+        "type": "Warning" if event.is_warning else "Normal",
+        "reason": event.reason.value,
+        "message": _truncate(event.message),
+        "count": occurrences.number,
+        "firstTimestamp": occurrences.first,
+        "lastTimestamp": occurrences.last,
         "source": {"component": COMPONENT, "host": instance},
         "reportingComponent": COMPONENT,
         "reportingInstance": instance,
     }
-    if pod is not None:
-        event["related"] = {"apiVersion": "v1", "kind": "Pod", **msgspec.to_builtins(pod)}
-    return event
+    if event.pod is not None:
+        pod = msgspec.to_builtins(event.pod)
+        event_object["related"] = {"apiVersion": "v1", "kind": "Pod", **pod}
+    return event_object
 
 
-def _cut(message: str) -> str:
+def _truncate(message: str) -> str:
     encoded = message.encode()
-    if len(encoded) <= MESSAGE_BYTES:
+    if len(encoded) <= MAX_MESSAGE_BYTES:
         return message
     end = " ..."
-    return encoded[: MESSAGE_BYTES - len(end)].decode(errors="ignore") + end
+    return encoded[: MAX_MESSAGE_BYTES - len(end)].decode(errors="ignore") + end

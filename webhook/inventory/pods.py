@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 import structlog
 
-from webhook.admission import events
-from webhook.admission.events import Note
+from webhook.admission.events import PlanEvent, RelatedPod
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
 from webhook.inventory import Plans
 from webhook.inventory.index import TIME_FORMAT, Key
@@ -99,7 +98,7 @@ class PodWatch:
         client: Client,
         plans: Plans,
         installation: Installation,
-        tell: Callable[[Note], None],
+        tell: Callable[[PlanEvent], None],
         timing: Timing | None = None,
     ) -> None:
         self._client = client
@@ -211,8 +210,8 @@ class PodWatch:
         reason, message, plan = verdict
         log.warning(message, reason=reason, pod=str(pod), plan=str(plan))
         ref = PlanRef(plan.uid, plan.namespace, plan.name)
-        about = events.Pod(pod.namespace, pod.name, pod.uid)
-        self._tell(Note(ref, plan.generation, reason, message, is_warning=True, pod=about))
+        about = RelatedPod(pod.namespace, pod.name, pod.uid)
+        self._tell(PlanEvent(ref, plan.generation, reason, message, is_warning=True, pod=about))
 
 
 def _key(item: _PodObject) -> Key:

@@ -41,7 +41,7 @@ class Report(Protocol):
     def __call__(
         self, of: Reviewed, request: Request | None, decision: Decision, seconds: float
     ) -> None: ...
-    def bug(self, uid: str, error: Exception) -> None: ...
+    def report_error(self, uid: str, error: Exception) -> None: ...
 
 
 def build(plans: Plans, installation: Installation, report: Report, max_concurrent: int) -> FastAPI:
@@ -128,7 +128,7 @@ class Reviews:
         except Disconnected:
             pass
         except Exception as fault:  # noqa: BLE001 - nobody gets to see a trace
-            self._report.bug("", fault)
+            self._report.report_error("", fault)
             ours = BadReview(500, Reason.INTERNAL_ERROR, self._at_fault)
             await self._refuse(send, ours, started)
         finally:
@@ -141,7 +141,7 @@ class Reviews:
             raise
         except Exception as fault:  # noqa: BLE001 - whatever it is, the object goes through
             request = review.decode(body)
-            self._report.bug(request.uid, fault)
+            self._report.report_error(request.uid, fault)
             return answered(request, self._failed(Reason.INTERNAL_ERROR, self._at_fault))
 
     async def _refuse(self, send: Send, bad: BadReview, started: float) -> None:

@@ -19,7 +19,7 @@ from webhook.kube.api import client
 from webhook.server import app, certificates, listener, probes
 from webhook.server.certificates import Served
 from webhook.server.config import Address, Config, ConfigError
-from webhook.telemetry.event_recorder import Recorder
+from webhook.telemetry.event_recorder import EventRecorder
 from webhook.telemetry.metrics import Metrics
 from webhook.telemetry.reporter import Reporter
 
@@ -43,8 +43,8 @@ async def serve(config: Config) -> None:
         source = certificates.source(config.certificates, world.cluster)
         served = Served(source, config.certificates.client_ca)
         metrics = Metrics()
-        metrics.watch_plans(plans.status)
-        metrics.watch_certificate(served.status)
+        metrics.export_plans(plans.status)
+        metrics.export_certificate(served.status)
         report = Reporter(metrics, _look_after(config, world, metrics, stack))
 
         pods_and_plans = app.build(plans, config.installation, report, config.max_concurrent)
@@ -89,17 +89,17 @@ def _world(config: Config) -> _World:
 
 def _look_after(
     config: Config, world: _World, metrics: Metrics, stack: contextlib.ExitStack
-) -> Recorder | None:
+) -> EventRecorder | None:
     """Begin to write Events on the Plans, and to look for pods that no review has seen."""
     if world.cluster is None or world.hub is None:
         return None
-    recorder = Recorder(world.hub)
-    metrics.watch_events(recorder.dropped)
+    recorder = EventRecorder(world.hub)
+    metrics.export_dropped_events(recorder.dropped)
     recorder.start()
     stack.callback(recorder.stop)
     if config.watch_pods:
         pods = PodWatch(world.cluster, world.plans, config.installation, recorder)
-        metrics.watch_pods(pods.status)
+        metrics.export_pods(pods.status)
         pods.start()
         stack.callback(pods.stop)
     return recorder

@@ -1,8 +1,8 @@
-"""Writes Events: in a thread of its own, each once, and not too many.
+"""Event recorder: writes Events to the API server, in a thread of its own.
 
-Nobody waits for it. What it is given goes into a queue with an end, and what does not fit is
-counted and forgotten. Equal notes are one Event whose count is brought up to date now and then;
-different ones on one Plan are limited as client-go's recorder does.
+Callers never wait. Events are queued, and those that do not fit into the queue are dropped and
+counted. Equal Events are aggregated into one series, whose count is updated from time to time.
+Different Events on one Plan are rate-limited, with the limits of client-go's spam filter.
 """
 
 import contextlib
@@ -19,41 +19,40 @@ from typing import NamedTuple
 import structlog
 
 from webhook.admission import events
-from webhook.admission.events import Note, Times
+from webhook.admission.events import Occurrences, PlanEvent
 from webhook.kube.api.client import ApiError, Client
 from webhook.model import Reason
 
 log = structlog.get_logger()
 
-QUEUE = 1000
-KNOWN = 1000
-"""Notes that are remembered, to be counted when they come again."""
-CALL_SECONDS = 5.0
-TRIES = 5
-CAUSES = ("full", "limited", "failed")
-"""Why a note is told in no Event: the queue was full, or what is remembered while the API server
-takes none; its Plan has had too many; or the API server did not take it."""
-
+QUEUE_SIZE = 1000
+MAX_SERIES = 1000
+"""Series and rate limits that are kept, so that later Events are counted and limited."""
+REQUEST_TIMEOUT_SECONDS = 5.0
+MAX_ATTEMPTS = 5
+DROP_CAUSES = ("full", "limited", "failed")
+"""Causes of a dropped Event: `full`, the queue or the series kept had no room; `limited`, the rate
+limit of its Plan and reason; `failed`, the API server did not accept it."""
 
 BURST = 25
 """New Events on one Plan with one reason, before they are limited."""
 
 
 class Timing(NamedTuple):
-    """In seconds."""
+    """Intervals, in seconds."""
 
     update: float = 30.0
-    """Between two writes of one Event's count."""
+    """Between two updates of the count of an Event."""
     forget: float = 600.0
-    """After which a note that comes again is a new Event."""
+    """After which an equal Event starts a new series."""
     retry: float = 2.0
-    """Before the second try of a write that failed; it doubles with each failure."""
+    """Before the second attempt at a failed request; doubled after each failure."""
     refill: float = 300.0
-    """In which a Plan that has had its burst may have one more new Event with the same reason."""
+    """In which the rate limit of a Plan and reason admits one more Event after the burst."""
 
 
 class _Series:
-    """An Event, and how much of it has been written."""
+    """Equal Events, and how many of them the Event in the API server counts."""
 
     def __init__(self, name: str, now: float) -> None:
         self.name = name
@@ -63,8 +62,8 @@ class _Series:
         self.failures = 0
 
 
-class Recorder:
-    """Puts Events on Plans in the cluster behind `client`."""
+class EventRecorder:
+    """Records Events on Plans in the cluster of `client`."""
 
     def __init__(
         self,
@@ -73,22 +72,23 @@ class Recorder:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.dropped = Counter[str]()
-        """How many notes became no Event, by cause."""
+        """The number of dropped Events, by cause."""
         self._client = client
         self._timing = timing or Timing()
         self._clock = clock
         self._instance = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
-        self._queue: Queue[tuple[Note, int] | None] = Queue(QUEUE)
-        self._series: dict[Note, _Series] = {}
-        self._budgets: dict[tuple[str, str, Reason], tuple[float, float]] = {}
-        self._fault = ""
-        self._abandoned = False
+        self._queue: Queue[tuple[PlanEvent, int] | None] = Queue(QUEUE_SIZE)
+        self._series: dict[PlanEvent, _Series] = {}
+        self._tokens: dict[tuple[str, str, Reason], tuple[float, float]] = {}
+        """The tokens left of each Plan and reason, and the time at which they were counted."""
+        self._last_error = ""
+        self._aborted = False
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
 
-    def __call__(self, note: Note, times: int = 1) -> None:
-        """Have this told soon, or never; returns at once. It came so many times."""
+    def __call__(self, event: PlanEvent, times: int = 1) -> None:
+        """Queue an Event that happened `times` times; return at once."""
         try:
-            self._queue.put_nowait((note, times))
+            self._queue.put_nowait((event, times))
         except Full:
             self.dropped["full"] += times
 
@@ -96,118 +96,121 @@ class Recorder:
         self._thread.start()
 
     def stop(self) -> None:
-        """Write what is still to be written, in a second at the most."""
+        """Write the Events that are pending, in at most a second."""
         with contextlib.suppress(Full):
             self._queue.put_nowait(None)
             self._thread.join(1.0)
-        self._abandoned = True
+        self._aborted = True
 
     def _run(self) -> None:
         stopping = False
-        while not (stopping or self._abandoned):
+        while not (stopping or self._aborted):
             with contextlib.suppress(Empty):
-                noted = self._queue.get(timeout=self._rest())
-                stopping = noted is None
-                if noted is not None:
-                    self._take(*noted)
+                queued = self._queue.get(timeout=self._seconds_until_due())
+                stopping = queued is None
+                if queued is not None:
+                    self._aggregate(*queued)
             self._write_due(everything=stopping)
 
-    def _rest(self) -> float | None:
-        """Return the seconds until something is to be written; None when nothing is."""
+    def _seconds_until_due(self) -> float | None:
+        """Return the time until the next write; None if none is due."""
         due = [series.due for series in self._series.values() if series.written < series.count]
         return max(min(due) - self._clock(), 0.001) if due else None
 
-    def _take(self, note: Note, times: int) -> None:
+    def _aggregate(self, event: PlanEvent, times: int) -> None:
         now = self._clock()
-        series = self._series.pop(note, None)
+        series = self._series.pop(event, None)
         if series is not None and now - series.last > self._timing.forget:
             series = None
         if series is None:
-            if not self._may_begin(note, now):
+            if not self._take_token(event, now):
                 self.dropped["limited"] += times
                 return
-            series = _Series(events.name_of(note, self._instance), now)
+            series = _Series(events.derive_name(event, self._instance), now)
         series.count, series.last = series.count + times, now
-        self._series[note] = series  # last in its dictionary: the first are forgotten first
-        if len(self._series) > KNOWN:
-            forgotten = self._series.pop(next(iter(self._series)))
-            self.dropped["full"] += forgotten.count - forgotten.written
+        self._series[event] = series  # inserted last: the least recently used is evicted first
+        if len(self._series) > MAX_SERIES:
+            evicted = self._series.pop(next(iter(self._series)))
+            self.dropped["full"] += evicted.count - evicted.written
 
-    def _may_begin(self, note: Note, now: float) -> bool:
-        """Take from the budget of the Plan and the reason; one mishap hides no other."""
-        key = (note.plan.namespace, note.plan.name, note.reason)
-        left, since = self._budgets.pop(key, (float(BURST), now))
+    def _take_token(self, event: PlanEvent, now: float) -> bool:
+        """Return True if the rate limit of the Plan and reason admits a new Event now.
+
+        Each reason has its own limit, so that many Events of one do not hide another.
+        """
+        key = (event.plan.namespace, event.plan.name, event.reason)
+        left, since = self._tokens.pop(key, (float(BURST), now))
         left = min(left + (now - since) / self._timing.refill, BURST)
-        allowed = left >= 1
-        self._budgets[key] = (left - allowed, now)
-        if len(self._budgets) > KNOWN:
-            del self._budgets[next(iter(self._budgets))]
-        return allowed
+        admitted = left >= 1
+        self._tokens[key] = (left - admitted, now)
+        if len(self._tokens) > MAX_SERIES:
+            del self._tokens[next(iter(self._tokens))]
+        return admitted
 
     def _write_due(self, *, everything: bool) -> None:
-        for note, series in list(self._series.items()):
-            if self._abandoned:
+        for event, series in list(self._series.items()):
+            if self._aborted:
                 return
             if series.written < series.count and (everything or series.due <= self._clock()):
-                self._write(note, series)
+                self._write(event, series)
 
-    def _write(self, note: Note, series: _Series) -> None:
+    def _write(self, event: PlanEvent, series: _Series) -> None:
         count = series.count
         try:
-            self._send(note, series)
+            self._patch_or_create(event, series)
         except ApiError as error:
-            if not self._abandoned:
-                self._failed(note, series, error)
+            if not self._aborted:
+                self._retry_or_drop(event, series, error)
             return
-        except Exception:  # a fault of ours: the note goes, all others are written
-            log.exception("an Event cannot be made", plan=str(note.plan))
-            self._drop(note, series)
+        except Exception:  # an internal error: only this Event is dropped
+            log.exception("an Event cannot be built", plan=str(event.plan))
+            self._drop(event, series)
             return
-        self._say("")
+        self._log_change("")
         series.written, series.failures = count, 0
         series.due = self._clock() + self._timing.update
 
-    def _send(self, note: Note, series: _Series) -> None:
-        path = f"/api/v1/namespaces/{note.plan.namespace}/events"
+    def _patch_or_create(self, event: PlanEvent, series: _Series) -> None:
+        path = f"/api/v1/namespaces/{event.plan.namespace}/events"
+        timeout = REQUEST_TIMEOUT_SECONDS
         if series.written:
             changes = {"count": series.count, "lastTimestamp": _rfc3339(series.last)}
             try:
-                self._client.send("PATCH", f"{path}/{series.name}", changes, seconds=CALL_SECONDS)
+                self._client.send("PATCH", f"{path}/{series.name}", changes, seconds=timeout)
             except ApiError as error:
-                if error.status != 404:  # Kubernetes forgets Events after an hour
+                if error.status != 404:  # the API server deletes Events after an hour
                     raise
             else:
                 return
-        times = Times(series.count, _rfc3339(series.first), _rfc3339(series.last))
-        event = events.body(note, series.name, self._instance, times)
+        occurrences = Occurrences(series.count, _rfc3339(series.first), _rfc3339(series.last))
+        event_object = events.build_object(event, series.name, self._instance, occurrences)
         try:
-            self._client.send("POST", path, event, seconds=CALL_SECONDS)
+            self._client.send("POST", path, event_object, seconds=timeout)
         except ApiError as error:
-            if error.status != 409:  # another replica has told it
+            if error.status != 409:  # another replica has created it
                 raise
 
-    def _failed(self, note: Note, series: _Series, error: ApiError) -> None:
-        """Try again later where that may help; else let it be."""
-        self._say(str(error))
+    def _retry_or_drop(self, event: PlanEvent, series: _Series, error: ApiError) -> None:
+        self._log_change(str(error))
         series.failures += 1
         if error.status in (0, 429) or error.status >= 500:
             delay = self._timing.retry * 2 ** (series.failures - 1)
             series.due = self._clock() + max(error.retry_after, delay)
-            if series.failures < TRIES:
+            if series.failures < MAX_ATTEMPTS:
                 return
-        self._drop(note, series)
+        self._drop(event, series)
 
-    def _drop(self, note: Note, series: _Series) -> None:
+    def _drop(self, event: PlanEvent, series: _Series) -> None:
         self.dropped["failed"] += series.count - series.written
-        del self._series[note]
+        del self._series[event]
 
-    def _say(self, fault: str) -> None:
-        """Log what is wrong when it changes, not each time."""
-        if fault and fault != self._fault:
-            log.warning("an Event cannot be written", error=fault)
-        elif self._fault and not fault:
+    def _log_change(self, error: str) -> None:
+        """Log an error once, until there is another one or none."""
+        if error and error != self._last_error:
+            log.warning("an Event cannot be written", error=error)
+        elif self._last_error and not error:
             log.info("Events are written again")
-        self._fault = fault
+        self._last_error = error
 
 
 def _rfc3339(seconds: float) -> str:

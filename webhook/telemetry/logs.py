@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, or, on a terminal, lines for people."""
+"""Structured logs: a JSON object per line, or readable text on a terminal."""
 
 import logging
 import sys
@@ -15,7 +15,7 @@ _json = msgspec.json.Encoder(enc_hook=str)
 
 
 class Format(StrEnum):
-    """How log lines look; `auto` is text on a terminal and JSON elsewhere."""
+    """Format of the log lines; `auto` is text on a terminal and JSON elsewhere."""
 
     AUTO = "auto"
     JSON = "json"
@@ -29,34 +29,34 @@ class Level(StrEnum):
     ERROR = "error"
 
 
-_NUMBERS = {level: logging.getLevelNamesMapping()[level.upper()] for level in Level}
+_LEVEL_NUMBERS = {level: logging.getLevelNamesMapping()[level.upper()] for level in Level}
 
 
 class Line(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """A line of a kind that is written by the thousand, and so has its fields fixed.
+    """A log line with fixed fields, for lines that are written by the thousand.
 
-    Subclasses add fields; of those with a default only the ones that say something are written.
+    Subclasses add fields; those that have their default value are not written.
     """
 
     level: Level
     message: str
 
 
-Write = Callable[[Iterable[Line]], None]
+LineWriter = Callable[[Iterable[Line]], None]
 
 
 def write(lines: Iterable[Line]) -> None:
-    """Log all of these now. As JSON a line costs a fifth of what structlog takes for it."""
+    """Log all lines now. A line of JSON takes a fifth of the time that structlog needs for it."""
     _write(lines)
 
 
 def configure(form: Format, level: Level, stream: TextIO | None = None) -> None:
-    """Let everything that logs, libraries too, write to `stream` (default: stderr)."""
+    """Write all logs, those of libraries too, to `stream` (default: stderr)."""
     stream = stream or sys.stderr
-    number = _NUMBERS[level]
+    number = _LEVEL_NUMBERS[level]
     text = form is Format.TEXT or (form is Format.AUTO and stream.isatty())
     structlog.configure(
-        processors=_for_people(stream) if text else _for_machines(),
+        processors=_text_processors(stream) if text else _json_processors(),
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.WriteLoggerFactory(stream)
         if text
@@ -64,33 +64,35 @@ def configure(form: Format, level: Level, stream: TextIO | None = None) -> None:
         cache_logger_on_first_use=False,
     )
     global _write  # noqa: PLW0603 - as structlog's configuration is
-    _write = _through_structlog if text else _at_once(stream.buffer, number)
-    # Libraries say at INFO what is of interest to their own developers.
-    logging.basicConfig(handlers=[_Bridge()], level=max(number, logging.WARNING), force=True)
+    _write = _write_through_structlog if text else _json_writer(stream.buffer, number)
+    # What libraries log at INFO is of use to their own developers only.
+    logging.basicConfig(
+        handlers=[_StructlogHandler()], level=max(number, logging.WARNING), force=True
+    )
 
 
-def _through_structlog(lines: Iterable[Line]) -> None:
+def _write_through_structlog(lines: Iterable[Line]) -> None:
     for line in lines:
         fields = msgspec.to_builtins(line)
-        level, message = _NUMBERS[fields.pop("level")], fields.pop("message")
+        level, message = _LEVEL_NUMBERS[fields.pop("level")], fields.pop("message")
         structlog.get_logger().log(level, message, **fields)
 
 
-_write: Write = _through_structlog
+_write: LineWriter = _write_through_structlog
 
 
-def _at_once(stream: BinaryIO, least: int) -> Write:
+def _json_writer(stream: BinaryIO, threshold: int) -> LineWriter:
     def write(lines: Iterable[Line]) -> None:
-        heard = [line for line in lines if _NUMBERS[line.level] >= least]
+        loggable = [line for line in lines if _LEVEL_NUMBERS[line.level] >= threshold]
         time = _json.encode({"time": datetime.now(UTC)})[:-1]
-        # Every line begins with the time, which is one for all of them.
-        stream.write(b"".join(b"%b,%b\n" % (time, _json.encode(line)[1:]) for line in heard))
+        # All lines have the same time, so it is encoded once.
+        stream.write(b"".join(b"%b,%b\n" % (time, _json.encode(line)[1:]) for line in loggable))
         stream.flush()
 
     return write
 
 
-def _for_machines() -> list[Processor]:
+def _json_processors() -> list[Processor]:
     return [
         structlog.processors.add_log_level,
         structlog.processors.format_exc_info,
@@ -99,15 +101,15 @@ def _for_machines() -> list[Processor]:
 
 
 def _encode(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
-    first: EventDict = {
-        "time": datetime.now(UTC),  # in RFC 3339 when encoded; structlog's own takes 2 µs more
+    leading: EventDict = {
+        "time": datetime.now(UTC),  # encoded as RFC 3339; structlog's own processor takes 2 µs more
         "level": event.pop("level"),
         "message": event.pop("event"),
     }
-    return _json.encode({**first, **event})
+    return _json.encode({**leading, **event})
 
 
-def _for_people(stream: TextIO) -> list[Processor]:
+def _text_processors(stream: TextIO) -> list[Processor]:
     return [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False, key="timestamp"),
@@ -115,8 +117,8 @@ def _for_people(stream: TextIO) -> list[Processor]:
     ]
 
 
-class _Bridge(logging.Handler):
-    """Hands what libraries log with `logging` to structlog."""
+class _StructlogHandler(logging.Handler):
+    """Passes the records of the standard library's `logging` to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
         structlog.get_logger().log(

@@ -1,7 +1,7 @@
-"""What is told of a decision besides the answer: a log line, the metrics, an Event on the Plan.
+"""Reporter of decisions: a log line, metrics and an Event on the Plan for each.
 
-Made from the Decision alone, here and nowhere else, and only after the answer has been
-handed to the network: whoever waits for the answer does not wait for our bookkeeping.
+All three are made from the Decision alone, and only after the response has been handed to the
+network, so that they do not delay it.
 """
 
 import asyncio
@@ -12,43 +12,41 @@ from typing import Protocol
 
 import structlog
 
-from webhook.admission.events import Note, of_review
+from webhook.admission.events import PlanEvent, derive_event
 from webhook.model import Decision, Mode, Outcome, Reason, Request, Reviewed
 from webhook.telemetry import logs
 from webhook.telemetry.logs import Level, Line
 from webhook.telemetry.metrics import Metrics
 
-_QUIET = frozenset({Outcome.SKIPPED})
-_LOUD = frozenset({Outcome.FAILED, Outcome.DENIED, Outcome.WOULD_DENY})
+_DEBUG_OUTCOMES = frozenset({Outcome.SKIPPED})
+_WARNING_OUTCOMES = frozenset({Outcome.FAILED, Outcome.DENIED, Outcome.WOULD_DENY})
+
+LOG_DELAY_SECONDS = 0.01
+"""From a response to its log line."""
+
+EVENT_DELAY_SECONDS = 0.5
+"""From the log line to the Event, during which equal Events are collected."""
+
+EVENTS_PER_TURN = 4
+"""Events that are derived before the event loop may run a review; each takes 50 µs."""
+
+MAX_CACHED_EVENTS = 256
+"""Decisions whose Event is cached: similar pods share one Decision (`admission.cache`)."""
 
 
-DELAY = 0.01
-"""Seconds from an answer to its log line."""
+class EventSink(Protocol):
+    """Records an Event that happened a number of times: `event_recorder.EventRecorder`."""
 
-NOTES_DELAY = 0.5
-"""Seconds from there to the Event, which is for people and can wait for more of its kind."""
-
-
-NOTES_AT_ONCE = 4
-"""Decisions of which notes are made before the next review has its turn; each takes 50 µs."""
-
-NOTES_KEPT = 256
-"""Decisions whose notes are kept: pods that are alike get one and the same (`admission.cache`)."""
-
-
-class Tell(Protocol):
-    """Who has Events written, and how many times something happened that one is about."""
-
-    def __call__(self, note: Note, times: int = 1) -> None: ...
+    def __call__(self, event: PlanEvent, times: int = 1) -> None: ...
 
 
 _Key = tuple[int, bool]
-"""Which decision object, and whether about a dry run."""
+"""The id of a Decision, and whether it is about a dry run."""
 
 
 @dataclass(slots=True)
-class _Repeated:
-    """A decision that was made again and again, about one of the pods."""
+class _RepeatedDecision:
+    """A Decision that several pods share, and the request of one of them."""
 
     request: Request
     decision: Decision
@@ -56,79 +54,82 @@ class _Repeated:
 
 
 class Reporter:
-    """Tells what was decided, a moment later."""
+    """Reports decisions, shortly after the response."""
 
-    def __init__(self, metrics: Metrics, tell: Tell | None = None) -> None:
-        """Begin with nothing told; `tell` has Events written, where there is a cluster."""
+    def __init__(self, metrics: Metrics, event_sink: EventSink | None = None) -> None:
+        """Report to `metrics`, the log and `event_sink`; it is None without a cluster."""
         self._metrics = metrics
-        self._tell = tell
-        self._untold: list[tuple[Reviewed, Request | None, Decision, float]] = []
-        self._unnoted: dict[_Key, _Repeated] = {}
-        self._notes = Counter[Note]()
-        self._made: dict[_Key, tuple[Decision, Note | None]] = {}
+        self._event_sink = event_sink
+        self._pending: list[tuple[Reviewed, Request | None, Decision, float]] = []
+        self._pending_events: dict[_Key, _RepeatedDecision] = {}
+        self._collected_events = Counter[PlanEvent]()
+        self._cached_events: dict[_Key, tuple[Decision, PlanEvent | None]] = {}
 
     def __call__(
         self, of: Reviewed, request: Request | None, decision: Decision, seconds: float
     ) -> None:
-        """Tell of this decision soon; `request` is None where there was none to read.
+        """Report this decision soon; `request` is None if it could not be decoded.
 
-        Decisions are collected for a moment, because telling ten at once costs half of
-        telling one ten times. The objects of the review are let go at once: dozens of them
-        kept alive cost more, in caches and in garbage collection, than all that is told.
+        Decisions are collected for a moment, because reporting ten at once costs half as much as
+        reporting each alone. The objects of the review are released at once: keeping dozens of
+        them costs more, in caches and garbage collection, than the reports themselves.
         """
-        if not self._untold:
-            asyncio.get_running_loop().call_later(DELAY, self._flush)
-        self._untold.append((of, request and _without_objects(request), decision, seconds))
+        if not self._pending:
+            asyncio.get_running_loop().call_later(LOG_DELAY_SECONDS, self._report_pending)
+        self._pending.append((of, request and _without_objects(request), decision, seconds))
 
     def flush(self) -> None:
-        """Tell of everything now."""
-        self._flush()
-        while self._unnoted:
-            self._hand_over()
+        """Report everything that is pending now."""
+        self._report_pending()
+        while self._pending_events:
+            self._derive_events()
 
-    def _flush(self) -> None:
-        untold, self._untold = self._untold, []
-        logs.write([_line(*one) for one in untold])
-        for of, request, decision, seconds in untold:
-            self._metrics.review(of, decision, seconds)
-            if self._tell and request:
-                if not self._unnoted:
-                    asyncio.get_running_loop().call_later(NOTES_DELAY, self._hand_over)
+    def _report_pending(self) -> None:
+        pending, self._pending = self._pending, []
+        logs.write([_log_line(*each) for each in pending])
+        for reviewed, request, decision, seconds in pending:
+            self._metrics.observe_review(reviewed, decision, seconds)
+            if self._event_sink and request:
+                if not self._pending_events:
+                    loop = asyncio.get_running_loop()
+                    loop.call_later(EVENT_DELAY_SECONDS, self._derive_events)
                 key = (id(decision), request.dry_run)
-                self._unnoted.setdefault(key, _Repeated(request, decision)).times += 1
+                repeated = _RepeatedDecision(request, decision)
+                self._pending_events.setdefault(key, repeated).times += 1
 
-    def _hand_over(self) -> None:
-        """Make notes of a few decisions, and let reviews come in between; tell them all at once."""
-        for key in [*islice(self._unnoted, NOTES_AT_ONCE)]:
-            one = self._unnoted.pop(key)
-            if note := self._note(key, one):
-                self._notes[note] += one.times
-        if self._unnoted:
-            asyncio.get_running_loop().call_soon(self._hand_over)
+    def _derive_events(self) -> None:
+        """Derive the Events of a few decisions and yield to reviews; record all at the end."""
+        for key in [*islice(self._pending_events, EVENTS_PER_TURN)]:
+            repeated = self._pending_events.pop(key)
+            if event := self._cached_event(key, repeated):
+                self._collected_events[event] += repeated.times
+        if self._pending_events:
+            asyncio.get_running_loop().call_soon(self._derive_events)
             return
-        notes, self._notes = self._notes, Counter()
-        for note, times in notes.items():
-            if self._tell:
-                self._tell(note, times)
+        collected, self._collected_events = self._collected_events, Counter()
+        for event, times in collected.items():
+            if self._event_sink:
+                self._event_sink(event, times)
 
-    def _note(self, key: _Key, one: _Repeated) -> Note | None:
-        kept = self._made.get(key)
-        if kept is None:
-            if len(self._made) >= NOTES_KEPT:
-                self._made.clear()
-            # The decision is held as well, so that its id stays its own.
-            kept = self._made[key] = (one.decision, of_review(one.request, one.decision))
-        return kept[1]
+    def _cached_event(self, key: _Key, repeated: _RepeatedDecision) -> PlanEvent | None:
+        cached = self._cached_events.get(key)
+        if cached is None:
+            if len(self._cached_events) >= MAX_CACHED_EVENTS:
+                self._cached_events.clear()
+            event = derive_event(repeated.request, repeated.decision)
+            # The Decision is kept as well: as long as it lives, no other object has its id.
+            cached = self._cached_events[key] = (repeated.decision, event)
+        return cached[1]
 
-    def bug(self, uid: str, error: Exception) -> None:
-        """Tell of a fault of our own; the trace is for the log and for nobody else."""
+    def report_error(self, uid: str, error: Exception) -> None:
+        """Log an internal error with its traceback, which no response contains."""
         structlog.get_logger().error(
-            "a review failed by a fault of the webhook", uid=uid, exc_info=error
+            "a review failed with an internal error", uid=uid, exc_info=error
         )
 
 
 class ReviewLine(Line, kw_only=True):
-    """What the log says of a review."""
+    """The log line of a review."""
 
     outcome: Outcome
     reason: Reason
@@ -143,8 +144,10 @@ class ReviewLine(Line, kw_only=True):
     seconds: float
 
 
-def _line(of: Reviewed, request: Request | None, decision: Decision, seconds: float) -> ReviewLine:
-    asked = request or _NO_REQUEST
+def _log_line(
+    reviewed: Reviewed, request: Request | None, decision: Decision, seconds: float
+) -> ReviewLine:
+    request = request or _NO_REQUEST
     return ReviewLine(
         level=_level(decision),
         message=decision.message,
@@ -154,18 +157,18 @@ def _line(of: Reviewed, request: Request | None, decision: Decision, seconds: fl
         plan=str(decision.plan or ""),
         generation=decision.generation,
         problems=tuple(map(str, decision.problems)),
-        namespace=asked.namespace,
-        pod=asked.name if of is Reviewed.POD else "",
-        uid=asked.uid,
-        dry_run=asked.dry_run,
+        namespace=request.namespace,
+        pod=request.name if reviewed is Reviewed.POD else "",
+        uid=request.uid,
+        dry_run=request.dry_run,
         seconds=round(seconds, 6),
     )
 
 
 def _level(decision: Decision) -> Level:
-    if decision.outcome in _QUIET:
+    if decision.outcome in _DEBUG_OUTCOMES:
         return Level.DEBUG
-    if decision.outcome in _LOUD or decision.problems:
+    if decision.outcome in _WARNING_OUTCOMES or decision.problems:
         return Level.WARNING
     return Level.INFO
 
@@ -184,7 +187,7 @@ def _without_objects(request: Request) -> Request:
 
 
 def _name(request: Request) -> str:
-    """Its name, or what it begins with: at admission a generated name is not yet there."""
+    """Return the pod's name, or its `generateName`: admission precedes the generation of names."""
     metadata = request.object.get("metadata")
     if request.name or not isinstance(metadata, dict):
         return request.name

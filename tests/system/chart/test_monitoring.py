@@ -47,10 +47,10 @@ def queries() -> Iterator[str]:
 def existing() -> set[str]:
     """Return the name of every series that the server may expose."""
     metrics = Metrics()
-    metrics.watch_plans(lambda: PlansStatus(synced=True, age_seconds=0, count=0, invalid=0))
-    metrics.watch_certificate(lambda: Status(not_after=datetime.now(UTC)))
-    metrics.watch_pods(lambda: PodsStatus(synced=True, age_seconds=0, restarts=0, message=""))
-    metrics.watch_events({})
+    metrics.export_plans(lambda: PlansStatus(synced=True, age_seconds=0, count=0, invalid=0))
+    metrics.export_certificate(lambda: Status(not_after=datetime.now(UTC)))
+    metrics.export_pods(lambda: PodsStatus(synced=True, age_seconds=0, restarts=0, message=""))
+    metrics.export_dropped_events({})
     names = set()
     for family in metrics.registry.collect():
         suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}

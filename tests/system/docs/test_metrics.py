@@ -8,7 +8,7 @@ from certs.serving.source import Status
 from tests.support.paths import ROOT
 from webhook.inventory import PlansStatus
 from webhook.inventory.pods import PodsStatus
-from webhook.telemetry.metrics import BUCKETS, Metrics
+from webhook.telemetry.metrics import DURATION_BUCKETS_SECONDS, Metrics
 
 PAGE = (ROOT / "docs/metrics.md").read_text()
 
@@ -17,10 +17,10 @@ def exposed() -> dict[str, tuple[str, str]]:
     """Return type and labels of each of our metrics, by its name."""
     metrics = Metrics()
     now = datetime.now(UTC)
-    metrics.watch_plans(lambda: PlansStatus(synced=True, age_seconds=0, count=0, invalid=0))
-    metrics.watch_certificate(lambda: Status(not_after=now, ca_not_after=now))
-    metrics.watch_pods(lambda: PodsStatus(True, 0, 0, "", 0, Counter(), Counter()))
-    metrics.watch_events(Counter())
+    metrics.export_plans(lambda: PlansStatus(synced=True, age_seconds=0, count=0, invalid=0))
+    metrics.export_certificate(lambda: Status(not_after=now, ca_not_after=now))
+    metrics.export_pods(lambda: PodsStatus(True, 0, 0, "", 0, Counter(), Counter()))
+    metrics.export_dropped_events(Counter())
     found = {}
     for family in metrics.registry.collect():
         if family.name.startswith("convertor_webhook_"):
@@ -38,4 +38,4 @@ def test_the_table_is_what_the_server_exposes() -> None:
 
 def test_the_buckets_are_those_of_the_histogram() -> None:
     [shown] = re.findall(r"^Buckets, in seconds: (.+)\.$", PAGE, re.MULTILINE)
-    assert [float(bucket) for bucket in shown.split(", ")] == list(BUCKETS)
+    assert [float(bucket) for bucket in shown.split(", ")] == list(DURATION_BUCKETS_SECONDS)

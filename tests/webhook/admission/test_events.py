@@ -1,10 +1,10 @@
-"""Which decisions are told on a Plan, and the Event that comes of it."""
+"""Events on Plans: the decisions that are recorded as one, and the core/v1 object."""
 
 import pytest
 
 from tests.support.placing import NO_QUANTITY, OWNER, decided, plan, pod, request
 from webhook.admission import events
-from webhook.admission.events import Note, Pod, Times, of_review
+from webhook.admission.events import Occurrences, PlanEvent, RelatedPod, derive_event
 from webhook.model import Decision, Installation, Mode, OnError, Outcome, Plan, PlanRef, Reason
 
 PLACED = "placed as plan 'konveyor-forklift/db' asks: labels batch=1"
@@ -24,18 +24,20 @@ PROBLEM = plan(labels={"batch": "1"}, problems=[NO_QUANTITY])
 BATCH = plan(labels={"batch": "1"})
 
 
-def note(reason: Reason = Reason.PLACED, message: str = PLACED, **more: object) -> Note:
-    return Note(OWNER, 3, reason, message, reason is not Reason.PLACED, **more)  # type: ignore[arg-type]
+def make_event(reason: Reason = Reason.PLACED, message: str = PLACED, **more: object) -> PlanEvent:
+    return PlanEvent(OWNER, 3, reason, message, reason is not Reason.PLACED, **more)  # type: ignore[arg-type]
 
 
-def test_what_was_done_is_told() -> None:
-    assert of_review(request(), decided(BATCH)) == Note(OWNER, 3, Reason.PLACED, PLACED, False)
+def test_a_placement_is_an_event() -> None:
+    assert derive_event(request(), decided(BATCH)) == PlanEvent(
+        OWNER, 3, Reason.PLACED, PLACED, False
+    )
 
 
-def test_what_would_be_done_is_told_as_well() -> None:
-    found = of_review(request(), decided(BATCH, Installation(mode=Mode.AUDIT)))
+def test_a_placement_in_mode_audit_is_an_event() -> None:
+    found = derive_event(request(), decided(BATCH, Installation(mode=Mode.AUDIT)))
 
-    assert found == Note(OWNER, 3, Reason.WOULD_PLACE, WOULD, False)
+    assert found == PlanEvent(OWNER, 3, Reason.WOULD_PLACE, WOULD, False)
 
 
 @pytest.mark.parametrize(
@@ -50,58 +52,58 @@ def test_what_would_be_done_is_told_as_well() -> None:
     ],
     ids=["enforce", "audit", "deny"],
 )
-def test_a_problem_is_a_warning_with_what_is_done_all_the_same(
+def test_a_problem_is_a_warning_with_the_settings_that_are_applied(
     installation: Installation, message: str
 ) -> None:
-    found = of_review(request(), decided(PROBLEM, installation))
+    found = derive_event(request(), decided(PROBLEM, installation))
 
-    assert found == Note(OWNER, 3, Reason.SETTINGS_INVALID, message, True)
+    assert found == PlanEvent(OWNER, 3, Reason.SETTINGS_INVALID, message, True)
 
 
-def test_a_pod_elsewhere_that_claims_the_plan_is_a_warning() -> None:
+def test_a_pod_in_another_namespace_that_names_the_plan_is_a_warning() -> None:
     asked = request(namespace="other")
 
-    found = of_review(asked, decided(BATCH, asked=asked))
+    found = derive_event(asked, decided(BATCH, asked=asked))
 
-    assert found == Note(OWNER, 3, Reason.NOT_TARGET_NAMESPACE, ELSEWHERE, True)
+    assert found == PlanEvent(OWNER, 3, Reason.NOT_TARGET_NAMESPACE, ELSEWHERE, True)
 
 
 @pytest.mark.parametrize(
     "found",
     [
-        Reason.PLAN_NOT_FOUND,  # whoever may create pods could name any namespace
+        Reason.PLAN_NOT_FOUND,  # a client that may create pods could name any namespace
         Reason.PLANS_NOT_SYNCED,
         Reason.DEADLINE_EXCEEDED,
         plan(),
         plan(mode=Mode.OFF, labels={"batch": "1"}),
     ],
 )
-def test_what_says_nothing_of_a_known_plan_is_not_told(found: Plan | Reason) -> None:
-    assert of_review(request(), decided(found)) is None
+def test_a_decision_without_a_known_plan_or_settings_is_no_event(found: Plan | Reason) -> None:
+    assert derive_event(request(), decided(found)) is None
 
 
-def test_a_dry_run_leaves_no_trace() -> None:
+def test_a_dry_run_is_no_event() -> None:
     asked = request()
     dry = type(asked)(uid="1", kind="v1/Pod", dry_run=True, object=asked.object)
 
-    assert of_review(dry, decided(PROBLEM)) is None
+    assert derive_event(dry, decided(PROBLEM)) is None
 
 
-def test_a_plan_that_is_written_is_told_of_by_the_answer_alone() -> None:
+def test_a_review_of_a_plan_is_no_event() -> None:
     asked = request(kind="forklift.konveyor.io/v1beta1/Plan")
 
-    assert of_review(asked, decided(PROBLEM)) is None
+    assert derive_event(asked, decided(PROBLEM)) is None
 
 
-def test_what_is_no_review_has_no_plan_to_tell() -> None:
-    assert of_review(None, Decision(Outcome.FAILED, Reason.MALFORMED_REVIEW)) is None
-    assert of_review(request(pod()), Decision(Outcome.FAILED, Reason.NO_PLAN_REFERENCE)) is None
+def test_a_decision_without_a_request_or_plan_is_no_event() -> None:
+    assert derive_event(None, Decision(Outcome.FAILED, Reason.MALFORMED_REVIEW)) is None
+    assert derive_event(request(pod()), Decision(Outcome.FAILED, Reason.NO_PLAN_REFERENCE)) is None
 
 
-def test_the_event_is_whole() -> None:
-    times = Times(2, "2026-08-01T08:00:00Z", "2026-08-01T08:00:30Z")
+def test_the_event_object_is_complete() -> None:
+    occurrences = Occurrences(2, "2026-08-01T08:00:00Z", "2026-08-01T08:00:30Z")
 
-    assert events.body(note(), "db.1", "host", times) == {
+    assert events.build_object(make_event(), "db.1", "host", occurrences) == {
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {"name": "db.1", "namespace": "konveyor-forklift"},
@@ -124,9 +126,12 @@ def test_the_event_is_whole() -> None:
     }
 
 
-def test_a_warning_about_a_pod_names_it() -> None:
-    event = events.body(
-        note(Reason.MISSED, pod=Pod("vms", "db-vm-1", "uid")), "db.1", "host", Times(1, "", "")
+def test_an_event_about_a_pod_has_it_as_related() -> None:
+    event = events.build_object(
+        make_event(Reason.MISSED, pod=RelatedPod("vms", "db-vm-1", "uid")),
+        "db.1",
+        "host",
+        Occurrences(1, "", ""),
     )
 
     assert event["type"] == "Warning"
@@ -139,24 +144,28 @@ def test_a_warning_about_a_pod_names_it() -> None:
     }
 
 
-def test_a_long_message_is_cut_where_a_character_ends() -> None:
-    event = events.body(note(message="ü" * 1000), "db.1", "host", Times(1, "", ""))
+def test_a_long_message_is_truncated_between_characters() -> None:
+    event = events.build_object(
+        make_event(message="ü" * 1000), "db.1", "host", Occurrences(1, "", "")
+    )
 
     assert event["message"] == "ü" * 510 + " ..."
 
 
-def test_replicas_tell_of_a_review_each_and_of_a_pod_together() -> None:
-    about_pod = note(pod=Pod("vms", "db-vm-1", "uid"))
+def test_replicas_share_the_name_of_an_event_about_a_pod_only() -> None:
+    about_pod = make_event(pod=RelatedPod("vms", "db-vm-1", "uid"))
 
-    assert events.name_of(note(), "a") != events.name_of(note(), "b")
-    assert events.name_of(note(), "a") != events.name_of(note(message="other"), "a")
-    assert events.name_of(about_pod, "a") == events.name_of(about_pod, "b")
+    assert events.derive_name(make_event(), "a") != events.derive_name(make_event(), "b")
+    assert events.derive_name(make_event(), "a") != events.derive_name(
+        make_event(message="other"), "a"
+    )
+    assert events.derive_name(about_pod, "a") == events.derive_name(about_pod, "b")
 
 
 @pytest.mark.parametrize("plan_name", ["db", "a" * 253, "a" * 199 + "-.-b"])
-def test_the_name_of_an_event_is_one_that_kubernetes_takes(plan_name: str) -> None:
+def test_the_name_of_an_event_is_a_valid_object_name(plan_name: str) -> None:
     ref = PlanRef("u", "konveyor-forklift", plan_name)
-    name = events.name_of(Note(ref, 1, Reason.PLACED, "", False), "host")
+    name = events.derive_name(PlanEvent(ref, 1, Reason.PLACED, "", False), "host")
 
     assert len(name) <= 253
     assert all(label.strip("-") == label != "" for label in name.split("."))

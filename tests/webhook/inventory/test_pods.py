@@ -12,7 +12,7 @@ from tests.support.fake_api import LIST, WATCH, FakeApi, eventually, running
 from tests.support.fakes import FakePlans
 from tests.support.placing import MARK, OWNER, SYSTEM
 from tests.webhook.placement.test_missed import BEFORE, LABELS, UNREVIEWED, asking
-from webhook.admission.events import Note, Pod
+from webhook.admission.events import PlanEvent, RelatedPod
 from webhook.inventory.index import TIME_FORMAT
 from webhook.inventory.pods import OUTAGE, PodWatch, Timing
 from webhook.kube.api.client import Client, connect
@@ -44,7 +44,7 @@ def logs() -> Iterator[list[EventDict]]:
 
 class Watched:
     def __init__(self, client: Client, timing: Timing) -> None:
-        self.notes: list[Note] = []
+        self.notes: list[PlanEvent] = []
         self.plans = FakePlans(asking())
         self.pods = PodWatch(client, self.plans, Installation(), self.notes.append, timing)
 
@@ -86,8 +86,10 @@ def test_a_missed_pod_is_told_of_once(
     put(api, "db-vm-2", placed=True)
     eventually(lambda: watched.pods.status().count == 2)
 
-    about = Pod("target", "db-vm-1", "db-vm-1")
-    assert watched.notes == [Note(OWNER, 3, Reason.MISSED, UNREVIEWED, is_warning=True, pod=about)]
+    about = RelatedPod("target", "db-vm-1", "db-vm-1")
+    assert watched.notes == [
+        PlanEvent(OWNER, 3, Reason.MISSED, UNREVIEWED, is_warning=True, pod=about)
+    ]
     assert watched.missed == {Reason.MISSED: 1}
     assert dict(watched.pods.status().seen) == {Reason.MISSED: 1}
     assert [line for line in logs if line["log_level"] == "warning"] == [

@@ -9,7 +9,7 @@ import json
 import pytest
 
 from tests.support.clusters import PREFIX, plan
-from webhook.admission.events import of_review
+from webhook.admission.events import derive_event
 from webhook.admission.mutate import decide
 from webhook.admission.review import encode
 from webhook.admission.validate import PLAN, validate
@@ -100,7 +100,7 @@ def test_a_field_that_changes_during_the_migration_is_a_warning_and_no_problem()
 def test_the_event_on_the_plan_has_the_problem_and_what_is_applied() -> None:
     request, _ = created(CONFLICT)
 
-    note = of_review(request, decided(CONFLICT))
+    note = derive_event(request, decided(CONFLICT))
 
     assert note is not None
     assert (note.reason, note.is_warning) == (Reason.SETTINGS_INVALID, True)

@@ -1,4 +1,4 @@
-"""Events are written once, counted when they come again, limited, and nobody's burden."""
+"""The event recorder aggregates, counts and limits Events, and never blocks its callers."""
 
 import json
 import time
@@ -10,11 +10,17 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from tests.support.fake_api import WRITE, Asked, FakeApi, eventually, running
-from webhook.admission.events import Note, Pod
+from webhook.admission.events import PlanEvent, RelatedPod
 from webhook.kube.api.client import Client, connect
 from webhook.kube.objects import Json
 from webhook.model import PlanRef, Reason
-from webhook.telemetry.event_recorder import BURST, QUEUE, TRIES, Recorder, Timing
+from webhook.telemetry.event_recorder import (
+    BURST,
+    MAX_ATTEMPTS,
+    QUEUE_SIZE,
+    EventRecorder,
+    Timing,
+)
 
 QUICK = Timing(update=0.01, retry=0.001)
 PATH = "/api/v1/namespaces/konveyor-forklift/events"
@@ -43,19 +49,21 @@ def logs() -> Iterator[list[EventDict]]:
 
 
 @pytest.fixture
-def events(client: Client, logs: list[EventDict]) -> Iterator[Recorder]:
-    events = Recorder(client, QUICK)
-    yield events
-    events.stop()
+def recorder(client: Client, logs: list[EventDict]) -> Iterator[EventRecorder]:
+    recorder = EventRecorder(client, QUICK)
+    yield recorder
+    recorder.stop()
 
 
-def note(message: str = "placed", reason: Reason = Reason.PLACED, **more: Pod) -> Note:
+def make_event(
+    message: str = "placed", reason: Reason = Reason.PLACED, **more: RelatedPod
+) -> PlanEvent:
     ref = PlanRef("b277", "konveyor-forklift", "db")
-    return Note(ref, 3, reason, message, is_warning=False, **more)
+    return PlanEvent(ref, 3, reason, message, is_warning=False, **more)
 
 
 def created(api: FakeApi) -> list[Json]:
-    return [json.loads(asked.body) for asked in writes(api) if asked.path == PATH]
+    return [json.loads(request.body) for request in writes(api) if request.path == PATH]
 
 
 def writes(api: FakeApi) -> list[Asked]:
@@ -63,12 +71,12 @@ def writes(api: FakeApi) -> list[Asked]:
 
 
 def counts(api: FakeApi) -> list[int]:
-    return [json.loads(asked.body)["count"] for asked in writes(api)]
+    return [json.loads(request.body)["count"] for request in writes(api)]
 
 
-def test_a_note_becomes_an_event(api: FakeApi, events: Recorder) -> None:
-    events.start()
-    events(note())
+def test_an_event_is_created(api: FakeApi, recorder: EventRecorder) -> None:
+    recorder.start()
+    recorder(make_event())
 
     eventually(lambda: writes(api))
     (event,) = created(api)
@@ -77,139 +85,139 @@ def test_a_note_becomes_an_event(api: FakeApi, events: Recorder) -> None:
     assert event["involvedObject"]["name"] == "db"
 
 
-def test_equal_notes_are_one_event_that_is_counted(api: FakeApi, events: Recorder) -> None:
-    events.start()
+def test_equal_events_are_aggregated_into_one_with_a_count(
+    api: FakeApi, recorder: EventRecorder
+) -> None:
+    recorder.start()
     for _ in range(50):
-        events(note())
+        recorder(make_event())
 
     eventually(lambda: counts(api)[-1:] == [50])
     assert len(created(api)) == 1
     name = created(api)[0]["metadata"]["name"]
-    assert {asked.path for asked in writes(api)[1:]} <= {f"{PATH}/{name}"}
+    assert {request.path for request in writes(api)[1:]} <= {f"{PATH}/{name}"}
     assert dict.fromkeys(json.loads(writes(api)[-1].body)).keys() == {"count", "lastTimestamp"}
-    assert not events.dropped
+    assert not recorder.dropped
 
 
-def test_a_count_waits_for_its_time_and_is_not_lost_when_the_server_stops(
+def test_a_count_is_updated_after_an_interval_and_when_the_server_stops(
     api: FakeApi, client: Client
 ) -> None:
-    events = Recorder(client, Timing(update=1000))
-    events.start()
-    events(note())
+    recorder = EventRecorder(client, Timing(update=1000))
+    recorder.start()
+    recorder(make_event())
     eventually(lambda: counts(api) == [1])
-    events(note())
-    events(note())
-    events.stop()
+    recorder(make_event())
+    recorder(make_event())
+    recorder.stop()
 
     assert counts(api) == [1, 3]
 
 
-def test_an_event_that_kubernetes_has_forgotten_is_made_anew(
-    api: FakeApi, events: Recorder
+def test_an_event_that_the_api_server_has_deleted_is_created_again(
+    api: FakeApi, recorder: EventRecorder
 ) -> None:
-    events.start()
-    events(note())
+    recorder.start()
+    recorder(make_event())
     eventually(lambda: counts(api) == [1])
     api.fail(WRITE, 404)
-    events(note())
+    recorder(make_event())
 
     eventually(lambda: len(created(api)) == 2)
     assert [event["count"] for event in created(api)] == [1, 2]
 
 
-def test_a_note_that_comes_again_much_later_is_a_new_event(
+def test_an_equal_event_much_later_starts_a_new_series(
     api: FakeApi, client: Client, logs: list[EventDict]
 ) -> None:
-    events = Recorder(client, Timing(forget=0))
-    events.start()
-    events(note())
+    recorder = EventRecorder(client, Timing(forget=0))
+    recorder.start()
+    recorder(make_event())
     eventually(lambda: len(created(api)) == 1)
     time.sleep(0.001)
-    events(note())
+    recorder(make_event())
     eventually(lambda: len(created(api)) == 2)
-    events.stop()
+    recorder.stop()
 
 
-def test_different_notes_on_a_plan_are_limited_by_their_reason(
-    api: FakeApi, events: Recorder
+def test_different_events_on_a_plan_are_rate_limited_by_reason(
+    api: FakeApi, recorder: EventRecorder
 ) -> None:
-    events.start()
+    recorder.start()
     for number in range(BURST + 5):
-        events(note(str(number)))
-    events(note("another mishap", Reason.MISSED))
+        recorder(make_event(str(number)))
+    recorder(make_event("another reason", Reason.MISSED))
 
     eventually(lambda: len(created(api)) == BURST + 1)
-    assert created(api)[-1]["message"] == "another mishap"
-    assert events.dropped == {"limited": 5}
+    assert created(api)[-1]["message"] == "another reason"
+    assert recorder.dropped == {"limited": 5}
 
 
-def test_one_more_is_allowed_when_time_has_passed(
+def test_the_rate_limit_admits_one_more_event_after_the_refill_interval(
     api: FakeApi, client: Client, logs: list[EventDict]
 ) -> None:
     now = 1e9
-    events = Recorder(client, Timing(refill=300), clock=lambda: now)
+    recorder = EventRecorder(client, Timing(refill=300), clock=lambda: now)
     for number in range(BURST + 1):
-        events(note(str(number)))
-    events.start()
-    eventually(lambda: events.dropped == {"limited": 1})
+        recorder(make_event(str(number)))
+    recorder.start()
+    eventually(lambda: recorder.dropped == {"limited": 1})
     now += 300
-    events(note("later"))
-    events(note("too many"))
-    events.stop()
+    recorder(make_event("later"))
+    recorder(make_event("too many"))
+    recorder.stop()
 
     assert created(api)[-1]["message"] == "later"
-    assert events.dropped == {"limited": 2}
+    assert recorder.dropped == {"limited": 2}
 
 
-def test_what_another_replica_has_told_of_a_pod_is_not_told_again(
-    api: FakeApi, events: Recorder, logs: list[EventDict]
+def test_an_event_about_a_pod_that_another_replica_has_created_is_not_repeated(
+    api: FakeApi, recorder: EventRecorder, logs: list[EventDict]
 ) -> None:
     api.fail(WRITE, 409)
-    events.start()
-    events(note(pod=Pod("vms", "db-vm-1", "u")))
+    recorder.start()
+    recorder(make_event(pod=RelatedPod("vms", "db-vm-1", "u")))
 
     eventually(lambda: writes(api))
-    events.stop()
+    recorder.stop()
     assert len(writes(api)) == 1
-    assert (logs, events.dropped) == ([], {})
+    assert (logs, recorder.dropped) == ([], {})
 
 
 @pytest.mark.parametrize("status", [0, 429, 500, 503])
-def test_a_failure_that_may_pass_is_tried_again(
-    api: FakeApi, events: Recorder, status: int
-) -> None:
+def test_a_temporary_failure_is_retried(api: FakeApi, recorder: EventRecorder, status: int) -> None:
     api.fail(WRITE, status, times=2)
-    events.start()
-    events(note())
+    recorder.start()
+    recorder(make_event())
 
     eventually(lambda: len(writes(api)) == 3)
-    events.stop()
-    assert not events.dropped
+    recorder.stop()
+    assert not recorder.dropped
 
 
-def test_a_failure_that_lasts_is_counted_and_logged_once(
-    api: FakeApi, events: Recorder, logs: list[EventDict]
+def test_a_permanent_failure_is_counted_and_logged_once(
+    api: FakeApi, recorder: EventRecorder, logs: list[EventDict]
 ) -> None:
-    api.fail(WRITE, 500, times=TRIES)
-    events.start()
-    events(note())
+    api.fail(WRITE, 500, times=MAX_ATTEMPTS)
+    recorder.start()
+    recorder(make_event())
 
-    eventually(lambda: events.dropped)
-    assert events.dropped == {"failed": 1}
+    eventually(lambda: recorder.dropped)
+    assert recorder.dropped == {"failed": 1}
     assert [line["event"] for line in logs] == ["an Event cannot be written"]
 
 
-def test_a_right_that_is_missing_is_named_once_until_it_is_there(
-    api: FakeApi, events: Recorder, logs: list[EventDict]
+def test_a_missing_permission_is_logged_once_until_it_is_granted(
+    api: FakeApi, recorder: EventRecorder, logs: list[EventDict]
 ) -> None:
     api.fail(WRITE, 403, times=2, body=FORBIDDEN)
-    events.start()
+    recorder.start()
     for message in ("a", "b", "c"):
-        events(note(message))
+        recorder(make_event(message))
 
     eventually(lambda: len(writes(api)) == 3)
-    events.stop()
-    assert events.dropped == {"failed": 2}
+    recorder.stop()
+    assert recorder.dropped == {"failed": 2}
     assert [line["event"] for line in logs] == [
         "an Event cannot be written",
         "Events are written again",
@@ -221,58 +229,60 @@ def test_a_right_that_is_missing_is_named_once_until_it_is_there(
     )
 
 
-def test_a_fault_of_ours_costs_one_note_and_no_other(
-    api: FakeApi, events: Recorder, logs: list[EventDict], monkeypatch: pytest.MonkeyPatch
+def test_an_internal_error_drops_only_its_own_event(
+    api: FakeApi, recorder: EventRecorder, logs: list[EventDict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def faulty(*_args: object) -> Json:
         raise ZeroDivisionError("boom")
 
     with monkeypatch.context() as patch:
-        patch.setattr("webhook.admission.events.body", faulty)
-        events.start()
-        events(note("a"))
-        eventually(lambda: events.dropped)
-    events(note("b"))
+        patch.setattr("webhook.admission.events.build_object", faulty)
+        recorder.start()
+        recorder(make_event("a"))
+        eventually(lambda: recorder.dropped)
+    recorder(make_event("b"))
 
     eventually(lambda: created(api))
     assert [event["message"] for event in created(api)] == ["b"]
-    assert [line["event"] for line in logs] == ["an Event cannot be made"]
-    assert events.dropped == {"failed": 1}
+    assert [line["event"] for line in logs] == ["an Event cannot be built"]
+    assert recorder.dropped == {"failed": 1}
 
 
-def test_a_server_that_hangs_holds_up_nobody_who_tells(api: FakeApi, events: Recorder) -> None:
-    api.fail(WRITE, -1)
-    events.start()
-    events(note())
-    eventually(lambda: writes(api))
-    for number in range(QUEUE + 7):
-        events(note(str(number)))
-
-    assert events.dropped == {"full": 7}
-    events.stop()
-
-
-def test_only_so_many_notes_are_remembered(
-    api: FakeApi, events: Recorder, monkeypatch: pytest.MonkeyPatch
+def test_an_api_server_that_hangs_does_not_block_callers(
+    api: FakeApi, recorder: EventRecorder
 ) -> None:
-    monkeypatch.setattr("webhook.telemetry.event_recorder.KNOWN", 2)
-    events.start()
-    said: list[str] = []
+    api.fail(WRITE, -1)
+    recorder.start()
+    recorder(make_event())
+    eventually(lambda: writes(api))
+    for number in range(QUEUE_SIZE + 7):
+        recorder(make_event(str(number)))
+
+    assert recorder.dropped == {"full": 7}
+    recorder.stop()
+
+
+def test_the_number_of_series_is_limited(
+    api: FakeApi, recorder: EventRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webhook.telemetry.event_recorder.MAX_SERIES", 2)
+    recorder.start()
+    messages: list[str] = []
     for message in ("a", "b", "c", "a"):
-        said.append(message)
-        events(note(message))
-        eventually(lambda: [event["message"] for event in created(api)] == said)
+        messages.append(message)
+        recorder(make_event(message))
+        eventually(lambda: [event["message"] for event in created(api)] == messages)
 
 
-def test_what_is_forgotten_before_it_was_written_is_counted(
+def test_events_that_are_evicted_before_they_are_written_are_counted(
     api: FakeApi, client: Client, logs: list[EventDict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webhook.telemetry.event_recorder.KNOWN", 2)
+    monkeypatch.setattr("webhook.telemetry.event_recorder.MAX_SERIES", 2)
     api.fail(WRITE, 500, times=1000)
-    events = Recorder(client, Timing(retry=0.001))
+    recorder = EventRecorder(client, Timing(retry=0.001))
     for message in ("a", "b", "c", "d"):
-        events(note(message), 3)
-    events.start()
+        recorder(make_event(message), 3)
+    recorder.start()
 
-    eventually(lambda: events.dropped == {"full": 6, "failed": 6})
-    events.stop()
+    eventually(lambda: recorder.dropped == {"full": 6, "failed": 6})
+    recorder.stop()

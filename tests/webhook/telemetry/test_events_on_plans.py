@@ -1,4 +1,4 @@
-"""Events come of reviews, and no review waits for one."""
+"""Reviews are recorded as Events on their plans, and do not wait for the API server."""
 
 import asyncio
 import json
@@ -15,11 +15,11 @@ from tests.webhook.server.test_app import PLAN
 from webhook.kube.api.client import connect
 from webhook.model import Installation, Mode, Plan, Reason
 from webhook.server import app
-from webhook.telemetry.event_recorder import QUEUE, Recorder
+from webhook.telemetry.event_recorder import QUEUE_SIZE, EventRecorder
 from webhook.telemetry.metrics import Metrics
 from webhook.telemetry.reporter import Reporter
 
-MORE = QUEUE + 50
+MORE = QUEUE_SIZE + 50
 PLACED = "placed as plan 'forklift/db' asks: labels team=a"
 
 
@@ -37,18 +37,21 @@ def api() -> Iterator[FakeApi]:
 
 
 @pytest.fixture
-def events(api: FakeApi, tmp_path: Path) -> Iterator[Recorder]:
-    events = Recorder(connect(api.kubeconfig(tmp_path)))
-    events.start()
-    yield events
-    events.stop()
+def recorder(api: FakeApi, tmp_path: Path) -> Iterator[EventRecorder]:
+    recorder = EventRecorder(connect(api.kubeconfig(tmp_path)))
+    recorder.start()
+    yield recorder
+    recorder.stop()
 
 
 def answers(
-    events: Recorder, bodies: list[bytes], found: Plan | Reason = PLAN, mode: Mode = Mode.ENFORCE
+    recorder: EventRecorder,
+    bodies: list[bytes],
+    found: Plan | Reason = PLAN,
+    mode: Mode = Mode.ENFORCE,
 ) -> list[Answer]:
-    """Take reviews through the application, and tell of them."""
-    report = Reporter(Metrics(), events)
+    """Send reviews to the application, and report the decisions."""
+    report = Reporter(Metrics(), recorder)
     installation = Installation(mode, identity_labels=False)
     webhook = app.build(FakePlans(found), installation, report, max_concurrent=2)
 
@@ -61,7 +64,7 @@ def answers(
 
 
 def written(api: FakeApi) -> list[Any]:
-    return [json.loads(asked.body) for asked in api.calls(WRITE)]
+    return [json.loads(request.body) for request in api.calls(WRITE)]
 
 
 @pytest.mark.parametrize(
@@ -71,10 +74,10 @@ def written(api: FakeApi) -> list[Any]:
         (Mode.AUDIT, "WouldPlace", f"mode audit, nothing is changed: would be {PLACED}"),
     ],
 )
-def test_a_review_is_told_on_its_plan(
-    api: FakeApi, events: Recorder, mode: Mode, reason: str, message: str
+def test_a_review_is_recorded_as_an_event_on_its_plan(
+    api: FakeApi, recorder: EventRecorder, mode: Mode, reason: str, message: str
 ) -> None:
-    answers(events, [review(pod())], mode=mode)
+    answers(recorder, [review(pod())], mode=mode)
 
     eventually(lambda: written(api))
     (event,) = written(api)
@@ -85,25 +88,27 @@ def test_a_review_is_told_on_its_plan(
     )
 
 
-def test_neither_dry_runs_nor_what_names_no_known_plan_is_told(
-    api: FakeApi, events: Recorder
+def test_dry_runs_and_reviews_without_a_known_plan_leave_no_event(
+    api: FakeApi, recorder: EventRecorder
 ) -> None:
-    answers(events, [review(pod(), dryRun=True), review({"metadata": {}}), b"{"])
-    answers(events, [review(pod())], Reason.PLAN_AMBIGUOUS)
-    events.stop()
+    answers(recorder, [review(pod(), dryRun=True), review({"metadata": {}}), b"{"])
+    answers(recorder, [review(pod())], Reason.PLAN_AMBIGUOUS)
+    recorder.stop()
 
     assert written(api) == []
 
 
-def test_no_review_waits_for_an_api_server_that_hangs(api: FakeApi, events: Recorder) -> None:
+def test_no_review_waits_for_an_api_server_that_hangs(
+    api: FakeApi, recorder: EventRecorder
+) -> None:
     api.fail(WRITE, -1)
-    answers(events, [review(pod())])
+    answers(recorder, [review(pod())])
     eventually(lambda: api.calls(WRITE))
 
-    given = answers(events, [review(pod())] * MORE)
+    given = answers(recorder, [review(pod())] * MORE)
 
     assert {answer.status for answer in given} == {200}
     assert all(answer.json()["response"]["patchType"] == "JSONPatch" for answer in given)
     assert len(api.calls(WRITE)) == 1
-    assert events.dropped == {}  # the same of each is one thing to tell, with a count
+    assert recorder.dropped == {}  # equal Events are one entry of the queue, with a count
     api.release()

@@ -13,7 +13,7 @@ from webhook.telemetry.logs import Format, Level, Line
 
 
 class Stream(io.TextIOWrapper):
-    """A stream that may say it is a terminal."""
+    """A stream that may pretend to be a terminal."""
 
     def __init__(self, *, terminal: bool = False) -> None:
         super().__init__(io.BytesIO(), encoding="utf-8", write_through=True)
@@ -32,7 +32,7 @@ class Stream(io.TextIOWrapper):
         return [json.loads(line) for line in self.text.splitlines()]
 
 
-def test_a_line_is_an_object_that_begins_with_when_and_what() -> None:
+def test_a_line_is_a_json_object_that_begins_with_time_level_and_message() -> None:
     stream = Stream()
     logs.configure(Format.AUTO, Level.INFO, stream)
     structlog.get_logger().info("placed", plan="forklift/db", odd={1, 2}, path=object)
@@ -42,15 +42,15 @@ def test_a_line_is_an_object_that_begins_with_when_and_what() -> None:
     assert (line["level"], line["message"], line["plan"]) == ("info", "placed", "forklift/db")
 
 
-class Said(Line, kw_only=True):
+class ExampleLine(Line, kw_only=True):
     who: str
     times: int = 0
 
 
-SAID = [
-    Said(level=Level.INFO, message="once", who="é"),
-    Said(level=Level.DEBUG, message="too quiet", who="a"),
-    Said(level=Level.WARNING, message="often", who='"', times=3),
+LINES = [
+    ExampleLine(level=Level.INFO, message="once", who="é"),
+    ExampleLine(level=Level.DEBUG, message="too quiet", who="a"),
+    ExampleLine(level=Level.WARNING, message="often", who='"', times=3),
 ]
 
 
@@ -58,9 +58,9 @@ SAID = [
 def test_lines_that_are_written_together_are_as_if_written_one_by_one(level: Level) -> None:
     together, apart = Stream(), Stream()
     logs.configure(Format.JSON, level, together)
-    logs.write(SAID)
+    logs.write(LINES)
     logs.configure(Format.JSON, level, apart)
-    for line in SAID:
+    for line in LINES:
         fields = msgspec.to_builtins(line)
         getattr(structlog.get_logger(), fields.pop("level"))(fields.pop("message"), **fields)
     assert [[*line] for line in together.lines()] == [[*line] for line in apart.lines()]
@@ -73,28 +73,28 @@ def test_lines_that_are_written_together_are_as_if_written_one_by_one(level: Lev
     assert without_time(together) == without_time(apart)
 
 
-def test_lines_that_are_written_together_are_for_people_on_a_terminal() -> None:
+def test_lines_that_are_written_together_are_text_on_a_terminal() -> None:
     stream = Stream(terminal=True)
     logs.configure(Format.TEXT, Level.INFO, stream)
-    logs.write(SAID)
+    logs.write(LINES)
     first, second = stream.text.splitlines()
     assert "once" in first
     assert "often" in second
 
 
-def test_a_trace_is_a_field() -> None:
+def test_a_traceback_is_a_field() -> None:
     stream = Stream()
     logs.configure(Format.JSON, Level.INFO, stream)
     with pytest.raises(ZeroDivisionError) as error:
         divmod(1, 0)
-    structlog.get_logger().error("a bug", exc_info=error.value)
+    structlog.get_logger().error("internal error", exc_info=error.value)
     (line,) = stream.lines()
     assert line["exception"].startswith("Traceback (most recent call last):\n")
     assert line["exception"].endswith("ZeroDivisionError: integer division or modulo by zero")
 
 
 @pytest.mark.parametrize(
-    ("level", "heard"),
+    ("level", "written"),
     [
         (Level.DEBUG, ["debug", "info", "warning", "error"]),
         (Level.INFO, ["info", "warning", "error"]),
@@ -102,17 +102,15 @@ def test_a_trace_is_a_field() -> None:
         (Level.ERROR, ["error"]),
     ],
 )
-def test_what_is_less_important_than_asked_for_is_not_written(
-    level: Level, heard: list[str]
-) -> None:
+def test_lines_below_the_configured_level_are_not_written(level: Level, written: list[str]) -> None:
     stream = Stream()
     logs.configure(Format.JSON, level, stream)
     for name in ("debug", "info", "warning", "error"):
         getattr(structlog.get_logger(), name)(name)
-    assert [line["level"] for line in stream.lines()] == heard
+    assert [line["level"] for line in stream.lines()] == written
 
 
-def test_libraries_are_heard_from_warnings_on() -> None:
+def test_libraries_are_logged_from_level_warning() -> None:
     stream = Stream()
     logs.configure(Format.JSON, Level.INFO, stream)
     logging.getLogger("uvicorn.error").info("Started server process [%d]", 1)
@@ -129,7 +127,7 @@ def test_libraries_are_heard_from_warnings_on() -> None:
 @pytest.mark.parametrize(
     ("form", "terminal"), [(Format.AUTO, True), (Format.TEXT, True), (Format.TEXT, False)]
 )
-def test_people_get_a_line_of_text(form: Format, terminal: bool) -> None:
+def test_a_terminal_gets_a_line_of_text(form: Format, terminal: bool) -> None:
     stream = Stream(terminal=terminal)
     logs.configure(form, Level.INFO, stream)
     structlog.get_logger().info("placed", plan="forklift/db")

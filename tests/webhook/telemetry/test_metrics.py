@@ -10,12 +10,12 @@ from webhook.telemetry.metrics import Metrics
 EXPIRY = datetime(2027, 1, 1, tzinfo=UTC)
 
 
-def test_the_state_of_plans_and_certificate_is_that_of_the_scrape() -> None:
+def test_the_status_of_plans_and_certificate_is_read_at_each_scrape() -> None:
     metrics = Metrics()
     plans = PlansStatus(synced=False, age_seconds=1.5, count=3, invalid=1, fetches=4, restarts=5)
     certificate = Status(not_after=EXPIRY, published=True, changes=2, repairs=6)
-    metrics.watch_plans(lambda: plans)
-    metrics.watch_certificate(lambda: certificate)
+    metrics.export_plans(lambda: plans)
+    metrics.export_certificate(lambda: certificate)
     found = {
         sample.name.removeprefix("convertor_webhook_"): sample.value
         for family in metrics.registry.collect()
@@ -38,7 +38,7 @@ def test_the_state_of_plans_and_certificate_is_that_of_the_scrape() -> None:
     assert metrics.registry.get_sample_value("convertor_webhook_plans") == 9
 
 
-def test_what_was_missed_and_what_was_not_told_is_there_before_it_happens() -> None:
+def test_counters_of_missed_pods_and_dropped_events_start_at_zero() -> None:
     metrics = Metrics()
     dropped = Counter[str]()
     pods = PodsStatus(
@@ -50,8 +50,8 @@ def test_what_was_missed_and_what_was_not_told_is_there_before_it_happens() -> N
         missed=Counter({Reason.MISSED: 2}),
         seen=Counter({Reason.MISSED: 4, Reason.CHANGED_BACK: 1}),
     )
-    metrics.watch_pods(lambda: pods)
-    metrics.watch_events(dropped)
+    metrics.export_pods(lambda: pods)
+    metrics.export_dropped_events(dropped)
     dropped["limited"] += 3
     found = {
         (sample.name.removeprefix("convertor_webhook_"), *sample.labels.values()): sample.value
@@ -73,7 +73,7 @@ def test_what_was_missed_and_what_was_not_told_is_there_before_it_happens() -> N
     }
 
 
-def test_what_runs_is_told() -> None:
+def test_build_info_has_the_versions_as_labels() -> None:
     (build,) = (
         sample
         for family in Metrics().registry.collect()

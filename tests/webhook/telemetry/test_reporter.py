@@ -1,4 +1,4 @@
-"""What is told of a decision: the log line and the metrics, whole."""
+"""Reporter: the log line, metrics and Event of a decision."""
 
 import asyncio
 from collections import Counter
@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.support.fakes import pod
-from webhook.admission.events import Note, of_review
+from webhook.admission.events import PlanEvent, derive_event
 from webhook.model import Decision, Mode, Outcome, PlanRef, Problem, Reason, Request, Reviewed
 from webhook.telemetry import reporter as module
 from webhook.telemetry.metrics import Metrics
@@ -18,17 +18,17 @@ REQUEST = Request("u-1", "CREATE", "v1/Pod", "target", object=pod())
 PLACED = Decision(
     Outcome.PATCHED,
     Reason.PLACED,
-    "placed as plan 'forklift/db' asks",
+    "placed with the settings of plan 'forklift/db'",
     plan=PlanRef("p-1", "forklift", "db"),
     generation=3,
 )
 
 
-def told(request: Request | None, *decisions: Decision) -> tuple[list[Any], Metrics]:
+def report(request: Request | None, *decisions: Decision) -> tuple[list[Any], Metrics]:
     async def scene() -> None:
-        report = Reporter(metrics)
+        reporter = Reporter(metrics)
         for decision in decisions:
-            report(Reviewed.POD, request, decision, 0.00042)
+            reporter(Reviewed.POD, request, decision, 0.00042)
         assert lines == []
         while not lines:  # noqa: ASYNC110 - they come from a timer
             await asyncio.sleep(0.001)
@@ -39,12 +39,12 @@ def told(request: Request | None, *decisions: Decision) -> tuple[list[Any], Metr
     return lines, metrics
 
 
-def test_a_placed_pod_is_a_line_that_says_all() -> None:
-    lines, _ = told(REQUEST, PLACED)
+def test_a_placed_pod_is_logged_with_all_fields() -> None:
+    lines, _ = report(REQUEST, PLACED)
     assert lines == [
         {
             "log_level": "info",
-            "event": "placed as plan 'forklift/db' asks",
+            "event": "placed with the settings of plan 'forklift/db'",
             "outcome": "patched",
             "reason": "Placed",
             "mode": "enforce",
@@ -58,22 +58,22 @@ def test_a_placed_pod_is_a_line_that_says_all() -> None:
     ]
 
 
-def test_problems_and_dry_runs_are_told() -> None:
+def test_problems_and_dry_runs_are_logged() -> None:
     problem = Problem("Plan forklift/db annotation a/mode", "unknown mode 'audti'")
     decision = Decision(Outcome.PATCHED, Reason.SETTINGS_INVALID, "half", problems=[problem])
     request = Request("u-1", dry_run=True, name="db-1")
-    ((line,), _) = told(request, decision)
+    ((line,), _) = report(request, decision)
     assert [*line["problems"]] == ["Plan forklift/db annotation a/mode: unknown mode 'audti'"]
     assert line["dry_run"] is True
     assert line["pod"] == "db-1"
 
 
-def test_what_was_no_review_is_told_without_a_pod() -> None:
-    decision = Decision(Outcome.FAILED, Reason.MALFORMED_REVIEW, "the body is no JSON")
-    ((line,), _) = told(None, decision)
+def test_a_malformed_review_is_logged_without_a_pod() -> None:
+    decision = Decision(Outcome.FAILED, Reason.MALFORMED_REVIEW, "the body is not JSON")
+    ((line,), _) = report(None, decision)
     assert line == {
         "log_level": "warning",
-        "event": "the body is no JSON",
+        "event": "the body is not JSON",
         "outcome": "failed",
         "reason": "MalformedReview",
         "mode": "enforce",
@@ -93,20 +93,20 @@ def test_what_was_no_review_is_told_without_a_pod() -> None:
         (Outcome.FAILED, "warning"),
     ],
 )
-def test_what_somebody_should_look_at_is_louder(outcome: Outcome, level: str) -> None:
-    ((line,), _) = told(REQUEST, Decision(outcome, Reason.PLACED))
+def test_failures_and_denials_are_logged_as_warnings(outcome: Outcome, level: str) -> None:
+    ((line,), _) = report(REQUEST, Decision(outcome, Reason.PLACED))
     assert line["log_level"] == level
 
 
 @pytest.mark.parametrize("metadata", [None, [], {}, {"name": None}])
-def test_an_odd_pod_has_no_name(metadata: Any) -> None:
-    ((line,), _) = told(Request("u-1", object={"metadata": metadata}), PLACED)
+def test_a_malformed_pod_has_no_name(metadata: Any) -> None:
+    ((line,), _) = report(Request("u-1", object={"metadata": metadata}), PLACED)
     assert "pod" not in line
 
 
-def test_every_decision_is_counted_by_what_why_and_mode() -> None:
+def test_every_decision_is_counted_by_outcome_reason_and_mode() -> None:
     audited = Decision(Outcome.WOULD_PATCH, Reason.WOULD_PLACE, mode=Mode.AUDIT)
-    _, metrics = told(REQUEST, PLACED, PLACED, audited)
+    _, metrics = report(REQUEST, PLACED, PLACED, audited)
 
     def count(**labels: str) -> float | None:
         labels["reviewed"] = "pod"
@@ -120,40 +120,40 @@ def test_every_decision_is_counted_by_what_why_and_mode() -> None:
     assert metrics.registry.get_sample_value(name, {"reviewed": "pod", "le": "0.0005"}) == 3
 
 
-def test_a_bug_is_told_with_its_trace() -> None:
+def test_an_internal_error_is_logged_with_its_traceback() -> None:
     error = ZeroDivisionError("boom")
     with capture_logs() as lines:
-        Reporter(Metrics()).bug("u-1", error)
+        Reporter(Metrics()).report_error("u-1", error)
     assert lines == [
         {
             "log_level": "error",
-            "event": "a review failed by a fault of the webhook",
+            "event": "a review failed with an internal error",
             "uid": "u-1",
             "exc_info": error,
         }
     ]
 
 
-def test_every_decision_is_noted_as_if_it_were_the_only_one(
+def test_events_are_the_same_however_decisions_are_shared_and_collected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Whether decisions are one object or many, come together or one after the other."""
-    monkeypatch.setattr(module, "NOTES_KEPT", 2)
-    noted, expected = Counter[Note](), Counter[Note]()
+    """Decisions may be one object or equal ones, and come together or one after the other."""
+    monkeypatch.setattr(module, "MAX_CACHED_EVENTS", 2)
+    recorded, expected = Counter[PlanEvent](), Counter[PlanEvent]()
 
-    def tell(note: Note, times: int = 1) -> None:
-        noted[note] += times
+    def sink(event: PlanEvent, times: int = 1) -> None:
+        recorded[event] += times
 
     async def scene() -> None:
-        report = Reporter(Metrics(), tell)
+        reporter = Reporter(Metrics(), sink)
         for number in (0, 0, 1, 2, 0, 3, 3, 1):
             for dry_run in (False, True):
-                decision = alike[number % 2] if number < 2 else placed(number)
+                decision = shared[number % 2] if number < 2 else placed(number)
                 request = Request("u-1", dry_run=dry_run, object=pod())
-                report(Reviewed.POD, request, decision, 0.0)
-                if note := of_review(request, decision):
-                    expected[note] += 1
-            report.flush()
+                reporter(Reviewed.POD, request, decision, 0.0)
+                if event := derive_event(request, decision):
+                    expected[event] += 1
+            reporter.flush()
 
     def placed(number: int) -> Decision:
         return Decision(
@@ -163,7 +163,7 @@ def test_every_decision_is_noted_as_if_it_were_the_only_one(
             patch=[{"op": "add", "path": "/metadata/labels/number", "value": str(number)}],
         )
 
-    alike = [placed(number) for number in range(2)]
+    shared = [placed(number) for number in range(2)]
     asyncio.run(scene())
-    assert noted == expected
-    assert sorted(noted.values()) == [1, 2, 2, 3]
+    assert recorded == expected
+    assert sorted(recorded.values()) == [1, 2, 2, 3]

@@ -18,7 +18,7 @@ from tests.system.e2e.reliability.rights import Right, rights, without
 from tests.system.e2e.reliability.running import TARGET, values
 from tests.system.e2e.setting import add_namespace
 from tests.system.guide.rows import ROWS, Form
-from webhook.telemetry.reporter import NOTES_DELAY
+from webhook.telemetry.reporter import EVENT_DELAY_SECONDS
 
 NAME = "rights"
 
@@ -83,7 +83,7 @@ def tell_twice_and_end(world: World) -> None:
     """Have an Event whose count is brought up to date, at the latest in the end."""
     if world.replica.process.running:
         send_a_pod(world)
-        time.sleep(3 * NOTES_DELAY)  # less, and both would be told as one
+        time.sleep(3 * EVENT_DELAY_SECONDS)  # less, and both would be told as one
         send_a_pod(world)
         world.replica.stop()
 

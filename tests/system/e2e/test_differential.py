@@ -24,8 +24,8 @@ from webhook import settings
 from webhook.cli.explain.read import read_cluster
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.api.client import Client, connect
-from webhook.kube.scheduler import World, judge, look
-from webhook.kube.scheduler.defaulting import admitted
+from webhook.kube.scheduler import Snapshot, run_filters, take_snapshot
+from webhook.kube.scheduler.defaulting import with_defaults
 from webhook.model import Installation
 from webhook.placement import place
 from webhook.reports.model_pod import model_pod
@@ -65,7 +65,7 @@ def test_every_node_is_judged_as_kube_scheduler_judges_it(
     build(api, random)
     placed = draw_pod(random, world_of(client))
     world = world_of(client)
-    verdicts = judge(admitted(placed), world)
+    verdicts = run_filters(with_defaults(placed), world)
     disagreements: list[str] = []
 
     fitting = [verdict.node for verdict in verdicts if verdict.fits]
@@ -76,7 +76,7 @@ def test_every_node_is_judged_as_kube_scheduler_judges_it(
 
     for verdict in verdicts:
         only = on_one_node(placed, verdict.node)
-        reasons = [each.reasons for each in judge(admitted(only), world)]
+        reasons = [each.reasons for each in run_filters(with_defaults(only), world)]
         expected = verdict.node if verdict.fits else told(reasons)
         said = ask(api, only)
         if said != expected:
@@ -113,13 +113,13 @@ def create_in_phase(api: Api, drawn: Json) -> None:
         assert api.send("PATCH", path, {"status": {"phase": phase}}).is_success
 
 
-def world_of(client: Client) -> World:
+def world_of(client: Client) -> Snapshot:
     found = read_cluster(client, TARGET)
     assert not found.unread
-    return look(found.nodes, found.pods, found.namespaces)
+    return take_snapshot(found.nodes, found.pods, found.namespaces)
 
 
-def draw_pod(random: Random, world: World) -> Json:
+def draw_pod(random: Random, world: Snapshot) -> Json:
     """Draw a plan, and return what a convertor pod of it looks like."""
     plan_object = draw_plan_object(random)
     plan = settings.read(plan_object, Installation())
@@ -171,7 +171,7 @@ def told(reasons: list[list[str]]) -> str:
     return f"0/{len(reasons)} nodes are available: {', '.join(texts)}"
 
 
-def report(seed: int, disagreements: list[str], placed: Json, world: World) -> str:
+def report(seed: int, disagreements: list[str], placed: Json, world: Snapshot) -> str:
     pods = [each for there in world.pods.values() for each in there]
     shown = {"pod": placed, "nodes": world.nodes, "pods": pods}
     return "\n".join([f"seed {seed}", *disagreements, json.dumps(shown, indent=1)])

@@ -1,9 +1,8 @@
-"""Whether kube-scheduler would let a pod run on a node, and if not, why.
+"""The default filter plugins of kube-scheduler 1.36, run for one pod on a snapshot of the cluster.
 
-The default filters of kube-scheduler 1.36, each in a file of its own, in their order: what the
-scheduler says of a pod that fits nowhere, `0/3 nodes are available: 1 node(s) were
-unschedulable, 2 Insufficient cpu`, are the first rejections counted. What is not judged, such as
-volumes, `unjudged` tells.
+Each plugin is a file and they run in kube-scheduler's order, so that the first rejection of each
+node gives the counts of its message `0/3 nodes are available: 1 node(s) were unschedulable,
+2 Insufficient cpu`. `limitations` names what is not evaluated, such as volumes.
 """
 
 import msgspec
@@ -14,19 +13,19 @@ from webhook.kube.scheduler.inter_pod_affinity import (
     pod_affinity,
     pod_anti_affinity,
 )
-from webhook.kube.scheduler.limitations import unjudged
-from webhook.kube.scheduler.node_affinity import named_nodes, node_affinity
+from webhook.kube.scheduler.limitations import limitations
+from webhook.kube.scheduler.node_affinity import node_affinity, prefilter_node_names
 from webhook.kube.scheduler.node_name import node_name
 from webhook.kube.scheduler.node_resources_fit import node_resources_fit
 from webhook.kube.scheduler.node_unschedulable import node_unschedulable
 from webhook.kube.scheduler.plugin import Plugin, Rejection
-from webhook.kube.scheduler.snapshot import World, look
+from webhook.kube.scheduler.snapshot import Snapshot, take_snapshot
 from webhook.kube.scheduler.taint_toleration import taint_toleration
 
-__all__ = ["Rejection", "Verdict", "World", "judge", "look", "unjudged"]
+__all__ = ["Rejection", "Snapshot", "Verdict", "limitations", "run_filters", "take_snapshot"]
 
 _PLUGINS: tuple[Plugin, ...] = (
-    named_nodes,
+    prefilter_node_names,
     node_unschedulable,
     node_name,
     taint_toleration,
@@ -39,11 +38,11 @@ _PLUGINS: tuple[Plugin, ...] = (
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What is to be said of one node."""
+    """The result of all filters for one node."""
 
     node: str
     rejections: list[Rejection] = []
-    """In the scheduler's order; it stops at the first."""
+    """In the order of the plugins; kube-scheduler stops at the first."""
 
     @property
     def fits(self) -> bool:
@@ -51,14 +50,14 @@ class Verdict(msgspec.Struct, frozen=True):
 
     @property
     def reasons(self) -> list[str]:
-        """What the scheduler says."""
+        """The reasons that kube-scheduler reports for the node."""
         return self.rejections[0].reasons if self.rejections else []
 
 
-def judge(pod: Json, world: World) -> list[Verdict]:
-    """Judge a pod, as the API server has it, on every node of a world."""
-    filters = [plugin(pod, world) for plugin in _PLUGINS]
+def run_filters(pod: Json, snapshot: Snapshot) -> list[Verdict]:
+    """Run every filter for a pod with the API server's defaults, on every node of a snapshot."""
+    filters = [plugin(pod, snapshot) for plugin in _PLUGINS]
     return [
-        Verdict(name_of(node), [said for each in filters if (said := each(node))])
-        for node in world.nodes
+        Verdict(name_of(node), [rejection for each in filters if (rejection := each(node))])
+        for node in snapshot.nodes
     ]

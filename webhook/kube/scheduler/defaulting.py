@@ -1,8 +1,8 @@
-"""A pod as the API server keeps it, before there is one.
+"""The API server's defaulting, for a pod that has not been created.
 
-What it changes of that which a scheduler looks at: label keys of pod terms become expressions,
-and every pod tolerates for some minutes that its node is not ready. The requests of containers are
-taken to be given.
+Only the defaults that affect scheduling: label keys of pod terms become expressions, and every
+pod tolerates for five minutes that its node is not ready or not reachable. Containers are assumed
+to have requests already.
 """
 
 from typing import Any
@@ -10,43 +10,53 @@ from typing import Any
 from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.objects import Json, labels_of, spec_of
 
-_LABEL_KEYS = {"matchLabelKeys": "In", "mismatchLabelKeys": "NotIn"}
-_OUTAGES = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
-_EFFECT, _SECONDS = "NoExecute", 300
+_LABEL_KEY_OPERATORS = {"matchLabelKeys": "In", "mismatchLabelKeys": "NotIn"}
+_OUTAGE_TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+_OUTAGE_EFFECT = "NoExecute"
+_OUTAGE_TOLERATION_SECONDS = 300
 
 
-def admitted(pod: Json) -> Json:
-    """Return a pod as it will be once it is created. Not for one that is: its terms are done."""
+def with_defaults(pod: Json) -> Json:
+    """Return a copy of a pod with the defaults that it will have once it is created.
+
+    Not for an existing pod: its label keys would be added to its terms a second time.
+    """
     spec = spec_of(pod)
     changed = {
-        "tolerations": _tolerations(spec.get("tolerations") or []),
-        "affinity": _affinity(spec.get("affinity") or {}, labels_of(pod)),
+        "tolerations": _default_tolerations(spec.get("tolerations") or []),
+        "affinity": _default_affinity(spec.get("affinity") or {}, labels_of(pod)),
     }
     return pod | {"spec": spec | {field: value for field, value in changed.items() if value}}
 
 
-def _tolerations(tolerations: list[Json]) -> list[Json]:
-    """Add what the admission plugin DefaultTolerationSeconds adds."""
+def _default_tolerations(tolerations: list[Json]) -> list[Json]:
+    """Add the tolerations of the admission plugin DefaultTolerationSeconds."""
     return tolerations + [
-        {"key": key, "operator": "Exists", "effect": _EFFECT, "tolerationSeconds": _SECONDS}
-        for key in _OUTAGES
-        if not any(_is_about(each, key) for each in tolerations)
+        {
+            "key": key,
+            "operator": "Exists",
+            "effect": _OUTAGE_EFFECT,
+            "tolerationSeconds": _OUTAGE_TOLERATION_SECONDS,
+        }
+        for key in _OUTAGE_TAINTS
+        if not any(_tolerates_outage(each, key) for each in tolerations)
     ]
 
 
-def _is_about(toleration: Json, key: str) -> bool:
-    return (toleration.get("key") or key, toleration.get("effect") or _EFFECT) == (key, _EFFECT)
+def _tolerates_outage(toleration: Json, key: str) -> bool:
+    effect = toleration.get("effect") or _OUTAGE_EFFECT
+    return (toleration.get("key") or key, effect) == (key, _OUTAGE_EFFECT)
 
 
-def _affinity(affinity: Json, labels: dict[str, str]) -> Json:
+def _default_affinity(affinity: Json, labels: dict[str, str]) -> Json:
     return affinity | {
-        kind: _pod_terms(affinity[kind], labels)
+        kind: _default_pod_terms(affinity[kind], labels)
         for kind in ("podAffinity", "podAntiAffinity")
         if affinity.get(kind)
     }
 
 
-def _pod_terms(kind: Json, labels: dict[str, str]) -> Json:
+def _default_pod_terms(kind: Json, labels: dict[str, str]) -> Json:
     required: list[Json] = kind.get(REQUIRED) or []
     preferred: list[Json] = kind.get(PREFERRED) or []
     changed: dict[str, Any] = {
@@ -60,10 +70,10 @@ def _pod_terms(kind: Json, labels: dict[str, str]) -> Json:
 
 
 def _with_label_keys(term: Json, labels: dict[str, str]) -> Json:
-    """Say of which value a label is that is to be the pod's own, or another than that."""
+    """Add matchLabelKeys and mismatchLabelKeys to the labelSelector, with the pod's own values."""
     expressions = [
         {"key": key, "operator": operator, "values": [labels[key]]}
-        for field, operator in _LABEL_KEYS.items()
+        for field, operator in _LABEL_KEY_OPERATORS.items()
         for key in term.get(field) or ()
         if key in labels
     ]

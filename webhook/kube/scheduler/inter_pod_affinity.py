@@ -1,7 +1,7 @@
-"""InterPodAffinity: the required pod terms of the pod, and those of the pods that are there.
+"""InterPodAffinity: the required pod terms of the incoming pod and of existing pods.
 
-After `filtering.go` of kube-scheduler's plugin. A pair of a topology key and a value stands for
-all nodes with that label.
+Follows `filtering.go` of the plugin in kube-scheduler. A topology pair, a key and a value, is the
+set of nodes with that label.
 """
 
 from collections.abc import Iterator
@@ -9,8 +9,12 @@ from collections.abc import Iterator
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json, affinity_of, labels_of, name_of, namespace_of
 from webhook.kube.scheduler.plugin import Filter, Rejection
-from webhook.kube.scheduler.pod_terms import PodTerm, term_of_existing, term_of_incoming
-from webhook.kube.scheduler.snapshot import World
+from webhook.kube.scheduler.pod_terms import (
+    AffinityTerm,
+    existing_affinity_term,
+    incoming_affinity_term,
+)
+from webhook.kube.scheduler.snapshot import Snapshot
 
 PLUGIN = "InterPodAffinity"
 
@@ -18,87 +22,89 @@ AFFINITY = "node(s) didn't match pod affinity rules"
 ANTI_AFFINITY = "node(s) didn't match pod anti-affinity rules"
 EXISTING_ANTI_AFFINITY = "node(s) didn't satisfy existing pods anti-affinity rules"
 
-_Pair = tuple[str, str]
+_TopologyPair = tuple[str, str]
 
 
-def pod_affinity(pod: Json, world: World) -> Filter:
-    """Reject where a pod is missing that this one must be near to; the causes are `{"term"}`.
+def pod_affinity(pod: Json, snapshot: Snapshot) -> Filter:
+    """Reject nodes where the pod's required podAffinity is not met; the causes are `{"term"}`.
 
-    One pod has to meet all terms. Where none does anywhere, but the pod itself would, it is the
-    first of a group, and may run wherever the topology is known.
+    Only a pod that matches all terms counts. If there is none in the cluster and the incoming pod
+    itself matches them, it is the first pod of a group: any node with the topology keys fits.
     """
-    terms = [term_of_incoming(term, pod) for term in _required(pod, "podAffinity")]
-    near = {
+    terms = [incoming_affinity_term(term, pod) for term in _required_terms(pod, "podAffinity")]
+    matching_pairs = {
         pair
-        for node, there in _everywhere(world)
-        if all(term.selects(there, world.namespaces) for term in terms)
+        for node, existing in _existing_pods(snapshot)
+        if all(term.matches(existing, snapshot.namespaces) for term in terms)
         for term in terms
-        if (pair := _pair(term, node))
+        if (pair := _topology_pair(term, node))
     }
-    first = not near and all(term.selects(pod, world.namespaces) for term in terms)
+    first_of_group = not matching_pairs and all(
+        term.matches(pod, snapshot.namespaces) for term in terms
+    )
+
+    def is_met(term: AffinityTerm, node: Json) -> bool:
+        pair = _topology_pair(term, node)
+        return pair is not None and (pair in matching_pairs or first_of_group)
 
     def reject(node: Json) -> Rejection | None:
-        missing = [
-            term
-            for term in terms
-            if (pair := _pair(term, node)) is None or (pair not in near and not first)
-        ]
-        causes: list[Json] = [{"term": term.term} for term in missing]
+        causes: list[Json] = [{"term": term.term} for term in terms if not is_met(term, node)]
         return Rejection(PLUGIN, [AFFINITY], causes) if causes else None
 
     return reject
 
 
-def pod_anti_affinity(pod: Json, world: World) -> Filter:
-    """Reject where a pod is that this one must keep away from; the causes are `{"term", "pod"}`."""
-    terms = [term_of_incoming(term, pod) for term in _required(pod, "podAntiAffinity")]
-    kept_from: dict[_Pair, Json] = {
-        pair: {"term": term.term, "pod": _path(there)}
-        for node, there in _everywhere(world)
+def pod_anti_affinity(pod: Json, snapshot: Snapshot) -> Filter:
+    """Reject nodes by the pod's required podAntiAffinity; the causes are `{"term", "pod"}`."""
+    terms = [incoming_affinity_term(term, pod) for term in _required_terms(pod, "podAntiAffinity")]
+    causes: dict[_TopologyPair, Json] = {
+        pair: {"term": term.term, "pod": _namespaced_name(existing)}
+        for node, existing in _existing_pods(snapshot)
         for term in terms
-        if term.selects(there, world.namespaces) and (pair := _pair(term, node))
+        if term.matches(existing, snapshot.namespaces) and (pair := _topology_pair(term, node))
     }
-    return _away_from(kept_from, ANTI_AFFINITY)
+    return _reject_pairs(causes, ANTI_AFFINITY)
 
 
-def existing_anti_affinity(pod: Json, world: World) -> Filter:
-    """Reject where a pod is that keeps this one away; the causes are `{"term", "pod"}`."""
+def existing_anti_affinity(pod: Json, snapshot: Snapshot) -> Filter:
+    """Reject nodes by existing pods' required podAntiAffinity; the causes are `{"term", "pod"}`."""
     namespace = namespace_of(pod)
-    # A namespace that is not there counts as one without labels, here and only here.
-    namespaces = {namespace: world.namespaces.get(namespace, {})}
-    keepers: dict[_Pair, Json] = {
-        pair: {"term": term.term, "pod": _path(there)}
-        for node, there in _everywhere(world)
-        for each in _required(there, "podAntiAffinity")
-        if (term := term_of_existing(each, there)).selects(pod, namespaces)
-        and (pair := _pair(term, node))
+    # kube-scheduler treats a namespace that does not exist as one without labels, but only here
+    namespaces = {namespace: snapshot.namespaces.get(namespace, {})}
+    causes: dict[_TopologyPair, Json] = {
+        pair: {"term": term.term, "pod": _namespaced_name(existing)}
+        for node, existing in _existing_pods(snapshot)
+        for each in _required_terms(existing, "podAntiAffinity")
+        if (term := existing_affinity_term(each, existing)).matches(pod, namespaces)
+        and (pair := _topology_pair(term, node))
     }
-    return _away_from(keepers, EXISTING_ANTI_AFFINITY)
+    return _reject_pairs(causes, EXISTING_ANTI_AFFINITY)
 
 
-def _away_from(pairs: dict[_Pair, Json], reason: str) -> Filter:
+def _reject_pairs(causes_by_pair: dict[_TopologyPair, Json], reason: str) -> Filter:
     def reject(node: Json) -> Rejection | None:
-        causes = [pairs[pair] for pair in labels_of(node).items() if pair in pairs]
+        pairs = labels_of(node).items()
+        causes = [causes_by_pair[pair] for pair in pairs if pair in causes_by_pair]
         return Rejection(PLUGIN, [reason], causes) if causes else None
 
     return reject
 
 
-def _required(pod: Json, kind: str) -> list[Json]:
+def _required_terms(pod: Json, kind: str) -> list[Json]:
     return affinity_of(pod, kind).get(REQUIRED) or []
 
 
-def _everywhere(world: World) -> Iterator[tuple[Json, Json]]:
-    """Yield every pod that is on a node, after the node."""
-    for node in world.nodes:
-        for there in world.pods[name_of(node)]:
-            yield node, there
+def _existing_pods(snapshot: Snapshot) -> Iterator[tuple[Json, Json]]:
+    """Yield every pod that is bound to a node, after its node."""
+    for node in snapshot.nodes:
+        for existing in snapshot.pods[name_of(node)]:
+            yield node, existing
 
 
-def _pair(term: PodTerm, node: Json) -> _Pair | None:
+def _topology_pair(term: AffinityTerm, node: Json) -> _TopologyPair | None:
     value = labels_of(node).get(term.topology_key)
     return None if value is None else (term.topology_key, value)
 
 
-def _path(pod: Json) -> str:
+def _namespaced_name(pod: Json) -> str:
     return f"{namespace_of(pod)}/{name_of(pod)}"

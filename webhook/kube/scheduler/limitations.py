@@ -1,25 +1,26 @@
-"""What may keep a pod from a node and is not looked at here."""
+"""Scheduling constraints of a pod that the filters of this package do not evaluate."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json, affinity_of, spec_of, status_of
-from webhook.kube.scheduler.selectors import selects
-from webhook.kube.scheduler.snapshot import World
+from webhook.kube.scheduler.selectors import label_selector_matches
+from webhook.kube.scheduler.snapshot import Snapshot
 
 _DEFAULT_SCHEDULER = "default-scheduler"
+_MAX_LISTED = 3
 
 
-def unjudged(pod: Json, world: World) -> list[str]:
-    """Return a sentence on everything of this pod and world that the verdicts leave out."""
-    return [*_unjudged(spec_of(pod), world), *_depends_on_release(pod)]
+def limitations(pod: Json, snapshot: Snapshot) -> list[str]:
+    """Return a sentence for each constraint that may make kube-scheduler decide differently."""
+    return [*_unsupported_fields(spec_of(pod), snapshot), *_release_differences(pod)]
 
 
-def _unjudged(spec: Json, world: World) -> Iterator[str]:
+def _unsupported_fields(spec: Json, snapshot: Snapshot) -> Iterator[str]:
     if claims := sorted(_claims(spec)):
         yield (
-            f"volumes: nodes that cannot reach {_listed(claims)} fall away; "
+            f"volumes: kube-scheduler rejects nodes that cannot access {_join(claims)}; "
             "see kubectl describe pvc"
         )
     if spec.get("topologySpreadConstraints"):
@@ -27,23 +28,24 @@ def _unjudged(spec: Json, world: World) -> Iterator[str]:
     if spec.get("resourceClaims"):
         yield "resourceClaims of the pod: the plugin DynamicResources may reject nodes"
     if ports := sorted(_host_ports(spec)):
-        yield f"host ports {_listed(ports)}: the plugin NodePorts rejects nodes that use them"
+        yield f"host ports {_join(ports)}: the plugin NodePorts rejects nodes that use them"
     if spec.get("schedulingGates"):
-        yield "schedulingGates of the pod: the scheduler does not look at it until they are gone"
+        yield "schedulingGates of the pod: kube-scheduler skips the pod until they are removed"
     if (scheduler := spec.get("schedulerName") or _DEFAULT_SCHEDULER) != _DEFAULT_SCHEDULER:
-        yield f"scheduler '{scheduler}': it may go by other rules than kube-scheduler's default"
-    if any(status_of(waiting).get("nominatedNodeName") for waiting in world.waiting):
-        yield "preemption: room that is being made for a waiting pod counts as free here"
+        yield f"scheduler '{scheduler}': its plugins may differ from the default profile's"
+    if any(status_of(waiting).get("nominatedNodeName") for waiting in snapshot.waiting):
+        yield "preemption: resources that are reserved for a nominated pod count as free here"
 
 
-def _depends_on_release(pod: Json) -> Iterator[str]:
+def _release_differences(pod: Json) -> Iterator[str]:
     for kind in ("podAffinity", "podAntiAffinity"):
         for term in affinity_of(pod, kind).get(REQUIRED) or ():
-            selector = term.get("namespaceSelector")
-            if selector and selector.get("matchExpressions") and selects(selector, {}):
+            selector = term.get("namespaceSelector") or {}
+            if selector.get("matchExpressions") and label_selector_matches(selector, {}):
                 yield (
-                    "a rule that says of namespaces only what they are not: kube-scheduler 1.34 to "
-                    "1.36 looks into all for it, which is judged here, and other releases do not"
+                    "a namespaceSelector that matches a namespace without labels: kube-scheduler "
+                    "1.34 to 1.36 matches pods of all namespaces, as assumed here; other releases "
+                    "do not"
                 )
 
 
@@ -60,6 +62,7 @@ def _host_ports(spec: Json) -> Iterator[int]:
                 yield port["hostPort"]
 
 
-def _listed(items: list[Any]) -> str:
-    shown = ", ".join(map(str, items[:3]))
-    return shown if len(items) <= 3 else f"{shown} and {len(items) - 3} more"
+def _join(items: list[Any]) -> str:
+    listed = ", ".join(map(str, items[:_MAX_LISTED]))
+    more = len(items) - _MAX_LISTED
+    return f"{listed} and {more} more" if more > 0 else listed

@@ -3,8 +3,8 @@
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json, affinity_of, labels_of, name_of, spec_of
 from webhook.kube.scheduler.plugin import Filter, Rejection
-from webhook.kube.scheduler.selectors import selects_node
-from webhook.kube.scheduler.snapshot import World
+from webhook.kube.scheduler.selectors import node_selector_term_matches
+from webhook.kube.scheduler.snapshot import Snapshot
 
 PLUGIN = "NodeAffinity"
 
@@ -13,12 +13,12 @@ _CONFLICT = Rejection(PLUGIN, ["pod affinity terms conflict"])
 _OTHER_NODES = Rejection(PLUGIN, ["node(s) didn't satisfy plugin(s) [NodeAffinity]"])
 
 
-def named_nodes(pod: Json, _world: World) -> Filter:
-    """Reject the nodes that a pod does not name which names its nodes in every term.
+def prefilter_node_names(pod: Json, _snapshot: Snapshot) -> Filter:
+    """Reject the nodes that are not named, if every required term has a `metadata.name` field.
 
-    The scheduler does not look at those at all, whatever else is to be said of them.
+    The plugin's PreFilter extension point: no other filter runs for these nodes.
     """
-    names = _names(_terms(pod) or [])
+    names = _node_names(_required_terms(pod) or [])
 
     def reject(node: Json) -> Rejection | None:
         if names is None or name_of(node) in names:
@@ -28,14 +28,14 @@ def named_nodes(pod: Json, _world: World) -> Filter:
     return reject
 
 
-def node_affinity(pod: Json, _world: World) -> Filter:
-    """Reject by the labels of nodes.
+def node_affinity(pod: Json, _snapshot: Snapshot) -> Filter:
+    """Reject nodes by their labels.
 
-    The causes are `{"nodeSelector": {key: value}}` for each label that is missing, and
-    `{"nodeSelectorTerms": […]}` where none of the pod's terms is met.
+    The causes are `{"nodeSelector": {key: value}}` for each label that does not match, and
+    `{"nodeSelectorTerms": […]}` if no required term matches.
     """
     selector: dict[str, str] = spec_of(pod).get("nodeSelector") or {}
-    terms = _terms(pod)
+    terms = _required_terms(pod)
 
     def reject(node: Json) -> Rejection | None:
         labels = labels_of(node)
@@ -44,20 +44,20 @@ def node_affinity(pod: Json, _world: World) -> Filter:
             for key, value in selector.items()
             if labels.get(key) != value
         ]
-        if terms is not None and not any(selects_node(term, node) for term in terms):
+        if terms is not None and not any(node_selector_term_matches(term, node) for term in terms):
             causes.append({"nodeSelectorTerms": terms})
         return Rejection(PLUGIN, _REASONS, causes) if causes else None
 
     return reject
 
 
-def _terms(pod: Json) -> list[Json] | None:
+def _required_terms(pod: Json) -> list[Json] | None:
     required = affinity_of(pod, "nodeAffinity").get(REQUIRED)
     return None if required is None else required.get("nodeSelectorTerms") or []
 
 
-def _names(terms: list[Json]) -> set[str] | None:
-    """Return the nodes that the terms name; None where one of them names none."""
+def _node_names(terms: list[Json]) -> set[str] | None:
+    """Return the nodes that the terms name, or None if a term does not restrict the name."""
     names: set[str] = set()
     for term in terms:
         named = [

@@ -1,29 +1,37 @@
-"""NodeResourcesFit: room for what the pod asks for."""
+"""NodeResourcesFit: the pod's requests and the free resources of the node."""
 
 from webhook.kube.objects import Json, name_of, status_of
 from webhook.kube.scheduler.plugin import Filter, Rejection
-from webhook.kube.scheduler.resources import PODS, amounts, asked, read
-from webhook.kube.scheduler.snapshot import World
+from webhook.kube.scheduler.resources import (
+    PODS,
+    parse_resource_list,
+    requested,
+    to_scheduler_units,
+)
+from webhook.kube.scheduler.snapshot import Snapshot
 
 PLUGIN = "NodeResourcesFit"
 
 
-def node_resources_fit(pod: Json, world: World) -> Filter:
-    """Reject by room; the causes are `{"resource", "asked", "taken", "room"}`, room being all."""
-    wanted = asked(pod)
+def node_resources_fit(pod: Json, snapshot: Snapshot) -> Filter:
+    """Reject nodes without enough free resources.
+
+    The causes are `{"resource", "requested", "used", "allocatable"}`, one for each resource.
+    """
+    requests = {PODS: 1} | requested(pod)
 
     def reject(node: Json) -> Rejection | None:
-        room = amounts(read(status_of(node).get("allocatable")))
-        used = world.taken[name_of(node)]
+        allocatable = to_scheduler_units(parse_resource_list(status_of(node).get("allocatable")))
+        used = snapshot.used[name_of(node)]
         causes: list[Json] = [
             {
                 "resource": name,
-                "asked": amount,
-                "taken": used.get(name, 0),
-                "room": room.get(name, 0),
+                "requested": amount,
+                "used": used.get(name, 0),
+                "allocatable": allocatable.get(name, 0),
             }
-            for name, amount in ({PODS: 1} | wanted).items()
-            if amount and amount > room.get(name, 0) - used.get(name, 0)
+            for name, amount in requests.items()
+            if amount and amount > allocatable.get(name, 0) - used.get(name, 0)
         ]
         reasons = [_reason(cause["resource"]) for cause in causes]
         return Rejection(PLUGIN, reasons, causes) if causes else None

@@ -1,26 +1,26 @@
-"""What a filter says of a pod and a node."""
+"""Types of the filter plugins."""
 
 from collections.abc import Callable
 
 import msgspec
 
 from webhook.kube.objects import Json
-from webhook.kube.scheduler.snapshot import World
+from webhook.kube.scheduler.snapshot import Snapshot
 
 
 class Rejection(msgspec.Struct, frozen=True):
-    """Why one of the scheduler's filters does not let the pod onto the node."""
+    """The result of a filter that rejects a node."""
 
     plugin: str
-    """The filter, by the scheduler's name for it."""
+    """kube-scheduler's name of the filter."""
     reasons: list[str]
-    """In the scheduler's own words; it counts the nodes of each in what it says of the pod."""
+    """kube-scheduler's own texts, by which it counts nodes in the message of the pod."""
     causes: list[Json] = []
-    """What stands in the way, everything of it: its form is that of the filter."""
+    """Every object that the filter rejects the node for, in a form that is the filter's own."""
 
 
 Filter = Callable[[Json], Rejection | None]
-"""Of a node: why the pod may not run there."""
+"""Takes a node."""
 
-Plugin = Callable[[Json, World], Filter]
-"""Of a pod and a world: the filter, with everything done that is the same for all nodes."""
+Plugin = Callable[[Json, Snapshot], Filter]
+"""Takes the pod and the snapshot, and does once what is the same for every node."""

@@ -1,65 +1,68 @@
-"""Which pods a podAffinityTerm is about.
+"""The pods that a podAffinityTerm matches.
 
-After `framework.AffinityTerm` of kube-scheduler. A term without `namespaces` and without
-`namespaceSelector` is about the namespace of the pod that has it; the API server has put
-`matchLabelKeys` into the term's `labelSelector` (`webhook.kube.scheduler.defaulting`).
+Follows `framework.AffinityTerm` of kube-scheduler. A term with neither `namespaces` nor
+`namespaceSelector` matches pods in the namespace of the pod that has it. The API server has added
+`matchLabelKeys` to the term's `labelSelector` (`webhook.kube.scheduler.defaulting`).
 """
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from webhook.kube.objects import Json, labels_of, namespace_of
-from webhook.kube.scheduler.selectors import Labels, selects
+from webhook.kube.scheduler.selectors import Labels, label_selector_matches
 
-Namespaces = Mapping[str, Labels]
+NamespaceLabels = Mapping[str, Labels]
 
 
-class PodTerm(NamedTuple):
-    """A term of a pod."""
+class AffinityTerm(NamedTuple):
+    """A term with its namespaces resolved."""
 
     term: Json
-    names: frozenset[str]
-    """Namespaces that it names."""
-    anywhere: bool
-    """Whether it is about pods in every namespace, whatever their labels."""
+    namespaces: frozenset[str]
+    """Namespaces by name."""
+    all_namespaces: bool
+    """Matches every namespace, whatever its labels."""
 
     @property
     def topology_key(self) -> str:
         key: str = self.term["topologyKey"]
         return key
 
-    def selects(self, pod: Json, namespaces: Namespaces) -> bool:
-        """Whether the term is about a pod; `namespaces` has the labels of each that exists."""
-        return self.selects_labels(pod) and self.looks_into(namespace_of(pod), namespaces)
+    def matches(self, pod: Json, namespace_labels: NamespaceLabels) -> bool:
+        """Return whether the term matches a pod, given the labels of each existing namespace."""
+        return self.matches_labels(pod) and self._matches_namespace(
+            namespace_of(pod), namespace_labels
+        )
 
-    def looks_into(self, namespace: str, namespaces: Namespaces) -> bool:
-        """Whether the term is about pods in a namespace."""
-        if self.anywhere or namespace in self.names:
+    def matches_labels(self, pod: Json) -> bool:
+        """Return whether the labelSelector matches a pod, in whatever namespace it is."""
+        return label_selector_matches(self.term.get("labelSelector"), labels_of(pod))
+
+    def _matches_namespace(self, namespace: str, namespace_labels: NamespaceLabels) -> bool:
+        if self.all_namespaces or namespace in self.namespaces:
             return True
-        labels = namespaces.get(namespace)
-        return labels is not None and selects(self.term.get("namespaceSelector"), labels)
-
-    def selects_labels(self, pod: Json) -> bool:
-        """Whether the term is about pods with such labels, in whatever namespace."""
-        return selects(self.term.get("labelSelector"), labels_of(pod))
+        labels = namespace_labels.get(namespace)
+        selector = self.term.get("namespaceSelector")
+        return labels is not None and label_selector_matches(selector, labels)
 
 
-def term_of_incoming(term: Json, pod: Json) -> PodTerm:
-    """Read a term of the pod that is to be scheduled.
+def incoming_affinity_term(term: Json, pod: Json) -> AffinityTerm:
+    """Resolve a term of the pod that is to be scheduled.
 
-    kube-scheduler 1.34 to 1.36 looks into every namespace where the `namespaceSelector` is one
-    that a namespace without labels would meet, such as `team DoesNotExist`: a list of the
-    namespaces that it selects is made, and the selector is forgotten to be taken away.
+    kube-scheduler 1.34 to 1.36 resolves the `namespaceSelector` to names of namespaces, but keeps
+    the selector and later matches it against no labels. So a selector that a namespace without
+    labels meets, such as `team DoesNotExist`, matches every namespace.
     """
-    return PodTerm(term, _names(term, pod), selects(term.get("namespaceSelector"), {}))
+    all_namespaces = label_selector_matches(term.get("namespaceSelector"), {})
+    return AffinityTerm(term, _namespaces(term, pod), all_namespaces)
 
 
-def term_of_existing(term: Json, pod: Json) -> PodTerm:
-    """Read a term of a pod that is on a node."""
-    return PodTerm(term, _names(term, pod), anywhere=False)
+def existing_affinity_term(term: Json, pod: Json) -> AffinityTerm:
+    """Resolve a term of a pod that is bound to a node."""
+    return AffinityTerm(term, _namespaces(term, pod), all_namespaces=False)
 
 
-def _names(term: Json, pod: Json) -> frozenset[str]:
+def _namespaces(term: Json, pod: Json) -> frozenset[str]:
     names = term.get("namespaces") or []
-    own = not names and term.get("namespaceSelector") is None
-    return frozenset([namespace_of(pod)] if own else names)
+    own_only = not names and term.get("namespaceSelector") is None
+    return frozenset([namespace_of(pod)] if own_only else names)

@@ -1,7 +1,7 @@
-"""What a pod asks for, as the scheduler adds it up.
+"""Resource requests of pods, added up as kube-scheduler does.
 
-After `k8s.io/component-helpers/resource` (`PodRequests`) and `framework.Resource` of
-kube-scheduler: CPU counts in thousandths, everything else in whole units, rounded up.
+Follows `k8s.io/component-helpers/resource` (`PodRequests`) and `framework.Resource` of
+kube-scheduler: CPU in millicores, everything else in whole units, rounded up.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,79 +10,80 @@ from decimal import ROUND_CEILING, Decimal
 from webhook.kube import quantity
 from webhook.kube.objects import Json, spec_of, status_of
 
-Amounts = dict[str, int]
-"""By the name of a resource, in the scheduler's units."""
+Resources = dict[str, int]
+"""Amounts by resource name, in the scheduler's units."""
 
 _Quantities = dict[str, Decimal]
 
 CPU, MEMORY, STORAGE, PODS = "cpu", "memory", "ephemeral-storage", "pods"
-_FIRST = (CPU, MEMORY, STORAGE)
+_STANDARD = (CPU, MEMORY, STORAGE, PODS)
 _POD_LEVEL = (CPU, MEMORY)
-_HUGE_PAGES = "hugepages-"
-_SCALARS = (_HUGE_PAGES, "attachable-volumes-")
+_HUGE_PAGES_PREFIX = "hugepages-"
+_SCALAR_PREFIXES = (_HUGE_PAGES_PREFIX, "attachable-volumes-")
 
 
-def asked(pod: Json) -> Amounts:
-    """Return what a pod to be scheduled asks for."""
-    return amounts(_requests(pod, {}, {}))
+def requested(pod: Json) -> Resources:
+    """Return the requests of a pod that is to be scheduled."""
+    return to_scheduler_units(_pod_requests(pod, {}, {}))
 
 
-def taken(pod: Json) -> Amounts:
-    """Return what a pod on a node takes: a resize counts as soon as either side has it."""
+def used(pod: Json) -> Resources:
+    """Return the requests of a pod on a node; during a resize the larger of spec and status."""
     status = status_of(pod)
     statuses = [*(status.get("containerStatuses") or ())]
     statuses += status.get("initContainerStatuses") or ()
-    return amounts(_requests(pod, {each["name"]: each for each in statuses}, status))
+    by_name = {each["name"]: each for each in statuses}
+    return to_scheduler_units(_pod_requests(pod, by_name, status))
 
 
-def amounts(quantities: Mapping[str, Decimal]) -> Amounts:
-    """Return quantities in the scheduler's units, without what it does not look at."""
+def to_scheduler_units(quantities: Mapping[str, Decimal]) -> Resources:
+    """Convert quantities, without the resources that the scheduler ignores."""
     return {
         name: int((value * 1000 if name == CPU else value).to_integral_value(ROUND_CEILING))
         for name, value in quantities.items()
-        if name in (*_FIRST, PODS) or "/" in name or name.startswith(_SCALARS)
+        if name in _STANDARD or "/" in name or name.startswith(_SCALAR_PREFIXES)
     }
 
 
-def read(resources: Mapping[str, str | int] | None) -> _Quantities:
-    """Read a core/v1 ResourceList."""
+def parse_resource_list(resources: Mapping[str, str | int] | None) -> _Quantities:
+    """Parse a core/v1 ResourceList."""
     return {name: quantity.parse(str(value)) for name, value in (resources or {}).items()}
 
 
-def _requests(pod: Json, statuses: Mapping[str, Json], status: Json) -> _Quantities:
+def _pod_requests(pod: Json, statuses: Mapping[str, Json], status: Json) -> _Quantities:
     spec, infeasible = spec_of(pod), _resize_is_infeasible(pod)
 
-    def requests(container: Json) -> _Quantities:
-        said = statuses.get(container["name"]) or {}
-        return _effective(container.get("resources"), said, infeasible=infeasible)
+    def container_requests(container: Json) -> _Quantities:
+        container_status = statuses.get(container["name"]) or {}
+        return _effective(container.get("resources"), container_status, infeasible=infeasible)
 
-    total = _sum(requests(container) for container in spec.get("containers") or ())
+    total = _sum(container_requests(container) for container in spec.get("containers") or ())
     sidecars: _Quantities = {}
-    largest: _Quantities = {}
+    init_peak: _Quantities = {}
     for container in spec.get("initContainers") or ():
         if container.get("restartPolicy") == "Always":
-            total = _sum([total, requests(container)])
-            sidecars = needed = _sum([sidecars, requests(container)])
+            total = _sum([total, container_requests(container)])
+            sidecars = needed = _sum([sidecars, container_requests(container)])
         else:
-            own = read((container.get("resources") or {}).get("requests"))
+            own = parse_resource_list((container.get("resources") or {}).get("requests"))
             needed = _sum([own, sidecars])
-        largest = _largest([largest, needed])
-    total = _largest([total, largest])
-    whole = _effective(spec.get("resources"), status, infeasible=infeasible)
+        init_peak = _max([init_peak, needed])
+    total = _max([total, init_peak])
+    pod_level = _effective(spec.get("resources"), status, infeasible=infeasible)
     for name in (spec.get("resources") or {}).get("requests") or ():
-        if name in _POD_LEVEL or name.startswith(_HUGE_PAGES):
-            total[name] = whole.get(name, Decimal(0))
-    return _sum([total, read(spec.get("overhead"))])
+        if name in _POD_LEVEL or name.startswith(_HUGE_PAGES_PREFIX):
+            total[name] = pod_level.get(name, Decimal(0))
+    return _sum([total, parse_resource_list(spec.get("overhead"))])
 
 
-def _effective(resources: Json | None, said: Json, *, infeasible: bool) -> _Quantities:
-    """Return requests, the larger ones where the status has others: a resize is under way."""
-    wanted = read((resources or {}).get("requests"))
-    if not said.get("resources"):
-        return wanted
-    given = read(said["resources"].get("requests"))
-    allocated = read(said.get("allocatedResources"))
-    return _largest([given, allocated] if infeasible else [wanted, given, allocated])
+def _effective(resources: Json | None, status: Json, *, infeasible: bool) -> _Quantities:
+    """Return the requests, or during a resize the maximum of desired, actual and allocated."""
+    desired = parse_resource_list((resources or {}).get("requests"))
+    if not status.get("resources"):
+        return desired
+    actual = parse_resource_list(status["resources"].get("requests"))
+    allocated = parse_resource_list(status.get("allocatedResources"))
+    return _max([actual, allocated] if infeasible else [desired, actual, allocated])
 
 
 def _resize_is_infeasible(pod: Json) -> bool:
@@ -99,7 +100,7 @@ def _sum(lists: Iterable[_Quantities]) -> _Quantities:
     return total
 
 
-def _largest(lists: Iterable[_Quantities]) -> _Quantities:
+def _max(lists: Iterable[_Quantities]) -> _Quantities:
     largest: _Quantities = {}
     for each in lists:
         for name, value in each.items():

@@ -1,7 +1,7 @@
-"""Whether labels are what a selector asks for.
+"""Label selectors and node selector terms, matched as Kubernetes does.
 
-After `Requirement.Matches` in `k8s.io/apimachinery/pkg/labels` and `nodeaffinity.go` in
-`k8s.io/component-helpers/scheduling/corev1`. What the API server would have refused matches
+Follows `Requirement.Matches` in `k8s.io/apimachinery/pkg/labels` and `nodeaffinity.go` in
+`k8s.io/component-helpers/scheduling/corev1`. A selector that the API server would reject matches
 nothing.
 """
 
@@ -13,20 +13,22 @@ from webhook.kube.objects import Json, labels_of, name_of
 Labels = Mapping[str, str]
 
 _INTEGER = re.compile("[+-]?[0-9]+")
+_MAX_INTEGER_CHARACTERS = 20  # a sign and 19 digits
 
 
-def selects(selector: Json | None, labels: Labels) -> bool:
-    """Whether a LabelSelector selects; a missing one selects nothing, an empty one everything."""
+def label_selector_matches(selector: Json | None, labels: Labels) -> bool:
+    """Return whether a LabelSelector matches: an absent one nothing, an empty one everything."""
     if selector is None:
         return False
     wanted: dict[str, str] = selector.get("matchLabels") or {}
     return wanted.items() <= labels.items() and all(
-        holds(expression, labels) for expression in selector.get("matchExpressions") or ()
+        expression_matches(expression, labels)
+        for expression in selector.get("matchExpressions") or ()
     )
 
 
-def holds(expression: Json, labels: Labels) -> bool:
-    """Whether one expression holds, of a LabelSelector or of a node selector term."""
+def expression_matches(expression: Json, labels: Labels) -> bool:
+    """Return whether one requirement of a LabelSelector or NodeSelectorTerm matches."""
     value = labels.get(expression["key"])
     operands = expression.get("values") or []
     match expression["operator"]:
@@ -39,31 +41,32 @@ def holds(expression: Json, labels: Labels) -> bool:
         case "DoesNotExist":
             return value is None
         case "Gt" | "Lt" as operator:
-            numbers = [_integer(text) for text in (value, *operands)]
+            numbers = [_parse_int64(text) for text in (value, *operands)]
             match numbers:
                 case [int(found), int(operand)]:
                     return found > operand if operator == "Gt" else found < operand
     return False
 
 
-def selects_node(term: Json, node: Json) -> bool:
-    """Whether a NodeSelectorTerm selects a node; an empty one selects none."""
+def node_selector_term_matches(term: Json, node: Json) -> bool:
+    """Return whether a NodeSelectorTerm matches a node; an empty term matches none."""
     expressions, fields = (term.get(part) or [] for part in ("matchExpressions", "matchFields"))
     return (
         bool(expressions or fields)
-        and all(holds(expression, labels_of(node)) for expression in expressions)
-        and all(_field_holds(field, node) for field in fields)
+        and all(expression_matches(expression, labels_of(node)) for expression in expressions)
+        and all(_field_matches(field, node) for field in fields)
     )
 
 
-def _field_holds(expression: Json, node: Json) -> bool:
-    sound = expression["operator"] in ("In", "NotIn") and len(expression.get("values") or ()) == 1
-    return sound and holds(expression, {"metadata.name": name_of(node)})
+def _field_matches(field: Json, node: Json) -> bool:
+    valid = field["operator"] in ("In", "NotIn") and len(field.get("values") or ()) == 1
+    return valid and expression_matches(field, {"metadata.name": name_of(node)})
 
 
-def _integer(text: str | None) -> int | None:
-    """Read an int64 as Go does; None where it is none."""
+def _parse_int64(text: str | None) -> int | None:
+    """Parse an int64 as Go does, or return None."""
     if text is None or not _INTEGER.fullmatch(text):
         return None
-    number = int(text) if len(text) <= 20 else 2**64  # Python reads no number of any length
+    # Python refuses to parse numbers of more than 4300 digits
+    number = int(text) if len(text) <= _MAX_INTEGER_CHARACTERS else 2**64
     return number if -(2**63) <= number < 2**63 else None

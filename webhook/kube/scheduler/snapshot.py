@@ -1,4 +1,4 @@
-"""What a scheduler knows: nodes, pods and namespaces, as the API server sends them."""
+"""A snapshot of the cluster: the nodes, pods and namespaces that kube-scheduler decides from."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -6,46 +6,52 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from webhook.kube.objects import Json, labels_of, name_of, phase_of, spec_of
-from webhook.kube.scheduler.resources import PODS, Amounts, taken
+from webhook.kube.scheduler.resources import PODS, Resources, used
 
-_FINISHED = ("Succeeded", "Failed")
+_FINISHED_PHASES = ("Succeeded", "Failed")
 
 
-class World(msgspec.Struct, frozen=True):
-    """Everything that decides where a pod may run. Made by `look`."""
+class Snapshot(msgspec.Struct, frozen=True):
+    """Nodes and pods as the API server has them. Made by `take_snapshot`."""
 
     nodes: list[Json]
-    """In the order of their names."""
+    """By name."""
     pods: dict[str, list[Json]]
-    """Those on a node, by its name: bound to it, and not finished."""
-    taken: dict[str, Amounts]
-    """What those take, by the name of the node."""
+    """The pods that are bound to a node and not finished, by the node's name."""
+    used: dict[str, Resources]
+    """The sum of these pods' requests, by the node's name."""
     waiting: list[Json]
-    """Those on no node; they are in nobody's way."""
+    """The pods that are bound to no node; no filter considers them."""
     namespaces: Mapping[str, Mapping[str, str]]
     """The labels of each namespace."""
 
 
-def look(nodes: Iterable[Json], pods: Iterable[Json], namespaces: Iterable[Json]) -> World:
-    """Return the world of these objects. A pod on a node that is not there is not there either."""
+def take_snapshot(
+    nodes: Iterable[Json], pods: Iterable[Json], namespaces: Iterable[Json]
+) -> Snapshot:
+    """Return the snapshot of these objects, without pods on nodes that are not among them."""
     known = sorted(nodes, key=name_of)
     bound: dict[str, list[Json]] = {name_of(node): [] for node in known}
     waiting: list[Json] = []
     for pod in pods:
-        name = spec_of(pod).get("nodeName") or ""
-        if phase_of(pod) in _FINISHED:
+        node_name = spec_of(pod).get("nodeName") or ""
+        if phase_of(pod) in _FINISHED_PHASES:
             continue
-        if not name:
+        if not node_name:
             waiting.append(pod)
-        elif name in bound:
-            bound[name].append(pod)
-    labels = {name_of(namespace): labels_of(namespace) for namespace in namespaces}
-    taken_there = {name: _taken(there) for name, there in bound.items()}
-    return World(known, bound, taken_there, waiting, labels)
+        elif node_name in bound:
+            bound[node_name].append(pod)
+    return Snapshot(
+        nodes=known,
+        pods=bound,
+        used={name: _sum_used(each) for name, each in bound.items()},
+        waiting=waiting,
+        namespaces={name_of(namespace): labels_of(namespace) for namespace in namespaces},
+    )
 
 
-def _taken(pods: list[Json]) -> Amounts:
+def _sum_used(pods: list[Json]) -> Resources:
     total = Counter({PODS: len(pods)})
     for pod in pods:
-        total.update(taken(pod))
+        total.update(used(pod))
     return dict(total)

@@ -8,9 +8,9 @@ advice   ───▶ what to change
 """
 
 from webhook.kube.objects import Json, name_of, namespace_of
-from webhook.kube.scheduler import Verdict, judge, unjudged
-from webhook.kube.scheduler.resources import asked
-from webhook.kube.scheduler.scores import points
+from webhook.kube.scheduler import Verdict, limitations, run_filters
+from webhook.kube.scheduler.resources import requested
+from webhook.kube.scheduler.scores import score
 from webhook.model import Installation, Mode
 from webhook.reports.explain.advice import advise_on_new, advise_on_waiting
 from webhook.reports.explain.amounts import amount_text
@@ -29,23 +29,23 @@ _NEW = {
     Mode.OFF: "a new convertor pod, as Forklift makes it: the mode is off",
 }
 
-_VOLUMES = "volumes: a pod has its VM's disks; nodes that cannot reach one of them fall away"
+_VOLUMES = "volumes: kube-scheduler rejects nodes that cannot access the disks of the pod's VM"
 
 
 def explain(plan_object: Json, installation: Installation, cluster: Cluster) -> Explanation:
     """Explain a Plan on a cluster."""
     case = read_case(plan_object, installation, cluster)
-    world = case.world
+    snapshot = case.snapshot
     own = pods_of(case.plan, cluster.pods)
     waiting = [pod for pod in own if is_waiting(pod)]
     new = new_pod(case)
-    judged, verdicts = new, judge(new, world)
+    judged, verdicts = new, run_filters(new, snapshot)
     advice = advise_on_new(verdicts, case, new)
     if waiting:
         judged = waiting[0]
-        verdicts = judge(judged, world)
+        verdicts = run_filters(judged, snapshot)
         advice = advise_on_waiting(verdicts, case, renewed(judged, case, new))
-    left_out = unjudged(judged, world)
+    left_out = limitations(judged, snapshot)
     return Explanation(
         plan=str(case.plan),
         target_namespace=case.plan.target_namespace,
@@ -54,8 +54,8 @@ def explain(plan_object: Json, installation: Installation, cluster: Cluster) -> 
         problems=case.plan.settings.problems,
         rules=rules_in_force(case, judged),
         judged=f"{namespace_of(judged)}/{name_of(judged)}" if waiting else _NEW[case.mode],
-        asks={name: amount_text(name, amount) for name, amount in asked(judged).items()},
-        nodes=_nodes(verdicts, points(judged, world)),
+        asks={name: amount_text(name, amount) for name, amount in requested(judged).items()},
+        nodes=_nodes(verdicts, score(judged, snapshot)),
         pods=told(own, case),
         advice=advice,
         unjudged=left_out if waiting else [_VOLUMES, *left_out],

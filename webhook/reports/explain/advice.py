@@ -5,7 +5,7 @@ from collections import Counter
 import msgspec
 
 from webhook.kube.objects import Json
-from webhook.kube.scheduler import Verdict, judge
+from webhook.kube.scheduler import Verdict, run_filters
 from webhook.model import Mode
 from webhook.reports.explain.context import Case
 from webhook.reports.explain.model import Advice
@@ -28,7 +28,7 @@ def advise_on_new(verdicts: list[Verdict], case: Case, pod: Json) -> list[Advice
     if case.mode is Mode.ENFORCE:
         return _in_the_way(verdicts, case, pod)
     placed = enforced(pod, case) or pod
-    verdicts = judge(placed, case.world)
+    verdicts = run_filters(placed, case.snapshot)
     if fitting := sum(verdict.fits for verdict in verdicts):
         helps = f"{_nodes(fitting)} could take the pod as the plan wants it"
         return [to_enforce(f"the mode is {case.mode}: {helps}", case)]
@@ -55,7 +55,7 @@ def advise_on_waiting(verdicts: list[Verdict], case: Case, renewed: Json) -> lis
     if fitting := sum(verdict.fits for verdict in verdicts):
         problem = f"{_nodes(fitting)} could take the pod that waits"
         return [Advice(problem, "the scheduler tries again by itself; see what is not judged")]
-    new = judge(renewed, case.world)
+    new = run_filters(renewed, case.snapshot)
     if fitting := sum(verdict.fits for verdict in new):
         problem = f"{_nodes(fitting)} could take the pod if it was made now"
         return [Advice(problem, "settings reach only pods that are made after them")]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from webhook import settings
 from webhook.karl import minimums
 from webhook.kube.objects import Json, labels_of
-from webhook.kube.scheduler import World, look
+from webhook.kube.scheduler import Snapshot, take_snapshot
 from webhook.model import (
     Installation,
     Mode,
@@ -25,9 +25,9 @@ class Case(NamedTuple):
     spec: Json
     """The Plan's."""
     installation: Installation
-    world: World
+    snapshot: Snapshot
     all_pods: bool
-    """Whether the world has the pods of all namespaces."""
+    """Whether the snapshot has the pods of all namespaces."""
     node_values: NodeValues
 
     @property
@@ -46,11 +46,11 @@ class Case(NamedTuple):
 def read_case(plan_object: Json, installation: Installation, cluster: Cluster) -> Case:
     """Read a Plan, with all its sources."""
     reading = settings.read_plan(plan_object, installation)
-    world = look(cluster.nodes, cluster.pods, cluster.namespaces)
-    labels = list(map(labels_of, world.nodes))
+    snapshot = take_snapshot(cluster.nodes, cluster.pods, cluster.namespaces)
+    labels = list(map(labels_of, snapshot.nodes))
     values = {
         key: {each[key] for each in labels if key in each}
         for key in minimums.keys(reading.plan.settings)
     }
     spec = plan_object.get("spec") or {}
-    return Case(reading, spec, installation, world, cluster.all_pods, values)
+    return Case(reading, spec, installation, snapshot, cluster.all_pods, values)

@@ -6,9 +6,9 @@ from difflib import get_close_matches
 
 from webhook.kube.messages import did_you_mean
 from webhook.kube.objects import Json, labels_of, name_of, namespace_of
-from webhook.kube.scheduler.pod_terms import PodTerm, term_of_incoming
-from webhook.kube.scheduler.selectors import selects, selects_node
-from webhook.kube.scheduler.snapshot import World
+from webhook.kube.scheduler.pod_terms import AffinityTerm, incoming_affinity_term
+from webhook.kube.scheduler.selectors import expression_matches, node_selector_term_matches
+from webhook.kube.scheduler.snapshot import Snapshot
 from webhook.reports.explain.context import Case
 
 _SHOWN = 3
@@ -18,43 +18,42 @@ _ALIKE = 0.8
 
 def of_pod_term(term: Json, pod: Json, case: Case) -> str:
     """Say why no node is near a pod that a term of `pod` is about; nothing where one is."""
-    world, asked = case.world, term_of_incoming(term, pod)
-    there = [(node, each) for node in world.nodes for each in world.pods[name_of(node)]]
-    meant = [(node, each) for node, each in there if asked.selects_labels(each)]
-    if near := [node for node, each in meant if asked.selects(each, world.namespaces)]:
+    snapshot, asked = case.snapshot, incoming_affinity_term(term, pod)
+    there = [(node, each) for node in snapshot.nodes for each in snapshot.pods[name_of(node)]]
+    meant = [(node, each) for node, each in there if asked.matches_labels(each)]
+    if near := [node for node, each in meant if asked.matches(each, snapshot.namespaces)]:
         if any(asked.topology_key in labels_of(node) for node in near):
             return ""
-        return _no_label(asked.topology_key, world, "of the nodes of these pods none has")
+        return _no_label(asked.topology_key, snapshot, "of the nodes of these pods none has")
     if meant:
         places = _places(each for _, each in meant)
         return (
-            f"pods with these labels are elsewhere ({places}): it looks {_looks(asked, pod, world)}"
+            f"pods with these labels are elsewhere ({places}): "
+            f"it looks {_looks(asked, pod, snapshot)}"
         )
-    if waiting := [each for each in world.waiting if asked.selects_labels(each)]:
+    if waiting := [each for each in snapshot.waiting if asked.matches_labels(each)]:
         return f"pods with these labels are on no node yet ({_places(waiting)})"
     where = "in any namespace" if case.all_pods else "of those that can be read"
     return f"no pod has these labels {where}{_nearest_label(term, there)}"
 
 
-def of_node_terms(terms: Iterable[Json], world: World) -> str:
+def of_node_terms(terms: Iterable[Json], snapshot: Snapshot) -> str:
     """Say why no node meets a list of node selector terms; nothing where one does."""
     terms = list(terms)
-    if any(selects_node(term, node) for term in terms for node in world.nodes):
+    if any(node_selector_term_matches(term, node) for term in terms for node in snapshot.nodes):
         return ""
     for term in terms:
         for expression in term.get("matchExpressions") or ():
-            if not any(
-                selects({"matchExpressions": [expression]}, labels_of(node)) for node in world.nodes
-            ):
-                return of_label(expression["key"], world)
+            if not any(expression_matches(expression, labels_of(node)) for node in snapshot.nodes):
+                return of_label(expression["key"], snapshot)
     return "no node meets all of it at once"
 
 
-def of_label(key: str, world: World) -> str:
+def of_label(key: str, snapshot: Snapshot) -> str:
     """Say which values a label has on the nodes."""
-    counts = values_of(key, world.nodes)
+    counts = values_of(key, snapshot.nodes)
     if not counts:
-        return _no_label(key, world, "no node has")
+        return _no_label(key, snapshot, "no node has")
     shown = [f"'{value}' on {_nodes(count)}" for value, count in counts.most_common(_SHOWN)]
     more = f" and {len(counts) - _SHOWN} other values" if len(counts) > _SHOWN else ""
     return f"the label {key} is {', '.join(shown)}{more}"
@@ -65,8 +64,8 @@ def values_of(key: str, nodes: Iterable[Json]) -> Counter[str]:
     return Counter(labels_of(node)[key] for node in nodes if key in labels_of(node))
 
 
-def _no_label(key: str, world: World, whose: str) -> str:
-    keys = {each for node in world.nodes for each in labels_of(node)}
+def _no_label(key: str, snapshot: Snapshot, whose: str) -> str:
+    keys = {each for node in snapshot.nodes for each in labels_of(node)}
     close = get_close_matches(key, sorted(keys - {key}), n=1, cutoff=_ALIKE)
     return f"{whose} the label {key}" + (f"; did you mean '{close[0]}'?" if close else "")
 
@@ -76,13 +75,13 @@ def _places(pods: Iterable[Json]) -> str:
     return ", ".join(f"{count} in namespace {namespace}" for namespace, count in counts)
 
 
-def _looks(asked: PodTerm, pod: Json, world: World) -> str:
+def _looks(asked: AffinityTerm, pod: Json, snapshot: Snapshot) -> str:
     if asked.term.get("namespaceSelector") is not None:
-        known = bool(world.namespaces)
+        known = bool(snapshot.namespaces)
         return f"into namespaces with {'other labels' if known else 'labels that cannot be read'}"
-    if asked.names == {namespace_of(pod)}:
+    if asked.namespaces == {namespace_of(pod)}:
         return f"into its own namespace only, {namespace_of(pod)}"
-    return f"into {', '.join(sorted(asked.names))} only"
+    return f"into {', '.join(sorted(asked.namespaces))} only"
 
 
 def _nearest_label(term: Json, there: list[tuple[Json, Json]]) -> str:

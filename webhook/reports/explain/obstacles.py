@@ -114,9 +114,9 @@ def _of_term(term: Json, cause: Json, reason: str) -> Obstacle:
 
 
 def _room_text(resource: str, cause: Json) -> str:
-    taken, room = cause["taken"], cause["room"]
+    taken, room = cause["used"], cause["allocatable"]
     if resource == PODS:
         return f"{taken} of {room} pods are there"
-    amounts = (cause["asked"], max(0, room - taken), room)
+    amounts = (cause["requested"], max(0, room - taken), room)
     asked, free, all_of_it = (amount_text(resource, amount) for amount in amounts)
     return f"{resource}: {asked} asked, {free} of {all_of_it} free"

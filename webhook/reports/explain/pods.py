@@ -16,8 +16,8 @@ from webhook.kube.objects import (
     spec_of,
     status_of,
 )
-from webhook.kube.scheduler import judge
-from webhook.kube.scheduler.defaulting import admitted
+from webhook.kube.scheduler import run_filters
+from webhook.kube.scheduler.defaulting import with_defaults
 from webhook.model import Mode, Plan, Request
 from webhook.placement import MalformedPod, Placed, place
 from webhook.reports.explain.context import Case
@@ -45,7 +45,7 @@ def new_pod(case: Case) -> Json:
     pod = model_pod(case.plan, case.spec)
     if case.mode is Mode.ENFORCE:
         pod = place(pod, case.plan, case.installation, case.node_values).pod
-    return admitted(pod)
+    return with_defaults(pod)
 
 
 def renewed(pod: Json, case: Case, new: Json) -> Json:
@@ -75,7 +75,7 @@ def _place(pod: Json, case: Case) -> Placed | None:
 
 def told(pods: list[Json], case: Case) -> list[Pod]:
     """Say of each pod where it is, or why it waits."""
-    judged = [pod for pod in pods if is_waiting(pod)][:JUDGED] if case.world.nodes else []
+    judged = [pod for pod in pods if is_waiting(pod)][:JUDGED] if case.snapshot.nodes else []
     return [
         Pod(
             name=name_of(pod),
@@ -84,7 +84,9 @@ def told(pods: list[Json], case: Case) -> list[Pod]:
             node=spec_of(pod).get("nodeName") or "",
             placement=_placement(pod, case),
             message=_message(pod),
-            nodes=sum(each.fits for each in judge(pod, case.world)) if pod in judged else None,
+            nodes=sum(each.fits for each in run_filters(pod, case.snapshot))
+            if pod in judged
+            else None,
         )
         for pod in pods
     ]

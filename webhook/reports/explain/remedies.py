@@ -79,12 +79,12 @@ def _tolerated(obstacle: Obstacle, situation: Situation) -> str:
 
 def _label(obstacle: Obstacle, situation: Situation) -> Advice:
     ((key, value),) = obstacle.cause["nodeSelector"].items()
-    problem = f"{obstacle.text}: {near_misses.of_label(key, situation.case.world)}"
+    problem = f"{obstacle.text}: {near_misses.of_label(key, situation.case.snapshot)}"
     if key == _KUBEVIRT:
         command = "kubectl get pods -A -l kubevirt.io=virt-handler -o wide"
         return Advice(problem, "KubeVirt gives it to nodes that can run VMs", command)
-    world, closest = situation.case.world, situation.nodes
-    others = near_misses.values_of(key, [n for n in world.nodes if name_of(n) in closest])
+    snapshot, closest = situation.case.snapshot, situation.nodes
+    others = near_misses.values_of(key, [n for n in snapshot.nodes if name_of(n) in closest])
     if key in situation.case.plan.settings.node_selector and others:
         ((other, _),) = others.most_common(1)
         command = _patch(situation.case.plan, "--convertor-node-selector", f"{key}={other}")
@@ -95,14 +95,14 @@ def _label(obstacle: Obstacle, situation: Situation) -> Advice:
 
 def _node_terms(obstacle: Obstacle, situation: Situation) -> Advice:
     terms = obstacle.cause["nodeSelectorTerms"]
-    miss = near_misses.of_node_terms(terms, situation.case.world)
+    miss = near_misses.of_node_terms(terms, situation.case.snapshot)
     problem = f"no node for {node_terms_text(terms)}: {miss}" if miss else obstacle.text
     command = _change_rules(situation)
     return Advice(problem, "label nodes so that one of them meets it, or change the rules", command)
 
 
 def _room(obstacle: Obstacle, situation: Situation) -> Advice:
-    resource, room = obstacle.cause["resource"], obstacle.cause["room"]
+    resource, room = obstacle.cause["resource"], obstacle.cause["allocatable"]
     if resource == PODS:
         return Advice(obstacle.text, "wait until there are fewer, or add nodes")
     if resource.startswith(_KVM) and not room:
@@ -129,9 +129,9 @@ def _not_near(obstacle: Obstacle, situation: Situation) -> Advice:
 
 
 def _why_not_near(situation: Situation) -> str:
-    world = situation.case.world
-    reject = pod_affinity(situation.pod, world)
-    if all(reject(node) for node in world.nodes):
+    snapshot = situation.case.snapshot
+    reject = pod_affinity(situation.pod, snapshot)
+    if all(reject(node) for node in snapshot.nodes):
         return "one pod has to meet all REQUIRE rules on pods at once"
     return "the nodes near such a pod have something else in the way"
 

@@ -8,9 +8,9 @@ from webhook.karl.decompile import parts, selector_rule
 from webhook.karl.minimums import expand, expression, is_selector
 from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.objects import Json, labels_of, name_of, namespace_of
-from webhook.kube.scheduler.pod_terms import term_of_incoming
-from webhook.kube.scheduler.selectors import selects_node
-from webhook.kube.scheduler.snapshot import World
+from webhook.kube.scheduler.pod_terms import incoming_affinity_term
+from webhook.kube.scheduler.selectors import node_selector_term_matches
+from webhook.kube.scheduler.snapshot import Snapshot
 from webhook.reports.explain import near_misses
 from webhook.reports.explain.context import Case
 from webhook.reports.explain.model import Matches, Rule
@@ -65,8 +65,8 @@ def _explained(found: _Found, case: Case, pod: Json) -> Rule:
     pods: Matches | None = None
     nodes: Matches | None = None
     note = ""
-    if case.world.nodes:
-        nodes, note = _on_nodes(affinity, case.world)
+    if case.snapshot.nodes:
+        nodes, note = _on_nodes(affinity, case.snapshot)
         for term in _pod_terms(affinity):
             pods, nodes, note = _on_pods(term, pod, case)
     return Rule(
@@ -88,26 +88,30 @@ def _pod_terms(affinity: Json) -> Iterator[Json]:
 
 
 def _on_pods(term: Json, pod: Json, case: Case) -> tuple[Matches, Matches, str]:
-    world, asked = case.world, term_of_incoming(term, pod)
+    snapshot, asked = case.snapshot, incoming_affinity_term(term, pod)
     there = [
         (node, each)
-        for node in world.nodes
-        for each in world.pods[name_of(node)]
-        if asked.selects(each, world.namespaces)
+        for node in snapshot.nodes
+        for each in snapshot.pods[name_of(node)]
+        if asked.matches(each, snapshot.namespaces)
     ]
     values = {labels_of(node).get(asked.topology_key) for node, _ in there} - {None}
-    near = [node for node in world.nodes if labels_of(node).get(asked.topology_key) in values]
+    near = [node for node in snapshot.nodes if labels_of(node).get(asked.topology_key) in values]
     pods = matches(f"{namespace_of(each)}/{name_of(each)}" for _, each in there)
     note = "" if near else near_misses.of_pod_term(term, pod, case)
     return pods, matches(map(name_of, near)), note
 
 
-def _on_nodes(affinity: Json, world: World) -> tuple[Matches, str]:
+def _on_nodes(affinity: Json, snapshot: Snapshot) -> tuple[Matches, str]:
     section = affinity.get("nodeAffinity") or {}
     terms = [each["preference"] for each in section.get(PREFERRED) or ()]
     terms += (section.get(REQUIRED) or {}).get("nodeSelectorTerms") or ()
-    met = [node for node in world.nodes if any(selects_node(term, node) for term in terms)]
-    note = "" if met else near_misses.of_node_terms(terms, world)
+    met = [
+        node
+        for node in snapshot.nodes
+        if any(node_selector_term_matches(term, node) for term in terms)
+    ]
+    note = "" if met else near_misses.of_node_terms(terms, snapshot)
     return matches(map(name_of, met)), note
 
 

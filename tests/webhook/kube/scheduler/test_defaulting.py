@@ -1,4 +1,4 @@
-"""A pod that is not there yet is judged as the API server will have it."""
+"""The API server's defaults are added to a pod that has not been created."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from tests.support.clusters import pod
 from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.objects import Json
-from webhook.kube.scheduler.defaulting import admitted
+from webhook.kube.scheduler.defaulting import with_defaults
 
 
 def outage(name: str) -> Json:
@@ -33,10 +33,10 @@ NOT_READY, UNREACHABLE = outage("not-ready"), outage("unreachable")
         ([NOT_READY], [UNREACHABLE]),
     ],
 )
-def test_a_pod_tolerates_for_a_while_that_its_node_is_not_ready(
+def test_default_tolerations_are_added_unless_the_pod_has_its_own(
     tolerations: list[Json], added: list[Json]
 ) -> None:
-    found = admitted(pod("a/b", tolerations=tolerations))["spec"]["tolerations"]
+    found = with_defaults(pod("a/b", tolerations=tolerations))["spec"]["tolerations"]
     assert found == tolerations + added
 
 
@@ -45,7 +45,7 @@ def term(**selector: Any) -> Json:
     return {"topologyKey": "zone", "labelSelector": selector, **keys}
 
 
-def test_label_keys_become_expressions_of_the_pods_own_values() -> None:
+def test_label_keys_become_expressions_with_the_values_of_the_pod() -> None:
     before = term(matchLabels={"tier": "db"}, matchExpressions=[{"key": "a", "operator": "Exists"}])
     weighted = {"weight": 5, "podAffinityTerm": term()}
     kinds = {
@@ -57,7 +57,7 @@ def test_label_keys_become_expressions_of_the_pods_own_values() -> None:
         {"key": "app", "operator": "In", "values": ["x"]},
         {"key": "batch", "operator": "NotIn", "values": ["1"]},
     ]
-    found = admitted(pod("a/b", labels={"app": "x", "batch": "1"}, affinity=kinds))
+    found = with_defaults(pod("a/b", labels={"app": "x", "batch": "1"}, affinity=kinds))
     exists = {"key": "a", "operator": "Exists"}
     after = term(matchLabels={"tier": "db"}, matchExpressions=[exists, *own])
     assert found["spec"]["affinity"] == {
@@ -69,16 +69,15 @@ def test_label_keys_become_expressions_of_the_pods_own_values() -> None:
     }
 
 
-def test_a_term_without_a_selector_stays_as_it_is() -> None:
-    nothing = {"topologyKey": "zone", "matchLabelKeys": ["app"]}
-    affinity = {"podAffinity": {REQUIRED: [nothing]}}
-    assert admitted(pod("a/b", labels={"app": "x"}, affinity=affinity))["spec"]["affinity"] == (
-        affinity
-    )
+def test_a_term_without_a_label_selector_is_unchanged() -> None:
+    without_selector = {"topologyKey": "zone", "matchLabelKeys": ["app"]}
+    affinity = {"podAffinity": {REQUIRED: [without_selector]}}
+    found = with_defaults(pod("a/b", labels={"app": "x"}, affinity=affinity))
+    assert found["spec"]["affinity"] == affinity
 
 
-def test_the_rest_of_a_pod_is_untouched() -> None:
+def test_other_fields_of_the_pod_are_unchanged() -> None:
     before = pod("a/b", volumes=[{"name": "v"}])
-    after = admitted(before)
+    after = with_defaults(before)
     assert after.pop("spec") == before["spec"] | {"tolerations": [NOT_READY, UNREACHABLE]}
     assert after == {field: value for field, value in before.items() if field != "spec"}

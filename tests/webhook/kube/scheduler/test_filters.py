@@ -1,4 +1,4 @@
-"""Each filter lets a pod onto a node or says why not, in the scheduler's words."""
+"""Each filter accepts or rejects nodes, with the reasons of kube-scheduler."""
 
 from typing import Any
 
@@ -7,19 +7,19 @@ import pytest
 from tests.support.clusters import HOST, node, pod
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json
-from webhook.kube.scheduler import Verdict, judge, look
+from webhook.kube.scheduler import Verdict, run_filters, take_snapshot
 
 TAINTED = ["node(s) had untolerated taint(s)"]
 MISMATCH = ["node(s) didn't match Pod's node affinity/selector"]
-OTHERS = ["node(s) didn't satisfy plugin(s) [NodeAffinity]"]
+NOT_NAMED = ["node(s) didn't satisfy plugin(s) [NodeAffinity]"]
 
 
-def judged(spec: Json, *nodes: Json, pods: tuple[Json, ...] = ()) -> list[Verdict]:
-    return judge(pod("vms/p", **spec), look(nodes, pods, []))
+def verdicts_of(spec: Json, *nodes: Json, pods: tuple[Json, ...] = ()) -> list[Verdict]:
+    return run_filters(pod("vms/p", **spec), take_snapshot(nodes, pods, []))
 
 
 def reasons(spec: Json, *nodes: Json, pods: tuple[Json, ...] = ()) -> list[list[str]]:
-    return [verdict.reasons for verdict in judged(spec, *nodes, pods=pods)]
+    return [verdict.reasons for verdict in verdicts_of(spec, *nodes, pods=pods)]
 
 
 def requires(*terms: Json) -> Json:
@@ -45,14 +45,14 @@ def named(*names: str, operator: str = "In") -> Json:
         ({"key": "gpu", "operator": "Gt", "value": "1"}, False),
     ],
 )
-def test_a_toleration_covers_a_taint(toleration: Json, tolerated: bool) -> None:
+def test_a_toleration_matches_a_taint(toleration: Json, tolerated: bool) -> None:
     tainted = node("a", taints=("gpu=a100:NoSchedule",))
     assert reasons({"tolerations": [toleration]}, tainted) == [[] if tolerated else TAINTED]
 
 
-def test_every_taint_is_a_cause_but_those_that_only_advise() -> None:
+def test_every_taint_is_a_cause_except_prefer_no_schedule() -> None:
     tainted = node("a", taints=("gpu=a100:NoSchedule", "a:PreferNoSchedule", "b:NoExecute"))
-    (verdict,) = judged({}, tainted)
+    (verdict,) = verdicts_of({}, tainted)
     assert [rejection.causes for rejection in verdict.rejections] == [
         [
             {"key": "gpu", "value": "a100", "effect": "NoSchedule"},
@@ -69,23 +69,23 @@ def test_every_taint_is_a_cause_but_those_that_only_advise() -> None:
         ([{"operator": "Exists", "effect": "NoExecute"}], ["node(s) were unschedulable"]),
     ],
 )
-def test_a_cordoned_node_takes_who_tolerates_that(
+def test_a_cordoned_node_accepts_pods_that_tolerate_its_taint(
     tolerations: list[Json], expected: list[str]
 ) -> None:
     assert reasons({"tolerations": tolerations}, node("a", cordoned=True)) == [expected]
 
 
-def test_a_pod_that_names_its_node_may_run_there_alone() -> None:
+def test_a_pod_with_a_node_name_fits_only_this_node() -> None:
     elsewhere = ["node(s) didn't match the requested node name"]
-    found = judge(pod("vms/p", "b"), look([node("a"), node("b")], [], []))
+    found = run_filters(pod("vms/p", "b"), take_snapshot([node("a"), node("b")], [], []))
     assert [verdict.reasons for verdict in found] == [elsewhere, []]
 
 
-def test_selector_and_affinity_have_to_be_met_both() -> None:
+def test_node_selector_and_node_affinity_must_both_match() -> None:
     ssd = {"matchExpressions": [{"key": "disk", "operator": "In", "values": ["ssd"]}]}
     wanted: dict[str, Any] = requires(ssd) | {"nodeSelector": {"zone": "a", "rack": "1"}}
     nodes = node("a", {"disk": "ssd", "zone": "a", "rack": "1"}), node("b", {"zone": "a"})
-    fits, verdict = judged(wanted, *nodes)
+    fits, verdict = verdicts_of(wanted, *nodes)
     assert (fits.fits, verdict.reasons) == (True, MISMATCH)
     (rejection,) = verdict.rejections
     assert rejection.causes == [{"nodeSelector": {"rack": "1"}}, {"nodeSelectorTerms": [ssd]}]
@@ -96,24 +96,24 @@ def test_selector_and_affinity_have_to_be_met_both() -> None:
     [
         ([], [MISMATCH, MISMATCH]),
         ([{}], [MISMATCH, MISMATCH]),
-        ([named("a")], [[], OTHERS]),
+        ([named("a")], [[], NOT_NAMED]),
         ([named("a"), named("b")], [[], []]),
-        ([named("gone")], [OTHERS, OTHERS]),
+        ([named("gone")], [NOT_NAMED, NOT_NAMED]),
         ([named("a", operator="NotIn")], [MISMATCH, []]),
         ([{"matchFields": named("a")["matchFields"] + named("b")["matchFields"]}],
          [["pod affinity terms conflict"]] * 2),
         ([named("a"), {"matchExpressions": [{"key": HOST, "operator": "Exists"}]}], [[], []]),
     ],
 )  # fmt: skip
-def test_terms_are_alternatives_and_may_name_nodes(
+def test_required_node_terms_are_ored_and_may_have_match_fields(
     terms: list[Json], expected: list[list[str]]
 ) -> None:
     assert reasons(requires(*terms), node("a"), node("b")) == expected
 
 
-def test_nodes_that_no_term_names_are_not_looked_at() -> None:
+def test_nodes_that_no_term_names_are_rejected_before_other_filters() -> None:
     tainted = node("b", taints=("gpu:NoSchedule",), cordoned=True)
-    assert reasons(requires(named("a")), node("a"), tainted) == [[], OTHERS]
+    assert reasons(requires(named("a")), node("a"), tainted) == [[], NOT_NAMED]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_nodes_that_no_term_names_are_not_looked_at() -> None:
         ({"memory": "1Gi", "cpu": "1"}, ["Insufficient cpu", "Insufficient memory"]),
     ],
 )
-def test_there_has_to_be_room_beside_what_is_there(
+def test_requests_must_fit_beside_those_of_existing_pods(
     room: dict[str, str], expected: list[str]
 ) -> None:
     requests = {"cpu": "500m", "memory": "2G", "devices.kubevirt.io/kvm": "1"}
@@ -136,14 +136,17 @@ def test_there_has_to_be_room_beside_what_is_there(
     assert reasons(spec, node("a", room=room), pods=(there,)) == [expected]
 
 
-def test_the_causes_of_too_little_room_are_in_the_schedulers_units() -> None:
+def test_resource_causes_are_in_the_units_of_the_scheduler() -> None:
     spec = {"containers": [{"name": "c", "resources": {"requests": {"cpu": "1"}}}]}
-    (verdict,) = judged(spec, node("a", room={"cpu": "1100m"}), pods=(pod("a/b", "a", cpu="0.2"),))
+    existing = pod("a/b", "a", cpu="0.2")
+    (verdict,) = verdicts_of(spec, node("a", room={"cpu": "1100m"}), pods=(existing,))
     (rejection,) = verdict.rejections
-    assert rejection.causes == [{"resource": "cpu", "asked": 1000, "taken": 200, "room": 1100}]
+    assert rejection.causes == [
+        {"resource": "cpu", "requested": 1000, "used": 200, "allocatable": 1100}
+    ]
 
 
-def test_a_pod_that_asks_for_nothing_still_needs_a_place() -> None:
+def test_a_pod_without_requests_counts_as_one_pod() -> None:
     spec = {"containers": [{"name": "c"}]}
     assert reasons(spec, node("a", room={"cpu": "0", "pods": "0"})) == [["Too many pods"]]
 
@@ -160,14 +163,16 @@ def test_a_pod_that_asks_for_nothing_still_needs_a_place() -> None:
         (pod("a/b", "", status={"phase": "Pending"}), False),
     ],
 )
-def test_pods_count_while_they_are_on_a_node_and_not_finished(there: Json, counted: bool) -> None:
+def test_pods_use_resources_while_they_are_bound_and_not_finished(
+    there: Json, counted: bool
+) -> None:
     full = node("a", room={"pods": "1"})
     assert reasons({}, full, pods=(there,)) == [["Too many pods"] if counted else []]
 
 
-def test_rejections_come_in_the_schedulers_order() -> None:
+def test_rejections_are_in_the_order_of_kube_scheduler() -> None:
     bad = node("a", taints=("gpu:NoSchedule",), room={"pods": "0"}, cordoned=True)
-    (verdict,) = judged({"nodeSelector": {"disk": "ssd"}, "nodeName": "b"}, bad)
+    (verdict,) = verdicts_of({"nodeSelector": {"disk": "ssd"}, "nodeName": "b"}, bad)
     assert [rejection.plugin for rejection in verdict.rejections] == [
         "NodeUnschedulable",
         "NodeName",

@@ -1,4 +1,4 @@
-"""Pods that a pod must be near to, must keep away from, and that keep it away."""
+"""Required pod affinity and anti-affinity, of the incoming pod and of existing pods."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ import pytest
 from tests.support.clusters import HOST, ZONE, namespace, node, pod
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json
-from webhook.kube.scheduler import Verdict, judge, look
+from webhook.kube.scheduler import Verdict, run_filters, take_snapshot
 
-NEAR = "node(s) didn't match pod affinity rules"
-AWAY = "node(s) didn't match pod anti-affinity rules"
-KEPT = "node(s) didn't satisfy existing pods anti-affinity rules"
+AFFINITY = "node(s) didn't match pod affinity rules"
+ANTI_AFFINITY = "node(s) didn't match pod anti-affinity rules"
+EXISTING_ANTI_AFFINITY = "node(s) didn't satisfy existing pods anti-affinity rules"
 
 NODES = [node("a1", {ZONE: "a"}), node("a2", {ZONE: "a"}), node("b1", {ZONE: "b"}), node("c1")]
 NAMESPACES = [
@@ -26,21 +26,26 @@ def term(app: str = "osd", key: str = HOST, **more: Any) -> Json:
     return {"labelSelector": {"matchLabels": {"app": app}}, "topologyKey": key, **more}
 
 
-def near(*terms: Json) -> Json:
+def pod_affinity(*terms: Json) -> Json:
     return {"podAffinity": {REQUIRED: list(terms)}}
 
 
-def away(*terms: Json) -> Json:
+def pod_anti_affinity(*terms: Json) -> Json:
     return {"podAntiAffinity": {REQUIRED: list(terms)}}
 
 
-def judged(
+def verdicts_of(
     affinity: Json, *pods: Json, labels: dict[str, str] | None = None, path: str = "vms/p"
 ) -> list[Verdict]:
-    return judge(pod(path, labels=labels, affinity=affinity), look(NODES, pods, NAMESPACES))
+    return run_filters(
+        pod(path, labels=labels, affinity=affinity), take_snapshot(NODES, pods, NAMESPACES)
+    )
 
 
-def fitting(verdicts: list[Verdict]) -> list[str]:
+def fitting(
+    affinity: Json, *pods: Json, labels: dict[str, str] | None = None, path: str = "vms/p"
+) -> list[str]:
+    verdicts = verdicts_of(affinity, *pods, labels=labels, path=path)
     return [verdict.node for verdict in verdicts if verdict.fits]
 
 
@@ -48,7 +53,7 @@ ALL: Json = {"namespaceSelector": {}}
 
 
 @pytest.mark.parametrize(
-    ("places", "fits"),
+    ("scope", "fits"),
     [
         ({}, False),
         ({"namespaces": ["rook"]}, True),
@@ -65,93 +70,93 @@ ALL: Json = {"namespaceSelector": {}}
         ({"namespaceSelector": None}, False),
     ],
 )
-def test_a_term_looks_where_it_says(places: Json, fits: bool) -> None:
-    assert fitting(judged(near(term(**places)), OSD)) == (["a1"] if fits else [])
+def test_a_term_matches_pods_in_its_namespaces(scope: Json, fits: bool) -> None:
+    assert fitting(pod_affinity(term(**scope)), OSD) == (["a1"] if fits else [])
 
 
-def test_negations_alone_look_everywhere_as_in_kube_scheduler_1_34_to_1_36() -> None:
+def test_a_selector_that_matches_no_labels_matches_every_namespace_as_in_1_34_to_1_36() -> None:
     none = {"matchExpressions": [{"key": "team", "operator": "DoesNotExist"}]}
-    assert fitting(judged(near(term(namespaceSelector=none)), OSD)) == ["a1"]
+    assert fitting(pod_affinity(term(namespaceSelector=none)), OSD) == ["a1"]
     one = {"key": "tier", "operator": "Exists"}
     some = {"matchExpressions": [*none["matchExpressions"], one]}
-    assert fitting(judged(near(term(namespaceSelector=some)), OSD)) == []
+    assert fitting(pod_affinity(term(namespaceSelector=some)), OSD) == []
 
 
-def test_the_selector_of_a_pod_that_is_there_is_taken_at_its_word() -> None:
+def test_the_namespace_selector_of_an_existing_pod_is_evaluated_as_written() -> None:
     none = {"matchExpressions": [{"key": "team", "operator": "DoesNotExist"}]}
-    keeper = pod("rook/k", "a1", affinity=away(term("x", namespaceSelector=none)))
-    found = judged({}, keeper, labels={"app": "x"})
-    assert fitting(found) == ["a1", "a2", "b1", "c1"]
-    found = judged({}, keeper, labels={"app": "x"}, path="shop/p")
-    assert fitting(found) == ["a2", "b1", "c1"]
+    existing = pod("rook/k", "a1", affinity=pod_anti_affinity(term("x", namespaceSelector=none)))
+    assert fitting({}, existing, labels={"app": "x"}) == ["a1", "a2", "b1", "c1"]
+    assert fitting({}, existing, labels={"app": "x"}, path="shop/p") == ["a2", "b1", "c1"]
 
 
-def test_a_topology_is_all_nodes_of_the_same_label() -> None:
-    assert fitting(judged(near(term(key=ZONE, **ALL)), OSD)) == ["a1", "a2"]
-    assert fitting(judged(away(term(key=ZONE, **ALL)), OSD)) == ["b1", "c1"]
+def test_a_topology_domain_is_all_nodes_with_the_same_label_value() -> None:
+    assert fitting(pod_affinity(term(key=ZONE, **ALL)), OSD) == ["a1", "a2"]
+    assert fitting(pod_anti_affinity(term(key=ZONE, **ALL)), OSD) == ["b1", "c1"]
 
 
-def test_to_be_near_a_node_needs_the_label_and_to_keep_away_does_not() -> None:
+def test_affinity_needs_the_topology_label_and_anti_affinity_does_not() -> None:
     beside = pod("rook/osd", "c1", {"app": "osd"})
-    assert fitting(judged(near(term(key=ZONE, **ALL)), beside)) == []
-    assert fitting(judged(away(term(key=ZONE, **ALL)), beside)) == ["a1", "a2", "b1", "c1"]
+    assert fitting(pod_affinity(term(key=ZONE, **ALL)), beside) == []
+    assert fitting(pod_anti_affinity(term(key=ZONE, **ALL)), beside) == ["a1", "a2", "b1", "c1"]
 
 
-def test_one_pod_has_to_meet_all_terms() -> None:
+def test_one_pod_must_match_all_affinity_terms() -> None:
     web = pod("shop/web", "a1", {"app": "web"})
-    both = near(term(**ALL), term("web", ZONE, **ALL))
-    assert fitting(judged(both, OSD, web)) == []
+    both = pod_affinity(term(**ALL), term("web", ZONE, **ALL))
+    assert fitting(both, OSD, web) == []
     labels = {"matchExpressions": [{"key": "app", "operator": "Exists"}]}
     any_app = {"labelSelector": labels, "topologyKey": ZONE, **ALL}
-    assert fitting(judged(near(term(**ALL), any_app), OSD, web)) == ["a1"]
+    assert fitting(pod_affinity(term(**ALL), any_app), OSD, web) == ["a1"]
 
 
-def test_the_first_of_a_group_may_run_where_the_topology_is_known() -> None:
+def test_the_first_pod_of_a_group_fits_nodes_with_the_topology_label() -> None:
     labels = {"app": "self"}
-    own = near(term("self", ZONE))
-    assert fitting(judged(own, labels=labels)) == ["a1", "a2", "b1"]
-    assert fitting(judged(own, pod("vms/q", "b1", labels), labels=labels)) == ["b1"]
-    assert fitting(judged(own)) == []
+    own = pod_affinity(term("self", ZONE))
+    assert fitting(own, labels=labels) == ["a1", "a2", "b1"]
+    assert fitting(own, pod("vms/q", "b1", labels), labels=labels) == ["b1"]
+    assert fitting(own) == []
 
 
-def test_the_first_of_a_group_has_to_be_in_a_namespace_that_the_term_looks_into() -> None:
+def test_the_first_pod_of_a_group_must_be_in_a_namespace_of_its_own_term() -> None:
     labels = {"app": "self"}
-    elsewhere = near(term("self", ZONE, namespaces=["rook"]))
-    assert fitting(judged(elsewhere, labels=labels)) == []
-    assert fitting(judged(elsewhere, labels=labels, path="rook/p")) == ["a1", "a2", "b1"]
+    elsewhere = pod_affinity(term("self", ZONE, namespaces=["rook"]))
+    assert fitting(elsewhere, labels=labels) == []
+    assert fitting(elsewhere, labels=labels, path="rook/p") == ["a1", "a2", "b1"]
 
 
-def test_a_term_without_a_selector_is_about_no_pod() -> None:
-    nothing = {"topologyKey": HOST, **ALL}
-    assert fitting(judged(near(nothing), OSD)) == []
-    assert fitting(judged(away(nothing), OSD)) == ["a1", "a2", "b1", "c1"]
+def test_a_term_without_a_label_selector_matches_no_pod() -> None:
+    without_selector = {"topologyKey": HOST, **ALL}
+    assert fitting(pod_affinity(without_selector), OSD) == []
+    assert fitting(pod_anti_affinity(without_selector), OSD) == ["a1", "a2", "b1", "c1"]
 
 
-def test_pods_that_wait_or_have_finished_are_near_nobody() -> None:
+def test_waiting_and_finished_pods_do_not_count() -> None:
     waiting = pod("rook/osd", "", {"app": "osd"}, status={"phase": "Pending"})
     finished = pod("rook/old", "a1", {"app": "osd"}, status={"phase": "Failed"})
-    assert fitting(judged(near(term(**ALL)), waiting, finished)) == []
-    assert len(fitting(judged(away(term(**ALL)), waiting, finished))) == 4
+    assert fitting(pod_affinity(term(**ALL)), waiting, finished) == []
+    assert len(fitting(pod_anti_affinity(term(**ALL)), waiting, finished)) == 4
 
 
-def test_a_term_of_a_pod_that_is_there_is_about_its_own_namespace() -> None:
-    keeper = pod("vms/k", "a1", affinity=away(term("x", ZONE)))
-    assert fitting(judged({}, keeper, labels={"app": "x"})) == ["b1", "c1"]
-    assert len(fitting(judged({}, keeper, labels={"app": "x"}, path="shop/p"))) == 4
+def test_a_term_of_an_existing_pod_matches_its_own_namespace_by_default() -> None:
+    existing = pod("vms/k", "a1", affinity=pod_anti_affinity(term("x", ZONE)))
+    assert fitting({}, existing, labels={"app": "x"}) == ["b1", "c1"]
+    assert len(fitting({}, existing, labels={"app": "x"}, path="shop/p")) == 4
 
 
-def test_a_namespace_that_cannot_be_seen_has_no_labels() -> None:
+def test_a_namespace_that_does_not_exist_has_no_labels() -> None:
     unlabelled = {"matchExpressions": [{"key": "team", "operator": "DoesNotExist"}]}
-    keeper = pod("rook/k", "a1", affinity=away(term("x", namespaceSelector=unlabelled)))
-    assert fitting(judged({}, keeper, labels={"app": "x"}, path="gone/p")) == ["a2", "b1", "c1"]
+    existing = pod(
+        "rook/k", "a1", affinity=pod_anti_affinity(term("x", namespaceSelector=unlabelled))
+    )
+    assert fitting({}, existing, labels={"app": "x"}, path="gone/p") == ["a2", "b1", "c1"]
 
 
-def test_the_reasons_come_in_order_with_what_causes_them() -> None:
-    keeper = pod("vms/k", "a1", {"app": "k"}, affinity=away(term("x")))
-    wanted = near(term("none", **ALL)) | away(term(**ALL))
-    verdict = judged(wanted, OSD, keeper, labels={"app": "x"})[0]
+def test_rejections_have_their_reasons_in_order_and_their_causes() -> None:
+    existing = pod("vms/k", "a1", {"app": "k"}, affinity=pod_anti_affinity(term("x")))
+    wanted = pod_affinity(term("none", **ALL)) | pod_anti_affinity(term(**ALL))
+    verdict = verdicts_of(wanted, OSD, existing, labels={"app": "x"})[0]
     assert [(each.reasons, each.causes) for each in verdict.rejections] == [
-        ([NEAR], [{"term": term("none", **ALL)}]),
-        ([AWAY], [{"term": term(**ALL), "pod": "rook/osd"}]),
-        ([KEPT], [{"term": term("x"), "pod": "vms/k"}]),
+        ([AFFINITY], [{"term": term("none", **ALL)}]),
+        ([ANTI_AFFINITY], [{"term": term(**ALL), "pod": "rook/osd"}]),
+        ([EXISTING_ANTI_AFFINITY], [{"term": term("x"), "pod": "vms/k"}]),
     ]

@@ -1,4 +1,4 @@
-"""What must be true of verdicts, whatever the world."""
+"""Properties of the verdicts, for any cluster."""
 
 import copy
 from random import Random
@@ -12,10 +12,10 @@ from tests.support.clusters import pod as make_pod
 from tests.support.scheduler_worlds import TARGET, draw_namespaces, draw_nodes, draw_plan, draw_pods
 from webhook import settings
 from webhook.kube.objects import Json
-from webhook.kube.scheduler import Verdict, judge, look
-from webhook.kube.scheduler.defaulting import admitted
+from webhook.kube.scheduler import Verdict, run_filters, take_snapshot
+from webhook.kube.scheduler.defaulting import with_defaults
 from webhook.kube.scheduler.node_resources_fit import PLUGIN as FIT
-from webhook.kube.scheduler.scores import points
+from webhook.kube.scheduler.scores import score
 from webhook.kube.scheduler.taint_toleration import PLUGIN as TAINTS
 from webhook.model import Installation
 from webhook.placement import place
@@ -29,7 +29,7 @@ class Drawn(NamedTuple):
     random: Random
 
     def verdicts(self) -> list[Verdict]:
-        return judge(self.pod, look(self.nodes, self.pods, draw_namespaces()))
+        return run_filters(self.pod, take_snapshot(self.nodes, self.pods, draw_namespaces()))
 
 
 def draw(random: Random) -> Drawn:
@@ -38,97 +38,97 @@ def draw(random: Random) -> Drawn:
     plan_object = draw_plan(random)
     plan = settings.read(plan_object, Installation())
     placed = place(model_pod(plan, plan_object["spec"]), plan, Installation(), {})
-    return Drawn(nodes, pods, admitted(placed.pod), random)
+    return Drawn(nodes, pods, with_defaults(placed.pod), random)
 
 
-worlds = st.integers(0, 2**32).map(lambda seed: draw(Random(seed)))
+cases = st.integers(0, 2**32).map(lambda seed: draw(Random(seed)))
 
 
 def rejected_by(verdicts: list[Verdict]) -> list[list[str]]:
     return [[rejection.plugin for rejection in verdict.rejections] for verdict in verdicts]
 
 
-@given(worlds)
-def test_judging_changes_nothing(world: Drawn) -> None:
-    before = copy.deepcopy((world.nodes, world.pods, world.pod))
-    world.verdicts()
-    points(world.pod, look(world.nodes, world.pods, draw_namespaces()))
-    assert (world.nodes, world.pods, world.pod) == before
+@given(cases)
+def test_filters_and_scores_do_not_change_their_input(case: Drawn) -> None:
+    before = copy.deepcopy((case.nodes, case.pods, case.pod))
+    case.verdicts()
+    score(case.pod, take_snapshot(case.nodes, case.pods, draw_namespaces()))
+    assert (case.nodes, case.pods, case.pod) == before
 
 
-@given(worlds)
-def test_the_order_of_nodes_and_pods_makes_no_difference(world: Drawn) -> None:
-    expected = rejected_by(world.verdicts())
-    world.random.shuffle(world.nodes)
-    world.random.shuffle(world.pods)
-    assert rejected_by(world.verdicts()) == expected
+@given(cases)
+def test_the_order_of_nodes_and_pods_does_not_matter(case: Drawn) -> None:
+    expected = rejected_by(case.verdicts())
+    case.random.shuffle(case.nodes)
+    case.random.shuffle(case.pods)
+    assert rejected_by(case.verdicts()) == expected
 
 
-@given(worlds)
-def test_to_tolerate_everything_takes_away_taints_alone(world: Drawn) -> None:
+@given(cases)
+def test_tolerating_everything_removes_only_the_rejections_by_taints(case: Drawn) -> None:
     kept = [
         [each for each in plugins if each not in (TAINTS, "NodeUnschedulable")]
-        for plugins in rejected_by(world.verdicts())
+        for plugins in rejected_by(case.verdicts())
     ]
-    spec = world.pod["spec"] | {"tolerations": [{"operator": "Exists"}]}
-    found = world._replace(pod=world.pod | {"spec": spec})
+    spec = case.pod["spec"] | {"tolerations": [{"operator": "Exists"}]}
+    found = case._replace(pod=case.pod | {"spec": spec})
     assert rejected_by(found.verdicts()) == kept
 
 
-@given(worlds)
-def test_a_pod_that_has_finished_is_as_good_as_gone(world: Drawn) -> None:
-    if not world.pods:
+@given(cases)
+def test_a_finished_pod_does_not_count(case: Drawn) -> None:
+    if not case.pods:
         return
-    gone = world.random.choice(world.pods)
-    without = world._replace(pods=[each for each in world.pods if each is not gone])
+    gone = case.random.choice(case.pods)
+    without = case._replace(pods=[each for each in case.pods if each is not gone])
     finished = [
-        each | {"status": {"phase": "Succeeded"}} if each is gone else each for each in world.pods
+        each | {"status": {"phase": "Succeeded"}} if each is gone else each for each in case.pods
     ]
-    assert world._replace(pods=finished).verdicts() == without.verdicts()
+    assert case._replace(pods=finished).verdicts() == without.verdicts()
 
 
-@given(worlds)
-def test_where_a_pod_goes_there_is_no_less_room(world: Drawn) -> None:
+@given(cases)
+def test_removing_a_pod_does_not_reduce_free_resources(case: Drawn) -> None:
     before = {
         verdict.node
-        for verdict in world.verdicts()
+        for verdict in case.verdicts()
         if FIT not in [rejection.plugin for rejection in verdict.rejections]
     }
-    for verdict in world._replace(pods=world.pods[1:]).verdicts():
+    for verdict in case._replace(pods=case.pods[1:]).verdicts():
         if verdict.node in before:
             assert FIT not in [rejection.plugin for rejection in verdict.rejections]
 
 
-@given(worlds)
-def test_a_node_that_is_new_and_alone_changes_no_verdict_on_others(world: Drawn) -> None:
-    before = world.verdicts()
+@given(cases)
+def test_an_added_node_without_labels_changes_no_other_verdict(case: Drawn) -> None:
+    before = case.verdicts()
     alone = node("zzz-alone")
     alone["metadata"]["labels"] = {}
-    assert world._replace(nodes=[*world.nodes, alone]).verdicts()[:-1] == before
+    assert case._replace(nodes=[*case.nodes, alone]).verdicts()[:-1] == before
 
 
-@given(worlds, st.booleans())
-def test_who_keeps_away_is_kept_away(world: Drawn, in_target: bool) -> None:
-    keepers = [each for each in world.pods if each["spec"].get("affinity")]
-    if not keepers:
+@given(cases, st.booleans())
+def test_anti_affinity_is_symmetric(case: Drawn, in_target: bool) -> None:
+    with_affinity = [each for each in case.pods if each["spec"].get("affinity")]
+    if not with_affinity:
         return
-    keeper = admitted(keepers[0])
+    existing = with_defaults(with_affinity[0])
     other = make_pod(f"{TARGET if in_target else 'apps-drawn'}/other", labels={"app": "virt-v2v"})
-    for place_of_keeper in world.nodes:
-        name = place_of_keeper["metadata"]["name"]
-        there = keeper | {"spec": keeper["spec"] | {"nodeName": name}}
-        arriving = _anti_affine(judge(other, look(world.nodes, [there], draw_namespaces())))
+    for node_of_pod in case.nodes:
+        name = node_of_pod["metadata"]["name"]
+        there = existing | {"spec": existing["spec"] | {"nodeName": name}}
+        arriving = _rejecting_by_anti_affinity(case._replace(pods=[there], pod=other))
         for verdict in arriving:
             on_it = other | {"spec": other["spec"] | {"nodeName": verdict}}
-            moving = keeper | {"spec": keeper["spec"] | {"nodeName": ""}}
-            back = _anti_affine(judge(moving, look(world.nodes, [on_it], draw_namespaces())))
+            moving = existing | {"spec": existing["spec"] | {"nodeName": ""}}
+            back = _rejecting_by_anti_affinity(case._replace(pods=[on_it], pod=moving))
             assert name in back
 
 
-def _anti_affine(verdicts: list[Verdict]) -> set[str]:
+def _rejecting_by_anti_affinity(case: Drawn) -> set[str]:
     return {
         verdict.node
-        for verdict in verdicts
+        for verdict in case.verdicts()
         for rejection in verdict.rejections
         if "anti-affinity" in rejection.reasons[0]
     }

@@ -1,4 +1,4 @@
-"""What no verdict takes into account is told."""
+"""Constraints that the filters do not evaluate are reported."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ import pytest
 from tests.support.clusters import pod
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json
-from webhook.kube.scheduler import look, unjudged
+from webhook.kube.scheduler import limitations, take_snapshot
 
-EMPTY = look([], [], [])
+EMPTY = take_snapshot([], [], [])
 
 
 def claims(count: int) -> Json:
@@ -23,7 +23,7 @@ def claims(count: int) -> Json:
 
 
 @pytest.mark.parametrize(
-    ("spec", "told"),
+    ("spec", "expected"),
     [
         ({}, []),
         ({"schedulerName": "default-scheduler"}, []),
@@ -31,7 +31,7 @@ def claims(count: int) -> Json:
             claims(2),
             [
                 (
-                    "volumes: nodes that cannot reach 'disk-0', 'disk-1' fall away; "
+                    "volumes: kube-scheduler rejects nodes that cannot access 'disk-0', 'disk-1'; "
                     "see kubectl describe pvc"
                 )
             ],
@@ -40,8 +40,8 @@ def claims(count: int) -> Json:
             claims(5),
             [
                 (
-                    "volumes: nodes that cannot reach 'disk-0', 'disk-1', 'disk-2' and 2 more "
-                    "fall away; see kubectl describe pvc"
+                    "volumes: kube-scheduler rejects nodes that cannot access 'disk-0', 'disk-1', "
+                    "'disk-2' and 2 more; see kubectl describe pvc"
                 )
             ],
         ),
@@ -59,36 +59,38 @@ def claims(count: int) -> Json:
         ),
         (
             {"schedulingGates": [{"name": "x"}]},
-            ["schedulingGates of the pod: the scheduler does not look at it until they are gone"],
+            ["schedulingGates of the pod: kube-scheduler skips the pod until they are removed"],
         ),
         (
             {"schedulerName": "volcano"},
-            ["scheduler 'volcano': it may go by other rules than kube-scheduler's default"],
+            ["scheduler 'volcano': its plugins may differ from the default profile's"],
         ),
     ],
 )
-def test_what_a_pod_has_that_is_not_looked_at(spec: dict[str, Any], told: list[str]) -> None:
-    assert unjudged(pod("vms/p", **spec), EMPTY) == told
+def test_unsupported_fields_of_the_pod_are_reported(
+    spec: dict[str, Any], expected: list[str]
+) -> None:
+    assert limitations(pod("vms/p", **spec), EMPTY) == expected
 
 
-def test_room_that_is_being_made_for_another() -> None:
+def test_resources_reserved_for_a_nominated_pod_are_reported() -> None:
     nominated = pod("a/b", status={"phase": "Pending", "nominatedNodeName": "n"})
-    assert unjudged(pod("vms/p"), look([], [nominated, pod("a/c")], [])) == [
-        "preemption: room that is being made for a waiting pod counts as free here"
+    assert limitations(pod("vms/p"), take_snapshot([], [nominated, pod("a/c")], [])) == [
+        "preemption: resources that are reserved for a nominated pod count as free here"
     ]
 
 
-def test_what_other_releases_of_the_scheduler_judge_otherwise() -> None:
-    def told(*expressions: Json) -> list[str]:
+def test_differences_between_releases_of_kube_scheduler_are_reported() -> None:
+    def limitations_of(*expressions: Json) -> list[str]:
         term = {"topologyKey": "zone", "namespaceSelector": {"matchExpressions": [*expressions]}}
-        return unjudged(pod("vms/p", affinity={"podAntiAffinity": {REQUIRED: [term]}}), EMPTY)
+        return limitations(pod("vms/p", affinity={"podAntiAffinity": {REQUIRED: [term]}}), EMPTY)
 
     none = {"key": "team", "operator": "DoesNotExist"}
-    assert told(none) == [
+    assert limitations_of(none) == [
         (
-            "a rule that says of namespaces only what they are not: kube-scheduler 1.34 to 1.36 "
-            "looks into all for it, which is judged here, and other releases do not"
+            "a namespaceSelector that matches a namespace without labels: kube-scheduler "
+            "1.34 to 1.36 matches pods of all namespaces, as assumed here; other releases do not"
         )
     ]
-    assert told(none, {"key": "tier", "operator": "Exists"}) == []
-    assert told() == []
+    assert limitations_of(none, {"key": "tier", "operator": "Exists"}) == []
+    assert limitations_of() == []

@@ -1,11 +1,11 @@
-"""What pods ask for is added up as kube-scheduler does."""
+"""Requests are added up as kube-scheduler does."""
 
 from typing import Any
 
 import pytest
 
 from webhook.kube.objects import Json
-from webhook.kube.scheduler.resources import asked, taken
+from webhook.kube.scheduler.resources import requested, used
 
 
 def container(name: str = "c", **more: Any) -> Json:
@@ -60,21 +60,25 @@ def sidecar(name: str, **requests: str) -> Json:
         ),
     ],
 )
-def test_a_pod_asks_for_its_containers_and_what_starts_them(
+def test_requests_of_containers_init_containers_and_sidecars(
     spec: Json, expected: dict[str, int]
 ) -> None:
-    assert asked({"spec": spec}) == expected
+    assert requested({"spec": spec}) == expected
 
 
-def test_resources_that_no_scheduler_looks_at_are_left_out() -> None:
+def test_resources_that_the_scheduler_ignores_are_left_out() -> None:
     requests = {"hugepages-2Mi": "4Mi", "example.com/gpu": "2", "storage": "1Gi", "pods": "1"}
     pod = {"spec": {"containers": [{"name": "c", "resources": {"requests": requests}}]}}
-    assert asked(pod) == {"hugepages-2Mi": 4194304, "example.com/gpu": 2, "pods": 1}
+    assert requested(pod) == {"hugepages-2Mi": 4194304, "example.com/gpu": 2, "pods": 1}
 
 
 def status(requests: Json, allocated: Json | None = None, **more: Any) -> Json:
-    said = {"name": "c", "resources": {"requests": requests}, "allocatedResources": allocated}
-    return {"containerStatuses": [said], **more}
+    status_of_c = {
+        "name": "c",
+        "resources": {"requests": requests},
+        "allocatedResources": allocated,
+    }
+    return {"containerStatuses": [status_of_c], **more}
 
 
 INFEASIBLE = {"conditions": [{"type": "PodResizePending", "reason": "Infeasible"}]}
@@ -82,7 +86,7 @@ DEFERRED = {"conditions": [{"type": "PodResizePending", "reason": "Deferred"}]}
 
 
 @pytest.mark.parametrize(
-    ("said", "cpu"),
+    ("pod_status", "cpu"),
     [
         ({}, 1000),
         ({"containerStatuses": [{"name": "c"}]}, 1000),
@@ -93,22 +97,22 @@ DEFERRED = {"conditions": [{"type": "PodResizePending", "reason": "Deferred"}]}
         (status({"cpu": "500m"}, {"cpu": "600m"}, **INFEASIBLE), 600),
     ],
 )
-def test_a_pod_that_is_being_resized_takes_the_larger_side(said: Json, cpu: int) -> None:
-    pod = {"spec": {"containers": [container(cpu="1")]}, "status": said}
-    assert taken(pod) == {"cpu": cpu}
-    assert asked(pod) == {"cpu": 1000}
+def test_during_a_resize_the_larger_requests_are_used(pod_status: Json, cpu: int) -> None:
+    pod = {"spec": {"containers": [container(cpu="1")]}, "status": pod_status}
+    assert used(pod) == {"cpu": cpu}
+    assert requested(pod) == {"cpu": 1000}
 
 
-def test_sidecars_and_whole_pods_are_resized_as_well() -> None:
-    said = {"name": "s", "resources": {"requests": {"cpu": "2"}}}
+def test_sidecars_and_pod_level_resources_are_resized_too() -> None:
+    status_of_c = {"name": "s", "resources": {"requests": {"cpu": "2"}}}
     spec: Json = {"containers": [container(cpu="1")], "initContainers": [sidecar("s", cpu="1")]}
-    assert taken({"spec": spec, "status": {"initContainerStatuses": [said]}}) == {"cpu": 3000}
+    assert used({"spec": spec, "status": {"initContainerStatuses": [status_of_c]}}) == {"cpu": 3000}
     whole = {"resources": {"requests": {"cpu": "4"}}, "allocatedResources": {"cpu": "3"}}
     spec |= {"resources": {"requests": {"cpu": "1"}}}
-    assert taken({"spec": spec, "status": whole}) == {"cpu": 4000}
+    assert used({"spec": spec, "status": whole}) == {"cpu": 4000}
 
 
-def test_a_common_init_container_is_counted_as_it_is_written() -> None:
-    said = {"name": "i", "resources": {"requests": {"cpu": "5"}}}
+def test_the_status_of_an_init_container_is_ignored() -> None:
+    status_of_c = {"name": "i", "resources": {"requests": {"cpu": "5"}}}
     spec = {"initContainers": [container("i", cpu="1")]}
-    assert taken({"spec": spec, "status": {"initContainerStatuses": [said]}}) == {"cpu": 1000}
+    assert used({"spec": spec, "status": {"initContainerStatuses": [status_of_c]}}) == {"cpu": 1000}

@@ -1,10 +1,10 @@
-"""Points are what the pod's own preferences say of a node."""
+"""Scores are the weights of the pod's matching preferred terms."""
 
 from tests.support.clusters import HOST, ZONE, node, pod
 from webhook.kube.affinity import PREFERRED
 from webhook.kube.objects import Json
-from webhook.kube.scheduler import look
-from webhook.kube.scheduler.scores import points
+from webhook.kube.scheduler import take_snapshot
+from webhook.kube.scheduler.scores import score
 
 NODES = [node("a1", {ZONE: "a", "disk": "ssd"}), node("a2", {ZONE: "a"}), node("b1", {ZONE: "b"})]
 ALL: Json = {"namespaceSelector": {}}
@@ -15,7 +15,7 @@ def weighted(weight: int, app: str, key: str) -> Json:
     return {"weight": weight, "podAffinityTerm": term}
 
 
-def test_a_node_earns_the_weights_of_what_it_is_and_of_what_runs_near() -> None:
+def test_the_score_is_the_sum_of_node_and_pod_term_weights() -> None:
     ssd = {"matchExpressions": [{"key": "disk", "operator": "In", "values": ["ssd"]}]}
     affinity = {
         "nodeAffinity": {
@@ -30,9 +30,9 @@ def test_a_node_earns_the_weights_of_what_it_is_and_of_what_runs_near() -> None:
         pod("s/1", "a2", {"app": "web"}),
         pod("s/2", "", {"app": "web"}),
     ]
-    found = points(pod("vms/p", affinity=affinity), look(NODES, pods, []))
+    found = score(pod("vms/p", affinity=affinity), take_snapshot(NODES, pods, []))
     assert found == {"a1": 27, "a2": -30, "b1": 0}
 
 
-def test_a_pod_without_preferences_finds_all_nodes_alike() -> None:
-    assert points(pod("vms/p"), look(NODES, [], [])) == {"a1": 0, "a2": 0, "b1": 0}
+def test_without_preferred_terms_every_score_is_zero() -> None:
+    assert score(pod("vms/p"), take_snapshot(NODES, [], [])) == {"a1": 0, "a2": 0, "b1": 0}

@@ -1,4 +1,4 @@
-"""The worlds that kube-scheduler is asked about have something of everything."""
+"""The random clusters of the differential test cover every reason of kube-scheduler."""
 
 from collections import Counter
 from random import Random
@@ -6,7 +6,7 @@ from random import Random
 from tests.webhook.kube.scheduler.test_laws import draw
 
 
-def test_drawn_worlds_have_every_reason_many_times() -> None:
+def test_random_clusters_have_every_reason_many_times() -> None:
     drawn = [draw(Random(seed)).verdicts() for seed in range(120)]
     reasons = Counter(reason for verdicts in drawn for each in verdicts for reason in each.reasons)
     fitting = sum(each.fits for verdicts in drawn for each in verdicts)

@@ -8,7 +8,7 @@ import pytest
 from tests.support.clusters import convertor_pod, node, plan, pod
 from tests.support.paths import DATA
 from webhook.kube.objects import Json
-from webhook.kube.scheduler.resources import asked
+from webhook.kube.scheduler.resources import requested
 from webhook.model import Installation, Mode
 from webhook.reports.explain import Cluster, explain
 from webhook.reports.explain.context import read_case
@@ -190,7 +190,7 @@ def test_the_model_is_what_forklift_makes_as_far_as_a_scheduler_goes(name: str) 
     model = model_pod(case.plan, case.spec)
     for field in ("nodeSelector", "affinity"):
         assert model["spec"][field] == made["spec"][field]
-    assert asked(model) == asked(made)
+    assert requested(model) == requested(made)
     assert model["metadata"]["namespace"] == made["metadata"]["namespace"]
     labels = {"migration", "vmID", "conversion", "conversion-type", "resource"}
     assert model["metadata"]["labels"].keys() == made["metadata"]["labels"].keys() - labels

@@ -7,7 +7,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.support.fake_api import FakeApi, running
+from tests.support.fake_api import FakeApi, run_fake_api
 from webhook.kube.api.client import Client, connect
 
 # The same examples in every run, so that a red test is about the change at hand. To search
@@ -53,10 +53,10 @@ def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
 
 @pytest.fixture
 def api() -> Iterator[FakeApi]:
-    with running() as api:
+    with run_fake_api() as api:
         yield api
 
 
 @pytest.fixture
 def client(api: FakeApi, tmp_path: Path) -> Client:
-    return connect(api.kubeconfig(tmp_path))
+    return connect(api.write_kubeconfig(tmp_path))

@@ -1,256 +1,237 @@
-"""A small API server on loopback: lists in pages, watches with bookmarks, and fails as told."""
+"""A fake API server over HTTP on the loopback interface: ObjectTracker and FaultInjector, served.
+
+It serves every kind of object, and knows the verbs of RBAC but `delete`.
+"""
 
 import json
-import re
+import socket
+import ssl
 import threading
-import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any
 
-Json = dict[str, Any]
+import msgspec
 
-_PATH = re.compile(
-    r"/(?:api|apis/[^/]+)/[^/]+(?:/namespaces/([^/]+)(?=/))?"
-    r"/([^/]+)(?:/([^/]+))?(?:/[^/]+)?"
-)
-LIST, WATCH, GET, WRITE = "list", "watch", "get", "write"
+from tests.support.api_faults import FaultInjector, Request, encode_status, parse
+from tests.support.object_tracker import Event, Key, ObjectTracker, Selection
+from webhook.kube.api.errors import ApiError
 
 
-class Asked(NamedTuple):
-    kind: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: bytes = b""
-
-
-class Fault(NamedTuple):
-    """`status` 0 closes the connection without an answer, -1 answers when `release` is called."""
-
-    on: str
-    """`list`, or `list nodes` for one resource."""
-    status: int
-    body: bytes = b"{}"
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-class FakeApi(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
+class FakeApi(ObjectTracker, FaultInjector):
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
-        self.objects: dict[tuple[str, str, str], Json] = {}
-        self.served = {"plans", "nodes"}
-        self.version = 100
-        self.compacted = 0
+        ObjectTracker.__init__(self)
+        FaultInjector.__init__(self)
+        self.requests: list[Request] = []
+        self.unserved: set[str] = set()
+        """Resources whose CustomResourceDefinition is not installed."""
         self.token = ""
-        self.asked: list[Asked] = []
-        self.faults: deque[Fault] = deque()
-        self.changed = threading.Condition()
+        """The one bearer token that is valid; where it is empty, none is needed."""
+        self.date = ""
+        """The Date header of all responses, where it is not the clock's."""
         self.watching = 0
-        self._log: list[tuple[str, int, bytes]] = []
-        self._epoch = self._last = 0
-        self._released = threading.Event()
+        """The number of open watches."""
+        self._compacted = self._watch_generation = self._last = 0
         self._ended = False
+        self._http = _Http(self)
+        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: clients hang up, and tests make them."""
-
-    def put(self, resource: str, item: Json) -> None:
-        """Create or update an object, and tell the watches."""
-        with self.changed:
-            key = (resource, item["metadata"].get("namespace", ""), item["metadata"]["name"])
-            kind = "MODIFIED" if key in self.objects else "ADDED"
-            self.objects[key] = self._tell(resource, kind, item)
-
-    def delete(self, resource: str, namespace: str, name: str) -> None:
-        with self.changed:
-            self._tell(resource, "DELETED", self.objects.pop((resource, namespace, name)))
-
-    def bookmark(self, resource: str) -> None:
-        with self.changed:
-            self._tell(resource, "BOOKMARK", {"metadata": {}})
-
-    def send(self, resource: str, line: bytes) -> None:
-        """Send a line as it is to all watches."""
-        with self.changed:
-            self.version += 1
-            self._log.append((resource, self.version, line))
-            self.changed.notify_all()
+    def filter_requests(self, *verbs: str) -> list[Request]:
+        return [request for request in self.requests if request.verb in verbs]
 
     def compact(self) -> None:
         """Forget all events, as etcd does after five minutes."""
         with self.changed:
-            self.compacted = self.version
+            self._compacted = self.version
 
     def end_watches(self) -> None:
-        """End all watches; what has happened up to now still reaches them."""
+        """End all watches; they still get what has happened."""
         with self.changed:
-            self._epoch += 1
+            self._watch_generation += 1
             self._last = self.version
             self.changed.notify_all()
 
-    def fail(self, on: str, status: int, times: int = 1, **more: Any) -> None:
-        self.faults.extend([Fault(on, status, **more)] * times)
-
-    def calls(self, kind: str) -> list[Asked]:
-        return [asked for asked in self.asked if asked.kind == kind]
-
-    def end(self) -> None:
-        self._ended = True
-        self.release()
-        self.end_watches()
-        self.shutdown()
-        self.server_close()
-
-    def kubeconfig(self, folder: Path, **user: str) -> Path:
-        """Write a kubeconfig of this server."""
+    def write_kubeconfig(
+        self, folder: Path, *, namespace: str = "here", ca: Path | None = None, **user: str
+    ) -> Path:
+        """Write a kubeconfig of this server into a folder, and return its path."""
         path = folder / "kubeconfig"
-        context = {"cluster": "c", "user": "u", "namespace": "here"}
+        trust = {"certificate-authority": str(ca)} if ca else {}
+        context = {"cluster": "fake", "user": "fake", "namespace": namespace}
         config = {
-            "clusters": [{"name": "c", "cluster": {"server": self.url}}],
-            "users": [{"name": "u", "user": user}],
+            "clusters": [{"name": "fake", "cluster": {"server": self.url} | trust}],
+            "users": [{"name": "fake", "user": user}],
             "contexts": [{"name": "fake", "context": context}],
             "current-context": "fake",
         }
-        path.write_text(json.dumps(config))
+        path.write_text(json.dumps(config), encoding="utf-8")
         return path
 
-    def _tell(self, resource: str, kind: str, item: Json) -> Json:
-        self.version += 1
-        item = item | {"metadata": item["metadata"] | {"resourceVersion": str(self.version)}}
-        line = json.dumps({"type": kind, "object": item}).encode()
-        self._log.append((resource, self.version, line))
-        self.changed.notify_all()
-        return item
+    def use_tls(self, pem: Path) -> None:
+        """Speak TLS from now on, with the certificate and key of a file."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem)
+        self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
+        self.url = self.url.replace("http:", "https:")
 
-    def events(self, resource: str, after: int) -> Iterator[bytes]:
-        """Yield the lines of a watch, until the watches are ended."""
+    def serve(self) -> None:
+        """Accept connections until `end` is called from another thread."""
+        with self._http:
+            while not self._ended:
+                self._http.handle_request()
+
+    def end(self) -> None:
+        self._ended = True
+        self.faults.clear()
+        self.release()
+        self.end_watches()
+        self._http.socket.shutdown(socket.SHUT_RDWR)  # ends the wait for a connection
+
+    def check(self, request: Request) -> None:
+        """Refuse a request for what it asks, whatever objects there are.
+
+        Raises:
+            ApiError: the token is not valid, or the position of a watch has expired.
+
+        """
+        if self.token and request.headers.get("authorization") != f"Bearer {self.token}":
+            raise ApiError("Unauthorized", 401, "Unauthorized")
+        if request.verb == "watch" and 0 < _position(request) < self._compacted:
+            raise ApiError("too old resource version", 410, "Expired")
+
+    def respond(self, request: Request) -> bytes:
+        """Carry out any request but a watch, and return the body of the response.
+
+        Raises:
+            ApiError: it is refused.
+
+        """
+        dry_run = "dryRun" in request.query
+        key = Key(request.resource, request.namespace, request.name)
+        match request.verb:
+            case "get":
+                result = self.get(*key)
+            case "list":
+                result = self._list_page(request)
+            case "create":
+                result = self.create(request.resource, request.json(), dry_run=dry_run)
+            case "update":
+                result = self.update(request.resource, request.json(), dry_run=dry_run)
+            case "patch":
+                result = self.patch(key, request.json(), dry_run=dry_run)
+            case _:
+                raise ApiError(f"the fake API server does not know '{request.verb}'", 405)
+        return msgspec.json.encode(result)
+
+    def watch(self, request: Request) -> Iterator[bytes]:
+        """Yield the lines of a watch until the watches are ended.
+
+        Without a position they begin with the objects that exist.
+        """
+        selection, after = _selection(request), _position(request)
         with self.changed:
-            epoch = self._epoch
+            generation = self._watch_generation
+            existing = [] if after else self.select(selection)
+            after = after or self.version
             self.watching += 1
             self.changed.notify_all()
         try:
-            while True:
-                with self.changed:
-                    last = self.version if self._epoch == epoch else self._last
-                    new = [event for event in self._log if after < event[1] <= last]
-                    if not new and self._epoch != epoch:
-                        return
-                    if not new:
-                        self.changed.wait()
-                for where, version, line in new:
-                    after = version
-                    if where == resource:
-                        yield line
+            for item in existing:
+                yield Event(after, selection.resource, "ADDED", item).encode(selection)
+            while new := self._wait_for_events(after, generation):
+                after = new[-1].version
+                yield from filter(None, (event.encode(selection) for event in new))
         finally:
             with self.changed:
                 self.watching -= 1
                 self.changed.notify_all()
 
-    def release(self) -> None:
-        """Answer all that waits, and from now on whatever would wait."""
-        self._released.set()
+    def _wait_for_events(self, after: int, generation: int) -> list[Event]:
+        """Return the events after a position; none where the watches have been ended."""
+        with self.changed:
+            while True:
+                ended = self._watch_generation != generation
+                start, end = (
+                    bisect_right(self.events, version, key=lambda event: event.version)
+                    for version in (after, self._last if ended else self.version)
+                )
+                if ended or start < end:
+                    return self.events[start:end]
+                self.changed.wait()
 
-    def hold(self) -> bool:
-        """Wait to be released; return whether to answer then."""
-        self._released.wait()
-        return not self._ended
+    def _list_page(self, request: Request) -> Any:
+        with self.changed:
+            items, version = self.select(_selection(request)), self.version
+        start = int(request.query.get("continue", 0))
+        end = start + int(request.query.get("limit", len(items)))
+        metadata = {"resourceVersion": str(version)}
+        if end < len(items):
+            metadata["continue"] = str(end)
+        return {"metadata": metadata, "items": items[start:end]}
+
+
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, api: FakeApi) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.api = api
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log nothing: tests close connections on purpose."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: FakeApi
+    server: _Http
 
     def do_GET(self) -> None:
-        self._serve()
+        api = self.server.api
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        request = parse(self.command, self.path, dict(self.headers), body)
+        api.requests.append(request)
+        if fault := api.take_fault(request):
+            if fault.status:
+                self._send(fault.status, fault.body(request), fault.headers)
+            else:
+                self.close_connection = True
+            return
+        if request.resource in api.unserved:
+            self._send(404, b"404 page not found\n")
+            return
+        try:
+            api.check(request)
+            if request.verb == "watch":
+                self._stream(api.watch(request))
+            else:
+                self._send(201 if request.verb == "create" else 200, api.respond(request))
+        except ApiError as error:
+            status = encode_status(code=error.status, reason=error.reason, message=str(error))
+            self._send(error.status, status)
 
     do_POST = do_PUT = do_PATCH = do_GET  # noqa: N815 - the names that http.server calls
 
     def log_message(self, *args: object) -> None:
-        pass
+        """Log nothing."""
 
-    def _serve(self) -> None:
-        url = urlsplit(self.path)
-        query = dict(parse_qsl(url.query))
-        asked = _PATH.fullmatch(url.path)
-        assert asked, url.path
-        kind = WATCH if "watch" in query else GET if asked[3] else LIST
-        kind = kind if self.command == "GET" else WRITE
-        api = self.server
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        with api.changed:
-            api.asked.append(Asked(kind, url.path, query, headers, body))
-            on = (kind, f"{kind} {asked[2]}")
-            fault = next((fault for fault in api.faults if fault.on in on), None)
-            if fault:
-                api.faults.remove(fault)
-        if fault and not (fault.status < 0 and api.hold()):
-            self._fail(fault)
-        elif api.token and self.headers.get("Authorization") != f"Bearer {api.token}":
-            self._status(401, "Unauthorized", "Unauthorized")
-        elif asked[2] not in api.served:
-            self._answer(404, b"404 page not found\n")
-        elif kind == LIST:
-            self._list(asked[2], query)
-        elif kind == WATCH:
-            self._watch(asked[2], query)
-        elif kind == WRITE:
-            self._answer(200, body)
-        elif item := api.objects.get((asked[2], asked[1] or "", asked[3])):
-            self._answer(200, json.dumps(item).encode())
-        else:
-            self._status(404, "NotFound", f'{asked[2]} "{asked[3]}" not found')
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return self.server.api.date or super().date_time_string(timestamp)
 
-    def _list(self, resource: str, query: dict[str, str]) -> None:
-        with self.server.changed:
-            items = sorted(kv for kv in self.server.objects.items() if kv[0][0] == resource)
-            version = self.server.version
-        start = int(query.get("continue", 0))
-        stop = start + int(query.get("limit", len(items)))
-        more = {"continue": str(stop)} if stop < len(items) else {}
-        page = {
-            "metadata": {"resourceVersion": str(version)} | more,
-            "items": [item for _, item in items[start:stop]],
-        }
-        self._answer(200, json.dumps(page).encode())
-
-    def _watch(self, resource: str, query: dict[str, str]) -> None:
-        after = int(query["resourceVersion"])
-        if after < self.server.compacted:
-            self._status(410, "Expired", "too old resource version")
-            return
+    def _stream(self, lines: Iterator[bytes]) -> None:
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        for line in self.server.events(resource, after):
-            self._chunk(line + b"\n")
-        self._chunk(b"")
+        for line in lines:
+            self.wfile.write(b"%x\r\n%b\n\r\n" % (len(line) + 1, line))
+        self.wfile.write(b"0\r\n\r\n")
 
-    def _chunk(self, data: bytes) -> None:
-        self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
-
-    def _fail(self, fault: Fault) -> None:
-        if fault.status > 0:
-            self._answer(fault.status, fault.body, fault.headers)
-            return
-        self.close_connection = True
-
-    def _status(self, code: int, reason: str, message: str) -> None:
-        status = {"kind": "Status", "code": code, "reason": reason, "message": message}
-        self._answer(code, json.dumps(status).encode())
-
-    def _answer(self, code: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> None:
-        self.send_response(code)
+    def _send(self, status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        self.send_response(status)
         for name, value in (*headers, ("Content-Length", str(len(body)))):
             self.send_header(name, value)
         self.end_headers()
@@ -258,11 +239,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running() -> Iterator[FakeApi]:
+def run_fake_api() -> Iterator[FakeApi]:
+    """Run a fake API server in a thread."""
     api = FakeApi()
-    thread = threading.Thread(
-        target=api.serve_forever, kwargs={"poll_interval": 0.001}, daemon=True
-    )
+    thread = threading.Thread(target=api.serve, daemon=True)
     thread.start()
     try:
         yield api
@@ -271,9 +251,15 @@ def running() -> Iterator[FakeApi]:
         thread.join()
 
 
-def eventually(true: Callable[[], object], seconds: float = 30) -> None:
-    """Wait until something is so; a failure says which condition never came."""
-    until = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < until, "it never happened"
-        time.sleep(0.002)
+def _selection(request: Request) -> Selection:
+    query = request.query
+    return Selection(
+        request.resource,
+        request.namespace,
+        query.get("labelSelector", ""),
+        query.get("fieldSelector", ""),
+    )
+
+
+def _position(request: Request) -> int:
+    return int(request.query.get("resourceVersion") or 0)

@@ -11,7 +11,7 @@ from certs.bundle.interface import CONFLICT, ApiError, targets
 from certs.ca import rotation, secret
 from certs.ca.durations import Durations
 from tests.certs.http_api import ADMISSION, SECRETS, Asked, HttpApi, running
-from tests.support.fake_api import eventually
+from tests.support.waiting import eventually
 from webhook.kube.api.client import connect
 
 MUTATING, VALIDATING = targets("ours")

@@ -1,12 +1,14 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.fake_api import GET, LIST, WATCH, FakeApi, eventually, running
+from tests.support.fake_api import FakeApi, run_fake_api
+from tests.support.waiting import eventually
 from webhook import settings
 from webhook.inventory import cluster_plans
 from webhook.inventory.cluster_plans import ClusterPlans
@@ -35,11 +37,12 @@ def put(api: FakeApi, name: str = "db", uid: str = A, **asks: str) -> None:
         "annotations": {f"{prefix}/{key.replace('_', '-')}": asks[key] for key in asks},
     }
     spec = {"targetNamespace": "target", "vms": [{"id": "vm-1"}]}
-    api.put("plans", {"metadata": metadata, "spec": spec, "status": {"migration": {}}})
+    status: Json = {"migration": {}}
+    api.add({"kind": "Plan", "metadata": metadata, "spec": spec, "status": status})
 
 
 def put_node(api: FakeApi, name: str, **labels: str) -> None:
-    api.put("nodes", {"metadata": {"name": name, "labels": labels}})
+    api.add({"kind": "Node", "metadata": {"name": name, "labels": labels}})
 
 
 @pytest.fixture
@@ -76,7 +79,7 @@ def test_plans_are_known_and_stay_so_without_a_call_for_each_look(
     eventually(lambda: labels(plans) is Reason.PLAN_NOT_FOUND)
     status = plans.status()
     assert (status.synced, status.count, status.fetches, status.message) == (True, 0, 0, "")
-    assert [asked.kind for asked in api.asked] == [LIST, WATCH]
+    assert [request.verb for request in api.requests] == ["list", "watch"]
 
 
 def test_a_plan_that_cannot_be_read_is_told_and_the_others_are_known(
@@ -101,7 +104,7 @@ def test_a_plan_that_cannot_be_read_is_told_and_the_others_are_known(
 
 
 def test_before_the_list_is_read_a_miss_says_so(api: FakeApi, plans: ClusterPlans) -> None:
-    api.fail(LIST, 500, times=100_000)
+    api.fail("list", 500, times=inf)
     plans.start()
     assert plans.find(DB) is Reason.PLANS_NOT_SYNCED
     eventually(lambda: plans.status().message)
@@ -124,14 +127,14 @@ def test_a_plan_that_the_watch_has_not_seen_is_asked_for_by_name(
 ) -> None:
     synced(plans)
     eventually(lambda: api.watching)
-    api.fail(WATCH, 500, times=100_000)
+    api.fail("watch", 500, times=inf)
     api.end_watches()
     eventually(lambda: plans.status().message)
     put(api)
     assert plans.find(DB) is Reason.PLAN_NOT_FOUND
     assert isinstance(fetch(plans), Plan)
     assert isinstance(plans.find(DB), Plan)
-    assert (len(api.calls(GET)), plans.status().fetches) == (1, 1)
+    assert (len(api.filter_requests("get")), plans.status().fetches) == (1, 1)
 
 
 def test_many_pods_of_one_plan_share_one_call_and_its_answer(
@@ -143,7 +146,7 @@ def test_many_pods_of_one_plan_share_one_call_and_its_answer(
 
     synced(plans)
     assert set(asyncio.run(many())) == {Reason.PLAN_NOT_FOUND}
-    assert len(api.calls(GET)) == 1
+    assert len(api.filter_requests("get")) == 1
 
 
 def test_that_a_plan_is_not_there_is_soon_asked_again(
@@ -151,7 +154,7 @@ def test_that_a_plan_is_not_there_is_soon_asked_again(
 ) -> None:
     async def twice() -> None:
         await plans.fetch(DB, 5)
-        while len(api.calls(GET)) < 2:
+        while len(api.filter_requests("get")) < 2:
             await plans.fetch(DB, 5)
             await asyncio.sleep(0.001)
 
@@ -166,14 +169,14 @@ def test_calls_for_many_plans_are_made_a_few_at_a_time(api: FakeApi, plans: Clus
         return await asyncio.gather(*(plans.fetch(ref, 0.2) for ref in refs))
 
     synced(plans)
-    api.fail(GET, -1, times=20)
+    api.hang("get", times=20)
     assert set(asyncio.run(many())) == {Reason.PLANS_NOT_SYNCED}
-    eventually(lambda: len(api.calls(GET)) == cluster_plans.MAX_GETS)
+    eventually(lambda: len(api.filter_requests("get")) == cluster_plans.MAX_GETS)
 
 
 def test_a_call_that_hangs_keeps_the_time(api: FakeApi, plans: ClusterPlans) -> None:
     synced(plans)
-    api.fail(GET, -1)
+    api.hang("get")
     begun = time.monotonic()
     assert fetch(plans, seconds=0.1) is Reason.PLANS_NOT_SYNCED
     assert time.monotonic() - begun < 2
@@ -184,7 +187,7 @@ def test_a_call_that_fails_does_not_say_that_there_is_no_plan(
     api: FakeApi, plans: ClusterPlans, status: int
 ) -> None:
     synced(plans)
-    api.fail(GET, status)
+    api.fail("get", status)
     assert fetch(plans) is Reason.PLANS_NOT_SYNCED
 
 
@@ -206,7 +209,7 @@ def test_a_plan_that_never_comes_is_waited_for_only_so_long(
     synced(plans)
     eventually(lambda: api.watching)
     assert fetch(plans, PlanRef(uid=A), seconds=60) is Reason.PLAN_NOT_FOUND
-    api.fail(WATCH, 500, times=100_000)
+    api.fail("watch", 500, times=inf)
     api.end_watches()
     eventually(lambda: plans.status().message)
     assert fetch(plans, PlanRef(uid=A), seconds=0.1) is Reason.PLANS_NOT_SYNCED
@@ -220,7 +223,7 @@ def test_what_is_no_name_never_becomes_part_of_a_path(
     synced(plans)
     assert fetch(plans, PlanRef(namespace="forklift", name=name)) is Reason.PLAN_NOT_FOUND
     assert fetch(plans, PlanRef(namespace=name, name="db")) is Reason.PLAN_NOT_FOUND
-    assert api.calls(GET) == []
+    assert api.filter_requests("get") == []
 
 
 def test_a_later_plan_of_the_same_name_is_not_the_one_of_the_pod(
@@ -251,8 +254,8 @@ def test_while_the_api_is_away_the_last_known_plans_are_used(
     put(api, labels="a=b")
     synced(plans)
     eventually(lambda: api.watching)
-    for kind in (LIST, WATCH, GET):
-        api.fail(kind, 0, times=100_000)
+    for kind in ("list", "watch", "get"):
+        api.fail(kind, 0, times=inf)
     api.end_watches()
     eventually(lambda: plans.status().restarts >= 3)
     assert labels(plans) == {"a": "b"}
@@ -270,7 +273,7 @@ def test_nodes_are_asked_for_only_when_a_plan_compares_their_labels(
     put(api)
     synced(plans)
     assert plans.node_values == {}
-    assert {asked.path for asked in api.asked} == {"/apis/forklift.konveyor.io/v1beta1/plans"}
+    assert {request.resource for request in api.requests} == {"plans"}
     put(api, node_selector="memory=16Gi+")
     eventually(lambda: plans.node_values == {"memory": {"32Gi", "64Gi"}})
     put(api, "more", B, node_selector="disk=1Gi+")
@@ -282,7 +285,7 @@ def test_a_plan_waits_for_the_labels_that_it_compares(api: FakeApi, plans: Clust
     put_node(api, "n1", memory="32Gi")
     put(api, node_selector="memory=16Gi+")
     put(api, "other", B)
-    api.fail("list nodes", -1)
+    api.hang("list", "nodes")
     plans.start()
     eventually(lambda: plans._reflector.synced)
     assert plans.find(DB) is Reason.PLANS_NOT_SYNCED
@@ -315,7 +318,7 @@ def test_values_come_and_go_with_their_nodes(api: FakeApi, plans: ClusterPlans) 
 
 def test_what_is_wrong_with_the_nodes_is_told(api: FakeApi, plans: ClusterPlans) -> None:
     put(api, node_selector="memory=16Gi+")
-    api.served.remove("nodes")
+    api.unserved.add("nodes")
     synced(plans)
     eventually(lambda: "does not serve nodes of v1" in plans.status().message)
     assert isinstance(plans.find(DB), Plan)
@@ -325,9 +328,12 @@ def test_the_plans_of_a_hub_go_with_the_nodes_of_the_cluster(
     api: FakeApi, client: Client, tmp_path: Path
 ) -> None:
     (tmp_path / "hub").mkdir()
-    with running() as hub:
+    with run_fake_api() as hub:
         plans = ClusterPlans(
-            connect(hub.kubeconfig(tmp_path / "hub")), Installation(), nodes=client, timing=QUICK
+            connect(hub.write_kubeconfig(tmp_path / "hub")),
+            Installation(),
+            nodes=client,
+            timing=QUICK,
         )
         put(hub, node_selector="memory=16Gi+")
         put_node(hub, "on the hub", memory="1Ti")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from tests.support.fake_api import eventually
+from tests.support.waiting import eventually
 from webhook import settings
 from webhook.inventory import plan_files
 from webhook.inventory.directory_plans import DirectoryPlans

@@ -2,38 +2,27 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from math import inf
 
 import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from tests.support.fake_api import LIST, WATCH, FakeApi, eventually, running
+from tests.support.fake_api import FakeApi
 from tests.support.fakes import FakePlans
 from tests.support.placing import MARK, OWNER, SYSTEM
+from tests.support.waiting import eventually
 from tests.webhook.placement.test_missed import BEFORE, LABELS, UNREVIEWED, asking
 from webhook.admission.events import PlanEvent, RelatedPod
 from webhook.inventory.index import TIME_FORMAT
 from webhook.inventory.pods import OUTAGE, PodWatch, Timing
-from webhook.kube.api.client import Client, connect
+from webhook.kube.api.client import Client
 from webhook.kube.api.reflector import Timing as WatchTiming
 from webhook.model import Installation, Reason
 
 QUICK = Timing(grace=0.01, every=0.002, watch=WatchTiming(0.005, 0.02, 5))
 FUTURE = "2999-01-01T00:00:00Z"
 """Certainly after the start of the watch."""
-
-
-@pytest.fixture
-def api() -> Iterator[FakeApi]:
-    with running() as api:
-        api.served.add("pods")
-        yield api
-
-
-@pytest.fixture
-def client(api: FakeApi, tmp_path: Path) -> Client:
-    return connect(api.kubeconfig(tmp_path))
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +61,7 @@ def put(
         "labels": labels,
         "annotations": annotations,
     }
-    api.put("pods", {"metadata": metadata})
+    api.add({"kind": "Pod", "metadata": metadata})
 
 
 def test_a_missed_pod_is_told_of_once(
@@ -107,12 +96,12 @@ def test_only_metadata_of_convertor_pods_that_have_not_ended_is_asked_for(
     api: FakeApi, watched: Watched
 ) -> None:
     watched.pods.start()
-    eventually(lambda: api.calls(WATCH))
+    eventually(lambda: api.filter_requests("watch"))
 
-    for asked in [*api.calls(LIST), *api.calls(WATCH)]:
-        assert asked.query["labelSelector"] == "forklift.app=virt-v2v"
-        assert asked.query["fieldSelector"] == "status.phase!=Succeeded,status.phase!=Failed"
-        assert "as=PartialObjectMetadata" in asked.headers["accept"]
+    for request in api.filter_requests("list", "watch"):
+        assert request.query["labelSelector"] == "forklift.app=virt-v2v"
+        assert request.query["fieldSelector"] == "status.phase!=Succeeded,status.phase!=Failed"
+        assert "as=PartialObjectMetadata" in request.headers["accept"]
 
 
 def test_a_pod_that_is_put_right_or_goes_is_no_longer_missed(
@@ -137,7 +126,7 @@ def test_pods_that_went_while_nobody_watched_are_forgotten(api: FakeApi, watched
     put(api)
     watched.pods.start()
     eventually(lambda: watched.missed == {Reason.MISSED: 1} and api.watching)
-    api.fail(WATCH, 410)
+    api.fail("watch", 410)
     with api.changed:
         del api.objects["pods", "target", "db-vm-1"]
     api.end_watches()
@@ -224,7 +213,7 @@ def test_a_fault_of_ours_is_logged_and_ends_nothing(
 
 
 def test_what_is_wrong_with_the_watch_is_said(api: FakeApi, watched: Watched) -> None:
-    api.fail(LIST, 500, times=1000)
+    api.fail("list", 500, times=inf)
     watched.pods.start()
 
     eventually(lambda: "answered 500" in watched.pods.status().message)

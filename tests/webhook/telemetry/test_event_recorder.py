@@ -3,15 +3,17 @@
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from math import inf
 
 import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from tests.support.fake_api import WRITE, Asked, FakeApi, eventually, running
+from tests.support.api_faults import Request
+from tests.support.fake_api import FakeApi
+from tests.support.waiting import eventually
 from webhook.admission.events import PlanEvent, RelatedPod
-from webhook.kube.api.client import Client, connect
+from webhook.kube.api.client import Client
 from webhook.kube.objects import Json
 from webhook.model import PlanRef, Reason
 from webhook.telemetry.event_recorder import (
@@ -24,22 +26,6 @@ from webhook.telemetry.event_recorder import (
 
 QUICK = Timing(update=0.01, retry=0.001)
 PATH = "/api/v1/namespaces/konveyor-forklift/events"
-FORBIDDEN = (
-    b'{"kind":"Status","reason":"Forbidden","message":"events is forbidden: '
-    b'User \\"system:serviceaccount:a:b\\" cannot create resource"}'
-)
-
-
-@pytest.fixture
-def api() -> Iterator[FakeApi]:
-    with running() as api:
-        api.served.add("events")
-        yield api
-
-
-@pytest.fixture
-def client(api: FakeApi, tmp_path: Path) -> Client:
-    return connect(api.kubeconfig(tmp_path))
 
 
 @pytest.fixture
@@ -63,15 +49,15 @@ def make_event(
 
 
 def created(api: FakeApi) -> list[Json]:
-    return [json.loads(request.body) for request in writes(api) if request.path == PATH]
+    return [request.json() for request in api.filter_requests("create")]
 
 
-def writes(api: FakeApi) -> list[Asked]:
-    return api.calls(WRITE)
+def writes(api: FakeApi) -> list[Request]:
+    return api.filter_requests("create", "patch")
 
 
 def counts(api: FakeApi) -> list[int]:
-    return [json.loads(request.body)["count"] for request in writes(api)]
+    return [request.json()["count"] for request in writes(api)]
 
 
 def test_an_event_is_created(api: FakeApi, recorder: EventRecorder) -> None:
@@ -120,7 +106,7 @@ def test_an_event_that_the_api_server_has_deleted_is_created_again(
     recorder.start()
     recorder(make_event())
     eventually(lambda: counts(api) == [1])
-    api.fail(WRITE, 404)
+    api.fail("patch", 404)
     recorder(make_event())
 
     eventually(lambda: len(created(api)) == 2)
@@ -174,7 +160,7 @@ def test_the_rate_limit_admits_one_more_event_after_the_refill_interval(
 def test_an_event_about_a_pod_that_another_replica_has_created_is_not_repeated(
     api: FakeApi, recorder: EventRecorder, logs: list[EventDict]
 ) -> None:
-    api.fail(WRITE, 409)
+    api.fail("create", 409)
     recorder.start()
     recorder(make_event(pod=RelatedPod("vms", "db-vm-1", "u")))
 
@@ -186,7 +172,7 @@ def test_an_event_about_a_pod_that_another_replica_has_created_is_not_repeated(
 
 @pytest.mark.parametrize("status", [0, 429, 500, 503])
 def test_a_temporary_failure_is_retried(api: FakeApi, recorder: EventRecorder, status: int) -> None:
-    api.fail(WRITE, status, times=2)
+    api.fail("create", status, times=2)
     recorder.start()
     recorder(make_event())
 
@@ -198,7 +184,7 @@ def test_a_temporary_failure_is_retried(api: FakeApi, recorder: EventRecorder, s
 def test_a_permanent_failure_is_counted_and_logged_once(
     api: FakeApi, recorder: EventRecorder, logs: list[EventDict]
 ) -> None:
-    api.fail(WRITE, 500, times=MAX_ATTEMPTS)
+    api.fail("create", 500, times=MAX_ATTEMPTS)
     recorder.start()
     recorder(make_event())
 
@@ -210,7 +196,7 @@ def test_a_permanent_failure_is_counted_and_logged_once(
 def test_a_missing_permission_is_logged_once_until_it_is_granted(
     api: FakeApi, recorder: EventRecorder, logs: list[EventDict]
 ) -> None:
-    api.fail(WRITE, 403, times=2, body=FORBIDDEN)
+    api.forbid("create", "events", user="system:serviceaccount:a:b", times=2)
     recorder.start()
     for message in ("a", "b", "c"):
         recorder(make_event(message))
@@ -251,7 +237,7 @@ def test_an_internal_error_drops_only_its_own_event(
 def test_an_api_server_that_hangs_does_not_block_callers(
     api: FakeApi, recorder: EventRecorder
 ) -> None:
-    api.fail(WRITE, -1)
+    api.hang("create")
     recorder.start()
     recorder(make_event())
     eventually(lambda: writes(api))
@@ -278,7 +264,7 @@ def test_events_that_are_evicted_before_they_are_written_are_counted(
     api: FakeApi, client: Client, logs: list[EventDict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("webhook.telemetry.event_recorder.MAX_SERIES", 2)
-    api.fail(WRITE, 500, times=1000)
+    api.fail("create", 500, times=inf)
     recorder = EventRecorder(client, Timing(retry=0.001))
     for message in ("a", "b", "c", "d"):
         recorder(make_event(message), 3)

@@ -1,7 +1,6 @@
 """Reviews are recorded as Events on their plans, and do not wait for the API server."""
 
 import asyncio
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from tests.support.fake_api import WRITE, FakeApi, eventually, running
+from tests.support.fake_api import FakeApi
 from tests.support.fakes import Answer, Exchange, FakePlans, pod, review, send
+from tests.support.waiting import eventually
 from tests.webhook.server.test_app import PLAN
 from webhook.kube.api.client import connect
 from webhook.model import Installation, Mode, Plan, Reason
@@ -30,15 +30,8 @@ def _quiet() -> Iterator[None]:
 
 
 @pytest.fixture
-def api() -> Iterator[FakeApi]:
-    with running() as api:
-        api.served.add("events")
-        yield api
-
-
-@pytest.fixture
 def recorder(api: FakeApi, tmp_path: Path) -> Iterator[EventRecorder]:
-    recorder = EventRecorder(connect(api.kubeconfig(tmp_path)))
+    recorder = EventRecorder(connect(api.write_kubeconfig(tmp_path)))
     recorder.start()
     yield recorder
     recorder.stop()
@@ -64,7 +57,7 @@ def answers(
 
 
 def written(api: FakeApi) -> list[Any]:
-    return [json.loads(request.body) for request in api.calls(WRITE)]
+    return [request.json() for request in api.filter_requests("create", "patch")]
 
 
 @pytest.mark.parametrize(
@@ -101,14 +94,14 @@ def test_dry_runs_and_reviews_without_a_known_plan_leave_no_event(
 def test_no_review_waits_for_an_api_server_that_hangs(
     api: FakeApi, recorder: EventRecorder
 ) -> None:
-    api.fail(WRITE, -1)
+    api.hang("create")
     answers(recorder, [review(pod())])
-    eventually(lambda: api.calls(WRITE))
+    eventually(lambda: api.filter_requests("create", "patch"))
 
     given = answers(recorder, [review(pod())] * MORE)
 
     assert {answer.status for answer in given} == {200}
     assert all(answer.json()["response"]["patchType"] == "JSONPatch" for answer in given)
-    assert len(api.calls(WRITE)) == 1
+    assert len(api.filter_requests("create", "patch")) == 1
     assert recorder.dropped == {}  # equal Events are one entry of the queue, with a count
     api.release()

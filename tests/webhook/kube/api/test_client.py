@@ -2,7 +2,6 @@ import datetime as dt
 import ipaddress
 import json
 import re
-import ssl
 import threading
 import time
 from pathlib import Path
@@ -13,12 +12,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.support.fake_api import GET, LIST, WATCH, WRITE, FakeApi, eventually, running
+from tests.support.api_faults import encode_status
+from tests.support.fake_api import FakeApi, run_fake_api
+from tests.support.waiting import eventually
 from webhook.kube.api.client import ApiError, Client, connect
 
 PLANS = "/apis/forklift.konveyor.io/v1beta1/plans"
 PLAN = "/apis/forklift.konveyor.io/v1beta1/namespaces/forklift/plans/db"
-DB = {"metadata": {"namespace": "forklift", "name": "db"}}
+PLANS_OF_FORKLIFT = "/apis/forklift.konveyor.io/v1beta1/namespaces/forklift/plans"
+DB = {"kind": "Plan", "metadata": {"namespace": "forklift", "name": "db"}}
+WEB = {"kind": "Plan", "metadata": {"namespace": "forklift", "name": "web"}, "a": 1}
 FORBIDDEN = (
     'plans.forklift.konveyor.io is forbidden: User "system:serviceaccount:a:b" cannot list '
     'resource "plans" in API group "forklift.konveyor.io" at the cluster scope'
@@ -26,9 +29,9 @@ FORBIDDEN = (
 
 
 def test_an_object_is_returned_as_the_server_has_it(api: FakeApi, client: Client) -> None:
-    api.put("plans", DB | {"spec": {"unknown": [1, None]}})
+    api.add(DB | {"spec": {"unknown": [1, None]}})
     assert json.loads(client.get(PLAN))["spec"] == {"unknown": [1, None]}
-    assert api.asked[-1].headers["user-agent"] == "convertor-webhook"
+    assert api.requests[-1].headers["user-agent"] == "convertor-webhook"
 
 
 def test_the_namespace_of_the_context_is_known(client: Client) -> None:
@@ -36,23 +39,20 @@ def test_the_namespace_of_the_context_is_known(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "body", "content_type"),
+    ("method", "path", "body", "content_type"),
     [
-        ("POST", {"a": 1}, "application/json"),
-        ("PUT", {"a": 1}, "application/json"),
-        ("PATCH", {"a": 1}, "application/merge-patch+json"),
-        ("PATCH", [{"op": "add", "path": "/a", "value": 1}], "application/json-patch+json"),
+        ("POST", PLANS_OF_FORKLIFT, WEB, "application/json"),
+        ("PUT", PLAN, DB | {"a": 1}, "application/json"),
+        ("PATCH", PLAN, {"a": 1}, "application/merge-patch+json"),
+        ("PATCH", PLAN, [{"op": "add", "path": "/a", "value": 1}], "application/json-patch+json"),
     ],
 )
 def test_a_body_says_what_it_is(
-    api: FakeApi, client: Client, method: str, body: Any, content_type: str
+    api: FakeApi, client: Client, *, method: str, path: str, body: Any, content_type: str
 ) -> None:
-    assert json.loads(client.send(method, PLAN, body)) == body
-    assert api.asked[-1].headers["content-type"] == content_type
-
-
-def status(**fields: Any) -> bytes:
-    return json.dumps({"kind": "Status", **fields}).encode()
+    api.add(DB)
+    assert json.loads(client.send(method, path, body))["a"] == 1
+    assert api.requests[-1].headers["content-type"] == content_type
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def status(**fields: Any) -> bytes:
         (
             PLANS,
             403,
-            status(message=FORBIDDEN, reason="Forbidden"),
+            encode_status(message=FORBIDDEN, reason="Forbidden"),
             (
                 "'system:serviceaccount:a:b' may not list plans at the cluster scope: it needs a "
                 'ClusterRole with apiGroups: ["forklift.konveyor.io"], resources: ["plans"], '
@@ -72,13 +72,13 @@ def status(**fields: Any) -> bytes:
         (
             "/api/v1/namespaces/x/pods/y/log",
             403,
-            status(message='pods "y" is forbidden: User "me" cannot get resource …'),
+            encode_status(message='pods "y" is forbidden: User "me" cannot get resource …'),
             (
                 "'me' may not get pods/log in namespace 'x': it needs a Role or ClusterRole with "
                 'apiGroups: [""], resources: ["pods/log"], verbs: ["get"]'
             ),
         ),
-        (PLANS, 403, status(message="too many pods"), "{} forbids it: too many pods"),
+        (PLANS, 403, encode_status(message="too many pods"), "{} forbids it: too many pods"),
         (
             PLANS,
             404,
@@ -91,7 +91,7 @@ def status(**fields: Any) -> bytes:
         (
             PLAN,
             404,
-            status(message='plans "db" not found', reason="NotFound"),
+            encode_status(message='plans "db" not found', reason="NotFound"),
             '{} answered 404: plans "db" not found',
         ),
         (PLANS, 500, b"<html>oops", "{} answered 500: <html>oops"),
@@ -101,7 +101,7 @@ def status(**fields: Any) -> bytes:
 def test_an_answer_that_is_an_error_says_what_to_do(
     api: FakeApi, client: Client, *, path: str, code: int, body: bytes, message: str
 ) -> None:
-    kind = GET if path != PLANS else LIST
+    kind = "get" if path != PLANS else "list"
     api.fail(kind, code, times=2, body=body)
     with pytest.raises(ApiError) as caught:
         client.get(path)
@@ -110,17 +110,17 @@ def test_an_answer_that_is_an_error_says_what_to_do(
 
 
 def test_the_missing_rule_of_a_write_and_of_a_watch_is_named(api: FakeApi, client: Client) -> None:
-    body = status(message='User "me" cannot do it')
-    api.fail(WRITE, 403, body=body)
+    body = encode_status(message='User "me" cannot do it')
+    api.fail("*", 403, body=body)
     with pytest.raises(ApiError, match=re.escape('verbs: ["patch"]')):
         client.send("PATCH", PLAN, {})
-    api.fail(WATCH, 403, body=body)
+    api.fail("watch", 403, body=body)
     with pytest.raises(ApiError, match=re.escape('verbs: ["watch"]')):
         client.stream(PLANS, {"watch": "true"}, accept="", seconds=1)
 
 
 def test_a_busy_server_says_how_long_to_wait(api: FakeApi, client: Client) -> None:
-    api.fail(LIST, 429, headers=(("Retry-After", "7"),))
+    api.fail("list", 429, headers=(("Retry-After", "7"),))
     with pytest.raises(ApiError) as caught:
         client.get(PLANS)
     assert caught.value.retry_after == 7
@@ -135,8 +135,8 @@ def test_the_server_is_named_with_the_context_that_chose_it(
 
 
 def test_nobody_listens(tmp_path: Path) -> None:
-    with running() as api:
-        client = connect(api.kubeconfig(tmp_path))
+    with run_fake_api() as api:
+        client = connect(api.write_kubeconfig(tmp_path))
     with pytest.raises(ApiError) as caught:
         client.get(PLANS)
     assert str(caught.value) == (
@@ -146,13 +146,13 @@ def test_nobody_listens(tmp_path: Path) -> None:
 
 
 def test_nobody_answers(api: FakeApi, client: Client) -> None:
-    api.fail(LIST, -1)
+    api.hang("list")
     with pytest.raises(ApiError, match="cannot be reached: no answer in time"):
         client.get(PLANS, seconds=0.05)
 
 
 def test_the_connection_is_closed_without_an_answer(api: FakeApi, client: Client) -> None:
-    api.fail(LIST, 0)
+    api.fail("list", 0)
     with pytest.raises(ApiError, match="the connection was closed before the answer was complete"):
         client.get(PLANS)
 
@@ -160,13 +160,13 @@ def test_the_connection_is_closed_without_an_answer(api: FakeApi, client: Client
 def test_a_rotated_token_is_read_again(api: FakeApi, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("old\n")
-    client = connect(api.kubeconfig(tmp_path, tokenFile=str(token)))
+    client = connect(api.write_kubeconfig(tmp_path, tokenFile=str(token)))
     api.token = "old"
     client.get(PLANS)
     token.write_text("new\n")
     api.token = "new"
     client.get(PLANS)
-    assert [asked.headers["authorization"] for asked in api.asked] == [
+    assert [request.headers["authorization"] for request in api.requests] == [
         "Bearer old",
         "Bearer old",
         "Bearer new",
@@ -174,7 +174,7 @@ def test_a_rotated_token_is_read_again(api: FakeApi, tmp_path: Path) -> None:
 
 
 def test_a_kubeconfig_that_went_away_changes_no_message(api: FakeApi, tmp_path: Path) -> None:
-    path = api.kubeconfig(tmp_path, token="old")
+    path = api.write_kubeconfig(tmp_path, token="old")
     client = connect(path)
     api.token = "new"
     path.unlink()
@@ -186,7 +186,7 @@ def test_lines_come_whole_however_they_are_sent(api: FakeApi, client: Client) ->
     long = b'{"long": "' + b"x" * 200_000 + b'"}'
     with client.stream(PLANS, watch(api), accept="", seconds=10) as stream:
         for line in (b"{}", long, b"{}\n{}\n\n{}"):
-            api.send("plans", line)
+            api.send_line("plans", line)
         eventually(lambda: api.watching)
         api.end_watches()
         assert list(stream) == [b"{}", long, b"{}", b"{}", b"", b"{}"]
@@ -202,25 +202,25 @@ def test_a_read_is_interrupted_from_another_thread(api: FakeApi, client: Client)
 
 
 def test_a_read_is_interrupted_through_tls(tmp_path: Path) -> None:
-    with running() as api:
+    with run_fake_api() as api:
         ca = serve_tls(api, tmp_path)
-        client = connect(trusting(api, tmp_path, ca))
+        client = connect(api.write_kubeconfig(tmp_path, ca=ca))
         assert_interrupted(client, api)
 
 
 def test_a_certificate_of_an_unknown_ca_is_refused(tmp_path: Path) -> None:
-    with running() as api:
+    with run_fake_api() as api:
         serve_tls(api, tmp_path)
-        client = connect(api.kubeconfig(tmp_path))
+        client = connect(api.write_kubeconfig(tmp_path))
         with pytest.raises(ApiError, match="certificate verify failed: self-signed certificate"):
             client.get(PLANS)
 
 
 def test_a_new_ca_is_read_after_a_failure(tmp_path: Path) -> None:
-    with running() as api:
+    with run_fake_api() as api:
         ca = serve_tls(api, tmp_path)
-        client = connect(api.kubeconfig(tmp_path))
-        trusting(api, tmp_path, ca)
+        client = connect(api.write_kubeconfig(tmp_path))
+        api.write_kubeconfig(tmp_path, ca=ca)
         with pytest.raises(ApiError):
             client.get(PLANS)
         assert b"items" in client.get(PLANS)
@@ -252,14 +252,6 @@ def assert_interrupted(client: Client, api: FakeApi) -> None:
     assert time.monotonic() - begun < 5
 
 
-def trusting(api: FakeApi, folder: Path, ca: Path) -> Path:
-    path = api.kubeconfig(folder)
-    text = json.loads(path.read_text())
-    text["clusters"][0]["cluster"]["certificate-authority"] = str(ca)
-    path.write_text(json.dumps(text))
-    return path
-
-
 def serve_tls(api: FakeApi, folder: Path) -> Path:
     """Let the server speak TLS from now on; return its certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -282,8 +274,5 @@ def serve_tls(api: FakeApi, folder: Path) -> Path:
             serialization.NoEncryption(),
         )
     )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    api.socket = context.wrap_socket(api.socket, server_side=True)
-    api.url = api.url.replace("http:", "https:")
+    api.use_tls(pem)
     return pem

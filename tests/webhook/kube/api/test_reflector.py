@@ -2,6 +2,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from math import inf
 from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
@@ -10,7 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.support.fake_api import LIST, WATCH, FakeApi, eventually
+from tests.support.fake_api import FakeApi
+from tests.support.waiting import eventually
 from webhook.kube.api.client import Client, connect
 from webhook.kube.api.collection import Collection
 from webhook.kube.api.reflector import Reflector, Timing
@@ -81,7 +83,8 @@ def follow(client: Client, store: Memory) -> Iterator[Follow]:
 
 def put(api: FakeApi, **items: int) -> None:
     for name, spec in items.items():
-        api.put("plans", {"metadata": {"name": name}, "spec": spec, "status": {"large": "x" * 99}})
+        metadata, status = {"name": name}, {"large": "x" * 99}
+        api.add({"kind": "Plan", "metadata": metadata, "spec": spec, "status": status})
 
 
 def test_the_store_is_like_the_collection_and_stays_so(
@@ -97,7 +100,7 @@ def test_the_store_is_like_the_collection_and_stays_so(
     assert (status.synced, status.restarts, status.message) == (True, 0, "")
     assert status.age_seconds < 10
     eventually(lambda: reflector.position == str(api.version))
-    assert [asked.kind for asked in api.asked] == [LIST, WATCH]
+    assert [request.verb for request in api.requests] == ["list", "watch"]
 
 
 def test_before_the_first_list_nothing_is_confirmed(client: Client, store: Memory) -> None:
@@ -111,31 +114,30 @@ def test_a_list_is_read_in_pages_whose_size_follows_that_of_the_objects(
     put(api, **{f"p{n:03}": n for n in range(600)})
     follow()
     eventually(lambda: len(store.items) == 600)
-    asked = [asked.query for asked in api.calls(LIST)]
-    assert [query["limit"] for query in asked] == ["20", "500", "500"]
-    assert [query.get("continue") for query in asked] == [None, "20", "520"]
+    queries = [request.query for request in api.filter_requests("list")]
+    assert [query["limit"] for query in queries] == ["20", "500", "500"]
+    assert [query.get("continue") for query in queries] == [None, "20", "520"]
 
 
 def test_large_objects_make_small_pages(api: FakeApi, store: Memory, follow: Follow) -> None:
     for n in range(40):
-        large = {"metadata": {"name": f"p{n}"}, "status": "x" * 100_000}
-        api.put("plans", large)
+        api.add({"kind": "Plan", "metadata": {"name": f"p{n}"}, "status": "x" * 100_000})
     follow()
     eventually(lambda: len(store.items) == 40)
-    assert [asked.query["limit"] for asked in api.calls(LIST)] == ["20", "10", "10"]
+    assert [request.query["limit"] for request in api.filter_requests("list")] == ["20", "10", "10"]
 
 
 def test_selectors_go_with_every_call(api: FakeApi, store: Memory, follow: Follow) -> None:
     query = {"labelSelector": "a=b", "fieldSelector": "metadata.name=x"}
     follow(query=query)
     eventually(lambda: api.watching)
-    assert [query.items() <= asked.query.items() for asked in api.asked] == [True, True]
+    assert [query.items() <= request.query.items() for request in api.requests] == [True, True]
 
 
 def test_metadata_alone_can_be_asked_for(api: FakeApi, store: Memory, follow: Follow) -> None:
     follow(metadata_only=True)
     eventually(lambda: api.watching)
-    assert [asked.headers["accept"].partition(";g=")[0] for asked in api.asked] == [
+    assert [request.headers["accept"].partition(";g=")[0] for request in api.requests] == [
         "application/json;as=PartialObjectMetadataList",
         "application/json;as=PartialObjectMetadata",
     ]
@@ -152,11 +154,11 @@ def test_a_watch_that_the_server_ends_is_resumed_where_it_was(
     eventually(lambda: store.items == {"a": 1, "b": 2})
     version = api.version
     api.end_watches()
-    eventually(lambda: len(api.calls(WATCH)) >= 2 and api.watching)
-    assert api.calls(WATCH)[1].query["resourceVersion"] == str(version)
+    eventually(lambda: len(api.filter_requests("watch")) >= 2 and api.watching)
+    assert api.filter_requests("watch")[1].query["resourceVersion"] == str(version)
     put(api, c=3)
     eventually(lambda: "c" in store.items)
-    assert len(api.calls(LIST)) == 1
+    assert len(api.filter_requests("list")) == 1
 
 
 def test_a_bookmark_moves_the_position(api: FakeApi, store: Memory, follow: Follow) -> None:
@@ -171,9 +173,9 @@ def test_a_silent_watch_is_begun_anew_and_is_no_failure(
     api: FakeApi, store: Memory, follow: Follow
 ) -> None:
     reflector = follow(QUICK._replace(silence=0.05))
-    eventually(lambda: len(api.calls(WATCH)) >= 3)
+    eventually(lambda: len(api.filter_requests("watch")) >= 3)
     assert reflector.status().restarts == 0
-    assert len(api.calls(LIST)) == 1
+    assert len(api.filter_requests("list")) == 1
 
 
 @pytest.mark.parametrize("how", ["refused", "told"])
@@ -187,14 +189,14 @@ def test_a_position_that_is_too_old_means_to_list_again(
         if how == "refused":
             api.end_watches()
         put(api, c=3)
-        api.objects.pop(("plans", "", "a"))  # and nobody is told
+        api.objects.pop(("plans", "", "a"))  # without an event
         if how == "refused":
             api.compact()
         else:
             gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}
-            api.send("plans", json.dumps({"type": "ERROR", "object": gone}).encode())
+            api.send_line("plans", json.dumps({"type": "ERROR", "object": gone}).encode())
     eventually(lambda: store.items == {"b": 2, "c": 3})
-    assert len(api.calls(LIST)) == 2
+    assert len(api.filter_requests("list")) == 2
 
 
 @pytest.mark.parametrize(
@@ -213,7 +215,7 @@ def test_a_list_that_fails_says_why_and_is_tried_until_it_works(
     api: FakeApi, store: Memory, follow: Follow, fault: Any, message: str
 ) -> None:
     put(api, a=1)
-    api.fail(LIST, times=100_000, **fault)
+    api.fail("list", times=inf, **fault)
     reflector = follow()
     eventually(lambda: reflector.status().restarts >= 3)
     status = reflector.status()
@@ -232,20 +234,20 @@ def test_a_watch_that_fails_keeps_its_position_and_what_is_known(
     put(api, a=1)
     follow()
     eventually(lambda: api.watching)
-    api.fail(WATCH, code, times=4)
+    api.fail("watch", code, times=4)
     api.end_watches()
     put(api, b=2)
     assert "a" in store.items
     eventually(lambda: store.items == {"a": 1, "b": 2})
-    assert len(api.calls(LIST)) == 1
+    assert len(api.filter_requests("list")) == 1
 
 
 def test_a_watch_that_is_refused_for_another_reason_lists_again(
     api: FakeApi, store: Memory, follow: Follow
 ) -> None:
-    api.fail(WATCH, 400)
+    api.fail("watch", 400)
     follow()
-    eventually(lambda: len(api.calls(LIST)) == 2)
+    eventually(lambda: len(api.filter_requests("list")) == 2)
 
 
 def test_a_page_that_fails_leaves_what_is_known(
@@ -256,8 +258,8 @@ def test_a_page_that_fails_leaves_what_is_known(
     eventually(lambda: api.watching)
     store.hold.clear()
     reflector.relist()
-    eventually(lambda: len(api.calls(LIST)) == 3)
-    api.fail(LIST, 500)
+    eventually(lambda: len(api.filter_requests("list")) == 3)
+    api.fail("list", 500)
     store.hold.set()
     eventually(lambda: reflector.status().restarts == 1)
     assert len(store.items) == 30
@@ -270,8 +272,8 @@ def test_an_event_that_makes_no_sense_lists_again(
 ) -> None:
     reflector = follow()
     eventually(lambda: api.watching)
-    api.send("plans", line)
-    eventually(lambda: len(api.calls(LIST)) == 2)
+    api.send_line("plans", line)
+    eventually(lambda: len(api.filter_requests("list")) == 2)
     put(api, a=1)
     eventually(lambda: store.items == {"a": 1})
     assert reflector.status().restarts == 1
@@ -291,7 +293,7 @@ def test_a_fault_of_the_store_does_not_end_the_watch(
 def test_a_server_that_ends_every_watch_is_not_asked_without_pause(
     api: FakeApi, store: Memory, follow: Follow
 ) -> None:
-    api.fail(WATCH, 200, times=5)
+    api.fail("watch", 200, times=5)
     reflector = follow(QUICK._replace(first_delay=0.1))
     eventually(lambda: reflector.status().restarts >= 2)
     assert reflector.status().message.endswith("ends every watch at once")
@@ -318,7 +320,7 @@ def delays(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
 def test_the_delay_doubles_up_to_a_limit_and_is_reset_by_a_sound_watch(
     api: FakeApi, store: Memory, follow: Follow, delays: list[float]
 ) -> None:
-    api.fail(LIST, 500, times=4)
+    api.fail("list", 500, times=4)
     follow(Timing(0.01, 0.04))
     put(api, a=1)
     eventually(lambda: store.items)
@@ -327,7 +329,7 @@ def test_the_delay_doubles_up_to_a_limit_and_is_reset_by_a_sound_watch(
     put(api, a=2)
     eventually(lambda: store.items == {"a": 2})
     time.sleep(0.02)  # longer than the first delay: the watch is sound
-    api.fail(WATCH, 500)
+    api.fail("watch", 500)
     api.end_watches()
     eventually(lambda: len(delays) == 5)
     assert delays[4] == 0.01
@@ -345,7 +347,7 @@ def test_a_position_that_expired_in_an_outage_is_no_further_failure_of_it(
 ) -> None:
     monkeypatch.setattr("webhook.kube.api.reflector.LONG_AGO", long_ago)
     for code in (500, 500, 500, 410):
-        api.fail(WATCH, code)
+        api.fail("watch", code)
     follow(Timing(0.01, 10))
     eventually(lambda: api.watching)
     assert delays == [0.01, 0.02, 0.04, last]
@@ -354,16 +356,16 @@ def test_a_position_that_expired_in_an_outage_is_no_further_failure_of_it(
 def test_a_busy_server_is_given_the_time_it_asks_for(
     api: FakeApi, store: Memory, follow: Follow
 ) -> None:
-    api.fail(LIST, 429, headers=(("Retry-After", "30"),))
+    api.fail("list", 429, headers=(("Retry-After", "30"),))
     follow()
-    eventually(lambda: api.calls(LIST))
+    eventually(lambda: api.filter_requests("list"))
     time.sleep(0.05)  # many times the longest delay
-    assert len(api.calls(LIST)) == 1
+    assert len(api.filter_requests("list")) == 1
 
 
 def test_rights_that_are_taken_and_given_back(api: FakeApi, tmp_path: Path, store: Memory) -> None:
     api.token = "good"
-    client = connect(api.kubeconfig(tmp_path, token="good"))
+    client = connect(api.write_kubeconfig(tmp_path, token="good"))
     reflector = Reflector(Collection(client, PLANS, Item), store, QUICK)
     put(api, a=1)
     reflector.start()
@@ -393,14 +395,14 @@ def test_it_stops_at_once_whatever_it_does(
 ) -> None:
     put(api, **{f"p{n}": n for n in range(30)})
     if during == "delay":
-        api.fail(LIST, 500, times=100)
+        api.fail("list", 500, times=100)
     if during == "list":
         store.hold.clear()
     reflector = follow(Timing(first_delay=60, longest_delay=60))
     ready = {
         "watch": lambda: api.watching,
         "delay": lambda: reflector.status().message,
-        "list": lambda: api.calls(LIST),
+        "list": lambda: api.filter_requests("list"),
     }
     eventually(ready[during])
     begun = time.monotonic()
@@ -415,10 +417,10 @@ def test_it_stops_at_once_whatever_it_does(
 def test_a_call_that_hangs_does_not_hold_up_the_end(
     api: FakeApi, client: Client, store: Memory
 ) -> None:
-    api.fail(LIST, -1)
+    api.hang("list")
     reflector = Reflector(Collection(client, PLANS, Item), store)
     reflector.start()
-    eventually(lambda: api.calls(LIST))
+    eventually(lambda: api.filter_requests("list"))
     begun = time.monotonic()
     reflector.stop()
     assert time.monotonic() - begun < 5

@@ -1,0 +1,154 @@
+"""Requests to the fake API server, and the faults that a test gives it."""
+
+import json
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
+
+_PATH = re.compile(
+    r"/(?:api|apis/(?P<group>[^/]+))/[^/]+(?:/namespaces/(?P<namespace>[^/]+)(?=/))?"
+    r"/(?P<resource>[^/]+)(?:/(?P<name>[^/]+))?(?:/[^/]+)?"
+)
+_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
+
+class Request(NamedTuple):
+    """A request as RBAC sees it, and as it was sent."""
+
+    verb: str
+    """`get`, `list`, `watch`, `create`, `update`, `patch` or `delete`."""
+    group: str
+    resource: str
+    """The plural, such as `plans`."""
+    namespace: str
+    name: str
+    query: dict[str, str]
+    line: str
+    """The method and the path with its query, such as `GET /api/v1/nodes?limit=20`."""
+    headers: dict[str, str]
+    """By lower-case name."""
+    body: bytes
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.line.partition(" ")[2]).path
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def parse(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Request:
+    """Return the request of an HTTP request."""
+    url = urlsplit(target)
+    path = _PATH.fullmatch(url.path)
+    assert path, f"the fake API server does not know the path '{url.path}'"
+    group, namespace, resource, name = (part or "" for part in path.groups())
+    query = dict(parse_qsl(url.query))
+    read = "watch" if "watch" in query else "get" if name else "list"
+    verb = _VERBS.get(method, read)
+    lower = {key.lower(): value for key, value in headers.items()}
+    line = f"{method} {target}"
+    return Request(verb, group, resource, namespace, name, query, line, lower, body)
+
+
+@dataclass
+class Fault:
+    """A response in place of the real one, to the requests that it matches."""
+
+    verb: str
+    resource: str
+    namespace: str | None
+    times: float
+    status: int
+    """0 closes the connection without a response."""
+    body: Callable[[Request], bytes] = lambda _: b"{}"
+    headers: tuple[tuple[str, str], ...] = ()
+    hangs: bool = False
+    """The real response comes when the requests are released."""
+
+    def matches(self, request: Request) -> bool:
+        return (
+            self.verb in ("*", request.verb)
+            and self.resource in ("*", request.resource)
+            and self.namespace in (None, request.namespace)
+        )
+
+
+class FaultInjector:
+    """Faults in the order in which they were given.
+
+    `verb` and `resource` may be `*`. Without `namespace` any matches; an empty one is the cluster
+    scope. A fault ends after so many `times`, or with `faults.clear()`.
+    """
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+        self._lock = threading.Lock()
+        self._released = threading.Event()
+
+    def fail(
+        self,
+        verb: str,
+        status: int,
+        resource: str = "*",
+        *,
+        namespace: str | None = None,
+        body: bytes = b"{}",
+        headers: tuple[tuple[str, str], ...] = (),
+        times: float = 1,
+    ) -> None:
+        """Respond with an error; `status` 0 closes the connection without a response."""
+        fault = Fault(verb, resource, namespace, times, status, lambda _: body, headers)
+        self.faults.append(fault)
+
+    def forbid(
+        self,
+        verb: str,
+        resource: str = "*",
+        *,
+        namespace: str | None = None,
+        user: str = "jane",
+        times: float = inf,
+    ) -> None:
+        """Refuse requests as RBAC does, by default until the faults are cleared."""
+
+        def body(request: Request) -> bytes:
+            scope = f'in the namespace "{request.namespace}"'
+            message = (
+                f'{request.resource} is forbidden: User "{user}" cannot {request.verb} resource '
+                f'"{request.resource}" in API group "{request.group}" '
+                f"{scope if request.namespace else 'at the cluster scope'}"
+            )
+            return encode_status(code=403, reason="Forbidden", message=message)
+
+        self.faults.append(Fault(verb, resource, namespace, times, 403, body))
+
+    def hang(self, verb: str, resource: str = "*", *, times: float = 1) -> None:
+        """Give the next requests no response until `release` is called."""
+        self.faults.append(Fault(verb, resource, None, times, 0, hangs=True))
+
+    def release(self) -> None:
+        """Respond to every request that hangs; from now on none does."""
+        self._released.set()
+
+    def take_fault(self, request: Request) -> Fault | None:
+        """Return the fault of a request, after the wait where it hangs."""
+        with self._lock:
+            fault = next((fault for fault in self.faults if fault.matches(request)), None)
+            if fault:
+                fault.times -= 1
+                if not fault.times:
+                    self.faults.remove(fault)
+        if fault and fault.hangs:
+            self._released.wait()
+            return None
+        return fault
+
+
+def encode_status(**fields: Any) -> bytes:
+    """Return a Status, the body of an API server's errors."""
+    return json.dumps({"kind": "Status", "apiVersion": "v1", **fields}).encode()

@@ -8,7 +8,7 @@ goes is what is expired, and what is named as retired.
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from certs.ca.certificate import Certificate, parse, parse_as_go, to_pem
+from certs.ca.certificate import Certificate, encode_pem, parse_pem, parse_pem_as_go
 from certs.ca.durations import MAX_BUNDLE_CERTIFICATES
 
 
@@ -26,10 +26,10 @@ def wanted(
     rewrite each other's order.
     """
     ours = {certificate.fingerprint: certificate for certificate in trust}
-    there = parse_as_go(present)
+    there = parse_pem_as_go(present)
     foreign = {
         certificate.fingerprint: certificate
-        for certificate in parse(present)
+        for certificate in parse_pem(present)
         if certificate.fingerprint not in ours
         and certificate.fingerprint not in retired
         and now < certificate.not_after
@@ -40,4 +40,4 @@ def wanted(
     same = sorted(c.fingerprint for c in right) == sorted(c.fingerprint for c in there)
     # A block that is no certificate, or not at the beginning of a line, is none of these.
     clean = present.count(b"-----BEGIN") == len(there)
-    return present if same and clean else to_pem(right)
+    return present if same and clean else encode_pem(right)

@@ -22,7 +22,7 @@ from certs.bundle.interface import (
     Cluster,
     Target,
 )
-from certs.ca.certificate import Certificate, TrustBundle, parse_as_go
+from certs.ca.certificate import Certificate, TrustBundle, parse_pem_as_go
 from webhook.kube.objects import Json
 
 log = structlog.get_logger()
@@ -88,7 +88,7 @@ class Publisher:
         complete = not self.problems
         for target, configuration in configurations.items():
             present = bundles(configuration)
-            seen += [parse_as_go(pem) for pem in present]
+            seen += [parse_pem_as_go(pem) for pem in present]
             self._count(target, trust, present)
             right = [contents.wanted(trust, pem, retired=retired, now=now) for pem in present]
             wrote |= self._write(target, configuration, present, right)
@@ -141,7 +141,7 @@ class Publisher:
         return True
 
     def _count(self, target: Target, trust: Sequence[Certificate], present: list[bytes]) -> None:
-        each = [frozenset(found.fingerprint for found in parse_as_go(pem)) for pem in present]
+        each = [frozenset(found.fingerprint for found in parse_pem_as_go(pem)) for pem in present]
         held = frozenset.intersection(*each) if each else frozenset()
         lost = self._found.get(target, frozenset()) - held
         if lost & {certificate.fingerprint for certificate in trust}:

@@ -1,40 +1,32 @@
-"""The values that certificates are here: one certificate, a CA with its key, a pair to serve.
-
-What is read of a certificate is its identity and its dates, and that is read from the DER
-itself: a bundle is kept in every mode, and `cryptography`, whose wheel carries an OpenSSL
-of its own, is imported only where certificates are made (`certs.ca.pki`).
-"""
+"""Certificates, CAs with their keys and key pairs as values, read from PEM and written to it."""
 
 import base64
-import binascii
 import functools
-import hashlib
 import re
-import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 
-_LINES = re.compile(
+_GO_BLOCK = re.compile(
     rb"^-----BEGIN CERTIFICATE-----[ \t]*\r?\n"
     rb"([A-Za-z0-9+/= \t\r\n]+)\n"
     rb"-----END CERTIFICATE-----[ \t]*(?:\r?\n|\Z)",
     re.MULTILINE,
 )
-"""What Go's `encoding/pem` takes for a certificate: BEGIN and END are lines of their own."""
-
-_SEQUENCE, _VERSION, _UTC_TIME, _GENERALIZED_TIME = 0x30, 0xA0, 0x17, 0x18
-_FIELDS_BEFORE_VALIDITY = 3
-"""Serial number, signature algorithm, issuer (RFC 5280, 4.1); an explicit version is extra."""
+"""A certificate for Go's `encoding/pem`: BEGIN and END are lines of their own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """An X.509 certificate: its bytes, and what of them decides about its use here."""
+    """An X.509 certificate, with the fields that rotation and publishing compare."""
 
-    der: bytes = field(repr=False)
+    parsed: x509.Certificate = field(repr=False)
     fingerprint: str
     """SHA-256 of the DER, in lower-case hex."""
     not_before: datetime
@@ -42,8 +34,7 @@ class Certificate:
 
     @property
     def pem(self) -> bytes:
-        body = "\n".join(textwrap.wrap(base64.b64encode(self.der).decode("ascii"), 64))
-        return f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n".encode("ascii")
+        return self.parsed.public_bytes(Encoding.PEM)
 
 
 TrustBundle = tuple[Certificate, ...]
@@ -52,7 +43,7 @@ TrustBundle = tuple[Certificate, ...]
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """A CA that can sign."""
+    """A CA with the private key to sign with."""
 
     certificate: Certificate
     key: bytes = field(repr=False)
@@ -60,91 +51,65 @@ class Authority:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """What a server needs: the leaf with the certificates that link it to a root, and its key."""
+class KeyPair:
+    """A serving certificate and its private key."""
 
     chain: bytes
-    """PEM, the leaf first."""
+    """PEM: the leaf, then its intermediates."""
     key: bytes = field(repr=False)
     """PEM, without a password."""
-    not_after: datetime
-    """Of the leaf."""
+    leaf: Certificate
+    """The first certificate of `chain`."""
+
+    @property
+    def not_after(self) -> datetime:
+        return self.leaf.not_after
 
 
-def to_pem(certificates: Iterable[Certificate]) -> bytes:
+def encode_pem(certificates: Iterable[Certificate]) -> bytes:
     return b"".join(certificate.pem for certificate in certificates)
 
 
-def parse(pem: bytes) -> tuple[Certificate, ...]:
-    """Read every certificate in a text, in order; what is none is passed over."""
-    return _read(_BLOCK.findall(pem))
+def parse_pem(pem: bytes) -> tuple[Certificate, ...]:
+    """Parse the certificates in a text, in order; blocks that cannot be parsed are skipped."""
+    return _skip_errors(parse_blocks(pem))
 
 
-def parse_as_go(pem: bytes) -> tuple[Certificate, ...]:
-    """Read the certificates that an API server finds in a text.
+def parse_blocks(pem: bytes) -> tuple[Certificate | str, ...]:
+    """Parse every certificate block of a text; for one that cannot be parsed return the error."""
+    return tuple(map(_parse_block, _BLOCK.findall(pem)))
 
-    It passes over those that people see and `parse` reads: behind a certificate whose last line
-    was not ended, or indented.
+
+def parse_pem_as_go(pem: bytes) -> tuple[Certificate, ...]:
+    """Parse the certificates that an API server finds in a text.
+
+    Go skips blocks that `parse_pem` reads: indented ones, and those that start on the line on
+    which another block ends.
     """
-    return _read(_LINES.findall(pem))
+    return _skip_errors(map(_parse_block, _GO_BLOCK.findall(pem)))
 
 
-def _read(bodies: Iterable[bytes]) -> tuple[Certificate, ...]:
-    found = []
-    for body in bodies:
-        try:
-            found.append(from_der(base64.b64decode(b"".join(body.split()), validate=True)))
-        except (ValueError, binascii.Error):
-            continue
-    return tuple(found)
-
-
-@functools.lru_cache(maxsize=256)  # every round reads the same few again
-def from_der(der: bytes) -> Certificate:
-    """Read a certificate's dates; ValueError where the bytes are none."""
+@functools.lru_cache(maxsize=256)  # every round reads the same few certificates again
+def parse_der(der: bytes) -> Certificate:
+    """Parse a certificate; ValueError if it is not one."""
     try:
-        not_before, not_after = _validity(der)
-    except IndexError:
-        raise ValueError("a certificate ends too early") from None
-    return Certificate(der, hashlib.sha256(der).hexdigest(), not_before, not_after)
+        parsed = x509.load_der_x509_certificate(der)
+    except x509.InvalidVersion as error:
+        raise ValueError(str(error)) from None
+    return Certificate(
+        parsed,
+        parsed.fingerprint(hashes.SHA256()).hex(),
+        parsed.not_valid_before_utc,
+        parsed.not_valid_after_utc,
+    )
 
 
-def _validity(der: bytes) -> tuple[datetime, datetime]:
-    at, end = _enter(der, 0, _SEQUENCE)
-    if end != len(der):
-        raise ValueError("a certificate is longer or shorter than it says")
-    at, _ = _enter(der, at, _SEQUENCE)
-    if der[at] == _VERSION:
-        _, at = _content(der, at)
-    for _ in range(_FIELDS_BEFORE_VALIDITY):
-        _, at = _content(der, at)
-    at, _ = _enter(der, at, _SEQUENCE)
-    not_before, at = _time(der, at)
-    not_after, _ = _time(der, at)
-    return not_before, not_after
+def _parse_block(body: bytes) -> Certificate | str:
+    try:
+        return parse_der(base64.b64decode(b"".join(body.split()), validate=True))
+    except ValueError as error:
+        return f"a certificate cannot be read: {error}"
 
 
-def _enter(der: bytes, at: int, tag: int) -> tuple[int, int]:
-    if der[at] != tag:
-        raise ValueError(f"expected DER tag {tag:#x} at {at}, found {der[at]:#x}")
-    return _content(der, at)
-
-
-def _content(der: bytes, at: int) -> tuple[int, int]:
-    """Where the content of the element at `at` starts and ends."""
-    length, start = der[at + 1], at + 2
-    if length & 0x80:
-        octets = length & 0x7F
-        length, start = int.from_bytes(der[start : start + octets]), start + octets
-    return start, start + length
-
-
-def _time(der: bytes, at: int) -> tuple[datetime, int]:
-    start, end = _content(der, at)
-    text = der[start:end].decode("ascii")
-    if der[at] == _UTC_TIME:
-        # RFC 5280: 50 to 99 are of the last century.
-        text = ("19" if text[:2] >= "50" else "20") + text
-    elif der[at] != _GENERALIZED_TIME:
-        raise ValueError(f"expected a time at {at}, found DER tag {der[at]:#x}")
-    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC), end
+def _skip_errors(blocks: Iterable[Certificate | str]) -> tuple[Certificate, ...]:
+    return tuple(block for block in blocks if isinstance(block, Certificate))

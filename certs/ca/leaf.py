@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from certs.ca import pki
-from certs.ca.certificate import Certificate, Pair, TrustBundle, to_pem
+from certs.ca.certificate import Certificate, KeyPair, TrustBundle, encode_pem
 from certs.ca.durations import Durations
 from certs.ca.secret import State
 
@@ -14,7 +14,7 @@ from certs.ca.secret import State
 class Leaf:
     """A serving certificate and those that link it to what API servers trust."""
 
-    pair: Pair
+    pair: KeyPair
     chain: tuple[Certificate, ...]
     """The leaf, then its CA as signed by the one before."""
     ca: Certificate
@@ -24,7 +24,7 @@ def sign(state: State, names: Sequence[str], now: datetime, durations: Durations
     """Make a leaf of the active CA that clients of the CA before accept as well."""
     leaf, key = pki.sign_leaf(state.active, names, now, durations.leaf, backdate=durations.backdate)
     chain = (leaf, *_cross(state, now))
-    return Leaf(Pair(to_pem(chain), key, leaf.not_after), chain, state.active.certificate)
+    return Leaf(KeyPair(encode_pem(chain), key, leaf), chain, state.active.certificate)
 
 
 def is_due(leaf: Leaf, state: State, now: datetime, durations: Durations) -> bool:

@@ -1,7 +1,7 @@
-"""Making certificates: a CA, a leaf, the same CA signed by the one before; checking them.
+"""Create and verify CAs, serving certificates and cross-signed CAs.
 
-Everything is P-256 with SHA-256, which every API server takes, FIPS builds too. Times are
-arguments: nothing here looks at a clock. This is the only module that needs `cryptography`.
+Keys are P-256 and signatures ECDSA with SHA-256, which every API server accepts, FIPS builds
+included. Times are arguments: nothing here reads a clock.
 """
 
 import functools
@@ -19,13 +19,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from certs.ca.certificate import Authority, Certificate, from_der
+from certs.ca.certificate import Authority, Certificate, parse_der
 
 SUBJECT = "convertor-webhook"
 
 _DNS_NAME = re.compile(r"(?:\*\.)?[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
 
-_UNREADABLE = (
+_PARSE_ERRORS = (
     ValueError,
     TypeError,
     InvalidSignature,
@@ -34,49 +34,49 @@ _UNREADABLE = (
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
 )
-"""What `cryptography` raises for bytes that are damaged: most of a certificate it reads only
-when asked for it."""
+"""The exceptions of `cryptography` for a damaged certificate or key: it parses extensions, public
+key and signature of a certificate only when they are read."""
 
 _PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 _SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 class PkiError(ValueError):
-    """A certificate or key that cannot be used; the text says why."""
+    """A certificate, key or name that cannot be used; the text says why."""
 
 
 def make_ca(now: datetime, life: timedelta, *, backdate: timedelta) -> Authority:
-    """Make a CA that is valid from `backdate` before `now` until `life` after it."""
+    """Create a self-signed CA that is valid from `backdate` before `now` until `life` after it."""
     key = ec.generate_private_key(ec.SECP256R1())
-    # A name of its own, because the name is what a client looks an issuer up by.
+    # Every CA has a unique subject, because clients find an issuer by its subject.
     name = _name(f"{SUBJECT} CA {secrets.token_hex(4)}")
     builder = _builder(name, name, key.public_key(), now - backdate, now + life)
-    # One step below it is needed: a successor that it has cross-signed.
-    return Authority(_sign(_as_ca(builder, path_length=1), key), _key_pem(key))
+    # One CA may be below it: the successor that it cross-signs.
+    return Authority(_sign(_as_ca(builder, path_length=1), key), _encode_key(key))
 
 
 def cross_sign(successor: Certificate, by: Authority) -> Certificate:
-    """Let an old CA vouch for a new one: the new one's name and key, signed by the old.
+    """Cross-sign a new CA: its subject and public key, signed by the old CA.
 
-    Sent along with a leaf of the new CA it makes that leaf good for clients that trust only
-    the old one.
+    Served with a leaf of the new CA, it lets clients that trust only the old CA verify that leaf.
     """
-    new = _load(successor)
-    issuer, key = _load(by.certificate), _load_key(by.key)
+    new, issuer, key = successor.parsed, by.certificate.parsed, _load_key(by.key)
     until = min(successor.not_after, by.certificate.not_after)
-    builder = _builder(new.subject, issuer.subject, _public(new), successor.not_before, until)
-    builder = _as_ca(builder, path_length=0).add_extension(_authority_key(issuer), critical=False)
+    builder = _builder(new.subject, issuer.subject, _public_key(new), successor.not_before, until)
+    builder = _as_ca(builder, path_length=0).add_extension(
+        _authority_key_identifier(issuer), critical=False
+    )
     return _sign(builder, key)
 
 
 def sign_leaf(
     ca: Authority, names: Sequence[str], now: datetime, life: timedelta, *, backdate: timedelta
 ) -> tuple[Certificate, bytes]:
-    """Make a serving certificate and its key (PEM), valid no longer than its CA.
+    """Create a serving certificate and its key (PEM), which expires no later than its CA.
 
-    `names` are DNS names or IP addresses; PkiError where one is neither.
+    `names` are DNS names or IP addresses; PkiError if one is neither.
     """
-    issuer, issuer_key = _load(ca.certificate), _load_key(ca.key)
+    issuer, issuer_key = ca.certificate.parsed, _load_key(ca.key)
     key = ec.generate_private_key(ec.SECP256R1())
     until = min(now + life, ca.certificate.not_after)
     builder = _builder(_name(SUBJECT), issuer.subject, key.public_key(), now - backdate, until)
@@ -87,94 +87,91 @@ def sign_leaf(
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(digital_signature=True), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(_authority_key(issuer), critical=False)
+        .add_extension(_authority_key_identifier(issuer), critical=False)
     )
-    return _sign(builder, issuer_key), _key_pem(key)
+    return _sign(builder, issuer_key), _encode_key(key)
 
 
 class Description(NamedTuple):
-    """What people ask of a certificate beyond its dates."""
+    """Subject, issuer and subject alternative names of a certificate."""
 
     subject: str
     issuer: str
     names: tuple[str, ...]
-    """DNS names and addresses that it is valid for."""
+    """DNS names and IP addresses."""
 
 
 def describe(certificate: Certificate) -> Description:
-    """Raise PkiError where the certificate cannot be read."""
-    found = _load(certificate)
+    """Return the names in a certificate; PkiError if they cannot be parsed."""
+    parsed = certificate.parsed
     try:
         return Description(
-            found.subject.rfc4514_string(), found.issuer.rfc4514_string(), _names(found)
+            parsed.subject.rfc4514_string(),
+            parsed.issuer.rfc4514_string(),
+            _subject_alternative_names(parsed),
         )
-    except _UNREADABLE as error:
+    except _PARSE_ERRORS as error:
         raise _unreadable(error) from None
 
 
-@functools.lru_cache(maxsize=64)  # every round asks of the same few again
+@functools.lru_cache(maxsize=64)  # every round checks the same few certificates again
 def check_ca(certificate: Certificate) -> str | None:
-    """Say what keeps this certificate from being a CA that clients may trust; None when fine.
+    """Return why this certificate cannot be published as a CA; None if it can.
 
-    That a CA vouches for itself means nothing to those who trust it, but it shows that no byte
-    of it has changed. One that another CA vouches for names that one's key (RFC 5280, 4.2.1.1).
+    A self-signature proves nothing to clients that trust the CA, but it detects a changed byte.
+    A CA that another one has signed names the key of that one (RFC 5280, 4.2.1.1) and is not
+    checked for that.
     """
+    parsed = certificate.parsed
     try:
-        found = _load(certificate)
-        extensions = found.extensions
+        extensions = parsed.extensions
         constraints = extensions.get_extension_for_class(x509.BasicConstraints).value
-        if found.issuer == found.subject or not _has(extensions, x509.AuthorityKeyIdentifier):
-            found.verify_directly_issued_by(found)
-    except PkiError as error:
-        return str(error)
+        if parsed.issuer == parsed.subject or not _has(extensions, x509.AuthorityKeyIdentifier):
+            parsed.verify_directly_issued_by(parsed)
     except x509.ExtensionNotFound:
-        return "its certificate is no CA: it has no basic constraints"
+        return "its certificate is not a CA: it has no basic constraints"
     except InvalidSignature:
-        return "its certificate is damaged: its signature is of something else"
-    except _UNREADABLE as error:
+        return "its certificate is damaged: the signature does not match"
+    except _PARSE_ERRORS as error:
         return str(_unreadable(error))
-    return None if constraints.ca else "its certificate is no CA"
+    return None if constraints.ca else "its certificate is not a CA"
 
 
 def check_authority(ca: Authority) -> str | None:
-    """Say what keeps this certificate and key from being a CA that can sign; None when fine."""
+    """Return why this certificate and key cannot sign as a CA; None if they can."""
     try:
-        certificate, key = _load(ca.certificate), _load_key(ca.key)
-        belongs = key.public_key() == _public(certificate)
+        matches = _load_key(ca.key).public_key() == _public_key(ca.certificate.parsed)
     except PkiError as error:
         return str(error)
-    if not belongs:
+    if not matches:
         return "its key does not belong to its certificate"
     return check_ca(ca.certificate)
 
 
 def is_cross_signed(cross: Certificate, of: Certificate, by: Certificate) -> bool:
-    """Whether `cross` is CA `of`, signed by CA `by`."""
+    """Return whether `cross` is CA `of` as signed by CA `by`."""
     try:
-        found, new, old = _load(cross), _load(of), _load(by)
-        same = found.subject == new.subject and _public(found) == _public(new)
-        found.verify_directly_issued_by(old)
-    except _UNREADABLE:
+        cross.parsed.verify_directly_issued_by(by.parsed)
+        same_subject = cross.parsed.subject == of.parsed.subject
+        return same_subject and _public_key(cross.parsed) == _public_key(of.parsed)
+    except _PARSE_ERRORS:
         return False
-    return same
 
 
 def verify(
     chain: Sequence[Certificate], roots: Sequence[Certificate], name: str, now: datetime
 ) -> str | None:
-    """Say why a client that trusts `roots` refuses this chain, leaf first; None when it does not.
+    """Return why a client that trusts `roots` rejects this chain, leaf first; None if it does not.
 
-    `name` is what the client calls the server: a DNS name or an IP address.
+    `name` is the DNS name or IP address by which the client calls the server.
     """
-    # What others put into a bundle may be such that only a client's own parser takes it.
-    trusted = [_load(root) for root in roots if _is_readable(root)]
-    if not trusted:
+    if not roots:
         return "there is no certificate to trust"
     try:
-        store = Store(trusted)
+        store = Store([root.parsed for root in roots])
         subject = _general_name(name)
         verifier = PolicyBuilder().store(store).time(now).build_server_verifier(subject)
-        verifier.verify(_load(chain[0]), [_load(link) for link in chain[1:]])
+        verifier.verify(chain[0].parsed, [link.parsed for link in chain[1:]])
     except VerificationError as error:
         return str(error)
     return None
@@ -183,16 +180,16 @@ def verify(
 def _builder(
     subject: x509.Name,
     issuer: x509.Name,
-    public: _PublicKey,
+    public_key: _PublicKey,
     not_before: datetime,
     not_after: datetime,
 ) -> x509.CertificateBuilder:
-    identifier = x509.SubjectKeyIdentifier.from_public_key(public)
+    identifier = x509.SubjectKeyIdentifier.from_public_key(public_key)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
-        .public_key(public)
+        .public_key(public_key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(not_before)
         .not_valid_after(not_after)
@@ -208,7 +205,7 @@ def _as_ca(builder: x509.CertificateBuilder, *, path_length: int) -> x509.Certif
 
 def _sign(builder: x509.CertificateBuilder, key: _SigningKey) -> Certificate:
     signed = builder.sign(key, hashes.SHA256())
-    return from_der(signed.public_bytes(serialization.Encoding.DER))
+    return parse_der(signed.public_bytes(serialization.Encoding.DER))
 
 
 def _key_usage(
@@ -227,12 +224,12 @@ def _key_usage(
     )
 
 
-def _authority_key(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
-    """Name the issuer's key by its own identifier, which a CA of others may have chosen freely."""
+def _authority_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    """Return the issuer's key identifier, which a CA may have chosen freely."""
     try:
         identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     except x509.ExtensionNotFound:
-        return x509.AuthorityKeyIdentifier.from_issuer_public_key(_public(issuer))
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(_public_key(issuer))
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
 
 
@@ -249,19 +246,12 @@ def _general_name(name: str) -> x509.DNSName | x509.IPAddress:
         return x509.DNSName(name)
 
 
-def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+def _encode_key(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-
-
-def _load(certificate: Certificate) -> x509.Certificate:
-    try:
-        return x509.load_der_x509_certificate(certificate.der)
-    except _UNREADABLE as error:
-        raise _unreadable(error) from None
 
 
 def _unreadable(error: Exception) -> PkiError:
@@ -272,8 +262,7 @@ def _has(extensions: x509.Extensions, kind: type[x509.ExtensionType]) -> bool:
     return any(isinstance(extension.value, kind) for extension in extensions)
 
 
-def _names(certificate: x509.Certificate) -> tuple[str, ...]:
-    """Return the DNS names and addresses that it is valid for."""
+def _subject_alternative_names(certificate: x509.Certificate) -> tuple[str, ...]:
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -284,28 +273,20 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
     )
 
 
-def _is_readable(certificate: Certificate) -> bool:
+def _public_key(certificate: x509.Certificate) -> _PublicKey:
     try:
-        _load(certificate)
-    except PkiError:
-        return False
-    return True
-
-
-def _public(certificate: x509.Certificate) -> _PublicKey:
-    try:
-        public = certificate.public_key()
-    except _UNREADABLE as error:
+        key = certificate.public_key()
+    except _PARSE_ERRORS as error:
         raise _unreadable(error) from None
-    if not isinstance(public, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+    if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
         raise PkiError("expected a CA with an EC or RSA key")
-    return public
+    return key
 
 
 def _load_key(pem: bytes) -> _SigningKey:
     try:
         key = serialization.load_pem_private_key(pem, password=None)
-    except _UNREADABLE as error:
+    except _PARSE_ERRORS as error:
         raise PkiError(f"its key cannot be read: {error}") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         raise PkiError("expected an EC or RSA key")

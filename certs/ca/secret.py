@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from certs.ca import pki
-from certs.ca.certificate import Authority, Certificate, parse
+from certs.ca.certificate import Authority, Certificate, parse_pem
 from webhook.kube.objects import Json
 
 CA, NEXT, STATE = "ca", "next", "state.json"
@@ -141,7 +141,7 @@ def _bytes(key: str, value: str) -> bytes:
 
 
 def _authority(name: str, plain: Mapping[str, bytes]) -> Authority:
-    found = parse(plain.get(f"{name}.crt", b""))
+    found = parse_pem(plain.get(f"{name}.crt", b""))
     if len(found) != 1:
         raise SecretError(f"{name}.crt: expected one certificate in PEM, found {len(found)}")
     authority = Authority(found[0], plain.get(f"{name}.key", b""))
@@ -152,7 +152,7 @@ def _authority(name: str, plain: Mapping[str, bytes]) -> Authority:
 
 
 def _old(ca: _Old) -> OldCA | None:
-    found = parse(ca.certificate.encode())
+    found = parse_pem(ca.certificate.encode())
     if len(found) != 1 or pki.check_ca(found[0]):
         return None
     at = ca.retire_at if ca.retire_at.tzinfo else ca.retire_at.replace(tzinfo=UTC)
@@ -160,7 +160,7 @@ def _old(ca: _Old) -> OldCA | None:
 
 
 def _cross(pem: str, active: Certificate, old: tuple[OldCA, ...]) -> Certificate | None:
-    found = parse(pem.encode())
+    found = parse_pem(pem.encode())
     if len(found) == 1 and old and pki.is_cross_signed(found[0], active, old[0].certificate):
         return found[0]
     return None

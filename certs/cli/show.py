@@ -5,17 +5,20 @@ from datetime import datetime, timedelta
 
 from certs.bundle.publisher import bundles
 from certs.ca import pki
-from certs.ca.certificate import Certificate, parse, parse_as_go
+from certs.ca.certificate import Certificate, parse_blocks, parse_pem_as_go
 from certs.ca.secret import State
 from webhook.kube.objects import Json
 
 
 def of_file(content: bytes, now: datetime) -> Iterator[str]:
     """Describe the certificates of a PEM file."""
-    found = parse(content)
-    if not found:
+    blocks = parse_blocks(content)
+    if not blocks:
         yield "no certificate"
-    for certificate in found:
+    for certificate in blocks:
+        if isinstance(certificate, str):
+            yield certificate
+            continue
         try:
             about = pki.describe(certificate)
         except pki.PkiError as error:
@@ -47,7 +50,7 @@ def of_configuration(configuration: Json, state: State | None) -> Iterator[str]:
     """Say for each webhook which of the CAs its bundle holds."""
     webhooks = configuration.get("webhooks") or ()
     for webhook, pem in zip(webhooks, bundles(configuration), strict=True):
-        held = parse_as_go(pem)
+        held = parse_pem_as_go(pem)
         yield f"{webhook['name']}: {', '.join(_roles(held, state)) or 'empty'}"
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import structlog
 
-from certs.ca.certificate import Pair, parse
+from certs.ca.certificate import KeyPair
 from certs.serving.clock import SYSTEM, Clock
-from certs.serving.handshake import PairError, to_pair
+from certs.serving.handshake import KeyPairError, parse_key_pair
 from certs.serving.loop import Loop, forgiving
 from certs.serving.provided_ca import Provided
 from certs.serving.source import WAITING, Status
@@ -50,13 +50,13 @@ class FileSource:
         self._provided = provided
         self._clock = clock
         self._loop = Loop(self.step, "certificates")
-        self._on_change: Callable[[Pair], None] = lambda _pair: None
+        self._on_change: Callable[[KeyPair], None] = lambda _pair: None
         self._unwatch: Callable[[], None] = lambda: None
-        self._pair: Pair | None = None
+        self._pair: KeyPair | None = None
         self._changes = 0
         self._problems: tuple[str, ...] = ()
 
-    def start(self, on_change: Callable[[Pair], None]) -> None:
+    def start(self, on_change: Callable[[KeyPair], None]) -> None:
         """Look once before returning, so that a pair that is there is served from the start."""
         self._on_change = on_change
         if self._provided is not None:
@@ -68,7 +68,7 @@ class FileSource:
         self._unwatch()
         self._loop.stop()
 
-    def current(self) -> Pair | None:
+    def current(self) -> KeyPair | None:
         return self._pair
 
     def status(self) -> Status:
@@ -115,8 +115,8 @@ class FileSource:
             self._judge_dates(self._pair, problems)
             return
         try:
-            pair = to_pair(cert, key, self._name)
-        except PairError as error:
+            pair = parse_key_pair(cert, key, self._name)
+        except KeyPairError as error:
             problems.append(f"'{self._cert}', '{self._key}': {error}")
             return
         usable = self._judge_dates(pair, problems)
@@ -131,8 +131,8 @@ class FileSource:
         self._changes += 1
         log.info("certificate read", path=str(self._cert), until=pair.not_after.isoformat())
 
-    def _judge_dates(self, pair: Pair, problems: list[str]) -> bool:
-        leaf, now = parse(pair.chain)[0], self._clock.wall()
+    def _judge_dates(self, pair: KeyPair, problems: list[str]) -> bool:
+        leaf, now = pair.leaf, self._clock.wall()
         if now < leaf.not_before:
             problems.append(f"'{self._cert}': not valid before {leaf.not_before.isoformat()}")
         elif now >= leaf.not_after:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import structlog
 
-from certs.ca.certificate import Certificate, Pair
+from certs.ca import pki
+from certs.ca.certificate import Certificate, KeyPair
 from certs.serving import handshake
 from certs.serving.source import Status
 from webhook.kube.messages import describe_os_error
@@ -37,9 +38,9 @@ class LocalCA:
         """Where the CA was written."""
         self._names = names
         self._state_dir = state_dir
-        self._pair: Pair | None = None
+        self._pair: KeyPair | None = None
 
-    def start(self, on_change: Callable[[Pair], None]) -> None:
+    def start(self, on_change: Callable[[KeyPair], None]) -> None:
         """Make it. Raises LocalCAError: invalid name, or the state directory cannot be written."""
         self._pair, ca = make(self._names)
         self.path = publish(ca, self._state_dir)
@@ -47,7 +48,7 @@ class LocalCA:
             log.warning("the CA cannot be written anywhere, so nobody can trust it")
         on_change(self._pair)
 
-    def current(self) -> Pair | None:
+    def current(self) -> KeyPair | None:
         return self._pair
 
     def status(self) -> Status:
@@ -60,20 +61,18 @@ class LocalCA:
         pass
 
 
-def make(names: Sequence[str]) -> tuple[Pair, Certificate]:
+def make(names: Sequence[str]) -> tuple[KeyPair, Certificate]:
     """Make a certificate for these names, and the CA that it is signed by.
 
     Raises LocalCAError for a name that is neither a DNS name nor an address.
     """
-    from certs.ca import pki  # noqa: PLC0415 - its OpenSSL is a second one: only where it is needed
-
     now, hour = datetime.now(UTC), timedelta(hours=1)
     ca = pki.make_ca(now, LIFE, backdate=hour)
     try:
         leaf, key = pki.sign_leaf(ca, names, now, LIFE, backdate=hour)
     except ValueError as error:
         raise LocalCAError(f"--tls-name: {error}") from None
-    return handshake.to_pair(leaf.pem, key), ca.certificate
+    return handshake.parse_key_pair(leaf.pem, key), ca.certificate
 
 
 def publish(ca: Certificate, state_dir: Path | None = None) -> Path | None:

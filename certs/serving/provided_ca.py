@@ -14,7 +14,7 @@ from pathlib import Path
 from certs.bundle.bundle_history import Views, may_replace
 from certs.bundle.interface import Cluster
 from certs.bundle.publisher import Publisher
-from certs.ca.certificate import Certificate, Pair, TrustBundle, parse, to_pem
+from certs.ca.certificate import Certificate, KeyPair, TrustBundle, encode_pem, parse_blocks
 from certs.ca.durations import Durations
 from certs.serving import handshake
 from certs.serving.clock import SYSTEM, Clock
@@ -66,27 +66,30 @@ class Provided:
 
     def publish(self, ca: bytes) -> list[str]:
         """Put these certificates (PEM) into every bundle; return what went wrong."""
-        trust = parse(ca)
+        blocks = parse_blocks(ca)
+        problems = [f"'{self.ca}': {block}" for block in blocks if isinstance(block, str)]
+        trust = tuple(block for block in blocks if isinstance(block, Certificate))
+        if not blocks:
+            problems.append(f"'{self.ca}': no certificate, expected '-----BEGIN CERTIFICATE-----'")
         if not trust:
-            return [f"'{self.ca}': no certificate, expected '-----BEGIN CERTIFICATE-----'"]
+            return problems
         self.not_after = min(certificate.not_after for certificate in trust)
         self._compare(trust)
         retired = self._retired()
         # Once to write, once to read back.
         for _ in range(2):
             now, at = self._clock.wall() + self._cluster.clock_offset(), self._clock.monotonic()
-            if not self._publisher.publish(trust, retired=retired, now=now, at=at):
+            wrote = self._publisher.publish(trust, retired=retired, now=now, at=at)
+            if not wrote:
                 break
-        else:
-            return self._publisher.problems
-        if not self._publisher.problems:
+        if not wrote and not self._publisher.problems:
             self._gone -= retired
-        return self._publisher.problems
+        return problems + self._publisher.problems
 
-    def may_replace(self, current: Pair, candidate: Pair) -> bool:
+    def may_replace(self, current: KeyPair, candidate: KeyPair) -> bool:
         return may_replace(current, candidate, self._publisher.views, self._accepts)
 
-    def judge(self, pair: Pair) -> list[str]:
+    def judge(self, pair: KeyPair) -> list[str]:
         """Find out whether API servers take what is served; return why not where that is new."""
         at = self._clock.monotonic()
         self._publisher.judge(lambda view: self._accepts(pair, view), settle=self._settle, at=at)
@@ -112,8 +115,8 @@ class Provided:
         over = since is not None and self._clock.monotonic() - since >= self._wait
         return self._gone if over else frozenset()
 
-    def _accepts(self, pair: Pair, view: TrustBundle) -> bool:
+    def _accepts(self, pair: KeyPair, view: TrustBundle) -> bool:
         return self._refusal(pair, view) is None
 
-    def _refusal(self, pair: Pair, view: TrustBundle) -> str | None:
-        return handshake.verify(pair, to_pem(view), self._name)
+    def _refusal(self, pair: KeyPair, view: TrustBundle) -> str | None:
+        return handshake.verify(pair, encode_pem(view), self._name)

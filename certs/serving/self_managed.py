@@ -16,7 +16,7 @@ from certs.bundle.interface import CONFLICT, ApiError, Cluster
 from certs.bundle.publisher import Publisher
 from certs.ca import leaf as leaves
 from certs.ca import rotation, secret
-from certs.ca.certificate import Certificate, Pair, TrustBundle
+from certs.ca.certificate import Certificate, KeyPair, TrustBundle
 from certs.ca.durations import Durations
 from certs.ca.leaf import Leaf
 from certs.ca.secret import SecretError, State
@@ -52,14 +52,14 @@ class SelfManaged:
         self._views = Views(durations.publish_wait.total_seconds())
         self._publisher = Publisher(cluster, self._views)
         self._loop = Loop(self.step, "certificates")
-        self._on_change: Callable[[Pair], None] = lambda _pair: None
+        self._on_change: Callable[[KeyPair], None] = lambda _pair: None
         self._unwatch: Callable[[], None] = lambda: None
         self._state: State | None = None
         self._leaf: Leaf | None = None
         self._changes = 0
         self._problems: tuple[str, ...] = ("the CA has not been read yet",)
 
-    def start(self, on_change: Callable[[Pair], None]) -> None:
+    def start(self, on_change: Callable[[KeyPair], None]) -> None:
         self._on_change = on_change
         self._unwatch = self._cluster.watch(self._loop.wake)
         self._loop.start()
@@ -68,7 +68,7 @@ class SelfManaged:
         self._unwatch()
         self._loop.stop()
 
-    def current(self) -> Pair | None:
+    def current(self) -> KeyPair | None:
         return self._leaf.pair if self._leaf else None
 
     def status(self) -> Status:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from certs.ca.certificate import Pair
+from certs.ca.certificate import KeyPair
 
 WAITING = "waiting until API servers know the CA"
 """The message of a source that is not ready yet, and has nothing to complain of."""
@@ -39,9 +39,9 @@ class Source(Protocol):
     be one that TLS can use.
     """
 
-    def start(self, on_change: Callable[[Pair], None]) -> None: ...
+    def start(self, on_change: Callable[[KeyPair], None]) -> None: ...
 
-    def current(self) -> Pair | None: ...
+    def current(self) -> KeyPair | None: ...
 
     def status(self) -> Status: ...
 

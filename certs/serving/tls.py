@@ -41,11 +41,11 @@ class Serving:
     def swap(self, chain: bytes, key: bytes, client_ca: bytes = b"") -> None:
         """Serve this pair, and clients of this CA, from the next handshake on (all PEM).
 
-        Safe to call from any thread. Raises certs.serving.handshake.PairError or ClientCAError, and
-        then changes nothing.
+        Safe to call from any thread. Raises `certs.serving.handshake.KeyPairError` or ClientCAError
+        and then changes nothing.
         """
         fresh = _context(client_auth=self._client_auth)
-        handshake.load(fresh, chain, key)
+        handshake.load_key_pair(fresh, chain, key)
         if self._client_auth:
             _trust(fresh, client_ca)
         self._current = fresh

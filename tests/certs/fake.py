@@ -15,7 +15,7 @@ from certs.bundle.interface import (
     ApiError,
     Target,
 )
-from certs.ca.certificate import TrustBundle, parse_as_go
+from certs.ca.certificate import TrustBundle, parse_pem_as_go
 from webhook.kube.objects import Json
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -81,7 +81,7 @@ class ApiServer:
         for operation in operations:
             bundle = operation["value"]
             if operation["path"].endswith("/caBundle") and bundle and not damaged:
-                assert parse_as_go(base64.b64decode(bundle)), "the API server refuses such a bundle"
+                assert parse_pem_as_go(base64.b64decode(bundle)), "the API server refuses this"
         self._put(target, body, damaged=damaged)
         self.writes += 1
 
@@ -100,11 +100,11 @@ class ApiServer:
         for index, webhook in enumerate(body["webhooks"]):
             bundle = base64.b64decode(webhook["clientConfig"].get("caBundle", ""))
             contents = self.history.setdefault((target, index), [])
-            if contents and contents[-1].view == parse_as_go(bundle):
+            if contents and contents[-1].view == parse_pem_as_go(bundle):
                 continue
             if contents:
                 contents[-1].until = self.time.seconds
-            contents.append(Content(parse_as_go(bundle), self.time.seconds, damaged=damaged))
+            contents.append(Content(parse_pem_as_go(bundle), self.time.seconds, damaged=damaged))
 
     def _version(self) -> str:
         return str(next(self.versions))

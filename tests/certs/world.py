@@ -8,7 +8,7 @@ A replica answers for what others destroy only once it has had a round to mend i
 from datetime import timedelta
 
 from certs.ca import pki, rotation, secret
-from certs.ca.certificate import TrustBundle, parse
+from certs.ca.certificate import TrustBundle, parse_pem
 from certs.ca.durations import Durations
 from certs.serving.clock import Clock
 from certs.serving.self_managed import SelfManaged
@@ -106,7 +106,7 @@ class World:
         pair = replica.source.current()
         assert pair is not None
         for view in self._views(replica):
-            fault = pki.verify(parse(pair.chain), view, NAME, self.time.now())
+            fault = pki.verify(parse_pem(pair.chain), view, NAME, self.time.now())
             assert fault is None, f"after {self.time.seconds} s: {fault}"
 
     def _views(self, replica: Replica) -> set[TrustBundle]:

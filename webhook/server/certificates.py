@@ -11,7 +11,7 @@ import structlog
 
 from certs.bundle.api import ClusterApi
 from certs.bundle.interface import targets
-from certs.ca.certificate import Pair
+from certs.ca.certificate import KeyPair
 from certs.serving.files import FileError, FileSource, read
 from certs.serving.local_ca import LocalCA, LocalCAError
 from certs.serving.loop import Loop
@@ -53,7 +53,7 @@ class Served:
         self.tls = Serving(client_auth=client_ca is not None)
         self.status = certificates.status
         self._source = certificates
-        self._pair: Pair | None = None
+        self._pair: KeyPair | None = None
         self._client_ca = b""
         self._file = client_ca
         self._watch = Loop(self._look, "client CA")
@@ -88,7 +88,7 @@ class Served:
         state = self.status()
         return "" if state.ready else state.message or "there is no certificate yet"
 
-    def _take(self, pair: Pair) -> None:
+    def _take(self, pair: KeyPair) -> None:
         with self._swapping:
             self.tls.swap(pair.chain, pair.key, self._client_ca)
             self._pair = pair

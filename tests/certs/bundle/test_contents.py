@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from certs.bundle.contents import wanted
 from certs.ca import pki
-from certs.ca.certificate import Certificate, parse, parse_as_go, to_pem
+from certs.ca.certificate import Certificate, encode_pem, parse_pem, parse_pem_as_go
 from certs.ca.durations import MAX_BUNDLE_CERTIFICATES
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -29,8 +29,8 @@ def ids(certificates: list[Certificate] | tuple[Certificate, ...]) -> set[str]:
 def test_a_bundle_has_all_that_is_trusted_and_loses_only_what_is_over_or_retired(
     trust: list[Certificate], present: list[Certificate], retired: list[Certificate], dirt: bytes
 ) -> None:
-    bundle = wanted(trust, to_pem(present) + dirt, retired=ids(retired), now=NOW)
-    found = parse(bundle)
+    bundle = wanted(trust, encode_pem(present) + dirt, retired=ids(retired), now=NOW)
+    found = parse_pem(bundle)
 
     assert ids(trust) <= ids(found)
     assert len(found) == len(ids(found)) <= MAX_BUNDLE_CERTIFICATES
@@ -46,18 +46,18 @@ def test_a_bundle_has_all_that_is_trusted_and_loses_only_what_is_over_or_retired
 @given(st.permutations(ALIVE[:4]))
 def test_a_bundle_in_another_order_is_left_as_it_is(order: list[Certificate]) -> None:
     """Two replicas would else rewrite each other's."""
-    present = b"# a comment\n" + to_pem(order)
+    present = b"# a comment\n" + encode_pem(order)
     assert wanted(ALIVE[:4], present, now=NOW) is present
 
 
 def test_of_too_many_unknown_certificates_the_newest_stay() -> None:
     trust = [ALIVE[0], ALIVE[1]]
-    found = parse(wanted(trust, to_pem(ALIVE), now=NOW))
+    found = parse_pem(wanted(trust, encode_pem(ALIVE), now=NOW))
     assert ids(found) == ids(trust) | ids(ALIVE[-(MAX_BUNDLE_CERTIFICATES - 2) :])
 
 
 def test_a_certificate_that_is_there_twice_is_written_once() -> None:
-    assert parse(wanted(ALIVE[:1], to_pem(ALIVE[:1] * 2), now=NOW)) == (ALIVE[0],)
+    assert parse_pem(wanted(ALIVE[:1], encode_pem(ALIVE[:1] * 2), now=NOW)) == (ALIVE[0],)
 
 
 FOREIGN, OURS = ALIVE[:2]
@@ -74,6 +74,6 @@ FOREIGN, OURS = ALIVE[:2]
 )
 def test_what_an_api_server_passes_over_is_written_so_that_it_reads_it(present: bytes) -> None:
     right = wanted([OURS], present, now=NOW)
-    assert parse_as_go(present) in {(), (FOREIGN,)}
-    assert parse_as_go(right) == (OURS, FOREIGN)
+    assert parse_pem_as_go(present) in {(), (FOREIGN,)}
+    assert parse_pem_as_go(right) == (OURS, FOREIGN)
     assert wanted([OURS], right, now=NOW) is right

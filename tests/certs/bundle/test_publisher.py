@@ -7,7 +7,7 @@ from certs.bundle.bundle_history import Views
 from certs.bundle.interface import ApiError, Target
 from certs.bundle.publisher import Publisher
 from certs.ca import pki
-from certs.ca.certificate import to_pem
+from certs.ca.certificate import encode_pem
 from tests.certs.fake import START, TARGETS, ApiServer, Client, Time
 from webhook.kube.objects import Json
 
@@ -78,7 +78,7 @@ def test_what_is_right_is_not_written_again(publisher: Publisher, client: Record
 def test_what_others_put_there_stays_and_what_is_retired_goes(
     publisher: Publisher, client: Recording
 ) -> None:
-    client.api.damage(MUTATING, 0, to_pem([THEIRS, GONE]))
+    client.api.damage(MUTATING, 0, encode_pem([THEIRS, GONE]))
     publish(publisher)
     assert client.api.bundles() == [(OURS, THEIRS), (OURS,), (OURS,)]
 

@@ -1,61 +1,81 @@
-import base64
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
 from certs.ca import pki
-from certs.ca.certificate import Authority, Pair, from_der, parse, parse_as_go, to_pem
+from certs.ca.certificate import (
+    Authority,
+    KeyPair,
+    encode_pem,
+    parse_blocks,
+    parse_der,
+    parse_pem,
+    parse_pem_as_go,
+)
+from tests.support.certs.der import encode_der, encode_pem_block
 
 HOUR = timedelta(hours=1)
 NOW = datetime(2030, 1, 1, 12, 30, 45, tzinfo=UTC)
 CA = pki.make_ca(NOW, 2 * HOUR, backdate=HOUR)
-DER = CA.certificate.der
+DER = encode_der(CA.certificate)
+
+pytestmark = pytest.mark.filterwarnings("ignore:Parsed a serial number")
 
 
 @pytest.mark.parametrize("year", [1950, 1999, 2000, 2049, 2050, 2999])
-def test_dates_are_those_that_cryptography_reads(year: int) -> None:
-    """From 2050 on, dates have another form."""
-    made = pki.make_ca(NOW.replace(year=year), HOUR, backdate=HOUR).certificate
-    read = x509.load_der_x509_certificate(made.der)
-    assert (made.not_before, made.not_after) == (
-        read.not_valid_before_utc,
-        read.not_valid_after_utc,
-    )
+def test_dates_are_in_utc(year: int) -> None:
+    """DER encodes dates from 2050 on in another form."""
+    now = NOW.replace(year=year)
+    certificate = pki.make_ca(now, HOUR, backdate=HOUR).certificate
+    assert (certificate.not_before, certificate.not_after) == (now - HOUR, now + HOUR)
 
 
-def test_pem_is_what_cryptography_reads() -> None:
-    read = x509.load_pem_x509_certificate(CA.certificate.pem)
-    assert read.public_bytes(Encoding.DER) == DER
-
-
-def test_parsing_what_was_printed_gives_the_same() -> None:
+def test_encoded_certificates_parse_to_the_same() -> None:
     other = pki.make_ca(NOW, HOUR, backdate=HOUR).certificate
-    assert parse(to_pem([CA.certificate, other])) == (CA.certificate, other)
+    assert parse_pem(encode_pem([CA.certificate, other])) == (CA.certificate, other)
 
 
 @given(st.one_of(st.binary(max_size=80), st.integers(0, len(DER) - 1).map(lambda end: DER[:end])))
-def test_bytes_that_are_no_certificate_are_a_value_error(der: bytes) -> None:
+def test_other_bytes_are_a_value_error(der: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
-        from_der(der)
+        parse_der(der)
 
 
 @given(st.integers(0, len(DER) - 1), st.integers(0, 255))
-def test_a_damaged_certificate_is_read_or_a_value_error(at: int, byte: int) -> None:
+def test_a_damaged_certificate_is_parsed_or_a_value_error(index: int, byte: int) -> None:
     try:
-        from_der(DER[:at] + bytes([byte]) + DER[at + 1 :])
+        parse_der(DER[:index] + bytes([byte]) + DER[index + 1 :])
     except ValueError:
         return
 
 
-def test_what_is_no_certificate_is_passed_over() -> None:
-    pem = CA.certificate.pem
-    broken = b"-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n"
-    text = b"words\n" + broken % b"????" + CA.key + pem + broken % base64.b64encode(DER[:99])
-    assert parse(text) == (CA.certificate,)
+def test_an_unknown_version_is_a_value_error() -> None:
+    version = DER.index(b"\xa0\x03\x02\x01\x02")
+    with pytest.raises(ValueError, match=r"^9 is not a valid X509 version$"):
+        parse_der(DER[: version + 4] + b"\x09" + DER[version + 5 :])
+
+
+def test_blocks_that_cannot_be_parsed_are_skipped() -> None:
+    text = b"words\n" + CA.key + encode_pem_block(DER[:99]) + PEM + encode_pem_block(b"?")
+    assert parse_pem(text) == (CA.certificate,)
+
+
+def test_a_block_that_cannot_be_parsed_is_returned_as_an_error() -> None:
+    text = encode_pem_block(DER[:99]) + BEGIN + b"\n????\n" + END + b"\n" + PEM
+    truncated, not_base64, certificate = parse_blocks(text)
+    assert str(truncated).startswith("a certificate cannot be read: error parsing asn1 value: ")
+    assert not_base64 == "a certificate cannot be read: Only base64 data is allowed"
+    assert certificate == CA.certificate
+
+
+def test_an_ampersand_in_a_printable_string_is_an_error() -> None:
+    """OpenSSL and Go accept it, RFC 5280 and cryptography do not."""
+    utf8_string = DER.index(b"\x0c\x1dconvertor-webhook CA ")
+    der = DER[:utf8_string] + b"\x13\x1dconvertor&" + DER[utf8_string + 12 :]
+    with pytest.raises(ValueError, match="PrintableString"):
+        parse_der(der)
 
 
 PEM = CA.certificate.pem
@@ -80,13 +100,16 @@ BEGIN, END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
         (PEM.replace(b"\n" + END, END), 0),
     ],
 )
-def test_an_api_server_reads_certificates_whose_lines_begin_and_end_with_them(
+def test_an_api_server_skips_blocks_that_do_not_start_and_end_on_their_own_lines(
     text: bytes, count: int
 ) -> None:
-    """What Go 1.26 said of these is what is expected: `pem.Decode`, again and again."""
-    assert parse_as_go(text) == (CA.certificate,) * count
+    """The expected counts are those of Go 1.26, `pem.Decode` in a loop."""
+    assert parse_pem_as_go(text) == (CA.certificate,) * count
 
 
 def test_keys_are_never_printed() -> None:
-    for value in (Authority(CA.certificate, b"secret"), Pair(b"chain", b"secret", NOW)):
+    for value in (
+        Authority(CA.certificate, b"secret"),
+        KeyPair(b"chain", b"secret", CA.certificate),
+    ):
         assert "secret" not in repr(value)

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certs.ca import pki, rotation, secret
-from certs.ca.certificate import from_der
+from certs.ca.certificate import parse_der
 from certs.ca.durations import Durations
 from certs.ca.secret import OldCA, SecretError, State
+from tests.support.certs.der import flip_bit
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -74,10 +75,9 @@ def test_what_can_be_made_again_is_passed_over_when_damaged() -> None:
 
 
 def test_an_old_ca_that_is_damaged_is_passed_over_and_its_word_too() -> None:
-    der = bytearray(OLDER.certificate.der)
-    der[-1] ^= 1
-    damaged = dataclasses.replace(FULL.old[0], certificate=from_der(bytes(der)))
-    for old in (damaged, dataclasses.replace(damaged, certificate=from_der(LEAF.der))):
+    damaged = parse_der(flip_bit(OLDER.certificate, -1))
+    for certificate in (damaged, LEAF):
+        old = dataclasses.replace(FULL.old[0], certificate=certificate)
         decoded = secret.decode(secret.encode(dataclasses.replace(FULL, old=(old,))))
         assert decoded == dataclasses.replace(FULL, old=(), cross=None)
 

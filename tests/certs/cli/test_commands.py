@@ -9,10 +9,10 @@ from click.testing import CliRunner, Result
 
 from certs.bundle.interface import targets
 from certs.ca import pki, rotation, secret
-from certs.ca.certificate import from_der
 from certs.ca.durations import Durations
 from certs.cli.commands import certs
 from tests.certs.http_api import HttpApi, running
+from tests.support.certs.der import encode_der, encode_pem_block, flip_bit
 
 NAME = "convertor-webhook.migration.svc"
 NOW = datetime.now(UTC) - timedelta(minutes=1)
@@ -55,12 +55,20 @@ def test_files_are_shown(tmp_path: Path) -> None:
     ), output
 
 
-def test_a_certificate_that_cannot_be_read_is_said_to_be_so(tmp_path: Path) -> None:
-    der = bytearray(pki.make_ca(NOW, timedelta(days=8), backdate=timedelta()).certificate.der)
-    der[12] ^= 1
-    (tmp_path / "ca.crt").write_bytes(from_der(bytes(der)).pem)
+@pytest.mark.parametrize(
+    ("damaged", "error"),
+    [(b"\x02\x01\x02", "a certificate cannot"), (b"\x55\x1d\x0e", "its certificate cannot")],
+    ids=["version", "extension"],
+)
+def test_a_certificate_that_cannot_be_parsed_is_shown_with_the_error(
+    tmp_path: Path, damaged: bytes, error: str
+) -> None:
+    """The last byte of `damaged` changes: the version, or the extension's OID, used twice then."""
+    ca = pki.make_ca(NOW, timedelta(days=8), backdate=timedelta()).certificate
+    der = flip_bit(ca, encode_der(ca).index(damaged) + 2)
+    (tmp_path / "ca.crt").write_bytes(encode_pem_block(der))
     lines = run("show", tmp_path / "ca.crt").output.splitlines()
-    assert lines[1].startswith("  its certificate cannot be read: ")
+    assert lines[1].startswith(f"  {error} be read: ")
 
 
 def test_what_to_show_has_to_be_said() -> None:

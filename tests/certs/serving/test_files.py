@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from certs.ca.certificate import Pair, to_pem
+from certs.ca.certificate import KeyPair, encode_pem
 from certs.ca.durations import Durations
 from certs.serving import handshake
 from certs.serving.clock import Clock
@@ -55,7 +55,7 @@ def served(source: FileSource) -> bytes:
 
 def test_a_pair_that_is_there_is_served_from_the_start(mount: Mount, time: Elapsing) -> None:
     source = source_of(mount, time)
-    handed: list[Pair] = []
+    handed: list[KeyPair] = []
     source.start(handed.append)
     source.stop()
     assert [pair.chain for pair in handed] == [FILES["tls.crt"]]
@@ -92,7 +92,7 @@ MISNAMED = make_files(CA, "other.svc")
     ("files", "fault"),
     [
         (OTHER_KEY, "'{0}/tls.crt', '{0}/tls.key': the private key does not belong to the cert"),
-        ({**FILES, "tls.crt": b""}, "'{0}/tls.crt', '{0}/tls.key': the certificate is no PEM"),
+        ({**FILES, "tls.crt": b""}, "'{0}/tls.crt', '{0}/tls.key': the certificate is not PEM"),
         ({"tls.crt": FILES["tls.crt"]}, "'{0}/tls.key': no such file or directory"),
         (MISNAMED, "'{0}/tls.crt', '{0}/tls.key': a handshake with the certificate fails: Hostn"),
         (OVER, f"'{{0}}/tls.crt': expired at {(NOW - 8 * DAY).isoformat()}"),
@@ -244,7 +244,7 @@ def test_a_ca_that_others_put_back_is_theirs(
     mount.update(NEW)
     run(quick, time, 150)
     assert api.bundles() == [(NEW_CA.certificate,)] * 3
-    api.damage(TARGETS[0], 0, to_pem([NEW_CA.certificate, CA.certificate]))
+    api.damage(TARGETS[0], 0, encode_pem([NEW_CA.certificate, CA.certificate]))
     run(quick, time, 200)
     assert CA.certificate in api.bundles()[0]
 
@@ -286,7 +286,7 @@ def test_all_three_files_may_be_replaced_at_once_and_no_replica_is_lost_by_it(
                 pair = source.current()
                 assert pair is not None
                 for view in set(api.bundles()) if source.status().ready else ():
-                    assert handshake.verify(pair, to_pem(view), NAME) is None
+                    assert handshake.verify(pair, encode_pem(view), NAME) is None
 
     both(70)
     assert all(source.status().ready for source in sources)

@@ -2,8 +2,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from certs.ca import pki
-from certs.ca.certificate import Authority, to_pem
-from certs.serving.handshake import PairError, to_pair, verify
+from certs.ca.certificate import Authority, encode_pem
+from certs.serving.handshake import KeyPairError, parse_key_pair, verify
 from tests.certs.files import DAY, NAME, NOW, make_ca, make_files
 
 CA = make_ca()
@@ -21,15 +21,15 @@ def encrypted(key: bytes) -> bytes:
 
 
 def test_a_pair_is_what_tls_can_use() -> None:
-    pair = to_pair(CERT, KEY, NAME)
+    pair = parse_key_pair(CERT, KEY, NAME)
     assert (pair.chain, pair.key, pair.not_after) == (CERT, KEY, NOW + 7 * DAY)
 
 
 @pytest.mark.parametrize(
     ("cert", "key", "name", "fault"),
     [
-        (b"", KEY, "", "the certificate is no PEM, expected '-----BEGIN CERTIFICATE-----'"),
-        (CERT, b"", "", "the private key is no PEM, expected '-----BEGIN PRIVATE KEY-----'"),
+        (b"", KEY, "", "the certificate is not PEM, expected '-----BEGIN CERTIFICATE-----'"),
+        (CERT, b"", "", "the private key is not PEM, expected '-----BEGIN PRIVATE KEY-----'"),
         (CERT, OTHER["tls.key"], "", "the private key does not belong to the certificate"),
         (
             CERT,
@@ -52,20 +52,20 @@ def test_a_pair_is_what_tls_can_use() -> None:
 def test_a_pair_that_tls_cannot_use_is_refused(
     cert: bytes, key: bytes, name: str, fault: str
 ) -> None:
-    with pytest.raises(PairError) as caught:
-        to_pair(cert, key, name)
+    with pytest.raises(KeyPairError) as caught:
+        parse_key_pair(cert, key, name)
     assert str(caught.value) == fault
 
 
 def test_a_ca_is_no_certificate_for_a_server() -> None:
-    with pytest.raises(PairError, match="handshake"):
-        to_pair(CA.certificate.pem, CA.key, NAME)
+    with pytest.raises(KeyPairError, match="handshake"):
+        parse_key_pair(CA.certificate.pem, CA.key, NAME)
 
 
 def test_an_expired_pair_is_still_a_pair() -> None:
     """Whose clock is right is not for TLS to say."""
     old = make_files(CA, now=NOW - 9 * DAY, life=DAY)
-    assert to_pair(old["tls.crt"], old["tls.key"]).not_after == NOW - 8 * DAY
+    assert parse_key_pair(old["tls.crt"], old["tls.key"]).not_after == NOW - 8 * DAY
 
 
 def test_openssl_verifies_what_this_project_signs() -> None:
@@ -73,9 +73,9 @@ def test_openssl_verifies_what_this_project_signs() -> None:
     new = make_ca()
     cross = pki.cross_sign(new.certificate, CA)
     files = make_files(new)
-    pair = to_pair(files["tls.crt"] + cross.pem, files["tls.key"])
+    pair = parse_key_pair(files["tls.crt"] + cross.pem, files["tls.key"])
     for roots in ([CA], [new], [CA, new]):
-        assert verify(pair, to_pem(root.certificate for root in roots), NAME) is None
+        assert verify(pair, encode_pem(root.certificate for root in roots), NAME) is None
 
 
 @pytest.mark.parametrize(
@@ -86,5 +86,5 @@ def test_openssl_verifies_what_this_project_signs() -> None:
     ],
 )
 def test_a_pair_of_another_ca_is_refused(roots: list[Authority], fault: str) -> None:
-    pem = to_pem(root.certificate for root in roots)
-    assert verify(to_pair(CERT, KEY), pem, NAME) == fault
+    pem = encode_pem(root.certificate for root in roots)
+    assert verify(parse_key_pair(CERT, KEY), pem, NAME) == fault

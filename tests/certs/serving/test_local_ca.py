@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from certs.ca.certificate import Pair
+from certs.ca.certificate import KeyPair
 from certs.serving import local_ca
 from certs.serving.handshake import verify
 from certs.serving.local_ca import LocalCA, LocalCAError
@@ -11,7 +11,7 @@ from certs.serving.local_ca import LocalCA, LocalCAError
 
 @pytest.mark.parametrize("name", [*local_ca.NAMES, "host.example"])
 def test_whoever_trusts_the_ca_trusts_the_server_by_every_name(tmp_path: Path, name: str) -> None:
-    taken: list[Pair] = []
+    taken: list[KeyPair] = []
     source = LocalCA([*local_ca.NAMES, "host.example"], tmp_path)
     assert (source.current(), source.status().ready) == (None, False)
     source.start(taken.append)

@@ -9,12 +9,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from certs.bundle.interface import ApiError
-from certs.ca.certificate import Pair, from_der, parse
+from certs.ca.certificate import KeyPair, parse_pem
 from certs.ca.durations import Durations
 from certs.serving.self_managed import SelfManaged
 from certs.serving.source import WAITING
 from tests.certs.fake import TARGETS, ApiServer, Client, Time
 from tests.certs.world import NAME, QUICK, World
+from tests.support.certs.der import encode_pem_block, flip_bit
 
 DAY = 86400.0
 
@@ -111,10 +112,8 @@ def test_a_ca_with_a_damaged_byte_is_written_back_from_memory(at: int) -> None:
     world = World(2)
     world.run(30)
     state = world.state()
-    der = bytearray(state.active.certificate.der)
-    der[at] ^= 1
     assert world.api.secret is not None
-    pem = from_der(bytes(der)).pem
+    pem = encode_pem_block(flip_bit(state.active.certificate, at))
     data = {**world.api.secret["data"], "ca.crt": base64.b64encode(pem).decode()}
     world.api.put_secret(data)
     world.api.damage(TARGETS[0], 0, b"")
@@ -363,10 +362,10 @@ def test_a_started_source_hands_over_its_first_pair_and_stops() -> None:
     api = ApiServer(Time())
     quick = dataclasses.replace(QUICK, backdate=timedelta(hours=1))
     source = SelfManaged(Client(api), [NAME], quick)
-    handed: list[Pair] = []
+    handed: list[KeyPair] = []
     served = threading.Event()
 
-    def on_change(pair: Pair) -> None:
+    def on_change(pair: KeyPair) -> None:
         handed.append(pair)
         served.set()
 
@@ -374,4 +373,4 @@ def test_a_started_source_hands_over_its_first_pair_and_stops() -> None:
     assert served.wait(10)
     source.stop()
     assert handed == [source.current()]
-    assert len(parse(handed[0].chain)) == 1
+    assert len(parse_pem(handed[0].chain)) == 1

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from certs.bundle.interface import ApiError
 from certs.ca import pki
-from certs.ca.certificate import to_pem
+from certs.ca.certificate import encode_pem
 from certs.ca.durations import MAX_BUNDLE_CERTIFICATES
 from certs.ca.secret import KEYS, SecretError
 from tests.certs.fake import TARGETS, CrashError
@@ -140,7 +140,7 @@ class Happenings:
             "first": contents[min(1, len(contents) - 1)].view,
             "half": contents[-1].view[:1],
         }[what]
-        pem = b"-----BEGIN CERTIFICATE-----" if what == "garbage" else to_pem(view)
+        pem = b"-----BEGIN CERTIFICATE-----" if what == "garbage" else encode_pem(view)
         world.api.damage(*place, pem)
         world.damaged_at = world.time.seconds
 

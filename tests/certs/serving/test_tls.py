@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from certs.serving.handshake import PairError
+from certs.serving.handshake import KeyPairError
 from certs.serving.tls import ClientCAError, Serving
 from tests.support.certificates import made
 
@@ -102,8 +102,8 @@ def test_a_swap_counts_for_the_next_handshake_and_leaves_connections_alone() -> 
     ("chain", "key", "fault"),
     [
         (A.chain, B.key, "the private key does not belong to the certificate"),
-        (b"", B.key, "the certificate is no PEM, expected '-----BEGIN CERTIFICATE-----'"),
-        (B.chain, b"", "the private key is no PEM, expected '-----BEGIN PRIVATE KEY-----'"),
+        (b"", B.key, "the certificate is not PEM, expected '-----BEGIN CERTIFICATE-----'"),
+        (B.chain, b"", "the private key is not PEM, expected '-----BEGIN PRIVATE KEY-----'"),
     ],
 )
 def test_a_pair_that_cannot_be_served_never_touches_what_is(
@@ -112,7 +112,7 @@ def test_a_pair_that_cannot_be_served_never_touches_what_is(
     async def scene() -> None:
         serving = Serving()
         serving.swap(A.chain, A.key)
-        with pytest.raises(PairError) as error:
+        with pytest.raises(KeyPairError) as error:
             serving.swap(chain, key)
         assert str(error.value) == fault
         async with listening(serving) as port:

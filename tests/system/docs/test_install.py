@@ -20,4 +20,4 @@ def test_the_certificate_made_with_openssl_can_be_served(tmp_path: Path) -> None
     for command in commands:
         subprocess.run(command, shell=True, cwd=tmp_path, check=True, capture_output=True)
     cert, key, ca = ((tmp_path / name).read_bytes() for name in ("tls.crt", "tls.key", "ca.crt"))
-    assert handshake.verify(handshake.to_pair(cert, key, NAME), ca, NAME) is None
+    assert handshake.verify(handshake.parse_key_pair(cert, key, NAME), ca, NAME) is None

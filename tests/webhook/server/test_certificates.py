@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from certs.ca.certificate import Pair
+from certs.ca.certificate import KeyPair
 from certs.serving.files import FileSource
-from certs.serving.handshake import to_pair
+from certs.serving.handshake import parse_key_pair
 from certs.serving.local_ca import LocalCA
 from certs.serving.self_managed import SelfManaged
 from certs.serving.source import Status
@@ -24,12 +24,12 @@ class FakeSource:
 
     def __init__(self) -> None:
         self.state = Status()
-        self.offer: Callable[[Pair], None] = lambda _pair: None
+        self.offer: Callable[[KeyPair], None] = lambda _pair: None
 
-    def start(self, on_change: Callable[[Pair], None]) -> None:
+    def start(self, on_change: Callable[[KeyPair], None]) -> None:
         self.offer = on_change
 
-    def current(self) -> Pair | None:
+    def current(self) -> KeyPair | None:
         return None
 
     def status(self) -> Status:
@@ -39,8 +39,8 @@ class FakeSource:
         pass
 
 
-def pair(number: int = 0) -> Pair:
-    return to_pair(made(number).chain, made(number).key)
+def pair(number: int = 0) -> KeyPair:
+    return parse_key_pair(made(number).chain, made(number).key)
 
 
 def test_each_way_has_its_source(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_the_server_is_ready_when_the_source_is_and_says_what_it_says() -> None:
         (
             {"tls.crt": b"x"},
             (
-                "'{dir}/tls.crt', '{dir}/tls.key': the certificate is no PEM, expected "
+                "'{dir}/tls.crt', '{dir}/tls.key': the certificate is not PEM, expected "
                 "'-----BEGIN CERTIFICATE-----'"
             ),
         ),

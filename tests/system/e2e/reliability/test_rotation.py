@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from certs.ca import pki
-from certs.ca.certificate import parse
+from certs.ca.certificate import parse_pem
 from tests.system.controlplane.api import Api, Json
 from tests.system.controlplane.cluster import ControlPlane
 from tests.system.controlplane.process import until
@@ -39,7 +39,7 @@ class Seen:
     def look(self) -> None:
         _note(self.active, self._signing())
         for replica, served in zip(self._replicas.running, self.served, strict=True):
-            (leaf,) = parse(replica.leaf().encode())
+            (leaf,) = parse_pem(replica.leaf().encode())
             _note(served, pki.describe(leaf).issuer)
 
     def trusted(self) -> list[str]:
@@ -47,11 +47,11 @@ class Seen:
         name = self._replicas.release.configuration
         (webhook,) = self._api.get("MutatingWebhookConfiguration", name)["webhooks"]
         bundle = base64.b64decode(webhook["clientConfig"]["caBundle"])
-        return [pki.describe(ca).subject for ca in parse(bundle)]
+        return [pki.describe(ca).subject for ca in parse_pem(bundle)]
 
     def _signing(self) -> str:
         secret = self._api.get("Secret", *ca_secret(self._replicas))
-        (ca,) = parse(base64.b64decode(secret["data"]["ca.crt"]))
+        (ca,) = parse_pem(base64.b64decode(secret["data"]["ca.crt"]))
         return pki.describe(ca).subject
 
 

@@ -1,7 +1,7 @@
-"""What the webhook knows of the plans, wherever they are: a cluster, a hub, a directory.
+"""The known plans and nodes, and the sources that keep them current: a cluster, a hub, a directory.
 
-A review asks `find`, which is a few dictionary look-ups. Only when that misses does it await
-`fetch`, the one step of a review that may touch the world.
+A review calls `find`, which takes a few dictionary lookups. Only if that misses does it await
+`fetch`, the one step of a review that may do I/O.
 """
 
 from typing import Protocol
@@ -10,28 +10,28 @@ import msgspec
 
 from webhook.model import NodeValues, Plan, PlanRef, Reason
 
-MAX_FAULTS = 3
-"""In a status; the log has them all."""
+MAX_ERRORS_IN_STATUS = 3
+"""The log has all errors."""
 
 
 class PlansStatus(msgspec.Struct, frozen=True):
-    """How far `Plans` can be trusted at this moment."""
+    """The state of `Plans`: synced or not, how current, and its errors."""
 
     synced: bool
-    """Whether everything was read once; it stays true when the source fails later. A cluster
-    without Forklift's CustomResourceDefinition has no plans, so there everything is known."""
+    """True once everything has been read; it stays true when the source fails later. A cluster
+    without Forklift's CustomResourceDefinition has no plans and counts as synced."""
     age_seconds: float
-    """Since the source last confirmed what is known; infinite before it ever did."""
+    """Since the source last confirmed the known plans; infinite before it ever did."""
     count: int
-    """How many plans are known."""
+    """The number of known plans."""
     invalid: int
-    """How many have settings with problems, or could not be read at all."""
+    """The number of plans that have problems in their settings or cannot be read."""
     message: str = ""
-    """What is wrong with the source, for people; empty when nothing is."""
+    """The errors of the source; empty if there are none."""
     fetches: int = 0
-    """How often a miss was looked up in the source, ever; in a quiet cluster it stands still."""
+    """The number of `fetch` calls that queried the source since the start."""
     restarts: int = 0
-    """How often a watch of the source had to be begun anew after a failure, ever."""
+    """The number of watches that were restarted after a failure since the start."""
 
 
 class Plans(Protocol):
@@ -41,28 +41,23 @@ class Plans(Protocol):
         """Return the plan, or PLAN_NOT_FOUND, PLAN_AMBIGUOUS or PLANS_NOT_SYNCED."""
 
     async def fetch(self, ref: PlanRef, seconds: float) -> Plan | Reason:
-        """Look the slow way, in at most `seconds`: for a plan that `find` does not have yet."""
+        """Query the source, in at most `seconds`, for a plan that `find` does not know yet."""
 
     def status(self) -> PlansStatus:
-        """Return how far this source can be trusted now."""
+        """Return the current state of this source."""
 
     @property
     def node_values(self) -> NodeValues:
-        """The values on the nodes of each label key that a plan compares; unknown keys lack."""
+        """The values that nodes have of each label key that a plan compares, as far as known."""
 
     def start(self) -> None:
-        """Begin to read and to watch, in the background."""
+        """Start to read and watch the source, in the background."""
 
     def stop(self) -> None:
-        """End the watch; what is known stays."""
+        """Stop watching; the known plans are kept."""
 
 
-def in_short(faults: list[str]) -> str:
-    """Return the first of these for a status, and how many more there are."""
-    more = len(faults) - MAX_FAULTS
-    return "; ".join(faults[:MAX_FAULTS] + ([f"and {more} more"] if more > 0 else []))
-
-
-def our_fault(error: Exception) -> str:
-    """Say that something failed which nobody foresaw, and whose trace was logged."""
-    return f"a fault of the webhook, see its log: {error!r}"
+def summarize(errors: list[str]) -> str:
+    """Return the first errors, for a status, and the number of the others."""
+    more = len(errors) - MAX_ERRORS_IN_STATUS
+    return "; ".join(errors[:MAX_ERRORS_IN_STATUS] + ([f"and {more} more"] if more > 0 else []))

@@ -1,4 +1,4 @@
-"""Plans in a cluster, watched: the one that has the pods, or the hub that has only the plans."""
+"""Plans of a cluster, kept current by a watch: the cluster of the pods, or the hub of the Plans."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from webhook.forklift.plan import NAME, PATH, PlanObject
-from webhook.inventory import PlansStatus, in_short
+from webhook.inventory import PlansStatus, summarize
 from webhook.inventory.index import Key, PlanIndex
 from webhook.inventory.nodes import ClusterNodes
 from webhook.karl import minimums
@@ -20,23 +20,23 @@ from webhook.model import Installation, NodeValues, Plan, PlanRef, Reason
 
 log = structlog.get_logger(__name__)
 
-MAX_GETS = 8
-"""At a time; each takes a thread."""
-GET_SECONDS = 3.0
-ANSWER_SECONDS = 1.0
-"""How long the answer to a GET counts, so that many pods of a plan that is not there ask once."""
-WAIT_SECONDS = 1.0
-"""How long a plan is waited for that a sound watch has not seen, and whose name is not known."""
-POLL_SECONDS = 0.01
+MAX_CONCURRENT_GETS = 8
+"""Each takes a thread."""
+GET_TIMEOUT_SECONDS = 3.0
+GET_REUSE_SECONDS = 1.0
+"""How long the result of a GET is reused, so that many pods of a missing plan cause one GET."""
+MAX_WATCH_WAIT_SECONDS = 1.0
+"""The wait for a plan of which only the UID is known, while the watch works."""
+POLL_INTERVAL_SECONDS = 0.01
 
-_read = msgspec.json.Decoder(PlanObject)
+_plan_decoder = msgspec.json.Decoder(PlanObject)
 
 
 class ClusterPlans:
-    """The plans of the cluster behind `client`, as `Plans`.
+    """The Plans of the cluster of `client`, as `Plans`.
 
-    `nodes` is the cluster that has the pods, where that is another one: a plan on the hub can
-    migrate into a remote cluster, and then compares labels of the nodes there.
+    `nodes` is the cluster of the pods, if that is another one: a plan on the hub may migrate into
+    a remote cluster, and its settings compare labels of the nodes there.
     """
 
     def __init__(
@@ -53,49 +53,49 @@ class ClusterPlans:
         self._store = _Store(self._index, self._nodes)
         plans = Collection(client, f"{PATH}/plans", PlanObject)
         self._reflector = Reflector(plans, self._store, timing)
-        self._threads = ThreadPoolExecutor(MAX_GETS, thread_name_prefix="get plan")
-        self._calls: dict[Key, asyncio.Future[Reason | None]] = {}
+        self._threads = ThreadPoolExecutor(MAX_CONCURRENT_GETS, thread_name_prefix="get plan")
+        self._gets: dict[Key, asyncio.Future[Reason | None]] = {}
         self._fetches = 0
         self._synced = False
 
     def find(self, ref: PlanRef) -> Plan | Reason:
-        """Return the plan as the watch knows it, or why there is none."""
-        found = self._known(ref)
-        if isinstance(found, Plan) and self._nodes_awaited(found):
+        """Return the plan from the watch's data, or the reason why there is none."""
+        found = self._find_in_index(ref)
+        if isinstance(found, Plan) and self._awaits_node_values(found):
             return Reason.PLANS_NOT_SYNCED
         return found
 
     async def fetch(self, ref: PlanRef, seconds: float) -> Plan | Reason:
-        """Ask for the plan by its name, or wait until the watch sees it."""
-        until = time.monotonic() + 0.9 * seconds  # the rest is for placing the pod
-        found = self._known(ref)
+        """GET the plan by name, or wait until the watch delivers it."""
+        deadline = time.monotonic() + 0.9 * seconds  # the rest is for placing the pod
+        found = self._find_in_index(ref)
         if not isinstance(found, Plan):
             key = (ref.namespace, ref.name)
             if all(NAME.fullmatch(part) for part in key):
-                failure = await self._ask(key, until - time.monotonic())
+                failure = await self._get_once(key, deadline - time.monotonic())
             else:
-                failure = await self._wait(ref, until)
-            found = self._known(ref)
+                failure = await self._wait_for_watch(ref, deadline)
+            found = self._find_in_index(ref)
             if found is Reason.PLAN_NOT_FOUND and failure:
                 return failure
         if isinstance(found, Plan):
             plan = found
-            await _until(until, lambda: not self._nodes_awaited(plan))
+            await _wait_until(deadline, lambda: not self._awaits_node_values(plan))
         return found
 
     def status(self) -> PlansStatus:
-        """Return what is known, and what is wrong with the watches."""
+        """Return the state of the plans, and the errors of the watches."""
         watch = self._reflector.status()
-        if watch.synced and not self._nodes.awaited(self._nodes.keys):
+        if watch.synced and not self._nodes.awaits(self._nodes.keys):
             self._synced = True
         unread = [f"Plan {'/'.join(key)} {why}" for key, why in self._index.unread.items()]
-        said = dict.fromkeys((watch.message, self._nodes.message, in_short(unread)))
+        messages = dict.fromkeys((watch.message, self._nodes.message, summarize(unread)))
         return PlansStatus(
             synced=self._synced,
             age_seconds=watch.age_seconds,
             count=len(self._index),
             invalid=self._index.invalid,
-            message="; ".join(filter(None, said)),
+            message="; ".join(filter(None, messages)),
             fetches=self._fetches,
             restarts=watch.restarts,
         )
@@ -106,53 +106,53 @@ class ClusterPlans:
         return self._nodes.values
 
     def start(self) -> None:
-        """Begin to list and to watch."""
+        """Start to list and watch."""
         self._reflector.start()
 
     def stop(self) -> None:
-        """End the watches; what is known stays."""
+        """Stop the watches; the known plans are kept."""
         self._reflector.stop()
         self._nodes.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _known(self, ref: PlanRef) -> Plan | Reason:
+    def _find_in_index(self, ref: PlanRef) -> Plan | Reason:
         found = self._index.find(ref)
         if self._reflector.synced:
             return found
         if found is Reason.PLAN_NOT_FOUND or not (ref.uid or ref.namespace):
-            return Reason.PLANS_NOT_SYNCED  # and there may be another plan of this name
+            return Reason.PLANS_NOT_SYNCED  # another plan may have the same name
         return found
 
-    def _nodes_awaited(self, plan: Plan) -> bool:
-        """Whether the plan compares a label whose values are still on their way.
+    def _awaits_node_values(self, plan: Plan) -> bool:
+        """Return whether the plan compares a label whose values have not been listed yet.
 
-        That is so for some milliseconds after the start, and after the first plan that compares
-        a label. A pod placed just then could go only to nodes with the very value written.
+        That takes some milliseconds after the start, and after the first plan that compares a
+        label. A pod placed in that time could run only on nodes with the very value of the rule.
         """
         nodes = self._nodes
-        return nodes.awaited(nodes.keys) and nodes.awaited(minimums.keys(plan.settings))
+        return nodes.awaits(nodes.keys) and nodes.awaits(minimums.keys(plan.settings))
 
-    async def _ask(self, key: Key, seconds: float) -> Reason | None:
-        """GET a plan into the index; the pods of one plan share one call."""
-        call = self._calls.get(key)
-        if call is None:
+    async def _get_once(self, key: Key, seconds: float) -> Reason | None:
+        """GET a plan into the index, once for all pods that need it at the same time."""
+        get = self._gets.get(key)
+        if get is None:
             loop = asyncio.get_running_loop()
             self._fetches += 1
-            call = self._calls[key] = loop.run_in_executor(self._threads, self._get, key)
-            call.add_done_callback(
-                lambda _: loop.call_later(ANSWER_SECONDS, self._calls.pop, key, None)
+            get = self._gets[key] = loop.run_in_executor(self._threads, self._get, key)
+            get.add_done_callback(
+                lambda _: loop.call_later(GET_REUSE_SECONDS, self._gets.pop, key, None)
             )
-        done, _ = await asyncio.wait([call], timeout=seconds)
-        return call.result() if done else Reason.PLANS_NOT_SYNCED
+        done, _ = await asyncio.wait([get], timeout=seconds)
+        return get.result() if done else Reason.PLANS_NOT_SYNCED
 
     def _get(self, key: Key) -> Reason | None:
-        """Return why the plan could not be put into the index, in a thread."""
+        """GET a plan into the index, in a thread; return the reason if that failed."""
         namespace, name = key
         try:
             body = self._client.get(
-                f"{PATH}/namespaces/{namespace}/plans/{name}", seconds=GET_SECONDS
+                f"{PATH}/namespaces/{namespace}/plans/{name}", seconds=GET_TIMEOUT_SECONDS
             )
-            plan = _read.decode(body)
+            plan = _plan_decoder.decode(body)
         except (ApiError, msgspec.MsgspecError) as error:
             if isinstance(error, ApiError) and error.status == 404:
                 return Reason.PLAN_NOT_FOUND
@@ -162,16 +162,16 @@ class ClusterPlans:
             self._store.put(plan)
         return None
 
-    async def _wait(self, ref: PlanRef, until: float) -> Reason | None:
-        """Return why not to trust that the plan, if it has not come, is not there."""
+    async def _wait_for_watch(self, ref: PlanRef, deadline: float) -> Reason | None:
+        """Wait until the watch delivers the plan; return a reason if the watch is failing."""
         if self._reflector.synced and not self._reflector.message:
-            until = min(until, time.monotonic() + WAIT_SECONDS)
-        await _until(until, lambda: isinstance(self._known(ref), Plan))
+            deadline = min(deadline, time.monotonic() + MAX_WATCH_WAIT_SECONDS)
+        await _wait_until(deadline, lambda: isinstance(self._find_in_index(ref), Plan))
         return Reason.PLANS_NOT_SYNCED if self._reflector.message else None
 
 
 class _Store:
-    """Puts what the watch sees into the index; the nodes follow what the plans compare."""
+    """Puts Plans from the watch into the index, and watches the node labels that they compare."""
 
     def __init__(self, index: PlanIndex, nodes: ClusterNodes) -> None:
         self._index = index
@@ -190,12 +190,12 @@ class _Store:
         self._nodes.refresh()
 
 
-async def _until(until: float, true: Callable[[], bool]) -> None:
-    """Wait for what a thread brings about: to look now and then costs less than to be told."""
-    while not true() and time.monotonic() < until:  # noqa: ASYNC110 - no asyncio.Event, as said
-        await asyncio.sleep(POLL_SECONDS)
+async def _wait_until(deadline: float, condition: Callable[[], bool]) -> None:
+    """Wait for a condition that a thread makes true; polling is cheaper than a notification."""
+    while not condition() and time.monotonic() < deadline:  # noqa: ASYNC110 - see above
+        await asyncio.sleep(POLL_INTERVAL_SECONDS)
 
 
 def _is_newer(version: str, position: str) -> bool:
-    """Whether the watch has yet to see this version; if not, it has seen the plan go, too."""
+    """Return False if the watch has passed this version: the plan may have been deleted since."""
     return not (version.isdecimal() and position.isdecimal() and int(version) <= int(position))

@@ -13,8 +13,8 @@ import structlog
 
 from webhook import settings
 from webhook.forklift.plan import Spec
-from webhook.inventory import our_fault
 from webhook.karl import minimums
+from webhook.kube.messages import describe_internal_error
 from webhook.kube.objects import Json
 from webhook.model import (
     Installation,
@@ -149,7 +149,7 @@ class PlanIndex:
             packed = _pack.encode(entry) if entry else b""
         except Exception as error:
             # Nothing is known that does this; whatever it is, the other plans are to be read.
-            why = f"cannot be read, {our_fault(error)}"
+            why = f"cannot be read: {describe_internal_error(error)}"
             if self._unread.get(key) != why:
                 log.exception("plan cannot be read", plan="/".join(key))
             self._unread[key] = why

@@ -1,4 +1,4 @@
-"""The label values of a cluster's nodes, watched from the first time that one is needed."""
+"""Label values of a cluster's nodes, watched from the first plan on that compares a node label."""
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -13,45 +13,51 @@ from webhook.model import NodeValues
 PATH = "/api/v1/nodes"
 
 
-class _Metadata(msgspec.Struct):
+class NodeMetadata(msgspec.Struct):
     name: str
-    labels: dict[str, str] = {}
+    labels: dict[str, str] | None = None
     resource_version: str = msgspec.field(name="resourceVersion", default="")
 
 
-class _Node(msgspec.Struct):
-    metadata: _Metadata
+class NodeObject(msgspec.Struct):
+    """A Node as decoded from the API server: its metadata only."""
+
+    metadata: NodeMetadata
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return self.metadata.labels or {}
 
 
 class ClusterNodes:
-    """The values of the labels that count, on all nodes together.
+    """The values of the labels that plans compare, over all nodes.
 
-    Most installations never compare a label, and then the nodes are not even listed. Nodes
-    write their status all the time, so only their metadata is asked for, and of their labels
-    only those are kept that some plan compares.
+    Most installations never compare a node label, and then nodes are not even listed. Nodes
+    update their status all the time, so only their metadata is watched, and only the labels that
+    some plan compares are kept.
     """
 
     def __init__(
         self,
         client: Client,
-        wanted: Callable[[], frozenset[str]],
+        current_keys: Callable[[], frozenset[str]],
         timing: reflector.Timing | None = None,
     ) -> None:
-        """Follow the labels that `wanted` returns whenever `refresh` is called."""
-        self._wanted = wanted
+        """Watch the labels whose keys `current_keys` returns at each call of `refresh`."""
+        self._current_keys = current_keys
         self._keys: frozenset[str] = frozenset()
         self._labels: dict[str, dict[str, str]] = {}
         self._refreshing = threading.Lock()
         self._started = False
         self.values: NodeValues = {}
-        """The values of each label that is needed; what is not known yet is not there."""
-        nodes = collection.Collection(client, PATH, _Node, metadata_only=True)
+        """The values by label key; a key that has not been listed yet is missing."""
+        nodes = collection.Collection(client, PATH, NodeObject, metadata_only=True)
         self._reflector = reflector.Reflector(nodes, self, timing)
 
     def refresh(self) -> None:
-        """Ask which labels count now; those that did not before are looked up at once."""
+        """Update the keys, and list the nodes again if there is a new one."""
         with self._refreshing:
-            before, self._keys = self._keys, self._wanted()
+            before, self._keys = self._keys, self._current_keys()
             if not self._keys - before:
                 return
             if self._started:
@@ -61,41 +67,41 @@ class ClusterNodes:
                 self._reflector.start()
 
     def stop(self) -> None:
-        """End the watch; what is known stays."""
+        """Stop the watch; the known values are kept."""
         self._reflector.stop()
 
     @property
     def keys(self) -> frozenset[str]:
-        """The labels that count."""
+        """The keys of the labels that are watched."""
         return self._keys
 
     @property
     def message(self) -> str:
-        """What is wrong with the watch; empty when nothing is."""
+        """The error of the watch; empty if there is none."""
         return self._reflector.message
 
-    def awaited(self, keys: frozenset[str]) -> bool:
-        """Whether values of these labels will be there soon: not when the watch fails."""
+    def awaits(self, keys: frozenset[str]) -> bool:
+        """Return whether values of these labels are still to be listed; False if that fails."""
         return not keys <= self.values.keys() and not self.message
 
-    def replace(self, items: Iterable[_Node]) -> None:
-        """Take all nodes there are."""
+    def replace(self, items: Iterable[NodeObject]) -> None:
+        """Replace all nodes."""
         keys = self._keys
-        self._labels = {node.metadata.name: _only(node.metadata.labels, keys) for node in items}
+        self._labels = {node.metadata.name: _select(node.labels, keys) for node in items}
         self.values = label_values(self._labels.values(), keys)
 
-    def put(self, item: _Node) -> None:
-        """Take a node that is new or has changed."""
-        name, labels = item.metadata.name, _only(item.metadata.labels, self.values)
+    def put(self, item: NodeObject) -> None:
+        """Add or update a node."""
+        name, labels = item.metadata.name, _select(item.labels, self.values)
         if self._labels.get(name) != labels:
             self._labels[name] = labels
             self.values = label_values(self._labels.values(), self.values)
 
-    def discard(self, item: _Node) -> None:
-        """Forget a node that is gone."""
+    def discard(self, item: NodeObject) -> None:
+        """Remove a node."""
         self._labels.pop(item.metadata.name, None)
         self.values = label_values(self._labels.values(), self.values)
 
 
-def _only(labels: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:
+def _select(labels: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:
     return {key: labels[key] for key in keys if key in labels}

@@ -1,4 +1,4 @@
-"""Kubernetes objects in YAML and JSON files, and where a file that has none is wrong."""
+"""Plans and Nodes in YAML and JSON files, and errors with their place in the file."""
 
 import difflib
 from collections.abc import Iterator
@@ -10,21 +10,21 @@ import msgspec
 from webhook import settings
 from webhook.forklift.plan import API_VERSION, GROUP, KIND, NAME, PlanObject
 from webhook.kube import manifests
-from webhook.kube.messages import describe_os_error, describe_validation_error
+from webhook.kube.messages import describe_os_error, describe_validation_error, describe_value
 from webhook.kube.objects import Json
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
 
 class FileError(ValueError):
-    """A file that holds no Kubernetes objects; the message begins with the place in the file."""
+    """A file without valid Kubernetes objects; the message begins with the place in the file."""
 
 
 class Contents(msgspec.Struct, frozen=True):
-    """What of a file matters to the webhook."""
+    """The objects of one or more files."""
 
     plans: list[Json] = []
-    """Each with a name and a namespace: `default` where it names none, as for `kubectl apply`."""
+    """Each has a name and a namespace: `default` if the file has none, as for `kubectl apply`."""
     nodes: list[dict[str, str]] = []
     """The labels of each Node."""
     others: list[str] = []
@@ -39,11 +39,11 @@ class _Node(msgspec.Struct):
     metadata: _NodeMetadata
 
 
-def read(path: Path) -> Contents:
-    """Return what of a YAML or JSON file matters; the items of its lists count one by one.
+def read_file(path: Path) -> Contents:
+    """Read a YAML or JSON file; the items of lists count as objects of the file.
 
     Raises:
-        FileError: the file cannot be read, or is not what it should be.
+        FileError: the file cannot be read, or an object in it is invalid.
 
     """
     try:
@@ -53,24 +53,28 @@ def read(path: Path) -> Contents:
     except UnicodeDecodeError as error:
         raise FileError(f"byte {error.start} is not UTF-8") from None
     try:
-        found = manifests.parse_documents(text, is_json=path.suffix == ".json")
+        documents = manifests.parse_documents(text, is_json=path.suffix == ".json")
     except manifests.DocumentError as error:
         raise FileError(str(error)) from None
-    objects = [each for line, document in found for each in _objects(document, line)]
-    return Contents(
-        plans=[_plan(found, line) for line, found in objects if _is_plan(found)],
-        nodes=[_labels(found, line) for line, found in objects if _is_node(found)],
-        others=[
-            found["kind"] for _, found in objects if not _is_plan(found) and not _is_node(found)
-        ],
-    )
+    contents = Contents()
+    for first_line, document in documents:
+        for line, found in _objects(document, first_line):
+            if _is_plan(found):
+                contents.plans.append(_convert_plan(found, line))
+            elif _is_node(found):
+                contents.nodes.append(_read_labels(found, line))
+            else:
+                contents.others.append(found["kind"])
+    return contents
 
 
 def _objects(document: Any, line: int) -> Iterator[tuple[int, Json]]:
     if document is None:
         return
     if not isinstance(document, dict):
-        raise FileError(f"line {line}: expected a Kubernetes object, found {_what(document)}")
+        raise FileError(
+            f"line {line}: expected a Kubernetes object, found {describe_value(document)}"
+        )
     kind = document.get("kind")
     if not isinstance(kind, str):
         raise FileError(f"line {line}: expected a Kubernetes object, found one without a kind")
@@ -91,20 +95,20 @@ def _is_node(found: Json) -> bool:
     return found["kind"] == "Node" and found.get("apiVersion") == "v1"
 
 
-def _plan(found: Json, line: int) -> Json:
+def _convert_plan(found: Json, line: int) -> Json:
     """Return a Plan without its VMs and its status, which can be megabytes."""
     try:
         plan = msgspec.convert(found, PlanObject)
         plan.metadata.namespace = plan.metadata.namespace or "default"
         _check_names(plan, line)
         kept = plan.as_json()
-        if wrong := [field for field in found.get("spec") or () if settings.is_misspelt(field)]:
-            kept["spec"] |= dict.fromkeys(wrong)  # for whoever reads the settings to tell
+        if misspelt := [field for field in found.get("spec") or () if settings.is_misspelt(field)]:
+            kept["spec"] |= dict.fromkeys(misspelt)  # `settings.read` reports them as problems
         msgspec.msgpack.encode(kept)
     except msgspec.ValidationError as error:
-        raise FileError(f"line {line}: {_mismatch(error, KIND)}") from None
+        raise FileError(f"line {line}: {_describe_mismatch(error, KIND)}") from None
     except (OverflowError, UnicodeEncodeError) as error:  # 10**30, or half a surrogate pair
-        raise FileError(f"line {line}: Plan: no value of Kubernetes: {error}") from None
+        raise FileError(f"line {line}: Plan: unsupported value: {error}") from None
     except RecursionError:
         raise FileError(f"line {line}: Plan: it is nested too deeply") from None
     return kept
@@ -120,20 +124,21 @@ def _check_names(plan: PlanObject, line: int) -> None:
             )
 
 
-def _labels(found: Json, line: int) -> dict[str, str]:
+def _read_labels(found: Json, line: int) -> dict[str, str]:
     try:
         return msgspec.convert(found, _Node).metadata.labels or {}
     except msgspec.ValidationError as error:
-        raise FileError(f"line {line}: {_mismatch(error, 'Node')}") from None
+        raise FileError(f"line {line}: {_describe_mismatch(error, 'Node')}") from None
 
 
 def _check_kind(found: Json, line: int) -> None:
-    """Raise FileError for what was surely meant to be a Plan; other kinds are nobody's fault."""
+    """Raise FileError for a likely misspelling of a Plan's kind or apiVersion."""
     version, kind = found.get("apiVersion"), found["kind"]
     group = str(version).partition("/")[0]
     if kind == KIND and (version is None or difflib.get_close_matches(group, [GROUP], cutoff=0.8)):
+        value = "nothing" if version is None else describe_value(version)
         raise FileError(
-            f"line {line}: expected apiVersion '{API_VERSION}' of a Plan, found {_what(version)}"
+            f"line {line}: expected apiVersion '{API_VERSION}' of a Plan, found {value}"
         )
     if version == API_VERSION and difflib.get_close_matches(kind.lower(), ["plan"], cutoff=0.75):
         raise FileError(
@@ -141,12 +146,6 @@ def _check_kind(found: Json, line: int) -> None:
         )
 
 
-def _what(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    return "a list" if isinstance(value, list) else f"'{value}'"
-
-
-def _mismatch(error: msgspec.ValidationError, kind: str) -> str:
-    what = describe_validation_error(error, kind)
-    return f"{kind}: {what}{'; quote it' if 'expected text' in what else ''}"
+def _describe_mismatch(error: msgspec.ValidationError, kind: str) -> str:
+    mismatch = describe_validation_error(error, kind)
+    return f"{kind}: {mismatch}{'; quote it' if 'expected text' in mismatch else ''}"

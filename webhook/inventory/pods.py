@@ -1,4 +1,4 @@
-"""The convertor pods of the cluster, watched for those that were missed."""
+"""Watch of the cluster's convertor pods, which finds those without their placement."""
 
 import threading
 import time
@@ -33,43 +33,43 @@ QUERY = {
     "labelSelector": f"{CONVERTOR_LABEL}={CONVERTOR_VALUE}",
     "fieldSelector": "status.phase!=Succeeded,status.phase!=Failed",
 }
-"""A pod that has ended goes, as if it were deleted: nothing can be done about it any more."""
+"""The watch reports a pod that ends as deleted: its placement no longer matters."""
 
 
-OUTAGE = timedelta(minutes=2)
-"""How long before the start a pod may have been placed to prove that the mode was the same since.
+WINDOW_REACH = timedelta(minutes=2)
+"""The time before the start from which a placed pod proves that the mode has been the same since.
 
-To change the mode of an installation and to change it back are two rollouts of its Deployment,
-with a pod in between; nothing that a server can read tells of them.
+Changing the mode of an installation and changing it back takes two rollouts of its Deployment and
+a pod in between, which is longer. A server cannot read such changes anywhere.
 """
 
 
 class Timing(NamedTuple):
-    """In seconds."""
+    """Intervals, in seconds."""
 
     grace: float = 5.0
-    """From the first sight of a pod to its judgement: its plan may be seen after it."""
+    """From the first event of a pod to its check: its plan may arrive later."""
     every: float = 2.0
-    """Between two looks at the pods that are still to be judged."""
+    """Between two checks of the pods that are due."""
     watch: reflector.Timing = reflector.Timing()
 
 
 class PodsStatus(msgspec.Struct, frozen=True):
-    """What is known of the convertor pods, and what is wrong with them."""
+    """The state of the watch, and the number of convertor pods and of those missed."""
 
     synced: bool
     age_seconds: float
-    """Since the API server last confirmed what is known."""
+    """Since the API server last confirmed the known pods."""
     restarts: int
-    """Of the watch, after failures, ever."""
+    """The number of watches that were restarted after a failure since the start."""
     message: str
-    """What is wrong with the watch; empty when nothing is."""
+    """The error of the watch; empty if there is none."""
     count: int = 0
-    """Pods that have not ended."""
+    """The number of pods that have not ended."""
     missed: Mapping[Reason, int] = {}
-    """How many of them are missed now, by reason."""
+    """The number of pods without their placement now, by reason."""
     seen: Mapping[Reason, int] = {}
-    """How many have been, ever."""
+    """The number of such pods since the start, by reason."""
 
 
 class _Metadata(msgspec.Struct, omit_defaults=True):
@@ -88,9 +88,9 @@ class _PodObject(msgspec.Struct):
 
 
 class PodWatch:
-    """Looks at every convertor pod once its plan should be known, and again when it changes.
+    """Checks every convertor pod once its plan should be known, and again when it changes.
 
-    Only metadata is asked for, and nothing is kept of a pod that is as it should be.
+    Only metadata is watched, and a pod with its placement is not kept in memory.
     """
 
     def __init__(
@@ -98,28 +98,28 @@ class PodWatch:
         client: Client,
         plans: Plans,
         installation: Installation,
-        tell: Callable[[PlanEvent], None],
+        event_sink: Callable[[PlanEvent], None],
         timing: Timing | None = None,
     ) -> None:
         self._client = client
         self._plans = plans
         self._installation = installation
-        self._tell = tell
+        self._event_sink = event_sink
         self._timing = timing or Timing()
-        self._changing = threading.Lock()
+        self._lock = threading.Lock()
         self._known: set[Key] = set()
-        self._open: dict[Key, tuple[PodMetadata, float]] = {}
-        """Pods that are still to be judged, or are missed, and when they were first seen so."""
+        self._pending: dict[Key, tuple[PodMetadata, float]] = {}
+        """Pods that are to be checked or are missed, and the time of their first event."""
         self._missed: dict[Key, Reason] = {}
         self._seen = Counter[Reason]()
-        self._since: EnforcementWindow | None = None
+        self._window: EnforcementWindow | None = None
         self._stopped = threading.Event()
         pods = Collection(client, PATH, _PodObject, QUERY, metadata_only=True)
         self._reflector = reflector.Reflector(pods, self, self._timing.watch)
         self._thread = threading.Thread(target=self._run, name="missed pods", daemon=True)
 
     def start(self) -> None:
-        """Begin to list, to watch and to judge."""
+        """Start to list, watch and check."""
         self._reflector.start()
         self._thread.start()
 
@@ -128,90 +128,92 @@ class PodWatch:
         self._reflector.stop()
 
     def status(self) -> PodsStatus:
-        """Return what is known now."""
-        with self._changing:
-            now = Counter(self._missed.values())
-            return PodsStatus(*self._reflector.status(), len(self._known), now, Counter(self._seen))
+        """Return the current state."""
+        with self._lock:
+            current = Counter(self._missed.values())
+            total = Counter(self._seen)
+            return PodsStatus(*self._reflector.status(), len(self._known), current, total)
 
     def replace(self, items: Iterable[_PodObject]) -> None:
-        """Take all pods that there are."""
-        gone = set(self._known)
+        """Replace all pods."""
+        deleted = set(self._known)
         for item in items:
-            gone.discard(_key(item))
+            deleted.discard(_key(item))
             self.put(item)
-        for key in gone:
+        for key in deleted:
             self._forget(key)
-        if self._since is None:
-            server = datetime.now(UTC) + self._client.clock_offset
-            start, reach = (each.strftime(TIME_FORMAT) for each in (server, server - OUTAGE))
-            self._since = EnforcementWindow(start, reach)
+        if self._window is None:
+            now = datetime.now(UTC) + self._client.clock_offset
+            start, reach = (each.strftime(TIME_FORMAT) for each in (now, now - WINDOW_REACH))
+            self._window = EnforcementWindow(start, reach)
 
     def put(self, item: _PodObject) -> None:
-        """Take a pod that is new or has changed."""
+        """Add or update a pod."""
         key = _key(item)
         pod = missed.read_metadata(msgspec.to_builtins(item.metadata), self._installation.prefix)
-        with self._changing:
-            _, first = self._open.get(key, (None, time.monotonic()))
-            self._open[key] = pod, first
+        with self._lock:
+            _, first = self._pending.get(key, (None, time.monotonic()))
+            self._pending[key] = pod, first
             self._known.add(key)
 
     def discard(self, item: _PodObject) -> None:
-        """Forget a pod that is gone or has ended."""
+        """Remove a pod that was deleted or has ended."""
         self._forget(_key(item))
 
     def _forget(self, key: Key) -> None:
-        with self._changing:
+        with self._lock:
             self._known.discard(key)
-            self._open.pop(key, None)
+            self._pending.pop(key, None)
             self._missed.pop(key, None)
 
     def _run(self) -> None:
         while not self._stopped.wait(self._timing.every):
             try:
-                self.look()
-            except Exception:  # a fault of ours; the next pod may be another case
+                self.check_due_pods()
+            except Exception:  # an internal error; the next check may succeed
                 log.exception("looking for missed pods failed")
 
-    def look(self) -> None:
-        """Judge all pods whose time has come."""
-        since = self._since
-        if since is None:
+    def check_due_pods(self) -> None:
+        """Check the pending pods whose grace period is over."""
+        window = self._window
+        if window is None:
             return
         latest = time.monotonic() - self._timing.grace
-        with self._changing:
-            due = [(key, pod) for key, (pod, first) in self._open.items() if first <= latest]
+        with self._lock:
+            due = [(key, pod) for key, (pod, first) in self._pending.items() if first <= latest]
         for key, pod in sorted(due, key=lambda each: not each[1].placement):
             plan = self._plans.find(pod.ref) if pod.ref else Reason.NO_PLAN_REFERENCE
             if plan is Reason.PLANS_NOT_SYNCED:
                 continue
-            verdict = None
+            finding = None
             if isinstance(plan, Plan):
-                verdict = missed.check_placement(pod, plan, self._installation, since)
-            if self._settle(key, pod, verdict) and verdict:
-                self._report(pod, verdict)
+                finding = missed.check_placement(pod, plan, self._installation, window)
+            if self._record(key, pod, finding) and finding:
+                self._report(pod, finding)
 
-    def _settle(self, key: Key, pod: PodMetadata, verdict: Finding | None) -> bool:
-        """Keep a verdict, unless the pod has changed meanwhile; return whether it is news."""
-        with self._changing:
-            judged, _ = self._open.get(key, (None, 0))
-            if judged is not pod:
+    def _record(self, key: Key, pod: PodMetadata, finding: Finding | None) -> bool:
+        """Record a finding, unless the pod has changed since; return True if it is new."""
+        with self._lock:
+            current, _ = self._pending.get(key, (None, 0))
+            if current is not pod:
                 return False
             before = self._missed.pop(key, None)
-            if verdict is None:
-                del self._open[key]
+            if finding is None:
+                del self._pending[key]
                 return False
-            self._missed[key] = verdict.reason
-            if verdict.reason is before:
+            self._missed[key] = finding.reason
+            if finding.reason is before:
                 return False
-            self._seen[verdict.reason] += 1
+            self._seen[finding.reason] += 1
             return True
 
-    def _report(self, pod: PodMetadata, verdict: Finding) -> None:
-        reason, message, plan = verdict
+    def _report(self, pod: PodMetadata, finding: Finding) -> None:
+        reason, message, plan = finding
         log.warning(message, reason=reason, pod=str(pod), plan=str(plan))
         ref = PlanRef(plan.uid, plan.namespace, plan.name)
-        about = RelatedPod(pod.namespace, pod.name, pod.uid)
-        self._tell(PlanEvent(ref, plan.generation, reason, message, is_warning=True, pod=about))
+        related = RelatedPod(pod.namespace, pod.name, pod.uid)
+        event = PlanEvent(ref, plan.generation, reason, message, is_warning=True, pod=related)
+        self._event_sink(event)
 
 
 def _key(item: _PodObject) -> Key:

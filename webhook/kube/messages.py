@@ -49,6 +49,11 @@ def describe_os_error(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
+def describe_internal_error(error: Exception) -> str:
+    """Return a text for an unexpected error, whose traceback the caller has logged."""
+    return f"internal error, see the webhook's log: {error!r}"
+
+
 def join_with_or(choices: Collection[str]) -> str:
     """Return `enforce, audit or off`."""
     *others, last = choices

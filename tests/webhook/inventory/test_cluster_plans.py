@@ -28,13 +28,15 @@ B = "22222222-2222-4222-8222-222222222222"
 DB = PlanRef(A, "forklift", "db")
 
 
-def put(api: FakeApi, name: str = "db", uid: str = A, **asks: str) -> None:
+def put(api: FakeApi, name: str = "db", uid: str = A, **annotations: str) -> None:
     prefix = "convertor.forklift.konveyor.io"
     metadata = {
         "namespace": "forklift",
         "name": name,
         "uid": uid,
-        "annotations": {f"{prefix}/{key.replace('_', '-')}": asks[key] for key in asks},
+        "annotations": {
+            f"{prefix}/{key.replace('_', '-')}": value for key, value in annotations.items()
+        },
     }
     spec = {"targetNamespace": "target", "vms": [{"id": "vm-1"}]}
     status: Json = {"migration": {}}
@@ -67,7 +69,7 @@ def fetch(plans: ClusterPlans, ref: PlanRef = DB, seconds: float = 5) -> Plan | 
     return asyncio.run(plans.fetch(ref, seconds))
 
 
-def test_plans_are_known_and_stay_so_without_a_call_for_each_look(
+def test_plans_are_kept_current_by_one_list_and_one_watch(
     api: FakeApi, plans: ClusterPlans
 ) -> None:
     put(api, labels="a=b")
@@ -82,7 +84,7 @@ def test_plans_are_known_and_stay_so_without_a_call_for_each_look(
     assert [request.verb for request in api.requests] == ["list", "watch"]
 
 
-def test_a_plan_that_cannot_be_read_is_told_and_the_others_are_known(
+def test_a_plan_that_cannot_be_read_is_reported_and_the_others_are_known(
     api: FakeApi, plans: ClusterPlans, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(plan_object: Json, installation: Installation) -> Plan:
@@ -99,11 +101,13 @@ def test_a_plan_that_cannot_be_read_is_told_and_the_others_are_known(
     status = plans.status()
     assert (status.count, status.invalid, status.restarts) == (1, 1, 0)
     assert status.message == (
-        "Plan forklift/bad cannot be read, a fault of the webhook, see its log: TypeError('x')"
+        "Plan forklift/bad cannot be read: internal error, see the webhook's log: TypeError('x')"
     )
 
 
-def test_before_the_list_is_read_a_miss_says_so(api: FakeApi, plans: ClusterPlans) -> None:
+def test_before_the_first_list_an_unknown_plan_is_not_synced(
+    api: FakeApi, plans: ClusterPlans
+) -> None:
     api.fail("list", 500, times=inf)
     plans.start()
     assert plans.find(DB) is Reason.PLANS_NOT_SYNCED
@@ -122,7 +126,7 @@ def test_a_name_alone_is_not_trusted_before_all_plans_are_known(
     assert isinstance(synced(plans).find(PlanRef(name="db")), Plan)
 
 
-def test_a_plan_that_the_watch_has_not_seen_is_asked_for_by_name(
+def test_a_plan_that_the_watch_has_not_delivered_is_fetched_by_name(
     api: FakeApi, plans: ClusterPlans
 ) -> None:
     synced(plans)
@@ -137,9 +141,7 @@ def test_a_plan_that_the_watch_has_not_seen_is_asked_for_by_name(
     assert (len(api.filter_requests("get")), plans.status().fetches) == (1, 1)
 
 
-def test_many_pods_of_one_plan_share_one_call_and_its_answer(
-    api: FakeApi, plans: ClusterPlans
-) -> None:
+def test_many_pods_of_one_plan_share_one_get(api: FakeApi, plans: ClusterPlans) -> None:
     async def many() -> list[Plan | Reason]:
         first = await asyncio.gather(*(plans.fetch(DB, 5) for _ in range(50)))
         return [*first, await plans.fetch(DB, 5)]
@@ -149,7 +151,7 @@ def test_many_pods_of_one_plan_share_one_call_and_its_answer(
     assert len(api.filter_requests("get")) == 1
 
 
-def test_that_a_plan_is_not_there_is_soon_asked_again(
+def test_the_get_of_a_missing_plan_is_soon_repeated(
     api: FakeApi, plans: ClusterPlans, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def twice() -> None:
@@ -158,12 +160,12 @@ def test_that_a_plan_is_not_there_is_soon_asked_again(
             await plans.fetch(DB, 5)
             await asyncio.sleep(0.001)
 
-    monkeypatch.setattr(cluster_plans, "ANSWER_SECONDS", 0.01)
+    monkeypatch.setattr(cluster_plans, "GET_REUSE_SECONDS", 0.01)
     synced(plans)
     asyncio.run(twice())
 
 
-def test_calls_for_many_plans_are_made_a_few_at_a_time(api: FakeApi, plans: ClusterPlans) -> None:
+def test_the_number_of_concurrent_gets_is_limited(api: FakeApi, plans: ClusterPlans) -> None:
     async def many() -> list[Plan | Reason]:
         refs = [PlanRef(name=f"p{n}", namespace="forklift") for n in range(20)]
         return await asyncio.gather(*(plans.fetch(ref, 0.2) for ref in refs))
@@ -171,19 +173,19 @@ def test_calls_for_many_plans_are_made_a_few_at_a_time(api: FakeApi, plans: Clus
     synced(plans)
     api.hang("get", times=20)
     assert set(asyncio.run(many())) == {Reason.PLANS_NOT_SYNCED}
-    eventually(lambda: len(api.filter_requests("get")) == cluster_plans.MAX_GETS)
+    eventually(lambda: len(api.filter_requests("get")) == cluster_plans.MAX_CONCURRENT_GETS)
 
 
-def test_a_call_that_hangs_keeps_the_time(api: FakeApi, plans: ClusterPlans) -> None:
+def test_a_get_that_hangs_does_not_exceed_the_deadline(api: FakeApi, plans: ClusterPlans) -> None:
     synced(plans)
     api.hang("get")
-    begun = time.monotonic()
+    start = time.monotonic()
     assert fetch(plans, seconds=0.1) is Reason.PLANS_NOT_SYNCED
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - start < 2
 
 
 @pytest.mark.parametrize("status", [0, 403, 500])
-def test_a_call_that_fails_does_not_say_that_there_is_no_plan(
+def test_a_failed_get_does_not_mean_that_the_plan_is_missing(
     api: FakeApi, plans: ClusterPlans, status: int
 ) -> None:
     synced(plans)
@@ -202,10 +204,10 @@ def test_a_plan_without_name_is_waited_for(api: FakeApi, plans: ClusterPlans) ->
     assert plans.status().fetches == 0
 
 
-def test_a_plan_that_never_comes_is_waited_for_only_so_long(
+def test_the_wait_for_a_plan_that_never_arrives_is_limited(
     api: FakeApi, plans: ClusterPlans, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster_plans, "WAIT_SECONDS", 0.02)
+    monkeypatch.setattr(cluster_plans, "MAX_WATCH_WAIT_SECONDS", 0.02)
     synced(plans)
     eventually(lambda: api.watching)
     assert fetch(plans, PlanRef(uid=A), seconds=60) is Reason.PLAN_NOT_FOUND
@@ -216,17 +218,17 @@ def test_a_plan_that_never_comes_is_waited_for_only_so_long(
 
 
 @pytest.mark.parametrize("name", ["..", "../../secrets/x", "a/b", "", "A", "a%2fb"])
-def test_what_is_no_name_never_becomes_part_of_a_path(
+def test_an_invalid_name_never_becomes_part_of_a_path(
     api: FakeApi, plans: ClusterPlans, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster_plans, "WAIT_SECONDS", 0)
+    monkeypatch.setattr(cluster_plans, "MAX_WATCH_WAIT_SECONDS", 0)
     synced(plans)
     assert fetch(plans, PlanRef(namespace="forklift", name=name)) is Reason.PLAN_NOT_FOUND
     assert fetch(plans, PlanRef(namespace=name, name="db")) is Reason.PLAN_NOT_FOUND
     assert api.filter_requests("get") == []
 
 
-def test_a_later_plan_of_the_same_name_is_not_the_one_of_the_pod(
+def test_a_later_plan_of_the_same_name_does_not_own_the_pod(
     api: FakeApi, plans: ClusterPlans
 ) -> None:
     put(api, uid=B)
@@ -234,7 +236,7 @@ def test_a_later_plan_of_the_same_name_is_not_the_one_of_the_pod(
     assert fetch(plans) is Reason.PLAN_NOT_FOUND
 
 
-def test_a_plan_that_the_watch_saw_go_does_not_come_back_with_a_late_answer(
+def test_a_deleted_plan_does_not_come_back_with_a_late_response(
     api: FakeApi, plans: ClusterPlans
 ) -> None:
     put(api)
@@ -248,7 +250,7 @@ def test_a_plan_that_the_watch_saw_go_does_not_come_back_with_a_late_answer(
     assert fetch(plans) is Reason.PLAN_NOT_FOUND
 
 
-def test_while_the_api_is_away_the_last_known_plans_are_used(
+def test_while_the_api_server_is_down_the_last_known_plans_are_used(
     api: FakeApi, plans: ClusterPlans
 ) -> None:
     put(api, labels="a=b")
@@ -265,7 +267,7 @@ def test_while_the_api_is_away_the_last_known_plans_are_used(
     assert plans.status().synced
 
 
-def test_nodes_are_asked_for_only_when_a_plan_compares_their_labels(
+def test_nodes_are_listed_only_when_a_plan_compares_their_labels(
     api: FakeApi, plans: ClusterPlans
 ) -> None:
     put_node(api, "n1", memory="32Gi", disk="1Ti", other="x")
@@ -299,7 +301,7 @@ def test_a_plan_waits_for_the_labels_that_it_compares(api: FakeApi, plans: Clust
     assert (plans.status().synced, plans.status().fetches) == (True, 0)
 
 
-def test_values_come_and_go_with_their_nodes(api: FakeApi, plans: ClusterPlans) -> None:
+def test_node_values_follow_the_nodes(api: FakeApi, plans: ClusterPlans) -> None:
     put_node(api, "n1", memory="32Gi")
     put_node(api, "n2", memory="32Gi")
     put_node(api, "n3", memory="64Gi")
@@ -316,7 +318,7 @@ def test_values_come_and_go_with_their_nodes(api: FakeApi, plans: ClusterPlans) 
     eventually(lambda: plans.node_values == {"memory": set()})
 
 
-def test_what_is_wrong_with_the_nodes_is_told(api: FakeApi, plans: ClusterPlans) -> None:
+def test_an_error_of_the_node_watch_is_reported(api: FakeApi, plans: ClusterPlans) -> None:
     put(api, node_selector="memory=16Gi+")
     api.unserved.add("nodes")
     synced(plans)
@@ -324,7 +326,7 @@ def test_what_is_wrong_with_the_nodes_is_told(api: FakeApi, plans: ClusterPlans)
     assert isinstance(plans.find(DB), Plan)
 
 
-def test_the_plans_of_a_hub_go_with_the_nodes_of_the_cluster(
+def test_plans_of_a_hub_use_the_nodes_of_the_cluster(
     api: FakeApi, client: Client, tmp_path: Path
 ) -> None:
     (tmp_path / "hub").mkdir()

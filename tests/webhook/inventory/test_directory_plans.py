@@ -45,7 +45,7 @@ def labels(plans: DirectoryPlans, name: str) -> Any:
     return found.settings.labels if isinstance(found, Plan) else found
 
 
-def test_before_the_first_look_nothing_is_known(plans: DirectoryPlans) -> None:
+def test_before_the_first_scan_no_plan_is_known(plans: DirectoryPlans) -> None:
     assert labels(plans, "db") is Reason.PLANS_NOT_SYNCED
     status = plans.status()
     assert (status.synced, status.age_seconds, status.count) == (False, float("inf"), 0)
@@ -65,9 +65,7 @@ def test_plans_of_all_files_and_folders_are_found(plans: DirectoryPlans, tmp_pat
     assert status.age_seconds < 10
 
 
-def test_a_changed_file_counts_and_a_removed_one_does_not(
-    plans: DirectoryPlans, tmp_path: Path
-) -> None:
+def test_changed_and_removed_files_are_applied(plans: DirectoryPlans, tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     for value in ("a=b", "a=c", "a=d"):  # of the same size, and within a tick of the clock
         path.write_text(plan("db", value))
@@ -85,12 +83,12 @@ def test_a_file_that_has_not_changed_is_not_read_again(
     path.write_text(plan("db"))
     os.utime(path, (1, 1))
     plans.scan()
-    monkeypatch.setattr("webhook.inventory.plan_files.read", None)
+    monkeypatch.setattr("webhook.inventory.plan_files.read_file", None)
     plans.scan()
     assert labels(plans, "db") == {"a": "b"}
 
 
-def test_a_broken_file_keeps_what_it_said_and_is_reported_once(
+def test_an_invalid_file_keeps_its_last_contents_and_is_reported_once(
     plans: DirectoryPlans, tmp_path: Path
 ) -> None:
     path = tmp_path / "x.yaml"
@@ -102,20 +100,20 @@ def test_a_broken_file_keeps_what_it_said_and_is_reported_once(
     with capture_logs() as logs:
         plans.scan()
         plans.scan()
-    fault = (
+    error = (
         f"{path}: line 2 column 1: expected YAML: did not find expected node content while "
         "parsing a flow node"
     )
-    assert [line["fault"] for line in logs] == [fault]
-    assert plans.status().message == fault
+    assert [line["fault"] for line in logs] == [error]
+    assert plans.status().message == error
     assert (labels(plans, "db"), labels(plans, "other")) == ({"a": "b"}, {"a": "c"})
-    path.write_text(plan("db", "a=mended"))
+    path.write_text(plan("db", "a=repaired"))
     plans.scan()
-    assert labels(plans, "db") == {"a": "mended"}
+    assert labels(plans, "db") == {"a": "repaired"}
     assert plans.status().message == ""
 
 
-def test_many_broken_files_are_counted(plans: DirectoryPlans, tmp_path: Path) -> None:
+def test_the_errors_of_many_files_are_summarized(plans: DirectoryPlans, tmp_path: Path) -> None:
     for n in range(5):
         (tmp_path / f"{n}.yaml").write_text("- a")
     plans.scan()
@@ -127,7 +125,7 @@ def test_many_broken_files_are_counted(plans: DirectoryPlans, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("first", "second"), [(("db", ""), ("db", "")), (("db", A), ("app", A))], ids=["name", "uid"]
 )
-def test_the_same_plan_in_two_files_is_reported_and_the_first_counts(
+def test_a_plan_in_two_files_is_reported_and_the_first_is_used(
     plans: DirectoryPlans, tmp_path: Path, first: Any, second: Any
 ) -> None:
     (tmp_path / "1.yaml").write_text(plan(first[0], "n=1", first[1]))
@@ -140,7 +138,7 @@ def test_the_same_plan_in_two_files_is_reported_and_the_first_counts(
     assert plans.status().count == 1
 
 
-def test_a_directory_without_plans_says_what_it_looked_for(
+def test_a_directory_without_plans_is_reported_with_what_was_expected(
     plans: DirectoryPlans, tmp_path: Path
 ) -> None:
     plans.scan()
@@ -191,9 +189,7 @@ def test_a_mounted_config_map_is_read_and_swapped_whole(
     assert plans.status().count == 2
 
 
-def test_links_that_run_in_a_circle_or_into_nothing_do_no_harm(
-    plans: DirectoryPlans, tmp_path: Path
-) -> None:
+def test_circular_and_broken_symlinks_do_no_harm(plans: DirectoryPlans, tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text(plan("db"))
     (tmp_path / "circle").symlink_to(tmp_path)
     (tmp_path / "lost.yaml").symlink_to("nowhere.yaml")
@@ -204,13 +200,13 @@ def test_links_that_run_in_a_circle_or_into_nothing_do_no_harm(
     )
 
 
-def test_what_is_no_file_is_not_waited_for(plans: DirectoryPlans, tmp_path: Path) -> None:
+def test_a_named_pipe_is_not_read(plans: DirectoryPlans, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.yaml")
     plans.scan()
-    assert plans.status().message == f"{tmp_path / 'pipe.yaml'}: is no regular file"
+    assert plans.status().message == f"{tmp_path / 'pipe.yaml'}: expected a regular file"
 
 
-def test_nodes_in_the_directory_give_the_values_that_plans_compare(
+def test_nodes_in_the_directory_provide_the_node_values(
     plans: DirectoryPlans, tmp_path: Path
 ) -> None:
     node = "apiVersion: v1\nkind: Node\nmetadata: {{name: {0}, labels: {{memory: {0}, x: y}}}}\n"
@@ -223,7 +219,7 @@ def test_nodes_in_the_directory_give_the_values_that_plans_compare(
     assert plans.node_values == {"memory": {"32Gi", "64Gi"}}
 
 
-def test_a_miss_looks_at_the_files_at_once(plans: DirectoryPlans, tmp_path: Path) -> None:
+def test_fetch_scans_the_files_at_once(plans: DirectoryPlans, tmp_path: Path) -> None:
     plans.scan()
     (tmp_path / "x.yaml").write_text(plan("db"))
     found = asyncio.run(plans.fetch(PlanRef(namespace="forklift", name="db"), 5))
@@ -232,10 +228,10 @@ def test_a_miss_looks_at_the_files_at_once(plans: DirectoryPlans, tmp_path: Path
     assert plans.status().fetches == 2
 
 
-def test_changes_are_seen_without_being_asked(
+def test_changes_are_found_in_the_background(
     plans: DirectoryPlans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webhook.inventory.directory_plans.SCAN_SECONDS", 0.005)
+    monkeypatch.setattr("webhook.inventory.directory_plans.SCAN_INTERVAL_SECONDS", 0.005)
     path = tmp_path / "x.yaml"
     path.write_text(plan("db"))
     plans.start()
@@ -245,7 +241,7 @@ def test_changes_are_seen_without_being_asked(
     plans.stop()
 
 
-def test_a_plan_that_cannot_be_read_is_a_fault_of_its_file_and_the_others_count(
+def test_a_plan_that_cannot_be_read_is_reported_with_its_file_and_the_others_are_used(
     plans: DirectoryPlans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(plan_object: Json, installation: Installation) -> Plan:
@@ -265,13 +261,13 @@ def test_a_plan_that_cannot_be_read_is_a_fault_of_its_file_and_the_others_count(
     assert labels(plans, "db") == {"a": "c"}
     assert labels(plans, "gone") is Reason.PLAN_NOT_FOUND
     assert plans.status().message == (
-        f"{tmp_path}/1.yaml: Plan forklift/bad cannot be read, a fault of the webhook, see its "
+        f"{tmp_path}/1.yaml: Plan forklift/bad cannot be read: internal error, see the webhook's "
         "log: TypeError('x')"
     )
     assert plans.status().invalid == 1
 
 
-def test_a_file_that_cannot_be_read_for_a_fault_of_ours_is_told_and_the_others_count(
+def test_a_file_that_causes_an_internal_error_is_reported_and_the_others_are_used(
     plans: DirectoryPlans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(path: Path) -> plan_files.Contents:
@@ -279,18 +275,18 @@ def test_a_file_that_cannot_be_read_for_a_fault_of_ours_is_told_and_the_others_c
             raise KeyError("x")
         return real(path)
 
-    real = plan_files.read
-    monkeypatch.setattr(plan_files, "read", fail)
+    real = plan_files.read_file
+    monkeypatch.setattr(plan_files, "read_file", fail)
     (tmp_path / "1.yaml").write_text(plan("bad"))
     (tmp_path / "2.yaml").write_text(plan("db"))
     plans.scan()
     assert labels(plans, "db") == {"a": "b"}
     assert plans.status().message == (
-        f"{tmp_path}/1.yaml: a fault of the webhook, see its log: KeyError('x')"
+        f"{tmp_path}/1.yaml: internal error, see the webhook's log: KeyError('x')"
     )
 
 
-def test_what_was_not_taken_in_for_a_fault_of_ours_is_tried_again_and_told_once(
+def test_a_scan_that_fails_with_an_internal_error_is_repeated_and_logged_once(
     plans: DirectoryPlans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "x.yaml").write_text(plan("db"))
@@ -302,23 +298,23 @@ def test_what_was_not_taken_in_for_a_fault_of_ours_is_tried_again_and_told_once(
     assert [line["event"] for line in logs if line["log_level"] == "error"] == [
         "scan of the plans failed"
     ]
-    assert "a fault of the webhook, see its log: TypeError(" in plans.status().message
+    assert "internal error, see the webhook's log: TypeError(" in plans.status().message
     assert not plans.status().synced
     plans.scan()
     assert labels(plans, "db") == {"a": "b"}
     assert (plans.status().synced, plans.status().message) == (True, "")
 
 
-def test_a_fault_of_ours_does_not_end_the_watch(
+def test_an_internal_error_does_not_stop_the_scans(
     plans: DirectoryPlans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webhook.inventory.directory_plans.SCAN_SECONDS", 0.005)
+    monkeypatch.setattr("webhook.inventory.directory_plans.SCAN_INTERVAL_SECONDS", 0.005)
     plans.start()
     with capture_logs() as logs:
-        monkeypatch.setattr("webhook.inventory.directory_plans.walk", None)
+        monkeypatch.setattr("webhook.inventory.directory_plans.find_files", None)
         eventually(lambda: logs)
         monkeypatch.undo()
-    monkeypatch.setattr("webhook.inventory.directory_plans.SCAN_SECONDS", 0.005)
+    monkeypatch.setattr("webhook.inventory.directory_plans.SCAN_INTERVAL_SECONDS", 0.005)
     (tmp_path / "x.yaml").write_text(plan("db"))
     eventually(lambda: labels(plans, "db") == {"a": "b"})
     plans.stop()

@@ -237,7 +237,7 @@ def test_a_plan_that_cannot_be_read_keeps_what_it_said_and_no_other_from_being_r
     assert found.settings.labels == {"a": "before"}
     assert names(index, uid=B) == "forklift/b"
     assert names(index, name="gone") == "PlanNotFound"
-    why = "cannot be read, a fault of the webhook, see its log: TypeError('unhashable type')"
+    why = "cannot be read: internal error, see the webhook's log: TypeError('unhashable type')"
     assert (index.unread, index.invalid) == ({("forklift", "a"): why}, 1)
     index.put(plan("a", A, convertorLabels={"a": "before"}))
     assert (index.unread, index.invalid) == ({}, 0)

@@ -16,10 +16,10 @@ metadata:
 def read(folder: Path, text: str | bytes, name: str = "x.yaml") -> plan_files.Contents:
     path = folder / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return plan_files.read(path)
+    return plan_files.read_file(path)
 
 
-def test_of_a_plan_only_what_counts_is_kept(tmp_path: Path) -> None:
+def test_only_the_fields_that_placement_uses_are_kept(tmp_path: Path) -> None:
     text = f"""\
 {PLAN}\
   namespace: forklift
@@ -50,7 +50,7 @@ status:
     ]
 
 
-def test_misspelt_fields_of_a_plan_are_kept_for_whoever_tells_of_them(tmp_path: Path) -> None:
+def test_misspelt_fields_of_a_plan_are_kept_to_be_reported(tmp_path: Path) -> None:
     text = f"{PLAN}spec: {{convertorAffinty: x, covertorLabels: {{a: b}}, vms: []}}"
     (plan,) = read(tmp_path, text).plans
     assert plan["spec"] == {"convertorAffinty": None, "covertorLabels": None}
@@ -60,7 +60,7 @@ def test_a_plan_without_namespace_is_in_the_default_one(tmp_path: Path) -> None:
     assert read(tmp_path, PLAN).plans == [{"metadata": {"name": "db", "namespace": "default"}}]
 
 
-def test_documents_and_lists_count_one_by_one_in_yaml_and_json(tmp_path: Path) -> None:
+def test_documents_and_items_of_lists_are_objects_of_the_file(tmp_path: Path) -> None:
     node = "apiVersion: v1\nkind: Node\nmetadata: {name: n1, labels: {memory: 64Gi}}\n"
     found = read(tmp_path, f"---\n{PLAN}---\n# nothing\n---\n{node}---\nkind: Secret\n")
     assert [plan["metadata"]["name"] for plan in found.plans] == ["db"]
@@ -73,7 +73,7 @@ def test_documents_and_lists_count_one_by_one_in_yaml_and_json(tmp_path: Path) -
     assert read(tmp_path, text, "x.json").plans == found.plans
 
 
-def test_maps_are_merged_and_what_a_map_has_itself_wins(tmp_path: Path) -> None:
+def test_merge_keys_are_overridden_by_the_keys_of_the_map(tmp_path: Path) -> None:
     text = f"""\
 {PLAN}\
 spec:
@@ -93,13 +93,13 @@ spec:
     }
 
 
-def test_other_kinds_of_forklift_are_nobody_s_fault(tmp_path: Path) -> None:
+def test_other_kinds_of_forklift_are_not_errors(tmp_path: Path) -> None:
     kinds = ["Provider", "NetworkMap", "StorageMap", "Migration", "Hook", "Host"]
     documents = (f"apiVersion: forklift.konveyor.io/v1beta1\nkind: {kind}\n" for kind in kinds)
     assert read(tmp_path, "---\n".join(documents)) == plan_files.Contents(others=kinds)
 
 
-def test_plans_of_other_projects_are_none_of_ours(tmp_path: Path) -> None:
+def test_plans_of_other_api_groups_are_ignored(tmp_path: Path) -> None:
     text = "apiVersion: upgrade.cattle.io/v1\nkind: Plan\nmetadata: {name: k3s}\n"
     assert read(tmp_path, text) == plan_files.Contents(others=["Plan"])
 
@@ -199,7 +199,7 @@ def test_plans_of_other_projects_are_none_of_ours(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_file_that_is_wrong_says_where_and_how(
+def test_an_invalid_file_is_reported_with_place_and_expectation(
     tmp_path: Path, text: str | bytes, message: str
 ) -> None:
     with pytest.raises(FileError) as caught:
@@ -217,19 +217,21 @@ def test_a_file_that_is_wrong_says_where_and_how(
                 '{"kind": "Plan", "apiVersion": "forklift.konveyor.io/v1beta1", "metadata": '
                 '{"name": "db"}, "spec": {"convertorAffinity": 1000000000000000000000}}'
             ),
-            "line 1: Plan: no value of Kubernetes: can't serialize ints < -2**63 or > 2**64 - 1",
+            "line 1: Plan: unsupported value: can't serialize ints < -2**63 or > 2**64 - 1",
         ),
         ("", "line 1 column 1: expected JSON: expecting value"),
         ('{"a": 1, "a": 2}', "key 'a' is in the same object twice"),
         ("1" * 5000, "expected JSON: a number has too many digits"),
     ],
 )
-def test_json_that_is_wrong_says_where_and_how(tmp_path: Path, text: str, message: str) -> None:
+def test_invalid_json_is_reported_with_place_and_expectation(
+    tmp_path: Path, text: str, message: str
+) -> None:
     with pytest.raises(FileError) as caught:
         read(tmp_path, text, "x.json")
     assert str(caught.value) == message
 
 
-def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="cannot be read: no such file"):
-        plan_files.read(tmp_path / "none.yaml")
+        plan_files.read_file(tmp_path / "none.yaml")

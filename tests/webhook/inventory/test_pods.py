@@ -1,4 +1,4 @@
-"""Convertor pods are watched, and those that were missed are told of."""
+"""The watch of convertor pods finds and reports those without their placement."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from tests.support.waiting import eventually
 from tests.webhook.placement.test_missed import BEFORE, LABELS, UNREVIEWED, asking
 from webhook.admission.events import PlanEvent, RelatedPod
 from webhook.inventory.index import TIME_FORMAT
-from webhook.inventory.pods import OUTAGE, PodWatch, Timing
+from webhook.inventory.pods import WINDOW_REACH, PodWatch, Timing
 from webhook.kube.api.client import Client
 from webhook.kube.api.reflector import Timing as WatchTiming
 from webhook.model import Installation, Reason
@@ -33,9 +33,9 @@ def logs() -> Iterator[list[EventDict]]:
 
 class Watched:
     def __init__(self, client: Client, timing: Timing) -> None:
-        self.notes: list[PlanEvent] = []
+        self.events: list[PlanEvent] = []
         self.plans = FakePlans(asking())
-        self.pods = PodWatch(client, self.plans, Installation(), self.notes.append, timing)
+        self.pods = PodWatch(client, self.plans, Installation(), self.events.append, timing)
 
     @property
     def missed(self) -> dict[Reason, int]:
@@ -64,20 +64,20 @@ def put(
     api.add({"kind": "Pod", "metadata": metadata})
 
 
-def test_a_missed_pod_is_told_of_once(
+def test_a_missed_pod_is_reported_once(
     api: FakeApi, watched: Watched, logs: list[EventDict]
 ) -> None:
     watched.pods.start()
     eventually(lambda: watched.pods.status().synced)
     put(api)
-    eventually(lambda: watched.notes)
+    eventually(lambda: watched.events)
     put(api)
     put(api, "db-vm-2", placed=True)
     eventually(lambda: watched.pods.status().count == 2)
 
-    about = RelatedPod("target", "db-vm-1", "db-vm-1")
-    assert watched.notes == [
-        PlanEvent(OWNER, 3, Reason.MISSED, UNREVIEWED, is_warning=True, pod=about)
+    related = RelatedPod("target", "db-vm-1", "db-vm-1")
+    assert watched.events == [
+        PlanEvent(OWNER, 3, Reason.MISSED, UNREVIEWED, is_warning=True, pod=related)
     ]
     assert watched.missed == {Reason.MISSED: 1}
     assert dict(watched.pods.status().seen) == {Reason.MISSED: 1}
@@ -92,7 +92,7 @@ def test_a_missed_pod_is_told_of_once(
     ]
 
 
-def test_only_metadata_of_convertor_pods_that_have_not_ended_is_asked_for(
+def test_only_metadata_of_convertor_pods_that_have_not_ended_is_watched(
     api: FakeApi, watched: Watched
 ) -> None:
     watched.pods.start()
@@ -104,7 +104,7 @@ def test_only_metadata_of_convertor_pods_that_have_not_ended_is_asked_for(
         assert "as=PartialObjectMetadata" in request.headers["accept"]
 
 
-def test_a_pod_that_is_put_right_or_goes_is_no_longer_missed(
+def test_a_pod_that_is_repaired_or_deleted_is_no_longer_missed(
     api: FakeApi, watched: Watched
 ) -> None:
     put(api, "a")
@@ -122,7 +122,9 @@ def test_a_pod_that_is_put_right_or_goes_is_no_longer_missed(
     assert dict(watched.pods.status().seen) == {Reason.MISSED: 3}
 
 
-def test_pods_that_went_while_nobody_watched_are_forgotten(api: FakeApi, watched: Watched) -> None:
+def test_pods_deleted_during_an_interruption_of_the_watch_are_forgotten(
+    api: FakeApi, watched: Watched
+) -> None:
     put(api)
     watched.pods.start()
     eventually(lambda: watched.missed == {Reason.MISSED: 1} and api.watching)
@@ -149,17 +151,17 @@ def test_pods_of_an_outage_are_found_when_one_was_placed_just_before_it(
     eventually(lambda: watched.missed == {Reason.MISSED: 1})
 
 
-@pytest.mark.parametrize("placed", [0, OUTAGE.total_seconds() + 1])
-def test_pods_from_before_the_start_are_not_judged_without_a_proof(
+@pytest.mark.parametrize("placed", [0, WINDOW_REACH.total_seconds() + 1])
+def test_pods_older_than_the_enforcement_window_are_not_checked(
     api: FakeApi, watched: Watched, placed: float
 ) -> None:
     put(api, "unproven", ago(10))
     put(api, "placed", ago(placed), placed=True)
     put(api, "missed")
     watched.pods.start()
-    eventually(lambda: watched.notes)
+    eventually(lambda: watched.events)
 
-    assert [note.pod and note.pod.name for note in watched.notes] == ["missed"]
+    assert [event.pod and event.pod.name for event in watched.events] == ["missed"]
 
 
 def test_a_pod_waits_for_its_plan(api: FakeApi, watched: Watched) -> None:
@@ -167,40 +169,40 @@ def test_a_pod_waits_for_its_plan(api: FakeApi, watched: Watched) -> None:
     put(api)
     watched.pods.start()
     eventually(lambda: watched.pods.status().synced)
-    watched.pods.look()
+    watched.pods.check_due_pods()
     assert watched.missed == {}
 
     watched.plans.found = asking()
     eventually(lambda: watched.missed == {Reason.MISSED: 1})
 
 
-def test_a_pod_that_is_new_is_given_time(api: FakeApi, client: Client) -> None:
+def test_a_new_pod_is_checked_after_the_grace_period(api: FakeApi, client: Client) -> None:
     watched = Watched(client, Timing(grace=1000))
     put(api)
     watched.pods.start()
     eventually(lambda: watched.pods.status().synced)
-    watched.pods.look()
+    watched.pods.check_due_pods()
     watched.pods.stop()
 
     assert watched.missed == {}
 
 
 @pytest.mark.parametrize("reason", [Reason.PLAN_NOT_FOUND, Reason.PLAN_AMBIGUOUS])
-def test_a_pod_without_a_plan_is_nobodys(api: FakeApi, client: Client, reason: Reason) -> None:
+def test_a_pod_without_a_plan_is_not_missed(api: FakeApi, client: Client, reason: Reason) -> None:
     watched = Watched(client, Timing(grace=0, every=1000))
     watched.plans.found = reason
     put(api)
     watched.pods.start()
     eventually(lambda: watched.pods.status().synced)
-    watched.pods.look()
-    watched.plans.found = asking()  # of a plan that is made afterwards it is none
-    watched.pods.look()
+    watched.pods.check_due_pods()
+    watched.plans.found = asking()  # a plan created later does not own it
+    watched.pods.check_due_pods()
     watched.pods.stop()
 
     assert watched.missed == {}
 
 
-def test_a_fault_of_ours_is_logged_and_ends_nothing(
+def test_an_internal_error_is_logged_and_the_checks_continue(
     api: FakeApi, watched: Watched, logs: list[EventDict]
 ) -> None:
     watched.plans.bug = ZeroDivisionError("boom")
@@ -212,7 +214,7 @@ def test_a_fault_of_ours_is_logged_and_ends_nothing(
     eventually(lambda: watched.missed == {Reason.MISSED: 1})
 
 
-def test_what_is_wrong_with_the_watch_is_said(api: FakeApi, watched: Watched) -> None:
+def test_an_error_of_the_watch_is_reported(api: FakeApi, watched: Watched) -> None:
     api.fail("list", 500, times=inf)
     watched.pods.start()
 

@@ -9,7 +9,7 @@ from webhook.admission.review import API_VERSION, KIND, BadReview, decode
 from webhook.cli.errors import UserError
 from webhook.cli.options.files import read_text
 from webhook.inventory import plan_files
-from webhook.inventory.directory_plans import walk
+from webhook.inventory.directory_plans import find_files
 from webhook.inventory.plan_files import Contents, FileError
 from webhook.kube.manifests import DocumentError, parse_documents
 from webhook.kube.objects import Json
@@ -31,8 +31,8 @@ def read(path: Path) -> Contents:
     """
     try:
         if not path.is_dir():
-            return plan_files.read(path)
-        paths = sorted(walk(path))
+            return plan_files.read_file(path)
+        paths = sorted(find_files(path))
     except FileError as error:
         raise UserError(f"'{path}': {error}") from None
     except OSError as error:
@@ -40,7 +40,7 @@ def read(path: Path) -> Contents:
     plans, nodes, others = [], [], []
     for each in paths:
         try:
-            contents = plan_files.read(each)
+            contents = plan_files.read_file(each)
         except FileError as error:
             click.echo(f"Warning: '{each}': {error}", err=True)
             continue

@@ -97,11 +97,17 @@ class FaultInjector:
         resource: str = "*",
         *,
         namespace: str | None = None,
+        message: str = "",
         body: bytes = b"{}",
         headers: tuple[tuple[str, str], ...] = (),
         times: float = 1,
     ) -> None:
-        """Respond with an error; `status` 0 closes the connection without a response."""
+        """Respond with an error; `status` 0 closes the connection without a response.
+
+        The body is a Status where there is a `message`.
+        """
+        if message:
+            body = encode_status(code=status, message=message)
         fault = Fault(verb, resource, namespace, times, status, lambda _: body, headers)
         self.faults.append(fault)
 

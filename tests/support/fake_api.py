@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -34,6 +34,10 @@ class FakeApi(ObjectTracker, FaultInjector):
         """The Date header of all responses, where it is not the clock's."""
         self.watching = 0
         """The number of open watches."""
+        self.server = ""
+        """The server as messages of a client name it, once it has a kubeconfig."""
+        self.before_write: list[Callable[[], None]] = []
+        """Functions, of which each write calls one before it is carried out."""
         self._compacted = self._watch_generation = self._last = 0
         self._ended = False
         self._http = _Http(self)
@@ -41,6 +45,10 @@ class FakeApi(ObjectTracker, FaultInjector):
 
     def filter_requests(self, *verbs: str) -> list[Request]:
         return [request for request in self.requests if request.verb in verbs]
+
+    @property
+    def request_lines(self) -> list[str]:
+        return [request.line for request in self.requests]
 
     def compact(self) -> None:
         """Forget all events, as etcd does after five minutes."""
@@ -68,6 +76,7 @@ class FakeApi(ObjectTracker, FaultInjector):
             "current-context": "fake",
         }
         path.write_text(json.dumps(config), encoding="utf-8")
+        self.server = f"the API server at {self.url} (context 'fake' of '{path}')"
         return path
 
     def use_tls(self, pem: Path) -> None:
@@ -109,6 +118,8 @@ class FakeApi(ObjectTracker, FaultInjector):
             ApiError: it is refused.
 
         """
+        if request.verb not in ("get", "list") and self.before_write:
+            self.before_write.pop(0)()
         dry_run = "dryRun" in request.query
         key = Key(request.resource, request.namespace, request.name)
         match request.verb:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tests.support.fake_cluster import Json
+from webhook.kube.objects import Json
 
 NAMESPACE = "convertor-webhook"
 CONFIGURATION = f"convertor-webhook-{NAMESPACE}"

@@ -2,10 +2,11 @@
 
 import pytest
 
-from tests.support.fake_cluster import RESOURCES, FakeCluster
+from tests.support.fake_api import FakeApi
 from tests.system.chart import rendering
 from webhook.cli.release import find
 from webhook.cli.release.find import Installed
+from webhook.kube.api.client import Client
 from webhook.kube.objects import Json
 from webhook.model import (
     Installation,
@@ -18,18 +19,6 @@ pytestmark = pytest.mark.chart
 
 MERGE: Json = {"affinityPolicy": "merge"}
 SINCE = "2026-08-01T08:00:00Z"
-
-
-def found(values: Json) -> list[Installed] | None:
-    cluster = FakeCluster()
-    for body in rendering.objects(values, release="mtv", namespace="migration"):
-        if body["kind"] in RESOURCES:
-            body["metadata"]["creationTimestamp"] = SINCE
-            cluster.add(body)
-    unread: list[str] = []
-    releases = find.find(cluster, unread)  # type: ignore[arg-type]
-    assert unread == []
-    return releases
 
 
 @pytest.mark.parametrize(
@@ -61,8 +50,14 @@ def found(values: Json) -> list[Installed] | None:
         ),
     ],
 )
-def test_a_release_is_understood(values: Json, installation: Installation) -> None:
-    assert found(values) == [
+def test_a_release_is_understood(
+    api: FakeApi, client: Client, values: Json, installation: Installation
+) -> None:
+    for rendered in rendering.objects(values, release="mtv", namespace="migration"):
+        rendered["metadata"]["creationTimestamp"] = SINCE
+        api.add(rendered)
+    unread: list[str] = []
+    assert find.find(client, unread) == [
         Installed(
             configuration="mtv-convertor-webhook-migration",
             failure_policy="Ignore",
@@ -72,3 +67,4 @@ def test_a_release_is_understood(values: Json, installation: Installation) -> No
             installation=installation,
         )
     ]
+    assert unread == []

@@ -1,12 +1,14 @@
-"""Commands are run in this process, against a cluster in memory."""
+"""Commands run in the process of the tests, against the fake API server."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.support.fake_cluster import FakeCluster, Run
+from tests.support.commands import Run
+from tests.support.fake_api import FakeApi
 from webhook.cli.kubectl import group
 
 
@@ -24,13 +26,9 @@ def run() -> Run:
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
-    """Have a cluster, and every command connect to it."""
-    fake = FakeCluster()
-
-    def connect(kubeconfig: Path | None, context: str, *, user_agent: str) -> FakeCluster:
-        assert user_agent == "kubectl-convertor"
-        return fake
-
-    monkeypatch.setattr("webhook.kube.api.client.connect", connect)
-    return fake
+def cluster(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
+    """Make the fake API server the cluster of the current context."""
+    kubeconfig = api.write_kubeconfig(tmp_path, namespace="konveyor-forklift")
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+    yield api
+    assert {request.headers["user-agent"] for request in api.requests} <= {"kubectl-convertor"}

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fake_cluster import FakeCluster, Run, plan
+from tests.support.builders import plan
+from tests.support.commands import Run
+from tests.support.fake_api import FakeApi
 from webhook.cli import completion
 
 BIN = Path(sys.executable).parent
@@ -69,7 +71,7 @@ def test_commands_are_completed_with_what_they_are_for(candidates: Candidates) -
     ],
 )
 def test_what_comes_next_is_completed(
-    candidates: Candidates, cluster: FakeCluster, words: list[str], lines: list[str]
+    candidates: Candidates, cluster: FakeApi, words: list[str], lines: list[str]
 ) -> None:
     cluster.add(plan(), plan("web"), plan("till", "shop"))
     assert [line.partition("\t")[0] for line in candidates(*words)] == lines
@@ -102,18 +104,18 @@ def test_a_kubeconfig_that_is_none_completes_nothing(
 
 
 def test_plans_are_completed_by_one_call_that_asks_for_names_only(
-    candidates: Candidates, cluster: FakeCluster
+    candidates: Candidates, cluster: FakeApi
 ) -> None:
     candidates("patch", "plan", "d")
-    assert cluster.asked == [
+    assert cluster.request_lines == [
         "GET /apis/forklift.konveyor.io/v1beta1/namespaces/konveyor-forklift/plans?limit=500"
     ]
 
 
 def test_a_cluster_that_does_not_answer_completes_nothing(
-    candidates: Candidates, cluster: FakeCluster
+    candidates: Candidates, cluster: FakeApi
 ) -> None:
-    cluster.refusals["GET"] = (403, "Forbidden", "no")
+    cluster.forbid("list")
     assert candidates("patch", "plan", "") == [":4"]
 
 

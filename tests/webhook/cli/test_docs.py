@@ -11,10 +11,13 @@ import pytest
 import yaml
 from click.testing import Result
 
+from tests.support.builders import plan
 from tests.support.clusters import ZONE, namespace, node, pod
-from tests.support.fake_cluster import FakeCluster, Json, Run, plan
+from tests.support.commands import Run
+from tests.support.fake_api import FakeApi
 from tests.support.paths import ROOT
 from webhook.cli import errors, kubectl
+from webhook.kube.objects import Json
 
 PAGE = ROOT / "docs" / "cli.md"
 SECTION = re.compile(r"^## .*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
@@ -38,7 +41,7 @@ def objects() -> Iterator[Json]:
 
 
 @pytest.fixture
-def there(cluster: FakeCluster) -> FakeCluster:
+def there(cluster: FakeApi) -> FakeApi:
     cluster.add(*objects())
     return cluster
 
@@ -46,7 +49,7 @@ def there(cluster: FakeCluster) -> FakeCluster:
 class Terminal:
     """Runs the commands of a section, one after the other, on a cluster of their own."""
 
-    def __init__(self, run: Run, cluster: FakeCluster) -> None:
+    def __init__(self, run: Run, cluster: FakeApi) -> None:
         self._run = run
         self._last: Result | None = None
         cluster.objects.clear()
@@ -79,7 +82,7 @@ def shown(section: str, terminal: Terminal) -> str:
 
 def test_what_stands_below_a_command_is_what_it_prints(
     run: Run,
-    cluster: FakeCluster,
+    cluster: FakeApi,
     golden: Callable[[Path, str], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -117,7 +120,7 @@ def test_every_flag_of_the_installation_is_on_the_page_with_its_variable() -> No
 
 @pytest.mark.parametrize("name", kubectl.COMMANDS)
 def test_the_examples_in_the_help_work(
-    run: Run, there: FakeCluster, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, there: FakeApi, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     convertor_pod = pod("vms/db-vm-1", "", {"forklift.app": "virt-v2v", "plan": "uid-db"})

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.fake_cluster import Run
+from tests.support.commands import Run
 from webhook import karl
 
 RULE = "REQUIRE pods(app=ceph-osd) on node"

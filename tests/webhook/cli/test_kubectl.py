@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fake_cluster import FakeCluster, Run
+from tests.support.commands import Run
+from tests.support.fake_api import FakeApi
 from tests.support.paths import ROOT
 from webhook.cli import kubectl
 from webhook.cli.options import installation
@@ -152,23 +153,22 @@ def test_a_cluster_that_cannot_be_found_ends_with_3(
     assert result.stderr == f"Error: kubeconfig '{tmp_path / 'none'}': no such file\n"
 
 
-def test_a_cluster_without_forklift_ends_with_3(run: Run, cluster: FakeCluster) -> None:
-    cluster.served.clear()
+def test_a_cluster_without_forklift_ends_with_3(run: Run, cluster: FakeApi) -> None:
+    cluster.unserved.add("plans")
     result = run("show")
     assert result.exit_code == 3
     assert result.stderr == (
-        "Error: the API server at https://fake (context 'fake' of 'config') does not serve plans "
+        f"Error: {cluster.server} does not serve plans "
         "of forklift.konveyor.io/v1beta1: is their CustomResourceDefinition installed?\n"
     )
 
 
-def test_a_cluster_that_refuses_ends_with_3(run: Run, cluster: FakeCluster) -> None:
-    cluster.refusals["GET"] = (401, "Unauthorized", "Unauthorized")
+def test_a_cluster_that_refuses_ends_with_3(run: Run, cluster: FakeApi) -> None:
+    cluster.token = "valid"
     result = run("patch", "plan", "db", "--mode", "off")
     assert result.exit_code == 3
     assert result.stderr == (
-        "Error: the API server at https://fake (context 'fake' of 'config') does not accept the "
-        "credentials: they are wrong or have expired\n"
+        f"Error: {cluster.server} does not accept the credentials: they are wrong or have expired\n"
     )
 
 

@@ -5,7 +5,10 @@ import json
 import pytest
 import yaml
 
-from tests.support.fake_cluster import FakeCluster, Json, Run, plan
+from tests.support.builders import plan
+from tests.support.commands import Run
+from tests.support.fake_api import FakeApi
+from webhook.kube.objects import Json
 
 PREFIX = "convertor.forklift.konveyor.io"
 PATH = "/apis/forklift.konveyor.io/v1beta1/namespaces/konveyor-forklift/plans/db"
@@ -19,9 +22,9 @@ def annotations(body: Json) -> dict[str, str]:
     return {key.removeprefix(f"{PREFIX}/"): text for key, text in found.items()}
 
 
-def test_the_flags_of_the_guide_become_annotations(run: Run, cluster: FakeCluster) -> None:
+def test_the_flags_of_the_guide_become_annotations(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(vms=[{"name": "vm1"}]))
-    before = cluster.plan()
+    before = cluster.get("plans", "konveyor-forklift", "db")
     result = run(
         *("patch", "plan", "db", *AFFINITY),
         *("--convertor-labels", "performance=high,workload=conversion"),
@@ -31,7 +34,7 @@ def test_the_flags_of_the_guide_become_annotations(run: Run, cluster: FakeCluste
     )
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == "plan.forklift.konveyor.io/db patched\n"
-    assert annotations(cluster.plan()) == {
+    assert annotations(cluster.get("plans", "konveyor-forklift", "db")) == {
         "affinity": RULE,
         "labels": "performance=high,workload=conversion",
         "node-selector": "disk=ssd,cpu-cores=16+",
@@ -40,8 +43,8 @@ def test_the_flags_of_the_guide_become_annotations(run: Run, cluster: FakeCluste
         "scope": "own",
         "affinity-policy": "replace",
     }
-    assert cluster.plan()["spec"] == before["spec"]
-    assert cluster.asked == [f"GET {PATH}", f"PATCH {PATH}?fieldManager=kubectl-convertor"]
+    assert cluster.get("plans", "konveyor-forklift", "db")["spec"] == before["spec"]
+    assert cluster.request_lines == [f"GET {PATH}", f"PATCH {PATH}?fieldManager=kubectl-convertor"]
 
 
 @pytest.mark.parametrize(
@@ -54,10 +57,10 @@ def test_the_flags_of_the_guide_become_annotations(run: Run, cluster: FakeCluste
         ["plans.forklift.konveyor.io", "db"],
     ],
 )
-def test_a_plan_is_named_as_for_kubectl(run: Run, cluster: FakeCluster, words: list[str]) -> None:
+def test_a_plan_is_named_as_for_kubectl(run: Run, cluster: FakeApi, words: list[str]) -> None:
     cluster.add(plan())
     assert run("patch", *words, *AFFINITY).exit_code == 0
-    assert annotations(cluster.plan()) == {"affinity": RULE}
+    assert annotations(cluster.get("plans", "konveyor-forklift", "db")) == {"affinity": RULE}
 
 
 @pytest.mark.parametrize(
@@ -76,7 +79,7 @@ def test_a_plan_is_named_as_for_kubectl(run: Run, cluster: FakeCluster, words: l
     ],
 )
 def test_what_names_no_plan_is_told_before_anything_is_asked(
-    run: Run, cluster: FakeCluster, words: list[str], message: str
+    run: Run, cluster: FakeApi, words: list[str], message: str
 ) -> None:
     result = run("patch", *words, *AFFINITY)
     assert result.exit_code == 2
@@ -84,20 +87,20 @@ def test_what_names_no_plan_is_told_before_anything_is_asked(
         "Usage: kubectl convertor patch [OPTIONS] plan NAME\n"
         f"Try 'kubectl convertor patch --help' for help.\n\nError: {message}\n"
     )
-    assert cluster.asked == []
+    assert cluster.request_lines == []
 
 
-def test_without_a_setting_there_is_nothing_to_change(run: Run, cluster: FakeCluster) -> None:
+def test_without_a_setting_there_is_nothing_to_change(run: Run, cluster: FakeApi) -> None:
     result = run("patch", "plan", "db")
     assert result.exit_code == 2
     assert result.stderr.endswith(
         "Error: nothing to change: give at least one flag with a setting\n"
     )
-    assert cluster.asked == []
+    assert cluster.request_lines == []
 
 
 def test_settings_that_cannot_be_carried_out_are_all_told_and_none_is_written(
-    run: Run, cluster: FakeCluster
+    run: Run, cluster: FakeApi
 ) -> None:
     cluster.add(plan())
     result = run(
@@ -115,10 +118,10 @@ def test_settings_that_cannot_be_carried_out_are_all_told_and_none_is_written(
         f"  {RULE}s\n"
         "                                ^^^^^\n"
     )
-    assert cluster.asked == [f"GET {PATH}"]
+    assert cluster.request_lines == [f"GET {PATH}"]
 
 
-def test_what_was_wrong_before_is_a_warning(run: Run, cluster: FakeCluster) -> None:
+def test_what_was_wrong_before_is_a_warning(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(annotations={"labels": "batch"}))
     result = run("patch", "plan", "db", *AFFINITY)
     assert result.exit_code == 0
@@ -130,7 +133,7 @@ def test_what_was_wrong_before_is_a_warning(run: Run, cluster: FakeCluster) -> N
 
 @pytest.mark.parametrize("before", [None, RULE, f"{RULE}s", "AVOID pods(tier=production) on nodes"])
 def test_what_is_typed_has_no_problems_whatever_the_plan_had_before(
-    run: Run, cluster: FakeCluster, before: str | None
+    run: Run, cluster: FakeApi, before: str | None
 ) -> None:
     cluster.add(plan(annotations={"affinity": before} if before else {}))
     rule = "AVOID pods(tier=production) on nodes"
@@ -143,28 +146,26 @@ def test_what_is_typed_has_no_problems_whatever_the_plan_had_before(
         f"  {rule}\n"
         "                                 ^^^^^\n"
     )
-    assert cluster.asked == [f"GET {PATH}"]
+    assert cluster.request_lines == [f"GET {PATH}"]
 
 
 @pytest.mark.parametrize("change", ["x=b c", "y=b c", "z=1,y=b c"])
-def test_an_entry_that_is_typed_is_no_old_problem(
-    run: Run, cluster: FakeCluster, change: str
-) -> None:
+def test_an_entry_that_is_typed_is_no_old_problem(run: Run, cluster: FakeApi, change: str) -> None:
     cluster.add(plan(annotations={"labels": "x=b c"}))
     result = run("patch", "plan", "db", "--convertor-labels", change)
     assert result.exit_code == 2
     assert "entry 1: value 'b c' must consist of" in result.stderr
 
 
-def test_an_entry_that_is_wrong_can_be_removed(run: Run, cluster: FakeCluster) -> None:
+def test_an_entry_that_is_wrong_can_be_removed(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(annotations={"labels": "batch,a=1"}))
     result = run("patch", "plan", "db", "--convertor-labels", "batch-")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert annotations(cluster.plan()) == {"labels": "a=1"}
+    assert annotations(cluster.get("plans", "konveyor-forklift", "db")) == {"labels": "a=1"}
 
 
 def test_rules_that_cannot_be_had_beside_those_of_the_spec_are_refused(
-    run: Run, cluster: FakeCluster
+    run: Run, cluster: FakeApi
 ) -> None:
     rules = "; ".join(f"AVOID nodes(x{i}=1,y{i}=2)" for i in range(6))
     terms = [{"matchExpressions": [{"key": key, "operator": "Exists"}]} for key in "ab"]
@@ -175,9 +176,7 @@ def test_rules_that_cannot_be_had_beside_those_of_the_spec_are_refused(
     assert "together with spec.convertorAffinity: the rules are not applied" in result.stderr
 
 
-def test_a_flag_that_is_given_several_times_counts_each_time(
-    run: Run, cluster: FakeCluster
-) -> None:
+def test_a_flag_that_is_given_several_times_counts_each_time(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
     result = run(
         *("patch", "plan", "db", *AFFINITY, "--convertor-affinity", "AVOID nodes(spot=true)"),
@@ -186,7 +185,7 @@ def test_a_flag_that_is_given_several_times_counts_each_time(
         *("--convertor-tolerations", "spot", "--convertor-tolerations", "gpu:NoExecute"),
     )
     assert (result.exit_code, result.stderr) == (0, "")
-    assert annotations(cluster.plan()) == {
+    assert annotations(cluster.get("plans", "konveyor-forklift", "db")) == {
         "affinity": f"{RULE}\nAVOID nodes(spot=true)",
         "labels": "a=1,b=2,c=3",
         "node-selector": "disk=nvme,cpu=16+",
@@ -203,7 +202,7 @@ def test_a_flag_that_is_given_several_times_counts_each_time(
         "--convertor-tolerations",
     ],
 )
-def test_an_empty_value_beside_others_is_refused(run: Run, cluster: FakeCluster, flag: str) -> None:
+def test_an_empty_value_beside_others_is_refused(run: Run, cluster: FakeApi, flag: str) -> None:
     cluster.add(plan(annotations={flag.removeprefix("--convertor-"): RULE}))
     for values in (["", "a=1"], ["a=1", " "]):
         result = run("patch", "plan", "db", *(word for each in values for word in (flag, each)))
@@ -211,14 +210,12 @@ def test_an_empty_value_beside_others_is_refused(run: Run, cluster: FakeCluster,
         assert result.stderr.endswith(
             f"Error: {flag}: an empty value removes the setting, and stands alone\n"
         )
-    assert cluster.asked == []
+    assert cluster.request_lines == []
     assert run("patch", "plan", "db", flag, "", flag, "").exit_code == 0
-    assert annotations(cluster.plan()) == {}
+    assert annotations(cluster.get("plans", "konveyor-forklift", "db")) == {}
 
 
-def test_variables_of_a_script_that_are_not_set_remove_nothing(
-    run: Run, cluster: FakeCluster
-) -> None:
+def test_variables_of_a_script_that_are_not_set_remove_nothing(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(annotations={"labels": "a=1"}))
     for change, said in (
         (",", "is empty; only an empty value removes the whole setting"),
@@ -227,56 +224,63 @@ def test_variables_of_a_script_that_are_not_set_remove_nothing(
         result = run("patch", "plan", "db", "--convertor-labels", change)
         assert result.exit_code == 2
         assert result.stderr == f"Error: nothing is written: labels entry 1: {said}\n"
-    assert annotations(cluster.plan()) == {"labels": "a=1"}
+    assert annotations(cluster.get("plans", "konveyor-forklift", "db")) == {"labels": "a=1"}
 
 
-def test_a_toleration_stands_beside_those_of_the_same_key(run: Run, cluster: FakeCluster) -> None:
+def test_a_toleration_stands_beside_those_of_the_same_key(run: Run, cluster: FakeApi) -> None:
     both = "dedicated=a:NoSchedule,dedicated=b:NoSchedule"
     cluster.add(plan())
     run("patch", "plan", "db", "--convertor-tolerations", both)
     run("patch", "plan", "db", "--convertor-tolerations", "gpu:NoExecute")
-    assert annotations(cluster.plan()) == {"tolerations": f"{both},gpu:NoExecute"}
+    assert annotations(cluster.get("plans", "konveyor-forklift", "db")) == {
+        "tolerations": f"{both},gpu:NoExecute"
+    }
     run("patch", "plan", "db", "--convertor-tolerations", "dedicated=a-")
-    assert annotations(cluster.plan()) == {"tolerations": "dedicated=b:NoSchedule,gpu:NoExecute"}
+    assert annotations(cluster.get("plans", "konveyor-forklift", "db")) == {
+        "tolerations": "dedicated=b:NoSchedule,gpu:NoExecute"
+    }
 
 
-def test_entries_are_added_replaced_and_removed(run: Run, cluster: FakeCluster) -> None:
+def test_entries_are_added_replaced_and_removed(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(annotations={"labels": "a=1,b=2", "affinity": RULE, "mode": "off"}))
     run("patch", "plan", "db", "--convertor-labels", "b=3,a-,c=4", "--convertor-affinity", "")
-    assert annotations(cluster.plan()) == {"labels": "b=3,c=4", "mode": "off"}
+    assert annotations(cluster.get("plans", "konveyor-forklift", "db")) == {
+        "labels": "b=3,c=4",
+        "mode": "off",
+    }
 
 
-def test_a_change_that_contradicts_itself_is_refused(run: Run, cluster: FakeCluster) -> None:
+def test_a_change_that_contradicts_itself_is_refused(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
     result = run("patch", "plan", "db", "--convertor-labels", "a=1,a-")
     assert result.exit_code == 2
     assert result.stderr == ("Error: nothing is written: labels: 'a' is set or removed twice\n")
 
 
-def test_what_is_there_already_is_not_written_again(run: Run, cluster: FakeCluster) -> None:
+def test_what_is_there_already_is_not_written_again(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(annotations={"affinity": RULE}))
     result = run("patch", "plan", "db", *AFFINITY)
     assert result.stdout == "plan.forklift.konveyor.io/db patched (no change)\n"
-    assert cluster.asked == [f"GET {PATH}"]
+    assert cluster.request_lines == [f"GET {PATH}"]
 
 
-def test_a_dry_run_of_the_client_writes_nothing(run: Run, cluster: FakeCluster) -> None:
+def test_a_dry_run_of_the_client_writes_nothing(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
     result = run("patch", "plan", "db", *AFFINITY, "--dry-run", "client")
     assert result.stdout == "plan.forklift.konveyor.io/db patched (dry run)\n"
-    assert cluster.asked == [f"GET {PATH}"]
+    assert cluster.request_lines == [f"GET {PATH}"]
 
 
-def test_a_dry_run_of_the_server_is_asked_for(run: Run, cluster: FakeCluster) -> None:
+def test_a_dry_run_of_the_server_is_asked_for(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
     result = run("patch", "plan", "db", *AFFINITY, "--dry-run=server")
     assert result.stdout == "plan.forklift.konveyor.io/db patched (server dry run)\n"
-    assert cluster.asked[-1] == f"PATCH {PATH}?fieldManager=kubectl-convertor&dryRun=All"
-    assert annotations(cluster.plan()) == {}
+    assert cluster.request_lines[-1] == f"PATCH {PATH}?fieldManager=kubectl-convertor&dryRun=All"
+    assert annotations(cluster.get("plans", "konveyor-forklift", "db")) == {}
 
 
 @pytest.mark.parametrize("dry_run", ["none", "client", "server"])
-def test_the_plan_is_printed_as_it_is_then(run: Run, cluster: FakeCluster, dry_run: str) -> None:
+def test_the_plan_is_printed_as_it_is_then(run: Run, cluster: FakeApi, dry_run: str) -> None:
     body = plan()
     body["metadata"]["managedFields"] = [{"manager": "forklift"}]
     cluster.add(body)
@@ -289,7 +293,7 @@ def test_the_plan_is_printed_as_it_is_then(run: Run, cluster: FakeCluster, dry_r
     assert run(*words, "-o", "name").stdout == "plan.forklift.konveyor.io/db\n"
 
 
-def test_what_the_spec_says_is_shown_and_stays(run: Run, cluster: FakeCluster) -> None:
+def test_what_the_spec_says_is_shown_and_stays(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(convertorLabels={"a": "1"}, convertorAffinity={"podAffinity": {}}))
     result = run("patch", "plan", "db", "--convertor-labels", "b=2", *AFFINITY)
     assert result.stderr == (
@@ -297,12 +301,12 @@ def test_what_the_spec_says_is_shown_and_stays(run: Run, cluster: FakeCluster) -
         "Note: spec.convertorAffinity stays, and is applied together with the rules: "
         '{"podAffinity":{}}\n'
     )
-    assert cluster.plan()["spec"]["convertorLabels"] == {"a": "1"}
+    assert cluster.get("plans", "konveyor-forklift", "db")["spec"]["convertorLabels"] == {"a": "1"}
 
 
 @pytest.mark.parametrize("before", [{}, {"labels": "a=2"}, {"labels": "b=1"}])
 def test_a_label_that_contradicts_the_spec_is_refused_with_the_command_that_changes_it(
-    run: Run, cluster: FakeCluster, before: dict[str, str]
+    run: Run, cluster: FakeApi, before: dict[str, str]
 ) -> None:
     cluster.add(plan(convertorLabels={"a": "1"}, annotations=before))
     result = run("patch", "plan", "db", "--convertor-labels", "a=2", "--mode", "audit")
@@ -315,10 +319,10 @@ def test_a_label_that_contradicts_the_spec_is_refused_with_the_command_that_chan
         "-n konveyor-forklift --type merge -p "
         """'{"spec":{"convertorLabels":{"a":"2"}}}'\n"""
     )
-    assert cluster.asked == [f"GET {PATH}"]
+    assert cluster.request_lines == [f"GET {PATH}"]
 
 
-def test_somebody_who_writes_at_the_same_time_loses_nothing(run: Run, cluster: FakeCluster) -> None:
+def test_somebody_who_writes_at_the_same_time_loses_nothing(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(annotations={"labels": "a=1"}))
 
     def write() -> None:
@@ -327,17 +331,17 @@ def test_somebody_who_writes_at_the_same_time_loses_nothing(run: Run, cluster: F
     cluster.before_write = [write, write]
     result = run("patch", "plan", "db", "--convertor-labels", "c=3")
     assert result.exit_code == 0
-    assert annotations(cluster.plan()) == {"labels": "a=1,b=2,c=3"}
+    assert annotations(cluster.get("plans", "konveyor-forklift", "db")) == {"labels": "a=1,b=2,c=3"}
 
 
-def test_a_plan_that_is_written_all_the_time_is_given_up(run: Run, cluster: FakeCluster) -> None:
+def test_a_plan_that_is_written_all_the_time_is_given_up(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
     cluster.before_write = [lambda: cluster.add(plan())] * 5
     result = run("patch", "plan", "db", *AFFINITY)
     assert (result.exit_code, len(cluster.before_write)) == (3, 0)
     assert result.stderr == (
-        "Error: the API server at https://fake (context 'fake' of 'config') answered 409: "
-        "the object has been modified\n"
+        f'Error: {cluster.server} answered 409: Operation cannot be fulfilled on plans "db": the '
+        "object has been modified; please apply your changes to the latest version and try again\n"
     )
 
 
@@ -355,32 +359,33 @@ def test_a_plan_that_is_written_all_the_time_is_given_up(run: Run, cluster: Fake
     ],
 )
 def test_a_plan_that_is_not_there_is_missed_with_a_hint(
-    run: Run, cluster: FakeCluster, name: str, words: tuple[str, ...], message: str
+    run: Run, cluster: FakeApi, name: str, words: tuple[str, ...], message: str
 ) -> None:
     cluster.add(plan(), plan("web", "shop"))
     result = run("patch", "plan", name, *words, *AFFINITY)
     assert (result.exit_code, result.stderr) == (2, f"Error: {message}\n")
 
 
-def test_a_hint_is_not_worth_an_error(run: Run, cluster: FakeCluster) -> None:
-    cluster.refusals["GET /apis/forklift.konveyor.io/v1beta1/plans"] = (403, "Forbidden", "no")
+def test_a_hint_is_not_worth_an_error(run: Run, cluster: FakeApi) -> None:
+    cluster.forbid("list", "plans")
     result = run("patch", "plan", "db", *AFFINITY)
     assert result.stderr == "Error: namespace 'konveyor-forklift' has no plan 'db'\n"
 
 
-def test_a_refusal_of_the_server_is_passed_on(run: Run, cluster: FakeCluster) -> None:
+def test_a_refusal_of_the_server_is_passed_on(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
-    cluster.refusals["PATCH"] = (403, "Forbidden", "admission webhook denied the request: no")
+    cluster.fail("patch", 403, message="admission webhook denied the request: no")
     result = run("patch", "plan", "db", *AFFINITY)
     assert result.exit_code == 3
     assert result.stderr == (
-        "Error: the API server at https://fake (context 'fake' of 'config') forbids it: "
-        "admission webhook denied the request: no\n"
+        f"Error: {cluster.server} forbids it: admission webhook denied the request: no\n"
     )
 
 
-def test_the_prefix_of_the_annotations_is_the_installations(run: Run, cluster: FakeCluster) -> None:
+def test_the_prefix_of_the_annotations_is_the_installations(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
     environment = {"CONVERTOR_WEBHOOK_ANNOTATION_PREFIX": "v2v.example.com"}
     run("patch", "plan", "db", *AFFINITY, env=environment)
-    assert cluster.plan()["metadata"]["annotations"] == {"v2v.example.com/affinity": RULE}
+    assert cluster.get("plans", "konveyor-forklift", "db")["metadata"]["annotations"] == {
+        "v2v.example.com/affinity": RULE
+    }

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.fake_cluster import PLANS, RESOURCES, FakeCluster, Run, plan
+from tests.support.builders import plan
+from tests.support.commands import Run
+from tests.support.fake_api import FakeApi
 from tests.support.releases import release
 from webhook.kube.objects import Json
 
@@ -17,8 +19,6 @@ Golden = Callable[[Path, str], None]
 
 BEFORE, WRITTEN, AFTER = (f"2026-08-01T0{hour}:00:00Z" for hour in (6, 7, 8))
 PLACEMENT = "convertor.forklift.konveyor.io/placement"
-CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
-DEPLOYMENTS = "/apis/apps/v1/namespaces/convertor-webhook/deployments"
 
 
 def written(body: Json, at: str = WRITTEN) -> Json:
@@ -65,11 +65,8 @@ NODE = {
 }
 
 
-FORBIDDEN = (403, "Forbidden", 'it is forbidden: User "jane" cannot list resource')
-
-
 @pytest.mark.parametrize("output", ["table", "wide", "json", "yaml"])
-def test_the_whole_report(run: Run, cluster: FakeCluster, golden: Golden, output: str) -> None:
+def test_the_whole_report(run: Run, cluster: FakeApi, golden: Golden, output: str) -> None:
     cluster.add(DB, WEB, LATER, *PODS, NODE, *release())
 
     result = run("audit", "-o", output)
@@ -89,7 +86,7 @@ def test_the_whole_report(run: Run, cluster: FakeCluster, golden: Golden, output
     ],
 )
 def test_pipelines_say_what_to_fail_on(
-    run: Run, cluster: FakeCluster, fail_on: list[str], code: int
+    run: Run, cluster: FakeApi, fail_on: list[str], code: int
 ) -> None:
     cluster.add(WEB)
 
@@ -99,7 +96,7 @@ def test_pipelines_say_what_to_fail_on(
     assert result.stdout.splitlines()[-1] == "1 plan, 0 pods: 1 problem, 1 change, 0 missed"
 
 
-def test_a_missed_pod_is_one_to_fail_on(run: Run, cluster: FakeCluster) -> None:
+def test_a_missed_pod_is_one_to_fail_on(run: Run, cluster: FakeApi) -> None:
     cluster.add(DB, *PODS[:2], *release())
 
     result = run("audit", "--fail-on", "missed")
@@ -115,20 +112,20 @@ def findings(run: Run, *flags: str) -> Any:
     return json.loads(run("audit", "-o", "json", *flags).stdout)["findings"]
 
 
-def test_without_a_webhook_nothing_is_missed_or_in_force(run: Run, cluster: FakeCluster) -> None:
+def test_without_a_webhook_nothing_is_missed_or_in_force(run: Run, cluster: FakeApi) -> None:
     cluster.add(DB, *PODS[:2], LATER)
 
     assert findings(run) == {"problem": 0, "change": 3, "missed": 0}
 
 
-def test_what_was_there_before_the_webhook_was_not_missed(run: Run, cluster: FakeCluster) -> None:
+def test_what_was_there_before_the_webhook_was_not_missed(run: Run, cluster: FakeApi) -> None:
     cluster.add(DB, PODS[0], *release(since="2026-08-01T09:00:00Z"))
 
     assert findings(run)["missed"] == 0
 
 
 def test_what_was_there_before_the_mode_was_enforce_was_not_missed(
-    run: Run, cluster: FakeCluster
+    run: Run, cluster: FakeApi
 ) -> None:
     installed = release()
     (deployment,) = (each for each in installed if each["kind"] == "Deployment")
@@ -145,7 +142,7 @@ def test_what_was_there_before_the_mode_was_enforce_was_not_missed(
 
 
 def test_the_mode_and_the_defaults_are_those_of_the_installation(
-    run: Run, cluster: FakeCluster
+    run: Run, cluster: FakeApi
 ) -> None:
     defaults = "labels: {team: migration}"
     cluster.add(DB, *PODS[:2], *release(["serve", "--mode=audit"], defaults=defaults))
@@ -166,7 +163,7 @@ def test_the_mode_and_the_defaults_are_those_of_the_installation(
     ]
 
 
-def test_flags_that_are_given_count_instead(run: Run, cluster: FakeCluster) -> None:
+def test_flags_that_are_given_count_instead(run: Run, cluster: FakeApi) -> None:
     cluster.add(DB, *PODS[:2], *release(["serve", "--mode=audit"]))
 
     report = json.loads(run("audit", "-o", "json", "--mode", "enforce").stdout)
@@ -178,14 +175,14 @@ def test_flags_that_are_given_count_instead(run: Run, cluster: FakeCluster) -> N
 
 @pytest.mark.parametrize("flags", [["--mode", "enforce"], ["--namespace-mode", "vms=enforce"]])
 def test_what_another_mode_would_place_was_not_missed_in_this_one(
-    run: Run, cluster: FakeCluster, flags: list[str]
+    run: Run, cluster: FakeApi, flags: list[str]
 ) -> None:
     cluster.add(DB, *PODS[:2], *release(["serve", "--mode=audit"]))
 
     assert findings(run, *flags)["missed"] == 0
 
 
-def test_several_releases_are_told_and_none_is_chosen(run: Run, cluster: FakeCluster) -> None:
+def test_several_releases_are_told_and_none_is_chosen(run: Run, cluster: FakeApi) -> None:
     other = release(["serve", "--mode=audit"], called="other")
     cluster.add(DB, *release(), *other)
 
@@ -211,11 +208,10 @@ ONLY_WRITTEN = "of labels that settings compare, only the values written there a
     ],
 )
 def test_a_right_that_lacks_is_named_and_the_rest_is_shown(
-    run: Run, cluster: FakeCluster, group: str, resource: str, consequence: str
+    run: Run, cluster: FakeApi, group: str, resource: str, consequence: str
 ) -> None:
     cluster.add(DB, WEB, *PODS, NODE, *release())
-    start, _ = next(where for where in RESOURCES.values() if where[1] == resource)
-    cluster.refusals[f"GET {start}/{resource}"] = FORBIDDEN
+    cluster.forbid("list", resource)
 
     result = run("audit")
 
@@ -229,10 +225,10 @@ def test_a_right_that_lacks_is_named_and_the_rest_is_shown(
 
 
 def test_a_deployment_that_cannot_be_read_leaves_the_mode_unknown(
-    run: Run, cluster: FakeCluster
+    run: Run, cluster: FakeApi
 ) -> None:
     cluster.add(DB, *release())
-    cluster.refusals[f"GET {DEPLOYMENTS}"] = FORBIDDEN
+    cluster.forbid("get", "deployments")
 
     result = run("audit")
 
@@ -242,9 +238,7 @@ def test_a_deployment_that_cannot_be_read_leaves_the_mode_unknown(
     assert "; the mode of 'convertor-webhook-convertor-webhook' is not known" in result.stdout
 
 
-def test_flags_of_a_deployment_that_are_not_understood_are_said(
-    run: Run, cluster: FakeCluster
-) -> None:
+def test_flags_of_a_deployment_that_are_not_understood_are_said(run: Run, cluster: FakeApi) -> None:
     cluster.add(DB, *release(["serve", "--mode=later"]))
 
     result = run("audit")
@@ -256,7 +250,7 @@ def test_flags_of_a_deployment_that_are_not_understood_are_said(
     )
 
 
-def test_other_webhooks_are_none_of_ours(run: Run, cluster: FakeCluster) -> None:
+def test_other_webhooks_are_none_of_ours(run: Run, cluster: FakeApi) -> None:
     other = {"name": "other.example.com"}
     url = {"name": "pods.convertor.forklift.konveyor.io", "clientConfig": {"url": "https://x"}}
     for name, webhook in (("a", other), ("b", url)):
@@ -269,10 +263,8 @@ def test_other_webhooks_are_none_of_ours(run: Run, cluster: FakeCluster) -> None
     assert result.stdout.startswith("Installed\nb: mode unknown, failurePolicy Fail\n\n")
 
 
-def test_without_the_right_to_read_anything_there_is_no_report(
-    run: Run, cluster: FakeCluster
-) -> None:
-    cluster.refusals["GET"] = FORBIDDEN
+def test_without_the_right_to_read_anything_there_is_no_report(run: Run, cluster: FakeApi) -> None:
+    cluster.forbid("*")
 
     result = run("audit")
 
@@ -281,13 +273,13 @@ def test_without_the_right_to_read_anything_there_is_no_report(
 
 
 @pytest.mark.parametrize(
-    "path", [CONFIGURATIONS, DEPLOYMENTS, f"{PLANS}/plans", "/api/v1/pods", "/api/v1/nodes"]
+    "resource", ["mutatingwebhookconfigurations", "deployments", "plans", "pods", "nodes"]
 )
 def test_a_cluster_that_fails_is_no_cluster_with_nothing_in_it(
-    run: Run, cluster: FakeCluster, path: str
+    run: Run, cluster: FakeApi, resource: str
 ) -> None:
     cluster.add(WEB, *release())
-    cluster.refusals[f"GET {path}"] = (500, "InternalError", "etcd is away")
+    cluster.fail("*", 500, resource, message="etcd is away")
 
     result = run("audit")
 
@@ -295,7 +287,7 @@ def test_a_cluster_that_fails_is_no_cluster_with_nothing_in_it(
     assert "answered 500: etcd is away" in result.stderr
 
 
-def test_a_namespace_is_its_plans_and_the_pods_of_these(run: Run, cluster: FakeCluster) -> None:
+def test_a_namespace_is_its_plans_and_the_pods_of_these(run: Run, cluster: FakeApi) -> None:
     cluster.add(DB, LATER, *PODS)
 
     report = json.loads(run("audit", "-n", "konveyor-forklift", "-o", "json").stdout)
@@ -303,7 +295,8 @@ def test_a_namespace_is_its_plans_and_the_pods_of_these(run: Run, cluster: FakeC
     assert [each["plan"] for each in report["plans"]] == ["konveyor-forklift/db"]
     assert [each["name"] for each in report["plans"][0]["pods"]] == ["vms/db-vm-1", "vms/db-vm-2"]
     assert report["strays"] == []
-    assert f"GET {PLANS}/namespaces/konveyor-forklift/plans?limit=20" in cluster.asked
+    plans = "/apis/forklift.konveyor.io/v1beta1/namespaces/konveyor-forklift/plans"
+    assert f"GET {plans}?limit=20" in cluster.request_lines
 
 
 @pytest.mark.parametrize(
@@ -314,9 +307,7 @@ def test_a_namespace_is_its_plans_and_the_pods_of_these(run: Run, cluster: FakeC
         (["-n", "A!"], "'A!' is no name of a namespace"),
     ],
 )
-def test_words_that_make_no_sense(
-    run: Run, cluster: FakeCluster, words: list[str], said: str
-) -> None:
+def test_words_that_make_no_sense(run: Run, cluster: FakeApi, words: list[str], said: str) -> None:
     result = run("audit", *words)
 
     assert result.exit_code == 2

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.fake_cluster import Json, Run, plan
+from tests.support.builders import plan
+from tests.support.commands import Run
 from webhook.inventory.pods import QUERY
+from webhook.kube.objects import Json
 
 Audit = Callable[..., tuple[int, str, str]]
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.clusters import ZONE, convertor_pod, namespace, node, plan, pod
-from tests.support.fake_cluster import FakeCluster, Json, Run
+from tests.support.commands import Run
+from tests.support.fake_api import FakeApi
 from tests.support.releases import CONFIGURATION, DEPLOYMENT, SINCE, release
+from webhook.kube.objects import Json
 
 EXPECTED = Path(__file__).parent / "expected"
 Golden = Callable[[Path, str], None]
@@ -74,15 +76,13 @@ WAITING = convertor_pod(
 
 
 @pytest.fixture
-def cluster(cluster: FakeCluster) -> FakeCluster:
+def cluster(cluster: FakeApi) -> FakeApi:
     cluster.add(*NODES, *PODS, *NAMESPACES, *release())
     return cluster
 
 
 @pytest.mark.parametrize("output", ["text", "yaml", "json"])
-def test_a_plan_is_explained_whole(
-    run: Run, cluster: FakeCluster, golden: Golden, output: str
-) -> None:
+def test_a_plan_is_explained_whole(run: Run, cluster: FakeApi, golden: Golden, output: str) -> None:
     cluster.add(FITS, convertor_pod("db-vm-9-qqqqq", "alpha"))
     result = run("explain", "plan", "db", "-o", output)
     assert (result.exit_code, result.stderr) == (0, "")
@@ -91,7 +91,7 @@ def test_a_plan_is_explained_whole(
 
 @pytest.mark.parametrize("output", ["text", "json"])
 def test_for_a_pod_that_fits_nowhere_it_is_said_what_to_change(
-    run: Run, cluster: FakeCluster, golden: Golden, output: str
+    run: Run, cluster: FakeApi, golden: Golden, output: str
 ) -> None:
     cluster.add(NOWHERE, WAITING, convertor_pod("db-vm-9-qqqqq", "alpha"))
     result = run("explain", "plan", "db", "-o", output)
@@ -99,7 +99,7 @@ def test_for_a_pod_that_fits_nowhere_it_is_said_what_to_change(
     golden(EXPECTED / f"explain-nowhere.{output}", result.stdout)
 
 
-def test_why_a_pod_waits_that_has_its_node_is_said(run: Run, cluster: FakeCluster) -> None:
+def test_why_a_pod_waits_that_has_its_node_is_said(run: Run, cluster: FakeApi) -> None:
     pod = convertor_pod("db-vm-1-x7k2p", "alpha")
     waiting = {"reason": "ImagePullBackOff", "message": "no such image"}
     pod["status"] = {
@@ -118,7 +118,7 @@ def explained(run: Run, *words: str) -> Json:
 
 
 def test_the_mode_and_the_settings_are_those_of_the_installation(
-    run: Run, cluster: FakeCluster
+    run: Run, cluster: FakeApi
 ) -> None:
     args = ["serve", "--mode=audit", "--scope=own"]
     defaults = "labels: {team: a}\nnodeSelector: {disk: hdd}\n"
@@ -145,7 +145,7 @@ def test_the_mode_and_the_settings_are_those_of_the_installation(
 
 
 def test_the_pod_that_is_judged_is_placed_as_the_installation_does(
-    run: Run, cluster: FakeCluster
+    run: Run, cluster: FakeApi
 ) -> None:
     def fitting(*words: str) -> list[str]:
         return [each["name"] for each in explained(run, *words)["nodes"] if each["fits"]]
@@ -155,22 +155,20 @@ def test_the_pod_that_is_judged_is_placed_as_the_installation_does(
     assert fitting("--mode", "audit") == ["alpha", "gamma", "theta"]
 
 
-def test_where_no_webhook_is_installed_it_is_said(run: Run, cluster: FakeCluster) -> None:
+def test_where_no_webhook_is_installed_it_is_said(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
     said = "No webhook is installed: until one is, pods are as Forklift makes them.\n"
     assert said not in run("explain", "plan", "db").stdout
-    for path in [path for path in cluster.objects if "mutatingwebhook" in path]:
-        del cluster.objects[path]
+    cluster.delete("mutatingwebhookconfigurations", "", CONFIGURATION)
     assert said in run("explain", "plan", "db").stdout
     assert explained(run)["installed"] == []
 
 
-def test_what_is_not_known_of_the_installation_is_said(run: Run, cluster: FakeCluster) -> None:
+def test_what_is_not_known_of_the_installation_is_said(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(), *release(["sleep"]))
     text = run("explain", "plan", "db").stdout
     assert f"Not read\n- Deployment {DEPLOYMENT}: its container 'convertor-webhook' has no " in text
-    message = 'it is forbidden: User "jane" cannot list resource'
-    cluster.refusals["GET /apis/admissionregistration"] = (403, "Forbidden", message)
+    cluster.forbid("list", "mutatingwebhookconfigurations")
     found = explained(run)
     assert found["installed"] is None
     assert found["unread"][0].endswith("; whether a webhook is installed is not known")
@@ -178,7 +176,7 @@ def test_what_is_not_known_of_the_installation_is_said(run: Run, cluster: FakeCl
     assert "No webhook" not in text
 
 
-def test_what_is_advised_helps(run: Run, cluster: FakeCluster) -> None:
+def test_what_is_advised_helps(run: Run, cluster: FakeApi) -> None:
     rules = "REQUIRE pods(app=ceph-osd) on node"
     cluster.add(plan(affinity=rules, node_selector="disk=nmve", scope="own"))
     for _ in range(2):
@@ -191,7 +189,7 @@ def test_what_is_advised_helps(run: Run, cluster: FakeCluster) -> None:
     pytest.fail(f"no node fits: {found['nodes']}")
 
 
-def test_many_nodes_and_pods_are_cut_for_people_only(run: Run, cluster: FakeCluster) -> None:
+def test_many_nodes_and_pods_are_cut_for_people_only(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
     cluster.add(*(node(f"node-{i:03}") for i in range(60)))
     cluster.add(*(convertor_pod(f"db-{i:03}", "gamma") for i in range(50)))
@@ -203,7 +201,7 @@ def test_many_nodes_and_pods_are_cut_for_people_only(run: Run, cluster: FakeClus
     assert (len(found["nodes"]), len(found["pods"])) == (66, 50)
 
 
-def test_colours_are_for_terminals(run: Run, cluster: FakeCluster) -> None:
+def test_colours_are_for_terminals(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
     forced = {"FORCE_COLOR": "1", "TERM": "xterm-256color"}
     assert "\x1b[32malpha" in run("explain", "plan", "db", env=forced).stdout
@@ -211,40 +209,27 @@ def test_colours_are_for_terminals(run: Run, cluster: FakeCluster) -> None:
         assert "\x1b[3" not in run("explain", "plan", "db", env=env).stdout
 
 
-FORBIDDEN = 'User "eve" cannot list resource "{0}" in API group "" at the cluster scope'
 RIGHT = (
     "'eve' may not list {0} at the cluster scope: it needs a ClusterRole with "
     'apiGroups: [""], resources: ["{0}"], verbs: ["list"]'
 )
 
 
-def forbid(cluster: FakeCluster, what: str) -> None:
-    message = f"{what} is forbidden: {FORBIDDEN.format(what)}"
-    cluster.refusals[f"GET /api/v1/{what}"] = (403, "Forbidden", message)
-
-
 def test_rights_that_lack_are_told_and_the_rest_is_shown(
-    run: Run, cluster: FakeCluster, golden: Golden
+    run: Run, cluster: FakeApi, golden: Golden
 ) -> None:
     cluster.add(FITS, convertor_pod("db-vm-9-qqqqq", "alpha"))
-    for what in ("nodes", "pods", "namespaces"):
-        forbid(cluster, what)
-    del cluster.refusals["GET /api/v1/namespaces"]
-    cluster.refusals["GET /api/v1/namespaces?"] = (
-        *(403, "Forbidden"),
-        f"namespaces is forbidden: {FORBIDDEN.format('namespaces')}",
-    )
+    for resource in ("nodes", "pods", "namespaces"):
+        cluster.forbid("list", resource, namespace="", user="eve")
     result = run("explain", "plan", "db")
     assert (result.exit_code, result.stderr) == (0, "")
     golden(EXPECTED / "explain-rights.text", result.stdout)
     assert RIGHT.format("nodes") in result.stdout
 
 
-def test_without_any_right_to_pods_none_is_shown(run: Run, cluster: FakeCluster) -> None:
+def test_without_any_right_to_pods_none_is_shown(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(), convertor_pod("db-vm-9-qqqqq", "alpha"))
-    forbid(cluster, "pods")
-    inside = FORBIDDEN.format("pods").replace("at the cluster scope", "in the namespace vms")
-    cluster.refusals["GET /api/v1/namespaces/vms/pods"] = (403, "Forbidden", inside)
+    cluster.forbid("list", "pods", user="eve")
     found = json.loads(run("explain", "plan", "db", "-o", "json").stdout)
     assert found["pods"] == []
     assert [each.partition(": it needs")[0] for each in found["unread"]] == [
@@ -269,7 +254,7 @@ def test_without_any_right_to_pods_none_is_shown(run: Run, cluster: FakeCluster)
     ],
 )
 def test_a_plan_that_is_not_there_is_missed(
-    run: Run, cluster: FakeCluster, words: list[str], code: int, message: str
+    run: Run, cluster: FakeApi, words: list[str], code: int, message: str
 ) -> None:
     cluster.add(plan())
     result = run(*words)
@@ -277,24 +262,24 @@ def test_a_plan_that_is_not_there_is_missed(
     assert result.stderr.endswith(f"Error: {message}\n")
 
 
-def test_a_cluster_that_fails_ends_it(run: Run, cluster: FakeCluster) -> None:
+def test_a_cluster_that_fails_ends_it(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
-    cluster.refusals["GET /api/v1/nodes"] = (500, "InternalError", "etcd is gone")
+    cluster.fail("list", 500, "nodes", message="etcd is gone")
     result = run("explain", "plan", "db")
     assert (result.exit_code, result.stdout) == (3, "")
     assert result.stderr == f"Error: {cluster.server} answered 500: etcd is gone\n"
 
 
-def test_large_clusters_are_read_in_pages(run: Run, cluster: FakeCluster) -> None:
+def test_large_clusters_are_read_in_pages(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
     cluster.add(*(pod(f"shop/web-{i:04}", "alpha") for i in range(300)))
     assert run("explain", "plan", "db").exit_code == 0
-    asked = [each for each in cluster.asked if each.startswith("GET /api/v1/pods")]
-    assert len(asked) > 1
-    assert all("limit=" in each for each in asked)
+    pages = [each for each in cluster.filter_requests("list") if each.resource == "pods"]
+    assert len(pages) > 1
+    assert all("limit" in page.query for page in pages)
 
 
-def test_a_plan_without_a_target_namespace_is_explained(run: Run, cluster: FakeCluster) -> None:
+def test_a_plan_without_a_target_namespace_is_explained(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan({"targetNamespace": None}))
     result = run("explain", "plan", "db")
     assert (result.exit_code, result.stderr) == (0, "")

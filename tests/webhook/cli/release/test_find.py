@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.fake_cluster import FakeCluster, Json, Run, plan
+from tests.support.builders import plan
+from tests.support.commands import Run
+from tests.support.fake_api import FakeApi
 from tests.support.releases import CONFIGURATION, DEPLOYMENT, release
+from webhook.kube.objects import Json
 
 UNKNOWN = f"the mode of '{CONFIGURATION}' is not known"
 
@@ -40,16 +43,14 @@ def variable(name: str, value: str) -> Json:
     ],
 )
 def test_the_mode_is_what_flags_and_variables_of_the_container_say(
-    run: Run, cluster: FakeCluster, container: Json, mode: str
+    run: Run, cluster: FakeApi, container: Json, mode: str
 ) -> None:
     cluster.add(plan(), *release(**container))
     found = audited(run)
     assert ([each["mode"] for each in found["plans"]], found["unread"]) == ([mode], [])
 
 
-def test_a_plans_own_mode_counts_unless_a_variable_forbids_it(
-    run: Run, cluster: FakeCluster
-) -> None:
+def test_a_plans_own_mode_counts_unless_a_variable_forbids_it(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(annotations={"mode": "off"}))
     for value, mode in (("true", "off"), ("false", "enforce")):
         cluster.add(*release(env=[variable("PLAN_MODES", value)]))
@@ -57,7 +58,7 @@ def test_a_plans_own_mode_counts_unless_a_variable_forbids_it(
 
 
 def test_variables_of_whoever_asks_are_flags_and_no_part_of_what_is_installed(
-    run: Run, cluster: FakeCluster
+    run: Run, cluster: FakeApi
 ) -> None:
     cluster.add(plan(), *release())
     found = audited(run, env={"CONVERTOR_WEBHOOK_MODE": "audit"})
@@ -82,7 +83,7 @@ def test_variables_of_whoever_asks_are_flags_and_no_part_of_what_is_installed(
     ],
 )
 def test_a_deployment_that_does_not_tell_what_it_does_is_said(
-    run: Run, cluster: FakeCluster, container: Json, said: str
+    run: Run, cluster: FakeApi, container: Json, said: str
 ) -> None:
     cluster.add(plan(), *release(**container))
     found = audited(run)
@@ -100,7 +101,7 @@ def test_a_deployment_that_does_not_tell_what_it_does_is_said(
     ],
 )
 def test_defaults_that_are_wrong_are_said_and_the_rest_counts(
-    run: Run, cluster: FakeCluster, defaults: str, said: str
+    run: Run, cluster: FakeApi, defaults: str, said: str
 ) -> None:
     cluster.add(plan(), *release(["serve", "--mode=audit"], defaults=defaults))
     found = audited(run)
@@ -111,18 +112,16 @@ def test_defaults_that_are_wrong_are_said_and_the_rest_counts(
 
 
 @pytest.mark.parametrize("defaults", ["", "{}", "# nothing\n"])
-def test_defaults_may_be_empty(run: Run, cluster: FakeCluster, defaults: str) -> None:
+def test_defaults_may_be_empty(run: Run, cluster: FakeApi, defaults: str) -> None:
     cluster.add(plan(), *release(defaults=defaults))
     assert audited(run)["unread"] == []
 
 
 def test_defaults_that_may_not_be_read_are_not_known_and_the_mode_is(
-    run: Run, cluster: FakeCluster
+    run: Run, cluster: FakeApi
 ) -> None:
     cluster.add(plan(), *release(["serve", "--mode=audit"]))
-    path = "/api/v1/namespaces/convertor-webhook/configmaps"
-    message = 'it is forbidden: User "jane" cannot get resource'
-    cluster.refusals[f"GET {path}"] = (403, "Forbidden", message)
+    cluster.forbid("get", "configmaps")
     found = audited(run)
     assert found["plans"][0]["mode"] == "audit"
     (said,) = found["unread"]
@@ -130,10 +129,7 @@ def test_defaults_that_may_not_be_read_are_not_known_and_the_mode_is(
     assert said.endswith("; the defaults of plans are not known")
 
 
-def test_the_apis_own_failure_to_answer_for_defaults_ends_it(
-    run: Run, cluster: FakeCluster
-) -> None:
+def test_the_apis_own_failure_to_answer_for_defaults_ends_it(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(), *release())
-    path = "/api/v1/namespaces/convertor-webhook/configmaps"
-    cluster.refusals[f"GET {path}"] = (500, "InternalError", "etcd is away")
+    cluster.fail("get", 500, "configmaps", message="etcd is away")
     assert run("audit").exit_code == 3

@@ -11,8 +11,10 @@ import jsonpatch
 import pytest
 import yaml
 
-from tests.support.fake_cluster import Json, Run, plan
+from tests.support.builders import plan
+from tests.support.commands import Run
 from tests.support.paths import ROOT
+from webhook.kube.objects import Json
 
 EXAMPLES = ROOT / "examples"
 EXPECTED = Path(__file__).parent / "expected"

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.fake_cluster import FakeCluster, Run, plan
+from tests.support.builders import plan
+from tests.support.commands import Run
+from tests.support.fake_api import FakeApi
 from tests.support.releases import CONFIGURATION, release
 
 EXPECTED = Path(__file__).parent / "expected"
@@ -40,17 +42,17 @@ def files(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("output", ["table", "wide", "yaml", "json"])
 def test_plans_are_shown_with_the_effective_settings(
-    run: Run, cluster: FakeCluster, files: Path, golden: Golden, output: str
+    run: Run, cluster: FakeApi, files: Path, golden: Golden, output: str
 ) -> None:
     cluster.add(DB, PLAIN, WEB, *release())
     for where, calls in ((["--plans", str(files)], 0), (["-A"], 4)):
         result = run("show", *where, "-o", output)
         assert (result.exit_code, result.stderr) == (0, "")
         golden(EXPECTED / f"show.{output}", result.stdout)
-        assert len(cluster.asked) == calls
+        assert len(cluster.request_lines) == calls
 
 
-def test_plans_are_those_of_a_namespace(run: Run, cluster: FakeCluster, files: Path) -> None:
+def test_plans_are_those_of_a_namespace(run: Run, cluster: FakeApi, files: Path) -> None:
     cluster.add(DB, WEB)
     for where, names in ([[], ["db"]], [["-n", "shop"], ["web"]], [["-A"], ["db", "web"]]):
         assert _names(run("show", *where).stdout) == names
@@ -60,7 +62,7 @@ def test_plans_are_those_of_a_namespace(run: Run, cluster: FakeCluster, files: P
 @pytest.mark.parametrize("words", [["db"], ["plan", "db"], ["plan/db"]])
 @pytest.mark.parametrize("source", ["cluster", "files"])
 def test_one_plan_is_shown_by_its_name(
-    run: Run, cluster: FakeCluster, files: Path, words: list[str], source: str
+    run: Run, cluster: FakeApi, files: Path, words: list[str], source: str
 ) -> None:
     cluster.add(DB)
     where = [] if source == "cluster" else ["--plans", str(files)]
@@ -69,18 +71,18 @@ def test_one_plan_is_shown_by_its_name(
 
 
 @pytest.mark.parametrize("words", [[], ["plan"], ["plans"]])
-def test_without_a_name_all_are_meant(run: Run, cluster: FakeCluster, words: list[str]) -> None:
+def test_without_a_name_all_are_meant(run: Run, cluster: FakeApi, words: list[str]) -> None:
     cluster.add(DB, PLAIN)
     assert _names(run("show", *words).stdout) == ["db", "plain"]
 
 
-def test_many_plans_come_in_pages(run: Run, cluster: FakeCluster) -> None:
+def test_many_plans_come_in_pages(run: Run, cluster: FakeApi) -> None:
     cluster.add(*(plan(f"plan-{number:03}") for number in range(50)))
     assert len(_names(run("show").stdout)) == 50
-    assert len(cluster.asked) > 1
+    assert len(cluster.request_lines) > 1
 
 
-def test_the_installations_defaults_count(run: Run, cluster: FakeCluster, tmp_path: Path) -> None:
+def test_the_installations_defaults_count(run: Run, cluster: FakeApi, tmp_path: Path) -> None:
     defaults = tmp_path / "defaults.yaml"
     defaults.write_text("labels: {a: b}\naffinity: avoid nodes(spot=true)\n", encoding="utf-8")
     cluster.add(PLAIN, DB)
@@ -91,9 +93,7 @@ def test_the_installations_defaults_count(run: Run, cluster: FakeCluster, tmp_pa
     ]
 
 
-def test_the_mode_is_the_installations_where_the_plan_has_none(
-    run: Run, cluster: FakeCluster
-) -> None:
+def test_the_mode_is_the_installations_where_the_plan_has_none(run: Run, cluster: FakeApi) -> None:
     cluster.add(PLAIN, DB)
     shown = json.loads(run("show", "--mode", "off", "-o", "json").stdout)
     assert [each["mode"] for each in shown] == ["audit", "off"]
@@ -103,7 +103,7 @@ DEFAULTS = "labels: {team: a}\nnodeSelector: {disk: nvme}\n"
 
 
 def test_the_mode_and_the_defaults_are_those_of_the_installation(
-    run: Run, cluster: FakeCluster
+    run: Run, cluster: FakeApi
 ) -> None:
     cluster.add(PLAIN, *release(["serve", "--mode=audit"], defaults=DEFAULTS))
     result = run("show", "plan", "plain", "-o", "json")
@@ -114,7 +114,7 @@ def test_the_mode_and_the_defaults_are_those_of_the_installation(
     )
 
 
-def test_flags_that_are_given_count_instead(run: Run, cluster: FakeCluster, tmp_path: Path) -> None:
+def test_flags_that_are_given_count_instead(run: Run, cluster: FakeApi, tmp_path: Path) -> None:
     defaults = tmp_path / "defaults.yaml"
     defaults.write_text("labels: {team: b}\n", encoding="utf-8")
     cluster.add(PLAIN, *release(["serve", "--mode=audit"], defaults=DEFAULTS))
@@ -126,7 +126,7 @@ def test_flags_that_are_given_count_instead(run: Run, cluster: FakeCluster, tmp_
     )
 
 
-def test_where_no_webhook_is_installed_it_is_said(run: Run, cluster: FakeCluster) -> None:
+def test_where_no_webhook_is_installed_it_is_said(run: Run, cluster: FakeApi) -> None:
     cluster.add(PLAIN, DB)
     result = run("show")
     assert [" ".join(line.split()[2:5]) for line in result.stdout.splitlines()[1:]] == [
@@ -142,12 +142,10 @@ def test_where_no_webhook_is_installed_it_is_said(run: Run, cluster: FakeCluster
 
 @pytest.mark.parametrize("words", [[], ["--scope", "own"]])
 def test_what_may_not_be_read_of_the_installation_is_said(
-    run: Run, cluster: FakeCluster, words: list[str]
+    run: Run, cluster: FakeApi, words: list[str]
 ) -> None:
     cluster.add(PLAIN, *release(["serve", "--mode=audit"]))
-    path = "/apis/apps/v1/namespaces/convertor-webhook/deployments"
-    message = 'it is forbidden: User "jane" cannot get resource'
-    cluster.refusals[f"GET {path}"] = (403, "Forbidden", message)
+    cluster.forbid("get", "deployments")
     assert "   enforce (not known)   " in run("show", *words).stdout
     result = run("show", *words, "-o", "wide")
     assert "   enforce (not known)   " in result.stdout
@@ -155,12 +153,12 @@ def test_what_may_not_be_read_of_the_installation_is_said(
     assert result.stderr.endswith(f"; the mode of '{CONFIGURATION}' is not known\n")
 
 
-def test_a_mode_that_is_given_is_known(run: Run, cluster: FakeCluster) -> None:
+def test_a_mode_that_is_given_is_known(run: Run, cluster: FakeApi) -> None:
     cluster.add(PLAIN, *release(["sleep"]))
     assert "   enforce   " in run("show", "--mode", "enforce").stdout
 
 
-def test_of_several_webhooks_none_is_chosen(run: Run, cluster: FakeCluster) -> None:
+def test_of_several_webhooks_none_is_chosen(run: Run, cluster: FakeApi) -> None:
     cluster.add(PLAIN, *release(["serve", "--mode=audit"]), *release(called="other"))
     result = run("show", "-o", "wide")
     assert "   enforce (not known)   " in result.stdout
@@ -169,13 +167,13 @@ def test_of_several_webhooks_none_is_chosen(run: Run, cluster: FakeCluster) -> N
     )
 
 
-def test_a_cell_that_is_too_long_is_cut(run: Run, cluster: FakeCluster) -> None:
+def test_a_cell_that_is_too_long_is_cut(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(annotations={"labels": f"key={'x' * 60}"}))
     result = run("show")
     assert f"key={'x' * 35}…   " in result.stdout
 
 
-def test_where_there_are_none_it_is_said(run: Run, cluster: FakeCluster) -> None:
+def test_where_there_are_none_it_is_said(run: Run, cluster: FakeApi) -> None:
     result = run("show")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "No plans found\n")
     assert run("show", "-o", "json").stdout == "[]\n"
@@ -200,7 +198,7 @@ def test_a_plan_that_cannot_be_shown_is_told(
     assert result.stderr.endswith(f"Error: {message.format(files=files)}\n")
 
 
-def test_a_plan_that_is_not_there_is_missed(run: Run, cluster: FakeCluster) -> None:
+def test_a_plan_that_is_not_there_is_missed(run: Run, cluster: FakeApi) -> None:
     result = run("show", "db")
     assert result.stderr == "Error: namespace 'konveyor-forklift' has no plan 'db'\n"
 

@@ -1,1 +1,1 @@
-"""The CA and the certificates that it signs: values, and what is due at a given time."""
+"""The CA and the serving certificates that it signs: pure values and functions of the time."""

@@ -1,40 +1,49 @@
-"""How long certificates and the steps of their rotation last."""
+"""Lifetimes of certificates, and the waits of a rotation."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
 MAX_BUNDLE_CERTIFICATES = 10
-"""Certificates in a caBundle; of those that this server does not know the newest stay."""
+"""Certificates in a caBundle. Of those that other clients added, the newest are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Durations:
-    """How long things last; shorter ones make a test of years take minutes.
+    """Lifetimes and waits; tests use short ones, to rotate for years within minutes.
 
-    Raises ValueError where they contradict each other.
+    Raises ValueError if they contradict each other.
     """
 
     ca: timedelta = timedelta(days=365)
+    """Lifetime of a CA."""
     leaf: timedelta = timedelta(days=7)
+    """Lifetime of a serving certificate."""
     backdate: timedelta = timedelta(hours=1)
-    """How far before now certificates become valid, for clocks that run behind."""
+    """Time before now at which certificates become valid, for clocks that run behind."""
     publish_wait: timedelta = timedelta(minutes=10)
-    """How long a CA is seen in every bundle before a leaf of it is served: longer than an
-    API server takes to learn of a change."""
+    """Time for which every caBundle must have held a CA before a leaf of it is served: longer
+    than an API server takes to observe a change."""
     grace: timedelta = timedelta(days=1)
-    """How long after the last leaf of a CA has ended the CA stays trusted: longer than a
-    replica may be cut off from the API."""
+    """Time for which a replaced CA stays trusted after its last leaf has expired: longer than a
+    replica may be disconnected from the API server."""
     settle: timedelta = timedelta(seconds=3)
-    """How long a bundle is seen to be right before a replica that starts calls itself ready."""
+    """Time for which every caBundle must accept the serving certificate before a replica that
+    starts is ready."""
 
     def __post_init__(self) -> None:
-        if self.ca < 6 * self.publish_wait:
-            # Its last third has to hold the wait, and one that was broken off.
+        # The last third of a CA's lifetime must have room for the wait, and for a second one.
+        minimum = 6 * self.publish_wait
+        if self.ca < minimum:
             raise ValueError(
-                f"a CA of {self.ca}: expected six times the publish wait of {self.publish_wait}"
+                f"CA lifetime: found {self.ca}, expected at least {minimum}, "
+                "six times the publish wait"
             )
-        if (self.leaf + self.grace) / (self.ca * 2 / 3) > MAX_BUNDLE_CERTIFICATES - 3:
-            # So many old ones are trusted at once, and a bundle has to hold them.
+        trusted = self.leaf + self.grace
+        # A new CA follows after two thirds. Besides the replaced ones a bundle must hold the
+        # active and the next CA, and one that another client added.
+        minimum = trusted / (MAX_BUNDLE_CERTIFICATES - 3) * 3 / 2
+        if self.ca < minimum:
             raise ValueError(
-                f"a CA of {self.ca}: expected a quarter of leaf and grace, {self.leaf + self.grace}"
+                f"CA lifetime: found {self.ca}, expected at least {minimum}: replaced CAs stay "
+                f"trusted for {trusted}, more of them than a caBundle can hold"
             )

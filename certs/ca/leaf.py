@@ -1,4 +1,4 @@
-"""What a replica serves: a leaf of the active CA, made and kept in memory."""
+"""The serving certificate of a replica: signed by the active CA, kept in memory."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,42 +11,51 @@ from certs.ca.secret import State
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
-    """A serving certificate and those that link it to what API servers trust."""
+class ServingCertificate:
+    """A key pair to serve, and the certificates that API servers verify it by."""
 
     pair: KeyPair
-    chain: tuple[Certificate, ...]
-    """The leaf, then its CA as signed by the one before."""
+    intermediates: tuple[Certificate, ...]
+    """The CA as the one before it has cross-signed it, while that is valid."""
     ca: Certificate
 
 
-def sign(state: State, names: Sequence[str], now: datetime, durations: Durations) -> Leaf:
-    """Make a leaf of the active CA that clients of the CA before accept as well."""
+def sign(
+    state: State, names: Sequence[str], now: datetime, durations: Durations
+) -> ServingCertificate:
+    """Sign a leaf of the active CA that clients which trust only the previous CA accept too."""
     leaf, key = pki.sign_leaf(state.active, names, now, durations.leaf, backdate=durations.backdate)
-    chain = (leaf, *_cross(state, now))
-    return Leaf(KeyPair(encode_pem(chain), key, leaf), chain, state.active.certificate)
+    intermediates = _intermediates(state, now)
+    pair = KeyPair(encode_pem((leaf, *intermediates)), key, leaf)
+    return ServingCertificate(pair, intermediates, state.active.certificate)
 
 
-def is_due(leaf: Leaf, state: State, now: datetime, durations: Durations) -> bool:
-    """Whether another leaf should be served: another CA, another link, or two thirds over.
+def needs_renewal(
+    serving: ServingCertificate, state: State, now: datetime, durations: Durations
+) -> bool:
+    """Return whether to sign another leaf: the CA has changed, or two thirds of its life are over.
 
-    Or it was made while the clock ran ahead: unlike a CA's, its replacement is written nowhere.
+    A leaf that is not valid yet, because the clock ran ahead, is replaced too. That cannot go on
+    forever as with a CA: a leaf is not written anywhere.
     """
-    if leaf.ca != state.active.certificate or leaf.chain[1:] != _cross(state, now):
+    if serving.ca != state.active.certificate or serving.intermediates != _intermediates(
+        state, now
+    ):
         return True
-    if now < leaf.chain[0].not_before:
+    leaf = serving.pair.leaf
+    if now < leaf.not_before:
         return True
-    # Near the CA's own end a new leaf would end no later.
-    gains = leaf.pair.not_after < leaf.ca.not_after
-    return gains and now >= leaf.pair.not_after - durations.leaf / 3
+    # Close to the end of its CA, a new leaf would not be valid for longer.
+    return leaf.not_after < serving.ca.not_after and now >= leaf.not_after - durations.leaf / 3
 
 
-def is_accepted(leaf: Leaf, view: TrustBundle, name: str, now: datetime) -> bool:
-    """Whether an API server that trusts this view of the bundle takes the leaf."""
-    return pki.verify(leaf.chain, view, name, now) is None
+def is_accepted(serving: ServingCertificate, bundle: TrustBundle, name: str, now: datetime) -> bool:
+    """Return whether an API server that trusts this caBundle accepts the certificate."""
+    chain = (serving.pair.leaf, *serving.intermediates)
+    return pki.verify(chain, bundle, name, now) is None
 
 
-def _cross(state: State, now: datetime) -> tuple[Certificate, ...]:
+def _intermediates(state: State, now: datetime) -> tuple[Certificate, ...]:
     if state.cross is None or now >= state.cross.not_after:
         return ()
     return (state.cross,)

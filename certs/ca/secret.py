@@ -1,11 +1,10 @@
-"""What the CA's Secret holds, and its two forms: values here, `data` in the Secret.
+"""The rotation state, and its encoding as the `data` of the CA's Secret.
 
-    ca.crt, ca.key       the CA that signs
-    next.crt, next.key   the one after it, published and not yet used
-    state.json           the ones before it, who vouches for the active one, what is retired
+    ca.crt, ca.key       the active CA, which signs
+    next.crt, next.key   the next CA, published and not used yet
+    state.json           the old CAs, the cross-signed active CA, fingerprints of retired CAs
 
-The chart ships the Secret without `data`, so that nothing that deploys it has anything to
-restore or to compare.
+The chart ships the Secret without `data`, so Helm and Argo CD have nothing to compare or restore.
 """
 
 import base64
@@ -17,21 +16,21 @@ from datetime import UTC, datetime
 import msgspec
 
 from certs.ca import pki
-from certs.ca.certificate import Authority, Certificate, parse_pem
+from certs.ca.certificate import Authority, Certificate, TrustBundle, parse_pem
 from webhook.kube.objects import Json
 
-CA, NEXT, STATE = "ca", "next", "state.json"
-KEYS = (f"{CA}.crt", f"{CA}.key", f"{NEXT}.crt", f"{NEXT}.key", STATE)
-"""All keys that are ours; others in the Secret are left alone."""
+ACTIVE, NEXT, STATE_JSON = "ca", "next", "state.json"
+KEYS = (f"{ACTIVE}.crt", f"{ACTIVE}.key", f"{NEXT}.crt", f"{NEXT}.key", STATE_JSON)
+"""The keys of the Secret that are written; other keys are kept unchanged."""
 
 
 class SecretError(ValueError):
-    """A Secret whose content cannot be used; the text says which key and why."""
+    """A Secret whose content cannot be used; the text has the key and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class OldCA:
-    """A CA that signs no more and is trusted until every leaf of it is gone."""
+    """A CA that no longer signs, and is trusted until its last leaf has expired."""
 
     certificate: Certificate
     retire_at: datetime
@@ -44,122 +43,127 @@ class State:
     active: Authority
     next: Authority | None = None
     forced: bool = False
-    """Whether `next` is there because the active key can no longer be trusted."""
+    """`next` replaces an active CA whose key may be compromised."""
     cross: Certificate | None = None
-    """The active CA, signed by the newest of `old`."""
+    """The active CA, cross-signed by the newest of `old`."""
     old: tuple[OldCA, ...] = ()
     """Newest first."""
     retired: tuple[str, ...] = ()
-    """Fingerprints that leave every bundle, newest first."""
+    """Fingerprints of CAs to remove from every caBundle, newest first."""
 
     @property
-    def trust(self) -> tuple[Certificate, ...]:
-        """Every certificate that a bundle must hold."""
-        coming = () if self.next is None else (self.next.certificate,)
-        return (self.active.certificate, *coming, *(ca.certificate for ca in self.old))
+    def trust(self) -> TrustBundle:
+        """The certificates that every caBundle must hold."""
+        staged = () if self.next is None else (self.next.certificate,)
+        return (self.active.certificate, *staged, *(ca.certificate for ca in self.old))
 
 
-class _Old(msgspec.Struct, rename="camel"):
+class _OldCAJson(msgspec.Struct, rename="camel"):
     certificate: str
     retire_at: datetime
 
 
-class _Rest(msgspec.Struct, rename="camel"):
-    """`state.json`; fields that a later version adds are passed over."""
+class _StateJson(msgspec.Struct, rename="camel"):
+    """The content of `state.json`; fields of later versions are ignored."""
 
-    old: list[_Old] = []
+    old: list[_OldCAJson] = []
     cross: str = ""
     retired: list[str] = []
     forced: bool = False
 
 
 def encode(state: State) -> dict[str, str]:
-    """Return the Secret's `data`: base64 values under the keys of `KEYS`."""
-    rest = _Rest(
-        old=[_Old(_text(ca.certificate), ca.retire_at) for ca in state.old],
-        cross=_text(state.cross) if state.cross else "",
+    """Return the Secret's `data`: base64 values under `KEYS`."""
+    state_json = _StateJson(
+        old=[_OldCAJson(_encode(ca.certificate), ca.retire_at) for ca in state.old],
+        cross=_encode(state.cross) if state.cross else "",
         retired=list(state.retired),
         forced=state.forced,
     )
-    plain = {**_plain(CA, state.active), STATE: msgspec.json.encode(rest)}
+    values = {
+        **_encode_authority(ACTIVE, state.active),
+        STATE_JSON: msgspec.json.encode(state_json),
+    }
     if state.next is not None:
-        plain |= _plain(NEXT, state.next)
-    return {key: base64.b64encode(value).decode("ascii") for key, value in plain.items()}
+        values |= _encode_authority(NEXT, state.next)
+    return {key: base64.b64encode(value).decode("ascii") for key, value in values.items()}
 
 
-def put(state: State, found: Json) -> Json:
-    """Return the Secret `found` with this state in it; all that is not ours stays as it is."""
-    data = found.get("data") or {}
-    others = {key: value for key, value in data.items() if key not in KEYS}
-    return {**found, "data": {**others, **encode(state)}}
+def store(state: State, secret: Json) -> Json:
+    """Return the Secret with this state as its content; keys of other clients are kept."""
+    data = secret.get("data") or {}
+    kept = {key: value for key, value in data.items() if key not in KEYS}
+    return {**secret, "data": {**kept, **encode(state)}}
 
 
 def decode(data: Mapping[str, str] | None) -> State | None:
-    """Read a Secret's `data`; None where it holds nothing of ours.
+    """Read the state from a Secret's `data`; None if it has none of `KEYS`.
 
-    SecretError where the active CA or the state cannot be used. A damaged `next` or cross
-    certificate is passed over, for both are made again when they are needed; a damaged old CA
-    too, because to publish it would have the API server refuse the whole bundle.
+    Raises SecretError if the active CA or state.json cannot be used. A damaged `next` or cross
+    certificate is ignored, because both are made again when needed. So is a damaged old CA,
+    because the API server would refuse a caBundle that contains it.
     """
-    given = {key: value for key, value in (data or {}).items() if key in KEYS and value}
-    plain = {key: _bytes(key, value) for key, value in given.items()}
-    if not plain:
+    encoded = {key: value for key, value in (data or {}).items() if key in KEYS and value}
+    values = {key: _decode_base64(key, value) for key, value in encoded.items()}
+    if not values:
         return None
     try:
-        rest = msgspec.json.decode(plain.get(STATE) or b"{}", type=_Rest)
+        state_json = msgspec.json.decode(values.get(STATE_JSON) or b"{}", type=_StateJson)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise SecretError(f"{STATE}: {error}") from None
-    active = _authority(CA, plain)
-    old = tuple(found for ca in rest.old if (found := _old(ca)) is not None)
+        raise SecretError(f"{STATE_JSON}: {error}") from None
+    active = _decode_authority(ACTIVE, values)
+    old = tuple(ca for each in state_json.old if (ca := _decode_old_ca(each)) is not None)
     try:
-        coming = _authority(NEXT, plain)
+        staged = _decode_authority(NEXT, values)
     except SecretError:
-        coming = None
+        staged = None
     return State(
         active=active,
-        next=coming,
-        forced=rest.forced and coming is not None,
-        cross=_cross(rest.cross, active.certificate, old),
+        next=staged,
+        forced=state_json.forced and staged is not None,
+        cross=_decode_cross_certificate(state_json.cross, active.certificate, old),
         old=old,
-        retired=tuple(rest.retired),
+        retired=tuple(state_json.retired),
     )
 
 
-def _plain(name: str, ca: Authority) -> dict[str, bytes]:
+def _encode_authority(name: str, ca: Authority) -> dict[str, bytes]:
     return {f"{name}.crt": ca.certificate.pem, f"{name}.key": ca.key}
 
 
-def _text(certificate: Certificate) -> str:
+def _encode(certificate: Certificate) -> str:
     return certificate.pem.decode("ascii")
 
 
-def _bytes(key: str, value: str) -> bytes:
+def _decode_base64(key: str, value: str) -> bytes:
     try:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
         raise SecretError(f"{key}: expected base64") from None
 
 
-def _authority(name: str, plain: Mapping[str, bytes]) -> Authority:
-    found = parse_pem(plain.get(f"{name}.crt", b""))
+def _decode_authority(name: str, values: Mapping[str, bytes]) -> Authority:
+    found = parse_pem(values.get(f"{name}.crt", b""))
     if len(found) != 1:
         raise SecretError(f"{name}.crt: expected one certificate in PEM, found {len(found)}")
-    authority = Authority(found[0], plain.get(f"{name}.key", b""))
-    fault = pki.check_authority(authority)
-    if fault:
-        raise SecretError(f"{name}.crt, {name}.key: {fault}")
+    authority = Authority(found[0], values.get(f"{name}.key", b""))
+    error = pki.check_authority(authority)
+    if error:
+        raise SecretError(f"{name}.crt, {name}.key: {error}")
     return authority
 
 
-def _old(ca: _Old) -> OldCA | None:
+def _decode_old_ca(ca: _OldCAJson) -> OldCA | None:
     found = parse_pem(ca.certificate.encode())
     if len(found) != 1 or pki.check_ca(found[0]):
         return None
-    at = ca.retire_at if ca.retire_at.tzinfo else ca.retire_at.replace(tzinfo=UTC)
-    return OldCA(found[0], at)
+    retire_at = ca.retire_at if ca.retire_at.tzinfo else ca.retire_at.replace(tzinfo=UTC)
+    return OldCA(found[0], retire_at)
 
 
-def _cross(pem: str, active: Certificate, old: tuple[OldCA, ...]) -> Certificate | None:
+def _decode_cross_certificate(
+    pem: str, active: Certificate, old: tuple[OldCA, ...]
+) -> Certificate | None:
     found = parse_pem(pem.encode())
     if len(found) == 1 and old and pki.is_cross_signed(found[0], active, old[0].certificate):
         return found[0]

@@ -100,7 +100,7 @@ def rotate(secret: tuple[str, str], kubeconfig: Path | None, context: str) -> No
         if state is None:
             raise _Fault(f"{_title(secret)} is empty: the first replica makes the CA")
         forced = rotation.force(state, now, Durations())
-        api.update_secret(secrets.put(forced, found))
+        api.update_secret(secrets.store(forced, found))
     _print(_title(secret), of_secret(forced, now))
 
 

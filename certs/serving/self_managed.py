@@ -14,11 +14,10 @@ import structlog
 from certs.bundle.bundle_history import Views, may_replace
 from certs.bundle.interface import CONFLICT, ApiError, Cluster
 from certs.bundle.publisher import Publisher
-from certs.ca import leaf as leaves
-from certs.ca import rotation, secret
+from certs.ca import leaf, rotation, secret
 from certs.ca.certificate import Certificate, KeyPair, TrustBundle
 from certs.ca.durations import Durations
-from certs.ca.leaf import Leaf
+from certs.ca.leaf import ServingCertificate
 from certs.ca.secret import SecretError, State
 from certs.serving.clock import SYSTEM, Clock
 from certs.serving.loop import Loop, forgiving
@@ -55,7 +54,7 @@ class SelfManaged:
         self._on_change: Callable[[KeyPair], None] = lambda _pair: None
         self._unwatch: Callable[[], None] = lambda: None
         self._state: State | None = None
-        self._leaf: Leaf | None = None
+        self._serving: ServingCertificate | None = None
         self._changes = 0
         self._problems: tuple[str, ...] = ("the CA has not been read yet",)
 
@@ -69,15 +68,15 @@ class SelfManaged:
         self._loop.stop()
 
     def current(self) -> KeyPair | None:
-        return self._leaf.pair if self._leaf else None
+        return self._serving.pair if self._serving else None
 
     def status(self) -> Status:
-        leaf = self._leaf
-        valid = leaf is not None and self._now() < leaf.pair.not_after
+        serving = self._serving
+        valid = serving is not None and self._now() < serving.pair.not_after
         ready = valid and self._publisher.settled
         return Status(
-            not_after=leaf.pair.not_after if leaf else None,
-            ca_not_after=leaf.ca.not_after if leaf else None,
+            not_after=serving.pair.not_after if serving else None,
+            ca_not_after=serving.ca.not_after if serving else None,
             ready=ready,
             published=self._publisher.published,
             changes=self._changes,
@@ -124,7 +123,7 @@ class SelfManaged:
             following = self._following(held)
             if following == held:
                 return False
-            self._cluster.update_secret(secret.put(following, found))
+            self._cluster.update_secret(secret.store(following, found))
         except ApiError as error:
             if error.status == CONFLICT:
                 return True
@@ -145,7 +144,7 @@ class SelfManaged:
         """Return what the Secret should hold; lost, it gets back what memory has."""
         state = held or self._state
         if state is None:
-            return rotation.fresh(self._now(), self._durations)
+            return rotation.initialize(self._now(), self._durations)
         return rotation.advance(state, self._now(), self._has_been_published, self._durations)
 
     def _has_been_published(self, certificate: Certificate) -> bool:
@@ -160,31 +159,31 @@ class SelfManaged:
             return
         if now < ca.not_before:
             problems.append(f"the CA is not valid before {ca.not_before.isoformat()}")
-        if self._leaf and not leaves.is_due(self._leaf, state, now, self._durations):
+        if self._serving and not leaf.needs_renewal(self._serving, state, now, self._durations):
             return
-        fresh = leaves.sign(state, self._names, now, self._durations)
-        if self._leaf and not may_replace(self._leaf, fresh, self._views, self._accepts):
+        new = leaf.sign(state, self._names, now, self._durations)
+        if self._serving and not may_replace(self._serving, new, self._views, self._accepts):
             problems.append("a new CA is not known to every API server yet: the old one is served")
             return
-        self._on_change(fresh.pair)
-        self._leaf = fresh
+        self._on_change(new.pair)
+        self._serving = new
         self._changes += 1
-        log.info("serving certificate signed", until=fresh.pair.not_after.isoformat())
+        log.info("serving certificate signed", until=new.pair.not_after.isoformat())
 
     def _keep_bundle(self, state: State) -> bool:
         """Publish what is trusted, and the CA of what is served where that is another."""
         at, trust = self._clock.monotonic(), state.trust
-        if self._leaf and self._leaf.ca.fingerprint not in state.retired:
-            trust = tuple(dict.fromkeys((*trust, self._leaf.ca)))
+        if self._serving and self._serving.ca.fingerprint not in state.retired:
+            trust = tuple(dict.fromkeys((*trust, self._serving.ca)))
         wrote = self._publisher.publish(trust, retired=state.retired, now=self._now(), at=at)
-        leaf = self._leaf
-        if leaf is not None:
+        serving = self._serving
+        if serving is not None:
             settle = self._durations.settle.total_seconds()
-            self._publisher.judge(lambda view: self._accepts(leaf, view), settle=settle, at=at)
+            self._publisher.judge(lambda view: self._accepts(serving, view), settle=settle, at=at)
         return wrote
 
-    def _accepts(self, leaf: Leaf, view: TrustBundle) -> bool:
-        return leaves.is_accepted(leaf, view, self._names[0], self._now())
+    def _accepts(self, serving: ServingCertificate, view: TrustBundle) -> bool:
+        return leaf.is_accepted(serving, view, self._names[0], self._now())
 
     def _now(self) -> datetime:
         """Return the time as API servers have it: they judge certificates by it."""

@@ -72,7 +72,7 @@ class World:
     def age(self, seconds: float) -> None:
         """Have been installed so long ago."""
         made = self.time.now() - timedelta(seconds=seconds)
-        self.api.put_secret(secret.encode(rotation.fresh(made, self.durations)))
+        self.api.put_secret(secret.encode(rotation.initialize(made, self.durations)))
 
     def run(self, seconds: float, every: float = 10.0) -> None:
         """Let time pass, with a round of every replica each so often, and ask the law."""

@@ -34,15 +34,15 @@ def cluster(http: HttpApi, tmp_path: Path) -> ClusterApi:
 
 
 def test_a_secret_is_written_back_on_the_version_read(http: HttpApi, cluster: ClusterApi) -> None:
-    state = rotation.fresh(datetime(2030, 1, 1, tzinfo=UTC), Durations())
+    state = rotation.initialize(datetime(2030, 1, 1, tzinfo=UTC), Durations())
     found = cluster.read_secret()
-    cluster.update_secret(secret.put(state, found))
+    cluster.update_secret(secret.store(state, found))
     assert secret.decode(cluster.read_secret()["data"]) == state
     assert http.asked[1] == Asked(
         "PUT", f"{SECRETS}/ca?fieldManager=convertor-webhook-certs", "application/json"
     )
     with pytest.raises(ApiError) as caught:
-        cluster.update_secret(secret.put(state, found))
+        cluster.update_secret(secret.store(state, found))
     assert caught.value.status == CONFLICT
 
 

@@ -18,7 +18,7 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DURATIONS = Durations()
 
-ACTIVE, NEXT, OLDER = (rotation.fresh(NOW, DURATIONS).active for _ in range(3))
+ACTIVE, NEXT, OLDER = (rotation.initialize(NOW, DURATIONS).active for _ in range(3))
 LEAF, _ = pki.sign_leaf(ACTIVE, ["a.svc"], NOW, timedelta(days=7), backdate=timedelta())
 FULL = State(
     active=ACTIVE,
@@ -30,43 +30,43 @@ FULL = State(
 )
 
 
-def base64_of(content: bytes) -> str:
+def encode_base64(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
 @pytest.mark.parametrize("state", [FULL, State(active=ACTIVE)], ids=["full", "fresh"])
-def test_what_is_encoded_is_decoded(state: State) -> None:
+def test_a_state_is_decoded_as_it_was_encoded(state: State) -> None:
     assert secret.decode(secret.encode(state)) == state
 
 
-def test_kubectl_finds_the_ca_under_its_usual_key() -> None:
+def test_the_active_ca_is_under_the_usual_key() -> None:
     assert base64.b64decode(secret.encode(FULL)["ca.crt"]) == ACTIVE.certificate.pem
 
 
 @pytest.mark.parametrize("data", [None, {}, {"ca.crt": ""}, {"others": "eA=="}])
-def test_a_secret_without_anything_of_ours_is_empty(data: dict[str, str] | None) -> None:
+def test_a_secret_without_our_keys_is_empty(data: dict[str, str] | None) -> None:
     assert secret.decode(data) is None
 
 
 @pytest.mark.parametrize(
-    ("damage", "fault"),
+    ("damage", "error"),
     [
         ({"ca.crt": "?"}, "ca.crt: expected base64"),
-        ({"ca.crt": base64_of(b"x")}, "ca.crt: expected one certificate in PEM, found 0"),
-        ({"state.json": base64_of(b"{")}, "state.json: Input data was truncated"),
+        ({"ca.crt": encode_base64(b"x")}, "ca.crt: expected one certificate in PEM, found 0"),
+        ({"state.json": encode_base64(b"{")}, "state.json: Input data was truncated"),
         (
-            {"ca.key": base64_of(NEXT.key)},
+            {"ca.key": encode_base64(NEXT.key)},
             "ca.crt, ca.key: its key does not belong to its certificate",
         ),
     ],
 )
-def test_a_damaged_secret_is_said_to_be_so(damage: dict[str, str], fault: str) -> None:
+def test_a_damaged_secret_is_an_error(damage: dict[str, str], error: str) -> None:
     with pytest.raises(SecretError) as caught:
         secret.decode({**secret.encode(FULL), **damage})
-    assert str(caught.value) == fault
+    assert str(caught.value) == error
 
 
-def test_what_can_be_made_again_is_passed_over_when_damaged() -> None:
+def test_a_damaged_next_ca_or_cross_certificate_is_ignored() -> None:
     other = pki.cross_sign(NEXT.certificate, OLDER)
     damaged = secret.encode(dataclasses.replace(FULL, cross=other))
     del damaged["next.key"]
@@ -74,7 +74,7 @@ def test_what_can_be_made_again_is_passed_over_when_damaged() -> None:
     assert decoded == dataclasses.replace(FULL, next=None, forced=False, cross=None)
 
 
-def test_an_old_ca_that_is_damaged_is_passed_over_and_its_word_too() -> None:
+def test_a_damaged_old_ca_is_ignored_with_the_cross_certificate() -> None:
     damaged = parse_der(flip_bit(OLDER.certificate, -1))
     for certificate in (damaged, LEAF):
         old = dataclasses.replace(FULL.old[0], certificate=certificate)
@@ -84,14 +84,14 @@ def test_an_old_ca_that_is_damaged_is_passed_over_and_its_word_too() -> None:
 
 @pytest.mark.filterwarnings("ignore:Parsed a serial number")
 @given(st.sampled_from(secret.KEYS), st.floats(0, 1, exclude_max=True), st.integers(0, 7))
-def test_a_flipped_bit_never_gives_a_ca_that_signs_in_vain(
+def test_with_a_flipped_bit_the_active_ca_signs_or_the_secret_is_an_error(
     key: str, where: float, bit: int
 ) -> None:
     data = secret.encode(FULL)
     content = bytearray(base64.b64decode(data[key]))
     content[int(where * len(content))] ^= 1 << bit
     try:
-        decoded = secret.decode({**data, key: base64_of(bytes(content))})
+        decoded = secret.decode({**data, key: encode_base64(bytes(content))})
     except SecretError:
         return
     assert decoded is not None
@@ -101,28 +101,27 @@ def test_a_flipped_bit_never_gives_a_ca_that_signs_in_vain(
         assert pki.check_ca(ca) is None
 
 
-def test_a_key_without_a_value_is_as_good_as_none() -> None:
-    """The API shows an empty value as null where it was written so."""
+def test_a_null_value_is_an_absent_key() -> None:
+    """The API returns null for an empty value that was written as null."""
     data: dict[str, Any] = {**secret.encode(State(active=ACTIVE)), "next.crt": None}
     assert secret.decode(data) == State(active=ACTIVE)
 
 
-def test_fields_of_a_later_version_are_passed_over() -> None:
+def test_fields_of_a_later_version_are_ignored() -> None:
     data = secret.encode(FULL)
-    rest = msgspec.json.decode(base64.b64decode(data["state.json"]))
-    data["state.json"] = base64_of(msgspec.json.encode({**rest, "later": 1}))
+    state_json = msgspec.json.decode(base64.b64decode(data["state.json"]))
+    data["state.json"] = encode_base64(msgspec.json.encode({**state_json, "later": 1}))
     assert secret.decode(data) == FULL
 
 
-def test_a_state_is_put_into_a_secret_beside_what_others_keep_there() -> None:
-    found = {
+def test_keys_of_other_clients_are_kept() -> None:
+    before = {
         "metadata": {"name": "ca", "resourceVersion": "7", "labels": {"a": "b"}},
         "type": "Opaque",
         "data": {"theirs": "eA==", "next.crt": "b2xk"},
     }
-    put = secret.put(State(active=ACTIVE), found)
-    assert put == {
-        **found,
+    assert secret.store(State(active=ACTIVE), before) == {
+        **before,
         "data": {"theirs": "eA==", **secret.encode(State(active=ACTIVE))},
     }
-    assert found["data"] == {"theirs": "eA==", "next.crt": "b2xk"}
+    assert before["data"] == {"theirs": "eA==", "next.crt": "b2xk"}

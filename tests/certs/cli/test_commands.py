@@ -88,7 +88,7 @@ def cluster(http: HttpApi, tmp_path: Path) -> tuple[str, ...]:
 
 
 def test_the_secret_and_the_bundles_are_shown(http: HttpApi, cluster: tuple[str, ...]) -> None:
-    state = rotation.force(rotation.fresh(NOW, Durations()), NOW, Durations())
+    state = rotation.force(rotation.initialize(NOW, Durations()), NOW, Durations())
     assert state.next is not None
     other = pki.make_ca(NOW, timedelta(days=1), backdate=timedelta()).certificate
     http.stored.put_secret(secret.encode(state))
@@ -116,7 +116,7 @@ def test_the_secret_and_the_bundles_are_shown(http: HttpApi, cluster: tuple[str,
 def test_a_rotation_stages_a_new_ca_beside_the_old_one(
     http: HttpApi, cluster: tuple[str, ...]
 ) -> None:
-    before = rotation.fresh(NOW, Durations())
+    before = rotation.initialize(NOW, Durations())
     http.stored.put_secret(secret.encode(before))
     assert run("rotate", *cluster).exit_code == 0
     assert http.stored.secret is not None
@@ -132,7 +132,7 @@ def test_a_rotation_goes_by_the_clock_of_the_api_server(
 ) -> None:
     there = datetime.now(UTC) + timedelta(hours=hours)
     http.date = format_datetime(there, usegmt=True)
-    http.stored.put_secret(secret.encode(rotation.fresh(there, Durations())))
+    http.stored.put_secret(secret.encode(rotation.initialize(there, Durations())))
     assert run("rotate", *cluster).exit_code == 0
     assert http.stored.secret is not None
     after = secret.decode(http.stored.secret["data"])

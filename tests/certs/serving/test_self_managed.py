@@ -39,9 +39,9 @@ def test_replicas_that_start_at_once_end_with_one_ca() -> None:
     world.run(30)
     active = world.state().active.certificate
     assert world.api.bundles() == [(active,)] * 3
-    assert [replica.source._leaf.ca for replica in world.replicas if replica.source._leaf] == [
-        active
-    ] * 2
+    for replica in world.replicas:
+        assert replica.source._serving is not None
+        assert replica.source._serving.ca == active
 
 
 def test_a_replica_is_ready_a_moment_after_its_ca_is_in_every_bundle() -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from benchmarks.apiserver import plan
+from benchmarks.plan_objects import plan
 from benchmarks.plans import KILOBYTES
 from tests.support.paths import DATA
 from tests.system.controlplane.api import Api, Json

@@ -5,7 +5,7 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks import processes
-from benchmarks.apiserver import plan
+from benchmarks.plan_objects import plan
 from benchmarks.processes import Certificate
 from webhook.inventory.index import PlanIndex
 from webhook.model import Installation, PlanRef
@@ -17,7 +17,7 @@ LOOKUPS = 2000
 def memory(plans: int, certificate: Certificate, directory: Path) -> int:
     """Bytes of a webhook that has listed so many plans from an API server."""
     with (
-        processes.api_server(plans, KILOBYTES, directory) as (_url, kubeconfig),
+        processes.api_server(plans, KILOBYTES, directory) as (_api, kubeconfig),
         processes.webhook(certificate, "--kubeconfig", kubeconfig) as webhook,
     ):
         found = webhook.metric("convertor_webhook_plans ")

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.load import Target
+from benchmarks.plan_objects import large_plans
 from certs.serving import local_ca
+from tests.support.fake_api import FakeApi, run_fake_api
 
 ROOT = Path(__file__).parent.parent
 PYTHON = (sys.executable, "-m")
@@ -81,14 +83,11 @@ def compared(kind: str, certificate: Certificate) -> Iterator[Target]:
 
 
 @contextlib.contextmanager
-def api_server(plans: int, kilobytes: int, directory: Path) -> Iterator[tuple[str, Path]]:
-    """Run what stands for an API server; give its URL and a kubeconfig."""
-    command = [*PYTHON, "benchmarks.apiserver", str(plans), str(kilobytes)]
-    with _running(command) as (process, _log):
-        url = f"http://127.0.0.1:{_port(process)}"
-        kubeconfig = directory / f"kubeconfig-{plans}"
-        kubeconfig.write_text(json.dumps(_kubeconfig(url)))
-        yield url, kubeconfig
+def api_server(plans: int, kilobytes: int, directory: Path) -> Iterator[tuple[FakeApi, Path]]:
+    """Run the fake API server of the tests in a thread; yield it with a kubeconfig."""
+    with run_fake_api() as api:
+        api.add(*large_plans(plans, kilobytes))
+        yield api, api.write_kubeconfig(directory)
 
 
 @contextlib.contextmanager
@@ -141,14 +140,3 @@ def _line(log: Path, message: str, seconds: float = 300) -> dict[str, Any]:
                 return found
         time.sleep(0.1)
     raise RuntimeError(f"the webhook does not say {message!r}: {log.read_text()}")
-
-
-def _kubeconfig(url: str) -> dict[str, Any]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "bench",
-        "clusters": [{"name": "bench", "cluster": {"server": url}}],
-        "users": [{"name": "bench", "user": {}}],
-        "contexts": [{"name": "bench", "context": {"cluster": "bench", "user": "bench"}}],
-    }

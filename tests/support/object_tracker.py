@@ -101,9 +101,10 @@ class ObjectTracker:
         """Return the selected objects by namespace and name."""
         with self.changed:
             found = sorted(key for key in self.objects if key[0] == selection.resource)
-            return [
-                item for item in map(self.objects.__getitem__, found) if selection.matches(item)
-            ]
+            items = [self.objects[key] for key in found]
+        if selection == Selection(selection.resource):
+            return items
+        return [item for item in items if selection.matches(item)]
 
     def create(self, resource: str, item: Json, *, dry_run: bool = False) -> Json:
         with self.changed:

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from certs.bundle.interface import NOT_FOUND, ApiError, Target
-from webhook.kube.api.client import JSON, Client, Stream
+from webhook.kube.api.client import JSON_MEDIA_TYPE, Client, WatchStream
 from webhook.kube.objects import Json
 
 log = structlog.get_logger()
@@ -84,7 +84,7 @@ class ClusterApi:
     def _read(self, collection: str, name: str) -> Json:
         path = f"{collection}/{quote(name)}"
         try:
-            found: Json = msgspec.json.decode(self._client.get(path, seconds=_SECONDS))
+            found: Json = msgspec.json.decode(self._client.get(path, timeout_seconds=_SECONDS))
         except msgspec.DecodeError as error:
             raise ApiError(f"{self._client.server} answered {path} with no JSON: {error}") from None
         except ApiError as error:
@@ -96,7 +96,7 @@ class ClusterApi:
 
     def _write(self, method: str, collection: str, name: str, body: Json | list[Json]) -> None:
         path, query = f"{collection}/{quote(name)}", {"fieldManager": FIELD_MANAGER}
-        self._client.send(method, path, body, query, seconds=_SECONDS)
+        self._client.send(method, path, body, query, timeout_seconds=_SECONDS)
 
 
 class _Watch:
@@ -109,7 +109,7 @@ class _Watch:
         self._collection, self._name = collection, name
         self._wake = wake
         self._ended = threading.Event()
-        self._stream: Stream | None = None
+        self._stream: WatchStream | None = None
 
     def start(self) -> None:
         threading.Thread(target=self._run, name=f"watch of {self._name}", daemon=True).start()
@@ -136,7 +136,7 @@ class _Watch:
         }
         silence = _WATCH_SECONDS + _SECONDS
         with self._client.stream(
-            self._collection, query, accept=JSON, seconds=silence
+            self._collection, query, accept=JSON_MEDIA_TYPE, idle_timeout_seconds=silence
         ) as self._stream:
             for _ in self._stream:
                 if self._ended.is_set():

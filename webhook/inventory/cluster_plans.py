@@ -14,8 +14,8 @@ from webhook.inventory.index import Key, PlanIndex
 from webhook.inventory.nodes import ClusterNodes
 from webhook.karl import minimums
 from webhook.kube.api.client import ApiError, Client
-from webhook.kube.api.collection import Collection
-from webhook.kube.api.reflector import Reflector, Timing
+from webhook.kube.api.collection import ListWatch
+from webhook.kube.api.reflector import Reflector, ReflectorTiming
 from webhook.model import Installation, NodeValues, Plan, PlanRef, Reason
 
 log = structlog.get_logger(__name__)
@@ -45,13 +45,13 @@ class ClusterPlans:
         installation: Installation,
         *,
         nodes: Client | None = None,
-        timing: Timing | None = None,
+        timing: ReflectorTiming | None = None,
     ) -> None:
         self._client = client
         self._index = PlanIndex(installation)
         self._nodes = ClusterNodes(nodes or client, lambda: self._index.node_keys, timing)
         self._store = _Store(self._index, self._nodes)
-        plans = Collection(client, f"{PATH}/plans", PlanObject)
+        plans = ListWatch(client, f"{PATH}/plans", PlanObject)
         self._reflector = Reflector(plans, self._store, timing)
         self._threads = ThreadPoolExecutor(MAX_CONCURRENT_GETS, thread_name_prefix="get plan")
         self._gets: dict[Key, asyncio.Future[Reason | None]] = {}
@@ -150,7 +150,7 @@ class ClusterPlans:
         namespace, name = key
         try:
             body = self._client.get(
-                f"{PATH}/namespaces/{namespace}/plans/{name}", seconds=GET_TIMEOUT_SECONDS
+                f"{PATH}/namespaces/{namespace}/plans/{name}", timeout_seconds=GET_TIMEOUT_SECONDS
             )
             plan = _plan_decoder.decode(body)
         except (ApiError, msgspec.MsgspecError) as error:
@@ -158,8 +158,8 @@ class ClusterPlans:
                 return Reason.PLAN_NOT_FOUND
             log.warning("plan cannot be read", plan=f"{namespace}/{name}", error=str(error))
             return Reason.PLANS_NOT_SYNCED
-        if _is_newer(plan.metadata.resource_version, self._reflector.position):
-            self._store.put(plan)
+        if _is_newer(plan.metadata.resource_version, self._reflector.last_sync_resource_version):
+            self._store.update(plan)
         return None
 
     async def _wait_for_watch(self, ref: PlanRef, deadline: float) -> Reason | None:
@@ -181,11 +181,11 @@ class _Store:
         self._index.replace_all(item.as_json() for item in items)
         self._nodes.refresh()
 
-    def put(self, item: PlanObject) -> None:
+    def update(self, item: PlanObject) -> None:
         if self._index.put(item.as_json()):
             self._nodes.refresh()
 
-    def discard(self, item: PlanObject) -> None:
+    def delete(self, item: PlanObject) -> None:
         self._index.discard(item.metadata.namespace, item.metadata.name)
         self._nodes.refresh()
 

@@ -41,7 +41,7 @@ class ClusterNodes:
         self,
         client: Client,
         current_keys: Callable[[], frozenset[str]],
-        timing: reflector.Timing | None = None,
+        timing: reflector.ReflectorTiming | None = None,
     ) -> None:
         """Watch the labels whose keys `current_keys` returns at each call of `refresh`."""
         self._current_keys = current_keys
@@ -51,7 +51,7 @@ class ClusterNodes:
         self._started = False
         self.values: NodeValues = {}
         """The values by label key; a key that has not been listed yet is missing."""
-        nodes = collection.Collection(client, PATH, NodeObject, metadata_only=True)
+        nodes = collection.ListWatch(client, PATH, NodeObject, metadata_only=True)
         self._reflector = reflector.Reflector(nodes, self, timing)
 
     def refresh(self) -> None:
@@ -90,14 +90,14 @@ class ClusterNodes:
         self._labels = {node.metadata.name: _select(node.labels, keys) for node in items}
         self.values = label_values(self._labels.values(), keys)
 
-    def put(self, item: NodeObject) -> None:
+    def update(self, item: NodeObject) -> None:
         """Add or update a node."""
         name, labels = item.metadata.name, _select(item.labels, self.values)
         if self._labels.get(name) != labels:
             self._labels[name] = labels
             self.values = label_values(self._labels.values(), self.values)
 
-    def discard(self, item: NodeObject) -> None:
+    def delete(self, item: NodeObject) -> None:
         """Remove a node."""
         self._labels.pop(item.metadata.name, None)
         self.values = label_values(self._labels.values(), self.values)

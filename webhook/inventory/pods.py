@@ -16,7 +16,7 @@ from webhook.inventory import Plans
 from webhook.inventory.index import TIME_FORMAT, Key
 from webhook.kube.api import reflector
 from webhook.kube.api.client import Client
-from webhook.kube.api.collection import Collection
+from webhook.kube.api.collection import ListWatch
 from webhook.model import (
     Installation,
     Plan,
@@ -51,7 +51,7 @@ class Timing(NamedTuple):
     """From the first event of a pod to its check: its plan may arrive later."""
     every: float = 2.0
     """Between two checks of the pods that are due."""
-    watch: reflector.Timing = reflector.Timing()
+    watch: reflector.ReflectorTiming = reflector.ReflectorTiming()
 
 
 class PodsStatus(msgspec.Struct, frozen=True):
@@ -114,7 +114,7 @@ class PodWatch:
         self._seen = Counter[Reason]()
         self._window: EnforcementWindow | None = None
         self._stopped = threading.Event()
-        pods = Collection(client, PATH, _PodObject, QUERY, metadata_only=True)
+        pods = ListWatch(client, PATH, _PodObject, QUERY, metadata_only=True)
         self._reflector = reflector.Reflector(pods, self, self._timing.watch)
         self._thread = threading.Thread(target=self._run, name="missed pods", daemon=True)
 
@@ -139,7 +139,7 @@ class PodWatch:
         deleted = set(self._known)
         for item in items:
             deleted.discard(_key(item))
-            self.put(item)
+            self.update(item)
         for key in deleted:
             self._forget(key)
         if self._window is None:
@@ -147,7 +147,7 @@ class PodWatch:
             start, reach = (each.strftime(TIME_FORMAT) for each in (now, now - WINDOW_REACH))
             self._window = EnforcementWindow(start, reach)
 
-    def put(self, item: _PodObject) -> None:
+    def update(self, item: _PodObject) -> None:
         """Add or update a pod."""
         key = _key(item)
         pod = missed.read_metadata(msgspec.to_builtins(item.metadata), self._installation.prefix)
@@ -156,7 +156,7 @@ class PodWatch:
             self._pending[key] = pod, first
             self._known.add(key)
 
-    def discard(self, item: _PodObject) -> None:
+    def delete(self, item: _PodObject) -> None:
         """Remove a pod that was deleted or has ended."""
         self._forget(_key(item))
 

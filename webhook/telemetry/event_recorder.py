@@ -176,7 +176,9 @@ class EventRecorder:
         if series.written:
             changes = {"count": series.count, "lastTimestamp": _rfc3339(series.last)}
             try:
-                self._client.send("PATCH", f"{path}/{series.name}", changes, seconds=timeout)
+                self._client.send(
+                    "PATCH", f"{path}/{series.name}", changes, timeout_seconds=timeout
+                )
             except ApiError as error:
                 if error.status != 404:  # the API server deletes Events after an hour
                     raise
@@ -185,7 +187,7 @@ class EventRecorder:
         occurrences = Occurrences(series.count, _rfc3339(series.first), _rfc3339(series.last))
         event_object = events.build_object(event, series.name, self._instance, occurrences)
         try:
-            self._client.send("POST", path, event_object, seconds=timeout)
+            self._client.send("POST", path, event_object, timeout_seconds=timeout)
         except ApiError as error:
             if error.status != 409:  # another replica has created it
                 raise

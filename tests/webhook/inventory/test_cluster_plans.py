@@ -13,7 +13,7 @@ from webhook import settings
 from webhook.inventory import cluster_plans
 from webhook.inventory.cluster_plans import ClusterPlans
 from webhook.kube.api.client import Client, connect
-from webhook.kube.api.reflector import Timing
+from webhook.kube.api.reflector import ReflectorTiming
 from webhook.kube.objects import Json
 from webhook.model import (
     Installation,
@@ -22,7 +22,9 @@ from webhook.model import (
     Reason,
 )
 
-QUICK = Timing(first_delay=0.005, longest_delay=0.02, silence=5)
+QUICK = ReflectorTiming(
+    initial_backoff_seconds=0.005, max_backoff_seconds=0.02, idle_timeout_seconds=5
+)
 A = "11111111-1111-4111-8111-111111111111"
 B = "22222222-2222-4222-8222-222222222222"
 DB = PlanRef(A, "forklift", "db")
@@ -245,7 +247,7 @@ def test_a_deleted_plan_does_not_come_back_with_a_late_response(
     eventually(lambda: api.watching)
     api.delete("plans", "forklift", "db")
     eventually(lambda: plans.status().count == 0)
-    eventually(lambda: plans._reflector.position == str(api.version))
+    eventually(lambda: plans._reflector.last_sync_resource_version == str(api.version))
     api.objects["plans", "forklift", "db"] = late
     assert fetch(plans) is Reason.PLAN_NOT_FOUND
 

@@ -17,7 +17,7 @@ from webhook.admission.events import PlanEvent, RelatedPod
 from webhook.inventory.index import TIME_FORMAT
 from webhook.inventory.pods import WINDOW_REACH, PodWatch, Timing
 from webhook.kube.api.client import Client
-from webhook.kube.api.reflector import Timing as WatchTiming
+from webhook.kube.api.reflector import ReflectorTiming as WatchTiming
 from webhook.model import Installation, Reason
 
 QUICK = Timing(grace=0.01, every=0.002, watch=WatchTiming(0.005, 0.02, 5))

@@ -14,7 +14,7 @@ from webhook.inventory import pods
 from webhook.karl import minimums
 from webhook.karl.minimums import label_values
 from webhook.kube.api.client import ApiError, Client
-from webhook.kube.api.collection import Collection
+from webhook.kube.api.collection import ListWatch
 from webhook.kube.objects import Json
 from webhook.model import Installation, NodeValues
 from webhook.placement.missed import EnforcementWindow
@@ -76,8 +76,8 @@ class Reader:
         )
 
     def _plans(self, path: str) -> Iterator[Json]:
-        for page in Collection(self._client, path, PlanObject).pages():
-            yield from (plan.as_json() for plan in page.items or ())
+        for plan in ListWatch(self._client, path, PlanObject).list_items():
+            yield plan.as_json()
 
     def _pods(self, path: str) -> list[Json] | None:
         found = items(self._client, path, **pods.QUERY)
@@ -86,8 +86,8 @@ class Reader:
     def _node_values(self, keys: frozenset[str]) -> NodeValues:
         if not keys:
             return {}
-        nodes = Collection(self._client, "/api/v1/nodes", _Node, metadata_only=True)
-        labels = (node.metadata.labels or {} for page in nodes.pages() for node in page.items or ())
+        nodes = ListWatch(self._client, "/api/v1/nodes", _Node, metadata_only=True)
+        labels = (node.metadata.labels or {} for node in nodes.list_items())
         consequence = "of labels that settings compare, only the values written there are known"
         return label_values(self._read("nodes", labels, consequence) or (), keys)
 

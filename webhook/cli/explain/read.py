@@ -7,7 +7,7 @@ import msgspec
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
 from webhook.forklift.plan import NAME
 from webhook.kube.api.client import ApiError, Client
-from webhook.kube.api.collection import Collection, Listed
+from webhook.kube.api.collection import ApiObject, ListWatch
 from webhook.kube.objects import Json
 from webhook.reports.explain import Cluster
 
@@ -23,7 +23,7 @@ def read_cluster(client: Client, target_namespace: str) -> Cluster:
     """
     unread: list[str] = []
 
-    def read(what: str, kind: type[Listed], consequence: str) -> list[Json] | None:
+    def read(what: str, kind: type[ApiObject], consequence: str) -> list[Json] | None:
         try:
             return _read(client, f"/api/v1/{what}", kind)
         except ApiError as error:
@@ -43,12 +43,11 @@ def read_cluster(client: Client, target_namespace: str) -> Cluster:
     return Cluster(nodes or [], pods or [], namespaces or [], unread, all_pods)
 
 
-def _read(client: Client, path: str, kind: type[Listed]) -> list[Json]:
-    found = (item for page in Collection(client, path, kind).pages() for item in page.items or ())
-    return [_as_json(item) for item in found]
+def _read(client: Client, path: str, kind: type[ApiObject]) -> list[Json]:
+    return [_as_json(item) for item in ListWatch(client, path, kind).list_items()]
 
 
-def _as_json(item: Listed) -> Json:
+def _as_json(item: ApiObject) -> Json:
     plain: Json = msgspec.to_builtins(item)
     metadata = plain["metadata"]
     if metadata.get("labels", {}).get(CONVERTOR_LABEL) != CONVERTOR_VALUE:

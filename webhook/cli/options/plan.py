@@ -129,6 +129,6 @@ def _complete(ctx: click.Context, _param: click.Parameter, start: str) -> list[C
     with suppress(ClusterError, click.UsageError):
         with connected(ctx.params["context"], ctx.params["kubeconfig"]) as client:
             namespace = ctx.params["namespace"] or client.namespace
-            known = _known(client, namespace, seconds=_COMPLETION_SECONDS)
+            known = _known(client, namespace, timeout_seconds=_COMPLETION_SECONDS)
         return [CompletionItem(f"{given}{name}") for _, name in known if name.startswith(start)]
     return []

@@ -60,13 +60,12 @@ def in_cluster(client: "Client", namespace: str, name: str, *, everywhere: bool)
         ApiError: the server refused, or did not answer.
 
     """
-    from webhook.kube.api.collection import Collection  # noqa: PLC0415 - see webhook.cli.options.cluster
+    from webhook.kube.api.collection import ListWatch  # noqa: PLC0415 - see webhook.cli.options.cluster
 
     if name:
         return [get_plan(client, namespace, name)]
     path = f"{PATH}/plans" if everywhere else plan_path(client, namespace)
-    pages = Collection(client, path, PlanObject).pages()
-    return [plan.as_json() for page in pages for plan in page.items or ()]
+    return [plan.as_json() for plan in ListWatch(client, path, PlanObject).list_items()]
 
 
 def shown(plan_object: Json, installation: Installation) -> Json:

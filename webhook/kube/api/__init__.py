@@ -1,1 +1,1 @@
-"""The Kubernetes API of one cluster: the only code that imports its client."""
+"""Client of the Kubernetes API: the only code that imports `kubernetes` and `urllib3`."""

@@ -1,7 +1,7 @@
-"""Calls to an API server: JSON in and out, and an error that says what to do about it.
+"""A client of one API server, with JSON requests and responses and errors that explain themselves.
 
-The official client knows how to authenticate, everything above that is bytes here: its typed
-models drop fields that they do not know, and building them of a whole Plan costs megabytes.
+The official client is used for authentication only. Its typed models drop unknown fields, and
+building them for a whole Plan costs megabytes.
 """
 
 import contextlib
@@ -18,70 +18,74 @@ from kubernetes.config import ConfigException
 from urllib3 import HTTPResponse
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from webhook.kube.api import errors
-from webhook.kube.api.errors import ApiError, Call
-from webhook.kube.api.kubeconfig import ConfigError, Source
-from webhook.kube.api.kubeconfig import source as find
+from webhook.kube.api.errors import (
+    ApiError,
+    ApiRequest,
+    error_from_exception,
+    error_from_response,
+)
+from webhook.kube.api.kubeconfig import ClientConfig, ConfigError, find_client_config
 
-__all__ = ["ApiError", "Client", "ConfigError", "Stream", "connect"]
+__all__ = ["ApiError", "Client", "ConfigError", "WatchStream", "connect"]
 
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 30.0
-CHUNK = 1 << 16
-POOL = 32
-JSON = "application/json"
+CONNECT_TIMEOUT_SECONDS = 5.0
+READ_TIMEOUT_SECONDS = 30.0
+CHUNK_BYTES = 1 << 16
+CONNECTION_POOL_SIZE = 32
+"""Connections that are kept; further ones are closed after each request."""
+JSON_MEDIA_TYPE = "application/json"
 
 
 def connect(
     kubeconfig: Path | None = None, context: str = "", *, user_agent: str = "convertor-webhook"
 ) -> "Client":
-    """Return a client of the cluster that kubectl would talk to, or of the pod's own.
+    """Return a client for kubectl's current cluster, or in a pod for its own; sends no request.
 
     Raises:
-        ConfigError: there is no configuration, or it is not sound. Nothing is called yet.
+        ConfigError: there is no configuration, or it is invalid.
 
     """
-    return Client(find(kubeconfig, context), user_agent)
+    return Client(find_client_config(kubeconfig, context), user_agent)
 
 
 class Client:
-    """One API server. Thread-safe; every call has a time limit."""
+    """A client of one API server. It is thread-safe, and every request has a timeout."""
 
-    def __init__(self, source: Source, user_agent: str = "convertor-webhook") -> None:
+    def __init__(self, config: ClientConfig, user_agent: str = "convertor-webhook") -> None:
         self.clock_offset = timedelta()
-        """How far the server's clock is ahead of ours, by its last answer: about a second off."""
-        self._source = source
+        """The API server's clock minus the local one, from the last response; accurate to 1 s."""
+        self._config = config
         self._user_agent = user_agent
         self._reloading = threading.Lock()
         self._api = self._load()
 
     @property
     def namespace(self) -> str:
-        """The namespace that is meant where none is named."""
-        return self._source.namespace
+        """The default namespace: that of the kubeconfig's context, or of the pod."""
+        return self._config.namespace
 
     @property
     def server(self) -> str:
-        """The API server and how it was chosen, for messages."""
+        """The API server's address and the configuration it comes from, for messages."""
         host = self._api.configuration.host
-        return f"the API server at {host} ({self._source.origin})"
+        return f"the API server at {host} ({self._config.origin})"
 
     def get(
         self,
         path: str,
         query: Mapping[str, str] | None = None,
         *,
-        accept: str = JSON,
-        seconds: float = READ_SECONDS,
+        accept: str = JSON_MEDIA_TYPE,
+        timeout_seconds: float = READ_TIMEOUT_SECONDS,
     ) -> bytes:
-        """Return an object or a list; `seconds` limits each wait for a part of the answer.
+        """Return an object or a list; the timeout applies to each read from the connection.
 
         Raises:
-            ApiError: there was no answer, or it was not 2xx.
+            ApiError: there was no response, or its status was not 2xx.
 
         """
-        call = Call("GET", path, query or {}, self.server)
-        return self._read(call, {"Accept": accept}, None, seconds)
+        request = ApiRequest("GET", path, query or {}, self.server)
+        return self._read(request, {"Accept": accept}, None, timeout_seconds)
 
     def send(
         self,
@@ -90,97 +94,116 @@ class Client:
         body: Any,
         query: Mapping[str, str] | None = None,
         *,
-        seconds: float = READ_SECONDS,
+        timeout_seconds: float = READ_TIMEOUT_SECONDS,
     ) -> bytes:
-        """Write: POST, PUT or PATCH an object, and return it as the server has it then.
+        """POST, PUT or PATCH an object, and return the server's version of it.
 
-        The body of a PATCH is a list of RFC 6902 operations, or an object to be merged
-        (RFC 7386).
+        The body of a PATCH is a list of operations (JSON patch, RFC 6902), or an object (merge
+        patch, RFC 7386).
 
         Raises:
-            ApiError: there was no answer, or it was not 2xx. 409 where somebody else was first.
+            ApiError: there was no response, or its status was not 2xx; 409 is a conflict with
+                another client's write.
 
         """
-        kind = JSON
+        content_type = JSON_MEDIA_TYPE
         if method == "PATCH":
-            kind = f"application/{'json' if isinstance(body, list) else 'merge'}-patch+json"
-        call = Call(method, path, query or {}, self.server)
-        return self._read(call, {"Accept": JSON, "Content-Type": kind}, body, seconds)
+            patch = "json-patch" if isinstance(body, list) else "merge-patch"
+            content_type = f"application/{patch}+json"
+        request = ApiRequest(method, path, query or {}, self.server)
+        headers = {"Accept": JSON_MEDIA_TYPE, "Content-Type": content_type}
+        return self._read(request, headers, body, timeout_seconds)
 
     def stream(
-        self, path: str, query: Mapping[str, str], *, accept: str, seconds: float
-    ) -> "Stream":
-        """Open a watch; `seconds` is how long it may be silent.
+        self,
+        path: str,
+        query: Mapping[str, str],
+        *,
+        accept: str,
+        idle_timeout_seconds: float,
+    ) -> "WatchStream":
+        """Open a watch, which ends if it is idle for too long.
 
         Raises:
-            ApiError: there was no answer, or it was not 2xx.
+            ApiError: there was no response, or its status was not 2xx.
 
         """
-        call = Call("GET", path, query, self.server)
-        return Stream(call, self._answer(call, {"Accept": accept}, None, seconds))
+        request = ApiRequest("GET", path, query, self.server)
+        response = self._open(request, {"Accept": accept}, None, idle_timeout_seconds)
+        return WatchStream(request, response)
 
-    def _read(self, call: Call, headers: Mapping[str, str], body: Any, seconds: float) -> bytes:
-        response = self._answer(call, headers, body, seconds)
+    def _read(
+        self, request: ApiRequest, headers: Mapping[str, str], body: Any, timeout_seconds: float
+    ) -> bytes:
+        response = self._open(request, headers, body, timeout_seconds)
         try:
             return response.read()
         except HTTPError as error:
-            raise errors.unreachable(call, error) from None
+            raise error_from_exception(request, error) from None
         finally:
             response.release_conn()
 
-    def _answer(
-        self, call: Call, headers: Mapping[str, str], body: Any, seconds: float
+    def _open(
+        self, request: ApiRequest, headers: Mapping[str, str], body: Any, timeout_seconds: float
     ) -> HTTPResponse:
-        """Return a 2xx response whose body is still to be read.
+        """Return a 2xx response whose body has not been read.
 
-        Credentials are read anew after a 401, once: tokens expire, and their files are replaced.
+        After a 401 the credentials are reloaded once: tokens expire, and their files are replaced.
         """
         api = self._api
-        response = self._send(api, call, headers, body, seconds)
+        response = self._send(api, request, headers, body, timeout_seconds)
         if response.status == 401 and self._reload(api):
             response.close()
-            response = self._send(self._api, call, headers, body, seconds)
-        self._compare_clocks(response.headers.get("Date", ""))
+            response = self._send(self._api, request, headers, body, timeout_seconds)
+        self._set_clock_offset(response.headers.get("Date", ""))
         if 200 <= response.status <= 299:
             return response
-        raise errors.refused(call, response.status, response.headers, response.data)
+        raise error_from_response(request, response.status, response.headers, response.data)
 
     def _send(
-        self, api: ApiClient, call: Call, headers: Mapping[str, str], body: Any, seconds: float
+        self,
+        api: ApiClient,
+        request: ApiRequest,
+        headers: Mapping[str, str],
+        body: Any,
+        timeout_seconds: float,
     ) -> HTTPResponse:
-        limits = (min(CONNECT_SECONDS, seconds), seconds)
+        timeouts = (min(CONNECT_TIMEOUT_SECONDS, timeout_seconds), timeout_seconds)
         try:
-            request = api.param_serialize(
-                call.method,
-                call.path,
-                query_params=list(call.query.items()),
+            serialized = api.param_serialize(
+                request.method,
+                request.path,
+                query_params=list(request.query.items()),
                 header_params=dict(headers),
                 body=body,
                 auth_settings=["BearerToken"],
             )
-            answer = api.call_api(*request, _request_timeout=limits)
-        except ApiException as error:  # TLS: a new CA would be in a new kubeconfig
+            response = api.call_api(*serialized, _request_timeout=timeouts)
+        except ApiException as error:  # a TLS error: a new CA would be in a new kubeconfig
             self._reload(api)
-            raise errors.unreachable(call, error.reason) from None
+            raise error_from_exception(request, error.reason) from None
         except (HTTPError, ConfigException, OSError, ValueError) as error:
-            raise errors.unreachable(call, error) from None
-        return cast("HTTPResponse", answer.response)
+            raise error_from_exception(request, error) from None
+        return cast("HTTPResponse", response.response)
 
-    def _compare_clocks(self, date: str) -> None:
-        with contextlib.suppress(ValueError, TypeError):  # a proxy may leave it out
+    def _set_clock_offset(self, date: str) -> None:
+        with contextlib.suppress(ValueError, TypeError):  # a proxy may drop the Date header
             self.clock_offset = parsedate_to_datetime(date) - datetime.now(UTC)
 
     def _load(self) -> ApiClient:
-        configuration = self._source.load()
-        configuration.retries = False  # whoever calls knows better when to try again
-        configuration.keep_alive = True  # load balancers forget an idle watch without a word
-        configuration.connection_pool_maxsize = POOL  # more would be closed after each call
+        configuration = self._config.load()
+        configuration.retries = False  # the callers retry, with their own backoff
+        configuration.keep_alive = True  # load balancers silently drop idle connections
+        configuration.connection_pool_maxsize = CONNECTION_POOL_SIZE
         api = ApiClient(configuration)
         api.user_agent = self._user_agent
         return api
 
     def _reload(self, used: ApiClient) -> bool:
-        """Read the configuration again, unless another thread has since `used` was current."""
+        """Reload the configuration, unless another thread has replaced `used` already.
+
+        Returns whether there is a newer configuration than `used`.
+        """
         with self._reloading:
             if self._api is used:
                 try:
@@ -190,37 +213,37 @@ class Client:
         return True
 
 
-class Stream:
+class WatchStream:
     """The lines of an open watch."""
 
-    def __init__(self, call: Call, response: HTTPResponse) -> None:
-        self._call = call
+    def __init__(self, request: ApiRequest, response: HTTPResponse) -> None:
+        self._request = request
         self._response = response
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the lines as they come, until the server ends the watch or is silent too long.
+        """Yield each line, until the server ends the watch or the idle timeout expires.
 
         Raises:
-            ApiError: the connection broke.
+            ApiError: the connection was lost.
 
         """
         parts: list[bytes] = []
         try:
-            for chunk in self._response.stream(CHUNK):
+            for chunk in self._response.stream(CHUNK_BYTES):
                 first, *others = chunk.split(b"\n")
                 parts.append(first)
                 for other in others:
                     yield b"".join(parts)
                     parts = [other]
         except ReadTimeoutError:
-            return  # nothing happens, or nobody is there any more: to ask again tells which
+            return  # idle or dead; opening the next watch shows which
         except (HTTPError, OSError, ValueError, AttributeError) as error:
-            # the last two: `interrupt` took the socket from under the read
-            raise errors.unreachable(self._call, error) from None
+            # ValueError and AttributeError: `interrupt` closed the socket during the read
+            raise error_from_exception(self._request, error) from None
 
     def interrupt(self) -> None:
-        """End a read that waits in another thread."""
-        with contextlib.suppress(OSError, RuntimeError, ValueError):  # it has ended already
+        """End a read that is blocked in another thread."""
+        with contextlib.suppress(OSError, RuntimeError, ValueError):  # it may have ended already
             self._response.shutdown()
 
     def __enter__(self) -> Self:

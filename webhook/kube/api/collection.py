@@ -1,33 +1,33 @@
-"""The collection of a resource as an API server sends it: pages of a list, events of a watch."""
+"""A collection of objects of the API server: the pages of its list and the events of its watch."""
 
 from collections.abc import Iterator, Mapping
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from webhook.kube.api.client import JSON, ApiError, Client, Stream
+from webhook.kube.api.client import JSON_MEDIA_TYPE, ApiError, Client, WatchStream
 
-FIRST_LIMIT = 20
-LARGEST_LIMIT = 500
-PAGE_BYTES = 1 << 20
-"""What a page of a list should have: memory stays flat for any number and size of objects."""
+INITIAL_PAGE_LIMIT = 20
+MAX_PAGE_LIMIT = 500
+TARGET_PAGE_BYTES = 1 << 20
+"""Pages are limited by size, so that memory does not grow with the number of objects."""
 _METADATA = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1,application/json"
 
 
-class Versioned(Protocol):
-    """Of an object's metadata, what following it needs."""
+class ObjectMeta(Protocol):
+    """The metadata that a watch needs."""
 
     resource_version: str
 
 
-class Listed(Protocol):
-    """An object of a collection."""
+class ApiObject(Protocol):
+    """An object of the collection."""
 
     @property
-    def metadata(self) -> Versioned: ...
+    def metadata(self) -> ObjectMeta: ...
 
 
-T = TypeVar("T", bound=Listed)
+T = TypeVar("T", bound=ApiObject)
 
 
 class _Metadata(msgspec.Struct):
@@ -36,19 +36,19 @@ class _Metadata(msgspec.Struct):
 
 
 class Page(msgspec.Struct, Generic[T]):
-    """Some objects of a list; `metadata.resource_version` is that of the whole list."""
+    """A page of a list; `metadata.resource_version` is that of the whole list."""
 
     metadata: _Metadata
     items: list[T] | None = None
 
 
-class Event(NamedTuple, Generic[T]):
-    """What happened to a collection; `position` is where a watch may be resumed after it."""
+class WatchEvent(NamedTuple, Generic[T]):
+    """A change of the collection; a watch can resume from its `resource_version`."""
 
-    position: str
+    resource_version: str
     item: T | None
-    """None in a bookmark, which says only that nothing else has happened."""
-    gone: bool = False
+    """The added, modified or deleted object; None in a bookmark."""
+    deleted: bool = False
 
 
 class _Event(msgspec.Struct):
@@ -60,22 +60,22 @@ class _Bookmark(msgspec.Struct):
     metadata: _Metadata
 
 
-class _Failure(msgspec.Struct):
+class _Status(msgspec.Struct):
     code: int = 0
     reason: str = ""
     message: str = ""
 
 
-_read_event = msgspec.json.Decoder(_Event)
-_read_bookmark = msgspec.json.Decoder(_Bookmark)
-_read_failure = msgspec.json.Decoder(_Failure)
+_decode_event = msgspec.json.Decoder(_Event).decode
+_decode_bookmark = msgspec.json.Decoder(_Bookmark).decode
+_decode_status = msgspec.json.Decoder(_Status).decode
 
 
-class Collection(Generic[T]):
-    """The objects at `path`, of which only the fields that `kind` names are ever built.
+class ListWatch(Generic[T]):
+    """Lists and watches the objects at `path`, decoding only the fields of `kind`.
 
-    `query` may have `labelSelector` and `fieldSelector`. With `metadata_only` the API server
-    leaves out everything else of each object.
+    `query` may have a `labelSelector` and a `fieldSelector`. With `metadata_only` the API server
+    sends PartialObjectMetadata.
     """
 
     def __init__(
@@ -90,72 +90,83 @@ class Collection(Generic[T]):
         self.client = client
         self.path = path
         self._query = dict(query or {})
-        self._accept_list = _METADATA.format("List") if metadata_only else JSON
-        self._accept = _METADATA.format("") if metadata_only else JSON
-        self._read_page = msgspec.json.Decoder(Page[kind])  # type: ignore[valid-type]
-        self._read = msgspec.json.Decoder(kind)
+        self._accept_list = _METADATA.format("List") if metadata_only else JSON_MEDIA_TYPE
+        self._accept = _METADATA.format("") if metadata_only else JSON_MEDIA_TYPE
+        self._decode_page = msgspec.json.Decoder(Page[kind]).decode  # type: ignore[valid-type]
+        self._decode_item = msgspec.json.Decoder(kind).decode
 
-    def pages(self) -> Iterator[Page[T]]:
-        """List everything, about PAGE_BYTES at a time.
+    def list_items(self) -> Iterator[T]:
+        """List all objects; raises what `list_pages` raises."""
+        for page in self.list_pages():
+            yield from page.items or ()
+
+    def list_pages(self) -> Iterator[Page[T]]:
+        """List all objects in pages of about TARGET_PAGE_BYTES.
 
         Raises:
-            ApiError: the API server did not answer as asked.
-            msgspec.MsgspecError: it sent something else than a list of these objects.
+            ApiError: a request failed.
+            msgspec.MsgspecError: the response is not a list of these objects.
 
         """
-        limit, next_page = FIRST_LIMIT, ""
+        limit, next_page = INITIAL_PAGE_LIMIT, ""
         while True:
             query = self._query | {"limit": str(limit)}
             if next_page:
                 query["continue"] = next_page
             body = self.client.get(self.path, query, accept=self._accept_list)
-            page = self._read_page.decode(body)
-            limit = max(1, min(LARGEST_LIMIT, limit * PAGE_BYTES // len(body)))
+            page = self._decode_page(body)
+            limit = max(1, min(MAX_PAGE_LIMIT, limit * TARGET_PAGE_BYTES // len(body)))
             del body
             yield page
             next_page = page.metadata.next_page
             if not next_page:
                 return
 
-    def watch(self, position: str, *, seconds: int, silence: float) -> Stream:
-        """Open a watch of what happens after `position`.
+    def watch(
+        self, resource_version: str, *, timeout_seconds: int, idle_timeout_seconds: float
+    ) -> WatchStream:
+        """Open a watch for changes after `resource_version`.
 
-        The API server ends it after `seconds`; it ends as well when `silence` seconds have
-        passed without a word.
+        The API server ends it after `timeout_seconds`, the client after `idle_timeout_seconds`
+        without an event.
 
         Raises:
-            ApiError: the API server did not answer as asked.
+            ApiError: the request failed.
 
         """
         query = self._query | {
             "watch": "true",
             "allowWatchBookmarks": "true",
-            "resourceVersion": position,
-            "timeoutSeconds": str(seconds),
+            "resourceVersion": resource_version,
+            "timeoutSeconds": str(timeout_seconds),
         }
-        return self.client.stream(self.path, query, accept=self._accept, seconds=silence)
+        return self.client.stream(
+            self.path, query, accept=self._accept, idle_timeout_seconds=idle_timeout_seconds
+        )
 
-    def events(self, stream: Stream) -> Iterator[Event[T]]:
-        """Yield what happens, until the watch ends.
+    def events(self, stream: WatchStream) -> Iterator[WatchEvent[T]]:
+        """Yield the events of a watch until it ends.
 
         Raises:
-            ApiError: the connection broke, or the API server says that the watch failed.
-            msgspec.MsgspecError: it sent something else than events of these objects.
+            ApiError: the connection was lost, or the API server sent an ERROR event.
+            msgspec.MsgspecError: an event could not be decoded.
 
         """
         for line in stream:
             if line:
-                yield self._event(_read_event.decode(line))
+                yield self._to_event(_decode_event(line))
 
-    def _event(self, event: _Event) -> Event[T]:
+    def _to_event(self, event: _Event) -> WatchEvent[T]:
         match event.type:
             case "ERROR":
-                said = _read_failure.decode(event.object)
-                message = f"{self.client.server} ended the watch: {said.message or said.reason}"
-                raise ApiError(message, said.code, said.reason)
+                status = _decode_status(event.object)
+                message = f"{self.client.server} ended the watch: {status.message or status.reason}"
+                raise ApiError(message, status.code, status.reason)
             case "BOOKMARK":
-                bookmark = _read_bookmark.decode(event.object)
-                return Event(bookmark.metadata.resource_version, None)
+                bookmark = _decode_bookmark(event.object)
+                return WatchEvent(bookmark.metadata.resource_version, None)
             case _:
-                item = self._read.decode(event.object)
-                return Event(item.metadata.resource_version, item, gone=event.type == "DELETED")
+                item = self._decode_item(event.object)
+                return WatchEvent(
+                    item.metadata.resource_version, item, deleted=event.type == "DELETED"
+                )

@@ -1,4 +1,4 @@
-"""What went wrong with a call to the API server, in words that say what to do about it."""
+"""Errors of requests to the API server, with messages that say how to fix the cause."""
 
 import re
 from collections.abc import Mapping
@@ -19,14 +19,15 @@ _PATH = re.compile(
     r"/(?P<resource>[^/]+)(?:/(?P<name>[^/]+))?(?:/(?P<subresource>[^/]+))?"
 )
 _USER = re.compile(r'User "([^"]+)" cannot ')
+_MAX_BODY_BYTES = 200  # of a response that is not a Status object
 
 
 class ApiError(Exception):
-    """The API server did not do as asked, or was not reached; the text says all.
+    """A request that the API server refused or that did not reach it.
 
-    `status` is that of HTTP, 0 where there was no answer. `reason` is the word of Kubernetes'
-    Status object, such as `NotFound` or `Expired`, empty where there was none.
-    `retry_after` is what the server asked for, in seconds.
+    `status` is the HTTP status, or 0 without a response. `reason` is that of Kubernetes' Status
+    object, such as `NotFound` or `Expired`, or empty. `retry_after` is the value of the header
+    Retry-After, in seconds.
     """
 
     def __init__(
@@ -38,14 +39,14 @@ class ApiError(Exception):
         self.retry_after = retry_after
 
 
-class Call(NamedTuple):
-    """What was asked of which API server."""
+class ApiRequest(NamedTuple):
+    """A request to an API server, for messages."""
 
     method: str
     path: str
     query: Mapping[str, str]
     server: str
-    """The API server and how it was chosen."""
+    """The API server's address and the configuration it comes from."""
 
 
 class _Status(msgspec.Struct):
@@ -54,57 +55,58 @@ class _Status(msgspec.Struct):
     reason: str = ""
 
 
-def refused(call: Call, status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
-    """Make an error of an answer that is not 2xx."""
+def error_from_response(
+    request: ApiRequest, code: int, headers: Mapping[str, str], body: bytes
+) -> ApiError:
+    """Return the error for a response whose status is not 2xx."""
     try:
-        said = msgspec.json.decode(body, type=_Status)
+        status = msgspec.json.decode(body, type=_Status)
     except msgspec.DecodeError:
-        said = _Status(message=body[:200].decode(errors="replace").strip())
-    if status == 401:
-        message = f"{call.server} does not accept the credentials: they are wrong or have expired"
-    elif status == 403:
-        message = _forbidden(call, said.message)
-    elif status == 404 and said.kind != "Status":
-        message = _not_served(call)
+        status = _Status(message=body[:_MAX_BODY_BYTES].decode(errors="replace").strip())
+    server = request.server
+    if code == 401:
+        message = f"{server} does not accept the credentials: they are wrong or have expired"
+    elif code == 403:
+        message = _forbidden(request, status.message)
+    elif code == 404 and status.kind != "Status":
+        message = _not_served(request)
     else:
-        message = (
-            f"{call.server} answered {status}: {said.message or said.reason or 'nothing more'}"
-        )
+        message = f"{server} answered {code}: {status.message or status.reason or 'no message'}"
     retry_after = headers.get("Retry-After", "")
     seconds = float(retry_after) if retry_after.isdecimal() else 0
-    return ApiError(message, status, said.reason, seconds)
+    return ApiError(message, code, status.reason, seconds)
 
 
-def unreachable(call: Call, error: Exception | str) -> ApiError:
-    """Make an error of a call without an answer."""
+def error_from_exception(request: ApiRequest, error: Exception | str) -> ApiError:
+    """Return the error for a request without a response."""
     cause = _cause(error) if isinstance(error, Exception) else error.replace("\n", ": ")
-    return ApiError(f"{call.server} cannot be reached: {cause}")
+    return ApiError(f"{request.server} cannot be reached: {cause}")
 
 
-def _forbidden(call: Call, said: str) -> str:
-    user = _USER.search(said)
-    asked = _PATH.fullmatch(call.path)
-    if not user or not asked:  # not RBAC that refused: an admission webhook, a quota
-        return f"{call.server} forbids it: {said}"
-    verb = _VERBS.get(call.method, "get" if asked["name"] else "list")
-    if call.query.get("watch"):
+def _forbidden(request: ApiRequest, message: str) -> str:
+    user = _USER.search(message)
+    path = _PATH.fullmatch(request.path)
+    if not user or not path:  # not denied by RBAC, but by an admission webhook or a quota
+        return f"{request.server} forbids it: {message}"
+    verb = _VERBS.get(request.method, "get" if path["name"] else "list")
+    if request.query.get("watch"):
         verb = "watch"
-    resource = "/".join(part for part in (asked["resource"], asked["subresource"]) if part)
-    group = asked["group"] or ""
+    resource = "/".join(part for part in (path["resource"], path["subresource"]) if part)
+    group = path["group"] or ""
     where, role = "at the cluster scope", "ClusterRole"
-    if asked["namespace"]:
-        where, role = f"in namespace '{asked['namespace']}'", "Role or ClusterRole"
+    if path["namespace"]:
+        where, role = f"in namespace '{path['namespace']}'", "Role or ClusterRole"
     rule = f'apiGroups: ["{group}"], resources: ["{resource}"], verbs: ["{verb}"]'
     return f"'{user[1]}' may not {verb} {resource} {where}: it needs a {role} with {rule}"
 
 
-def _not_served(call: Call) -> str:
-    asked = _PATH.fullmatch(call.path)
-    if not asked:
-        return f"{call.server} has no '{call.path}'"
-    version = "/".join(part for part in (asked["group"], asked["version"]) if part)
+def _not_served(request: ApiRequest) -> str:
+    path = _PATH.fullmatch(request.path)
+    if not path:
+        return f"{request.server} has no '{request.path}'"
+    version = "/".join(part for part in (path["group"], path["version"]) if part)
     return (
-        f"{call.server} does not serve {asked['resource']} of {version}: "
+        f"{request.server} does not serve {path['resource']} of {version}: "
         "is their CustomResourceDefinition installed?"
     )
 
@@ -113,12 +115,12 @@ def _cause(error: BaseException) -> str:
     cause = error.__cause__
     match error:
         case NameResolutionError():
-            return "the name of its host is not known; is it the right cluster?"
+            return "its host name cannot be resolved; is it the right cluster?"
         case NewConnectionError() if isinstance(cause, OSError) and cause.strerror:
             return f"{cause.strerror.lower()}; is it running, and is it the right cluster?"
         case ConnectTimeoutError() | ReadTimeoutError():
-            return "no answer in time"
+            return "no response before the timeout"
         case ProtocolError():
-            return "the connection was closed before the answer was complete"
+            return "the connection was closed before the response was complete"
         case _:
             return str(error) or type(error).__name__

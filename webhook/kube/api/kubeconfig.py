@@ -1,4 +1,4 @@
-"""Which cluster, and as whom: a kubeconfig as kubectl finds it, or that of a pod."""
+"""The cluster and credentials to use: from a kubeconfig as kubectl finds it, or from the pod."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -21,27 +21,27 @@ _NAMESPACE_FILE = Path(SERVICE_TOKEN_FILENAME).with_name("namespace")
 
 
 class ConfigError(Exception):
-    """There is no cluster to talk to; the text says where it was looked for."""
+    """No usable cluster configuration; the message names the places that were searched."""
 
 
-class Source(NamedTuple):
-    """A way to a cluster, which can be read again when its credentials have changed."""
+class ClientConfig(NamedTuple):
+    """A cluster's configuration, which can be loaded again when its credentials have changed."""
 
     origin: str
-    """For people: `context 'kind' of '/home/me/.kube/config'`."""
+    """For messages: `context 'kind' of '/home/me/.kube/config'`."""
     namespace: str
-    """The one that is meant where none is named."""
+    """The default namespace."""
     load: Callable[[], Configuration]
     """Raises ConfigError."""
 
 
-def source(
+def find_client_config(
     kubeconfig: Path | None = None, context: str = "", environ: Mapping[str, str] = os.environ
-) -> Source:
-    """Find the configuration: the one that is named, `KUBECONFIG`, `~/.kube/config`, a pod's.
+) -> ClientConfig:
+    """Find the configuration: `kubeconfig`, else KUBECONFIG, `~/.kube/config`, or the pod's.
 
     Raises:
-        ConfigError: there is none, or it is not sound.
+        ConfigError: there is none, or it is invalid.
 
     """
     default = Path("~/.kube/config").expanduser()
@@ -50,29 +50,29 @@ def source(
     if environ.get(SERVICE_HOST_ENV_NAME):
         return _from_pod(environ)
     raise ConfigError(
-        f"no cluster: neither KUBECONFIG nor '{default}' is there, and this is no pod of a "
-        "cluster; try --kubeconfig FILE"
+        f"no cluster: KUBECONFIG is not set, '{default}' does not exist, and this is not a pod; "
+        "try --kubeconfig FILE"
     )
 
 
-def _from_file(paths: str, context: str) -> Source:
-    chosen = _context(paths, context)
+def _from_file(paths: str, context: str) -> ClientConfig:
+    entry = _find_context(paths, context)
 
     def load() -> Configuration:
         configuration = Configuration()
         try:
             kube_config.load_kube_config(
-                paths, chosen["name"], client_configuration=configuration, persist_config=False
+                paths, entry["name"], client_configuration=configuration, persist_config=False
             )
         except (ConfigException, OSError, yaml.YAMLError, ValueError) as error:
             raise ConfigError(f"kubeconfig '{paths}': {_lower(error)}") from None
-        return _stripped(configuration)
+        return _strip_token(configuration)
 
-    origin = f"context '{chosen['name']}' of '{paths}'"
-    return Source(origin, (chosen.get("context") or {}).get("namespace") or "default", load)
+    origin = f"context '{entry['name']}' of '{paths}'"
+    return ClientConfig(origin, (entry.get("context") or {}).get("namespace") or "default", load)
 
 
-def _from_pod(environ: Mapping[str, str]) -> Source:
+def _from_pod(environ: Mapping[str, str]) -> ClientConfig:
     def load() -> Configuration:
         configuration = Configuration()
         loader = InClusterConfigLoader(
@@ -84,23 +84,23 @@ def _from_pod(environ: Mapping[str, str]) -> Source:
             raise ConfigError(
                 f"the pod's service account: {_lower(error)}; is automountServiceAccountToken off?"
             ) from None
-        return _stripped(configuration)
+        return _strip_token(configuration)
 
     try:
         namespace = _NAMESPACE_FILE.read_text().strip()
     except OSError:
         namespace = "default"
-    return Source("the pod's service account", namespace, load)
+    return ClientConfig("the pod's service account", namespace, load)
 
 
-def _context(paths: str, context: str) -> Any:
-    """Return the entry of a kubeconfig's context, the current one where none is named."""
+def _find_context(paths: str, context: str) -> Any:
+    """Return the kubeconfig's entry of a context, by default the current context."""
     try:
-        merged = kube_config.KubeConfigMerger(paths).config
-        if merged is None:
+        config = kube_config.KubeConfigMerger(paths).config
+        if config is None:
             raise ConfigError(f"kubeconfig '{paths}': no such file")
-        contexts = {entry["name"]: entry.value for entry in merged.value["contexts"]}
-        wanted = context or merged.value.get("current-context")
+        contexts = {entry["name"]: entry.value for entry in config.value["contexts"]}
+        wanted = context or config.value.get("current-context")
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"line {mark.line + 1} column {mark.column + 1}: " if mark else ""
@@ -118,8 +118,8 @@ def _context(paths: str, context: str) -> Any:
     return contexts[wanted]
 
 
-def _stripped(configuration: Any) -> Configuration:
-    """Take the line end from a token that was read from a file: no header may have one."""
+def _strip_token(configuration: Any) -> Configuration:
+    """Remove the line end of a token from a file: it is not valid in a header."""
     refresh = configuration.refresh_api_key_hook
 
     def hook(configuration: Any) -> None:
@@ -127,7 +127,7 @@ def _stripped(configuration: Any) -> Configuration:
             refresh(configuration)
         if token := configuration.api_key.get("BearerToken"):
             configuration.api_key["BearerToken"] = token.strip()
-        configuration.refresh_api_key_hook = hook  # that of the client puts itself back
+        configuration.refresh_api_key_hook = hook  # the client's own hook resets it
 
     configuration.refresh_api_key_hook = hook
     return cast("Configuration", configuration)

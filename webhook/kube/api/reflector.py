@@ -1,7 +1,7 @@
-"""A resource of an API server, followed for ever: listed, then watched, whatever happens.
+"""A reflector, as in client-go: it lists and watches a collection, and keeps a store up to date.
 
-What client-go calls a reflector. The one of the official Python client keeps whole objects,
-reads no pages, does not back off and cannot say whether it has synced.
+The informer of the official Python client keeps whole objects, does not page, does not back off
+and cannot report whether it has synced.
 """
 
 import random
@@ -13,224 +13,232 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 import msgspec
 import structlog
 
-from webhook.kube.api.client import ApiError, Stream
-from webhook.kube.api.collection import Collection, Listed
+from webhook.kube.api.client import ApiError, WatchStream
+from webhook.kube.api.collection import ApiObject, ListWatch
 
 log = structlog.get_logger(__name__)
 
-LONG_AGO = 60.0
-"""A position this old may well have expired; if one expires sooner, and again, it is a fault."""
+RESOURCE_VERSION_LIFETIME_SECONDS = 60.0
+"""An older resourceVersion may expire (410) in normal operation. When one expires sooner, again and
+again, the backoff continues."""
 
-T = TypeVar("T", bound=Listed)
-T_contra = TypeVar("T_contra", bound=Listed, contravariant=True)
+T = TypeVar("T", bound=ApiObject)
+T_contra = TypeVar("T_contra", bound=ApiObject, contravariant=True)
 
 
 class Store(Protocol[T_contra]):
-    """Where the objects go. Called from the reflector's thread only."""
+    """Receives the objects, in the reflector's thread only."""
 
     def replace(self, items: Iterable[T_contra]) -> None:
-        """Take all objects that there are; `items` comes page by page and may raise midway."""
+        """Replace all objects; `items` is read page by page and may raise before its end."""
 
-    def put(self, item: T_contra) -> None:
-        """Take an object that is new or has changed."""
+    def update(self, item: T_contra) -> None:
+        """Add or update an object."""
 
-    def discard(self, item: T_contra) -> None:
-        """Forget an object that is gone."""
-
-
-class Timing(NamedTuple):
-    """How patient a reflector is, in seconds."""
-
-    first_delay: float = 0.5
-    """Before the second try; it doubles with each failure. No sound watch is shorter."""
-    longest_delay: float = 10.0
-    """A minute's outage is over this soon after its end, at a request in ten seconds."""
-    silence: float = 75.0
-    """After which a watch is begun anew. API servers send a bookmark about once a minute."""
-    watch: float = 300.0
-    """After which the API server ends a watch; then it looks at our rights again."""
+    def delete(self, item: T_contra) -> None:
+        """Delete an object."""
 
 
-class Status(NamedTuple):
-    """How far a store can be trusted."""
+class ReflectorTiming(NamedTuple):
+    """Timeouts and backoff of a reflector."""
+
+    initial_backoff_seconds: float = 0.5
+    """Doubled after each failure. A watch that ends sooner counts as a failure."""
+    max_backoff_seconds: float = 10.0
+    idle_timeout_seconds: float = 75.0
+    """An idle watch is restarted after this. API servers send a bookmark about once a minute."""
+    watch_timeout_seconds: float = 300.0
+    """The API server ends a watch after this; the next one is authorized again."""
+
+
+class ReflectorStatus(NamedTuple):
+    """The state of a reflector's store."""
 
     synced: bool
     age_seconds: float
-    """Since the API server last confirmed what the store has; infinite before it ever did."""
+    """Time since the API server last confirmed the store's content; infinite before the first."""
     restarts: int
-    """How often listing or watching failed and was begun anew."""
+    """Number of failed lists and watches."""
     message: str
+    """The current error, or empty."""
 
 
 class _InterruptedError(Exception):
-    """Told to stop, or to list anew, while listing."""
+    """A list or watch was interrupted by `stop` or `relist`."""
 
 
 class Reflector(Generic[T]):
-    """Keeps a store like a collection, in a thread of its own.
+    """Keeps a store equal to a collection, in its own thread.
 
-    A failure leaves the store as it is, and is followed by another try, after a delay that
-    doubles. A watch resumes where it broke off, unless the API server says that this is too
-    long ago: then everything is listed again.
+    After a failure the store stays as it is, and the reflector retries with exponential backoff.
+    A watch resumes from the last resourceVersion; if that has expired, everything is listed again.
     """
 
     def __init__(
-        self, collection: Collection[T], store: Store[T], timing: Timing | None = None
+        self, list_watch: ListWatch[T], store: Store[T], timing: ReflectorTiming | None = None
     ) -> None:
-        self._collection = collection
+        self._list_watch = list_watch
         self._store = store
-        self._timing = timing or Timing()
-        self._position = ""
-        self._confirmed = self._listed = float("-inf")
+        self._timing = timing or ReflectorTiming()
+        self._resource_version = ""
+        self._confirmed_at = self._listed_at = float("-inf")
         self._synced = False
         self._failures = 0
         self._restarts = 0
         self._message = ""
-        self._stream: Stream | None = None
+        self._stream: WatchStream | None = None
         self._stopping = False
-        self._again = False
-        self._woken = threading.Event()
+        self._relisting = False
+        self._wakeup = threading.Event()
         self._thread: threading.Thread | None = None
 
     @property
-    def position(self) -> str:
-        """The resourceVersion up to which the store has seen everything; empty before."""
-        return self._position
+    def last_sync_resource_version(self) -> str:
+        """The resourceVersion of the last change in the store, or empty before the first list."""
+        return self._resource_version
 
     @property
     def synced(self) -> bool:
-        """Whether all objects were listed once, or there can be none: nobody serves them."""
+        """True once all objects have been listed, or if the API server does not serve them."""
         return self._synced
 
     @property
     def message(self) -> str:
-        """What is wrong now; empty when nothing is."""
+        """The current error, or empty."""
         return self._message
 
-    def status(self) -> Status:
-        """Return how far the store can be trusted now."""
-        age = time.monotonic() - self._confirmed
-        return Status(self._synced, age, self._restarts, self._message)
+    def status(self) -> ReflectorStatus:
+        """Return the current state."""
+        age = time.monotonic() - self._confirmed_at
+        return ReflectorStatus(self._synced, age, self._restarts, self._message)
 
     def start(self) -> None:
-        """Begin; to be called once."""
-        name = f"watch {self._collection.path}"
+        """Start the thread. Call it once."""
+        name = f"watch {self._list_watch.path}"
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End promptly. A call that hangs is left behind, and its answer goes nowhere."""
+        """Stop promptly. The thread of a request that hangs is abandoned, its result discarded."""
         self._stopping = True
         self._interrupt()
         if self._thread:
             self._thread.join(0.5)
 
     def relist(self) -> None:
-        """List everything again, at once: what the store keeps of an object has changed."""
-        self._again = True
+        """List everything again at once, because the store now needs other fields of objects."""
+        self._relisting = True
         self._interrupt()
 
     def _interrupt(self) -> None:
-        self._woken.set()
-        if stream := self._stream:  # the thread sets it before it looks whether to go on
+        self._wakeup.set()
+        if stream := self._stream:  # the thread sets it before it checks for interruption
             stream.interrupt()
 
-    def _interrupted(self) -> bool:
-        return self._stopping or self._again
+    def _is_interrupted(self) -> bool:
+        return self._stopping or self._relisting
 
     def _run(self) -> None:
         while not self._stopping:
-            self._woken.clear()
-            if self._again:
-                self._again, self._position = False, ""
+            self._wakeup.clear()
+            if self._relisting:
+                self._relisting, self._resource_version = False, ""
             try:
-                if not self._position:
+                if not self._resource_version:
                     self._list()
                 self._watch()
             except _InterruptedError:
                 continue
             except ApiError as error:
-                # when the server is away or busy, or rights are missing, the position is still
-                # good; anything else may lie in it: 410 says so, and others would never end
-                good = error.status in (0, 401, 403, 429) or error.status >= 500
-                if error.status == 404:  # not served: there are none until that changes
-                    self._synced = True
-                if error.status == 410 and self._listed < time.monotonic() - LONG_AGO:
-                    self._failures = 0  # those of an outage, whose end this is
-                self._failed(str(error), resume=good, retry_after=error.retry_after)
+                self._handle_api_error(error)
             except msgspec.MsgspecError as error:
-                server = self._collection.client.server
-                self._failed(f"{server} sent what was not expected: {error}")
+                server = self._list_watch.client.server
+                self._back_off(f"{server} sent an invalid response: {error}")
             except Exception as error:
-                log.exception("fault of a watch", path=self._collection.path)
-                self._failed(f"a fault of the webhook, see its log: {error!r}")
+                log.exception("watch failed: internal error", path=self._list_watch.path)
+                self._back_off(f"internal error, see the log: {error!r}")
+
+    def _handle_api_error(self, error: ApiError) -> None:
+        # The resourceVersion stays valid while the server is away, overloaded or denies access.
+        # Other errors may be due to it, 410 is, so that retrying with it might never end.
+        resume = error.status in (0, 401, 403, 429) or error.status >= 500
+        if error.status == 404:  # the resource is not served, so there are no objects
+            self._synced = True
+        expires_at = self._listed_at + RESOURCE_VERSION_LIFETIME_SECONDS
+        if error.status == 410 and expires_at < time.monotonic():
+            self._failures = 0  # it expired during an outage, which is now over
+        self._back_off(str(error), resume=resume, retry_after=error.retry_after)
 
     def _list(self) -> None:
-        self._store.replace(self._items())
-        self._synced, self._listed = True, time.monotonic()
-        self._say("")
+        self._store.replace(self._list_items())
+        self._synced, self._listed_at = True, time.monotonic()
+        self._set_message("")
 
-    def _items(self) -> Iterator[T]:
-        for page in self._collection.pages():
+    def _list_items(self) -> Iterator[T]:
+        for page in self._list_watch.list_pages():
             for item in page.items or ():
-                if self._interrupted():
+                if self._is_interrupted():
                     raise _InterruptedError
                 yield item
-            position = page.metadata.resource_version
-        self._position, self._confirmed = position, time.monotonic()
+            resource_version = page.metadata.resource_version
+        self._resource_version, self._confirmed_at = resource_version, time.monotonic()
 
     def _watch(self) -> None:
         timing = self._timing
-        seconds = round(timing.watch * _jitter()) or 1
-        stream = self._collection.watch(self._position, seconds=seconds, silence=timing.silence)
+        stream = self._list_watch.watch(
+            self._resource_version,
+            timeout_seconds=round(timing.watch_timeout_seconds * _jitter()) or 1,
+            idle_timeout_seconds=timing.idle_timeout_seconds,
+        )
         with stream:
             self._stream = stream
-            self._confirmed = opened = time.monotonic()
-            self._say("")
+            self._confirmed_at = started_at = time.monotonic()
+            self._set_message("")
             try:
-                self._follow(stream)
+                self._handle_events(stream)
             finally:
-                lasted = time.monotonic() - opened
-                if lasted >= timing.first_delay:
+                seconds = time.monotonic() - started_at
+                if seconds >= timing.initial_backoff_seconds:
                     self._failures = 0
-        if lasted < timing.first_delay:
-            raise ApiError(f"{self._collection.client.server} ends every watch at once")
+        if seconds < timing.initial_backoff_seconds:
+            raise ApiError(f"{self._list_watch.client.server} ends every watch at once")
 
-    def _follow(self, stream: Stream) -> None:
-        if self._interrupted():
+    def _handle_events(self, stream: WatchStream) -> None:
+        if self._is_interrupted():
             raise _InterruptedError
-        for event in self._collection.events(stream):
-            if self._interrupted():
+        for event in self._list_watch.events(stream):
+            if self._is_interrupted():
                 raise _InterruptedError
             if event.item is None:
                 pass
-            elif event.gone:
-                self._store.discard(event.item)
+            elif event.deleted:
+                self._store.delete(event.item)
             else:
-                self._store.put(event.item)
-            self._position, self._confirmed = event.position, time.monotonic()
+                self._store.update(event.item)
+            self._resource_version = event.resource_version
+            self._confirmed_at = time.monotonic()
 
-    def _failed(self, message: str, *, resume: bool = False, retry_after: float = 0) -> None:
-        """Say what is wrong, and wait before the next try."""
-        if self._interrupted():  # which is why it failed
+    def _back_off(self, message: str, *, resume: bool = False, retry_after: float = 0) -> None:
+        """Record a failure and wait before the next try, which lists again unless `resume`."""
+        if self._is_interrupted():  # the interruption caused the failure
             return
         if not resume:
-            self._position = ""
-        delay = self._timing.first_delay * 2 ** min(self._failures, 16)
-        delay = min(delay, self._timing.longest_delay)
+            self._resource_version = ""
+        delay = self._timing.initial_backoff_seconds * 2 ** min(self._failures, 16)
+        delay = min(delay, self._timing.max_backoff_seconds)
         self._failures += 1
         self._restarts += 1
-        self._say(message)
-        self._woken.wait(retry_after or delay * _jitter())
+        self._set_message(message)
+        self._wakeup.wait(retry_after or delay * _jitter())
 
-    def _say(self, message: str) -> None:
+    def _set_message(self, message: str) -> None:
         if message and message != self._message:
-            log.warning("watch failed", path=self._collection.path, error=message)
+            log.warning("watch failed", path=self._list_watch.path, error=message)
         elif self._message and not message:
-            log.info("watch goes on", path=self._collection.path)
+            log.info("watch recovered", path=self._list_watch.path)
         self._message = message
 
 
 def _jitter() -> float:
-    """Return a factor that keeps the replicas from coming all at once."""
-    return random.uniform(0.5, 1)  # noqa: S311 - nobody gains by guessing it
+    """Return a random factor, so that replicas do not retry at the same moment."""
+    return random.uniform(0.5, 1)  # noqa: S311 - not used for security

@@ -6,6 +6,6 @@ from structlog.testing import capture_logs
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
-    """Keep what threads log out of the output of pytest."""
+    """Hide the log lines of the reflector's threads."""
     with capture_logs():
         yield

@@ -28,13 +28,13 @@ FORBIDDEN = (
 )
 
 
-def test_an_object_is_returned_as_the_server_has_it(api: FakeApi, client: Client) -> None:
+def test_get_returns_the_object_with_unknown_fields(api: FakeApi, client: Client) -> None:
     api.add(DB | {"spec": {"unknown": [1, None]}})
     assert json.loads(client.get(PLAN))["spec"] == {"unknown": [1, None]}
     assert api.requests[-1].headers["user-agent"] == "convertor-webhook"
 
 
-def test_the_namespace_of_the_context_is_known(client: Client) -> None:
+def test_the_default_namespace_is_that_of_the_context(client: Client) -> None:
     assert client.namespace == "here"
 
 
@@ -47,7 +47,7 @@ def test_the_namespace_of_the_context_is_known(client: Client) -> None:
         ("PATCH", PLAN, [{"op": "add", "path": "/a", "value": 1}], "application/json-patch+json"),
     ],
 )
-def test_a_body_says_what_it_is(
+def test_the_content_type_matches_the_kind_of_patch(
     api: FakeApi, client: Client, *, method: str, path: str, body: Any, content_type: str
 ) -> None:
     api.add(DB)
@@ -95,10 +95,10 @@ def test_a_body_says_what_it_is(
             '{} answered 404: plans "db" not found',
         ),
         (PLANS, 500, b"<html>oops", "{} answered 500: <html>oops"),
-        (PLANS, 503, b"", "{} answered 503: nothing more"),
+        (PLANS, 503, b"", "{} answered 503: no message"),
     ],
 )
-def test_an_answer_that_is_an_error_says_what_to_do(
+def test_an_error_response_becomes_a_helpful_message(
     api: FakeApi, client: Client, *, path: str, code: int, body: bytes, message: str
 ) -> None:
     kind = "get" if path != PLANS else "list"
@@ -109,24 +109,26 @@ def test_an_answer_that_is_an_error_says_what_to_do(
     assert caught.value.status == code
 
 
-def test_the_missing_rule_of_a_write_and_of_a_watch_is_named(api: FakeApi, client: Client) -> None:
+def test_the_missing_rbac_rule_of_a_write_and_of_a_watch_is_named(
+    api: FakeApi, client: Client
+) -> None:
     body = encode_status(message='User "me" cannot do it')
     api.fail("*", 403, body=body)
     with pytest.raises(ApiError, match=re.escape('verbs: ["patch"]')):
         client.send("PATCH", PLAN, {})
     api.fail("watch", 403, body=body)
     with pytest.raises(ApiError, match=re.escape('verbs: ["watch"]')):
-        client.stream(PLANS, {"watch": "true"}, accept="", seconds=1)
+        client.stream(PLANS, {"watch": "true"}, accept="", idle_timeout_seconds=1)
 
 
-def test_a_busy_server_says_how_long_to_wait(api: FakeApi, client: Client) -> None:
+def test_retry_after_is_read_from_a_429(api: FakeApi, client: Client) -> None:
     api.fail("list", 429, headers=(("Retry-After", "7"),))
     with pytest.raises(ApiError) as caught:
         client.get(PLANS)
     assert caught.value.retry_after == 7
 
 
-def test_the_server_is_named_with_the_context_that_chose_it(
+def test_the_server_is_named_with_its_context_and_kubeconfig(
     api: FakeApi, client: Client, tmp_path: Path
 ) -> None:
     assert client.server == (
@@ -134,7 +136,7 @@ def test_the_server_is_named_with_the_context_that_chose_it(
     )
 
 
-def test_nobody_listens(tmp_path: Path) -> None:
+def test_a_refused_connection_is_reported(tmp_path: Path) -> None:
     with run_fake_api() as api:
         client = connect(api.write_kubeconfig(tmp_path))
     with pytest.raises(ApiError) as caught:
@@ -145,19 +147,21 @@ def test_nobody_listens(tmp_path: Path) -> None:
     )
 
 
-def test_nobody_answers(api: FakeApi, client: Client) -> None:
+def test_a_timeout_is_reported(api: FakeApi, client: Client) -> None:
     api.hang("list")
-    with pytest.raises(ApiError, match="cannot be reached: no answer in time"):
-        client.get(PLANS, seconds=0.05)
+    with pytest.raises(ApiError, match="cannot be reached: no response before the timeout"):
+        client.get(PLANS, timeout_seconds=0.05)
 
 
-def test_the_connection_is_closed_without_an_answer(api: FakeApi, client: Client) -> None:
+def test_a_connection_closed_without_a_response_is_reported(api: FakeApi, client: Client) -> None:
     api.fail("list", 0)
-    with pytest.raises(ApiError, match="the connection was closed before the answer was complete"):
+    with pytest.raises(
+        ApiError, match="the connection was closed before the response was complete"
+    ):
         client.get(PLANS)
 
 
-def test_a_rotated_token_is_read_again(api: FakeApi, tmp_path: Path) -> None:
+def test_a_rotated_token_is_reloaded(api: FakeApi, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("old\n")
     client = connect(api.write_kubeconfig(tmp_path, tokenFile=str(token)))
@@ -173,7 +177,9 @@ def test_a_rotated_token_is_read_again(api: FakeApi, tmp_path: Path) -> None:
     ]
 
 
-def test_a_kubeconfig_that_went_away_changes_no_message(api: FakeApi, tmp_path: Path) -> None:
+def test_a_deleted_kubeconfig_does_not_change_the_message_of_a_401(
+    api: FakeApi, tmp_path: Path
+) -> None:
     path = api.write_kubeconfig(tmp_path, token="old")
     client = connect(path)
     api.token = "new"
@@ -182,9 +188,9 @@ def test_a_kubeconfig_that_went_away_changes_no_message(api: FakeApi, tmp_path: 
         client.get(PLANS)
 
 
-def test_lines_come_whole_however_they_are_sent(api: FakeApi, client: Client) -> None:
+def test_lines_are_whole_whatever_chunks_they_are_sent_in(api: FakeApi, client: Client) -> None:
     long = b'{"long": "' + b"x" * 200_000 + b'"}'
-    with client.stream(PLANS, watch(api), accept="", seconds=10) as stream:
+    with client.stream(PLANS, watch(api), accept="", idle_timeout_seconds=10) as stream:
         for line in (b"{}", long, b"{}\n{}\n\n{}"):
             api.send_line("plans", line)
         eventually(lambda: api.watching)
@@ -192,8 +198,8 @@ def test_lines_come_whole_however_they_are_sent(api: FakeApi, client: Client) ->
         assert list(stream) == [b"{}", long, b"{}", b"{}", b"", b"{}"]
 
 
-def test_a_silent_stream_ends_quietly(api: FakeApi, client: Client) -> None:
-    with client.stream(PLANS, watch(api), accept="", seconds=0.05) as stream:
+def test_an_idle_stream_ends_without_an_error(api: FakeApi, client: Client) -> None:
+    with client.stream(PLANS, watch(api), accept="", idle_timeout_seconds=0.05) as stream:
         assert list(stream) == []
 
 
@@ -208,7 +214,7 @@ def test_a_read_is_interrupted_through_tls(tmp_path: Path) -> None:
         assert_interrupted(client, api)
 
 
-def test_a_certificate_of_an_unknown_ca_is_refused(tmp_path: Path) -> None:
+def test_a_certificate_of_an_unknown_ca_is_rejected(tmp_path: Path) -> None:
     with run_fake_api() as api:
         serve_tls(api, tmp_path)
         client = connect(api.write_kubeconfig(tmp_path))
@@ -216,7 +222,7 @@ def test_a_certificate_of_an_unknown_ca_is_refused(tmp_path: Path) -> None:
             client.get(PLANS)
 
 
-def test_a_new_ca_is_read_after_a_failure(tmp_path: Path) -> None:
+def test_a_new_ca_is_loaded_after_a_tls_error(tmp_path: Path) -> None:
     with run_fake_api() as api:
         ca = serve_tls(api, tmp_path)
         client = connect(api.write_kubeconfig(tmp_path))
@@ -234,7 +240,7 @@ def assert_interrupted(client: Client, api: FakeApi) -> None:
     ended = []
 
     def read() -> None:
-        with client.stream(PLANS, watch(api), accept="", seconds=60) as stream:
+        with client.stream(PLANS, watch(api), accept="", idle_timeout_seconds=60) as stream:
             streams.append(stream)
             try:
                 ended.append(list(stream))
@@ -245,15 +251,15 @@ def assert_interrupted(client: Client, api: FakeApi) -> None:
     thread = threading.Thread(target=read)
     thread.start()
     eventually(lambda: streams and api.watching)
-    begun = time.monotonic()
+    started_at = time.monotonic()
     streams[0].interrupt()
     thread.join()
     assert ended == [[]]
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - started_at < 5
 
 
 def serve_tls(api: FakeApi, folder: Path) -> Path:
-    """Let the server speak TLS from now on; return its certificate."""
+    """Switch the server to TLS and return its certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "fake")])
     now = dt.datetime.now(dt.UTC)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from webhook.kube.api import kubeconfig
-from webhook.kube.api.kubeconfig import ConfigError, source
+from webhook.kube.api.kubeconfig import ConfigError, find_client_config
 
 
 def config_text(**changes: Any) -> str:
@@ -50,45 +50,47 @@ def config_text(**changes: Any) -> str:
         ),
     ],
 )
-def test_a_kubeconfig_that_is_not_sound_is_named_with_its_fault(
+def test_an_invalid_kubeconfig_is_named_with_its_error(
     tmp_path: Path, text: str | None, context: str, message: str
 ) -> None:
     path = tmp_path / "config"
     if text is not None:
         path.write_text(text)
     with pytest.raises(ConfigError, match=re.escape(message.replace("{}", str(path)))):
-        source(path, context).load()
+        find_client_config(path, context).load()
 
 
 def test_a_context_can_be_chosen(tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_text(config_text())
-    assert source(path, "b").origin == f"context 'b' of '{path}'"
-    assert source(environ={"KUBECONFIG": str(path)}).origin == f"context 'a' of '{path}'"
+    assert find_client_config(path, "b").origin == f"context 'b' of '{path}'"
+    assert (
+        find_client_config(environ={"KUBECONFIG": str(path)}).origin == f"context 'a' of '{path}'"
+    )
 
 
 def test_several_files_in_the_environment_are_one_configuration(tmp_path: Path) -> None:
     (tmp_path / "1").write_text(config_text(contexts=[]))
     (tmp_path / "2").write_text(config_text(clusters=[], users=[]))
-    found = source(environ={"KUBECONFIG": f"{tmp_path}/1:{tmp_path}/2"})
+    found = find_client_config(environ={"KUBECONFIG": f"{tmp_path}/1:{tmp_path}/2"})
     assert found.load().host == "http://127.0.0.1:1"
 
 
-def test_without_any_configuration_it_says_where_it_looked(
+def test_without_a_configuration_the_error_names_the_places_searched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(ConfigError) as caught:
-        source(environ={})
+        find_client_config(environ={})
     assert str(caught.value) == (
-        f"no cluster: neither KUBECONFIG nor '{tmp_path}/.kube/config' is there, and this is no "
-        "pod of a cluster; try --kubeconfig FILE"
+        f"no cluster: KUBECONFIG is not set, '{tmp_path}/.kube/config' does not exist, and this is "
+        "not a pod; try --kubeconfig FILE"
     )
 
 
 @pytest.fixture
 def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Put a service account where a pod has it."""
+    """Create the files of a pod's service account."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(kubeconfig, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
     monkeypatch.setattr(kubeconfig, "SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
@@ -102,17 +104,17 @@ ENVIRON = {"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443
 
 
 def test_a_pod_uses_its_service_account(pod: Path) -> None:
-    found = source(environ=ENVIRON)
+    found = find_client_config(environ=ENVIRON)
     assert (found.origin, found.namespace) == ("the pod's service account", "convertor")
     loaded = found.load()
     assert loaded.host == "https://[fd00::1]:443"
     assert loaded.auth_settings()["BearerToken"]["value"] == "bearer secret"
 
 
-def test_a_pod_without_a_token_says_so(pod: Path) -> None:
+def test_a_pod_without_a_token_gets_an_error(pod: Path) -> None:
     (pod / "token").unlink()
     with pytest.raises(ConfigError) as caught:
-        source(environ=ENVIRON).load()
+        find_client_config(environ=ENVIRON).load()
     assert str(caught.value) == (
         "the pod's service account: service token file does not exist; is "
         "automountServiceAccountToken off?"

@@ -56,7 +56,7 @@ def main(kind: str, cert: str, key: str) -> None:
     serving.swap(Path(cert).read_bytes(), Path(key).read_bytes())
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     print(listener.getsockname()[1], flush=True)
-    uvloop.run(listener.make(APPLICATIONS[kind](), serving.context).serve(sockets=[listener]))
+    uvloop.run(listener.build(APPLICATIONS[kind](), serving.context).serve(sockets=[listener]))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from webhook.admission.patch_summary import summary
+from webhook.admission.patch_summary import summarize
 from webhook.admission.validate import PLAN
 from webhook.forklift.plan import API_VERSION, KIND
 from webhook.kube.objects import Json
@@ -68,12 +68,12 @@ def derive_event(request: Request | None, decision: Decision) -> PlanEvent | Non
         return None
     reason, message = decision.reason, decision.message
     if reason in _NORMAL:
-        message = f"{message}: {summary(decision.patch)}"
+        message = f"{message}: {summarize(decision.patch)}"
     elif reason not in _WARNING:
         return None
     elif decision.patch:
         applied = "would be" if decision.outcome is Outcome.WOULD_PATCH else "is"
-        message = f"{message}; the rest {applied} applied: {summary(decision.patch)}"
+        message = f"{message}; the rest {applied} applied: {summarize(decision.patch)}"
     return PlanEvent(decision.plan, decision.generation, reason, message, reason in _WARNING)
 
 

@@ -1,9 +1,9 @@
-"""From a review and its plan to the decision."""
+"""Decision on the review of a pod: whether and how its plan places it."""
 
 import msgspec
 
 from webhook.admission.patch import diff
-from webhook.admission.patch_summary import summary
+from webhook.admission.patch_summary import summarize
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
 from webhook.kube.objects import Json
 from webhook.model import (
@@ -23,9 +23,9 @@ from webhook.placement import MalformedPod, place
 from webhook.settings.mode import mode_of
 
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
-"""On the API's copy of a kubelet's static pod, which cannot be placed from here."""
+"""The annotation of a mirror pod, the API's copy of a kubelet's static pod."""
 
-_WHY_NOT = {
+_NO_PLAN_MESSAGES = {
     Reason.NO_PLAN_REFERENCE: (
         "the pod names no plan, so it is not placed: it has none of the labels plan, plan-name "
         "and forklift.app/plan, and no Plan owns it"
@@ -35,8 +35,8 @@ _WHY_NOT = {
         "cluster that the webhook does not watch?"
     ),
     Reason.PLAN_AMBIGUOUS: (
-        "several plans go by '{ref}', so the pod is not placed: give it the label plan with the "
-        "uid of one of them"
+        "several plans are named '{ref}', so the pod is not placed: give it the label plan with "
+        "the UID of one of them"
     ),
     Reason.PLANS_NOT_SYNCED: (
         "the webhook has not read the plans yet, so the pod of plan '{ref}' is not placed: see "
@@ -47,16 +47,16 @@ _WHY_NOT = {
         "or raise timeoutSeconds in its configuration"
     ),
 }
-"""What to say of a pod whose plan is not there, and what to do about it."""
+"""Messages for a pod without a plan, with what to do."""
 
 
 def screen(request: Request, installation: Installation) -> Decision | None:
-    """Decide at once on whatever is no convertor pod being created; None for one that is."""
-    found = _not_ours(request)
-    if found is None:
+    """Skip every request but the creation of a convertor pod; return None for that."""
+    skipped = _reason_to_skip(request)
+    if skipped is None:
         return None
-    reason, message = found
-    mode = mode_of(None, _namespace(request), installation)
+    reason, message = skipped
+    mode = mode_of(None, request.namespace, installation)
     return Decision(Outcome.SKIPPED, reason, message, mode)
 
 
@@ -67,11 +67,11 @@ def decide(
     installation: Installation,
     node_values: NodeValues,
 ) -> Decision:
-    """Decide on a convertor pod, given what its plan is or why there is none."""
+    """Decide on a convertor pod, with its plan or the reason why it has none."""
     found = None if isinstance(plan, Reason) else plan
-    mode = mode_of(found, _namespace(request), installation)
+    mode = mode_of(found, request.namespace, installation)
     if isinstance(plan, Reason):
-        message = _WHY_NOT[plan].format(ref=ref)
+        message = _NO_PLAN_MESSAGES[plan].format(ref=ref)
         decision = Decision(Outcome.FAILED, plan, message, plan=ref, warnings=[message])
     else:
         decision = msgspec.structs.replace(
@@ -82,29 +82,24 @@ def decide(
     return _in_mode(mode, decision)
 
 
-def _not_ours(request: Request) -> tuple[Reason, str] | None:
+def _reason_to_skip(request: Request) -> tuple[Reason, str] | None:
     if request.kind != "v1/Pod" or request.subresource:
         what = "/".join(filter(None, (request.kind, request.subresource)))
-        return Reason.NOT_A_CONVERTOR_POD, f"'{what}' is no pod"
+        return Reason.NOT_A_CONVERTOR_POD, f"'{what}' is not a Pod"
     if request.operation != "CREATE":
-        return Reason.NOT_A_CREATE, f"operation '{request.operation}' places no pod"
+        return Reason.NOT_A_CREATE, f"operation '{request.operation}' creates no pod"
     metadata = _object(request.object, "metadata")
     if _object(metadata, "labels").get(CONVERTOR_LABEL) != CONVERTOR_VALUE:
         return Reason.NOT_A_CONVERTOR_POD, f"no label {CONVERTOR_LABEL}={CONVERTOR_VALUE}"
     if MIRROR_ANNOTATION in _object(metadata, "annotations"):
-        return Reason.MIRROR_POD, "a static pod is where its kubelet runs it"
+        return Reason.MIRROR_POD, "a mirror pod: the kubelet of its node runs it"
     return None
 
 
 def _object(parent: Json, field: str) -> Json:
-    """Return a field that should be an object; whatever else it is says nothing."""
+    """Return a field that should be an object; empty if it is anything else."""
     found = parent.get(field)
     return found if isinstance(found, dict) else {}
-
-
-def _namespace(request: Request) -> str:
-    named = request.namespace or _object(request.object, "metadata").get("namespace")
-    return named if isinstance(named, str) else ""
 
 
 def _enforced(
@@ -113,16 +108,16 @@ def _enforced(
     installation: Installation,
     node_values: NodeValues,
 ) -> Decision:
-    """Return what enforce does; the other modes are made from it."""
-    namespace = _namespace(request)
+    """Return the decision of mode enforce, from which those of the other modes are made."""
+    namespace = request.namespace
     if namespace != plan.target_namespace:
         target = plan.target_namespace
         into = (
             f"namespace '{target}'" if target else "no namespace: spec.targetNamespace is missing"
         )
         message = (
-            f"plan '{plan}' migrates into {into}, so this pod in '{namespace}' is none of its pods "
-            "and is not placed"
+            f"plan '{plan}' migrates into {into}, so this pod in '{namespace}' is not "
+            "one of its pods and is not placed"
         )
         return Decision(Outcome.UNCHANGED, Reason.NOT_TARGET_NAMESPACE, message, warnings=[message])
     try:
@@ -135,7 +130,7 @@ def _enforced(
         message = _in_full(plan, problems)
         return Decision(Outcome.DENIED, Reason.SETTINGS_INVALID, message, problems=problems)
     patch = diff(request.object, placed.pod)
-    reason, message = _told(plan, problems, patch=bool(patch), marked=placed.marked)
+    reason, message = _explain_patch(plan, problems, patch=bool(patch), marked=placed.marked)
     return Decision(
         Outcome.PATCHED if patch else Outcome.UNCHANGED,
         reason,
@@ -146,34 +141,36 @@ def _enforced(
     )
 
 
-def _told(plan: Plan, problems: list[Problem], *, patch: bool, marked: bool) -> tuple[Reason, str]:
+def _explain_patch(
+    plan: Plan, problems: list[Problem], *, patch: bool, marked: bool
+) -> tuple[Reason, str]:
     if problems:
-        faults = "; ".join(map(str, problems))
-        return Reason.SETTINGS_INVALID, f"not all that plan '{plan}' asks can be done: {faults}"
+        text = "; ".join(map(str, problems))
+        return Reason.SETTINGS_INVALID, f"plan '{plan}' has invalid placement settings: {text}"
     if patch:
-        return Reason.PLACED, f"placed as plan '{plan}' asks"
+        return Reason.PLACED, f"placed by plan '{plan}'"
     if marked:
-        return Reason.ALREADY_PLACED, f"already placed as plan '{plan}' asks"
-    return Reason.NOTHING_TO_PLACE, f"plan '{plan}' asks nothing"
+        return Reason.ALREADY_PLACED, f"already placed by plan '{plan}'"
+    return Reason.NOTHING_TO_PLACE, f"plan '{plan}' has no placement settings"
 
 
 def _in_full(plan: Plan, problems: list[Problem]) -> str:
-    faults = "\n".join(problem.in_full() for problem in problems)
-    return f"not all that plan '{plan}' asks can be done:\n{faults}"
+    text = "\n".join(problem.in_full() for problem in problems)
+    return f"plan '{plan}' has invalid placement settings:\n{text}"
 
 
 _AUDIT = "mode audit, nothing is changed: "
 
 
 def _in_mode(mode: Mode, decision: Decision) -> Decision:
-    """Carry a decision out, only tell it, or forget it."""
+    """Apply the mode to the decision of enforce."""
     if mode is Mode.ENFORCE:
         return decision
     if mode is Mode.OFF:
         return Decision(
             Outcome.UNCHANGED,
             Reason.MODE_OFF,
-            "the mode of this pod is off",
+            "the effective mode is off",
             mode,
             decision.plan,
             decision.generation,
@@ -182,12 +179,12 @@ def _in_mode(mode: Mode, decision: Decision) -> Decision:
 
 
 def _audited(decision: Decision) -> Decision:
-    """Tell what would be done, to the client that made the pod as well."""
+    """Report what enforce would do, also in warnings to the client that creates the pod."""
     outcome, reason, message = decision.outcome, decision.reason, decision.message
     would: list[str] = []
     if outcome is Outcome.PATCHED:
         outcome = Outcome.WOULD_PATCH
-        would = [f"the pod would get {summary(decision.patch)}"]
+        would = [f"the pod would get {summarize(decision.patch)}"]
     elif outcome is Outcome.DENIED:
         outcome, message = Outcome.WOULD_DENY, f"the pod would be denied: {message}"
         would = [message]

@@ -1,25 +1,25 @@
-"""A patch in one line, for people: what a pod gets, not how."""
+"""Summary of a patch in one line, for log lines, Events and commands."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from webhook.kube.objects import Json
 
-MARKED = "nothing but the annotation that says so"
-"""Of a pod that has everything already: Forklift 2.10+ gives its pods the plan's fields itself."""
+ANNOTATION_ONLY = "only the placement annotation"
+"""For a pod that has all settings already: Forklift 2.10+ copies the plan's fields itself."""
 
 
-def summary(patch: Iterable[Json]) -> str:
+def summarize(patch: Iterable[Json]) -> str:
     """Return `labels batch=1,app=virt-v2v; nodeSelector disk=nvme; affinity podAffinity`.
 
-    A key that goes is `key-`, as for kubectl.
+    A removed key is `key-`, as in kubectl.
     """
-    groups = changes(patch).items()
-    return "; ".join(f"{field} {','.join(entries)}" for field, entries in groups) or MARKED
+    groups = list_changes(patch).items()
+    return "; ".join(f"{field} {','.join(entries)}" for field, entries in groups) or ANNOTATION_ONLY
 
 
-def changes(patch: Iterable[Json]) -> dict[str, list[str]]:
-    """Return what changes in each field of a pod, each once; the annotation is left out."""
+def list_changes(patch: Iterable[Json]) -> dict[str, list[str]]:
+    """Return the changes of each field of a pod, each once, without the placement annotation."""
     found: dict[str, dict[str, None]] = {}
     for operation in patch:
         steps = [step.replace("~1", "/").replace("~0", "~") for step in _split(operation["path"])]
@@ -29,7 +29,7 @@ def changes(patch: Iterable[Json]) -> dict[str, list[str]]:
     return {field: list(entries) for field, entries in found.items() if entries}
 
 
-def toleration(each: Json) -> str:
+def format_toleration(each: Json) -> str:
     """Return a toleration as `kubectl taint` writes the taint: `key=value:Effect`."""
     value, effect = each.get("value"), each.get("effect")
     key = each.get("key") or "*"
@@ -41,7 +41,7 @@ def _split(path: str) -> list[str]:
 
 
 def _fields(steps: list[str], value: Any) -> Iterator[tuple[str, list[str], Any]]:
-    """Yield each field of metadata or spec that an operation touches, where in it, and what."""
+    """Yield each field of metadata or spec that an operation changes, the path in it, the value."""
     if len(steps) >= 2:
         yield steps[1], steps[2:], value
         return
@@ -61,7 +61,7 @@ def _affinity(rest: list[str], value: Any) -> Iterator[str]:
 
 
 def _tolerations(rest: list[str], value: Any) -> Iterator[str]:
-    yield from map(toleration, [value] if rest else value or ())
+    yield from map(format_toleration, [value] if rest else value or ())
 
 
 _ENTRIES = {

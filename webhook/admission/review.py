@@ -1,12 +1,13 @@
-"""The wire: an AdmissionReview of admission.k8s.io/v1, read and answered.
+"""Decoding and encoding of AdmissionReviews of admission.k8s.io/v1.
 
-`encode` is the only function that builds an answer.
+`encode` is the only function that builds a response.
 """
 
 import base64
 import re
 import textwrap
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import msgspec
 
@@ -27,27 +28,27 @@ MAX_BODY_BYTES = 7 * 2**20
 """An API server takes no object above 3 MiB; a review has the old and the new one."""
 
 WARNING_CHARACTERS = 120
-"""What fits beside a prompt; the API server cuts a warning at 256."""
+"""Wraps warnings for a terminal; the API server truncates a warning at 256."""
 WARNINGS_BYTES = 4096
-"""The API server drops what goes beyond, over all warnings of an answer."""
+"""The API server drops warnings beyond this sum over a response."""
 ANNOTATION_BYTES = 8192
-"""Kubernetes caps the audit annotations of its own policies at 10 kB."""
+"""Kubernetes limits the audit annotations of its own policies to 10 kB."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
-class BadReview(Exception):  # noqa: N818 - it is not an error of ours
-    """The body is no review that can be decided."""
+class BadReview(Exception):  # noqa: N818 - not an error of the webhook
+    """The body is not a review that can be decided."""
 
     def __init__(self, status: int, reason: Reason, message: str, uid: str = "") -> None:
         super().__init__(message)
         self.status = status
-        """Of HTTP."""
+        """The HTTP status."""
         self.reason = reason
         self.message = message
-        """What is wrong, in one line."""
+        """One line."""
         self.uid = uid
-        """The review's, where it could be read."""
+        """The review's UID; empty if it could not be read."""
 
 
 class _Kind(msgspec.Struct):
@@ -80,34 +81,47 @@ class _Review(msgspec.Struct, rename="camel"):
 _decoder = msgspec.json.Decoder(_Review)
 
 
+class ReviewResponse(NamedTuple):
+    """The response to a review, and the decision that it was made from."""
+
+    request: Request
+    decision: Decision
+    body: bytes
+
+
+def respond(request: Request, decision: Decision) -> ReviewResponse:
+    """Make the response to a review."""
+    return ReviewResponse(request, decision, encode(request.uid, decision))
+
+
 def decode(body: bytes) -> Request:
-    """Read a review.
+    """Decode a review; the namespace is the request's, or that of its object.
 
     Raises:
-        BadReview: HTTP 400, for whatever is no AdmissionReview of v1 with a request in it.
+        BadReview: HTTP 400, for everything but an AdmissionReview of v1 with a request.
 
     """
     try:
         review = _decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise _misshapen(body, error) from None
+        raise _describe_invalid(body, error) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _malformed(f"the body is no JSON: {error}") from None
+        raise _malformed(f"the body is not JSON: {error}") from None
     except RecursionError:
-        raise _malformed("the body is no JSON that can be read: it is nested too deeply") from None
+        raise _malformed("the body is nested too deeply") from None
     request = review.request
     uid = request.uid if request else ""
     if (review.kind, review.api_version) != (KIND, API_VERSION):
         raise _foreign(review.kind, review.api_version, uid)
     if request is None:
-        raise _malformed("'request' is missing: is this an answer?")
+        raise _malformed("'request' is missing: is this a response?")
     if not uid:
         raise _malformed("'request.uid' is empty")
     return Request(
         uid=uid,
         operation=request.operation,
         kind=str(request.kind),
-        namespace=request.namespace or "",
+        namespace=request.namespace or _namespace_of(request.object),
         name=request.name or "",
         subresource=request.sub_resource or "",
         dry_run=bool(request.dry_run),
@@ -117,7 +131,7 @@ def decode(body: bytes) -> Request:
 
 
 def encode(uid: str, decision: Decision) -> bytes:
-    """Answer the review `uid` with `decision`."""
+    """Encode the response to the review `uid`."""
     response: Json = {"uid": uid, "allowed": decision.outcome is not Outcome.DENIED}
     if decision.outcome is Outcome.DENIED:
         response["status"] = {
@@ -130,18 +144,24 @@ def encode(uid: str, decision: Decision) -> bytes:
         response["patchType"] = "JSONPatch"
         response["patch"] = base64.b64encode(patch).decode()
     if decision.warnings:
-        response["warnings"] = list(_fitting(_lines(decision.warnings)))
+        response["warnings"] = list(_limit(_lines(decision.warnings)))
     if decision.outcome is not Outcome.SKIPPED:
         response["auditAnnotations"] = _annotations(decision)
     return msgspec.json.encode({"apiVersion": API_VERSION, "kind": KIND, "response": response})
 
 
-def _misshapen(body: bytes, error: msgspec.ValidationError) -> BadReview:
-    """Say what is wrong with JSON that is no review: first of all, what it is instead."""
+def _namespace_of(an_object: Json | None) -> str:
+    metadata = (an_object or {}).get("metadata")
+    namespace = metadata.get("namespace") if isinstance(metadata, dict) else None
+    return namespace if isinstance(namespace, str) else ""
+
+
+def _describe_invalid(body: bytes, error: msgspec.ValidationError) -> BadReview:
+    """Describe JSON that is not a review, by its kind if it has one."""
     try:
         whole = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        whole = None  # further on it is not even JSON
+        whole = None  # the rest is not JSON
     if not isinstance(whole, dict):
         return _malformed(describe_validation_error(error, "the body"))
     request = whole.get("request")
@@ -166,14 +186,14 @@ def _malformed(message: str, uid: str = "") -> BadReview:
 
 
 def _lines(warnings: Iterable[str]) -> Iterator[str]:
-    """Make warnings fit for a header and a screen: printable, unprefixed, wrapped."""
+    """Make warnings valid in an HTTP header: printable, without prefix, wrapped."""
     for warning in warnings:
         text = _CONTROL.sub(" ", warning).strip().removeprefix("Warning:").lstrip()
         yield from textwrap.wrap(text, WARNING_CHARACTERS, break_on_hyphens=False)
 
 
-def _fitting(lines: Iterable[str]) -> Iterator[str]:
-    """Pass on the lines that the API server would not drop, and say what is left out."""
+def _limit(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines that the API server would not drop, and a note if there are more."""
     more = "and more: see the webhook's log and the Plan's Events"
     left = WARNINGS_BYTES - len(more)
     for line in lines:
@@ -185,7 +205,7 @@ def _fitting(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _annotations(decision: Decision) -> dict[str, str]:
-    """Return what the API server's audit log shall say, under keys that it prefixes."""
+    """Return the audit annotations; the API server prefixes their keys."""
     audit = {
         "mode": decision.mode.value,
         "outcome": decision.outcome.value,

@@ -1,13 +1,13 @@
-"""From a Plan that somebody writes to the decision whether its settings can be carried out.
+"""Decision on the review of a Plan: whether an edit adds invalid placement settings.
 
-A Plan is never changed, and nobody is locked out of one: what was wrong before an edit only
-warns, and whatever writes no settings is let through.
+A Plan is never changed, and every client can still write it: problems that were there before an
+edit only warn, and edits of anything but settings are admitted.
 
-What is counted are the places of a setting where something is wrong: entries of a list, rules of
-a text, terms of an object. An edit is refused when there are more of them than before, in any
-setting. Messages would be the wrong thing to compare. Two rules with the same mistake are two, and
-of a rule that cannot be parsed only one mistake is told: what comes to light when it is put right
-was there before, so whoever repairs a text step by step is warned until the last.
+An edit is denied if any setting has more invalid places than before: entries of a list, rules of
+a text, terms of an object. Messages cannot be compared: two rules with the same mistake are two
+problems, and a rule that cannot be parsed has one problem, however many mistakes. The next one is
+found when the first is repaired, but it was there before, so a user who repairs a text step by
+step gets warnings until the last.
 """
 
 import re
@@ -31,20 +31,20 @@ from webhook.model import (
 from webhook.settings.mode import mode_of
 
 PLAN = "forklift.konveyor.io/v1beta1/Plan"
-"""The kind that is looked at, as a Request has it."""
+"""The kind that is validated, as a Request has it."""
 
 _SETTING = re.compile(r"Plan \S+ (?:annotation \S+|spec\.\w+)")
-"""Where a setting is written; what follows is where in it a problem is."""
+"""The location of a setting; the rest of a problem's location is inside it."""
 _COLUMN = re.compile(r" line (\d+) column (\d+)$")
 _TERM = re.compile(r"[^]]*]")
-"""As far as the first index: what is deeper is in the same term."""
+"""The location up to the first index: deeper ones are in the same term."""
 _POSITION = re.compile(r" line \d+ column \d+$| entry \d+$|(?<=\[)\d+(?=\])")
-"""Where in its setting a problem is; an edit of what stands before it makes it no new one."""
+"""The position of a problem in its setting, which an edit of earlier entries changes."""
 
 
 def validate(request: Request, installation: Installation) -> Decision:
     """Decide on the creation or the change of a Plan."""
-    if why := _not_ours(request):
+    if why := _reason_to_skip(request):
         return Decision(Outcome.SKIPPED, Reason.NOT_A_PLAN_CHANGE, why, installation.mode)
     plan = settings.read(request.object, installation)
     new = new_problems(settings.read(request.old_object, installation), plan)
@@ -56,9 +56,9 @@ def validate(request: Request, installation: Installation) -> Decision:
 
 
 def new_problems(before: Plan, after: Plan) -> list[Problem]:
-    """Return what is new in the settings that have more wrong places than before an edit."""
+    """Return the new problems of settings that have more invalid places than before an edit."""
     had, has = (_by_setting(plan.settings.problems) for plan in (before, after))
-    worse = [name for name in has if _wrong_places(has[name]) > _wrong_places(had[name])]
+    worse = [name for name in has if _count_places(has[name]) > _count_places(had[name])]
     new = [each for name in worse for each in _added(had[name], has[name])]
     return [problem for problem in after.settings.problems if problem in new]
 
@@ -71,12 +71,12 @@ def _by_setting(problems: Iterable[Problem]) -> defaultdict[str, list[Problem]]:
     return found
 
 
-def _wrong_places(problems: Iterable[Problem]) -> int:
+def _count_places(problems: Iterable[Problem]) -> int:
     return len(set(map(_place, problems)))
 
 
 def _place(problem: Problem) -> str:
-    """Return the entry, the rule or the term that a problem is in."""
+    """Return the entry, rule or term of a problem."""
     at = _COLUMN.search(problem.where)
     if at is None:
         term = _TERM.match(problem.where)
@@ -88,57 +88,59 @@ def _place(problem: Problem) -> str:
 
 
 def _added(before: list[Problem], after: list[Problem]) -> list[Problem]:
-    """Return the problems that are not those of before; of equal ones that with another source."""
-    left = Counter(map(_lasting, before))
-    sources = {(_lasting(problem), problem.detail) for problem in before}
+    """Return the problems that were not there before; of equal ones those with another source."""
+    left = Counter(map(_without_position, before))
+    sources = {(_without_position(problem), problem.detail) for problem in before}
     added: list[Problem] = []
-    for problem in sorted(after, key=lambda each: (_lasting(each), each.detail) not in sources):
-        if left[_lasting(problem)]:
-            left[_lasting(problem)] -= 1
+    for problem in sorted(
+        after, key=lambda each: (_without_position(each), each.detail) not in sources
+    ):
+        if left[_without_position(problem)]:
+            left[_without_position(problem)] -= 1
         else:
             added.append(problem)
     return added or after
 
 
-def _not_ours(request: Request) -> str:
-    """Say why a review is none of ours; empty for one that is."""
+def _reason_to_skip(request: Request) -> str:
+    """Return why a review is skipped; empty for a change of a Plan."""
     if request.kind != PLAN or request.subresource:
         what = "/".join(filter(None, (request.kind, request.subresource)))
-        return f"'{what}' has no settings of a plan"
+        return f"'{what}' is not a Plan"
     if request.operation not in ("CREATE", "UPDATE"):
-        return f"operation '{request.operation}' writes no settings"
+        return f"operation '{request.operation}' changes no settings"
     metadata = request.object.get("metadata")
     if isinstance(metadata, dict) and metadata.get("deletionTimestamp"):
-        return "a plan that is being deleted places no more pods"
+        return "the plan is being deleted"
     return ""
 
 
-def _lasting(problem: Problem) -> tuple[str, str]:
-    """Return what a problem has in common with itself before and after an edit."""
+def _without_position(problem: Problem) -> tuple[str, str]:
+    """Return the part of a problem that an edit of other entries does not change."""
     return _POSITION.sub("", problem.where), problem.message
 
 
 def _enforced(plan: Plan, new: list[Problem]) -> Decision:
-    """Return what enforce does; the other modes are made from it."""
+    """Return the decision of mode enforce, from which those of the other modes are made."""
     problems = plan.settings.problems
     if not problems:
-        message = f"all that plan '{plan}' asks can be done"
+        message = f"the placement settings of plan '{plan}' are valid"
         return Decision(Outcome.UNCHANGED, Reason.SETTINGS_VALID, message)
     old = [str(problem) for problem in problems if problem not in new]
     if new:
-        faults = "\n".join(problem.in_full() for problem in new)
-        outcome, message = Outcome.DENIED, f"not all that plan '{plan}' asks can be done:\n{faults}"
+        text = "\n".join(problem.in_full() for problem in new)
+        outcome = Outcome.DENIED
+        message = f"plan '{plan}' has invalid placement settings:\n{text}"
     else:
-        faults = "; ".join(old)
         outcome = Outcome.UNCHANGED
-        message = f"not all that plan '{plan}' asks can be done, as before: {faults}"
+        message = f"plan '{plan}' has invalid placement settings, as before: {'; '.join(old)}"
     return Decision(outcome, Reason.SETTINGS_INVALID, message, warnings=old, problems=problems)
 
 
 def _in_mode(mode: Mode, decision: Decision, new: list[Problem]) -> Decision:
-    """Carry a decision out, only tell it, or forget it."""
+    """Apply the mode to the decision of enforce."""
     if mode is Mode.OFF:
-        return Decision(Outcome.UNCHANGED, Reason.MODE_OFF, "the mode of this plan is off", mode)
+        return Decision(Outcome.UNCHANGED, Reason.MODE_OFF, "the effective mode is off", mode)
     if mode is Mode.AUDIT and decision.outcome is Outcome.DENIED:
         return msgspec.structs.replace(
             decision,
@@ -150,4 +152,4 @@ def _in_mode(mode: Mode, decision: Decision, new: list[Problem]) -> Decision:
     return msgspec.structs.replace(decision, mode=mode)
 
 
-_AUDIT = "mode audit, the plan is not refused: "
+_AUDIT = "mode audit, the plan is not denied: "

@@ -24,8 +24,7 @@ def plan_ref(request: Request) -> PlanRef | None:
     )
     if ref.uid or ref.name:
         return ref
-    namespace = request.namespace or _text(metadata.get("namespace"))
-    return _owner(metadata.get("ownerReferences"), namespace)
+    return _owner(metadata.get("ownerReferences"), request.namespace)
 
 
 def _owner(references: Any, namespace: str) -> PlanRef | None:

@@ -11,7 +11,7 @@ import msgspec
 from webhook import settings
 from webhook.admission.mutate import decide
 from webhook.admission.patch import diff
-from webhook.admission.patch_summary import changes, summary
+from webhook.admission.patch_summary import list_changes, summarize
 from webhook.forklift.owner import plan_ref
 from webhook.inventory.index import Key, PlanIndex, key_of
 from webhook.kube.objects import Json, name_of, namespace_of
@@ -191,7 +191,7 @@ class _Auditor:
         bare: Json = {"metadata": {}, "spec": {}}
         alone = msgspec.structs.replace(self._enforcing, identity_labels=False)
         patch = diff(bare, place(bare, plan, alone, self._world.node_values).pod)
-        return summary(patch) if changes(patch) else ""
+        return summarize(patch) if list_changes(patch) else ""
 
 
 def _told(decision: Decision, name: str) -> Pod:
@@ -200,6 +200,6 @@ def _told(decision: Decision, name: str) -> Pod:
         outcome=decision.outcome,
         reason=decision.reason,
         message=decision.message,
-        gets=summary(decision.patch) if changes(decision.patch) else "",
+        gets=summarize(decision.patch) if list_changes(decision.patch) else "",
         patch=decision.patch,
     )

@@ -1,8 +1,7 @@
-"""The webhook over HTTP: `POST /mutate` for pods, `POST /validate` for plans.
+"""The webhook over HTTP: `POST /mutate` for pods, `POST /validate` for Plans.
 
-The routes are plain ASGI on the FastAPI application: solving FastAPI's arguments costs more
-than placing a pod, and a body model would answer a malformed review with a 422 that names
-no UID.
+Both are ASGI endpoints on the FastAPI application: resolving FastAPI's arguments takes longer
+than placing a pod, and a body model would respond to a malformed review with a 422 without UID.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,32 +10,32 @@ from typing import Protocol
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from starlette.requests import Request as HttpRequest
-from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webhook.admission import review
-from webhook.admission.cache import Answer
-from webhook.admission.review import BadReview
+from webhook.admission.review import BadReview, ReviewResponse
 from webhook.admission.validate import validate
 from webhook.inventory import Plans
 from webhook.model import Decision, Installation, Mode, Outcome, Reason, Request, Reviewed
 from webhook.server import deadline
-from webhook.server.body import Bodies, Disconnected, overloaded
-from webhook.server.pod_reviews import Placing, answered
-from webhook.server.responses import CLOSE, error, send_json
+from webhook.server.body import BodyReader, Disconnected, overloaded
+from webhook.server.pod_reviews import PodReviewHandler
+from webhook.server.responses import CLOSE, error_body, respond_to_http_error, send_json
 
 _RETRY_AFTER = (b"retry-after", b"1")
-"""Only with this header, and only whole seconds, does the API server try again."""
+"""The API server tries again only with this header, in whole seconds."""
 
 
-_UNDONE = {Reviewed.POD: "the pod is not placed", Reviewed.PLAN: "the plan is not checked"}
-"""What comes of a fault."""
+_CONSEQUENCE = {
+    Reviewed.POD: "the pod is not placed",
+    Reviewed.PLAN: "the plan is not validated",
+}
+"""The consequence of an internal error."""
 
 
-class Report(Protocol):
-    """Who is told of the reviews; `webhook.telemetry.reporter.Reporter` in the server."""
+class DecisionSink(Protocol):
+    """Reports decisions; in the server it is `webhook.telemetry.reporter.Reporter`."""
 
     def __call__(
         self, of: Reviewed, request: Request | None, decision: Decision, seconds: float
@@ -44,127 +43,124 @@ class Report(Protocol):
     def report_error(self, uid: str, error: Exception) -> None: ...
 
 
-def build(plans: Plans, installation: Installation, report: Report, max_concurrent: int) -> FastAPI:
-    """Make the application that is served over TLS."""
-    placing = Placing(plans, installation)
-
-    async def validating(body: bytes, _until: float) -> Answer:
-        request = review.decode(body)
-        return answered(request, validate(request, installation))
-
-    def reviews(of: Reviewed, answers: Answering) -> Reviews:
-        return Reviews(of, answers, installation.mode, report, max_concurrent)
-
-    return _App(
-        {
-            "/mutate": reviews(Reviewed.POD, placing),
-            "/validate": reviews(Reviewed.PLAN, validating),
-        }
-    )
-
-
-class _App(FastAPI):
-    """FastAPI, with a way past its middleware for what is called all the time.
-
-    The seven layers around a route of its own cost a review a sixth of its time, and do
-    nothing for it: `Reviews` handles its errors itself.
-    """
-
-    def __init__(self, posts: Mapping[str, ASGIApp]) -> None:
-        super().__init__(
-            openapi_url=None,
-            redirect_slashes=False,
-            exception_handlers={HTTPException: _http_error},
-        )
-        self._posts = posts
-        for path, endpoint in posts.items():
-            self.router.routes.append(Route(path, endpoint, methods=["POST"]))
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint = self._posts.get(scope["path"])
-        if endpoint is None or scope["method"] != "POST":
-            endpoint = super().__call__
-        await endpoint(scope, receive, send)
-
-
-Answering = Callable[[bytes, float], Awaitable[Answer]]
-"""Answers a review; the time by which, on the clock of `perf_counter`, is the second.
+ReviewHandler = Callable[[bytes, float], Awaitable[ReviewResponse]]
+"""Responds to the body of a review, by a deadline on the clock of `perf_counter`.
 
 Raises BadReview.
 """
 
 
-class Reviews:
-    """An ASGI endpoint that answers reviews as `answering` does.
+def build(
+    plans: Plans, installation: Installation, sink: DecisionSink, max_concurrent: int
+) -> FastAPI:
+    """Return the application that is served over TLS."""
 
-    What cannot be decided has the mode of the installation.
+    async def respond_to_plan(body: bytes, _deadline: float) -> ReviewResponse:
+        request = review.decode(body)
+        return review.respond(request, validate(request, installation))
+
+    def endpoint(of: Reviewed, handler: ReviewHandler) -> ReviewEndpoint:
+        return ReviewEndpoint(of, handler, installation.mode, sink, max_concurrent)
+
+    return _App(
+        {
+            "/mutate": endpoint(Reviewed.POD, PodReviewHandler(plans, installation)),
+            "/validate": endpoint(Reviewed.PLAN, respond_to_plan),
+        }
+    )
+
+
+class _App(FastAPI):
+    """FastAPI with endpoints that bypass its middleware.
+
+    The seven layers around a route take a sixth of a review's time, and `ReviewEndpoint` handles
+    its errors itself.
+    """
+
+    def __init__(self, endpoints: Mapping[str, ASGIApp]) -> None:
+        super().__init__(
+            openapi_url=None,
+            redirect_slashes=False,
+            exception_handlers={HTTPException: respond_to_http_error},
+        )
+        self._endpoints = endpoints
+        for path, endpoint in endpoints.items():
+            self.router.routes.append(Route(path, endpoint, methods=["POST"]))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self._endpoints.get(scope["path"])
+        if endpoint is None or scope["method"] != "POST":
+            endpoint = super().__call__
+        await endpoint(scope, receive, send)
+
+
+class ReviewEndpoint:
+    """An ASGI endpoint that responds to reviews with a handler.
+
+    A body that cannot be decoded is reported with the mode of the installation.
     """
 
     def __init__(
-        self, of: Reviewed, answering: Answering, mode: Mode, report: Report, max_concurrent: int
+        self,
+        of: Reviewed,
+        handler: ReviewHandler,
+        mode: Mode,
+        sink: DecisionSink,
+        max_concurrent: int,
     ) -> None:
         self._of = of
-        self._answering = answering
+        self._handler = handler
         self._mode = mode
-        self._at_fault = f"the webhook is at fault, so {_UNDONE[of]}: see its log"
-        self._report = report
-        self._bodies = Bodies()
+        self._internal_error = f"internal error of the webhook, see its log; {_CONSEQUENCE[of]}"
+        self._sink = sink
+        self._bodies = BodyReader()
         self._free = max_concurrent
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
         if self._free <= 0:
-            await self._refuse(send, overloaded(), started)
+            await self._reject(send, overloaded(), started)
             return
         self._free -= 1
         seconds = deadline.seconds(scope["query_string"])
         try:
             body = await self._bodies.read(scope, receive)
-            answer = await self._answer(body, started + seconds)
-            await send_json(send, 200, answer.body)
-            self._report(self._of, answer.request, answer.decision, perf_counter() - started)
+            response = await self._respond(body, started + seconds)
+            await send_json(send, 200, response.body)
+            self._sink(self._of, response.request, response.decision, perf_counter() - started)
         except BadReview as bad:
-            await self._refuse(send, bad, started)
+            await self._reject(send, bad, started)
         except Disconnected:
             pass
-        except Exception as fault:  # noqa: BLE001 - nobody gets to see a trace
-            self._report.report_error("", fault)
-            ours = BadReview(500, Reason.INTERNAL_ERROR, self._at_fault)
-            await self._refuse(send, ours, started)
+        except Exception as error:  # noqa: BLE001 - no stack trace reaches a client
+            self._sink.report_error("", error)
+            failed = BadReview(500, Reason.INTERNAL_ERROR, self._internal_error)
+            await self._reject(send, failed, started)
         finally:
             self._free += 1
 
-    async def _answer(self, body: bytes, until: float) -> Answer:
+    async def _respond(self, body: bytes, until: float) -> ReviewResponse:
+        """Return the handler's response; an internal error admits the object unchanged."""
         try:
-            return await self._answering(body, until)
+            return await self._handler(body, until)
         except BadReview:
             raise
-        except Exception as fault:  # noqa: BLE001 - whatever it is, the object goes through
+        except Exception as error:  # noqa: BLE001 - whatever it is, the object is admitted
             request = review.decode(body)
-            self._report.report_error(request.uid, fault)
-            return answered(request, self._failed(Reason.INTERNAL_ERROR, self._at_fault))
+            self._sink.report_error(request.uid, error)
+            decision = self._failed(Reason.INTERNAL_ERROR, self._internal_error)
+            return review.respond(request, decision)
 
-    async def _refuse(self, send: Send, bad: BadReview, started: float) -> None:
-        """Answer what is no review, or comes too late or too much, and end the connection."""
+    async def _reject(self, send: Send, bad: BadReview, started: float) -> None:
+        """Respond to a body that is not a review, or too large, or one too many; then close."""
         decision = self._failed(bad.reason, bad.message)
         if bad.uid:
-            answer = review.encode(bad.uid, decision)
+            body = review.encode(bad.uid, decision)
         else:
-            answer = error(bad.status, bad.message, bad.reason)
+            body = error_body(bad.status, bad.message, bad.reason)
         retry = (_RETRY_AFTER,) if bad.reason is Reason.OVERLOADED else ()
-        await send_json(send, bad.status, answer, CLOSE, *retry)
-        self._report(self._of, None, decision, perf_counter() - started)
+        await send_json(send, bad.status, body, CLOSE, *retry)
+        self._sink(self._of, None, decision, perf_counter() - started)
 
     def _failed(self, reason: Reason, message: str) -> Decision:
         return Decision(Outcome.FAILED, reason, message, self._mode, warnings=[message])
-
-
-async def _http_error(_request: HttpRequest, fault: Exception) -> Response:
-    """Answer a request for what is not here, in the words of every other error."""
-    assert isinstance(fault, HTTPException)  # noqa: S101 - it is registered for nothing else
-    return Response(
-        error(fault.status_code, fault.detail.lower()),
-        fault.status_code,
-        fault.headers,
-        media_type="application/json",
-    )

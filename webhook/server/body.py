@@ -1,6 +1,6 @@
-"""Reading the body of a request, and no more of it than is good for the server.
+"""Reading of request bodies, within limits of size.
 
-How long that may take says `webhook.server.http_protocol`.
+`webhook.server.http_protocol` limits the time.
 """
 
 from starlette.types import Message, Receive, Scope
@@ -8,16 +8,16 @@ from starlette.types import Message, Receive, Scope
 from webhook.admission.review import MAX_BODY_BYTES, BadReview
 from webhook.model import Reason
 
-ALL_BYTES = 4 * MAX_BODY_BYTES
-"""Of all bodies together that are still on their way. Reviews of a few kilobytes never are."""
+MAX_PENDING_BYTES = 4 * MAX_BODY_BYTES
+"""Over all bodies that have arrived in part. A review of a few kilobytes arrives at once."""
 
 
-class Disconnected(Exception):  # noqa: N818 - nobody is to blame
-    """The client went away before it had sent everything."""
+class Disconnected(Exception):  # noqa: N818 - not an error
+    """The client disconnected before it had sent the whole body."""
 
 
-class Bodies:
-    """Reads bodies, as many at a time as there is room for."""
+class BodyReader:
+    """Reads bodies, and counts the bytes of those that have arrived in part."""
 
     def __init__(self) -> None:
         self._held = 0
@@ -25,15 +25,15 @@ class Bodies:
     async def read(self, scope: Scope, receive: Receive) -> bytes:
         """Return the whole body.
 
-        Raises BadReview, 413 when it is longer than MAX_BODY_BYTES and 429 when there is no
-        room for it now, and Disconnected. A length that is announced is believed unread.
+        Raises BadReview, with 413 if it is longer than MAX_BODY_BYTES, also by its Content-Length,
+        and with 429 above MAX_PENDING_BYTES; and Disconnected.
         """
         message = await receive()
         chunk = _chunk(message)
         if not message.get("more_body"):
             _check(len(chunk))
             return chunk
-        _check(_announced(scope))
+        _check(_content_length(scope))
         return await self._rest(bytearray(chunk), receive)
 
     async def _rest(self, body: bytearray, receive: Receive) -> bytes:
@@ -47,7 +47,7 @@ class Bodies:
                 self._held += len(body) - held
                 held = len(body)
                 _check(held)
-                if self._held > ALL_BYTES:
+                if self._held > MAX_PENDING_BYTES:
                     raise overloaded()
                 more = message.get("more_body", False)
             return bytes(body)
@@ -67,7 +67,7 @@ def _chunk(message: Message) -> bytes:
     return chunk
 
 
-def _announced(scope: Scope) -> int:
+def _content_length(scope: Scope) -> int:
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit():
             return int(value)

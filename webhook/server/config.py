@@ -13,7 +13,7 @@ from webhook.kube import labels, manifests
 from webhook.kube.messages import did_you_mean
 from webhook.kube.objects import Json
 from webhook.model import Installation, Mode
-from webhook.server.drain import Times
+from webhook.server.drain import DrainTimes
 from webhook.settings import check_defaults
 
 ENVIRONMENT = "CONVERTOR_WEBHOOK"
@@ -72,7 +72,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Whether to look for convertor pods that were missed; needs a cluster."""
     certificates: Certificates = Certificates()
     max_concurrent: int = MAX_CONCURRENT
-    drain: Times = Times()
+    drain: DrainTimes = DrainTimes()
 
 
 def address(text: str) -> Address:

@@ -1,19 +1,19 @@
-"""How long a review may take: the API server says it in the URL, as `?timeout=3s`."""
+"""Deadline of a review: the API server sends it in the URL, as `?timeout=3s`."""
 
 import re
 from functools import lru_cache
 from urllib.parse import parse_qs
 
-DEFAULT = 10.0
-"""Seconds: what Kubernetes waits for a webhook whose configuration names no time."""
+DEFAULT_TIMEOUT_SECONDS = 10.0
+"""The default of `timeoutSeconds` in a webhook configuration."""
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|ms|s|m|h)"
 _DURATION = re.compile(f"(?:{_PART})+")
 
 
-def duration(text: str) -> float:
-    """Seconds of a Go duration such as `3s`, `1.5s`, `500ms` or `1m0s`.
+def parse_duration(text: str) -> float:
+    """Return the seconds of a Go duration such as `3s`, `1.5s`, `500ms` or `1m0s`.
 
     Raises ValueError for anything else, also for a negative one.
     """
@@ -26,14 +26,14 @@ def duration(text: str) -> float:
 
 @lru_cache(maxsize=64)
 def seconds(query: bytes) -> float:
-    """How long the answer to a request with this query string may take, in seconds.
+    """Return the seconds in which to respond to a request with this query string.
 
-    A tenth of the time, and at least 100 ms, is kept back: the answer has to travel, and an
-    answer that comes a moment too late is worth nothing.
+    They are a tenth, and at least 100 ms, less than the timeout, for the way back: a response
+    after the timeout is lost.
     """
     values = parse_qs(query.decode("ascii", "replace")).get("timeout", [])
     try:
-        timeout = duration(values[-1]) if values else DEFAULT
+        timeout = parse_duration(values[-1]) if values else DEFAULT_TIMEOUT_SECONDS
     except ValueError:
-        timeout = DEFAULT
+        timeout = DEFAULT_TIMEOUT_SECONDS
     return max(0.0, timeout - max(0.1, timeout / 10))

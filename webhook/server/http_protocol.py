@@ -1,32 +1,31 @@
-"""uvicorn's HTTP protocol, with an end to requests that do not come to one.
+"""uvicorn's HTTP protocol with limits on the size of headers and the duration of a request.
 
-httptools takes headers of any size, and uvicorn waits for ever for a request or its rest. A
-stranger could fill the memory with one header, and keep others out with clients that say
-nothing. How large a body may be says `webhook.server.body`.
+httptools accepts headers of any size, and uvicorn waits without limit for the rest of a request.
+A client could fill the memory with one header, or occupy all connections with idle ones.
+`webhook.server.body` limits the size of a body.
 
-A connection with nothing on it yet is kept as long as one between two requests: the API server
-often opens one more than it turns out to need, and sends a review into it a minute later.
+A new connection is kept as long as one between two requests: the API server often opens one more
+than it needs, and sends a review on it a minute later.
 """
 
 import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-HEAD_BYTES = 64 * 1024
-"""Of a request's line and headers; the API server sends some 300."""
+MAX_HEADER_BYTES = 64 * 1024
+"""Of a request line and its headers; the API server sends some 300."""
 
-SECONDS = 10.0
-"""From a request's first byte to its last: as long as the API server waits for an answer when it
-is not told how long."""
+REQUEST_TIMEOUT_SECONDS = 10.0
+"""From the first byte of a request to its last: the API server's default timeout of a webhook."""
 
 
-class Protocol(HttpToolsProtocol):
-    """Ends connections whose request is too slow, or too large before its body."""
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """Aborts connections whose request takes too long or has too large headers."""
 
-    _head: int | None = 0
-    """Bytes so far of a head that did not come at once; None when it is complete."""
-    _awaited = True
-    """Whether there is something of a request still to come."""
+    _header_bytes: int | None = 0
+    """Bytes received of an incomplete header; None when it is complete."""
+    _incomplete = True
+    """True until the whole request has been received."""
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -36,40 +35,40 @@ class Protocol(HttpToolsProtocol):
         )
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._forget()
-        self._unset_keepalive_if_required()  # uvicorn forgets to where the client resets
+        self._cancel_timer()
+        self._unset_keepalive_if_required()  # uvicorn does not if the client resets the connection
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
-        self._awaited, self._head = True, 0
+        self._incomplete, self._header_bytes = True, 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._head = None
+        self._header_bytes = None
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self._awaited = False
-        self._forget()
+        self._incomplete = False
+        self._cancel_timer()
         super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if not self._awaited:
+        if not self._incomplete:
             return
-        if self._head is not None:
-            self._head += len(data)
-            if self._head > HEAD_BYTES:
-                self._end()
+        if self._header_bytes is not None:
+            self._header_bytes += len(data)
+            if self._header_bytes > MAX_HEADER_BYTES:
+                self._abort()
                 return
         if self._timer is None:
-            self._timer = self.loop.call_later(SECONDS, self._end)
+            self._timer = self.loop.call_later(REQUEST_TIMEOUT_SECONDS, self._abort)
 
-    def _end(self) -> None:
-        self._forget()
+    def _abort(self) -> None:
+        self._cancel_timer()
         self.transport.abort()
 
-    def _forget(self) -> None:
+    def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

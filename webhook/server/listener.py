@@ -1,4 +1,4 @@
-"""Two uvicorn servers in one event loop: reviews over TLS, and probes and metrics beside them."""
+"""Two uvicorn servers in one event loop: reviews over TLS, probes and metrics over HTTP."""
 
 import asyncio
 import signal
@@ -11,53 +11,53 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from webhook.server.config import Address, ConfigError, in_words
-from webhook.server.drain import Drain, Times
-from webhook.server.http_protocol import Protocol
+from webhook.server.drain import Drain, DrainTimes
+from webhook.server.http_protocol import BoundedHttpProtocol
 
-KEEP_ALIVE = 150
-"""Seconds. The API server keeps an idle connection for 90 s; were ours shorter, it would now and
-then send a review into a connection that is just being closed, and not repeat it."""
+KEEP_ALIVE_SECONDS = 150
+"""The API server keeps an idle connection for 90 s. With a shorter time here it would now and then
+send a review into a connection that is being closed, and not repeat it."""
 
-GRACE = 5
-"""Seconds for reviews under way when the server stops."""
+SHUTDOWN_GRACE_SECONDS = 5
+"""For reviews in flight when the server stops."""
 
 
 class Server(uvicorn.Server):
-    """uvicorn's, but told when to stop by `drain` and not by the signal itself."""
+    """A uvicorn server that stops when it is drained, and not at the signal."""
 
     draining = False
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the signals alone: they are for both servers, see `serve`."""
+        """Leave the signals to `run`: they are for both servers."""
         yield
 
     def close_connections(self) -> None:
-        """Add `Connection: close` to every answer from now on."""
+        """Add `Connection: close` to every response from now on."""
         self.config.encoded_headers = [*self.config.encoded_headers, (b"connection", b"close")]
         self.server_state.default_headers = [
             *self.server_state.default_headers,
             (b"connection", b"close"),
         ]
 
-    async def drain(self, times: Times) -> None:
-        """Go on answering, on connections that end, until nobody is there any more."""
+    async def drain(self, times: DrainTimes) -> None:
+        """Respond, and close each connection with its response, until the drain is over."""
         self.draining = True
         self.close_connections()
         state, now = self.server_state, asyncio.get_running_loop().time
         drain = Drain(times, state.total_requests, now())
-        while not drain.over(state.total_requests, len(state.connections), now()):  # noqa: ASYNC110
+        while not drain.is_over(state.total_requests, len(state.connections), now()):  # noqa: ASYNC110
             await asyncio.sleep(min(0.1, times.quiet))
 
 
 def bind(address: Address, flag: str) -> socket.socket:
-    """Listen there. Raises ConfigError, which names the flag."""
+    """Listen on an address. Raises ConfigError, which names the flag."""
     try:
         return socket.create_server(
             address,
             family=socket.AF_INET6 if ":" in address.host else socket.AF_INET,
             backlog=2048,
-            # All addresses of a host include those of IPv4, also where its own are of IPv6.
+            # `::` accepts IPv4 connections too.
             dualstack_ipv6=address.host == "::" and socket.has_dualstack_ipv6(),
         )
     except OSError as error:
@@ -65,11 +65,11 @@ def bind(address: Address, flag: str) -> socket.socket:
         raise ConfigError(f"{flag} {address}: {reason}") from None
 
 
-def make(app: ASGIApp, context: ssl.SSLContext | None = None) -> Server:
-    """Make a server for an application, over TLS where a context is given."""
+def build(app: ASGIApp, context: ssl.SSLContext | None = None) -> Server:
+    """Return a server for an application, over TLS if there is a context."""
     config = uvicorn.Config(
         app,
-        http=Protocol,
+        http=BoundedHttpProtocol,
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -77,40 +77,40 @@ def make(app: ASGIApp, context: ssl.SSLContext | None = None) -> Server:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=GRACE,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_GRACE_SECONDS,
         ssl_context_factory=(lambda _config, _default: context) if context else None,
     )
     return Server(config)
 
 
 async def run(
-    reviews: Server, status: Server, sockets: tuple[socket.socket, socket.socket], times: Times
+    reviews: Server, status: Server, sockets: tuple[socket.socket, socket.socket], times: DrainTimes
 ) -> None:
-    """Serve both until SIGTERM or SIGINT, then drain; a second signal ends it at once."""
+    """Serve both until SIGTERM or SIGINT, then drain; a second signal stops them at once."""
     loop = asyncio.get_running_loop()
-    told, again = asyncio.Event(), asyncio.Event()
+    first, second = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _tell, told, again)
+        loop.add_signal_handler(number, _count_signal, first, second)
     serving = [
         asyncio.create_task(server.serve(sockets=[own]))
         for server, own in zip((reviews, status), sockets, strict=True)
     ]
-    await _first(told.wait(), *serving)
-    await _first(reviews.drain(times), again.wait(), *serving)
+    await _first(first.wait(), *serving)
+    await _first(reviews.drain(times), second.wait(), *serving)
     for server, task in zip((reviews, status), serving, strict=True):
-        server.should_exit, server.force_exit = True, again.is_set()
+        server.should_exit, server.force_exit = True, second.is_set()
         await task
 
 
-def _tell(told: asyncio.Event, again: asyncio.Event) -> None:
-    (again if told.is_set() else told).set()
+def _count_signal(first: asyncio.Event, second: asyncio.Event) -> None:
+    (second if first.is_set() else first).set()
 
 
 async def _first(*those: Coroutine[None, None, object] | asyncio.Task[None]) -> None:
-    """Wait for the first of these; what is no task of somebody else's ends with it."""
-    ours = [asyncio.create_task(one) for one in those if not isinstance(one, asyncio.Task)]
-    theirs = [one for one in those if isinstance(one, asyncio.Task)]
-    await asyncio.wait([*ours, *theirs], return_when=asyncio.FIRST_COMPLETED)
-    for task in ours:
+    """Wait for the first of these, and cancel the coroutines among the others."""
+    coroutines = [asyncio.create_task(one) for one in those if not isinstance(one, asyncio.Task)]
+    tasks = [one for one in those if isinstance(one, asyncio.Task)]
+    await asyncio.wait([*coroutines, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    for task in coroutines:
         task.cancel()

@@ -1,6 +1,6 @@
-"""From the bytes of a pod's review to its answer.
+"""The review of a pod, from the body of the request to the response.
 
-There is no await on the way, except where the pod's plan has not been seen yet.
+Nothing waits on the way, except for a plan that the watch has not delivered yet.
 """
 
 import asyncio
@@ -8,61 +8,62 @@ import contextlib
 from time import perf_counter
 
 from webhook.admission import review
-from webhook.admission.cache import Answer, Answers, sketch
+from webhook.admission.cache import ResponseCache, fingerprint_of
 from webhook.admission.mutate import decide, screen
+from webhook.admission.review import ReviewResponse
 from webhook.forklift.owner import plan_ref
 from webhook.inventory import Plans
-from webhook.model import Decision, Installation, Plan, PlanRef, Reason, Request
+from webhook.model import Installation, Plan, PlanRef, Reason
 
-_UNSEEN = frozenset({Reason.PLAN_NOT_FOUND, Reason.PLANS_NOT_SYNCED})
-"""What may be different a moment later."""
-
-
-def answered(request: Request, decision: Decision) -> Answer:
-    return Answer(request, decision, review.encode(request.uid, decision))
+_NOT_DELIVERED = frozenset({Reason.PLAN_NOT_FOUND, Reason.PLANS_NOT_SYNCED})
+"""Reasons that the next event of the watch may resolve."""
 
 
-class Placing:
-    """Answers the reviews of pods."""
+class PodReviewHandler:
+    """Responds to the reviews of pods."""
 
     def __init__(self, plans: Plans, installation: Installation) -> None:
         self._plans = plans
         self._installation = installation
-        self._answers = Answers()
+        self._cache = ResponseCache()
 
-    async def __call__(self, body: bytes, until: float) -> Answer:
-        """Answer as a pod like this one was answered, or read the review whole and decide."""
-        seen = sketch(body)
-        ref = plan_ref(seen.request) if seen else None
-        plan = self._plans.find(ref) if ref else None
-        if seen is None or not isinstance(plan, Plan):
-            return await self._decided(review.decode(body), until)
+    async def __call__(self, body: bytes, deadline: float) -> ReviewResponse:
+        """Return the response to a review by `deadline`, a time of `perf_counter`.
+
+        The body of a convertor pod is decoded as a whole only if its fingerprint is not cached.
+
+        Raises:
+            BadReview: the body is not a review.
+
+        """
+        fingerprint = fingerprint_of(body)
+        request = fingerprint.request if fingerprint else review.decode(body)
+        if not fingerprint and (skipped := screen(request, self._installation)):
+            return review.respond(request, skipped)
+
+        ref = plan_ref(request)
+        plan = await self._find(ref, deadline)
         node_values = self._plans.node_values
-        answer = self._answers.find(seen, plan, node_values)
-        if answer is None:
-            request = review.decode(body)
-            decision = screen(request, self._installation) or decide(
-                request, ref, plan, self._installation, node_values
-            )
-            answer = answered(request, decision)
-            self._answers.keep(seen, plan, node_values, answer)
-        return answer
+        if cached := self._cache.get(fingerprint, plan, node_values):
+            return cached
 
-    async def _decided(self, request: Request, until: float) -> Answer:
-        """Decide on what is no convertor pod, or on one whose plan may have to be fetched."""
-        decision = screen(request, self._installation)
-        if decision is None:
-            ref = plan_ref(request)
-            plan = Reason.NO_PLAN_REFERENCE if ref is None else self._plans.find(ref)
-            if ref is not None and isinstance(plan, Reason) and plan in _UNSEEN:
-                plan = await self._fetch(ref, until - perf_counter())
-            decision = decide(request, ref, plan, self._installation, self._plans.node_values)
-        return answered(request, decision)
+        request = review.decode(body) if fingerprint else request
+        decision = screen(request, self._installation) or decide(
+            request, ref, plan, self._installation, node_values
+        )
+        response = review.respond(request, decision)
+        self._cache.put(fingerprint, plan, node_values, response)
+        return response
 
-    async def _fetch(self, ref: PlanRef, seconds: float) -> Plan | Reason:
-        """Get a plan the slow way; whatever that does, the time is kept."""
-        plan: Plan | Reason = Reason.DEADLINE_EXCEEDED
+    async def _find(self, ref: PlanRef | None, deadline: float) -> Plan | Reason:
+        """Return the plan, or why there is none; wait for one that is not delivered yet."""
+        if ref is None:
+            return Reason.NO_PLAN_REFERENCE
+        plan = self._plans.find(ref)
+        if isinstance(plan, Plan) or plan not in _NOT_DELIVERED:
+            return plan
+        seconds = deadline - perf_counter()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                plan = await self._plans.fetch(ref, seconds)
-        return plan
+            async with asyncio.timeout(seconds):  # whatever the source does
+                return await self._plans.fetch(ref, seconds)
+        return Reason.DEADLINE_EXCEEDED

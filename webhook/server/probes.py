@@ -3,48 +3,77 @@
 from collections.abc import Callable, Mapping
 
 import msgspec
+from fastapi import FastAPI, Request, Response
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+
+from webhook.inventory import PlansStatus
+from webhook.server.responses import respond_to_http_error
 
 Check = Callable[[], str]
-"""Says what is missing; empty when nothing is."""
+"""Returns what is missing; empty when nothing is."""
 
-Detail = Callable[[], object]
-"""Says how things are, as JSON."""
+_METHODS = ["GET", "HEAD"]
+
+
+class PlansReadiness(BaseModel):
+    """`PlansStatus`, encoded for people; an infinite age is null."""
+
+    model_config = ConfigDict(ser_json_inf_nan="null")
+
+    synced: bool
+    age_seconds: float
+    count: int
+    invalid: int
+    message: str
+    fetches: int
+    restarts: int
+
+
+class Readiness(BaseModel):
+    """The body of `/readyz`."""
+
+    ready: bool
+    checks: dict[str, str]
+    """`ok`, or what is missing, by the name of a check."""
+    plans: PlansReadiness
 
 
 def build(
-    checks: Mapping[str, Check], details: Mapping[str, Detail], registry: CollectorRegistry
-) -> Starlette:
-    """Make the application; it is ready when no check has anything to say.
+    checks: Mapping[str, Check],
+    plans_status: Callable[[], PlansStatus],
+    registry: CollectorRegistry,
+) -> FastAPI:
+    """Return the application. It is ready when no check returns a text.
 
-    `details` are shown beside the checks and decide nothing. Alive it is whenever it answers:
-    neither TLS nor the API server is a reason to be restarted, because that cures neither.
+    It is alive as long as it responds: a restart repairs neither TLS nor the API server.
     """
+    app = FastAPI(
+        openapi_url=None,
+        redirect_slashes=False,
+        exception_handlers={HTTPException: respond_to_http_error},
+    )
 
-    async def livez(_request: Request) -> Response:
+    @app.api_route("/livez", methods=_METHODS)
+    async def livez() -> Response:
         return Response(b"ok", media_type="text/plain")
 
-    async def readyz(_request: Request) -> Response:
+    @app.api_route("/readyz", methods=_METHODS)
+    async def readyz(response: Response) -> Readiness:
         missing = {name: check() for name, check in checks.items()}
         ready = not any(missing.values())
-        body = {
-            "ready": ready,
-            "checks": {name: said or "ok" for name, said in missing.items()},
-            **{name: tell() for name, tell in details.items()},
-        }
-        return Response(
-            msgspec.json.encode(body), 200 if ready else 503, media_type="application/json"
+        response.status_code = 200 if ready else 503
+        return Readiness(
+            ready=ready,
+            checks={name: text or "ok" for name, text in missing.items()},
+            plans=PlansReadiness(**msgspec.structs.asdict(plans_status())),
         )
 
+    @app.api_route("/metrics", methods=_METHODS)
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={"content-type": content_type})
 
-    return Starlette(
-        routes=[Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics)]
-    )
+    return app

@@ -1,4 +1,4 @@
-"""`convertor-webhook serve`: the parts of the server, put together and run."""
+"""`convertor-webhook serve`: assembles the parts of the server and runs them."""
 
 import asyncio
 import contextlib
@@ -25,92 +25,92 @@ from webhook.telemetry.reporter import Reporter
 
 log = structlog.get_logger()
 
-SWITCH = 0.0005
-"""Seconds that a thread may keep the others waiting. Threads write Events and read plans, and with
-Python's own 5 ms each of these would now and then hold up a review for longer than it takes."""
+SWITCH_INTERVAL_SECONDS = 0.0005
+"""The longest time that a thread runs while others wait. Threads write Events and read plans; with
+Python's default of 5 ms each of them would sometimes delay a review for longer than it takes."""
 
 
 async def serve(config: Config) -> None:
-    """Serve until told to stop. Raises ConfigError, before anything has begun."""
-    sys.setswitchinterval(SWITCH)
+    """Serve until a signal. Raises ConfigError before anything is started."""
+    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     with contextlib.ExitStack() as stack:
         sockets = (
             stack.enter_context(listener.bind(config.listen, "--listen")),
             stack.enter_context(listener.bind(config.status_listen, "--status-listen")),
         )
-        world = _world(config)
-        plans = world.plans
-        source = certificates.source(config.certificates, world.cluster)
+        clusters = _connect(config)
+        plans = clusters.plans
+        source = certificates.source(config.certificates, clusters.cluster)
         served = Served(source, config.certificates.client_ca)
         metrics = Metrics()
         metrics.export_plans(plans.status)
         metrics.export_certificate(served.status)
-        report = Reporter(metrics, _look_after(config, world, metrics, stack))
+        report = Reporter(metrics, _start_watching(config, clusters, metrics, stack))
 
-        pods_and_plans = app.build(plans, config.installation, report, config.max_concurrent)
-        reviews = listener.make(pods_and_plans, served.tls.context)
+        webhooks = app.build(plans, config.installation, report, config.max_concurrent)
+        reviews = listener.build(webhooks, served.tls.context)
         checks = {
-            "plans": lambda: _unread(plans),
+            "plans": lambda: _not_synced(plans),
             "certificate": served.missing,
-            "draining": lambda: "the server is about to stop" if reviews.draining else "",
+            "draining": lambda: "the server is shutting down" if reviews.draining else "",
         }
-        status = listener.make(probes.build(checks, {"plans": plans.status}, metrics.registry))
+        status = listener.build(probes.build(checks, plans.status, metrics.registry))
 
         served.start()
         stack.callback(served.stop)
         plans.start()
         stack.callback(plans.stop)
-        settling = asyncio.create_task(_settle(plans))
-        stack.callback(settling.cancel)
-        _announce(sockets, source)
+        freezing = asyncio.create_task(_freeze_when_synced(plans))
+        stack.callback(freezing.cancel)
+        _log_addresses(sockets, source)
         await listener.run(reviews, status, sockets, config.drain)
         report.flush()
     log.info("stopped")
 
 
-class _World(NamedTuple):
-    """Where the plans are, and the clusters that have the pods and the Plans, where there are."""
+class _Clusters(NamedTuple):
+    """The source of plans, and the clusters of the pods and of the Plans, if there are any."""
 
     plans: Plans
     cluster: client.Client | None = None
     hub: client.Client | None = None
 
 
-def _world(config: Config) -> _World:
+def _connect(config: Config) -> _Clusters:
     if config.plans is not None:
-        return _World(DirectoryPlans(config.plans, config.installation))
+        return _Clusters(DirectoryPlans(config.plans, config.installation))
     try:
         cluster = client.connect(config.kubeconfig)
         hub = client.connect(config.hub_kubeconfig) if config.hub_kubeconfig else cluster
     except client.ConfigError as error:
-        raise ConfigError(f"{error}; --plans DIR does without a cluster") from None
-    return _World(ClusterPlans(hub, config.installation, nodes=cluster), cluster, hub)
+        raise ConfigError(f"{error}; --plans DIR needs no cluster") from None
+    return _Clusters(ClusterPlans(hub, config.installation, nodes=cluster), cluster, hub)
 
 
-def _look_after(
-    config: Config, world: _World, metrics: Metrics, stack: contextlib.ExitStack
+def _start_watching(
+    config: Config, clusters: _Clusters, metrics: Metrics, stack: contextlib.ExitStack
 ) -> EventRecorder | None:
-    """Begin to write Events on the Plans, and to look for pods that no review has seen."""
-    if world.cluster is None or world.hub is None:
+    """Start writing Events on the Plans, and the watch for missed pods."""
+    if clusters.cluster is None or clusters.hub is None:
         return None
-    recorder = EventRecorder(world.hub)
+    recorder = EventRecorder(clusters.hub)
     metrics.export_dropped_events(recorder.dropped)
     recorder.start()
     stack.callback(recorder.stop)
     if config.watch_pods:
-        pods = PodWatch(world.cluster, world.plans, config.installation, recorder)
+        pods = PodWatch(clusters.cluster, clusters.plans, config.installation, recorder)
         metrics.export_pods(pods.status)
         pods.start()
         stack.callback(pods.stop)
     return recorder
 
 
-def _unread(plans: Plans) -> str:
+def _not_synced(plans: Plans) -> str:
     state = plans.status()
     return "" if state.synced else state.message or "the plans have not been read yet"
 
 
-def _announce(sockets: tuple[socket, socket], source: Source) -> None:
+def _log_addresses(sockets: tuple[socket, socket], source: Source) -> None:
     reviews, status = (Address(*listener.getsockname()[:2]) for listener in sockets)
     log.info("serving", reviews=f"https://{reviews}", status=f"http://{status}")
     if isinstance(source, LocalCA) and source.path is not None:
@@ -118,15 +118,15 @@ def _announce(sockets: tuple[socket, socket], source: Source) -> None:
             f"curl --cacert {source.path} --data-binary @review.json "
             f"https://localhost:{reviews.port}/mutate"
         )
-        log.info("the certificate was made here", ca=str(source.path), try_it=command)
+        log.info("the certificate is signed by a local CA", ca=str(source.path), try_it=command)
 
 
-async def _settle(plans: Plans) -> None:
-    """Wait for the plans, then let the garbage collector forget what is there.
+async def _freeze_when_synced(plans: Plans) -> None:
+    """Wait for the plans, then exempt all present objects from garbage collection.
 
-    It will stay, and looking through it again and again would cost every review.
+    They stay for good, and each collection would traverse them during a review.
     """
-    while not plans.status().synced:  # noqa: ASYNC110 - the plans live in threads
+    while not plans.status().synced:  # noqa: ASYNC110 - threads read the plans
         await asyncio.sleep(0.1)
     gc.collect()
     gc.freeze()

@@ -16,7 +16,7 @@ from tests.system.e2e.arrival import Arrival, created, send
 from tests.system.e2e.setting import UNTOUCHED, add_namespace, events, use_plans_of
 from tests.system.guide.forklift import Generation, convertor_pod
 from tests.system.guide.rows import PLAN_NAMESPACE, PREFIX, ROWS, Form, Row
-from webhook.admission.patch_summary import summary
+from webhook.admission.patch_summary import summarize
 from webhook.cli.kubectl import group
 
 WEBHOOK = "pods.convertor.forklift.konveyor.io"
@@ -79,7 +79,7 @@ def _tells_and_then_does(
     apart = pod | {"metadata": pod["metadata"] | {"namespace": UNTOUCHED}}
     assert as_sent(told) == as_sent(send(api, apart))
     # The response and the audit log,
-    assert f"nothing is changed: the pod would get {summary(would)}" in " ".join(told.told)
+    assert f"nothing is changed: the pod would get {summarize(would)}" in " ".join(told.told)
     whose = f"{PLAN_NAMESPACE}/{row.plan_name}"
     assert (said["mode"], said["outcome"], said["plan"]) == ("audit", "would-patch", whose)
     # the metrics,
@@ -97,7 +97,7 @@ def _tells_and_then_does(
     assert event["reason"] == said["reason"] in ("WouldPlace", "SettingsInvalid")
     assert event["message"].startswith("mode audit, nothing is changed: ")
     if event["reason"] == "WouldPlace":
-        assert event["message"].endswith(f"asks: {summary(would)}")
+        assert event["message"].endswith(f"asks: {summarize(would)}")
 
     # Then just that is done.
     mode = {"metadata": {"annotations": {f"{PREFIX}/mode": "enforce"}}}

@@ -24,7 +24,7 @@ PROBLEM = (
 CARET = f"  {WRONG}\n                                ^^^^^\n"
 DENIED = (
     'admission webhook "plans.convertor.forklift.konveyor.io" denied the request: '
-    f"not all that plan '{PLAN_NAMESPACE}/{NAME}' asks can be done:\n{PROBLEM}\n{CARET}"
+    f"plan '{PLAN_NAMESPACE}/{NAME}' has invalid placement settings:\n{PROBLEM}\n{CARET}"
 )
 
 
@@ -187,7 +187,7 @@ def test_a_wrong_plan_with_a_finalizer_can_be_deleted(api: Api, wrong: Json) -> 
 
 def test_a_plan_in_audit_mode_is_warned_about_and_written(api: Api, fine: Json) -> None:
     told = patched(api, annotate(affinity=WRONG, mode="audit"))
-    assert " ".join(told) == f"mode audit, the plan is not refused: {PROBLEM}"
+    assert " ".join(told) == f"mode audit, the plan is not denied: {PROBLEM}"
 
 
 def test_kubectl_convertor_asks_the_server_too(kubectl: Kubectl, fine: Json) -> None:

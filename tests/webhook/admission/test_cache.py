@@ -1,4 +1,4 @@
-"""An answer that is given again is the one that would be made anew, whatever the pods are."""
+"""A cached response equals the one that would be made without the cache, for any pod."""
 
 import asyncio
 import json
@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from tests.support import placement_worlds as worlds
 from tests.support.fakes import FakePlans
 from tests.support.paths import DATA
-from webhook.admission import cache, review
-from webhook.admission.cache import Answer, Answers, Sketch, sketch
+from webhook.admission import review
+from webhook.admission.cache import MAX_RESPONSES, Fingerprint, ResponseCache, fingerprint_of
 from webhook.admission.mutate import decide, screen
-from webhook.admission.review import BadReview
+from webhook.admission.review import BadReview, ReviewResponse
 from webhook.forklift.owner import plan_ref
 from webhook.kube.objects import Json
 from webhook.model import (
@@ -27,7 +27,7 @@ from webhook.model import (
     Plan,
     Reason,
 )
-from webhook.server.pod_reviews import Placing
+from webhook.server.pod_reviews import PodReviewHandler
 
 Case = tuple[Plan, Json]
 
@@ -71,7 +71,7 @@ INSTALLATIONS = st.builds(
 )
 
 
-def asked(pod: Any, uid: str = "u-1") -> Json:
+def review_request(pod: Any, uid: str = "u-1") -> Json:
     """Make the request of a review."""
     return {
         "uid": uid,
@@ -103,27 +103,29 @@ def body(request: Json) -> bytes:
     ).encode()
 
 
-def answered(placing: Placing, content: bytes) -> tuple[bytes, str]:
-    """Return the answer and the name of the pod, as it is told; or why there is none."""
+def respond(handler: PodReviewHandler, content: bytes) -> tuple[bytes, str]:
+    """Return the response and the namespace of its request; or the error."""
     try:
-        answer = at_once(placing(content, 0))
+        answer = at_once(handler(content, 0))
     except BadReview as bad:
         return bad.message.encode(), bad.uid
     return answer.body, answer.request.namespace
 
 
-def at_once(answering: Coroutine[Any, Any, Answer]) -> Answer:
-    """Run what never waits: an event loop for each answer would take most of the time."""
+def at_once(answering: Coroutine[Any, Any, ReviewResponse]) -> ReviewResponse:
+    """Run a coroutine that never waits: an event loop for each would take most of the time."""
     try:
         answering.send(None)
     except StopIteration as end:
-        answer: Answer = end.value
+        answer: ReviewResponse = end.value
         return answer
-    raise AssertionError("it waits")
+    raise AssertionError("the coroutine waits")
 
 
-def anew(content: bytes, plans: FakePlans, installation: Installation) -> tuple[bytes, str]:
-    """Return the same, made by hand from the stages of a review."""
+def respond_uncached(
+    content: bytes, plans: FakePlans, installation: Installation
+) -> tuple[bytes, str]:
+    """Return the same from the stages of a review, without the cache."""
     try:
         request = review.decode(content)
     except BadReview as bad:
@@ -137,87 +139,89 @@ def anew(content: bytes, plans: FakePlans, installation: Installation) -> tuple[
 
 
 @given(worlds.plans_with_pods(), st.lists(st.tuples(PLACES, ODD), max_size=4), INSTALLATIONS)
-def test_it_answers_as_if_it_remembered_nothing(
+def test_a_cached_response_equals_an_uncached_one(
     case: Case, changes: list[tuple[tuple[str, ...], Any]], installation: Installation
 ) -> None:
     plan, pod = case
     plans = FakePlans(plan)
-    placing = Placing(plans, installation)
-    request = asked(pod)
+    handler = PodReviewHandler(plans, installation)
+    request = review_request(pod)
     requests = [request, *(put(request, *change) for change in changes)]
     contents = [body(each) for each in requests]
     for plans.node_values in (worlds.NODE_VALUES, {}):
         for content in contents + contents:
-            assert answered(placing, content) == anew(content, plans, installation)
+            assert respond(handler, content) == respond_uncached(content, plans, installation)
 
 
 @given(worlds.plans_with_pods(), worlds.plans_with_pods())
-def test_what_a_plan_said_before_is_forgotten(first: Case, second: Case) -> None:
+def test_a_changed_plan_gets_a_new_response(first: Case, second: Case) -> None:
     plans = FakePlans(first[0])
-    placing = Placing(plans, Installation())
+    handler = PodReviewHandler(plans, Installation())
     for plans.found in (first[0], second[0], first[0]):
         for pod in (first[1], second[1]):
-            content = body(asked(pod))
-            assert answered(placing, content) == anew(content, plans, Installation())
+            content = body(review_request(pod))
+            assert respond(handler, content) == respond_uncached(content, plans, Installation())
 
 
 @pytest.mark.parametrize("path", sorted(PODS.glob("*sphere*.json")), ids=lambda path: path.stem)
-def test_pods_that_forklift_tells_apart_are_answered_from_one_decision(path: Path) -> None:
+def test_pods_that_differ_in_system_labels_share_one_decision(path: Path) -> None:
     pod = json.loads(path.read_text(encoding="utf-8"))
-    placing = Placing(FakePlans(PLAN), Installation())
+    handler = PodReviewHandler(FakePlans(PLAN), Installation())
     answers = []
     for number in range(3):
         pod["metadata"] |= {"generateName": f"db-vm-{number}-"}
         pod["metadata"]["labels"] |= {"vmID": f"vm-{number}", "migration": f"m-{number}"}
-        content = body(asked(pod, f"u-{number}"))
-        answers.append(at_once(placing(content, 0)))
-        assert answers[-1].body == anew(content, FakePlans(PLAN), Installation())[0]
+        content = body(review_request(pod, f"u-{number}"))
+        answers.append(at_once(handler(content, 0)))
+        assert answers[-1].body == respond_uncached(content, FakePlans(PLAN), Installation())[0]
         assert answers[-1].request.uid == f"u-{number}"
     assert all(answer.decision is answers[0].decision for answer in answers)
 
 
 @pytest.mark.parametrize("uid", ["u-1", 'a"b\\', "é", "uid", "virt-v2v", "admission.k8s.io/v1"])
-def test_the_uid_is_the_reviews_own_whatever_it_is(uid: str) -> None:
+def test_a_cached_response_has_the_uid_of_its_own_review(uid: str) -> None:
     pod = {"metadata": {"labels": worlds.SYSTEM}, "spec": {}}
-    placing = Placing(FakePlans(PLAN), Installation())
+    handler = PodReviewHandler(FakePlans(PLAN), Installation())
     for each in (uid, "another", uid):
-        content = body(asked(pod, each))
-        assert answered(placing, content) == anew(content, FakePlans(PLAN), Installation())
+        content = body(review_request(pod, each))
+        assert respond(handler, content) == respond_uncached(
+            content, FakePlans(PLAN), Installation()
+        )
 
 
-def test_why_there_is_no_plan_is_not_remembered() -> None:
+def test_responses_without_a_plan_are_not_cached() -> None:
     plans = FakePlans(Reason.PLAN_NOT_FOUND)
-    placing = Placing(plans, Installation())
-    content = body(asked({"metadata": {"labels": worlds.SYSTEM}, "spec": {}}))
+    handler = PodReviewHandler(plans, Installation())
+    content = body(review_request({"metadata": {"labels": worlds.SYSTEM}, "spec": {}}))
     for plans.found in (Reason.PLAN_NOT_FOUND, Reason.PLAN_AMBIGUOUS, PLAN, Reason.PLAN_NOT_FOUND):
-        answer = asyncio.run(placing(content, 1))
-        assert (answer.body, "target") == anew(content, plans, Installation())
+        answer = asyncio.run(handler(content, 1))
+        assert (answer.body, "target") == respond_uncached(content, plans, Installation())
 
 
-def recognised(number: int = 0) -> tuple[Sketch, Answer]:
+def fingerprinted(number: int = 0) -> tuple[Fingerprint, ReviewResponse]:
     pod = {"metadata": {"labels": worlds.SYSTEM | {"n": str(number)}}, "spec": {}}
-    content = body(asked(pod))
-    seen = sketch(content)
+    content = body(review_request(pod))
+    seen = fingerprint_of(content)
     assert seen is not None
-    return seen, at_once(Placing(FakePlans(PLAN), Installation())(content, 0))
+    return seen, at_once(PodReviewHandler(FakePlans(PLAN), Installation())(content, 0))
 
 
-def test_an_answer_is_to_the_very_plan_and_the_very_nodes_that_it_was_made_from() -> None:
-    answers, nodes = Answers(), dict(worlds.NODE_VALUES)
-    seen, answer = recognised()
-    answers.keep(seen, PLAN, nodes, answer)
-    assert answers.find(seen, PLAN, nodes) == answer._replace(request=seen.request)
-    assert answers.find(seen, deepcopy(PLAN), nodes) is None
-    assert answers.find(seen, PLAN, dict(nodes)) is None
+def test_a_response_is_cached_for_one_plan_object_and_one_object_of_node_values() -> None:
+    cache, nodes = ResponseCache(), dict(worlds.NODE_VALUES)
+    seen, answer = fingerprinted()
+    cache.put(seen, PLAN, nodes, answer)
+    assert cache.get(seen, PLAN, nodes) == answer._replace(request=seen.request)
+    assert cache.get(seen, deepcopy(PLAN), nodes) is None
+    assert cache.get(seen, PLAN, dict(nodes)) is None
 
 
-def test_it_never_remembers_more_than_its_limit() -> None:
-    answers = Answers()
-    for number in range(2 * cache.LIMIT):
-        answers.keep(recognised(number)[0], PLAN, {}, recognised()[1])
-        assert len(answers._kept) <= cache.LIMIT
+def test_the_cache_never_exceeds_its_limit() -> None:
+    cache = ResponseCache()
+    for number in range(2 * MAX_RESPONSES):
+        cache.put(fingerprinted(number)[0], PLAN, {}, fingerprinted()[1])
+        assert len(cache._entries) <= MAX_RESPONSES
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b"null", b"[" * 100_000])
-def test_what_is_no_review_is_not_recognised(content: bytes) -> None:
-    assert sketch(content) is None
+def test_what_is_not_a_review_has_no_fingerprint(content: bytes) -> None:
+    assert fingerprint_of(content) is None

@@ -7,18 +7,18 @@ from webhook.admission import events
 from webhook.admission.events import Occurrences, PlanEvent, RelatedPod, derive_event
 from webhook.model import Decision, Installation, Mode, OnError, Outcome, Plan, PlanRef, Reason
 
-PLACED = "placed as plan 'konveyor-forklift/db' asks: labels batch=1"
+PLACED = "placed by plan 'konveyor-forklift/db': labels batch=1"
 WOULD = (
-    "mode audit, nothing is changed: would be placed as plan 'konveyor-forklift/db' asks: "
+    "mode audit, nothing is changed: would be placed by plan 'konveyor-forklift/db': "
     "labels app=virt-v2v,forklift.app/plan=db,batch=1"
 )
 INVALID = (
-    "not all that plan 'konveyor-forklift/db' asks can be done: "
+    "plan 'konveyor-forklift/db' has invalid placement settings: "
     "Plan konveyor-forklift/db spec.convertorNodeSelector: 'x+' is no quantity"
 )
 ELSEWHERE = (
-    "plan 'konveyor-forklift/db' migrates into namespace 'target', so this pod in 'other' is none "
-    "of its pods and is not placed"
+    "plan 'konveyor-forklift/db' migrates into namespace 'target', so this pod in 'other' is not "
+    "one of its pods and is not placed"
 )
 PROBLEM = plan(labels={"batch": "1"}, problems=[NO_QUANTITY])
 BATCH = plan(labels={"batch": "1"})
@@ -48,7 +48,7 @@ def test_a_placement_in_mode_audit_is_an_event() -> None:
             Installation(mode=Mode.AUDIT, identity_labels=False),
             f"mode audit, nothing is changed: {INVALID}; the rest would be applied: labels batch=1",
         ),
-        (Installation(on_error=OnError.DENY), INVALID.replace("done: ", "done:\n")),
+        (Installation(on_error=OnError.DENY), INVALID.replace("settings: ", "settings:\n")),
     ],
     ids=["enforce", "audit", "deny"],
 )

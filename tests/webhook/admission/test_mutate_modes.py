@@ -31,7 +31,7 @@ from webhook.model import (
 
 AUDIT = Installation(mode=Mode.AUDIT)
 DENIAL = """\
-not all that plan 'konveyor-forklift/db' asks can be done:
+plan 'konveyor-forklift/db' has invalid placement settings:
 Plan konveyor-forklift/db annotation convertor.forklift.konveyor.io/affinity line 1 column 1: \
 unknown verb 'REQIRE': did you mean 'REQUIRE'?
   REQIRE pods(app=ceph) on node
@@ -77,7 +77,7 @@ def test_audit_says_that_nothing_is_changed() -> None:
     assert (decision.mode, decision.outcome) == (Mode.AUDIT, Outcome.WOULD_PATCH)
     assert decision.reason is Reason.WOULD_PLACE
     assert decision.message == (
-        "mode audit, nothing is changed: would be placed as plan 'konveyor-forklift/db' asks"
+        "mode audit, nothing is changed: would be placed by plan 'konveyor-forklift/db'"
     )
     assert decision.warnings == [
         "mode audit, nothing is changed: the pod would get labels forklift.app/plan=db",
@@ -92,7 +92,7 @@ def test_off_is_off(found: Plan | Reason) -> None:
     assert decision == Decision(
         Outcome.UNCHANGED,
         Reason.MODE_OFF,
-        "the mode of this pod is off",
+        "the effective mode is off",
         Mode.OFF,
         plan=OWNER if isinstance(found, Plan) else REF,
         generation=3 if isinstance(found, Plan) else 0,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.admission.patch import TOUCHED, diff
+from webhook.admission.patch import PATCHED_FIELDS, diff
 from webhook.kube.objects import Json
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -100,7 +100,7 @@ pods = st.fixed_dictionaries(
     {},
     optional={
         parent: st.none() | st.fixed_dictionaries({}, optional=dict.fromkeys(fields, values))
-        for parent, fields in TOUCHED.items()
+        for parent, fields in PATCHED_FIELDS.items()
     },
 )
 

@@ -6,7 +6,12 @@ from hypothesis import given
 from tests.support import placement_worlds as worlds
 from tests.support.placing import placed
 from webhook.admission.patch import diff
-from webhook.admission.patch_summary import MARKED, changes, summary, toleration
+from webhook.admission.patch_summary import (
+    ANNOTATION_ONLY,
+    format_toleration,
+    list_changes,
+    summarize,
+)
 from webhook.kube.objects import Json
 from webhook.model import Plan
 
@@ -16,8 +21,8 @@ PLACEMENT = "/metadata/annotations/convertor.forklift.konveyor.io~1placement"
 @pytest.mark.parametrize(
     ("patch", "expected"),
     [
-        ([], MARKED),
-        ([{"op": "add", "path": PLACEMENT, "value": "{}"}], MARKED),
+        ([], ANNOTATION_ONLY),
+        ([{"op": "add", "path": PLACEMENT, "value": "{}"}], ANNOTATION_ONLY),
         (
             [
                 {"op": "add", "path": "/metadata/labels/forklift.app~1plan", "value": "db"},
@@ -51,11 +56,11 @@ PLACEMENT = "/metadata/annotations/convertor.forklift.konveyor.io~1placement"
             [{"op": "add", "path": "/metadata", "value": {"labels": {"a": ""}, "annotations": {}}}],
             "labels a=",
         ),
-        ([{"op": "add", "path": "/spec", "value": None}], MARKED),
+        ([{"op": "add", "path": "/spec", "value": None}], ANNOTATION_ONLY),
     ],
 )
 def test_a_patch_is_told_by_what_the_pod_gets(patch: list[Json], expected: str) -> None:
-    assert summary(patch) == expected
+    assert summarize(patch) == expected
 
 
 @pytest.mark.parametrize(
@@ -68,14 +73,14 @@ def test_a_patch_is_told_by_what_the_pod_gets(patch: list[Json], expected: str) 
     ],
 )
 def test_a_toleration_is_written_as_its_taint(each: Json, expected: str) -> None:
-    assert toleration(each) == expected
+    assert format_toleration(each) == expected
 
 
 @given(worlds.plans_with_pods())
 def test_every_label_that_a_pod_gets_is_told(case: tuple[Plan, Json]) -> None:
     plan, before = case
     after = placed(before, plan).pod
-    told = changes(diff(before, after)).get("labels", [])
+    told = list_changes(diff(before, after)).get("labels", [])
 
     old, new = before["metadata"].get("labels") or {}, after["metadata"].get("labels") or {}
     assert sorted(told) == sorted(

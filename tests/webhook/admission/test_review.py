@@ -70,6 +70,27 @@ def test_a_review_of_anything_is_read() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("in_pod", "namespace"), [("target", "target"), (None, ""), (5, ""), ([], "")]
+)
+def test_the_namespace_is_that_of_the_pod_if_the_request_has_none(
+    in_pod: object, namespace: str
+) -> None:
+    pod = {"metadata": {"namespace": in_pod}}
+    review = {
+        "kind": "AdmissionReview",
+        "apiVersion": "admission.k8s.io/v1",
+        "request": {
+            "uid": UID,
+            "kind": {"group": "", "version": "v1", "kind": "Pod"},
+            "operation": "CREATE",
+            "object": pod,
+        },
+    }
+
+    assert decode(json.dumps(review).encode()).namespace == namespace
+
+
 FOREIGN = (
     "expected kind 'AdmissionReview' of 'admission.k8s.io/v1', found {}; "
     "a webhook configuration must say admissionReviewVersions: [v1]"
@@ -79,28 +100,28 @@ FOREIGN = (
 @pytest.mark.parametrize(
     ("body", "message", "uid"),
     [
-        (b"", "the body is no JSON: Input data was truncated", ""),
+        (b"", "the body is not JSON: Input data was truncated", ""),
         (
             b"uid=1",
-            "the body is no JSON: JSON is malformed: invalid character (byte 0)",
+            "the body is not JSON: JSON is malformed: invalid character (byte 0)",
             "",
         ),
         (
             b"{} {}",
-            "the body is no JSON: JSON is malformed: trailing characters (byte 4)",
+            "the body is not JSON: JSON is malformed: trailing characters (byte 4)",
             "",
         ),
         (
             b'{"kind": "\xff"}',
             (
-                "the body is no JSON: 'utf-8' codec can't decode byte 0xff in position 0: "
+                "the body is not JSON: 'utf-8' codec can't decode byte 0xff in position 0: "
                 "invalid start byte"
             ),
             "",
         ),
         (
             b'{"x": ' + b"[" * 100_000,
-            "the body is no JSON that can be read: it is nested too deeply",
+            "the body is nested too deeply",
             "",
         ),
         (b"[]", "'the body': expected a map, found a list", ""),
@@ -119,7 +140,7 @@ FOREIGN = (
         ),
         (
             b'{"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1"}',
-            "'request' is missing: is this an answer?",
+            "'request' is missing: is this a response?",
             "",
         ),
         (review(drop="uid"), "'request.uid' is missing", ""),

@@ -33,8 +33,8 @@ RULE_PROBLEM = Problem(
 LABEL_PROBLEM = Problem(
     f"Plan forklift/db annotation {PREFIX}/labels entry 2", "expected key=value, found 'batch'"
 )
-REFUSED = "not all that plan 'forklift/db' asks can be done:"
-AUDIT = "mode audit, the plan is not refused: "
+REFUSED = "plan 'forklift/db' has invalid placement settings:"
+AUDIT = "mode audit, the plan is not denied: "
 
 
 def plan(spec: Json | None = None, **annotations: Any) -> Json:
@@ -92,7 +92,7 @@ def test_a_plan_whose_settings_can_be_carried_out_is_let_through() -> None:
     assert decision == Decision(
         Outcome.UNCHANGED,
         Reason.SETTINGS_VALID,
-        "all that plan 'forklift/db' asks can be done",
+        "the placement settings of plan 'forklift/db' are valid",
         plan=OWNER,
         generation=3,
     )
@@ -150,7 +150,7 @@ def test_what_was_wrong_before_an_edit_only_warns() -> None:
     assert decision == Decision(
         Outcome.UNCHANGED,
         Reason.SETTINGS_INVALID,
-        f"not all that plan 'forklift/db' asks can be done, as before: {RULE_PROBLEM}",
+        f"plan 'forklift/db' has invalid placement settings, as before: {RULE_PROBLEM}",
         plan=OWNER,
         generation=3,
         warnings=[str(RULE_PROBLEM)],
@@ -312,7 +312,7 @@ def test_off_says_nothing(installation: Installation, annotations: dict[str, Any
     assert decision == Decision(
         Outcome.UNCHANGED,
         Reason.MODE_OFF,
-        "the mode of this plan is off",
+        "the effective mode is off",
         Mode.OFF,
         plan=OWNER,
         generation=3,
@@ -345,18 +345,18 @@ DELETED["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     [
         (
             request(plan(affinity=BAD_RULE), subResource="status"),
-            "'forklift.konveyor.io/v1beta1/Plan/status' has no settings of a plan",
+            "'forklift.konveyor.io/v1beta1/Plan/status' is not a Plan",
         ),
         (
             request(plan(affinity=BAD_RULE), kind=MIGRATION),
-            "'forklift.konveyor.io/v1beta1/Migration' has no settings of a plan",
+            "'forklift.konveyor.io/v1beta1/Migration' is not a Plan",
         ),
-        (request(plan(affinity=BAD_RULE), kind=POD), "'v1/Pod' has no settings of a plan"),
+        (request(plan(affinity=BAD_RULE), kind=POD), "'v1/Pod' is not a Plan"),
         (
             request({}, plan(affinity=BAD_RULE), operation="DELETE", object=None),
-            "operation 'DELETE' writes no settings",
+            "operation 'DELETE' changes no settings",
         ),
-        (request(DELETED, plan()), "a plan that is being deleted places no more pods"),
+        (request(DELETED, plan()), "the plan is being deleted"),
     ],
     ids=["status", "another kind", "a pod", "deletion", "finalizers"],
 )

@@ -16,7 +16,7 @@ import pytest
 from tests.support import documents
 from tests.support.paths import DATA
 from webhook.admission.mutate import decide, screen
-from webhook.admission.patch import TOUCHED
+from webhook.admission.patch import PATCHED_FIELDS
 from webhook.admission.review import decode, encode
 from webhook.forklift.owner import plan_ref
 from webhook.inventory.index import PlanIndex
@@ -77,7 +77,7 @@ def reviewed(pod: Json, plan_object: Json) -> Json:
         "warnings": response.get("warnings", []),
         "pod": {
             parent: {field: after[parent][field] for field in fields if field in after[parent]}
-            for parent, fields in TOUCHED.items()
+            for parent, fields in PATCHED_FIELDS.items()
         },
     }
 

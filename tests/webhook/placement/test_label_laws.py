@@ -20,7 +20,7 @@ from tests.webhook.admission.test_cache import at_once
 from webhook.forklift.labels import CONVERTOR_VALUE, SYSTEM_LABELS
 from webhook.kube.objects import Json
 from webhook.model import Installation
-from webhook.server.pod_reviews import Placing
+from webhook.server.pod_reviews import PodReviewHandler
 from webhook.settings import read
 
 PODS = {
@@ -97,10 +97,10 @@ def admitted(pods: list[Json], setting: Setting) -> list[Json]:
         identity_labels=setting.identity_labels, defaults={"labels": setting.defaults}
     )
     plans = FakePlans(read(plan_of(pods[0], setting), installation))
-    placing = Placing(plans, installation)
+    handler = PodReviewHandler(plans, installation)
     after = []
     for pod in pods:
-        answer = at_once(placing(review(pod, namespace=pod["metadata"]["namespace"]), 0))
+        answer = at_once(handler(review(pod, namespace=pod["metadata"]["namespace"]), 0))
         patch = json.loads(answer.body)["response"].get("patch")
         operations = json.loads(base64.b64decode(patch)) if patch else []
         after.append(jsonpatch.apply_patch(pod, operations))

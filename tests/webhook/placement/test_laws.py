@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import placement_worlds as worlds
-from webhook.admission.patch import TOUCHED, diff
+from webhook.admission.patch import PATCHED_FIELDS, diff
 from webhook.forklift.labels import FORKLIFT_SPREADING_TERM, SYSTEM_LABELS
 from webhook.kube.affinity import PREFERRED, REQUIRED, default_to_all_namespaces
 from webhook.kube.objects import Json
@@ -78,7 +78,7 @@ def test_system_labels_never_change(case: Case) -> None:
 def test_nothing_but_the_touched_fields_changes(case: Case) -> None:
     def rest(pod: Json) -> Json:
         kept = {key: dict(value) for key, value in pod.items() if value}
-        for parent, fields in TOUCHED.items():
+        for parent, fields in PATCHED_FIELDS.items():
             for field in fields:
                 kept.get(parent, {}).pop(field, None)
         return {key: value for key, value in kept.items() if value}

@@ -174,7 +174,7 @@ def test_bodies_on_their_way_together_are_no_more_than_there_is_room_for(
 ) -> None:
     body = review(pod())
     half = len(body) // 2
-    monkeypatch.setattr("webhook.server.body.ALL_BYTES", len(body) + half)
+    monkeypatch.setattr("webhook.server.body.MAX_PENDING_BYTES", len(body) + half)
     webhook = Webhook(concurrent=5)
 
     async def scene() -> list[Answer]:
@@ -218,7 +218,7 @@ def test_a_bug_lets_the_pod_through_and_is_told_with_its_trace(mode: Mode) -> No
     assert answer.json() == unplaced(
         "u-1",
         Reason.INTERNAL_ERROR,
-        ["the webhook is at fault, so the pod is not placed: see its log"],
+        ["internal error of the webhook, see its log; the pod is not placed"],
         mode=mode,
     )
     assert b"boom" not in answer.body
@@ -255,7 +255,7 @@ def test_a_plan_that_cannot_be_carried_out_is_refused_with_place_and_caret() -> 
         "status": {
             "code": 403,
             "reason": "SettingsInvalid",
-            "message": f"not all that plan 'forklift/db' asks can be done:\n{problem}",
+            "message": f"plan 'forklift/db' has invalid placement settings:\n{problem}",
         },
         "auditAnnotations": {
             "mode": "enforce",
@@ -295,7 +295,7 @@ def test_a_bug_lets_the_plan_through(monkeypatch: pytest.MonkeyPatch) -> None:
     assert answer.json() == unplaced(
         "u-1",
         Reason.INTERNAL_ERROR,
-        ["the webhook is at fault, so the plan is not checked: see its log"],
+        ["internal error of the webhook, see its log; the plan is not validated"],
     )
     assert [uid for uid, _fault in webhook.told.bugs] == ["u-1"]
 
@@ -311,7 +311,7 @@ def test_a_bug_before_the_uid_is_known_is_a_500_without_a_trace(
     answer = webhook(review(pod()))
     assert (answer.status, answer.headers["connection"]) == (500, "close")
     assert answer.json() == status(
-        500, "InternalError", "the webhook is at fault, so the pod is not placed: see its log"
+        500, "InternalError", "internal error of the webhook, see its log; the pod is not placed"
     )
     assert [type(fault) for _uid, fault in webhook.told.bugs] == [ZeroDivisionError]
 

@@ -52,7 +52,7 @@ def test_a_plan_that_cannot_be_carried_out_is_refused_with_place_and_caret() -> 
         "status": {
             "code": 403,
             "reason": "SettingsInvalid",
-            "message": f"not all that plan 'forklift/db' asks can be done:\n{problem}",
+            "message": f"plan 'forklift/db' has invalid placement settings:\n{problem}",
         },
         "auditAnnotations": {
             "mode": "enforce",
@@ -93,7 +93,7 @@ def test_a_bug_lets_the_plan_through(monkeypatch: pytest.MonkeyPatch) -> None:
         "response": {
             "uid": "u-1",
             "allowed": True,
-            "warnings": ["the webhook is at fault, so the plan is not checked: see its log"],
+            "warnings": ["internal error of the webhook, see its log; the plan is not validated"],
             "auditAnnotations": {
                 "mode": "enforce",
                 "outcome": "failed",

@@ -22,13 +22,13 @@ from webhook.server import deadline
     ],
 )
 def test_a_duration_is_what_go_makes_of_it(text: str, seconds: float) -> None:
-    assert deadline.duration(text) == pytest.approx(seconds)
+    assert deadline.parse_duration(text) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize("text", ["", "3", "s", "3 s", "-3s", "3x", "3s ", "1e3s", "٣s"])
 def test_anything_else_is_no_duration(text: str) -> None:
     with pytest.raises(ValueError, match="expected a duration such as '3s' or '500ms', found"):
-        deadline.duration(text)
+        deadline.parse_duration(text)
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.server.drain import Drain, Times
+from webhook.server.drain import Drain, DrainTimes
 
-TIMES = Times(at_least=6, quiet=2, at_most=25)
+TIMES = DrainTimes(at_least=6, quiet=2, at_most=25)
 Tick = tuple[float, int, int]
 
 
 def stopped_at(ticks: list[Tick]) -> float | None:
     drain = Drain(TIMES, requests=100, now=1000.0)
     for seconds, requests, connections in ticks:
-        if drain.over(100 + requests, connections, 1000.0 + seconds):
+        if drain.is_over(100 + requests, connections, 1000.0 + seconds):
             return seconds
     return None
 

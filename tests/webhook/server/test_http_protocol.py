@@ -26,7 +26,7 @@ async def fine(_scope: Scope, receive: Receive, send: Send) -> None:
 def play(scene: Scene) -> None:
     async def whole() -> None:
         own = listener.bind(Address("127.0.0.1", 0), "--listen")
-        serving = listener.make(fine)
+        serving = listener.build(fine)
         task = asyncio.create_task(serving.serve(sockets=[own]))
         reader, writer = await asyncio.open_connection(*own.getsockname())
         try:
@@ -88,7 +88,7 @@ def test_a_head_without_end_ends_the_connection(before: bytes, endless: bytes) -
 def test_a_request_that_does_not_come_ends_the_connection(
     said: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_protocol, "SECONDS", 0.05)
+    monkeypatch.setattr(http_protocol, "REQUEST_TIMEOUT_SECONDS", 0.05)
     play(ends_after(said))
 
 
@@ -96,7 +96,7 @@ def test_a_request_that_does_not_come_ends_the_connection(
 def test_an_idle_connection_ends_when_the_api_server_has_given_it_up(
     said: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listener, "KEEP_ALIVE", 0.1)
+    monkeypatch.setattr(listener, "KEEP_ALIVE_SECONDS", 0.1)
     play(ends_after(said))
 
 
@@ -104,9 +104,9 @@ def test_an_idle_connection_ends_when_the_api_server_has_given_it_up(
 def test_a_connection_that_the_client_resets_leaves_no_timer(
     said: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[http_protocol.Protocol] = []
+    made: list[http_protocol.BoundedHttpProtocol] = []
 
-    class Watched(http_protocol.Protocol):
+    class Watched(http_protocol.BoundedHttpProtocol):
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
             made.append(self)
@@ -124,12 +124,12 @@ def test_a_connection_that_the_client_resets_leaves_no_timer(
             await asyncio.sleep(0.001)
         assert made[0].timeout_keep_alive_task is None
 
-    monkeypatch.setattr(listener, "Protocol", Watched)
+    monkeypatch.setattr(listener, "BoundedHttpProtocol", Watched)
     play(scene)
 
 
 def test_a_request_may_be_slow_and_a_connection_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_protocol, "SECONDS", 0.2)
+    monkeypatch.setattr(http_protocol, "REQUEST_TIMEOUT_SECONDS", 0.2)
 
     async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.25)

@@ -13,11 +13,11 @@ from starlette.types import Receive, Scope, Send
 
 from webhook.server import listener
 from webhook.server.config import Address, ConfigError
-from webhook.server.drain import Times
+from webhook.server.drain import DrainTimes
 from webhook.server.responses import send_json
 
-QUICK = Times(at_least=0.2, quiet=0.1, at_most=5)
-NEVER = Times(at_least=600, quiet=600, at_most=600)
+QUICK = DrainTimes(at_least=0.2, quiet=0.1, at_most=5)
+NEVER = DrainTimes(at_least=600, quiet=600, at_most=600)
 
 
 async def fine(_scope: Scope, receive: Receive, send: Send) -> None:
@@ -37,8 +37,8 @@ class Running(NamedTuple):
 
 
 @contextlib.asynccontextmanager
-async def running(times: Times) -> AsyncIterator[Running]:
-    reviews, status = listener.make(fine), listener.make(fine)
+async def running(times: DrainTimes) -> AsyncIterator[Running]:
+    reviews, status = listener.build(fine), listener.build(fine)
     sockets = [listener.bind(Address("127.0.0.1", 0), "--listen") for _ in range(2)]
     task = asyncio.create_task(listener.run(reviews, status, (sockets[0], sockets[1]), times))
     while not (reviews.started and status.started):  # noqa: ASYNC110 - uvicorn's flags

@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 from certs.serving.local_ca import NAMES
 from tests.support.paths import ROOT
 from webhook.server.config import Address, Certificates, Config, ConfigError
-from webhook.server.drain import Times
+from webhook.server.drain import DrainTimes
 from webhook.server.run import serve
 
 EXAMPLES = ROOT / "examples"
@@ -67,7 +67,7 @@ async def serving(tmp_path: Path, plans: Path = EXAMPLES / "plans") -> AsyncIter
         status_listen=FREE,
         plans=plans,
         certificates=Certificates(names=NAMES, state_dir=tmp_path),
-        drain=Times(at_least=0.1, quiet=0.05, at_most=5),
+        drain=DrainTimes(at_least=0.1, quiet=0.05, at_most=5),
     )
     with capture_logs() as log:
         task = asyncio.create_task(serve(config))
@@ -108,7 +108,7 @@ def test_an_example_is_placed_told_counted_and_the_server_drains(tmp_path: Path)
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.sleep(0.05)
         status, ready = await served.get("/readyz")
-        assert (status, ready["checks"]["draining"]) == (503, "the server is about to stop")
+        assert (status, ready["checks"]["draining"]) == (503, "the server is shutting down")
         assert (await served.post(REVIEW))[0] == 200
         await asyncio.sleep(0.1)
         (told, again) = (line for line in served.log if line.get("reason") == "Placed")
@@ -152,5 +152,5 @@ def test_without_a_cluster_there_has_to_be_a_directory(
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(ConfigError, match=r"--kubeconfig FILE; --plans DIR does without a cl"):
+    with pytest.raises(ConfigError, match=r"--kubeconfig FILE; --plans DIR needs no cl"):
         asyncio.run(serve(Config(listen=FREE, status_listen=FREE)))

@@ -20,7 +20,7 @@ from webhook.telemetry.metrics import Metrics
 from webhook.telemetry.reporter import Reporter
 
 MORE = QUEUE_SIZE + 50
-PLACED = "placed as plan 'forklift/db' asks: labels team=a"
+PLACED = "placed by plan 'forklift/db': labels team=a"
 
 
 @pytest.fixture(autouse=True)

@@ -37,7 +37,7 @@ def read_pods(filename: str) -> list[Json]:
 
 
 class _NoPodError(ValueError):
-    """Something that is no pod; the message begins with the place in the file."""
+    """Something that is not a Pod; the message begins with the place in the file."""
 
 
 def _pods(found: Any, where: str) -> Iterator[Json]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from webhook import karl, settings
-from webhook.admission.patch_summary import toleration
+from webhook.admission.patch_summary import format_toleration
 from webhook.cli.errors import UserError
 from webhook.cli.files import plans as plan_files
 from webhook.cli.options.plan import get_plan, plan_path
@@ -124,7 +124,7 @@ def _cell(value: Any) -> str:
         case [str(), *_]:
             return "; ".join(value)
         case list():
-            return ",".join(map(toleration, value))
+            return ",".join(map(format_toleration, value))
         case _:
             return str(value)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from webhook import karl
-from webhook.admission.patch_summary import toleration as text_of_toleration
+from webhook.admission.patch_summary import format_toleration
 from webhook.reports.explain.context import Case
 from webhook.reports.explain.model import Setting
 from webhook.settings.raw import UNSET
@@ -48,7 +48,7 @@ def _tolerations(case: Case) -> Iterator[Setting]:
     for toleration in case.plan.settings.tolerations:
         *_, source = [each for each in case.reading.sources if toleration in each.tolerations]
         where = source.location("tolerations", case.plan_name)
-        yield Setting("tolerations", text_of_toleration(toleration), where)
+        yield Setting("tolerations", format_toleration(toleration), where)
 
 
 def _policies(case: Case) -> Iterator[Setting]:

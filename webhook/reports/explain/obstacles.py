@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from webhook import karl
-from webhook.admission.patch_summary import toleration
+from webhook.admission.patch_summary import format_toleration
 from webhook.karl.decompile import parts, pod_rule
 from webhook.karl.syntax import Verb
 from webhook.kube.affinity import REQUIRED
@@ -98,7 +98,7 @@ def _of_cause(cause: Json, reason: str) -> Obstacle:
         case taint if taint["key"] == CORDON_TAINT["key"]:
             return _CORDON
         case taint:
-            text = f"taint {toleration(taint)}"
+            text = f"taint {format_toleration(taint)}"
             return Obstacle(Kind.TAINT, text, cause, text)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from webhook.admission.patch import diff
-from webhook.admission.patch_summary import changes
+from webhook.admission.patch_summary import list_changes
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
 from webhook.forklift.owner import plan_ref
 from webhook.kube.objects import (
@@ -134,7 +134,7 @@ def _placement(pod: Json, case: Case) -> str:
     patch = diff(pod, placed.pod)
     if _is_marked(pod, case):
         kept = "has other labels than its plan" if placed.notes else ""
-        return "placed by other settings" if changes(patch) else kept
+        return "placed by other settings" if list_changes(patch) else kept
     return "not placed by the webhook" if patch else ""
 
 

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Callable
 from typing import NamedTuple
 
-from webhook.admission.patch_summary import toleration
+from webhook.admission.patch_summary import format_toleration
 from webhook.karl.syntax import Verb
 from webhook.kube.objects import Json, name_of
 from webhook.kube.scheduler.inter_pod_affinity import pod_affinity
@@ -74,7 +74,7 @@ def _tolerated(obstacle: Obstacle, situation: Situation) -> str:
     """
     key = obstacle.cause["key"]
     said = [each for each in situation.case.plan.settings.tolerations if each.get("key") == key]
-    return ",".join(dict.fromkeys(map(toleration, [*said, obstacle.cause])))
+    return ",".join(dict.fromkeys(map(format_toleration, [*said, obstacle.cause])))
 
 
 def _label(obstacle: Obstacle, situation: Situation) -> Advice:

@@ -71,7 +71,7 @@ def test_a_pod_is_shown_before_and_after(run: Run, files: Files) -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == (
         "patched (Placed, mode enforce, plan konveyor-forklift/db)\n"
-        "placed as plan 'konveyor-forklift/db' asks\n"
+        "placed by plan 'konveyor-forklift/db'\n"
         "@@ -6,4 +6,17 @@\n"
         "     forklift.app: virt-v2v\n"
         "     plan: uid-db\n"
@@ -142,7 +142,7 @@ def test_the_decision_stays_out_of_what_is_piped(run: Run, files: Files) -> None
     words = ("review", "-f", files("pod.yaml", OWNED), "--plan", files("plan.yaml", PLAN))
     said = (
         "patched (Placed, mode enforce, plan konveyor-forklift/db)\n"
-        "placed as plan 'konveyor-forklift/db' asks\n"
+        "placed by plan 'konveyor-forklift/db'\n"
     )
     assert run(*words, "-o", "yaml").stderr == said
     assert run(*words, "-o", "patch").stderr == said
@@ -285,7 +285,7 @@ def test_a_pod_that_is_elsewhere_cannot_be_placed(run: Run, files: Files, mode: 
     result = run("review", *words)
     assert (result.exit_code, result.stderr) == (1, "")
     assert result.stdout.startswith(f"unchanged (NotTargetNamespace, mode {mode}, plan ")
-    assert "this pod in 'default' is none of its pods and is not placed\n" in result.stdout
+    assert "this pod in 'default' is not one of its pods and is not placed\n" in result.stdout
 
 
 def test_without_a_target_namespace_no_pod_can_be_placed(run: Run, files: Files) -> None:
@@ -329,7 +329,7 @@ def test_the_review_of_a_plan_is_decided_as_well(run: Run, files: Files) -> None
         ([{"kind": "AdmissionReview"}], "expected kind 'AdmissionReview' of 'admission.k8s.io/v1'"),
         (["a: [}"], "line 1 column 5: expected YAML: "),
         (["{"], "line 1 column 2: expected JSON: "),
-        ([OWNED | {"spec": float("nan")}], "the body is no JSON: "),
+        ([OWNED | {"spec": float("nan")}], "the body is not JSON: "),
         ([OWNED | {"metadata": {"namespace": 5}}], "'request.namespace'"),
     ],
 )

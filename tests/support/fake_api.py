@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from tests.support import builders
 from tests.support.api_faults import FaultInjector, Request, encode_status, parse
 from tests.support.object_tracker import Event, Key, ObjectTracker, Selection
 from webhook.kube.api.errors import ApiError
@@ -62,20 +63,10 @@ class FakeApi(ObjectTracker, FaultInjector):
             self._last = self.version
             self.changed.notify_all()
 
-    def write_kubeconfig(
-        self, folder: Path, *, namespace: str = "here", ca: Path | None = None, **user: str
-    ) -> Path:
-        """Write a kubeconfig of this server into a folder, and return its path."""
+    def write_kubeconfig(self, folder: Path, **options: Any) -> Path:
+        """Write a kubeconfig with the options of `builders.kubeconfig`, and return its path."""
         path = folder / "kubeconfig"
-        trust = {"certificate-authority": str(ca)} if ca else {}
-        context = {"cluster": "fake", "user": "fake", "namespace": namespace}
-        config = {
-            "clusters": [{"name": "fake", "cluster": {"server": self.url} | trust}],
-            "users": [{"name": "fake", "user": user}],
-            "contexts": [{"name": "fake", "context": context}],
-            "current-context": "fake",
-        }
-        path.write_text(json.dumps(config), encoding="utf-8")
+        path.write_text(json.dumps(builders.kubeconfig(self.url, **options)), encoding="utf-8")
         self.server = f"the API server at {self.url} (context 'fake' of '{path}')"
         return path
 

@@ -11,8 +11,7 @@ import pytest
 import yaml
 from click.testing import Result
 
-from tests.support.builders import plan
-from tests.support.clusters import ZONE, namespace, node, pod
+from tests.support.builders import ZONE, namespace, node, plan, pod
 from tests.support.commands import Run
 from tests.support.fake_api import FakeApi
 from tests.support.paths import ROOT
@@ -36,8 +35,8 @@ def objects() -> Iterator[Json]:
     yield pod("rook-ceph/osd-0", "beta", {"app": "ceph-osd"})
     yield pod("rook-ceph/osd-1", "gamma", {"app": "ceph-osd"})
     yield plan("db")
-    yield plan("copied", convertorLabels={"workload": "migration"})
-    yield plan("storefront", "shop", annotations={"labels": "batch"})
+    yield plan("copied", spec={"convertorLabels": {"workload": "migration"}})
+    yield plan("storefront", "shop", labels="batch")
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def annotations(body: Json) -> dict[str, str]:
 
 
 def test_the_flags_of_the_guide_become_annotations(run: Run, cluster: FakeApi) -> None:
-    cluster.add(plan(vms=[{"name": "vm1"}]))
+    cluster.add(plan(spec={"vms": [{"name": "vm1"}]}))
     before = cluster.get("plans", "konveyor-forklift", "db")
     result = run(
         *("patch", "plan", "db", *AFFINITY),
@@ -122,7 +122,7 @@ def test_settings_that_cannot_be_carried_out_are_all_told_and_none_is_written(
 
 
 def test_what_was_wrong_before_is_a_warning(run: Run, cluster: FakeApi) -> None:
-    cluster.add(plan(annotations={"labels": "batch"}))
+    cluster.add(plan(labels="batch"))
     result = run("patch", "plan", "db", *AFFINITY)
     assert result.exit_code == 0
     assert result.stderr == (
@@ -151,14 +151,14 @@ def test_what_is_typed_has_no_problems_whatever_the_plan_had_before(
 
 @pytest.mark.parametrize("change", ["x=b c", "y=b c", "z=1,y=b c"])
 def test_an_entry_that_is_typed_is_no_old_problem(run: Run, cluster: FakeApi, change: str) -> None:
-    cluster.add(plan(annotations={"labels": "x=b c"}))
+    cluster.add(plan(labels="x=b c"))
     result = run("patch", "plan", "db", "--convertor-labels", change)
     assert result.exit_code == 2
     assert "entry 1: value 'b c' must consist of" in result.stderr
 
 
 def test_an_entry_that_is_wrong_can_be_removed(run: Run, cluster: FakeApi) -> None:
-    cluster.add(plan(annotations={"labels": "batch,a=1"}))
+    cluster.add(plan(labels="batch,a=1"))
     result = run("patch", "plan", "db", "--convertor-labels", "batch-")
     assert (result.exit_code, result.stderr) == (0, "")
     assert annotations(cluster.get("plans", "konveyor-forklift", "db")) == {"labels": "a=1"}
@@ -170,7 +170,7 @@ def test_rules_that_cannot_be_had_beside_those_of_the_spec_are_refused(
     rules = "; ".join(f"AVOID nodes(x{i}=1,y{i}=2)" for i in range(6))
     terms = [{"matchExpressions": [{"key": key, "operator": "Exists"}]} for key in "ab"]
     required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
-    cluster.add(plan(convertorAffinity={"nodeAffinity": required}, annotations={"affinity": rules}))
+    cluster.add(plan(spec={"convertorAffinity": {"nodeAffinity": required}}, affinity=rules))
     result = run("patch", "plan", "db", "--convertor-affinity", rules)
     assert result.exit_code == 2
     assert "together with spec.convertorAffinity: the rules are not applied" in result.stderr
@@ -216,7 +216,7 @@ def test_an_empty_value_beside_others_is_refused(run: Run, cluster: FakeApi, fla
 
 
 def test_variables_of_a_script_that_are_not_set_remove_nothing(run: Run, cluster: FakeApi) -> None:
-    cluster.add(plan(annotations={"labels": "a=1"}))
+    cluster.add(plan(labels="a=1"))
     for change, said in (
         (",", "is empty; only an empty value removes the whole setting"),
         ("-", "expected a key before '-', found '-'"),
@@ -242,7 +242,7 @@ def test_a_toleration_stands_beside_those_of_the_same_key(run: Run, cluster: Fak
 
 
 def test_entries_are_added_replaced_and_removed(run: Run, cluster: FakeApi) -> None:
-    cluster.add(plan(annotations={"labels": "a=1,b=2", "affinity": RULE, "mode": "off"}))
+    cluster.add(plan(labels="a=1,b=2", affinity=RULE, mode="off"))
     run("patch", "plan", "db", "--convertor-labels", "b=3,a-,c=4", "--convertor-affinity", "")
     assert annotations(cluster.get("plans", "konveyor-forklift", "db")) == {
         "labels": "b=3,c=4",
@@ -258,7 +258,7 @@ def test_a_change_that_contradicts_itself_is_refused(run: Run, cluster: FakeApi)
 
 
 def test_what_is_there_already_is_not_written_again(run: Run, cluster: FakeApi) -> None:
-    cluster.add(plan(annotations={"affinity": RULE}))
+    cluster.add(plan(affinity=RULE))
     result = run("patch", "plan", "db", *AFFINITY)
     assert result.stdout == "plan.forklift.konveyor.io/db patched (no change)\n"
     assert cluster.request_lines == [f"GET {PATH}"]
@@ -294,7 +294,9 @@ def test_the_plan_is_printed_as_it_is_then(run: Run, cluster: FakeApi, dry_run: 
 
 
 def test_what_the_spec_says_is_shown_and_stays(run: Run, cluster: FakeApi) -> None:
-    cluster.add(plan(convertorLabels={"a": "1"}, convertorAffinity={"podAffinity": {}}))
+    cluster.add(
+        plan(spec={"convertorLabels": {"a": "1"}, "convertorAffinity": {"podAffinity": {}}})
+    )
     result = run("patch", "plan", "db", "--convertor-labels", "b=2", *AFFINITY)
     assert result.stderr == (
         'Note: spec.convertorLabels stays, and is applied as well: {"a":"1"}\n'
@@ -308,7 +310,7 @@ def test_what_the_spec_says_is_shown_and_stays(run: Run, cluster: FakeApi) -> No
 def test_a_label_that_contradicts_the_spec_is_refused_with_the_command_that_changes_it(
     run: Run, cluster: FakeApi, before: dict[str, str]
 ) -> None:
-    cluster.add(plan(convertorLabels={"a": "1"}, annotations=before))
+    cluster.add(plan(spec={"convertorLabels": {"a": "1"}}, annotations=before))
     result = run("patch", "plan", "db", "--convertor-labels", "a=2", "--mode", "audit")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
@@ -323,10 +325,10 @@ def test_a_label_that_contradicts_the_spec_is_refused_with_the_command_that_chan
 
 
 def test_somebody_who_writes_at_the_same_time_loses_nothing(run: Run, cluster: FakeApi) -> None:
-    cluster.add(plan(annotations={"labels": "a=1"}))
+    cluster.add(plan(labels="a=1"))
 
     def write() -> None:
-        cluster.add(plan(annotations={"labels": "a=1,b=2"}))
+        cluster.add(plan(labels="a=1,b=2"))
 
     cluster.before_write = [write, write]
     result = run("patch", "plan", "db", "--convertor-labels", "c=3")

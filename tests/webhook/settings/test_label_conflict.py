@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from tests.support.clusters import PREFIX, plan
+from tests.support.builders import PREFIX, plan
 from webhook.admission.events import derive_event
 from webhook.admission.mutate import decide
 from webhook.admission.review import encode
@@ -29,9 +29,9 @@ from webhook.settings import read
 
 FIELD = {"convertorLabels": {"batch": "1", "team": "a"}}
 CONFLICT = plan(
-    FIELD, labels="batch=2,owner=me", node_selector="disk=nvme", tolerations="gpu:NoSchedule"
+    spec=FIELD, labels="batch=2,owner=me", node_selector="disk=nvme", tolerations="gpu:NoSchedule"
 )
-AGREES = plan(FIELD, labels="batch=1,owner=me")
+AGREES = plan(spec=FIELD, labels="batch=1,owner=me")
 PROBLEM = (
     f"Plan konveyor-forklift/db annotation {PREFIX}/labels entry 1: expected 'batch=1' as in "
     "spec.convertorLabels, by which Forklift finds its pods, found 'batch=2'; remove the "
@@ -83,7 +83,7 @@ def test_the_pod_is_denied_where_problems_deny() -> None:
 
 
 def test_a_field_that_changes_during_the_migration_is_a_warning_and_no_problem() -> None:
-    request, pod = created(plan({"convertorLabels": {"batch": "0"}}))
+    request, pod = created(plan(spec={"convertorLabels": {"batch": "0"}}))
     assert pod["metadata"]["labels"]["batch"] == "0"
 
     decision = decide(request, None, read(AGREES, Installation()), Installation(), {})
@@ -113,7 +113,7 @@ def test_the_event_on_the_plan_has_the_problem_and_what_is_applied() -> None:
 
 @pytest.mark.parametrize(
     "before",
-    [None, plan({}, labels="batch=2,owner=me"), plan(FIELD, labels="owner=me"), AGREES],
+    [None, plan(spec={}, labels="batch=2,owner=me"), plan(spec=FIELD, labels="owner=me"), AGREES],
     ids=["created", "field written", "annotation written", "annotation changed"],
 )
 def test_a_plan_that_gets_the_conflict_is_refused(before: Json | None) -> None:
@@ -127,7 +127,7 @@ def test_a_plan_that_gets_the_conflict_is_refused(before: Json | None) -> None:
 
 
 def test_a_plan_that_had_the_conflict_before_is_written_with_a_warning() -> None:
-    more = plan(FIELD, labels="batch=2,owner=me", node_selector="disk=ssd")
+    more = plan(spec=FIELD, labels="batch=2,owner=me", node_selector="disk=ssd")
 
     decision = written(more, CONFLICT)
 

@@ -26,13 +26,9 @@ def written(body: Json, at: str = WRITTEN) -> Json:
     return body
 
 
-DB = written(plan(annotations={"labels": "batch=1", "affinity": "REQUIRE pods(app=ceph) on node"}))
-WEB = written(
-    plan(
-        "web", annotations={"affinity": "REQIRE pods(a=b) on node", "node-selector": "memory=64Gi+"}
-    )
-)
-LATER = written(plan("later", "shop", annotations={"tolerations": "gpu:NoExecute", "mode": "off"}))
+DB = written(plan(labels="batch=1", affinity="REQUIRE pods(app=ceph) on node"))
+WEB = written(plan("web", affinity="REQIRE pods(a=b) on node", node_selector="memory=64Gi+"))
+LATER = written(plan("later", "shop", tolerations="gpu:NoExecute", mode="off"))
 
 
 def pod(name: str, plan_name: str, *, placed: bool = False, **labels: str) -> Json:

@@ -21,7 +21,7 @@ def audit(run: Run, tmp_path: Path) -> Audit:
     """Audit one plan and a file of these documents; return the exit code and what is printed."""
 
     def audit(*documents: Any, name: str = "pods.yaml") -> tuple[int, str, str]:
-        (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan(annotations={"labels": "a=1"})))
+        (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan(labels="a=1")))
         path = tmp_path / name
         texts = [each if isinstance(each, str) else yaml.safe_dump(each) for each in documents]
         path.write_text("---\n".join(texts), encoding="utf-8")

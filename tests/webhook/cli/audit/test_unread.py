@@ -59,7 +59,7 @@ def test_what_nothing_depends_on_need_not_be_read(run: Run, cluster: FakeApi, fa
 def test_what_was_found_is_found_whatever_else_could_not_be_read(
     run: Run, cluster: FakeApi
 ) -> None:
-    cluster.add(plan(annotations={"labels": "batch"}))
+    cluster.add(plan(labels="batch"))
     cluster.forbid("list", "pods", namespace=CLUSTER)
     result = run("audit", "--fail-on", "missed", "--fail-on", "problem")
     assert (result.exit_code, result.stderr) == (1, "")

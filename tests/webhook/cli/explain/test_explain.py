@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.clusters import ZONE, convertor_pod, namespace, node, plan, pod
+from tests.support.builders import ZONE, convertor_pod, namespace, node, plan, pod
 from tests.support.commands import Run
 from tests.support.fake_api import FakeApi
 from tests.support.releases import CONFIGURATION, DEPLOYMENT, SINCE, release
@@ -19,7 +19,7 @@ Golden = Callable[[Path, str], None]
 NODES = [
     node("alpha", {ZONE: "a", "disk": "nvme", "memory": "128Gi"}),
     node("beta", {ZONE: "a", "disk": "nvme", "memory": "64Gi"}, taints=("gpu:NoSchedule",)),
-    node("delta", {ZONE: "b", "disk": "nvme", "memory": "256Gi"}, room={"cpu": "1"}),
+    node("delta", {ZONE: "b", "disk": "nvme", "memory": "256Gi"}, allocatable={"cpu": "1"}),
     node("epsilon", {ZONE: "b", "disk": "hdd", "memory": "32Gi"}, cordoned=True),
     node("gamma", {ZONE: "c", "disk": "nvme", "memory": "64Gi"}),
     node("theta", {ZONE: "a", "disk": "nvme", "memory": "64Gi"}, taints=("spot:PreferNoSchedule",)),
@@ -36,17 +36,15 @@ PODS = [
 NAMESPACES = [namespace("vms"), namespace("rook-ceph", team="storage"), namespace("shop")]
 
 FITS = plan(
-    {"convertorLabels": {"workload": "migration"}, "convertorNodeSelector": {"disk": "hdd"}},
+    spec={"convertorLabels": {"workload": "migration"}, "convertorNodeSelector": {"disk": "hdd"}},
     labels="batch=1",
     node_selector="memory=64Gi+,disk=nvme",
     tolerations="dedicated=migration:NoSchedule",
-    affinity=(
-        "REQUIRE pods(app=ceph-osd) in namespaces (team=storage) on zone\n"
-        "REPEL pods(tier=production) on node weight=30; PREFER pods(app=proxy) on zone"
-    ),
+    affinity="REQUIRE pods(app=ceph-osd) in namespaces (team=storage) on zone\n"
+    "REPEL pods(tier=production) on node weight=30; PREFER pods(app=proxy) on zone",
 )
 NOWHERE = plan(
-    {
+    spec={
         "convertorLabels": {"batch": "1"},
         "convertorAffinity": {
             "podAffinity": {
@@ -280,7 +278,7 @@ def test_large_clusters_are_read_in_pages(run: Run, cluster: FakeApi) -> None:
 
 
 def test_a_plan_without_a_target_namespace_is_explained(run: Run, cluster: FakeApi) -> None:
-    cluster.add(plan({"targetNamespace": None}))
+    cluster.add(plan(spec={"targetNamespace": None}))
     result = run("explain", "plan", "db")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.startswith("Plan konveyor-forklift/db\nIts pods go to no namespace.")

@@ -51,7 +51,7 @@ def test_the_mode_is_what_flags_and_variables_of_the_container_say(
 
 
 def test_a_plans_own_mode_counts_unless_a_variable_forbids_it(run: Run, cluster: FakeApi) -> None:
-    cluster.add(plan(annotations={"mode": "off"}))
+    cluster.add(plan(mode="off"))
     for value, mode in (("true", "off"), ("false", "enforce")):
         cluster.add(*release(env=[variable("PLAN_MODES", value)]))
         assert audited(run)["plans"][0]["mode"] == mode

@@ -21,7 +21,7 @@ EXPECTED = Path(__file__).parent / "expected"
 Golden = Callable[[Path, str], None]
 
 RULE = "REQUIRE pods(app=ceph-osd) on node"
-PLAN = plan(annotations={"affinity": RULE, "labels": "batch=1"})
+PLAN = plan(affinity=RULE, labels="batch=1")
 
 
 def pod(namespace: str | None = "vms", **labels: str) -> Json:
@@ -150,7 +150,7 @@ def test_the_decision_stays_out_of_what_is_piped(run: Run, files: Files) -> None
 
 
 def test_of_a_directory_the_plan_that_owns_the_pod_is_found(run: Run, files: Files) -> None:
-    files("plans/web.yaml", plan("web", annotations={"labels": "web=1"}))
+    files("plans/web.yaml", plan("web", labels="web=1"))
     files("plans/db.json", PLAN)
     pod_file = files("pod.yaml", OWNED)
     result = run("review", "-f", pod_file, "--plan", str(files.folder / "plans"), "-o", "yaml")
@@ -161,7 +161,7 @@ def test_of_a_directory_the_plan_that_owns_the_pod_is_found(run: Run, files: Fil
 def test_of_two_plans_of_one_name_the_first_counts_as_for_the_server(
     run: Run, files: Files
 ) -> None:
-    plans = files("plans.yaml", PLAN, plan(annotations={"labels": "batch=2"}))
+    plans = files("plans.yaml", PLAN, plan(labels="batch=2"))
     result = run("review", "-f", files("pod.yaml", OWNED), "--plan", plans, "-o", "yaml")
     assert yaml.safe_load(result.stdout)["metadata"]["labels"]["batch"] == "1"
 
@@ -189,7 +189,7 @@ def test_the_only_plan_is_the_pods_and_what_the_pod_lacks_is_told(
 
 
 def test_problems_are_shown_with_their_carets(run: Run, files: Files) -> None:
-    wrong = plan(annotations={"affinity": f"{RULE}s", "labels": "batch=1"})
+    wrong = plan(affinity=f"{RULE}s", labels="batch=1")
     result = run("review", "-f", files("pod.yaml", OWNED), "--plan", files("plan.yaml", wrong))
     assert result.exit_code == 0
     assert result.stdout.startswith(
@@ -204,7 +204,7 @@ def test_problems_are_shown_with_their_carets(run: Run, files: Files) -> None:
 
 
 def test_what_the_installation_decided_decides_here_too(run: Run, files: Files) -> None:
-    wrong = plan(annotations={"labels": "batch"})
+    wrong = plan(labels="batch")
     words = ("review", "-f", files("pod.yaml", OWNED), "--plan", files("plan.yaml", wrong))
     denied = run(*words, "--on-error", "deny")
     assert (denied.exit_code, denied.stderr) == (1, "")
@@ -230,7 +230,7 @@ def test_in_audit_mode_the_pod_stays_and_what_it_would_get_is_shown(run: Run, fi
 
 
 def test_nodes_say_which_values_are_at_least(run: Run, files: Files) -> None:
-    asks = plan(annotations={"node-selector": "memory=64Gi+"})
+    asks = plan(node_selector="memory=64Gi+")
     nodes = [
         {"apiVersion": "v1", "kind": "Node", "metadata": {"name": size, "labels": {"memory": size}}}
         for size in ("32Gi", "128Gi")
@@ -265,7 +265,7 @@ def test_a_pod_without_a_namespace_is_where_its_plan_migrates_to(
 
 
 def test_of_many_plans_the_pods_own_says_where_it_is(run: Run, files: Files) -> None:
-    plans = files("plans.yaml", plan("web", targetNamespace="shop"), PLAN)
+    plans = files("plans.yaml", plan("web", spec={"targetNamespace": "shop"}), PLAN)
     words = ("-f", files("pod.yaml", pod(None, plan="uid-web")), "--plan", plans)
     assert "as if it were in 'shop'" in run("review", *words).stderr
 
@@ -289,7 +289,7 @@ def test_a_pod_that_is_elsewhere_cannot_be_placed(run: Run, files: Files, mode: 
 
 
 def test_without_a_target_namespace_no_pod_can_be_placed(run: Run, files: Files) -> None:
-    nowhere = plan(targetNamespace=None)
+    nowhere = plan(spec={"targetNamespace": None})
     words = ("-f", files("pod.yaml", pod(None, plan="uid-db")), "--plan", files("p.yaml", nowhere))
     result = run("review", *words)
     assert result.exit_code == 1
@@ -306,7 +306,7 @@ def test_a_pod_of_which_nothing_is_asked_is_fine(run: Run, files: Files) -> None
 
 def review_of_plan(rule: str) -> Json:
     kind = {"group": "forklift.konveyor.io", "version": "v1beta1", "kind": "Plan"}
-    body = plan(annotations={"affinity": rule})
+    body = plan(affinity=rule)
     request = {"uid": "u-1", "kind": kind, "operation": "CREATE", "object": body}
     return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
 

@@ -16,21 +16,19 @@ EXPECTED = Path(__file__).parent / "expected"
 Golden = Callable[[Path, str], None]
 
 DB = plan(
-    annotations={
-        "affinity": "require pods(app==ceph-osd) on node; PREFER nodes(memory>=64Gi) weight=5",
-        "labels": "workload=migration,batch=1",
-        "node-selector": "disk=nvme,cpu-cores=16+,memory=64Gi+",
-        "tolerations": "dedicated=migration:NoSchedule,spot",
-        "mode": "audit",
-    }
+    affinity="require pods(app==ceph-osd) on node; PREFER nodes(memory>=64Gi) weight=5",
+    labels="workload=migration,batch=1",
+    node_selector="disk=nvme,cpu-cores=16+,memory=64Gi+",
+    tolerations="dedicated=migration:NoSchedule,spot",
+    mode="audit",
 )
 WEB = plan(
     *("web", "shop"),
-    convertorAffinity={"podAffinity": {}},
-    convertorLabels={"team": "web"},
-    annotations={"labels": "batch,team=shop", "affinity": "REQIRE pods(a=b) on node"},
+    spec={"convertorAffinity": {"podAffinity": {}}, "convertorLabels": {"team": "web"}},
+    labels="batch,team=shop",
+    affinity="REQIRE pods(a=b) on node",
 )
-PLAIN = plan("plain", targetNamespace="elsewhere")
+PLAIN = plan("plain", spec={"targetNamespace": "elsewhere"})
 
 
 @pytest.fixture
@@ -168,7 +166,7 @@ def test_of_several_webhooks_none_is_chosen(run: Run, cluster: FakeApi) -> None:
 
 
 def test_a_cell_that_is_too_long_is_cut(run: Run, cluster: FakeApi) -> None:
-    cluster.add(plan(annotations={"labels": f"key={'x' * 60}"}))
+    cluster.add(plan(labels=f"key={'x' * 60}"))
     result = run("show")
     assert f"key={'x' * 35}…   " in result.stdout
 

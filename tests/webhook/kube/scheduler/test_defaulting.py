@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.clusters import pod
+from tests.support.builders import pod
 from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.objects import Json
 from webhook.kube.scheduler.defaulting import with_defaults

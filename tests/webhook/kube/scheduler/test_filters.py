@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.clusters import HOST, node, pod
+from tests.support.builders import HOST, node, pod
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json
 from webhook.kube.scheduler import Verdict, run_filters, take_snapshot
@@ -133,13 +133,13 @@ def test_requests_must_fit_beside_those_of_existing_pods(
     requests = {"cpu": "500m", "memory": "2G", "devices.kubevirt.io/kvm": "1"}
     spec = {"containers": [{"name": "c", "resources": {"requests": requests}}]}
     there = pod("shop/a", "a", cpu="1")
-    assert reasons(spec, node("a", room=room), pods=(there,)) == [expected]
+    assert reasons(spec, node("a", allocatable=room), pods=(there,)) == [expected]
 
 
 def test_resource_causes_are_in_the_units_of_the_scheduler() -> None:
     spec = {"containers": [{"name": "c", "resources": {"requests": {"cpu": "1"}}}]}
     existing = pod("a/b", "a", cpu="0.2")
-    (verdict,) = verdicts_of(spec, node("a", room={"cpu": "1100m"}), pods=(existing,))
+    (verdict,) = verdicts_of(spec, node("a", allocatable={"cpu": "1100m"}), pods=(existing,))
     (rejection,) = verdict.rejections
     assert rejection.causes == [
         {"resource": "cpu", "requested": 1000, "used": 200, "allocatable": 1100}
@@ -148,7 +148,7 @@ def test_resource_causes_are_in_the_units_of_the_scheduler() -> None:
 
 def test_a_pod_without_requests_counts_as_one_pod() -> None:
     spec = {"containers": [{"name": "c"}]}
-    assert reasons(spec, node("a", room={"cpu": "0", "pods": "0"})) == [["Too many pods"]]
+    assert reasons(spec, node("a", allocatable={"cpu": "0", "pods": "0"})) == [["Too many pods"]]
 
 
 @pytest.mark.parametrize(
@@ -166,12 +166,12 @@ def test_a_pod_without_requests_counts_as_one_pod() -> None:
 def test_pods_use_resources_while_they_are_bound_and_not_finished(
     there: Json, counted: bool
 ) -> None:
-    full = node("a", room={"pods": "1"})
+    full = node("a", allocatable={"pods": "1"})
     assert reasons({}, full, pods=(there,)) == [["Too many pods"] if counted else []]
 
 
 def test_rejections_are_in_the_order_of_kube_scheduler() -> None:
-    bad = node("a", taints=("gpu:NoSchedule",), room={"pods": "0"}, cordoned=True)
+    bad = node("a", taints=("gpu:NoSchedule",), allocatable={"pods": "0"}, cordoned=True)
     (verdict,) = verdicts_of({"nodeSelector": {"disk": "ssd"}, "nodeName": "b"}, bad)
     assert [rejection.plugin for rejection in verdict.rejections] == [
         "NodeUnschedulable",

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.clusters import HOST, ZONE, namespace, node, pod
+from tests.support.builders import HOST, ZONE, namespace, node, pod
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json
 from webhook.kube.scheduler import Verdict, run_filters, take_snapshot

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.clusters import node
-from tests.support.clusters import pod as make_pod
+from tests.support.builders import node
+from tests.support.builders import pod as make_pod
 from tests.support.scheduler_worlds import TARGET, draw_namespaces, draw_nodes, draw_plan, draw_pods
 from webhook import settings
 from webhook.kube.objects import Json

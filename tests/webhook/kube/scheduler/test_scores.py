@@ -1,6 +1,6 @@
 """Scores are the weights of the pod's matching preferred terms."""
 
-from tests.support.clusters import HOST, ZONE, node, pod
+from tests.support.builders import HOST, ZONE, node, pod
 from webhook.kube.affinity import PREFERRED
 from webhook.kube.objects import Json
 from webhook.kube.scheduler import take_snapshot

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import yaml
 
-from tests.support.clusters import ZONE, convertor_pod, namespace, node, plan, pod
+from tests.support.builders import ZONE, convertor_pod, namespace, node, plan, pod
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json
 from webhook.model import Installation, Mode
@@ -34,7 +34,7 @@ def advised(case: Case, installation: Installation | None = None) -> list[Advice
 
 
 def with_object(**affinity: Json) -> Json:
-    return plan({"convertorAffinity": affinity})
+    return plan(spec={"convertorAffinity": affinity})
 
 
 CASES: dict[str, Case] = {
@@ -126,12 +126,15 @@ CASES: dict[str, Case] = {
     ),
     "too little room": Case(
         plan(),
-        [node("a", room={"cpu": "500m", "memory": "1Mi", "devices.kubevirt.io/kvm": "0"})],
+        [node("a", allocatable={"cpu": "500m", "memory": "1Mi", "devices.kubevirt.io/kvm": "0"})],
         [],
     ),
     "devices in use, and pods": Case(
         plan(),
-        [node("a", room={"pods": "1"}), node("b", room={"devices.kubevirt.io/kvm": "1"})],
+        [
+            node("a", allocatable={"pods": "1"}),
+            node("b", allocatable={"devices.kubevirt.io/kvm": "1"}),
+        ],
         [
             pod("shop/web", "a"),
             pod(
@@ -154,7 +157,7 @@ CASES: dict[str, Case] = {
         [pod("rook/x", "a", {"app": "osd"}), pod("shop/x", "a", {"app": "web"})],
     ),
     "an object of kubectl mtv": Case(
-        plan({"convertorAffinity": {"podAntiAffinity": {REQUIRED: [OSD]}}}),
+        plan(spec={"convertorAffinity": {"podAntiAffinity": {REQUIRED: [OSD]}}}),
         [node("a")],
         [pod("rook/x", "a", {"app": "osd"})],
     ),

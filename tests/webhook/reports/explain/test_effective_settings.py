@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.clusters import plan
+from tests.support.builders import plan
 from tests.support.scheduler_worlds import draw_plan
 from webhook.kube.objects import Json
 from webhook.model import Installation, Mode, Scope
@@ -40,7 +40,7 @@ def test_every_source_counts_and_the_most_specific_wins() -> None:
         "convertorNodeSelector": {"disk": "ssd"},
     }
     found = plan(
-        spec,
+        spec=spec,
         labels="batch=2,owner=me",
         node_selector="disk=nvme,cores=16+",
         tolerations="gpu=a100:NoSchedule,:bad",
@@ -73,7 +73,7 @@ def test_the_affinity_is_that_of_the_plan_if_it_has_one() -> None:
             "podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}
         }
     }
-    found = plan(spec, affinity="AVOID nodes(a=b); PREFER pods( app==y ) on zone")
+    found = plan(spec=spec, affinity="AVOID nodes(a=b); PREFER pods( app==y ) on zone")
     affinities = [
         each for each in rows(case(found, Installation(defaults=DEFAULTS))) if each[0] == "affinity"
     ]
@@ -99,7 +99,7 @@ def test_rules_that_are_too_many_together_with_the_object_are_left_out() -> None
             "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}
         }
     }
-    found = case(plan(spec, affinity="AVOID nodes(a=b, c=d)"))
+    found = case(plan(spec=spec, affinity="AVOID nodes(a=b, c=d)"))
     (source,) = found.reading.affinity_sources
     assert source.affinity == found.plan.settings.affinity == spec["convertorAffinity"]
 

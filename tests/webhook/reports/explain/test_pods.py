@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.clusters import convertor_pod, node, plan, pod
+from tests.support.builders import convertor_pod, node, plan, pod
 from tests.support.paths import DATA
 from webhook.kube.objects import Json
 from webhook.kube.scheduler.resources import requested
@@ -205,6 +205,6 @@ def test_the_model_is_what_forklift_makes_as_far_as_a_scheduler_goes(name: str) 
 )
 def test_fields_that_are_no_settings_do_not_get_into_the_model(spec: Json) -> None:
     plain, found = (
-        new_pod(read_case(each, Installation(), NOWHERE)) for each in (plan(), plan(spec))
+        new_pod(read_case(each, Installation(), NOWHERE)) for each in (plan(), plan(spec=spec))
     )
     assert found == plain

@@ -1,6 +1,6 @@
 """Rules are told in words, as YAML, and with what they match now."""
 
-from tests.support.clusters import ZONE, node, plan, pod
+from tests.support.builders import ZONE, node, plan, pod
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json
 from webhook.model import Installation
@@ -43,7 +43,7 @@ def test_a_minimum_is_what_the_nodes_make_of_it() -> None:
 def test_what_no_rule_can_say_has_no_sentence() -> None:
     either = [{"matchExpressions": [{"key": key, "operator": "Exists"}]} for key in ("a", "b")]
     affinity = {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": either}}}
-    (rule,) = rules(plan({"convertorAffinity": affinity}), [node("n", {"b": "1"})])
+    (rule,) = rules(plan(spec={"convertorAffinity": affinity}), [node("n", {"b": "1"})])
     assert rule == Rule("spec.convertorAffinity", "", affinity, nodes=Matches(1, ["n"]))
 
 

@@ -9,7 +9,8 @@ import msgspec
 import structlog
 
 from webhook.forklift.plan import NAME, PATH, PlanObject
-from webhook.inventory import PlansStatus, summarize
+from webhook.inventory import PlansStatus, clock, summarize
+from webhook.inventory.changes import log_changes
 from webhook.inventory.index import Key, PlanIndex
 from webhook.inventory.nodes import ClusterNodes
 from webhook.karl import minimums
@@ -48,7 +49,7 @@ class ClusterPlans:
         timing: ReflectorTiming | None = None,
     ) -> None:
         self._client = client
-        self._index = PlanIndex(installation)
+        self._index = PlanIndex(installation, clock.now)
         self._nodes = ClusterNodes(nodes or client, lambda: self._index.node_keys, timing)
         self._store = _Store(self._index, self._nodes)
         plans = ListWatch(client, f"{PATH}/plans", PlanObject)
@@ -178,11 +179,12 @@ class _Store:
         self._nodes = nodes
 
     def replace(self, items: Iterable[PlanObject]) -> None:
-        self._index.replace_all(item.as_json() for item in items)
+        log_changes(self._index.replace_all(item.as_json() for item in items))
         self._nodes.refresh()
 
     def update(self, item: PlanObject) -> None:
-        if self._index.put(item.as_json()):
+        if change := self._index.put(item.as_json()):
+            log_changes([change])
             self._nodes.refresh()
 
     def delete(self, item: PlanObject) -> None:

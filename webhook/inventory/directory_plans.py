@@ -12,7 +12,8 @@ from typing import NamedTuple, NoReturn
 import structlog
 
 from webhook.forklift.plan import API_VERSION, KIND
-from webhook.inventory import PlansStatus, plan_files, summarize
+from webhook.inventory import PlansStatus, clock, plan_files, summarize
+from webhook.inventory.changes import log_changes
 from webhook.inventory.index import Key, PlanIndex, key_of
 from webhook.karl import minimums
 from webhook.kube.messages import describe_internal_error, describe_os_error
@@ -53,7 +54,7 @@ class DirectoryPlans:
 
     def __init__(self, path: Path, installation: Installation) -> None:
         self._path = path
-        self._index = PlanIndex(installation)
+        self._index = PlanIndex(installation, clock.now)
         self._files: dict[Path, _File] = {}
         self._node_values: NodeValues = {}
         self._errors: list[str] = []
@@ -151,7 +152,7 @@ class DirectoryPlans:
                     continue
                 plans[key] = plan
                 paths |= dict.fromkeys(identities, path)
-        self._index.replace_all(plans.values())
+        log_changes(self._index.replace_all(plans.values()))
         errors += [
             f"{paths[key]}: Plan {'/'.join(key)} {why}" for key, why in self._index.unread.items()
         ]

@@ -1,15 +1,17 @@
-"""The plans in memory: settings only, packed, found by UID, by name, or by both."""
+"""The known plans in memory: packed settings, found by UID or by name.
+
+The index only computes: its callers read the plans, and log the changes that it returns.
+"""
 
 import sys
 import uuid
 from collections import Counter
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from threading import RLock
+from typing import NamedTuple
 
 import msgspec
-import structlog
 
 from webhook import settings
 from webhook.forklift.plan import Spec
@@ -23,14 +25,9 @@ from webhook.model import (
     Reason,
 )
 
-log = structlog.get_logger(__name__)
-
 _SPEC_FIELDS = tuple(field.encode_name for field in msgspec.structs.fields(Spec))
 _canonical = msgspec.json.Encoder()
 _pack = msgspec.msgpack.Encoder()
-
-TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
-"""Of the API server."""
 
 Key = tuple[str, str]
 """Namespace and name."""
@@ -45,20 +42,34 @@ class _Entry(msgspec.Struct, array_like=True, frozen=True):
 _unpack = msgspec.msgpack.Decoder(_Entry).decode
 
 _unpacked = lru_cache(256)(_unpack)
-"""Of the plans that migrate, so that each of their pods gets the very same value."""
+"""For the plans that migrate: all their pods get the same object, which the cache requires."""
+
+
+class PlanChange(NamedTuple):
+    """A plan whose settings have changed, or that cannot be read for the first time."""
+
+    plan: str
+    """`namespace/name`."""
+    problems: Sequence[str] = ()
+    """Of its settings."""
+    error: Exception | None = None
+    """Why it cannot be read; its previous settings, if any, stay effective."""
 
 
 class PlanIndex:
     """Plans by UID, by namespace and name, and by name.
 
-    A Plan in the cluster is tens of kilobytes; what is kept of it is its settings, as one
-    `bytes` of a few hundred. Settings as Python objects would take several times the memory,
-    and time in every garbage collection. Readers take no lock: each look-up is one dictionary
-    access, and an entry is complete before it can be found.
+    A Plan in the cluster is tens of kilobytes; the index keeps its settings as one `bytes` of a
+    few hundred. As Python objects they would take several times the memory, and time in every
+    garbage collection. Readers take no lock: each look-up is one dictionary access, and an entry
+    is complete before it can be found.
+
+    `clock` returns the time in RFC 3339 and UTC.
     """
 
-    def __init__(self, installation: Installation) -> None:
+    def __init__(self, installation: Installation, clock: Callable[[], str] = str) -> None:
         self._installation = installation
+        self._clock = clock
         self._writing = RLock()
         self._entries: dict[Key, bytes] = {}
         self._by_uid: dict[str, bytes] = {}
@@ -72,18 +83,18 @@ class PlanIndex:
 
     @property
     def invalid(self) -> int:
-        """How many plans have settings with problems, or could not be read at all."""
+        """The number of plans whose settings have problems, or that could not be read."""
         return self._invalid + len(self._unread)
 
     @property
     def unread(self) -> dict[Key, str]:
-        """Why plans cannot be read as they are now; what they said before, if anything, counts."""
+        """The plans that cannot be read, and why; their previous settings stay effective."""
         with self._writing:
             return dict(self._unread)
 
     @property
     def node_keys(self) -> frozenset[str]:
-        """The label keys whose values on the nodes some plan compares."""
+        """The node label keys that some plan compares."""
         with self._writing:
             return frozenset(self._node_keys)
 
@@ -99,20 +110,22 @@ class PlanIndex:
             return Reason.PLAN_AMBIGUOUS
         return plans[0] if plans else Reason.PLAN_NOT_FOUND
 
-    def put(self, plan_object: Json) -> bool:
-        """Take in a Plan, new or changed; return whether its settings are not as known.
+    def put(self, plan_object: Json) -> PlanChange | None:
+        """Add or update a Plan; return None if its settings are unchanged.
 
-        Forklift writes the status of a running plan every few seconds. So what matters of it is
-        compared, which is cheap, before its settings are read, which compiles KARL. A version
-        that is older than the known one is passed over.
+        Forklift writes the status of a running plan every few seconds. So the fields that
+        settings come from are compared first, which is cheap, and read only if they differ,
+        which compiles KARL. A version older than the known one is ignored.
         """
         key, version = key_of(plan_object), _version(plan_object)
         with self._writing:
             known = self._get(key)
-            return (not known or version >= known.version) and self._put(key, plan_object, known)
+            if known and version < known.version:
+                return None
+            return self._put(key, plan_object, known)
 
     def discard(self, namespace: str, name: str) -> None:
-        """Forget a Plan, if it is known."""
+        """Remove a Plan, if it is known."""
         key = (namespace, name)
         with self._writing:
             self._unread.pop(key, None)
@@ -124,39 +137,43 @@ class PlanIndex:
             else:
                 del self._by_name[name]
 
-    def replace_all(self, plan_objects: Iterable[Json]) -> None:
-        """Take in all Plans there are, one at a time, and forget every other.
+    def replace_all(self, plan_objects: Iterable[Json]) -> list[PlanChange]:
+        """Put all existing Plans, one at a time, and remove every other.
 
-        When `plan_objects` raises midway nothing is forgotten. One that cannot be read keeps none
-        of the others from being read.
+        Returns the changes with problems or errors.
+
+        If `plan_objects` raises, nothing is removed. A Plan that cannot be read does not prevent
+        the others from being read.
         """
+        invalid: list[PlanChange] = []
         gone = self._entries.keys() | self.unread.keys()
         for plan_object in plan_objects:
             key = key_of(plan_object)
             gone.discard(key)
-            with self._writing:  # whatever the version: they go back when a cluster is restored
-                self._put(key, plan_object, self._get(key))
+            with self._writing:  # of any version: a restored cluster has lower ones
+                change = self._put(key, plan_object, self._get(key))
+            if change and (change.problems or change.error):
+                invalid.append(change)
         for key in gone:
             self.discard(*key)
+        return invalid
 
     def _get(self, key: Key) -> _Entry | None:
         packed = self._entries.get(key)
         return _unpack(packed) if packed else None
 
-    def _put(self, key: Key, plan_object: Json, known: _Entry | None) -> bool:
+    def _put(self, key: Key, plan_object: Json, known: _Entry | None) -> PlanChange | None:
         try:
             entry = self._read(plan_object, known)
             packed = _pack.encode(entry) if entry else b""
-        except Exception as error:
-            # Nothing is known that does this; whatever it is, the other plans are to be read.
-            why = f"cannot be read: {describe_internal_error(error)}"
-            if self._unread.get(key) != why:
-                log.exception("plan cannot be read", plan="/".join(key))
-            self._unread[key] = why
-            return False
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other plans are read
+            reason = f"cannot be read: {describe_internal_error(error)}"
+            is_new = self._unread.get(key) != reason
+            self._unread[key] = reason
+            return PlanChange("/".join(key), error=error) if is_new else None
         self._unread.pop(key, None)
         if entry is None:
-            return False
+            return None
         plan = entry.plan
         before = self._entries.get(key)
         self._entries[key] = packed
@@ -167,27 +184,24 @@ class PlanIndex:
         self._count(plan, 1)
         if known and before:
             self._forget(known.plan, before)
-        if problems := [str(problem) for problem in plan.settings.problems]:
-            log.warning("plan has settings that do not apply", plan=str(plan), problems=problems)
-        return True
+        return PlanChange(str(plan), [str(problem) for problem in plan.settings.problems])
 
     def _read(self, plan_object: Json, known: _Entry | None) -> _Entry | None:
-        """Return what is to be kept of a Plan; None where it is as known."""
+        """Return the entry of a Plan; None if it is the known one."""
         stamp = self._stamp(plan_object)
         if known and known.stamp == stamp:
             return None
         plan = settings.read(plan_object, self._installation)
-        if known:  # the API server keeps no record of what was taken away
-            seen = datetime.now(UTC).strftime(TIME_FORMAT)
-            plan = msgspec.structs.replace(plan, written=max(plan.written, seen))
+        if known:  # managedFields have no record of removed fields
+            plan = msgspec.structs.replace(plan, written=max(plan.written, self._clock()))
         return _Entry(_version(plan_object), stamp, plan)
 
     def _stamp(self, plan_object: Json) -> int:
-        """Return a number that stays the same while nothing changes that settings come from."""
+        """Return a hash of the fields that settings come from."""
         metadata = plan_object["metadata"]
         prefix = self._installation.prefix
         annotations = metadata.get("annotations") or {}
-        ours = sorted(
+        own = sorted(
             item
             for item in annotations.items()
             if item[0].startswith(prefix) or item[0].partition("/")[2] in settings.ANNOTATIONS
@@ -195,7 +209,7 @@ class PlanIndex:
         spec = plan_object.get("spec") or {}
         fields = [spec.get(field) for field in _SPEC_FIELDS]
         misspelt = sorted(filter(settings.is_misspelt, spec))
-        seen = (metadata.get("uid"), metadata.get("generation"), ours, fields, misspelt)
+        seen = (metadata.get("uid"), metadata.get("generation"), own, fields, misspelt)
         return hash(_canonical.encode(seen))
 
     def _count(self, plan: Plan, by: int) -> None:
@@ -207,7 +221,7 @@ class PlanIndex:
 
     def _forget(self, plan: Plan, packed: bytes) -> None:
         self._count(plan, -1)
-        if self._by_uid.get(plan.uid) is packed:  # not that of a plan which has taken its place
+        if self._by_uid.get(plan.uid) is packed:  # unless a plan of the same UID has replaced it
             del self._by_uid[plan.uid]
 
 
@@ -224,7 +238,7 @@ def _version(plan_object: Json) -> int:
 
 
 def _may_own(plan: Plan, ref: PlanRef) -> bool:
-    """Whether `plan`, found by name, is not another plan that has had the name before or since."""
+    """Return False if `plan`, found by name, has another UID than the pod's plan."""
     return not plan.uid or plan.uid == ref.uid or not _is_uuid(ref.uid)
 
 

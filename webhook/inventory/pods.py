@@ -13,7 +13,8 @@ import structlog
 from webhook.admission.events import PlanEvent, RelatedPod
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
 from webhook.inventory import Plans
-from webhook.inventory.index import TIME_FORMAT, Key
+from webhook.inventory.clock import TIME_FORMAT
+from webhook.inventory.index import Key
 from webhook.kube.api import reflector
 from webhook.kube.api.client import Client
 from webhook.kube.api.collection import ListWatch

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from webhook import settings
+from webhook.inventory.changes import log_changes
 from webhook.inventory.index import PlanIndex
 from webhook.kube.objects import Json
 from webhook.model import (
@@ -32,7 +33,7 @@ def plan(name: str = "db", uid: str = A, *, namespace: str = "forklift", **more:
 
 @pytest.fixture
 def index() -> PlanIndex:
-    return PlanIndex(Installation())
+    return PlanIndex(Installation(), lambda: "2026-08-01T09:00:00Z")
 
 
 def names(index: PlanIndex, **ref: str) -> str:
@@ -186,14 +187,17 @@ def test_a_list_that_breaks_off_takes_nothing_away(index: PlanIndex) -> None:
     assert {names(index, uid=A), names(index, uid=B)} == {"forklift/a", "forklift/b"}
 
 
-def test_a_problem_is_told_when_the_plan_changes_before_any_pod_comes(
-    index: PlanIndex,
-) -> None:
+def test_the_problems_of_a_changed_plan_are_returned_and_logged(index: PlanIndex) -> None:
+    changes = [index.put(plan(asks={"labels": "a b"})) for _ in range(2)]
+    assert changes[0]
+    assert changes[0].plan == "forklift/db"
+    assert f"Plan forklift/db annotation {PREFIX}/labels" in changes[0].problems[0]
+    assert changes[1] is None
     with capture_logs() as logs:
-        index.put(plan(asks={"labels": "a b"}))
-        index.put(plan(asks={"labels": "a b"}))
-    assert [line["plan"] for line in logs] == ["forklift/db"]
-    assert f"Plan forklift/db annotation {PREFIX}/labels" in logs[0]["problems"][0]
+        log_changes([changes[0]])
+    assert [(line["plan"], line["problems"]) for line in logs] == [
+        ("forklift/db", changes[0].problems)
+    ]
     index.put(plan(asks={"labels": "a=b"}))
     assert index.invalid == 0
 
@@ -225,10 +229,10 @@ def test_a_plan_that_cannot_be_read_keeps_what_it_said_and_no_other_from_being_r
     index.put(plan("a", A, convertorLabels={"a": "before"}))
     index.put(plan("gone", ""))
     bad = plan("a", A, convertorLabels={"fault": "x"})
+    changes = index.replace_all([bad, plan("b", B)]) + index.replace_all([bad, plan("b", B)])
+    assert index.put(bad) is None
     with capture_logs() as logs:
-        index.replace_all([bad, plan("b", B)])
-        index.replace_all([bad, plan("b", B)])
-        assert not index.put(bad)
+        log_changes(changes)
     assert [(line["event"], line["plan"]) for line in logs] == [
         ("plan cannot be read", "forklift/a")
     ]
@@ -247,12 +251,11 @@ def test_a_plan_that_could_never_be_read_is_forgotten_when_it_is_gone(
     index: PlanIndex, unreadable: None
 ) -> None:
     bad = plan(convertorLabels={"fault": "x"})
-    with capture_logs():
-        index.put(bad)
-        assert (len(index), index.invalid) == (0, 1)
-        index.replace_all([])
-        assert index.invalid == 0
-        index.put(bad)
+    index.put(bad)
+    assert (len(index), index.invalid) == (0, 1)
+    index.replace_all([])
+    assert index.invalid == 0
+    index.put(bad)
     index.discard("forklift", "db")
     assert index.invalid == 0
 
@@ -337,4 +340,4 @@ def test_settings_that_change_are_as_new_as_the_change_that_was_seen(index: Plan
     assert isinstance(before, Plan)
     assert isinstance(after, Plan)
     assert before.written == "2026-08-01T08:00:00Z"
-    assert after.written > before.written
+    assert after.written == "2026-08-01T09:00:00Z"

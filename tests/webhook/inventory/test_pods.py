@@ -14,7 +14,7 @@ from tests.support.placing import MARK, OWNER, SYSTEM
 from tests.support.waiting import eventually
 from tests.webhook.placement.test_missed import BEFORE, LABELS, UNREVIEWED, asking
 from webhook.admission.events import PlanEvent, RelatedPod
-from webhook.inventory.index import TIME_FORMAT
+from webhook.inventory.clock import TIME_FORMAT
 from webhook.inventory.pods import WINDOW_REACH, PodWatch, Timing
 from webhook.kube.api.client import Client
 from webhook.kube.api.reflector import ReflectorTiming as WatchTiming

@@ -60,15 +60,16 @@ chart: $(INSTALLED)  ## lint, render and check the chart with helm 3 and 4 (Debi
 image: $(INSTALLED)  ## build the image and run it, as root, with no Docker (Debian: tests/system/image/apt.txt)
 	$(BIN)/pytest -q tests/system/image
 
-LOCK := uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
-	--python-version 3.11
+# Renovate runs the command that it finds in the header of a locked file, so the options are those
+# that it knows, each with "=".
+LOCK := uv pip compile --quiet --universal --generate-hashes --python-version=3.11
 
-lock:  ## pin all dependencies with hashes, from pyproject.toml (needs uv)
-	$(LOCK) pyproject.toml -o requirements/runtime.txt
-	$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
-	$(PYTHON) -c "import tomllib; \
-		print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'], sep='\n')" \
-		| $(LOCK) - -o requirements/build.txt
+lock:  ## pin all dependencies with hashes, from pyproject.toml and requirements/*.in (needs uv)
+	$(LOCK) --output-file=requirements/runtime.txt pyproject.toml
+	$(LOCK) --output-file=requirements/dev.txt --extra=dev pyproject.toml
+	$(LOCK) --output-file=requirements/build.txt requirements/build.in
+	$(LOCK) --output-file=requirements/docs.txt requirements/docs.in
+	$(LOCK) --output-file=requirements/workflows.txt requirements/workflows.in
 
 clean:  ## remove what the other commands made here
 	rm -rf .venv .build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist

@@ -12,7 +12,8 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTEST := $(BIN)/pytest -q -m "not e2e and not chart and not image"
 ONE_HALF := certs webhook/kube/api webhook/inventory webhook/server webhook/telemetry
 
-.PHONY: help install demo test tests one-half other-half e2e bench bench-cluster chart image lock clean
+.PHONY: help install demo test tests one-half other-half coverage wheel docs workflows e2e bench \
+	bench-cluster chart image lock clean
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
@@ -22,6 +23,17 @@ $(INSTALLED): pyproject.toml requirements/dev.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+# Tools with a venv of their own, so that `make install` stays small.
+DOCS := .build/docs
+WORKFLOWS := .build/workflows
+DOCS_INSTALLED := $(DOCS)/.installed
+WORKFLOWS_INSTALLED := $(WORKFLOWS)/.installed
+
+$(DOCS_INSTALLED) $(WORKFLOWS_INSTALLED): .build/%/.installed: requirements/%.txt
+	$(PYTHON) -m venv .build/$*
+	.build/$*/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 demo: $(INSTALLED)  ## real Forklift pods before and after, over TLS, no cluster
@@ -42,6 +54,30 @@ one-half:
 
 other-half:
 	$(PYTEST) $(ONE_HALF:%=--ignore=tests/%) tests
+
+# The folders that take and return values only. Patterns of `coverage report`, separated by spaces.
+PURE := webhook/model.py webhook/kube/* webhook/forklift/* webhook/karl/* webhook/settings/* \
+	webhook/placement/* webhook/admission/* certs/ca/*
+NOT_PURE := webhook/kube/api/*
+COMMA := ,
+SPACE := $(subst ,, )
+
+coverage: $(INSTALLED)  ## what the tests execute; of the pure folders every branch
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q -m "not e2e and not chart and not image" tests
+	$(BIN)/coverage report
+	$(BIN)/coverage report --include='$(subst $(SPACE),$(COMMA),$(strip $(PURE)))' \
+		--omit='$(subst $(SPACE),$(COMMA),$(strip $(NOT_PURE)))' --fail-under=100
+
+wheel: $(INSTALLED)  ## build the wheel, install it into a new venv and test it without the sources
+	.ci/wheel
+
+docs: $(DOCS_INSTALLED)  ## the docs as a site in .build/site; fails on a broken link or anchor
+	$(PYTHON) tests/docs/links.py
+	$(DOCS)/bin/mkdocs build --quiet --strict
+
+workflows: $(WORKFLOWS_INSTALLED)  ## check the workflows with zizmor, offline
+	$(WORKFLOWS)/bin/zizmor --offline --quiet --persona=pedantic .github
 
 e2e: $(INSTALLED)  ## the tests that need a real control plane; builds and starts it
 	$(BIN)/python -m tests.controlplane.build
@@ -72,4 +108,5 @@ lock:  ## pin all dependencies with hashes, from pyproject.toml and requirements
 	$(LOCK) --output-file=requirements/workflows.txt requirements/workflows.in
 
 clean:  ## remove what the other commands made here
-	rm -rf .venv .build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf .venv .build .mypy_cache .pytest_cache .ruff_cache \
+		.hypothesis .import_linter_cache .coverage dist

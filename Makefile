@@ -74,7 +74,7 @@ wheel: $(INSTALLED)  ## build the wheel, install it into a new venv and test it 
 
 docs: $(DOCS_INSTALLED)  ## the docs as a site in .build/site; fails on a broken link or anchor
 	$(PYTHON) tests/docs/links.py
-	$(DOCS)/bin/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
 
 workflows: $(WORKFLOWS_INSTALLED)  ## check the workflows with zizmor, offline
 	$(WORKFLOWS)/bin/zizmor --offline --quiet --persona=pedantic .github

@@ -1,8 +1,8 @@
 """What was measured in a cluster, for the terminal and for docs/performance.md."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from benchmarks.budget import Budget
 from benchmarks.creation import Creation, total
@@ -40,7 +40,6 @@ def results(budgets: Sequence[Budget], raw: Raw) -> str:
             verdicts(budgets),
             "\n".join(f"* {said}" for said in _facts(raw)),
             table(HEAD, [*_rows(raw)]),
-            f"<details><summary>Raw data</summary>\n\n```json\n{_data(raw)}\n```\n\n</details>",
         )
     )
 
@@ -67,8 +66,9 @@ def _rows(raw: Raw) -> Iterator[tuple[str, ...]]:
             )
 
 
-def _data(raw: Raw) -> str:
-    data = {
+def data(raw: Raw) -> dict[str, Any]:
+    """Return all numbers."""
+    return {
         "seconds to create all plans": round(raw.created, 1),
         "seconds to readiness, by plans": {str(k): round(v, 2) for k, v in raw.ready.items()},
         "bytes of private memory, by plans": raw.memory,
@@ -86,11 +86,6 @@ def _data(raw: Raw) -> str:
             for what, rounds in found.named.items()
         },
     }
-    entries = (
-        f"  {json.dumps(key, ensure_ascii=False)}: {json.dumps(value, ensure_ascii=False)}"
-        for key, value in data.items()
-    )
-    return "{\n" + ",\n".join(entries) + "\n}"
 
 
 def _counts(found: Histogram) -> dict[str, float]:

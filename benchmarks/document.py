@@ -1,35 +1,50 @@
-"""docs/performance.md: what was measured, how, on what, and the data."""
+"""docs/performance.md: what was measured and on what. The raw data is in benchmarks/results."""
 
 import json
 import math
 import os
 import platform
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from benchmarks import speed
 from benchmarks.budget import Budget
+from benchmarks.load import Rate
 from benchmarks.processes import ROOT
 from benchmarks.raw import Raw
 
 PATH = ROOT / "docs" / "performance.md"
+RESULTS = ROOT / "benchmarks" / "results"
 
 
 def write(budgets: Sequence[Budget], raw: Raw) -> None:
-    """Put the results in the place of the last ones."""
-    put("run.py", _results(budgets, raw))
+    """Replace the results of the last run."""
+    put("run", _results(budgets, raw), _data(raw))
 
 
-def put(script: str, results: str) -> None:
-    """Put what a script has found in the place of what it found last."""
-    begin = f"<!-- what follows is written by benchmarks/{script} --write -->"
-    end = f"<!-- end of what is written by benchmarks/{script} -->"
+def put(script: str, results: str, data: Mapping[str, Any]) -> None:
+    """Replace a script's section of the page and its raw data."""
+    begin = f"<!-- what follows is written by benchmarks/{script}.py --write -->"
+    end = f"<!-- end of what is written by benchmarks/{script}.py -->"
     before, _, rest = PATH.read_text().partition(begin)
     _, _, after = rest.partition(end)
-    PATH.write_text(f"{before}{begin}\n\n{results}\n\n{end}{after}")
+    link = f"[Raw data](../benchmarks/results/{script}.json)"
+    PATH.write_text(f"{before}{begin}\n\n{results}\n\n{link}\n\n{end}{after}")
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{script}.json").write_text(_lines({"measured": _measured(), **data}))
+
+
+def _lines(data: Mapping[str, Any]) -> str:
+    """Return JSON with a line for each key: short, and a diff shows which numbers are new."""
+    entries = (
+        f"  {json.dumps(key, ensure_ascii=False)}: {json.dumps(value, ensure_ascii=False)}"
+        for key, value in data.items()
+    )
+    return "{\n" + ",\n".join(entries) + "\n}\n"
 
 
 def _results(budgets: Sequence[Budget], raw: Raw) -> str:
@@ -37,11 +52,10 @@ def _results(budgets: Sequence[Budget], raw: Raw) -> str:
         (
             verdicts(budgets),
             table(
-                ("server", "reviews/s", "its CPU for a review", "reviews/s in each round"),
-                _rates(raw),
+                ("server", "reviews/s", "slowest and fastest round", "its CPU for a review"),
+                rates(raw.rates),
             ),
             table(("server", "reviews/s", "p50", "p90", "p99", "longest"), _latencies(raw)),
-            f"<details><summary>Raw data</summary>\n\n```json\n{_data(raw)}\n```\n\n</details>",
         )
     )
 
@@ -49,19 +63,23 @@ def _results(budgets: Sequence[Budget], raw: Raw) -> str:
 def verdicts(budgets: Sequence[Budget]) -> str:
     """Say when and on what this was measured, and which of the budgets is met."""
     bars = [(one.name, f"{one.measured:.2f}{one.unit}", one.limit, one.verdict) for one in budgets]
-    when = f"Measured on {datetime.now(UTC):%Y-%m-%d}, with {_machine()}."
-    return f"{when}\n\n{table(('what', 'measured', 'bar', ''), bars)}"
+    return f"Measured on {_measured()}.\n\n{table(('what', 'measured', 'bar', ''), bars)}"
 
 
-def _rates(raw: Raw) -> list[Sequence[str]]:
+def _measured() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%d}, with {_machine()}"
+
+
+def rates(measured: Mapping[str, Sequence[Rate]]) -> list[Sequence[str]]:
+    """Return a row for each server: medians, and the slowest and fastest round."""
     return [
         (
             name,
-            f"{statistics.median(rate.reviews for rate in rates):.0f}",
-            f"{1e6 * statistics.median(rate.cpu for rate in rates):.0f} µs",
-            " ".join(f"{rate.reviews:.0f}" for rate in rates),
+            f"{statistics.median(rate.reviews for rate in rounds):.0f}",
+            " and ".join(f"{each(rate.reviews for rate in rounds):.0f}" for each in (min, max)),
+            f"{1e6 * statistics.median(rate.cpu for rate in rounds):.0f} µs",
         )
-        for name, rates in raw.rates.items()
+        for name, rounds in measured.items()
     ]
 
 
@@ -82,9 +100,9 @@ def _ms(seconds: float) -> str:
     return f"{1000 * seconds:.2f} ms"
 
 
-def _data(raw: Raw) -> str:
-    """Give all numbers; of the times of single reviews, each hundredth of them."""
-    data = {
+def _data(raw: Raw) -> dict[str, Any]:
+    """Return all numbers; of the times of single reviews, the percentiles."""
+    return {
         "reviews/s, by round": {
             name: [round(rate.reviews) for rate in rates] for name, rates in raw.rates.items()
         },
@@ -102,8 +120,6 @@ def _data(raw: Raw) -> str:
         },
         "seconds of the default test run": round(raw.tests, 1) if raw.tests < math.inf else None,
     }
-    lines = (f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in data.items())
-    return "{\n" + ",\n".join(lines) + "\n}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,7 +1,8 @@
 """Measure the budgets of the design that need no cluster, and say PASS or FAIL for each.
 
 Machines are noisy, so a budget is, wherever it can be, a ratio of two things that are measured
-in turns in one run. `--write` puts the results, with the raw data, into docs/performance.md.
+in turns in one run. `--write` puts the results into
+docs/performance.md and the raw data into benchmarks/results.
 """
 
 import argparse
@@ -37,7 +38,9 @@ UNLIKE = 1000
 def main() -> int:
     """Print a line for each budget; 1 when one is not met."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="also write docs/performance.md")
+    parser.add_argument(
+        "--write", action="store_true", help="also write docs/performance.md and the raw data"
+    )
     options = parser.parse_args()
     processes.pin(processes.CLIENT_CPU)
     budgets: list[Budget] = []

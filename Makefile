@@ -57,7 +57,7 @@ other-half:
 
 # The folders that take and return values only. Patterns of `coverage report`, separated by spaces.
 PURE := webhook/model.py webhook/kube/* webhook/forklift/* webhook/karl/* webhook/settings/* \
-	webhook/placement/* webhook/admission/* certs/ca/*
+	webhook/placement/* webhook/admission/* webhook/reports/explain/* certs/ca/*
 NOT_PURE := webhook/kube/api/*
 COMMA := ,
 SPACE := $(subst ,, )
@@ -73,7 +73,7 @@ wheel: $(INSTALLED)  ## build the wheel, install it into a new venv and test it 
 	.ci/wheel
 
 docs: $(DOCS_INSTALLED)  ## the docs as a site in .build/site; fails on a broken link or anchor
-	$(PYTHON) tests/docs/links.py
+	$(PYTHON) tests/system/docs/links.py
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
 
 workflows: $(WORKFLOWS_INSTALLED)  ## check the workflows with zizmor, offline

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SKIPPED = {".build", ".git", ".hypothesis", ".venv", "dist", "node_modules"}
 
 _FENCE = re.compile(r"^ *(```+|~~~+).*?^ *\1`*~*$", re.MULTILINE | re.DOTALL)

@@ -1,11 +1,12 @@
 """CONTRIBUTING.md describes the commands that exist and what CI runs."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import yaml
 
-TOP = Path(__file__).parents[2]
+TOP = Path(__file__).parents[3]
 PAGE = (TOP / "CONTRIBUTING.md").read_text()
 WORKFLOWS = TOP / ".github/workflows"
 
@@ -57,3 +58,13 @@ def test_the_pythons_of_the_table_are_those_of_the_job() -> None:
     matrix = yaml.safe_load((WORKFLOWS / "ci.yaml").read_text())["jobs"]["test"]["strategy"]
 
     assert ROWS["test"] == "Python " + ", ".join(matrix["matrix"]["python"])
+
+
+def test_the_folders_whose_every_branch_is_measured_are_those_of_the_contract() -> None:
+    contracts = tomllib.loads((TOP / "pyproject.toml").read_text())["tool"]["importlinter"]
+    [pure] = (each for each in contracts["contracts"] if each["name"].startswith("Pure folders"))
+    makefile = (TOP / "Makefile").read_text().replace("\\\n", " ")
+    patterns = re.findall(r"^PURE := (.*)$", makefile, re.MULTILINE)[0].split()
+
+    folders = {re.sub(r"/\*$|\.py$", "", pattern).replace("/", ".") for pattern in patterns}
+    assert folders == {*pure["source_modules"]}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-TOP = Path(__file__).parents[2]
+TOP = Path(__file__).parents[3]
 
 
 def sections() -> list[tuple[re.Pattern[str], dict[str, str]]]:
@@ -41,7 +41,7 @@ SECTIONS = sections()
         ("webhook/a.py", "indent_size", "4"),
         ("charts/a/values.yaml", "indent_size", "2"),
         ("Makefile", "indent_style", "tab"),
-        ("tests/controlplane/go.mod", "indent_style", "tab"),
+        ("tests/system/controlplane/go.mod", "indent_style", "tab"),
         ("requirements/dev.txt", "indent_size", "4"),
         ("tests/cli/expected/show.table", "trim_trailing_whitespace", None),
         ("docs/audit.md", "insert_final_newline", "true"),

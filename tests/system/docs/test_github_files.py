@@ -10,7 +10,7 @@ import yaml
 from check_jsonschema.builtin_schemas import get_builtin_schema  # type: ignore[import-untyped]
 from jsonschema import Draft7Validator  # type: ignore[import-untyped]
 
-TOP = Path(__file__).parents[2]
+TOP = Path(__file__).parents[3]
 GITHUB = TOP / ".github"
 FORMS = sorted(path for path in (GITHUB / "ISSUE_TEMPLATE").glob("*.yaml"))
 

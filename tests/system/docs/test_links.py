@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs import links
+from tests.system.docs import links
 
 
 def test_no_link_of_the_repository_is_broken() -> None:

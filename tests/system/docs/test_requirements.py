@@ -8,7 +8,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-TOP = Path(__file__).parents[2]
+TOP = Path(__file__).parents[3]
 LOCKED = sorted((TOP / "requirements").glob("*.txt"))
 PROJECT = tomllib.loads((TOP / "pyproject.toml").read_text())
 

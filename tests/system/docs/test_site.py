@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-TOP = Path(__file__).parents[2]
+TOP = Path(__file__).parents[3]
 REPOSITORY = "https://github.com/convertor-webhook/convertor-webhook"
 
 

@@ -80,14 +80,14 @@ workflows: $(WORKFLOWS_INSTALLED)  ## check the workflows with zizmor, offline
 	$(WORKFLOWS)/bin/zizmor --offline --quiet --persona=pedantic .github
 
 e2e: $(INSTALLED)  ## the tests that need a real control plane; builds and starts it
-	$(BIN)/python -m tests.controlplane.build
+	$(BIN)/python -m tests.system.controlplane.build
 	$(BIN)/pytest -m e2e -q tests/system/e2e
 
 bench: $(INSTALLED)  ## the budgets, one line each
 	@$(BIN)/python benchmarks/run.py
 
 bench-cluster: $(INSTALLED)  ## the budgets that need a real control plane; takes a quarter of an hour
-	$(BIN)/python -m tests.controlplane.build
+	$(BIN)/python -m tests.system.controlplane.build
 	@$(BIN)/python benchmarks/cluster.py
 
 chart: $(INSTALLED)  ## lint, render and check the chart with helm 3 and 4 (Debian: tests/system/chart/apt.txt)

@@ -5,9 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from webhook.kube.objects import Json
+from webhook.model import Plan, Request, Settings
 
 PREFIX = "convertor.forklift.konveyor.io"
+CONVERTOR_LABELS = {"forklift.app": "virt-v2v", "plan": "b277", "vmID": "vm-1"}
 HOST, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 
 
@@ -103,7 +107,13 @@ def convertor_pod(
     return pod(f"vms/{name}", node_name, labels, cpu="1", status=status, **fields)
 
 
-def review(item: Json, **request: Any) -> Json:
+def minimal_pod(labels: Json | None = None, *, metadata: Json | None = None, **spec: Any) -> Json:
+    """Return a pod with the labels of a convertor pod, and nothing that is not given."""
+    labels = CONVERTOR_LABELS | (labels or {})
+    return {"metadata": {"labels": labels} | (metadata or {}), "spec": spec}
+
+
+def admission_review(item: Json, **request: Any) -> Json:
     """Return the AdmissionReview in which the API server asks about an object.
 
     The further fields are those of its request.
@@ -124,8 +134,8 @@ def review(item: Json, **request: Any) -> Json:
 
 
 def encode_review(item: Json, **request: Any) -> bytes:
-    """Return the body of a review."""
-    return json.dumps(review(item, **request)).encode()
+    """Return an AdmissionReview as it is sent."""
+    return json.dumps(admission_review(item, **request)).encode()
 
 
 def kubeconfig(
@@ -140,6 +150,17 @@ def kubeconfig(
         "contexts": [{"name": "fake", "context": context}],
         "current-context": "fake",
     }
+
+
+def parsed_plan(name: str = "db", /, **settings: Any) -> Plan:
+    """Return a Plan with these settings, as `webhook.settings.read` does."""
+    return Plan("konveyor-forklift", name, "b277", 3, "target", Settings(**settings))
+
+
+def decoded_request(item: Json | None = None, **changes: str) -> Request:
+    """Return the request of a pod's review, as `webhook.admission.review.decode` does."""
+    request = {"uid": "1", "operation": "CREATE", "kind": "v1/Pod", "namespace": "target"}
+    return msgspec.convert(request | changes | {"object": item or minimal_pod()}, Request)
 
 
 def _taint(text: str) -> Json:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import placement_worlds as worlds
-from tests.support.fakes import FakePlans
+from tests.support.fake_plans import FakePlans
 from tests.support.paths import DATA
 from webhook.admission import review
 from webhook.admission.cache import MAX_RESPONSES, Fingerprint, ResponseCache, fingerprint_of

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.support.placing import NO_QUANTITY, OWNER, decided, plan, pod, request
+from tests.support.builders import decoded_request, minimal_pod, parsed_plan
+from tests.support.placements import NO_QUANTITY, OWNER, decided
 from webhook.admission import events
 from webhook.admission.events import Occurrences, PlanEvent, RelatedPod, derive_event
 from webhook.model import Decision, Installation, Mode, OnError, Outcome, Plan, PlanRef, Reason
@@ -20,8 +21,8 @@ ELSEWHERE = (
     "plan 'konveyor-forklift/db' migrates into namespace 'target', so this pod in 'other' is not "
     "one of its pods and is not placed"
 )
-PROBLEM = plan(labels={"batch": "1"}, problems=[NO_QUANTITY])
-BATCH = plan(labels={"batch": "1"})
+PROBLEM = parsed_plan(labels={"batch": "1"}, problems=[NO_QUANTITY])
+BATCH = parsed_plan(labels={"batch": "1"})
 
 
 def make_event(reason: Reason = Reason.PLACED, message: str = PLACED, **more: object) -> PlanEvent:
@@ -29,13 +30,13 @@ def make_event(reason: Reason = Reason.PLACED, message: str = PLACED, **more: ob
 
 
 def test_a_placement_is_an_event() -> None:
-    assert derive_event(request(), decided(BATCH)) == PlanEvent(
+    assert derive_event(decoded_request(), decided(BATCH)) == PlanEvent(
         OWNER, 3, Reason.PLACED, PLACED, False
     )
 
 
 def test_a_placement_in_mode_audit_is_an_event() -> None:
-    found = derive_event(request(), decided(BATCH, Installation(mode=Mode.AUDIT)))
+    found = derive_event(decoded_request(), decided(BATCH, Installation(mode=Mode.AUDIT)))
 
     assert found == PlanEvent(OWNER, 3, Reason.WOULD_PLACE, WOULD, False)
 
@@ -55,13 +56,13 @@ def test_a_placement_in_mode_audit_is_an_event() -> None:
 def test_a_problem_is_a_warning_with_the_settings_that_are_applied(
     installation: Installation, message: str
 ) -> None:
-    found = derive_event(request(), decided(PROBLEM, installation))
+    found = derive_event(decoded_request(), decided(PROBLEM, installation))
 
     assert found == PlanEvent(OWNER, 3, Reason.SETTINGS_INVALID, message, True)
 
 
 def test_a_pod_in_another_namespace_that_names_the_plan_is_a_warning() -> None:
-    asked = request(namespace="other")
+    asked = decoded_request(namespace="other")
 
     found = derive_event(asked, decided(BATCH, asked=asked))
 
@@ -74,30 +75,35 @@ def test_a_pod_in_another_namespace_that_names_the_plan_is_a_warning() -> None:
         Reason.PLAN_NOT_FOUND,  # a client that may create pods could name any namespace
         Reason.PLANS_NOT_SYNCED,
         Reason.DEADLINE_EXCEEDED,
-        plan(),
-        plan(mode=Mode.OFF, labels={"batch": "1"}),
+        parsed_plan(),
+        parsed_plan(mode=Mode.OFF, labels={"batch": "1"}),
     ],
 )
 def test_a_decision_without_a_known_plan_or_settings_is_no_event(found: Plan | Reason) -> None:
-    assert derive_event(request(), decided(found)) is None
+    assert derive_event(decoded_request(), decided(found)) is None
 
 
 def test_a_dry_run_is_no_event() -> None:
-    asked = request()
+    asked = decoded_request()
     dry = type(asked)(uid="1", kind="v1/Pod", dry_run=True, object=asked.object)
 
     assert derive_event(dry, decided(PROBLEM)) is None
 
 
 def test_a_review_of_a_plan_is_no_event() -> None:
-    asked = request(kind="forklift.konveyor.io/v1beta1/Plan")
+    asked = decoded_request(kind="forklift.konveyor.io/v1beta1/Plan")
 
     assert derive_event(asked, decided(PROBLEM)) is None
 
 
 def test_a_decision_without_a_request_or_plan_is_no_event() -> None:
     assert derive_event(None, Decision(Outcome.FAILED, Reason.MALFORMED_REVIEW)) is None
-    assert derive_event(request(pod()), Decision(Outcome.FAILED, Reason.NO_PLAN_REFERENCE)) is None
+    assert (
+        derive_event(
+            decoded_request(minimal_pod()), Decision(Outcome.FAILED, Reason.NO_PLAN_REFERENCE)
+        )
+        is None
+    )
 
 
 def test_the_event_object_is_complete() -> None:

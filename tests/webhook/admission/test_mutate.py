@@ -3,19 +3,16 @@
 import msgspec
 import pytest
 
-from tests.support.placing import (
+from tests.support.builders import CONVERTOR_LABELS, decoded_request, minimal_pod, parsed_plan
+from tests.support.placements import (
     BARE,
     KEPT,
     MARK,
     NO_QUANTITY,
     OWNER,
     REF,
-    SYSTEM,
     UNKNOWN_VERB,
     decided,
-    plan,
-    pod,
-    request,
 )
 from webhook.admission.mutate import screen
 from webhook.model import (
@@ -33,31 +30,40 @@ AUDIT = Installation(mode=Mode.AUDIT)
 @pytest.mark.parametrize(
     ("asked", "reason", "message"),
     [
-        (request(kind="v1/Node"), Reason.NOT_A_CONVERTOR_POD, "'v1/Node' is not a Pod"),
+        (decoded_request(kind="v1/Node"), Reason.NOT_A_CONVERTOR_POD, "'v1/Node' is not a Pod"),
         (
-            request(subresource="status"),
+            decoded_request(subresource="status"),
             Reason.NOT_A_CONVERTOR_POD,
             "'v1/Pod/status' is not a Pod",
         ),
-        (request(operation="UPDATE"), Reason.NOT_A_CREATE, "operation 'UPDATE' creates no pod"),
         (
-            request({"metadata": {"labels": {"forklift.app": "virt-v2v-inspection"}}}),
+            decoded_request(operation="UPDATE"),
+            Reason.NOT_A_CREATE,
+            "operation 'UPDATE' creates no pod",
+        ),
+        (
+            decoded_request({"metadata": {"labels": {"forklift.app": "virt-v2v-inspection"}}}),
             Reason.NOT_A_CONVERTOR_POD,
             "no label forklift.app=virt-v2v",
         ),
         (
-            request({"metadata": {"labels": ["forklift.app"]}}),
+            decoded_request({"metadata": {"labels": ["forklift.app"]}}),
             Reason.NOT_A_CONVERTOR_POD,
             "no label forklift.app=virt-v2v",
         ),
         (
-            request({"metadata": "x"}),
+            decoded_request({"metadata": "x"}),
             Reason.NOT_A_CONVERTOR_POD,
             "no label forklift.app=virt-v2v",
         ),
         (
-            request(
-                {"metadata": {"labels": SYSTEM, "annotations": {"kubernetes.io/config.mirror": ""}}}
+            decoded_request(
+                {
+                    "metadata": {
+                        "labels": CONVERTOR_LABELS,
+                        "annotations": {"kubernetes.io/config.mirror": ""},
+                    }
+                }
             ),
             Reason.MIRROR_POD,
             "a mirror pod: the kubelet of its node runs it",
@@ -71,13 +77,13 @@ def test_what_is_not_ours_is_let_through_at_once(
 
 
 def test_a_convertor_pod_that_is_created_is_ours() -> None:
-    assert screen(request(), BARE) is None
+    assert screen(decoded_request(), BARE) is None
 
 
 def test_a_pod_is_placed() -> None:
     mark = {"op": "add", "path": "/metadata/annotations", "value": MARK}
 
-    assert decided(plan(labels={"batch": "1"})) == Decision(
+    assert decided(parsed_plan(labels={"batch": "1"})) == Decision(
         Outcome.PATCHED,
         Reason.PLACED,
         "placed by plan 'konveyor-forklift/db'",
@@ -88,10 +94,10 @@ def test_a_pod_is_placed() -> None:
 
 
 def test_a_placed_pod_is_left_as_it_is() -> None:
-    placed = pod({"batch": "1"})
+    placed = minimal_pod({"batch": "1"})
     placed["metadata"]["annotations"] = dict(MARK)
 
-    assert decided(plan(labels={"batch": "1"}), asked=request(placed)) == Decision(
+    assert decided(parsed_plan(labels={"batch": "1"}), asked=decoded_request(placed)) == Decision(
         Outcome.UNCHANGED,
         Reason.ALREADY_PLACED,
         "already placed by plan 'konveyor-forklift/db'",
@@ -101,7 +107,7 @@ def test_a_placed_pod_is_left_as_it_is() -> None:
 
 
 def test_a_plan_that_asks_nothing_leaves_the_pod_as_it_is() -> None:
-    assert decided(plan()) == Decision(
+    assert decided(parsed_plan()) == Decision(
         Outcome.UNCHANGED,
         Reason.NOTHING_TO_PLACE,
         "plan 'konveyor-forklift/db' has no placement settings",
@@ -111,10 +117,11 @@ def test_a_plan_that_asks_nothing_leaves_the_pod_as_it_is() -> None:
 
 
 def test_a_pod_created_with_another_label_keeps_it_with_a_warning_and_gets_the_rest() -> None:
-    before = pod({"app": "x"}, nodeSelector={"disk": "ssd"})
+    before = minimal_pod({"app": "x"}, nodeSelector={"disk": "ssd"})
 
     decision = decided(
-        plan(labels={"app": "y"}, node_selector={"disk": "nvme"}), asked=request(before)
+        parsed_plan(labels={"app": "y"}, node_selector={"disk": "nvme"}),
+        asked=decoded_request(before),
     )
 
     assert decision.reason is Reason.PLACED
@@ -166,7 +173,9 @@ def test_a_pod_outside_the_target_namespace_is_none_of_the_plan() -> None:
         "not one of its pods and is not placed"
     )
 
-    assert decided(plan(labels={"batch": "1"}), asked=request(namespace="other")) == Decision(
+    assert decided(
+        parsed_plan(labels={"batch": "1"}), asked=decoded_request(namespace="other")
+    ) == Decision(
         Outcome.UNCHANGED,
         Reason.NOT_TARGET_NAMESPACE,
         message,
@@ -177,7 +186,7 @@ def test_a_pod_outside_the_target_namespace_is_none_of_the_plan() -> None:
 
 
 def test_a_plan_without_a_target_namespace_has_no_pods() -> None:
-    nowhere = msgspec.structs.replace(plan(labels={"batch": "1"}), target_namespace="")
+    nowhere = msgspec.structs.replace(parsed_plan(labels={"batch": "1"}), target_namespace="")
 
     assert decided(nowhere).message == (
         "plan 'konveyor-forklift/db' migrates into no namespace: spec.targetNamespace is missing, "
@@ -191,7 +200,7 @@ def test_a_malformed_pod_goes_through_with_a_warning() -> None:
         "'spec.tolerations': expected a list, found a map"
     )
 
-    assert decided(plan(), asked=request(pod(tolerations={}))) == Decision(
+    assert decided(parsed_plan(), asked=decoded_request(minimal_pod(tolerations={}))) == Decision(
         Outcome.FAILED,
         Reason.MALFORMED_POD,
         message,
@@ -202,7 +211,7 @@ def test_a_malformed_pod_goes_through_with_a_warning() -> None:
 
 
 def test_the_rest_applies_beside_a_problem() -> None:
-    decision = decided(plan(labels={"batch": "1"}, problems=[UNKNOWN_VERB, NO_QUANTITY]))
+    decision = decided(parsed_plan(labels={"batch": "1"}, problems=[UNKNOWN_VERB, NO_QUANTITY]))
 
     assert (decision.outcome, decision.reason) == (Outcome.PATCHED, Reason.SETTINGS_INVALID)
     assert decision.message == (
@@ -214,7 +223,7 @@ def test_the_rest_applies_beside_a_problem() -> None:
 
 
 def test_a_plan_of_problems_only_leaves_the_pod_as_it_is() -> None:
-    decision = decided(plan(problems=[NO_QUANTITY]))
+    decision = decided(parsed_plan(problems=[NO_QUANTITY]))
 
     assert (decision.outcome, decision.reason) == (Outcome.UNCHANGED, Reason.SETTINGS_INVALID)
     assert decision.patch == []

@@ -6,17 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import placement_worlds as worlds
-from tests.support.placing import (
-    KEPT,
-    NO_QUANTITY,
-    OWNER,
-    REF,
-    UNKNOWN_VERB,
-    decided,
-    plan,
-    pod,
-    request,
-)
+from tests.support.builders import decoded_request, minimal_pod, parsed_plan
+from tests.support.placements import KEPT, NO_QUANTITY, OWNER, REF, UNKNOWN_VERB, decided
 from webhook.kube.objects import Json
 from webhook.model import (
     Decision,
@@ -53,7 +44,7 @@ def test_a_problem_denies_where_that_is_asked_for(
     problems = [UNKNOWN_VERB, NO_QUANTITY]
     installation = Installation(mode=mode, on_error=OnError.DENY)
 
-    assert decided(plan(labels={"batch": "1"}, problems=problems), installation) == Decision(
+    assert decided(parsed_plan(labels={"batch": "1"}, problems=problems), installation) == Decision(
         outcome,
         Reason.SETTINGS_INVALID,
         message,
@@ -72,7 +63,9 @@ def test_a_missing_plan_denies_nothing() -> None:
 
 
 def test_audit_says_that_nothing_is_changed() -> None:
-    decision = decided(plan(labels={"app": "y"}), AUDIT, request(pod({"app": "x"})))
+    decision = decided(
+        parsed_plan(labels={"app": "y"}), AUDIT, decoded_request(minimal_pod({"app": "x"}))
+    )
 
     assert (decision.mode, decision.outcome) == (Mode.AUDIT, Outcome.WOULD_PATCH)
     assert decision.reason is Reason.WOULD_PLACE
@@ -85,7 +78,7 @@ def test_audit_says_that_nothing_is_changed() -> None:
     ]
 
 
-@pytest.mark.parametrize("found", [Reason.PLAN_NOT_FOUND, plan(problems=[NO_QUANTITY])])
+@pytest.mark.parametrize("found", [Reason.PLAN_NOT_FOUND, parsed_plan(problems=[NO_QUANTITY])])
 def test_off_is_off(found: Plan | Reason) -> None:
     decision = decided(found, Installation(mode=Mode.OFF, on_error=OnError.DENY))
 
@@ -120,7 +113,7 @@ def test_the_most_specific_mode_counts(
     namespaces = {"target": of_namespace} if of_namespace else {}
     installation = Installation(of_installation, namespaces, plan_modes)
 
-    assert decided(plan(mode=of_plan), installation).mode is mode
+    assert decided(parsed_plan(mode=of_plan), installation).mode is mode
 
 
 @given(worlds.plans_with_pods(), st.sampled_from(OnError), st.booleans())
@@ -133,7 +126,7 @@ def test_audit_computes_what_enforce_does(
     found = msgspec.structs.replace(found, settings=settings)
 
     done, told = (
-        decided(found, Installation(mode=mode, on_error=on_error), request(before))
+        decided(found, Installation(mode=mode, on_error=on_error), decoded_request(before))
         for mode in (Mode.ENFORCE, Mode.AUDIT)
     )
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from tests.support import placement_worlds as worlds
-from tests.support.placing import placed
+from tests.support.placements import placed
 from webhook.admission.patch import diff
 from webhook.admission.patch_summary import (
     ANNOTATION_ONLY,

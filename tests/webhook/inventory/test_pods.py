@@ -8,9 +8,10 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
+from tests.support.builders import CONVERTOR_LABELS
 from tests.support.fake_api import FakeApi
-from tests.support.fakes import FakePlans
-from tests.support.placing import MARK, OWNER, SYSTEM
+from tests.support.fake_plans import FakePlans
+from tests.support.placements import MARK, OWNER
 from tests.support.waiting import eventually
 from tests.webhook.placement.test_missed import BEFORE, LABELS, UNREVIEWED, asking
 from webhook.admission.events import PlanEvent, RelatedPod
@@ -52,7 +53,7 @@ def watched(client: Client) -> Iterator[Watched]:
 def put(
     api: FakeApi, name: str = "db-vm-1", created: str = FUTURE, *, placed: bool = False
 ) -> None:
-    labels, annotations = (LABELS, MARK) if placed else (SYSTEM, {})
+    labels, annotations = (LABELS, MARK) if placed else (CONVERTOR_LABELS, {})
     metadata = {
         "namespace": "target",
         "name": name,

@@ -2,20 +2,9 @@
 
 import pytest
 
-from tests.support.placing import (
-    BARE,
-    CEPH,
-    CEPH_ANYWHERE,
-    MARK,
-    SYSTEM,
-    at_least,
-    both,
-    is_in,
-    node_terms,
-    placed,
-    plan,
-    pod,
-)
+from tests.support.affinity_terms import CEPH, CEPH_ANYWHERE, at_least, both, is_in, node_terms
+from tests.support.builders import CONVERTOR_LABELS, minimal_pod, parsed_plan
+from tests.support.placements import BARE, MARK, placed
 from webhook.forklift.labels import FORKLIFT_SPREADING_TERM
 from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.objects import Json
@@ -24,8 +13,8 @@ from webhook.settings import read
 
 
 def test_requirements_and_terms_are_anded_into_each_term_of_the_pod() -> None:
-    before = pod(affinity=node_terms(is_in("zone", "a"), is_in("zone", "b")))
-    asks = plan(
+    before = minimal_pod(affinity=node_terms(is_in("zone", "a"), is_in("zone", "b")))
+    asks = parsed_plan(
         node_requirements=[{"key": "cores", "operator": "Gt", "values": ["15"]}],
         affinity=node_terms(is_in("disk", "nvme")),
     )
@@ -40,11 +29,11 @@ def test_requirements_and_terms_are_anded_into_each_term_of_the_pod() -> None:
 
 
 def test_an_in_of_large_enough_values_is_at_least_enough_whoever_wrote_it() -> None:
-    before = pod(affinity=node_terms(is_in("memory", "64Gi", "128Gi")))
+    before = minimal_pod(affinity=node_terms(is_in("memory", "64Gi", "128Gi")))
 
     after = placed(
         before,
-        plan(affinity=node_terms(at_least("AtLeast", "64Gi"))),
+        parsed_plan(affinity=node_terms(at_least("AtLeast", "64Gi"))),
         node_values={"memory": ["64Gi", "128Gi", "256Gi"]},
     )
 
@@ -53,12 +42,12 @@ def test_an_in_of_large_enough_values_is_at_least_enough_whoever_wrote_it() -> N
 
 @pytest.mark.parametrize("mark", [True, False])
 def test_a_not_in_is_not_at_least_only_if_a_placement_wrote_it(mark: bool) -> None:
-    before = pod(affinity=node_terms(at_least("NotIn", "64Gi")))
+    before = minimal_pod(affinity=node_terms(at_least("NotIn", "64Gi")))
     before["metadata"]["annotations"] = dict(MARK) if mark else {}
 
     after = placed(
         before,
-        plan(affinity=node_terms(at_least("NotAtLeast", "64Gi"))),
+        parsed_plan(affinity=node_terms(at_least("NotAtLeast", "64Gi"))),
         node_values={"memory": ["64Gi", "128Gi"]},
     )
 
@@ -79,14 +68,14 @@ TOO_MANY = Problem(
 def test_too_many_node_terms_are_a_problem_and_the_rest_applies(wanted: Json) -> None:
     mine = [is_in("zone", str(number)) for number in range(13)]
     theirs = [both(wanted, is_in("row", str(number))) for number in range(5)]
-    before = pod(nodeSelector={"cores": "16+"}, affinity=node_terms(*mine))
+    before = minimal_pod(nodeSelector={"cores": "16+"}, affinity=node_terms(*mine))
 
-    after = placed(before, plan(affinity=node_terms(*theirs), labels={"batch": "1"}))
+    after = placed(before, parsed_plan(affinity=node_terms(*theirs), labels={"batch": "1"}))
 
     cores: Json = {"matchExpressions": [{"key": "cores", "operator": "Gt", "values": ["15"]}]}
     assert after.problems == [TOO_MANY]
     assert after.pod["spec"]["affinity"] == node_terms(*(both(term, cores) for term in mine))
-    assert after.pod["metadata"]["labels"] == SYSTEM | {"batch": "1"}
+    assert after.pod["metadata"]["labels"] == CONVERTOR_LABELS | {"batch": "1"}
 
 
 def test_terms_are_added_each_once() -> None:
@@ -94,8 +83,8 @@ def test_terms_are_added_each_once() -> None:
     shuffled = dict(reversed(mine.items()))
 
     after = placed(
-        pod(affinity={"podAffinity": {REQUIRED: [mine]}}),
-        plan(affinity={"podAffinity": {REQUIRED: [yours, shuffled]}}),
+        minimal_pod(affinity={"podAffinity": {REQUIRED: [mine]}}),
+        parsed_plan(affinity={"podAffinity": {REQUIRED: [yours, shuffled]}}),
     )
 
     assert after.pod["spec"]["affinity"] == {"podAffinity": {REQUIRED: [mine, yours]}}
@@ -103,7 +92,7 @@ def test_terms_are_added_each_once() -> None:
 
 def test_a_preference_that_the_pod_has_is_not_added_though_nodes_have_joined() -> None:
     weighted = {"weight": 10, "preference": is_in("memory", "64Gi", "128Gi")}
-    before = pod(affinity={"nodeAffinity": {PREFERRED: [weighted]}})
+    before = minimal_pod(affinity={"nodeAffinity": {PREFERRED: [weighted]}})
     wanted = [
         {"weight": 10, "preference": at_least("AtLeast", "64Gi")},
         {"weight": 20, "preference": at_least("AtLeast", "64Gi")},
@@ -111,7 +100,7 @@ def test_a_preference_that_the_pod_has_is_not_added_though_nodes_have_joined() -
 
     after = placed(
         before,
-        plan(affinity={"nodeAffinity": {PREFERRED: wanted}}),
+        parsed_plan(affinity={"nodeAffinity": {PREFERRED: wanted}}),
         node_values={"memory": ["64Gi", "256Gi"]},
     )
 
@@ -158,14 +147,17 @@ def test_replace_takes_only_the_term_of_forklift(
     present: Json, wanted: Json, expected: Json
 ) -> None:
     after = placed(
-        pod(affinity=present), plan(affinity=wanted, affinity_policy=AffinityPolicy.REPLACE)
+        minimal_pod(affinity=present),
+        parsed_plan(affinity=wanted, affinity_policy=AffinityPolicy.REPLACE),
     )
 
     assert after.pod["spec"]["affinity"] == expected
 
 
 def test_merge_leaves_the_term_of_forklift() -> None:
-    after = placed(pod(affinity=spread()), plan(affinity={"podAffinity": {REQUIRED: [CEPH]}}))
+    after = placed(
+        minimal_pod(affinity=spread()), parsed_plan(affinity={"podAffinity": {REQUIRED: [CEPH]}})
+    )
 
     assert after.pod["spec"]["affinity"] == spread() | {"podAffinity": {REQUIRED: [CEPH]}}
 
@@ -181,44 +173,46 @@ def test_merge_leaves_the_term_of_forklift() -> None:
 def test_what_forklift_copied_is_widened_and_not_added_again(
     present: list[Json], expected: list[Json]
 ) -> None:
-    asks = plan(
+    asks = parsed_plan(
         affinity={"podAffinity": {REQUIRED: [CEPH_ANYWHERE]}},
         copied={"podAffinity": {REQUIRED: [CEPH]}},
     )
 
-    after = placed(pod(affinity={"podAffinity": {REQUIRED: present}}), asks)
+    after = placed(minimal_pod(affinity={"podAffinity": {REQUIRED: present}}), asks)
 
     assert after.pod["spec"]["affinity"] == {"podAffinity": {REQUIRED: expected}}
 
 
 def test_a_preference_that_forklift_copied_is_widened() -> None:
     narrow, wide = ({"weight": 5, "podAffinityTerm": term} for term in (CEPH, CEPH_ANYWHERE))
-    asks = plan(
+    asks = parsed_plan(
         affinity={"podAntiAffinity": {PREFERRED: [wide]}},
         copied={"podAntiAffinity": {PREFERRED: [narrow]}},
     )
 
-    after = placed(pod(affinity={"podAntiAffinity": {PREFERRED: [narrow]}}), asks)
+    after = placed(minimal_pod(affinity={"podAntiAffinity": {PREFERRED: [narrow]}}), asks)
 
     assert after.pod["spec"]["affinity"] == {"podAntiAffinity": {PREFERRED: [wide]}}
 
 
 def test_a_term_that_a_rule_asks_for_as_it_is_stays_beside_the_widened_one() -> None:
-    asks = plan(
+    asks = parsed_plan(
         affinity={"podAffinity": {REQUIRED: [CEPH_ANYWHERE, CEPH]}},
         copied={"podAffinity": {REQUIRED: [CEPH]}},
     )
 
-    after = placed(pod(affinity={"podAffinity": {REQUIRED: [CEPH]}}), asks)
+    after = placed(minimal_pod(affinity={"podAffinity": {REQUIRED: [CEPH]}}), asks)
 
     assert after.pod["spec"]["affinity"] == {"podAffinity": {REQUIRED: [CEPH, CEPH_ANYWHERE]}}
 
 
 def test_node_terms_that_forklift_copied_are_not_anded_again() -> None:
     written = [is_in("zone", "a"), is_in("zone", "b")]
-    asks = plan(affinity=node_terms(*(both(term, is_in("disk", "nvme")) for term in written)))
+    asks = parsed_plan(
+        affinity=node_terms(*(both(term, is_in("disk", "nvme")) for term in written))
+    )
 
-    after = placed(pod(affinity=node_terms(*written)), asks)
+    after = placed(minimal_pod(affinity=node_terms(*written)), asks)
 
     assert after.pod["spec"]["affinity"] == asks.settings.affinity
 
@@ -231,7 +225,7 @@ def test_what_forklift_copied_is_recognised_though_go_leaves_out_what_is_empty()
     spec = {"convertorAffinity": {"podAffinity": {REQUIRED: [written, chosen]}}}
     found = read({"metadata": {"namespace": "a", "name": "b"}, "spec": spec}, BARE)
 
-    after = placed(pod(affinity={"podAffinity": {REQUIRED: [CEPH, in_pod]}}), found)
+    after = placed(minimal_pod(affinity={"podAffinity": {REQUIRED: [CEPH, in_pod]}}), found)
 
     assert found.settings.problems == []
     assert after.pod["spec"]["affinity"] == {"podAffinity": {REQUIRED: [CEPH_ANYWHERE, in_pod]}}

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.fakes import FakePlans, review
+from tests.support.builders import encode_review
+from tests.support.fake_plans import FakePlans
 from tests.support.paths import DATA
 from tests.webhook.admission.test_cache import at_once
 from webhook.forklift.labels import CONVERTOR_VALUE, SYSTEM_LABELS
@@ -100,7 +101,7 @@ def admitted(pods: list[Json], setting: Setting) -> list[Json]:
     handler = PodReviewHandler(plans, installation)
     after = []
     for pod in pods:
-        answer = at_once(handler(review(pod, namespace=pod["metadata"]["namespace"]), 0))
+        answer = at_once(handler(encode_review(pod, namespace=pod["metadata"]["namespace"]), 0))
         patch = json.loads(answer.body)["response"].get("patch")
         operations = json.loads(base64.b64decode(patch)) if patch else []
         after.append(jsonpatch.apply_patch(pod, operations))

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.support.placing import MARK, SYSTEM, plan
+from tests.support.builders import CONVERTOR_LABELS, parsed_plan
+from tests.support.placements import MARK
 from webhook.model import Installation, Mode, Plan, PlanRef, Reason
 from webhook.placement.missed import EnforcementWindow, PodMetadata, check_placement, read_metadata
 
@@ -13,7 +14,7 @@ BEFORE, WRITTEN, AFTER, LATER = (f"2026-08-01T0{hour}:00:00Z" for hour in (6, 7,
 INSTALLATION = Installation()
 AUDIT = Installation(mode=Mode.AUDIT)
 TARGET_OFF = Installation(namespace_modes={"target": Mode.OFF})
-LABELS = SYSTEM | {"app": "virt-v2v", "forklift.app/plan": "db", "batch": "1"}
+LABELS = CONVERTOR_LABELS | {"app": "virt-v2v", "forklift.app/plan": "db", "batch": "1"}
 (PLACEMENT,) = MARK.values()
 
 UNREVIEWED = (
@@ -27,11 +28,13 @@ CHANGED = (
 
 
 def asking(written: str = WRITTEN, **settings: Any) -> Plan:
-    return msgspec.structs.replace(plan(**({"labels": {"batch": "1"}} | settings)), written=written)
+    return msgspec.structs.replace(
+        parsed_plan(**({"labels": {"batch": "1"}} | settings)), written=written
+    )
 
 
 def pod(created: str = AFTER, *, placed: bool = False, **changes: Any) -> PodMetadata:
-    labels, placement = (LABELS, PLACEMENT) if placed else (SYSTEM, "")
+    labels, placement = (LABELS, PLACEMENT) if placed else (CONVERTOR_LABELS, "")
     pod = PodMetadata("target", "db-vm-1", "u", created, labels, placement, PlanRef(uid="b277"))
     return msgspec.structs.replace(pod, **changes)
 
@@ -52,19 +55,19 @@ def test_a_pod_that_is_as_placed_is_fine() -> None:
 
 
 def test_a_placed_pod_without_its_labels_was_changed_back() -> None:
-    labels = SYSTEM | {"app": "virt-v2v"}
+    labels = CONVERTOR_LABELS | {"app": "virt-v2v"}
 
     assert judged(pod(placed=True, labels=labels), asking()) == (Reason.CHANGED_BACK, CHANGED)
 
 
 def test_a_placed_pod_whose_labels_have_other_values_may_have_been_created_with_them() -> None:
-    labels = SYSTEM | {"app": "mine", "forklift.app/plan": "db", "batch": "2"}
+    labels = CONVERTOR_LABELS | {"app": "mine", "forklift.app/plan": "db", "batch": "2"}
 
     assert judged(pod(placed=True, labels=labels), asking()) is None
 
 
 def test_a_pod_that_is_not_placed_was_missed_whatever_the_values_of_its_labels() -> None:
-    labels = SYSTEM | {"batch": "2"}
+    labels = CONVERTOR_LABELS | {"batch": "2"}
 
     assert judged(pod(labels=labels), asking()) == (Reason.MISSED, UNREVIEWED)
 
@@ -82,7 +85,7 @@ def test_a_pod_that_is_not_placed_was_missed_whatever_the_values_of_its_labels()
         ("the plan migrates elsewhere", pod(namespace="other"), asking(), INSTALLATION),
         (
             "the labels were asked for later",
-            pod(placed=True, labels=SYSTEM),
+            pod(placed=True, labels=CONVERTOR_LABELS),
             asking(LATER),
             INSTALLATION,
         ),
@@ -99,7 +102,7 @@ def test_a_plan_that_says_enforce_counts_where_the_rest_is_audited() -> None:
 
 
 def test_without_identity_labels_their_absence_is_no_change() -> None:
-    labels = SYSTEM | {"batch": "1"}
+    labels = CONVERTOR_LABELS | {"batch": "1"}
     installation = Installation(identity_labels=False)
 
     assert judged(pod(placed=True, labels=labels), asking(), installation) is None
@@ -108,7 +111,9 @@ def test_without_identity_labels_their_absence_is_no_change() -> None:
 def test_a_pod_that_is_not_younger_than_the_installation_is_not_judged() -> None:
     for since in (AFTER, LATER):
         assert judged(pod(AFTER), asking(), since=since) is None
-        assert judged(pod(AFTER, placed=True, labels=SYSTEM), asking(), since=since) is None
+        assert (
+            judged(pod(AFTER, placed=True, labels=CONVERTOR_LABELS), asking(), since=since) is None
+        )
 
 
 def test_a_pod_that_was_made_in_audit_is_not_missed_after_enforce_audit_and_enforce() -> None:
@@ -171,11 +176,13 @@ def test_a_pod_is_read_from_its_metadata() -> None:
         "name": "db-vm-1",
         "uid": "u",
         "creationTimestamp": AFTER,
-        "labels": SYSTEM,
+        "labels": CONVERTOR_LABELS,
         "annotations": MARK | {"k8s.v1.cni.cncf.io/networks": "x"},
     }
 
-    assert read_metadata(metadata, INSTALLATION.prefix) == pod(labels=SYSTEM, placement=PLACEMENT)
+    assert read_metadata(metadata, INSTALLATION.prefix) == pod(
+        labels=CONVERTOR_LABELS, placement=PLACEMENT
+    )
 
 
 def test_a_pod_may_have_next_to_nothing() -> None:

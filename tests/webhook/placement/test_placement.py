@@ -2,19 +2,9 @@
 
 import pytest
 
-from tests.support.placing import (
-    CEPH,
-    KEPT,
-    MARK,
-    SYSTEM,
-    at_least,
-    both,
-    is_in,
-    node_terms,
-    placed,
-    plan,
-    pod,
-)
+from tests.support.affinity_terms import CEPH, at_least, both, is_in, node_terms
+from tests.support.builders import CONVERTOR_LABELS, minimal_pod, parsed_plan
+from tests.support.placements import KEPT, MARK, placed
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json
 from webhook.model import Installation
@@ -22,11 +12,11 @@ from webhook.placement import MalformedPod, Placed
 
 
 def test_a_plan_that_asks_nothing_changes_nothing() -> None:
-    assert placed(pod(), plan()) == Placed(pod(), marked=False)
+    assert placed(minimal_pod(), parsed_plan()) == Placed(minimal_pod(), marked=False)
 
 
 def test_what_was_placed_is_written_on_the_pod() -> None:
-    after = placed(pod(), plan(labels={"workload": "migration"}))
+    after = placed(minimal_pod(), parsed_plan(labels={"workload": "migration"}))
 
     assert after.marked
     assert after.pod["metadata"]["annotations"] == MARK
@@ -35,17 +25,22 @@ def test_what_was_placed_is_written_on_the_pod() -> None:
 def test_the_annotation_has_the_prefix_of_the_installation() -> None:
     installation = Installation(prefix="example.com")
 
-    after = placed(pod(), plan(), installation)
+    after = placed(minimal_pod(), parsed_plan(), installation)
 
     assert [*after.pod["metadata"]["annotations"]] == ["example.com/placement"]
 
 
 def test_a_pod_that_has_all_that_is_asked_is_marked_all_the_same() -> None:
-    after = placed(pod({"workload": "migration"}), plan(labels={"workload": "migration"}))
+    after = placed(
+        minimal_pod({"workload": "migration"}), parsed_plan(labels={"workload": "migration"})
+    )
 
     assert after == Placed(
         {
-            "metadata": {"labels": SYSTEM | {"workload": "migration"}, "annotations": MARK},
+            "metadata": {
+                "labels": CONVERTOR_LABELS | {"workload": "migration"},
+                "annotations": MARK,
+            },
             "spec": {},
         },
         marked=True,
@@ -53,32 +48,32 @@ def test_a_pod_that_has_all_that_is_asked_is_marked_all_the_same() -> None:
 
 
 def test_labels_are_only_added_and_one_that_is_kept_is_a_note() -> None:
-    before = pod({"app": "x", "mine": "1", "same": "2"})
+    before = minimal_pod({"app": "x", "mine": "1", "same": "2"})
 
-    after = placed(before, plan(labels={"app": "y", "batch": "1", "same": "2"}))
+    after = placed(before, parsed_plan(labels={"app": "y", "batch": "1", "same": "2"}))
 
     assert after.pod["metadata"]["labels"] == before["metadata"]["labels"] | {"batch": "1"}
     assert after.notes == [KEPT]
 
 
 def test_a_label_that_is_present_without_a_value_is_kept() -> None:
-    after = placed(pod({"batch": ""}), plan(labels={"batch": "1"}))
+    after = placed(minimal_pod({"batch": ""}), parsed_plan(labels={"batch": "1"}))
 
-    assert after.pod["metadata"]["labels"] == SYSTEM | {"batch": ""}
+    assert after.pod["metadata"]["labels"] == CONVERTOR_LABELS | {"batch": ""}
 
 
 @pytest.mark.parametrize("key", ["plan", "vmID", "conversion"])
 def test_a_system_label_is_never_set(key: str) -> None:
-    after = placed(pod(), plan(labels={key: "mine"}))
+    after = placed(minimal_pod(), parsed_plan(labels={key: "mine"}))
 
-    assert after.pod["metadata"]["labels"] == SYSTEM
+    assert after.pod["metadata"]["labels"] == CONVERTOR_LABELS
     assert after.notes == []
 
 
 def test_identity_labels_fill_gaps() -> None:
-    after = placed(pod(), plan(), Installation())
+    after = placed(minimal_pod(), parsed_plan(), Installation())
 
-    assert after.pod["metadata"]["labels"] == SYSTEM | {
+    assert after.pod["metadata"]["labels"] == CONVERTOR_LABELS | {
         "app": "virt-v2v",
         "forklift.app/plan": "db",
     }
@@ -87,27 +82,30 @@ def test_identity_labels_fill_gaps() -> None:
 def test_identity_labels_overwrite_nothing() -> None:
     theirs = {"app": "mine", "forklift.app/plan": "other"}
 
-    after = placed(pod(theirs), plan(labels={"app": "yours"}), Installation())
+    after = placed(minimal_pod(theirs), parsed_plan(labels={"app": "yours"}), Installation())
 
-    assert after.pod["metadata"]["labels"] == SYSTEM | theirs
+    assert after.pod["metadata"]["labels"] == CONVERTOR_LABELS | theirs
 
 
 def test_a_label_of_the_plan_takes_the_place_of_an_identity_label() -> None:
-    after = placed(pod(), plan(labels={"app": "yours"}), Installation())
+    after = placed(minimal_pod(), parsed_plan(labels={"app": "yours"}), Installation())
 
-    assert after.pod["metadata"]["labels"] == SYSTEM | {"app": "yours", "forklift.app/plan": "db"}
+    assert after.pod["metadata"]["labels"] == CONVERTOR_LABELS | {
+        "app": "yours",
+        "forklift.app/plan": "db",
+    }
 
 
 def test_a_plan_name_that_is_no_label_value_is_left_out() -> None:
-    after = placed(pod(), plan("d" * 64), Installation())
+    after = placed(minimal_pod(), parsed_plan("d" * 64), Installation())
 
-    assert after.pod["metadata"]["labels"] == SYSTEM | {"app": "virt-v2v"}
+    assert after.pod["metadata"]["labels"] == CONVERTOR_LABELS | {"app": "virt-v2v"}
 
 
 def test_node_selector_keys_of_the_plan_win_and_say_so() -> None:
-    before = pod(nodeSelector={"disk": "ssd", "kubevirt.io/schedulable": "true"})
+    before = minimal_pod(nodeSelector={"disk": "ssd", "kubevirt.io/schedulable": "true"})
 
-    after = placed(before, plan(node_selector={"disk": "nvme", "zone": "a"}))
+    after = placed(before, parsed_plan(node_selector={"disk": "nvme", "zone": "a"}))
 
     assert after.pod["spec"] == {
         "nodeSelector": {"disk": "nvme", "kubevirt.io/schedulable": "true", "zone": "a"}
@@ -116,9 +114,9 @@ def test_node_selector_keys_of_the_plan_win_and_say_so() -> None:
 
 
 def test_a_minimum_in_the_selector_becomes_a_requirement_though_the_plan_has_none() -> None:
-    before = pod(nodeSelector={"cores": "16+", "memory": "64Gi+", "disk": "ssd+"})
+    before = minimal_pod(nodeSelector={"cores": "16+", "memory": "64Gi+", "disk": "ssd+"})
 
-    after = placed(before, plan(), node_values={"memory": ["32Gi", "128Gi"]})
+    after = placed(before, parsed_plan(), node_values={"memory": ["32Gi", "128Gi"]})
 
     assert after.pod["spec"] == {
         "nodeSelector": {"disk": "ssd+"},
@@ -161,7 +159,7 @@ def test_a_minimum_in_the_selector_becomes_a_requirement_though_the_plan_has_non
 def test_the_plan_has_the_last_word_on_a_minimum(
     settings: Json, selector: Json, requirements: Json | None, notes: list[str]
 ) -> None:
-    after = placed(pod(nodeSelector={"memory": "64Gi+"}), plan(**settings))
+    after = placed(minimal_pod(nodeSelector={"memory": "64Gi+"}), parsed_plan(**settings))
 
     affinity = {"affinity": node_terms(requirements)} if requirements else {}
     assert after.pod["spec"] == {"nodeSelector": selector} | affinity
@@ -171,7 +169,9 @@ def test_the_plan_has_the_last_word_on_a_minimum(
 def test_a_requirement_of_the_plan_takes_the_place_of_a_value_of_the_pod() -> None:
     requirement = {"key": "cores", "operator": "Gt", "values": ["15"]}
 
-    after = placed(pod(nodeSelector={"cores": "8"}), plan(node_requirements=[requirement]))
+    after = placed(
+        minimal_pod(nodeSelector={"cores": "8"}), parsed_plan(node_requirements=[requirement])
+    )
 
     assert after.pod["spec"]["nodeSelector"] == {}
     assert after.notes == ["node selector cores=8 of the pod replaced by cores Gt 15 of the plan"]
@@ -180,7 +180,7 @@ def test_a_requirement_of_the_plan_takes_the_place_of_a_value_of_the_pod() -> No
 def test_tolerations_are_added_when_absent() -> None:
     spot, gpu = {"key": "spot", "operator": "Exists"}, {"key": "gpu", "operator": "Exists"}
 
-    after = placed(pod(tolerations=[spot]), plan(tolerations=[gpu, dict(spot)]))
+    after = placed(minimal_pod(tolerations=[spot]), parsed_plan(tolerations=[gpu, dict(spot)]))
 
     assert after.pod["spec"]["tolerations"] == [spot, gpu]
 
@@ -194,7 +194,7 @@ def test_tolerations_are_added_when_absent() -> None:
     ],
 )
 def test_what_is_null_is_as_good_as_absent(before: Json) -> None:
-    asks = plan(
+    asks = parsed_plan(
         labels={"a": "b"},
         node_selector={"c": "d"},
         affinity={"podAffinity": {REQUIRED: [CEPH]}},
@@ -211,7 +211,7 @@ def test_what_is_null_is_as_good_as_absent(before: Json) -> None:
             "tolerations": [{"key": "e"}],
         },
     }
-    assert placed(before, plan()).pod == before
+    assert placed(before, parsed_plan()).pod == before
 
 
 @pytest.mark.parametrize(
@@ -250,6 +250,6 @@ def test_what_is_null_is_as_good_as_absent(before: Json) -> None:
 )
 def test_a_malformed_pod_is_said_to_be_one(before: Json, message: str) -> None:
     with pytest.raises(MalformedPod) as malformed:
-        placed(before, plan(labels={"a": "b"}))
+        placed(before, parsed_plan(labels={"a": "b"}))
 
     assert str(malformed.value) == message

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes import Answer, Exchange, FakePlans, Told, parts, pod, review, send
+from tests.support.asgi import Exchange, Response, send, split
+from tests.support.builders import encode_review, minimal_pod
+from tests.support.fake_plans import FakePlans
+from tests.support.recording_reporter import RecordingReporter
 from webhook.admission.review import MAX_BODY_BYTES
 from webhook.model import Installation, Mode, Plan, Reason, Settings
 from webhook.server import app
@@ -31,11 +34,11 @@ class Webhook:
         self, plans: FakePlans | None = None, concurrent: int = 2, **installation: Any
     ) -> None:
         self.plans = plans or FakePlans(PLAN)
-        self.told = Told()
+        self.reporter = RecordingReporter()
         settings = Installation(identity_labels=False, **installation)
-        self.app = app.build(self.plans, settings, self.told, max_concurrent=concurrent)
+        self.app = app.build(self.plans, settings, self.reporter, max_concurrent=concurrent)
 
-    def __call__(self, *chunks: bytes, **request: Any) -> Answer:
+    def __call__(self, *chunks: bytes, **request: Any) -> Response:
         return asyncio.run(send(self.app, Exchange(chunks, **request)))
 
 
@@ -67,8 +70,8 @@ def unplaced(uid: str, reason: Reason, warnings: list[str], **audit: str) -> dic
 
 def test_a_convertor_pod_is_answered_with_its_patch() -> None:
     webhook = Webhook()
-    answer = webhook(review(pod()), query="timeout=3s")
-    assert answer == Answer(
+    answer = webhook(encode_review(minimal_pod()), query="timeout=3s")
+    assert answer == Response(
         200,
         {"content-type": "application/json", "content-length": str(len(answer.body))},
         answer.body,
@@ -93,26 +96,26 @@ def test_a_convertor_pod_is_answered_with_its_patch() -> None:
         },
     }
     assert webhook.plans.fetches == []
-    assert webhook.told.reasons == ["Placed"]
+    assert webhook.reporter.reasons == ["Placed"]
 
 
 def test_what_is_no_convertor_pod_passes_without_a_look_at_the_plans() -> None:
     webhook = Webhook()
     webhook.plans.bug = AssertionError("looked up")
-    answer = webhook(review(pod(labels={"app": "web"})))
+    answer = webhook(encode_review({"metadata": {"labels": {"app": "web"}}}))
     assert answer.json()["response"] == {"uid": "u-1", "allowed": True}
-    assert webhook.told.reasons == ["NotAConvertorPod"]
+    assert webhook.reporter.reasons == ["NotAConvertorPod"]
 
 
 @pytest.mark.parametrize("size", [1, 100, 65536])
 def test_a_body_in_pieces_is_one_body(size: int) -> None:
-    answer = Webhook()(*parts(review(pod()), size))
+    answer = Webhook()(*split(encode_review(minimal_pod()), size))
     assert answer.json()["response"]["patchType"] == "JSONPatch"
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
 def test_the_body_counts_and_not_what_it_is_called(content_type: str) -> None:
-    answer = Webhook()(review(pod()), headers={"content-type": content_type})
+    answer = Webhook()(encode_review(minimal_pod()), headers={"content-type": content_type})
     assert answer.status == 200
 
 
@@ -124,8 +127,8 @@ def test_what_is_no_review_is_a_400_that_says_why(body: bytes) -> None:
     said = answer.json()
     assert said == status(400, "MalformedReview", said["message"])
     assert said["message"]
-    assert webhook.told.reasons == ["MalformedReview"]
-    assert webhook.told.decisions[0][0] is None
+    assert webhook.reporter.reasons == ["MalformedReview"]
+    assert webhook.reporter.decisions[0][0] is None
 
 
 def test_a_review_that_is_malformed_but_for_its_uid_is_answered_as_a_review() -> None:
@@ -160,11 +163,11 @@ def test_a_body_that_is_too_large_is_a_413_and_no_more_of_it_is_read(
     assert (answer.status, answer.headers["connection"]) == (413, "close")
     assert answer.json() == TOO_LARGE
     assert exchange.read == read
-    assert webhook.told.reasons == ["ReviewTooLarge"]
+    assert webhook.reporter.reasons == ["ReviewTooLarge"]
 
 
 def test_a_body_of_the_largest_size_is_read() -> None:
-    body = review(pod())
+    body = encode_review(minimal_pod())
     answer = Webhook()(body + b" " * (MAX_BODY_BYTES - len(body)))
     assert answer.status == 200
 
@@ -172,15 +175,15 @@ def test_a_body_of_the_largest_size_is_read() -> None:
 def test_bodies_on_their_way_together_are_no_more_than_there_is_room_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    body = review(pod())
+    body = encode_review(minimal_pod())
     half = len(body) // 2
     monkeypatch.setattr("webhook.server.body.MAX_PENDING_BYTES", len(body) + half)
     webhook = Webhook(concurrent=5)
 
-    async def scene() -> list[Answer]:
+    async def scene() -> list[Response]:
         slow = [Exchange([body[:half], body[half:]], pause=0.01) for _ in range(3)]
         first = list(await asyncio.gather(*(send(webhook.app, one) for one in slow)))
-        return [*first, await send(webhook.app, Exchange(parts(body, 10)))]
+        return [*first, await send(webhook.app, Exchange(split(body, 10)))]
 
     answers = asyncio.run(scene())
     assert sorted(answer.status for answer in answers[:3]) == [200, 200, 429]
@@ -192,7 +195,7 @@ def test_a_client_that_goes_away_is_not_answered() -> None:
     exchange = Exchange([{"type": "http.disconnect"}])
     asyncio.run(webhook.app(exchange.scope, exchange.receive, exchange.send))
     assert exchange.sent == []
-    assert webhook.told.decisions == []
+    assert webhook.reporter.decisions == []
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD"])
@@ -213,7 +216,7 @@ def test_another_path_is_a_404(path: str) -> None:
 def test_a_bug_lets_the_pod_through_and_is_told_with_its_trace(mode: Mode) -> None:
     webhook = Webhook(mode=mode)
     webhook.plans.bug = ZeroDivisionError("boom")
-    answer = webhook(review(pod()))
+    answer = webhook(encode_review(minimal_pod()))
     assert answer.status == 200
     assert answer.json() == unplaced(
         "u-1",
@@ -222,8 +225,8 @@ def test_a_bug_lets_the_pod_through_and_is_told_with_its_trace(mode: Mode) -> No
         mode=mode,
     )
     assert b"boom" not in answer.body
-    assert webhook.told.bugs == [("u-1", webhook.plans.bug)]
-    assert webhook.told.reasons == ["InternalError"]
+    assert webhook.reporter.errors == [("u-1", webhook.plans.bug)]
+    assert webhook.reporter.reasons == ["InternalError"]
 
 
 def plan_review(rule: str, **fields: Any) -> bytes:
@@ -235,7 +238,7 @@ def plan_review(rule: str, **fields: Any) -> bytes:
     }
     plan = {"metadata": metadata, "spec": {"targetNamespace": "target"}}
     group = {"group": "forklift.konveyor.io", "version": "v1beta1", "kind": "Plan"}
-    return review(plan, kind=group, namespace="forklift", name="db", **fields)
+    return encode_review(plan, kind=group, namespace="forklift", name="db", **fields)
 
 
 def test_a_plan_that_cannot_be_carried_out_is_refused_with_place_and_caret() -> None:
@@ -266,7 +269,7 @@ def test_a_plan_that_cannot_be_carried_out_is_refused_with_place_and_caret() -> 
             "problems": problem,
         },
     }
-    assert webhook.told.reasons == ["SettingsInvalid"]
+    assert webhook.reporter.reasons == ["SettingsInvalid"]
 
 
 def test_a_sound_plan_is_let_through_without_a_look_at_the_plans() -> None:
@@ -279,10 +282,10 @@ def test_a_sound_plan_is_let_through_without_a_look_at_the_plans() -> None:
 
 def test_pods_and_plans_are_each_looked_at_on_their_own_path() -> None:
     webhook = Webhook()
-    webhook(review(pod()), path="/validate")
+    webhook(encode_review(minimal_pod()), path="/validate")
     webhook(plan_review("REQUIRE"), path="/mutate")
-    assert webhook.told.reasons == ["NotAPlanChange", "NotAConvertorPod"]
-    assert webhook.told.reviewed == ["plan", "pod"]
+    assert webhook.reporter.reasons == ["NotAPlanChange", "NotAConvertorPod"]
+    assert webhook.reporter.reviewed == ["plan", "pod"]
 
 
 def test_a_bug_lets_the_plan_through(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,7 +300,7 @@ def test_a_bug_lets_the_plan_through(monkeypatch: pytest.MonkeyPatch) -> None:
         Reason.INTERNAL_ERROR,
         ["internal error of the webhook, see its log; the plan is not validated"],
     )
-    assert [uid for uid, _fault in webhook.told.bugs] == ["u-1"]
+    assert [uid for uid, _fault in webhook.reporter.errors] == ["u-1"]
 
 
 def test_a_bug_before_the_uid_is_known_is_a_500_without_a_trace(
@@ -308,17 +311,17 @@ def test_a_bug_before_the_uid_is_known_is_a_500_without_a_trace(
 
     monkeypatch.setattr("webhook.admission.review.decode", decode)
     webhook = Webhook()
-    answer = webhook(review(pod()))
+    answer = webhook(encode_review(minimal_pod()))
     assert (answer.status, answer.headers["connection"]) == (500, "close")
     assert answer.json() == status(
         500, "InternalError", "internal error of the webhook, see its log; the pod is not placed"
     )
-    assert [type(fault) for _uid, fault in webhook.told.bugs] == [ZeroDivisionError]
+    assert [type(fault) for _uid, fault in webhook.reporter.errors] == [ZeroDivisionError]
 
 
 def test_a_plan_that_is_not_there_yet_is_fetched_within_the_time() -> None:
     webhook = Webhook(FakePlans(Reason.PLAN_NOT_FOUND, fetched=PLAN))
-    answer = webhook(review(pod()), query="timeout=3s")
+    answer = webhook(encode_review(minimal_pod()), query="timeout=3s")
     assert answer.json()["response"]["patchType"] == "JSONPatch"
     (seconds,) = webhook.plans.fetches
     assert 2.5 < seconds <= 2.7
@@ -327,7 +330,7 @@ def test_a_plan_that_is_not_there_yet_is_fetched_within_the_time() -> None:
 @pytest.mark.parametrize("reason", [Reason.PLAN_NOT_FOUND, Reason.PLANS_NOT_SYNCED])
 def test_a_plan_that_stays_away_leaves_the_pod_unchanged(reason: Reason) -> None:
     webhook = Webhook(FakePlans(reason))
-    answer = webhook(review(pod()))
+    answer = webhook(encode_review(minimal_pod()))
     response = answer.json()["response"]
     assert (response["allowed"], response["auditAnnotations"]["reason"]) == (True, reason)
     assert len(webhook.plans.fetches) == 1
@@ -335,22 +338,22 @@ def test_a_plan_that_stays_away_leaves_the_pod_unchanged(reason: Reason) -> None
 
 def test_what_no_time_can_cure_is_not_waited_for() -> None:
     webhook = Webhook(FakePlans(Reason.PLAN_AMBIGUOUS))
-    webhook(review(pod()))
+    webhook(encode_review(minimal_pod()))
     assert webhook.plans.fetches == []
-    assert webhook.told.reasons == ["PlanAmbiguous"]
+    assert webhook.reporter.reasons == ["PlanAmbiguous"]
 
 
 def test_plans_that_hang_do_not_hold_up_the_answer() -> None:
     webhook = Webhook(FakePlans(Reason.PLAN_NOT_FOUND))
     webhook.plans.hangs = True
-    answer = webhook(review(pod()), query="timeout=120ms")
+    answer = webhook(encode_review(minimal_pod()), query="timeout=120ms")
     assert answer.json()["response"]["allowed"] is True
-    assert webhook.told.reasons == ["DeadlineExceeded"]
+    assert webhook.reporter.reasons == ["DeadlineExceeded"]
 
 
 def test_audit_mode_answers_without_a_patch() -> None:
     webhook = Webhook(mode=Mode.AUDIT)
-    response = webhook(review(pod())).json()["response"]
+    response = webhook(encode_review(minimal_pod())).json()["response"]
     assert "patch" not in response
     assert response["auditAnnotations"]["outcome"] == "would-patch"
 
@@ -359,13 +362,15 @@ def test_too_many_reviews_at_once_are_sent_elsewhere_and_the_others_answered() -
     webhook = Webhook(FakePlans(Reason.PLAN_NOT_FOUND, fetched=PLAN))
     webhook.plans.hangs = True
 
-    async def three() -> list[Answer]:
-        exchanges = [Exchange([review(pod())], query="timeout=150ms") for _ in range(3)]
+    async def three() -> list[Response]:
+        exchanges = [
+            Exchange([encode_review(minimal_pod())], query="timeout=150ms") for _ in range(3)
+        ]
         return list(await asyncio.gather(*(send(webhook.app, one) for one in exchanges)))
 
     first, second, third = asyncio.run(three())
     assert (first.status, second.status) == (200, 200)
-    assert third == Answer(
+    assert third == Response(
         429,
         {
             "content-type": "application/json",
@@ -378,7 +383,7 @@ def test_too_many_reviews_at_once_are_sent_elsewhere_and_the_others_answered() -
     assert third.json() == status(
         429, "Overloaded", "too many reviews at once, try again in a second"
     )
-    assert webhook.told.reasons == ["Overloaded", "DeadlineExceeded", "DeadlineExceeded"]
+    assert webhook.reporter.reasons == ["Overloaded", "DeadlineExceeded", "DeadlineExceeded"]
 
     webhook.plans.hangs = False
-    assert webhook(review(pod())).status == 200
+    assert webhook(encode_review(minimal_pod())).status == 200

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.fakes import Answer, Exchange, FakePlans, Told, pod, review, send
+from tests.support.asgi import Exchange, Response, send
+from tests.support.builders import encode_review, minimal_pod
+from tests.support.fake_plans import FakePlans
+from tests.support.recording_reporter import RecordingReporter
 from webhook.model import Installation, Reason
 from webhook.server import app
 
@@ -16,10 +19,10 @@ class Webhook:
     def __init__(self) -> None:
         self.plans = FakePlans(Reason.PLAN_NOT_FOUND)
         self.plans.bug = AssertionError("looked up")
-        self.told = Told()
-        self.app = app.build(self.plans, Installation(), self.told, max_concurrent=2)
+        self.reporter = RecordingReporter()
+        self.app = app.build(self.plans, Installation(), self.reporter, max_concurrent=2)
 
-    def __call__(self, body: bytes, path: str = "/validate") -> Answer:
+    def __call__(self, body: bytes, path: str = "/validate") -> Response:
         return asyncio.run(send(self.app, Exchange([body], path=path)))
 
 
@@ -32,7 +35,7 @@ def plan_review(rule: str, **fields: Any) -> bytes:
     }
     plan = {"metadata": metadata, "spec": {"targetNamespace": "target"}}
     group = {"group": "forklift.konveyor.io", "version": "v1beta1", "kind": "Plan"}
-    return review(plan, kind=group, namespace="forklift", name="db", **fields)
+    return encode_review(plan, kind=group, namespace="forklift", name="db", **fields)
 
 
 def test_a_plan_that_cannot_be_carried_out_is_refused_with_place_and_caret() -> None:
@@ -63,7 +66,7 @@ def test_a_plan_that_cannot_be_carried_out_is_refused_with_place_and_caret() -> 
             "problems": problem,
         },
     }
-    assert webhook.told.reasons == ["SettingsInvalid"]
+    assert webhook.reporter.reasons == ["SettingsInvalid"]
 
 
 def test_a_sound_plan_is_let_through_without_a_look_at_the_plans() -> None:
@@ -75,9 +78,9 @@ def test_a_sound_plan_is_let_through_without_a_look_at_the_plans() -> None:
 
 def test_pods_and_plans_are_each_looked_at_on_their_own_path() -> None:
     webhook = Webhook()
-    webhook(review(pod()))
+    webhook(encode_review(minimal_pod()))
     webhook(plan_review("REQUIRE"), path="/mutate")
-    assert webhook.told.reasons == ["NotAPlanChange", "NotAConvertorPod"]
+    assert webhook.reporter.reasons == ["NotAPlanChange", "NotAConvertorPod"]
 
 
 def test_a_bug_lets_the_plan_through(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,4 +104,4 @@ def test_a_bug_lets_the_plan_through(monkeypatch: pytest.MonkeyPatch) -> None:
             },
         },
     }
-    assert [uid for uid, _fault in webhook.told.bugs] == ["u-1"]
+    assert [uid for uid, _fault in webhook.reporter.errors] == ["u-1"]

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from tests.support.fakes import Answer, Exchange, send
+from tests.support.asgi import Exchange, Response, send
 from webhook.inventory import PlansStatus
 from webhook.server import probes
 
@@ -18,7 +18,7 @@ PLANS = {
 }
 
 
-def get(path: str, checks: dict[str, str], accept: str = "", method: str = "GET") -> Answer:
+def get(path: str, checks: dict[str, str], accept: str = "", method: str = "GET") -> Response:
     registry = CollectorRegistry()
     Counter("calls", "Calls.", registry=registry).inc(3)
     texts = {name: (lambda text=text: text) for name, text in checks.items()}

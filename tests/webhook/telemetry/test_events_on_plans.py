@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from tests.support.asgi import Exchange, Response, send
+from tests.support.builders import encode_review, minimal_pod
 from tests.support.fake_api import FakeApi
-from tests.support.fakes import Answer, Exchange, FakePlans, pod, review, send
+from tests.support.fake_plans import FakePlans
 from tests.support.waiting import eventually
 from tests.webhook.server.test_app import PLAN
 from webhook.kube.api.client import connect
@@ -42,13 +44,13 @@ def answers(
     bodies: list[bytes],
     found: Plan | Reason = PLAN,
     mode: Mode = Mode.ENFORCE,
-) -> list[Answer]:
+) -> list[Response]:
     """Send reviews to the application, and report the decisions."""
     report = Reporter(Metrics(), recorder)
     installation = Installation(mode, identity_labels=False)
     webhook = app.build(FakePlans(found), installation, report, max_concurrent=2)
 
-    async def scene() -> list[Answer]:
+    async def scene() -> list[Response]:
         answers = [await send(webhook, Exchange([body])) for body in bodies]
         report.flush()
         return answers
@@ -70,7 +72,7 @@ def written(api: FakeApi) -> list[Any]:
 def test_a_review_is_recorded_as_an_event_on_its_plan(
     api: FakeApi, recorder: EventRecorder, mode: Mode, reason: str, message: str
 ) -> None:
-    answers(recorder, [review(pod())], mode=mode)
+    answers(recorder, [encode_review(minimal_pod())], mode=mode)
 
     eventually(lambda: written(api))
     (event,) = written(api)
@@ -84,8 +86,10 @@ def test_a_review_is_recorded_as_an_event_on_its_plan(
 def test_dry_runs_and_reviews_without_a_known_plan_leave_no_event(
     api: FakeApi, recorder: EventRecorder
 ) -> None:
-    answers(recorder, [review(pod(), dryRun=True), review({"metadata": {}}), b"{"])
-    answers(recorder, [review(pod())], Reason.PLAN_AMBIGUOUS)
+    answers(
+        recorder, [encode_review(minimal_pod(), dryRun=True), encode_review({"metadata": {}}), b"{"]
+    )
+    answers(recorder, [encode_review(minimal_pod())], Reason.PLAN_AMBIGUOUS)
     recorder.stop()
 
     assert written(api) == []
@@ -95,10 +99,10 @@ def test_no_review_waits_for_an_api_server_that_hangs(
     api: FakeApi, recorder: EventRecorder
 ) -> None:
     api.hang("create")
-    answers(recorder, [review(pod())])
+    answers(recorder, [encode_review(minimal_pod())])
     eventually(lambda: api.filter_requests("create", "patch"))
 
-    given = answers(recorder, [review(pod())] * MORE)
+    given = answers(recorder, [encode_review(minimal_pod())] * MORE)
 
     assert {answer.status for answer in given} == {200}
     assert all(answer.json()["response"]["patchType"] == "JSONPatch" for answer in given)

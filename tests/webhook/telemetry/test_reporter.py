@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from tests.support.fakes import pod
+from tests.support.builders import minimal_pod
 from webhook.admission.events import PlanEvent, derive_event
 from webhook.model import Decision, Mode, Outcome, PlanRef, Problem, Reason, Request, Reviewed
 from webhook.telemetry import reporter as module
 from webhook.telemetry.metrics import Metrics
 from webhook.telemetry.reporter import Reporter
 
-REQUEST = Request("u-1", "CREATE", "v1/Pod", "target", object=pod())
+POD = minimal_pod(metadata={"generateName": "db-vm-1-"})
+REQUEST = Request("u-1", "CREATE", "v1/Pod", "target", object=POD)
 PLACED = Decision(
     Outcome.PATCHED,
     Reason.PLACED,
@@ -149,7 +150,7 @@ def test_events_are_the_same_however_decisions_are_shared_and_collected(
         for number in (0, 0, 1, 2, 0, 3, 3, 1):
             for dry_run in (False, True):
                 decision = shared[number % 2] if number < 2 else placed(number)
-                request = Request("u-1", dry_run=dry_run, object=pod())
+                request = Request("u-1", dry_run=dry_run, object=POD)
                 reporter(Reviewed.POD, request, decision, 0.0)
                 if event := derive_event(request, decision):
                     expected[event] += 1

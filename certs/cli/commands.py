@@ -15,7 +15,8 @@ from certs.ca import secret as secrets
 from certs.ca.durations import Durations
 from certs.ca.secret import SecretError, State
 from certs.cli.show import of_configuration, of_file, of_secret
-from webhook.kube.api.client import ConfigError, connect
+from webhook.kube.api.client import connect
+from webhook.kube.api.errors import KubeconfigError
 from webhook.kube.messages import describe_os_error
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -120,7 +121,7 @@ def _explained() -> Iterator[None]:
     """Turn what a cluster may say into words without a trace."""
     try:
         yield
-    except (ConfigError, SecretError) as error:
+    except (KubeconfigError, SecretError) as error:
         raise _Fault(str(error)) from None
     except ApiError as error:
         hint = ": somebody else wrote first, try again" if error.status == CONFLICT else ""

@@ -12,6 +12,7 @@ from webhook.cli.options.cluster import cluster_options, namespace_option
 from webhook.cli.options.installation import prefix_option
 from webhook.cli.options.plan import RESOURCE, get_plan, plan_argument, plan_path
 from webhook.cli.output import structured, write
+from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json
 from webhook.model import (
     AffinityPolicy,
@@ -155,8 +156,6 @@ def patch(  # noqa: PLR0913, PLR0917 - one for each option
 
 def _patch(client: "Client", asked: _Asked, attempts: int = _ATTEMPTS) -> _Patched:
     """Change the plan, also when somebody else changes it at the same time."""
-    from webhook.kube.api.client import ApiError  # noqa: PLC0415 - see webhook.cli.options.cluster
-
     before = get_plan(client, asked.namespace, asked.name)
     amended = _amended(before, asked)
     after = _merged(before, amended)

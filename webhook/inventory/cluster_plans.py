@@ -14,8 +14,9 @@ from webhook.inventory.changes import log_changes
 from webhook.inventory.index import Key, PlanIndex
 from webhook.inventory.nodes import ClusterNodes
 from webhook.karl import minimums
-from webhook.kube.api.client import ApiError, Client
+from webhook.kube.api.client import Client
 from webhook.kube.api.collection import ListWatch
+from webhook.kube.api.errors import ApiError
 from webhook.kube.api.reflector import Reflector, ReflectorTiming
 from webhook.model import Installation, NodeValues, Plan, PlanRef, Reason
 

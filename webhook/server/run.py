@@ -16,6 +16,7 @@ from webhook.inventory.cluster_plans import ClusterPlans
 from webhook.inventory.directory_plans import DirectoryPlans
 from webhook.inventory.pods import PodWatch
 from webhook.kube.api import client
+from webhook.kube.api.errors import KubeconfigError
 from webhook.server import app, certificates, listener, probes
 from webhook.server.certificates import Served
 from webhook.server.config import Address, Config, ConfigError
@@ -82,7 +83,7 @@ def _connect(config: Config) -> _Clusters:
     try:
         cluster = client.connect(config.kubeconfig)
         hub = client.connect(config.hub_kubeconfig) if config.hub_kubeconfig else cluster
-    except client.ConfigError as error:
+    except KubeconfigError as error:
         raise ConfigError(f"{error}; --plans DIR needs no cluster") from None
     return _Clusters(ClusterPlans(hub, config.installation, nodes=cluster), cluster, hub)
 

@@ -20,7 +20,8 @@ import structlog
 
 from webhook.admission import events
 from webhook.admission.events import Occurrences, PlanEvent
-from webhook.kube.api.client import ApiError, Client
+from webhook.kube.api.client import Client
+from webhook.kube.api.errors import ApiError
 from webhook.model import Reason
 
 log = structlog.get_logger()

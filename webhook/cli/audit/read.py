@@ -13,8 +13,9 @@ from webhook.forklift.plan import NAME, PATH, PlanObject
 from webhook.inventory import pods
 from webhook.karl import minimums
 from webhook.karl.minimums import label_values
-from webhook.kube.api.client import ApiError, Client
+from webhook.kube.api.client import Client
 from webhook.kube.api.collection import ListWatch
+from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json
 from webhook.model import Installation, NodeValues
 from webhook.placement.missed import EnforcementWindow

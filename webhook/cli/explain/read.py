@@ -6,8 +6,9 @@ import msgspec
 
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
 from webhook.forklift.plan import NAME
-from webhook.kube.api.client import ApiError, Client
+from webhook.kube.api.client import Client
 from webhook.kube.api.collection import ApiObject, ListWatch
+from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json
 from webhook.reports.explain import Cluster
 

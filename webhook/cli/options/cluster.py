@@ -15,6 +15,7 @@ import msgspec
 
 from webhook.cli.errors import ClusterError
 from webhook.cli.options.types import Parsed, complete_path, configured
+from webhook.kube.api.errors import ApiError, KubeconfigError
 from webhook.kube.objects import Json
 
 if TYPE_CHECKING:
@@ -73,11 +74,11 @@ def connected(context: str, kubeconfig: Path | None) -> "Iterator[Client]":
         ClusterError: there is no configuration, or a call within was refused or not answered.
 
     """
-    from webhook.kube.api.client import ApiError, ConfigError, connect  # noqa: PLC0415 - see above
+    from webhook.kube.api.client import connect  # noqa: PLC0415 - see above
 
     try:
         yield connect(kubeconfig, context, user_agent="kubectl-convertor")
-    except (ApiError, ConfigError) as error:
+    except (ApiError, KubeconfigError) as error:
         raise ClusterError(str(error)) from None
 
 

@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 from webhook.cli.errors import ClusterError, UserError
 from webhook.cli.options.cluster import connected
 from webhook.forklift.plan import GROUP, NAME, PATH
+from webhook.kube.api.errors import ApiError
 from webhook.kube.messages import did_you_mean
 from webhook.kube.objects import Json
 
@@ -49,8 +50,6 @@ def get_plan(client: "Client", namespace: str, name: str) -> Json:
         ApiError: the server refused, or did not answer.
 
     """
-    from webhook.kube.api.client import ApiError  # noqa: PLC0415 - see webhook.cli.options.cluster
-
     try:
         plan: Json = msgspec.json.decode(client.get(plan_path(client, namespace, name)))
     except ApiError as error:
@@ -106,8 +105,6 @@ def _missing(client: "Client", namespace: str, name: str) -> UserError:
 
 def _known(client: "Client", namespace: str = "", **limits: float) -> list[tuple[str, str]]:
     """Return namespace and name of the plans that can be seen; none where they cannot."""
-    from webhook.kube.api.client import ApiError  # noqa: PLC0415 - see webhook.cli.options.cluster
-
     path = plan_path(client, namespace) if namespace else f"{PATH}/plans"
     with suppress(ApiError):
         listed = client.get(path, {"limit": "500"}, accept=_METADATA, **limits)

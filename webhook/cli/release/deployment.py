@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from webhook.cli.options.installation import installation_options
+from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json
 from webhook.model import Installation
 
@@ -91,8 +92,6 @@ def _without_defaults(words: list[str]) -> Iterator[str]:
 
 def _defaults(client: "Client", namespace: str, pod: Json, unread: list[str]) -> Json:
     """Return the installation's defaults, from the ConfigMap that its chart mounts."""
-    from webhook.kube.api.client import ApiError  # noqa: PLC0415 - see webhook.cli.options.cluster
-
     for volume in pod.get("volumes") or ():
         name = (volume.get("configMap") or {}).get("name")
         if volume["name"] != "defaults" or not name:

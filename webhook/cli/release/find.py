@@ -9,6 +9,7 @@ from click.core import ParameterSource
 
 from webhook.cli.options.cluster import items
 from webhook.cli.release.deployment import CONTAINER, Unclear, read_installation
+from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json
 from webhook.model import Installation
 
@@ -61,8 +62,6 @@ def find(client: "Client", unread: list[str]) -> list[Installed] | None:
         ApiError: the server did not answer.
 
     """
-    from webhook.kube.api.client import ApiError  # noqa: PLC0415 - see webhook.cli.options.cluster
-
     try:
         configurations = list(items(client, CONFIGURATIONS))
     except ApiError as error:
@@ -111,8 +110,6 @@ def is_certain(found: list[Installed] | None) -> bool:
 
 
 def _read(client: "Client", configuration: Json, webhook: Json, unread: list[str]) -> Installed:
-    from webhook.kube.api.client import ApiError  # noqa: PLC0415 - see webhook.cli.options.cluster
-
     metadata = configuration["metadata"]
     since = metadata.get("creationTimestamp") or ""
     found = Installed(metadata["name"], webhook.get("failurePolicy") or "Fail", since)

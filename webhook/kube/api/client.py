@@ -18,15 +18,15 @@ from kubernetes.config import ConfigException
 from urllib3 import HTTPResponse
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from webhook.kube.api.errors import (
-    ApiError,
+from webhook.kube.api.error_messages import (
     ApiRequest,
     error_from_exception,
     error_from_response,
 )
-from webhook.kube.api.kubeconfig import ClientConfig, ConfigError, find_client_config
+from webhook.kube.api.errors import KubeconfigError
+from webhook.kube.api.kubeconfig import ClientConfig, find_client_config
 
-__all__ = ["ApiError", "Client", "ConfigError", "WatchStream", "connect"]
+__all__ = ["Client", "WatchStream", "connect"]
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 READ_TIMEOUT_SECONDS = 30.0
@@ -42,7 +42,7 @@ def connect(
     """Return a client for kubectl's current cluster, or in a pod for its own; sends no request.
 
     Raises:
-        ConfigError: there is no configuration, or it is invalid.
+        KubeconfigError: there is no configuration, or it is invalid.
 
     """
     return Client(find_client_config(kubeconfig, context), user_agent)
@@ -208,7 +208,7 @@ class Client:
             if self._api is used:
                 try:
                     self._api = self._load()
-                except ConfigError:
+                except KubeconfigError:
                     return False
         return True
 

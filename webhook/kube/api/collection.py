@@ -5,7 +5,8 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from webhook.kube.api.client import JSON_MEDIA_TYPE, ApiError, Client, WatchStream
+from webhook.kube.api.client import JSON_MEDIA_TYPE, Client, WatchStream
+from webhook.kube.api.errors import ApiError
 
 INITIAL_PAGE_LIMIT = 20
 MAX_PAGE_LIMIT = 500

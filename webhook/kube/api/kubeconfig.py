@@ -15,13 +15,10 @@ from kubernetes.config.incluster_config import (
     InClusterConfigLoader,
 )
 
+from webhook.kube.api.errors import KubeconfigError
 from webhook.kube.messages import did_you_mean
 
 _NAMESPACE_FILE = Path(SERVICE_TOKEN_FILENAME).with_name("namespace")
-
-
-class ConfigError(Exception):
-    """No usable cluster configuration; the message names the places that were searched."""
 
 
 class ClientConfig(NamedTuple):
@@ -32,7 +29,7 @@ class ClientConfig(NamedTuple):
     namespace: str
     """The default namespace."""
     load: Callable[[], Configuration]
-    """Raises ConfigError."""
+    """Raises KubeconfigError."""
 
 
 def find_client_config(
@@ -41,7 +38,7 @@ def find_client_config(
     """Find the configuration: `kubeconfig`, else KUBECONFIG, `~/.kube/config`, or the pod's.
 
     Raises:
-        ConfigError: there is none, or it is invalid.
+        KubeconfigError: there is none, or it is invalid.
 
     """
     default = Path("~/.kube/config").expanduser()
@@ -49,7 +46,7 @@ def find_client_config(
         return _from_file(str(kubeconfig or environ.get("KUBECONFIG") or default), context)
     if environ.get(SERVICE_HOST_ENV_NAME):
         return _from_pod(environ)
-    raise ConfigError(
+    raise KubeconfigError(
         f"no cluster: KUBECONFIG is not set, '{default}' does not exist, and this is not a pod; "
         "try --kubeconfig FILE"
     )
@@ -65,7 +62,7 @@ def _from_file(paths: str, context: str) -> ClientConfig:
                 paths, entry["name"], client_configuration=configuration, persist_config=False
             )
         except (ConfigException, OSError, yaml.YAMLError, ValueError) as error:
-            raise ConfigError(f"kubeconfig '{paths}': {_lower(error)}") from None
+            raise KubeconfigError(f"kubeconfig '{paths}': {_lower(error)}") from None
         return _strip_token(configuration)
 
     origin = f"context '{entry['name']}' of '{paths}'"
@@ -81,7 +78,7 @@ def _from_pod(environ: Mapping[str, str]) -> ClientConfig:
         try:
             loader.load_and_set(configuration)
         except (ConfigException, OSError) as error:
-            raise ConfigError(
+            raise KubeconfigError(
                 f"the pod's service account: {_lower(error)}; is automountServiceAccountToken off?"
             ) from None
         return _strip_token(configuration)
@@ -98,23 +95,29 @@ def _find_context(paths: str, context: str) -> Any:
     try:
         config = kube_config.KubeConfigMerger(paths).config
         if config is None:
-            raise ConfigError(f"kubeconfig '{paths}': no such file")
+            raise KubeconfigError(f"kubeconfig '{paths}': no such file")
         contexts = {entry["name"]: entry.value for entry in config.value["contexts"]}
         wanted = context or config.value.get("current-context")
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"line {mark.line + 1} column {mark.column + 1}: " if mark else ""
-        raise ConfigError(f"kubeconfig '{paths}': {place}expected YAML: {error.problem}") from None
+        raise KubeconfigError(
+            f"kubeconfig '{paths}': {place}expected YAML: {error.problem}"
+        ) from None
     except (TypeError, AttributeError, KeyError):
-        raise ConfigError(f"kubeconfig '{paths}': expected clusters, users and contexts") from None
+        raise KubeconfigError(
+            f"kubeconfig '{paths}': expected clusters, users and contexts"
+        ) from None
     except (ConfigException, OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"kubeconfig '{paths}': {_lower(error)}") from None
+        raise KubeconfigError(f"kubeconfig '{paths}': {_lower(error)}") from None
     known = ", ".join(f"'{name}'" for name in contexts) or "none"
     if not wanted:
-        raise ConfigError(f"kubeconfig '{paths}' has no current context; choose one of {known}")
+        raise KubeconfigError(f"kubeconfig '{paths}' has no current context; choose one of {known}")
     if wanted not in contexts:
         hint = did_you_mean(wanted, contexts)
-        raise ConfigError(f"kubeconfig '{paths}' has no context '{wanted}': it has {known}{hint}")
+        raise KubeconfigError(
+            f"kubeconfig '{paths}' has no context '{wanted}': it has {known}{hint}"
+        )
     return contexts[wanted]
 
 

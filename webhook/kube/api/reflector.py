@@ -13,8 +13,9 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 import msgspec
 import structlog
 
-from webhook.kube.api.client import ApiError, WatchStream
+from webhook.kube.api.client import WatchStream
 from webhook.kube.api.collection import ApiObject, ListWatch
+from webhook.kube.api.errors import ApiError
 
 log = structlog.get_logger(__name__)
 

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.support.api_faults import encode_status
 from tests.support.fake_api import FakeApi, run_fake_api
 from tests.support.waiting import eventually
-from webhook.kube.api.client import ApiError, Client, connect
+from webhook.kube.api.client import Client, connect
+from webhook.kube.api.errors import ApiError
 
 PLANS = "/apis/forklift.konveyor.io/v1beta1/plans"
 PLAN = "/apis/forklift.konveyor.io/v1beta1/namespaces/forklift/plans/db"

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from webhook.kube.api import kubeconfig
-from webhook.kube.api.kubeconfig import ConfigError, find_client_config
+from webhook.kube.api.errors import KubeconfigError
+from webhook.kube.api.kubeconfig import find_client_config
 
 
 def config_text(**changes: Any) -> str:
@@ -56,7 +57,7 @@ def test_an_invalid_kubeconfig_is_named_with_its_error(
     path = tmp_path / "config"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(ConfigError, match=re.escape(message.replace("{}", str(path)))):
+    with pytest.raises(KubeconfigError, match=re.escape(message.replace("{}", str(path)))):
         find_client_config(path, context).load()
 
 
@@ -80,7 +81,7 @@ def test_without_a_configuration_the_error_names_the_places_searched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(KubeconfigError) as caught:
         find_client_config(environ={})
     assert str(caught.value) == (
         f"no cluster: KUBECONFIG is not set, '{tmp_path}/.kube/config' does not exist, and this is "
@@ -113,7 +114,7 @@ def test_a_pod_uses_its_service_account(pod: Path) -> None:
 
 def test_a_pod_without_a_token_gets_an_error(pod: Path) -> None:
     (pod / "token").unlink()
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(KubeconfigError) as caught:
         find_client_config(environ=ENVIRON).load()
     assert str(caught.value) == (
         "the pod's service account: service token file does not exist; is "

@@ -54,6 +54,11 @@ def describe_internal_error(error: Exception) -> str:
     return f"internal error, see the webhook's log: {error!r}"
 
 
+def format_count(count: int, noun: str) -> str:
+    """Return `1 node` or `3 nodes`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def join_with_or(choices: Collection[str]) -> str:
     """Return `enforce, audit or off`."""
     *others, last = choices

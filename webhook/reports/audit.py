@@ -1,7 +1,7 @@
-"""The report: what is in force, what enforce would change, what is wrong, and what was missed.
+"""The audit: effective settings, changes in mode enforce, problems and missed pods of all plans.
 
-Computed by the very stages of a review, over Plans and pods as they are now. It needs no webhook
-in the cluster, so it can be asked before there is one.
+It runs the stages of a review on the current Plans and pods. The cluster needs no webhook, so it
+can be run before one is installed.
 """
 
 from collections import defaultdict
@@ -28,178 +28,178 @@ from webhook.model import (
 )
 from webhook.placement import missed, place
 from webhook.placement.missed import EnforcementWindow
-from webhook.reports.model_pod import model_pod
+from webhook.reports.model_pod import build_model_pod
 from webhook.settings.mode import Origin, resolve_mode
 
 
-class Pod(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What enforce would do to a pod."""
+class AuditedPod(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """The result of a review of a pod in mode enforce."""
 
     name: str
-    """Namespace and name; of a pod that is yet to come the namespace alone."""
+    """Namespace and name; the namespace alone for a pod that does not exist yet."""
     outcome: Outcome
     reason: Reason
     message: str
-    gets: str = ""
-    """What would change, in short."""
+    changes: str = msgspec.field(name="gets", default="")
+    """The patch in short."""
     patch: list[Json] = []
     node: str = ""
     missed: Reason | None = None
-    """Why it is not as its plan asks, where it should be."""
+    """MISSED or CHANGED_BACK if the pod should have its placement and has not."""
     missed_message: str = ""
 
     @property
     def differs(self) -> bool:
-        """Whether enforce would make another pod of it, or none."""
-        return bool(self.gets) or self.outcome is Outcome.DENIED
+        """True if enforce would change or deny the pod."""
+        return bool(self.changes) or self.outcome is Outcome.DENIED
 
 
-class PlanReport(msgspec.Struct, frozen=True, rename="camel"):
+class AuditedPlan(msgspec.Struct, frozen=True, rename="camel"):
     """A plan and its pods."""
 
     plan: str
     generation: int
     target_namespace: str
     mode: Mode
-    mode_from: Origin
-    asks: str
-    """Its settings in force, in short."""
+    mode_origin: Origin = msgspec.field(name="modeFrom")
+    settings: str = msgspec.field(name="asks")
+    """The effective settings, in short."""
     problems: list[Problem]
-    pods: list[Pod]
-    """Those there are; where there are none, the next one, as Forklift would make it."""
+    pods: list[AuditedPod]
+    """The existing pods; if there are none, the next one, as Forklift would create it."""
     has_pods: bool
-    in_force: bool
-    """Whether its next pod will be placed."""
+    is_enforced: bool = msgspec.field(name="inForce")
+    """True if the plan's next pod will be placed."""
 
     @property
-    def changes(self) -> int:
-        """How many pods enforce would change; what is in force is no change to the next one."""
-        if self.in_force and not self.has_pods:
+    def change_count(self) -> int:
+        """The number of pods that enforce would change; none if it already applies to the next."""
+        if self.is_enforced and not self.has_pods:
             return 0
         return sum(pod.differs for pod in self.pods)
 
     @property
-    def missed(self) -> int:
+    def missed_count(self) -> int:
         return sum(pod.missed is not None for pod in self.pods)
 
 
-class Findings(msgspec.Struct, frozen=True):
-    """How much there is of what a pipeline may fail on."""
+class FindingCounts(msgspec.Struct, frozen=True):
+    """The number of findings of each kind that a pipeline can fail on."""
 
     problem: int
     change: int
     missed: int
 
 
-class Report(msgspec.Struct, frozen=True, rename="camel"):
-    """Of all plans and convertor pods."""
+class AuditReport(msgspec.Struct, frozen=True, rename="camel"):
+    """All plans and convertor pods."""
 
-    plans: list[PlanReport]
-    strays: list[Pod]
-    """Convertor pods of no plan that is known."""
+    plans: list[AuditedPlan]
+    pods_without_plan: list[AuditedPod] = msgspec.field(name="strays")
 
     @property
-    def findings(self) -> Findings:
-        return Findings(
+    def findings(self) -> FindingCounts:
+        return FindingCounts(
             problem=sum(len(plan.problems) for plan in self.plans),
-            change=sum(plan.changes for plan in self.plans),
-            missed=sum(plan.missed for plan in self.plans),
+            change=sum(plan.change_count for plan in self.plans),
+            missed=sum(plan.missed_count for plan in self.plans),
         )
 
 
-class World(msgspec.Struct, frozen=True):
-    """What the report is made of."""
+class AuditInput(msgspec.Struct, frozen=True):
+    """The contents of a cluster, or of files, that are audited."""
 
     plans: list[Json]
     pods: list[Json]
-    """Convertor pods that have not ended, whole."""
+    """The whole convertor pods that have not ended."""
     node_values: NodeValues = {}
-    installed: bool = False
-    """Whether there is a webhook."""
-    since: EnforcementWindow | None = None
-    """From when on it would have placed pods, where that is known."""
+    is_installed: bool = False
+    """True if the cluster has the webhook."""
+    window: EnforcementWindow | None = None
+    """The time in which the webhook would have placed pods; None if that is not known."""
 
 
-def report(world: World, installation: Installation) -> Report:
-    """Report on all plans and pods; of both whatever order, the report has its own."""
-    auditor = _Auditor(world, installation)
-    of_plans: dict[Key, list[Pod]] = defaultdict(list)
-    strays = []
-    for pod in sorted(world.pods, key=lambda pod: (namespace_of(pod), name_of(pod))):
-        plan, told = auditor.judge(pod)
+def build_report(audit_input: AuditInput, installation: Installation) -> AuditReport:
+    """Audit all plans and pods; the report is sorted, whatever the order of the input."""
+    auditor = _Auditor(audit_input, installation)
+    pods_by_plan: dict[Key, list[AuditedPod]] = defaultdict(list)
+    pods_without_plan = []
+    for pod in sorted(audit_input.pods, key=lambda pod: (namespace_of(pod), name_of(pod))):
+        plan, audited = auditor.audit_pod(pod)
         if isinstance(plan, Plan):
-            of_plans[plan.namespace, plan.name].append(told)
+            pods_by_plan[plan.namespace, plan.name].append(audited)
         else:
-            strays.append(told)
-    plans = sorted(world.plans, key=key_of)
-    return Report([auditor.plan(each, of_plans[key_of(each)]) for each in plans], strays)
+            pods_without_plan.append(audited)
+    plans = sorted(audit_input.plans, key=key_of)
+    audited_plans = [auditor.audit_plan(plan, pods_by_plan[key_of(plan)]) for plan in plans]
+    return AuditReport(audited_plans, pods_without_plan)
 
 
 class _Auditor:
-    """Judges by the settings of plans."""
+    """Audits pods and plans in mode enforce, whatever the effective mode is."""
 
-    def __init__(self, world: World, installation: Installation) -> None:
-        self._world = world
+    def __init__(self, audit_input: AuditInput, installation: Installation) -> None:
+        self._input = audit_input
         self._installation = installation
         self._enforcing = msgspec.structs.replace(
             installation, mode=Mode.ENFORCE, namespace_modes={}, plan_modes=False
         )
         self._index = PlanIndex(installation)
-        self._index.replace_all(world.plans)
+        self._index.replace_all(audit_input.plans)
 
-    def judge(self, pod: Json) -> tuple[Plan | Reason, Pod]:
-        """Return a pod's plan, or why it has none, and what is to be said of it."""
-        seen = missed.read_metadata(pod["metadata"], self._installation.prefix)
-        plan = self._index.find(seen.ref) if seen.ref else Reason.NO_PLAN_REFERENCE
-        verdict = None
-        if isinstance(plan, Plan) and self._world.since:
-            verdict = missed.check_placement(seen, plan, self._installation, self._world.since)
-        told = msgspec.structs.replace(
-            _told(self._decide(pod, plan), str(seen)),
+    def audit_pod(self, pod: Json) -> tuple[Plan | Reason, AuditedPod]:
+        """Return the pod's plan, or the reason why it has none, and the result."""
+        metadata = missed.read_metadata(pod["metadata"], self._installation.prefix)
+        plan = self._index.find(metadata.ref) if metadata.ref else Reason.NO_PLAN_REFERENCE
+        finding = None
+        if isinstance(plan, Plan) and self._input.window:
+            finding = missed.check_placement(metadata, plan, self._installation, self._input.window)
+        audited = msgspec.structs.replace(
+            _audited_pod(self._decide(pod, plan), str(metadata)),
             node=(pod.get("spec") or {}).get("nodeName") or "",
-            missed=verdict.reason if verdict else None,
-            missed_message=verdict.message if verdict else "",
+            missed=finding.reason if finding else None,
+            missed_message=finding.message if finding else "",
         )
-        return plan, told
+        return plan, audited
 
-    def plan(self, plan_object: Json, pods: list[Pod]) -> PlanReport:
-        """Report on a plan, given what was said of its pods."""
+    def audit_plan(self, plan_object: Json, pods: list[AuditedPod]) -> AuditedPlan:
+        """Audit a plan; `pods` are the results of its pods."""
         plan = settings.read(plan_object, self._installation)
         mode = resolve_mode(plan, plan.target_namespace, self._installation)
-        following = model_pod(plan, plan_object.get("spec") or {})
-        decision = self._decide(following, plan)
-        return PlanReport(
+        decision = self._decide(build_model_pod(plan, plan_object.get("spec") or {}), plan)
+        next_pod = _audited_pod(decision, plan.target_namespace)
+        return AuditedPlan(
             plan=str(plan),
             generation=plan.generation,
             target_namespace=plan.target_namespace,
             mode=mode.mode,
-            mode_from=mode.origin,
-            asks=self._asks(plan),
+            mode_origin=mode.origin,
+            settings=self._summarize_settings(plan),
             problems=decision.problems,
-            pods=sorted(pods, key=lambda pod: pod.name) or [_told(decision, plan.target_namespace)],
+            pods=sorted(pods, key=lambda pod: pod.name) or [next_pod],
             has_pods=bool(pods),
-            in_force=self._world.installed and mode.mode is Mode.ENFORCE,
+            is_enforced=self._input.is_installed and mode.mode is Mode.ENFORCE,
         )
 
     def _decide(self, pod: Json, plan: Plan | Reason) -> Decision:
         namespace = pod["metadata"].get("namespace") or ""
         request = Request("", "CREATE", "v1/Pod", namespace, object=pod)
-        return decide(request, plan_ref(request), plan, self._enforcing, self._world.node_values)
+        return decide(request, plan_ref(request), plan, self._enforcing, self._input.node_values)
 
-    def _asks(self, plan: Plan) -> str:
-        """Return what a plan asks, as what it would give to a pod that has nothing."""
-        bare: Json = {"metadata": {}, "spec": {}}
-        alone = msgspec.structs.replace(self._enforcing, identity_labels=False)
-        patch = diff(bare, place(bare, plan, alone, self._world.node_values).pod)
+    def _summarize_settings(self, plan: Plan) -> str:
+        """Return the effective settings, as the changes that they make to an empty pod."""
+        empty: Json = {"metadata": {}, "spec": {}}
+        installation = msgspec.structs.replace(self._enforcing, identity_labels=False)
+        patch = diff(empty, place(empty, plan, installation, self._input.node_values).pod)
         return summarize(patch) if list_changes(patch) else ""
 
 
-def _told(decision: Decision, name: str) -> Pod:
-    return Pod(
+def _audited_pod(decision: Decision, name: str) -> AuditedPod:
+    return AuditedPod(
         name=name,
         outcome=decision.outcome,
         reason=decision.reason,
         message=decision.message,
-        gets=summarize(decision.patch) if list_changes(decision.patch) else "",
+        changes=summarize(decision.patch) if list_changes(decision.patch) else "",
         patch=decision.patch,
     )

@@ -1,6 +1,7 @@
-"""A convertor pod as Forklift makes it, for plans that have none yet.
+"""The convertor pod that Forklift would create next, for plans that have none yet.
 
-The parts by which a scheduler goes, as Forklift's own builder has them (tests/data/pods).
+It has the fields that kube-scheduler uses, with the values of Forklift's pod builder
+(tests/data/pods).
 """
 
 from typing import Any
@@ -21,8 +22,8 @@ _SPREADING = {
 }
 
 
-def model_pod(plan: Plan, spec: Json) -> Json:
-    """Return a pod for a VM of vSphere, which asks for KVM.
+def build_model_pod(plan: Plan, spec: Json) -> Json:
+    """Return the pod of a VM from vSphere, which requests KVM.
 
     Forklift applies the convertor fields of the Plan's `spec` by itself, from 2.10 on; older
     releases have no such fields, so there they are never set.
@@ -55,7 +56,7 @@ def model_pod(plan: Plan, spec: Json) -> Json:
 
 
 def _affinity(value: Any) -> Json:
-    """Return the Plan's affinity where the API server would take it in a pod."""
+    """Return the Plan's affinity if the API server would accept it in a pod."""
     return value if value and not validate_affinity(value) else {}
 
 

@@ -28,7 +28,7 @@ from webhook.kube.scheduler import Snapshot, run_filters, take_snapshot
 from webhook.kube.scheduler.defaulting import with_defaults
 from webhook.model import Installation
 from webhook.placement import place
-from webhook.reports.model_pod import model_pod
+from webhook.reports.model_pod import build_model_pod
 
 WORLDS = range(240)
 LAST = "last-drawn"
@@ -125,7 +125,7 @@ def draw_pod(random: Random, world: Snapshot) -> Json:
     plan = settings.read(plan_object, Installation())
     labels = [node["metadata"]["labels"] for node in world.nodes]
     values = {key: {each[key] for each in labels if key in each} for key in ("cores", "mem")}
-    return place(model_pod(plan, plan_object["spec"]), plan, Installation(), values).pod
+    return place(build_model_pod(plan, plan_object["spec"]), plan, Installation(), values).pod
 
 
 def on_one_node(placed: Json, node: str) -> Json:

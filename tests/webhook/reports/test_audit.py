@@ -1,4 +1,4 @@
-"""The report as values: it says of every pod what a review would do."""
+"""The audit reports for every pod what a review in mode enforce would do."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ from webhook.model import (
     Reason,
 )
 from webhook.placement.missed import EnforcementWindow
-from webhook.reports.audit import Report, World, report
+from webhook.reports.audit import AuditInput, AuditReport, build_report
 from webhook.settings.mode import Origin
 
 WRITTEN, AFTER = "2026-08-01T08:00:00Z", "2026-08-01T09:00:00Z"
@@ -27,8 +27,8 @@ PREFIX = "convertor.forklift.konveyor.io"
 AUDIT = Installation(mode=Mode.AUDIT)
 
 
-def plan(name: str = "db", namespace: str = "mtv", **asks: str) -> Json:
-    annotations = {f"{PREFIX}/{key.replace('_', '-')}": text for key, text in asks.items()}
+def plan(name: str = "db", namespace: str = "mtv", **settings: str) -> Json:
+    annotations = {f"{PREFIX}/{key.replace('_', '-')}": text for key, text in settings.items()}
     metadata = {"namespace": namespace, "name": name, "uid": f"uid-{name}", "generation": 2}
     return {
         "metadata": metadata | {"creationTimestamp": WRITTEN, "annotations": annotations},
@@ -42,14 +42,14 @@ def pod(name: str, plan_name: str = "db", *, annotations: Json | None = None, **
     return {"metadata": metadata | {"annotations": annotations or {}}, "spec": spec}
 
 
-def audited(plans: list[Json], *pods: Json, **world: Any) -> Report:
-    installation = world.pop("installation", Installation())
+def audited(plans: list[Json], *pods: Json, **more: Any) -> AuditReport:
+    installation = more.pop("installation", Installation())
     with capture_logs():
-        return report(World(plans, list(pods), **world), installation)
+        return build_report(AuditInput(plans, list(pods), **more), installation)
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
-def test_what_is_reported_is_what_a_review_then_does(row: Row) -> None:
+def test_the_audit_reports_the_patch_of_a_review(row: Row) -> None:
     generation = Generation.V2_12
     plan_object = plan_of(row, Form.ANNOTATIONS, generation)
     before = convertor_pod(generation, plan_object)
@@ -61,28 +61,28 @@ def test_what_is_reported_is_what_a_review_then_does(row: Row) -> None:
 
     (found,) = audited([plan_object], before, node_values=values, installation=AUDIT).plans
     assert jsonpatch.apply_patch(before, found.pods[0].patch) == placed
-    assert found.changes == 1
+    assert found.change_count == 1
     after = audited([plan_object], placed, node_values=values).plans[0].pods[0]
     assert (after.differs, after.patch) == (False, [])
 
 
-def test_a_plan_without_pods_is_judged_by_its_next_one() -> None:
+def test_a_plan_without_pods_is_audited_with_its_next_pod() -> None:
     (found,) = audited([plan(labels="batch=1")]).plans
 
     assert (found.plan, found.generation, found.target_namespace) == ("mtv/db", 2, "vms")
-    assert found.asks == "labels batch=1"
-    assert [(each.name, each.gets) for each in found.pods] == [
+    assert found.settings == "labels batch=1"
+    assert [(each.name, each.changes) for each in found.pods] == [
         ("vms", "labels app=virt-v2v,forklift.app/plan=db,batch=1")
     ]
-    assert (found.has_pods, found.in_force, found.changes) == (False, False, 1)
+    assert (found.has_pods, found.is_enforced, found.change_count) == (False, False, 1)
 
 
-def test_what_is_in_force_is_no_change_to_the_next_pod() -> None:
-    asked = [plan(labels="batch=1")]
+def test_an_enforced_plan_has_no_change_for_its_next_pod() -> None:
+    plans = [plan(labels="batch=1")]
 
-    assert audited(asked, installed=True).findings.change == 0
-    assert audited(asked, installed=True, installation=AUDIT).findings.change == 1
-    assert audited(asked, pod("db-vm-1"), installed=True).findings.change == 1
+    assert audited(plans, is_installed=True).findings.change == 0
+    assert audited(plans, is_installed=True, installation=AUDIT).findings.change == 1
+    assert audited(plans, pod("db-vm-1"), is_installed=True).findings.change == 1
 
 
 @pytest.mark.parametrize(
@@ -97,16 +97,14 @@ def test_what_is_in_force_is_no_change_to_the_next_pod() -> None:
         ),
     ],
 )
-def test_the_mode_says_whose_word_it_is(
-    installation: Installation, mode: Mode, origin: Origin
-) -> None:
+def test_the_mode_has_its_origin(installation: Installation, mode: Mode, origin: Origin) -> None:
     (found,) = audited([plan(mode="off", labels="batch=1")], installation=installation).plans
 
-    assert (found.mode, found.mode_from) == (mode, origin)
+    assert (found.mode, found.mode_origin) == (mode, origin)
     assert found.pods[0].outcome is Outcome.PATCHED  # as enforce would have it, whatever the mode
 
 
-def test_every_problem_is_told_with_its_place() -> None:
+def test_every_problem_has_its_location() -> None:
     found = audited([plan(affinity="REQIRE pods(a=b) on node", labels="a=b,c"), plan("fine")])
 
     assert [problem.where for problem in found.plans[0].problems] == [
@@ -120,38 +118,38 @@ def test_a_denial_is_a_change() -> None:
     installation = Installation(on_error=OnError.DENY)
     (found,) = audited([plan(labels="batch")], pod("a"), installation=installation).plans
 
-    assert (found.pods[0].outcome, found.pods[0].gets) == (Outcome.DENIED, "")
-    assert found.changes == 1
+    assert (found.pods[0].outcome, found.pods[0].changes) == (Outcome.DENIED, "")
+    assert found.change_count == 1
 
 
-def test_a_pod_that_has_all_but_the_annotation_does_not_differ() -> None:
-    asked = plan(node_selector="disk=nvme")
+def test_a_pod_that_lacks_only_the_annotation_does_not_differ() -> None:
+    selecting = plan(node_selector="disk=nvme")
     installation = Installation(identity_labels=False)
     has_it = pod("a", nodeSelector={"disk": "nvme"})
 
-    (found,) = audited([asked], has_it, installation=installation).plans
+    (found,) = audited([selecting], has_it, installation=installation).plans
 
     assert (found.pods[0].outcome, found.pods[0].differs) == (Outcome.PATCHED, False)
 
 
-def test_pods_of_no_known_plan_are_strays_with_their_reason() -> None:
+def test_pods_without_a_known_plan_have_a_reason() -> None:
     nameless = pod("nameless")
     del nameless["metadata"]["labels"]["plan"]
 
     found = audited([plan()], pod("gone", "other"), nameless)
 
-    assert [(each.name, each.reason) for each in found.strays] == [
+    assert [(each.name, each.reason) for each in found.pods_without_plan] == [
         ("vms/gone", Reason.PLAN_NOT_FOUND),
         ("vms/nameless", Reason.NO_PLAN_REFERENCE),
     ]
 
 
-def test_what_was_missed_is_known_where_a_webhook_is() -> None:
-    asked, mark = [plan(labels="batch=1")], {f"{PREFIX}/placement": "{}"}
+def test_missed_pods_are_found_only_if_a_webhook_is_installed() -> None:
+    plans, mark = [plan(labels="batch=1")], {f"{PREFIX}/placement": "{}"}
     pods = [pod("a"), pod("b", annotations=mark, nodeName="alpha")]
 
-    known = audited(asked, *pods, since=EnforcementWindow(), installed=True)
-    unknown = audited(asked, *pods)
+    known = audited(plans, *pods, window=EnforcementWindow(), is_installed=True)
+    unknown = audited(plans, *pods)
 
     assert [(each.name, each.missed, each.node) for each in known.plans[0].pods] == [
         ("vms/a", Reason.MISSED, ""),
@@ -162,7 +160,7 @@ def test_what_was_missed_is_known_where_a_webhook_is() -> None:
 
 
 @pytest.mark.parametrize("since", [None, "2026-08-01T09:00:01Z", "9999"])
-def test_a_placed_pod_proves_nothing_of_a_time_before_the_flags_were_written(
+def test_a_placed_pod_does_not_extend_the_window_to_before_the_flags_were_changed(
     since: str | None,
 ) -> None:
     placed = pod("z", annotations={f"{PREFIX}/placement": "{}"})
@@ -172,13 +170,13 @@ def test_a_placed_pod_proves_nothing_of_a_time_before_the_flags_were_written(
         [plan(labels="batch=1")],
         pod("a"),
         placed,
-        since=EnforcementWindow(since) if since else None,
+        window=EnforcementWindow(since) if since else None,
     )
 
     assert [each.missed for each in found.plans[0].pods] == [None, None]
 
 
-def test_the_order_of_what_is_read_does_not_matter() -> None:
+def test_the_report_does_not_depend_on_the_order_of_the_input() -> None:
     plans = [plan("b"), plan("a"), plan("z", "early")]
     pods = [pod("2", "a"), pod("1", "a"), pod("stray-2", "x"), pod("stray-1", "x")]
     one, other = audited(plans, *pods), audited(plans[::-1], *pods[::-1])

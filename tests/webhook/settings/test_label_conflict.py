@@ -22,9 +22,9 @@ from webhook.model import (
     Reason,
     Request,
 )
-from webhook.reports.audit import World, report
-from webhook.reports.explain import Cluster, explain
-from webhook.reports.model_pod import model_pod
+from webhook.reports.audit import AuditInput, build_report
+from webhook.reports.explain import ClusterObjects, explain
+from webhook.reports.model_pod import build_model_pod
 from webhook.settings import read
 
 FIELD = {"convertorLabels": {"batch": "1", "team": "a"}}
@@ -43,7 +43,7 @@ PROBLEM = (
 
 def created(plan_object: Json) -> tuple[Request, Json]:
     """Return the review of a pod of Forklift 2.12, and the pod."""
-    pod = model_pod(read(plan_object, Installation()), plan_object["spec"])
+    pod = build_model_pod(read(plan_object, Installation()), plan_object["spec"])
     return Request("u-1", "CREATE", "v1/Pod", "vms", object=pod), pod
 
 
@@ -144,15 +144,15 @@ def test_audit_reports_it_and_no_change_of_the_label() -> None:
     _, pod = created(CONFLICT)
     pod["metadata"]["name"] = "db-vm-1"
 
-    (found,) = report(World([CONFLICT], [pod]), Installation()).plans
+    (found,) = build_report(AuditInput([CONFLICT], [pod]), Installation()).plans
 
     assert list(map(str, found.problems)) == [PROBLEM]
-    assert found.asks.startswith("labels batch=1,team=a,owner=me; ")
-    assert found.pods[0].gets.startswith("labels app=virt-v2v,forklift.app/plan=db,owner=me; ")
+    assert found.settings.startswith("labels batch=1,team=a,owner=me; ")
+    assert found.pods[0].changes.startswith("labels app=virt-v2v,forklift.app/plan=db,owner=me; ")
 
 
 def test_explain_reports_it_and_the_field_as_the_source() -> None:
-    found = explain(CONFLICT, Installation(), Cluster([], [], [], []))
+    found = explain(CONFLICT, Installation(), ClusterObjects([], [], [], []))
 
     assert list(map(str, found.problems)) == [PROBLEM]
     labels = [(each.value, each.source) for each in found.settings if each.name == "labels"]

@@ -1,4 +1,4 @@
-"""`kubectl convertor audit`: what is in force, would change, is wrong and was missed."""
+"""`kubectl convertor audit`: effective settings, changes in mode enforce, problems, missed pods."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -18,24 +18,24 @@ from webhook.cli.release.find import Installed, adopted, told
 from webhook.model import Installation
 
 if TYPE_CHECKING:
-    from webhook.reports.audit import Report, World
+    from webhook.reports.audit import AuditInput, AuditReport
 
 FINDINGS = {
     "problem": {"plans"},
     "change": {"plans", "pods"},
     "missed": {"plans", "pods"},
 }
-"""What a pipeline may fail on, and what has to be read to say that there is none."""
+"""The values of `--fail-on`, with the resources that must be readable to find none."""
 
 
 @click.command()
 @click.option("-n", "--namespace", default="", help="Only plans of this namespace.")
-@click.option("-A", "--all-namespaces", is_flag=True, help="All plans; so it is without -n, too.")
+@click.option("-A", "--all-namespaces", is_flag=True, help="All plans (the default without -n).")
 @click.option(
     "--fail-on",
     type=click.Choice([*FINDINGS]),
     multiple=True,
-    help="Exit with 1 when there is any of these; may be given several times.",
+    help="Exit with 1 if there is such a finding; may be repeated.",
 )
 @path_option("--plans", help="Plans in files, without a cluster.")
 @filename_option(help="With --plans: convertor pods in a file; - is standard input.")
@@ -53,18 +53,17 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
     kubeconfig: Path | None,
     installation: Installation,
 ) -> None:
-    """Say what is in force, what enforce would change, what is wrong, and what was missed.
+    """Report effective settings, changes in mode enforce, problems and missed pods.
 
-    Looks at every plan and every convertor pod of the cluster that has not ended. It changes
-    nothing, needs no more than the right to read, and no webhook in the cluster: run it before
-    you install one. Where one is installed, its mode and defaults are read from its Deployment;
-    flags given here count instead, so that --mode enforce says what a switch would do.
+    Checks every plan and every convertor pod of the cluster that has not ended. The command only
+    reads, and needs no webhook in the cluster: run it before you install one. If one is
+    installed, mode and defaults are read from its Deployment. Flags override them, so that
+    --mode enforce shows what a change of the mode would do.
 
-    A change is a pod that enforce would have made differently. A plan that has no pods yet is
-    judged by the next one, unless it is enforced already. A problem is a setting that cannot be
-    carried out. A missed pod should have been placed and was not, or was changed back since.
-    Where plans or pods may not be read that --fail-on is about, and nothing was found in the
-    rest, the exit code is 3.
+    A change is a pod that would be different in mode enforce. For a plan without pods it is the
+    next pod, unless the plan is enforced already. A problem is an invalid setting. A missed pod
+    should have been placed and was not, or was changed back since. If RBAC hides plans or pods
+    that --fail-on needs, and the others have no such finding, the exit code is 3.
 
     \b
     Examples:
@@ -76,43 +75,43 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
     if namespace and all_namespaces:
         raise click.UsageError("expected --namespace or --all-namespaces, found both")
     if filename and not plans:
-        raise click.UsageError("--filename needs --plans: pods are judged by plans")
-    from webhook.reports import audit as auditing  # noqa: PLC0415 - see webhook.cli.options.cluster
+        raise click.UsageError("--filename needs --plans: pods are checked against plans")
+    from webhook.reports.audit import build_report  # noqa: PLC0415 - see webhook.cli.options.cluster
 
     installed: list[Installed] | None = None
     unread: list[str] = []
-    missing: set[str] = set()
-    with unlogged(), _progress() as progress:
+    incomplete: set[str] = set()
+    with unlogged(), _show_progress() as show_progress:
         if plans:
-            world = _in_files(plans, filename, namespace, installation)
+            audit_input = _read_files(plans, filename, namespace, installation)
         else:
-            from webhook.cli.audit.read import Reader  # noqa: PLC0415 - see webhook.cli.options.cluster
+            from webhook.cli.audit.read import ClusterReader  # noqa: PLC0415 - see webhook.cli.options.cluster
 
             with connected(context, kubeconfig) as client:
                 installation, installed = adopted(client, installation, unread)
-                reader = Reader(client, unread, progress)
-                world = reader.world(namespace, installation, installed)
-                missing = reader.missing
-        report = auditing.report(world, installation)
-        if namespace:  # where pods of other plans are no strays
-            report = msgspec.structs.replace(report, strays=[])
+                reader = ClusterReader(client, unread, show_progress)
+                audit_input = reader.read_cluster(namespace, installation, installed)
+                incomplete = reader.incomplete
+        report = build_report(audit_input, installation)
+        if namespace:  # plans of other namespaces were not read, so their pods have none here
+            report = msgspec.structs.replace(report, pods_without_plan=[])
     _print(report, installed, unread, output)
-    found = msgspec.structs.asdict(report.findings)
-    if any(found[each] for each in fail_on):
+    counts = msgspec.structs.asdict(report.findings)
+    if any(counts[each] for each in fail_on):
         sys.exit(EXIT_FOUND)
     for each in fail_on:
-        if lacking := " and ".join(sorted(FINDINGS[each] & missing)):
-            raise ClusterError(f"--fail-on {each}: not all {lacking} could be read; see 'Not read'")
+        if hidden := " and ".join(sorted(FINDINGS[each] & incomplete)):
+            raise ClusterError(f"--fail-on {each}: not all {hidden} could be read; see 'Not read'")
 
 
-def _in_files(
+def _read_files(
     plans: Path, filename: str | None, namespace: str, installation: Installation
-) -> "World":
+) -> "AuditInput":
     from webhook import settings  # noqa: PLC0415 - see webhook.cli.options.cluster
     from webhook.cli.files import plans as plan_files  # noqa: PLC0415
     from webhook.cli.files import pods as pod_files  # noqa: PLC0415
     from webhook.karl import minimums  # noqa: PLC0415 - see webhook.cli.options.cluster
-    from webhook.reports.audit import World  # noqa: PLC0415
+    from webhook.reports.audit import AuditInput  # noqa: PLC0415
 
     contents = plan_files.read(plans)
     chosen = [plan for plan in contents.plans if namespace in ("", plan["metadata"]["namespace"])]
@@ -120,12 +119,12 @@ def _in_files(
         key for plan in chosen for key in minimums.keys(settings.read(plan, installation).settings)
     }
     pods = pod_files.read_pods(filename) if filename else []
-    return World(chosen, pods, minimums.label_values(contents.nodes, keys))
+    return AuditInput(chosen, pods, minimums.label_values(contents.nodes, keys))
 
 
 @contextmanager
-def _progress() -> "Iterator[Callable[[str], None]]":
-    """Say on a terminal how far it is; elsewhere nothing."""
+def _show_progress() -> "Iterator[Callable[[str], None]]":
+    """Show the progress on a terminal only."""
     printer = console(stderr=True)
     if not printer.is_terminal:
         yield lambda _text: None
@@ -135,17 +134,17 @@ def _progress() -> "Iterator[Callable[[str], None]]":
 
 
 def _print(
-    report: "Report", installed: list[Installed] | None, unread: list[str], output: str
+    report: "AuditReport", installed: list[Installed] | None, unread: list[str], output: str
 ) -> None:
-    from webhook.cli.audit import text  # noqa: PLC0415 - see webhook.cli.options.cluster
+    from webhook.cli.audit.text import format_lines  # noqa: PLC0415 - see webhook.cli.options.cluster
 
     if output in ("table", "wide"):
         printer = console()
-        for line in text.lines(report, installed, unread, wide=output == "wide"):
+        for line in format_lines(report, installed, unread, wide=output == "wide"):
             printer.print(line.text, style=line.style or None)
         return
-    found = msgspec.to_builtins(report)
-    found["installed"] = told(installed)
-    found["unread"] = unread
-    found["findings"] = msgspec.to_builtins(report.findings)
-    write(structured(found, output))
+    fields = msgspec.to_builtins(report)
+    fields["installed"] = told(installed)
+    fields["unread"] = unread
+    fields["findings"] = msgspec.to_builtins(report.findings)
+    write(structured(fields, output))

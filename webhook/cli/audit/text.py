@@ -1,62 +1,62 @@
-"""The report for people: sections of lines, each with a style for terminals."""
+"""The text output of the audit: sections of lines, each with a style for terminals."""
 
 from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
 
 from webhook.cli.explain.text import BAD, FAINT, HEADING, WARNING, Line
 from webhook.cli.output import table
 from webhook.cli.release.find import Installed
-from webhook.model import Outcome, Problem
-from webhook.reports.audit import Findings, Pod, Report
+from webhook.kube.messages import format_count
+from webhook.model import Outcome
+from webhook.reports.audit import AuditedPod, AuditReport
 
-_LONGEST = 80
-"""Characters of a cell; `-o wide` has all."""
-NEW = "<next pod>"
+_MAX_CELL_LENGTH = 80
+"""Characters; `-o wide` has all."""
+NEXT_POD = "<next pod>"
 
 
-def lines(
-    report: Report, installed: list[Installed] | None, unread: Iterable[str], *, wide: bool
+def format_lines(
+    report: AuditReport, installed: list[Installed] | None, unread: Iterable[str], *, wide: bool
 ) -> Iterator[Line]:
-    """Yield the lines of a report; sections that have nothing to say are left out."""
+    """Yield the lines of a report; empty sections are left out."""
     for heading, section in (
         ("Installed", _installed(installed)),
         ("Plans", _plans(report, wide=wide)),
-        ("What enforce would change", _changes(report, wide=wide)),
-        ("What was missed", _missed(report)),
+        ("Changes in mode enforce", _changes(report, wide=wide)),
+        ("Missed pods", _missed(report)),
         ("Problems", _problems(report)),
-        ("Convertor pods without a plan", _strays(report)),
+        ("Convertor pods without a plan", _pods_without_plan(report)),
         ("Not read", (Line(f"- {text}", WARNING) for text in unread)),
     ):
-        said = list(section)
-        if said:
+        lines = list(section)
+        if lines:
             yield Line(heading, HEADING)
-            yield from said
+            yield from lines
             yield Line("")
-    yield Line(_total(report), BAD if any(counts(report.findings)) else HEADING)
-
-
-def counts(findings: Findings) -> tuple[int, int, int]:
-    return findings.problem, findings.change, findings.missed
+    has_findings = any(msgspec.structs.astuple(report.findings))
+    yield Line(_total(report), BAD if has_findings else HEADING)
 
 
 def _installed(installed: list[Installed] | None) -> Iterator[Line]:
     if installed == []:
-        yield Line("no webhook: pods are created as Forklift makes them")
+        yield Line("no webhook: Forklift's pods are not placed")
     for each in installed or ():
         mode = f"mode {each.mode} (Deployment {each.deployment})" if each.mode else "mode unknown"
         yield Line(f"{each.configuration}: {mode}, failurePolicy {each.failure_policy}")
 
 
-def _plans(report: Report, *, wide: bool) -> Iterator[Line]:
-    header = ["PLAN", "MODE", "PODS", "CHANGES", "MISSED", "PROBLEMS", "ASKS"]
+def _plans(report: AuditReport, *, wide: bool) -> Iterator[Line]:
+    header = ["PLAN", "MODE", "PODS", "CHANGES", "MISSED", "PROBLEMS", "SETTINGS"]
     rows = [
         [
             plan.plan,
-            f"{plan.mode} ({plan.mode_from})",
+            f"{plan.mode} ({plan.mode_origin})",
             str(len(plan.pods) if plan.has_pods else 0),
-            str(plan.changes),
-            str(plan.missed),
+            str(plan.change_count),
+            str(plan.missed_count),
             str(len(plan.problems)),
-            _cut(plan.asks or "-", wide=wide),
+            _truncate(plan.settings or "-", wide=wide),
         ]
         for plan in report.plans
     ]
@@ -67,12 +67,17 @@ def _plans(report: Report, *, wide: bool) -> Iterator[Line]:
     yield from _table(header, rows)
 
 
-def _changes(report: Report, *, wide: bool) -> Iterator[Line]:
-    header = ["PLAN", "POD", "GETS"]
+def _changes(report: AuditReport, *, wide: bool) -> Iterator[Line]:
+    header = ["PLAN", "POD", "CHANGE"]
     rows = [
-        [plan.plan, pod.name if plan.has_pods else NEW, _cut(_gets(pod), wide=wide), pod.node]
+        [
+            plan.plan,
+            pod.name if plan.has_pods else NEXT_POD,
+            _truncate(_describe_change(pod), wide=wide),
+            pod.node,
+        ]
         for plan in report.plans
-        if plan.changes
+        if plan.change_count
         for pod in plan.pods
         if pod.differs
     ]
@@ -82,44 +87,38 @@ def _changes(report: Report, *, wide: bool) -> Iterator[Line]:
         yield from _table(header, [row[:-1] for row in rows])
 
 
-def _gets(pod: Pod) -> str:
-    return "a denial, see its problems" if pod.outcome is Outcome.DENIED else pod.gets
+def _describe_change(pod: AuditedPod) -> str:
+    return "denied, see Problems" if pod.outcome is Outcome.DENIED else pod.changes
 
 
-def _missed(report: Report) -> Iterator[Line]:
+def _missed(report: AuditReport) -> Iterator[Line]:
     for plan in report.plans:
         for pod in plan.pods:
             if pod.missed:
                 yield Line(f"{pod.missed}: {pod.missed_message}", BAD)
 
 
-def _problems(report: Report) -> Iterator[Line]:
+def _problems(report: AuditReport) -> Iterator[Line]:
     for plan in report.plans:
         for problem in plan.problems:
-            yield from _problem(problem)
+            yield Line(str(problem), BAD)
+            yield from (Line(f"  {line}") for line in problem.detail.splitlines())
 
 
-def _problem(problem: Problem) -> Iterator[Line]:
-    yield Line(str(problem), BAD)
-    yield from (Line(f"  {line}") for line in problem.detail.splitlines())
-
-
-def _strays(report: Report) -> Iterator[Line]:
-    for pod in report.strays:
+def _pods_without_plan(report: AuditReport) -> Iterator[Line]:
+    for pod in report.pods_without_plan:
         yield Line(f"{pod.name}: {pod.reason}: {pod.message}", FAINT)
 
 
-def _total(report: Report) -> str:
-    pods = sum(len(plan.pods) for plan in report.plans if plan.has_pods) + len(report.strays)
-    problems, changes, missed = counts(report.findings)
+def _total(report: AuditReport) -> str:
+    pods = sum(len(plan.pods) for plan in report.plans if plan.has_pods)
+    findings = report.findings
     return (
-        f"{_number(len(report.plans), 'plan')}, {_number(pods, 'pod')}: "
-        f"{_number(problems, 'problem')}, {_number(changes, 'change')}, {missed} missed"
+        f"{format_count(len(report.plans), 'plan')}, "
+        f"{format_count(pods + len(report.pods_without_plan), 'pod')}: "
+        f"{format_count(findings.problem, 'problem')}, "
+        f"{format_count(findings.change, 'change')}, {findings.missed} missed"
     )
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[Line]:
@@ -127,5 +126,5 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[Lin
         yield from map(Line, table(header, rows).splitlines())
 
 
-def _cut(cell: str, *, wide: bool) -> str:
-    return cell if wide or len(cell) <= _LONGEST else f"{cell[: _LONGEST - 1]}…"
+def _truncate(cell: str, *, wide: bool) -> str:
+    return cell if wide or len(cell) <= _MAX_CELL_LENGTH else f"{cell[: _MAX_CELL_LENGTH - 1]}…"

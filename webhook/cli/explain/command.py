@@ -1,4 +1,4 @@
-"""`kubectl convertor explain plan`: what its settings mean, and where its pods can go."""
+"""`kubectl convertor explain plan`: a plan's settings, and the nodes that its pods fit."""
 
 from typing import TYPE_CHECKING
 
@@ -25,33 +25,34 @@ if TYPE_CHECKING:
 def explain(
     name: str, output: str, namespace: str, client: "Client", installation: Installation
 ) -> None:
-    """Say where the convertor pods of a plan can run, and why they cannot elsewhere.
+    """Explain which nodes the convertor pods of a plan fit, and why not the others.
 
-    Prints the settings in force and where each comes from; each rule in words, as YAML, and
-    what it matches now; every node, and if a convertor pod cannot run there the first reason in
-    kube-scheduler's words; the plan's pods; and what to change where there is no node. The pod
-    that is judged is one that waits, else one as Forklift makes it. The mode and the defaults
-    are those of the webhook that is installed, unless flags are given. Reading is all that it
-    does.
+    Prints the effective settings and the source of each; each rule in plain English, compiled,
+    and with what it matches now; every node, with kube-scheduler's first reason if a convertor
+    pod does not fit; the plan's pods; and what to change if no node fits. The evaluated pod is a
+    pending one, or one as Forklift would create it. Mode and defaults are those of the installed
+    webhook, unless flags are given. The command only reads.
 
     \b
     Examples:
       kubectl convertor explain plan db
       kubectl convertor explain plan db -n konveyor-forklift -o json
     """  # noqa: D301 - click's mark for "do not wrap"
-    from webhook.cli.explain import read, text  # noqa: PLC0415
-    from webhook.reports import explain as explanation  # noqa: PLC0415 - see webhook.cli.options.cluster
+    from webhook.cli.explain.read import read_cluster  # noqa: PLC0415
+    from webhook.cli.explain.text import format_lines  # noqa: PLC0415
+    from webhook.reports.explain import explain as explain_plan  # noqa: PLC0415 - see webhook.cli.options.cluster
 
     plan = get_plan(client, namespace, name)
     target = (plan.get("spec") or {}).get("targetNamespace") or ""
     unread: list[str] = []
     installation, installed = adopted(client, installation, unread)
-    cluster = read.read_cluster(client, target)
+    cluster = read_cluster(client, target)
     cluster = cluster._replace(unread=[*unread, *cluster.unread])
-    found = explanation.explain(plan, installation, cluster)
+    explanation = explain_plan(plan, installation, cluster)
     if output != "text":
-        write(structured(msgspec.to_builtins(found) | {"installed": told(installed)}, output))
+        fields = msgspec.to_builtins(explanation)
+        write(structured(fields | {"installed": told(installed)}, output))
         return
     printer = console()
-    for line in text.lines(found, is_installed=installed != []):
+    for line in format_lines(explanation, is_installed=installed != []):
         printer.print(line.text, style=line.style or None)

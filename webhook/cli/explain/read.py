@@ -1,4 +1,4 @@
-"""What `explain` reads of a cluster, which may be large: pages, and of each object what counts."""
+"""The cluster objects that `explain` uses, listed in pages and reduced to the fields it needs."""
 
 from typing import Any
 
@@ -10,41 +10,40 @@ from webhook.kube.api.client import Client
 from webhook.kube.api.collection import ApiObject, ListWatch
 from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json
-from webhook.reports.explain import Cluster
+from webhook.reports.explain import ClusterObjects
 
 _FORBIDDEN = 403
 
 
-def read_cluster(client: Client, target_namespace: str) -> Cluster:
-    """Read nodes, namespaces and all pods; what may not be read is told, and left out.
+def read_cluster(client: Client, target_namespace: str) -> ClusterObjects:
+    """Read nodes, namespaces and pods; what RBAC forbids is left out and reported in `unread`.
 
     Raises:
-        ApiError: the server did not answer, or refused for another reason than rights.
+        ApiError: the API server did not answer, or failed for another reason than RBAC.
 
     """
     unread: list[str] = []
 
-    def read(what: str, kind: type[ApiObject], consequence: str) -> list[Json] | None:
+    def read(path: str, kind: type[ApiObject], consequence: str) -> list[Json] | None:
         try:
-            return _read(client, f"/api/v1/{what}", kind)
+            return _list_objects(client, f"/api/v1/{path}", kind)
         except ApiError as error:
             if error.status != _FORBIDDEN:
                 raise
             unread.append(f"{error}; {consequence}")
             return None
 
-    nodes = read("nodes", _Node, "no node is judged")
-    namespaces = read(
-        "namespaces", _Namespace, "rules that choose namespaces by labels match none here"
-    )
-    pods = read("pods", _Pod, "room and rules on pods are judged by the pods that can be read")
+    nodes = read("nodes", _Node, "nodes are not evaluated")
+    namespaces = read("namespaces", _Namespace, "rules that select namespaces by labels match none")
+    pods = read("pods", _Pod, "only pods that can be read count for free resources and rules")
     all_pods = pods is not None
     if not all_pods and NAME.fullmatch(target_namespace):
-        pods = read(f"namespaces/{target_namespace}/pods", _Pod, "none of the plan's is shown")
-    return Cluster(nodes or [], pods or [], namespaces or [], unread, all_pods)
+        path = f"namespaces/{target_namespace}/pods"
+        pods = read(path, _Pod, "the plan's pods are not listed")
+    return ClusterObjects(nodes or [], pods or [], namespaces or [], unread, all_pods)
 
 
-def _read(client: Client, path: str, kind: type[ApiObject]) -> list[Json]:
+def _list_objects(client: Client, path: str, kind: type[ApiObject]) -> list[Json]:
     return [_as_json(item) for item in ListWatch(client, path, kind).list_items()]
 
 
@@ -52,12 +51,12 @@ def _as_json(item: ApiObject) -> Json:
     plain: Json = msgspec.to_builtins(item)
     metadata = plain["metadata"]
     if metadata.get("labels", {}).get(CONVERTOR_LABEL) != CONVERTOR_VALUE:
-        metadata.pop("annotations", None)
+        metadata.pop("annotations", None)  # other pods' annotations only take memory
     return plain
 
 
 class _Part(msgspec.Struct, rename="camel", omit_defaults=True):
-    """A part of an object; null is as good as absent."""
+    """A part of an object, in which null is the same as absent."""
 
 
 class _Metadata(_Part):

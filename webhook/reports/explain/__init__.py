@@ -1,10 +1,10 @@
-"""What a plan's settings mean on a cluster as it is now: a value, to be printed by `webhook.cli`.
+"""Explanation of a plan's settings on the current cluster: a value, which `webhook.cli` prints.
 
-sources  ───▶ the settings in force and where they come from
-rules    ───▶ each rule in words, and what it matches
-pods     ───▶ the convertor pods there are, and the one to judge
-webhook.kube.scheduler.judge ───▶ every node, and the first reason against it
-advice   ───▶ what to change
+effective_settings  ───▶ the settings and the source of each
+rules               ───▶ each rule in plain English, and what it matches
+pods                ───▶ the plan's convertor pods, and the one to evaluate
+webhook.kube.scheduler.run_filters ───▶ every node, and the first reason against it
+advice              ───▶ what to change
 """
 
 from webhook.kube.objects import Json, name_of, namespace_of
@@ -12,67 +12,75 @@ from webhook.kube.scheduler import Verdict, limitations, run_filters
 from webhook.kube.scheduler.resources import requested
 from webhook.kube.scheduler.scores import score
 from webhook.model import Installation, Mode
-from webhook.reports.explain.advice import advise_on_new, advise_on_waiting
-from webhook.reports.explain.amounts import amount_text
-from webhook.reports.explain.context import read_case
-from webhook.reports.explain.effective_settings import effective_settings
-from webhook.reports.explain.model import Cluster, Explanation, Node
-from webhook.reports.explain.obstacles import of_rejection
-from webhook.reports.explain.pods import is_waiting, new_pod, pods_of, renewed, told
-from webhook.reports.explain.rules import rules_in_force
+from webhook.reports.explain.advice import advise_on_new_pod, advise_on_pending_pod
+from webhook.reports.explain.amounts import format_amount
+from webhook.reports.explain.context import read_context
+from webhook.reports.explain.effective_settings import list_effective_settings
+from webhook.reports.explain.model import ClusterObjects, Explanation, NodeRow
+from webhook.reports.explain.obstacles import find_obstacles
+from webhook.reports.explain.pods import (
+    build_new_pod,
+    is_pending,
+    list_pod_rows,
+    recreate,
+    select_pods,
+)
+from webhook.reports.explain.rules import list_effective_rules
 
-__all__ = ["Cluster", "Explanation", "explain"]
+__all__ = ["ClusterObjects", "Explanation", "explain"]
 
-_NEW = {
+_NEW_POD = {
     Mode.ENFORCE: "a new convertor pod, as the webhook places it",
-    Mode.AUDIT: "a new convertor pod, as Forklift makes it: the mode is audit",
-    Mode.OFF: "a new convertor pod, as Forklift makes it: the mode is off",
+    Mode.AUDIT: "a new convertor pod, as Forklift creates it: the mode is audit",
+    Mode.OFF: "a new convertor pod, as Forklift creates it: the mode is off",
 }
 
 _VOLUMES = "volumes: kube-scheduler rejects nodes that cannot access the disks of the pod's VM"
 
 
-def explain(plan_object: Json, installation: Installation, cluster: Cluster) -> Explanation:
+def explain(plan_object: Json, installation: Installation, cluster: ClusterObjects) -> Explanation:
     """Explain a Plan on a cluster."""
-    case = read_case(plan_object, installation, cluster)
-    snapshot = case.snapshot
-    own = pods_of(case.plan, cluster.pods)
-    waiting = [pod for pod in own if is_waiting(pod)]
-    new = new_pod(case)
-    judged, verdicts = new, run_filters(new, snapshot)
-    advice = advise_on_new(verdicts, case, new)
-    if waiting:
-        judged = waiting[0]
-        verdicts = run_filters(judged, snapshot)
-        advice = advise_on_waiting(verdicts, case, renewed(judged, case, new))
-    left_out = limitations(judged, snapshot)
+    context = read_context(plan_object, installation, cluster)
+    snapshot = context.snapshot
+    pods = select_pods(context.plan, cluster.pods)
+    pending = [pod for pod in pods if is_pending(pod)]
+    new = build_new_pod(context)
+    evaluated, verdicts = new, run_filters(new, snapshot)
+    advice = advise_on_new_pod(verdicts, context, new)
+    if pending:
+        evaluated = pending[0]
+        verdicts = run_filters(evaluated, snapshot)
+        advice = advise_on_pending_pod(verdicts, context, recreate(evaluated, context, new))
+    omitted = limitations(evaluated, snapshot)
     return Explanation(
-        plan=str(case.plan),
-        target_namespace=case.plan.target_namespace,
-        mode=case.mode,
-        settings=effective_settings(case),
-        problems=case.plan.settings.problems,
-        rules=rules_in_force(case, judged),
-        judged=f"{namespace_of(judged)}/{name_of(judged)}" if waiting else _NEW[case.mode],
-        asks={name: amount_text(name, amount) for name, amount in requested(judged).items()},
-        nodes=_nodes(verdicts, score(judged, snapshot)),
-        pods=told(own, case),
+        plan=str(context.plan),
+        target_namespace=context.plan.target_namespace,
+        mode=context.mode,
+        settings=list_effective_settings(context),
+        problems=context.plan.settings.problems,
+        rules=list_effective_rules(context, evaluated),
+        evaluated_pod=(
+            f"{namespace_of(evaluated)}/{name_of(evaluated)}" if pending else _NEW_POD[context.mode]
+        ),
+        requests={name: format_amount(name, each) for name, each in requested(evaluated).items()},
+        nodes=_node_rows(verdicts, score(evaluated, snapshot)),
+        pods=list_pod_rows(pods, context),
         advice=advice,
-        unjudged=left_out if waiting else [_VOLUMES, *left_out],
+        limitations=omitted if pending else [_VOLUMES, *omitted],
         unread=cluster.unread,
     )
 
 
-def _nodes(verdicts: list[Verdict], earned: dict[str, int]) -> list[Node]:
-    """Return first the nodes that fit, the most preferred before the others."""
-    found = [
-        Node(
+def _node_rows(verdicts: list[Verdict], scores: dict[str, int]) -> list[NodeRow]:
+    """Return the nodes that fit, by score, then the others."""
+    rows = [
+        NodeRow(
             verdict.node,
             verdict.fits,
-            earned[verdict.node],
+            scores[verdict.node],
             verdict.reasons,
-            [each.text for said in verdict.rejections[:1] for each in of_rejection(said)],
+            [each.text for first in verdict.rejections[:1] for each in find_obstacles(first)],
         )
         for verdict in verdicts
     ]
-    return sorted(found, key=lambda node: (not node.fits, -node.points if node.fits else 0))
+    return sorted(rows, key=lambda row: (not row.fits, -row.score if row.fits else 0))

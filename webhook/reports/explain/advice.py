@@ -1,77 +1,83 @@
-"""What to change so that a convertor pod can run somewhere."""
+"""Advice: what to change if no node fits a plan's convertor pod."""
 
 from collections import Counter
 
 import msgspec
 
+from webhook.kube.messages import format_count
 from webhook.kube.objects import Json
 from webhook.kube.scheduler import Verdict, run_filters
 from webhook.model import Mode
-from webhook.reports.explain.context import Case
+from webhook.reports.explain.context import ExplainContext
 from webhook.reports.explain.model import Advice
-from webhook.reports.explain.obstacles import Obstacle, obstacles
-from webhook.reports.explain.pods import enforced
-from webhook.reports.explain.remedies import Situation, remedy, to_enforce
+from webhook.reports.explain.obstacles import Obstacle, collect_obstacles
+from webhook.reports.explain.pods import place_enforced
+from webhook.reports.explain.remedies import ObstacleContext, advise_enforcing, advise_on_obstacle
 
-_WAYS = 3
-"""Sets of obstacles that are looked at, those of most nodes."""
+_MAX_OBSTACLE_SETS = 3
+"""Sets of obstacles that are reported, those of the most nodes."""
 
 
-def advise_on_new(verdicts: list[Verdict], case: Case, pod: Json) -> list[Advice]:
-    """Return what to do about a new pod, if no node fits.
+def advise_on_new_pod(verdicts: list[Verdict], context: ExplainContext, pod: Json) -> list[Advice]:
+    """Return what to change for a new pod, if no node fits.
 
-    What would help is seen by the pod as enforce makes it: where another mode is in force, the
-    settings are not in the pod that is there.
+    The advice is about the pod as enforce places it: in another mode the pod does not have the
+    plan's settings.
     """
     if not verdicts or any(verdict.fits for verdict in verdicts):
         return []
-    if case.mode is Mode.ENFORCE:
-        return _in_the_way(verdicts, case, pod)
-    placed = enforced(pod, case) or pod
-    verdicts = run_filters(placed, case.snapshot)
+    if context.mode is Mode.ENFORCE:
+        return _advise_on_obstacles(verdicts, context, pod)
+    placed = place_enforced(pod, context) or pod
+    verdicts = run_filters(placed, context.snapshot)
     if fitting := sum(verdict.fits for verdict in verdicts):
-        helps = f"{_nodes(fitting)} could take the pod as the plan wants it"
-        return [to_enforce(f"the mode is {case.mode}: {helps}", case)]
-    all_this = f"the mode is {case.mode}: all this is for pods as enforce makes them"
-    return [*_in_the_way(verdicts, case, placed), to_enforce(all_this, case)]
+        problem = f"the mode is {context.mode}: in mode enforce the pod would fit {_nodes(fitting)}"
+        return [advise_enforcing(problem, context)]
+    problem = f"the mode is {context.mode}: all advice above is for pods in mode enforce"
+    advice = _advise_on_obstacles(verdicts, context, placed)
+    return [*advice, advise_enforcing(problem, context)]
 
 
-def _in_the_way(verdicts: list[Verdict], case: Case, pod: Json) -> list[Advice]:
-    """Return what is in the way on the nodes that lack least; first what a command changes."""
-    in_the_way = {verdict.node: obstacles(verdict) for verdict in verdicts}
+def _advise_on_obstacles(
+    verdicts: list[Verdict], context: ExplainContext, pod: Json
+) -> list[Advice]:
+    """Return the advice for the nodes with the fewest obstacles; that with commands first."""
+    by_node = {verdict.node: collect_obstacles(verdict) for verdict in verdicts}
     advice: list[Advice] = []
-    for obstacle, closest in _closest(in_the_way):
-        everywhere = all(_has(each, obstacle) for each in in_the_way.values())
-        said = remedy(obstacle, Situation(case, pod, closest))
-        advice.append(msgspec.structs.replace(said, nodes=[] if everywhere else closest))
+    for obstacle, closest in _find_closest(by_node):
+        everywhere = all(_has(each, obstacle) for each in by_node.values())
+        found = advise_on_obstacle(obstacle, ObstacleContext(context, pod, closest))
+        advice.append(msgspec.structs.replace(found, nodes=[] if everywhere else closest))
     return sorted(advice, key=lambda each: not each.command)
 
 
-def advise_on_waiting(verdicts: list[Verdict], case: Case, renewed: Json) -> list[Advice]:
-    """Return what to do about a pod that waits, with the verdicts on it.
+def advise_on_pending_pod(
+    verdicts: list[Verdict], context: ExplainContext, recreated: Json
+) -> list[Advice]:
+    """Return what to do about a pending pod, given its verdicts.
 
-    `renewed` is what it would be if it was made now: changes reach only such pods.
+    `recreated` is the pod as it would be created now: changed settings apply only to new pods.
     """
     if fitting := sum(verdict.fits for verdict in verdicts):
-        problem = f"{_nodes(fitting)} could take the pod that waits"
-        return [Advice(problem, "the scheduler tries again by itself; see what is not judged")]
-    new = run_filters(renewed, case.snapshot)
-    if fitting := sum(verdict.fits for verdict in new):
-        problem = f"{_nodes(fitting)} could take the pod if it was made now"
-        return [Advice(problem, "settings reach only pods that are made after them")]
-    in_the_way = advise_on_new(new, case, renewed)
-    return [*in_the_way, _LATER] if in_the_way else []
+        problem = f"the pending pod fits {_nodes(fitting)}"
+        return [Advice(problem, "kube-scheduler retries by itself; see 'Not evaluated'")]
+    recreated_verdicts = run_filters(recreated, context.snapshot)
+    if fitting := sum(verdict.fits for verdict in recreated_verdicts):
+        problem = f"the pending pod would fit {_nodes(fitting)} if it were created now"
+        return [Advice(problem, "settings apply only to pods that are created after them")]
+    advice = advise_on_new_pod(recreated_verdicts, context, recreated)
+    return [*advice, _UNCHANGED] if advice else []
 
 
-_LATER = Advice("the pod that waits stays as it is", "changes reach only pods that are made later")
+_UNCHANGED = Advice("the pending pod stays as it is", "changes apply only to pods created later")
 
 
-def _closest(in_the_way: dict[str, list[Obstacle]]) -> list[tuple[Obstacle, list[str]]]:
-    """Return the obstacles of the nodes that have fewest, each with those nodes."""
-    fewest = min(map(len, in_the_way.values()))
-    closest = {name: found for name, found in in_the_way.items() if len(found) == fewest}
-    ways = Counter(_keys(found) for found in closest.values()).most_common(_WAYS)
-    chosen = {keys for keys, _ in ways}
+def _find_closest(by_node: dict[str, list[Obstacle]]) -> list[tuple[Obstacle, list[str]]]:
+    """Return the obstacles of the nodes with the fewest, each with those nodes."""
+    fewest = min(map(len, by_node.values()))
+    closest = {name: found for name, found in by_node.items() if len(found) == fewest}
+    most_common = Counter(map(_keys, closest.values())).most_common(_MAX_OBSTACLE_SETS)
+    chosen = {keys for keys, _ in most_common}
     nodes: dict[str, tuple[Obstacle, list[str]]] = {}
     for name, found in closest.items():
         for obstacle in found if _keys(found) in chosen else ():
@@ -80,7 +86,7 @@ def _closest(in_the_way: dict[str, list[Obstacle]]) -> list[tuple[Obstacle, list
 
 
 def _nodes(count: int) -> str:
-    return f"{count} node{'s' if count != 1 else ''}"
+    return format_count(count, "node")
 
 
 def _keys(found: list[Obstacle]) -> tuple[str, ...]:

@@ -1,20 +1,20 @@
-"""Amounts in the scheduler's units, as people write quantities."""
+"""Resource amounts in the scheduler's units, as quantities."""
 
 from webhook.kube.scheduler.resources import CPU, MEMORY, STORAGE
 
-_BINARY = ("Ki", "Mi", "Gi", "Ti", "Pi")
+_BINARY_SUFFIXES = ("Ki", "Mi", "Gi", "Ti", "Pi")
 
 
-def amount_text(resource: str, amount: int) -> str:
+def format_amount(resource: str, amount: int) -> str:
     """Return `500m`, `2` or `1.5Gi`; bytes are rounded to four digits."""
     if resource == CPU:
         return f"{amount}m" if amount % 1000 else f"{amount // 1000}"
-    return _bytes_text(amount) if resource in (MEMORY, STORAGE) else f"{amount}"
+    return _format_bytes(amount) if resource in (MEMORY, STORAGE) else f"{amount}"
 
 
-def _bytes_text(amount: int) -> str:
+def _format_bytes(amount: int) -> str:
     value, suffix = float(amount), ""
-    for each in _BINARY:
+    for each in _BINARY_SUFFIXES:
         if value < 1024:
             break
         value, suffix = value / 1024, each

@@ -12,13 +12,13 @@ from webhook.model import (
     NodeValues,
     Plan,
 )
-from webhook.reports.explain.model import Cluster
+from webhook.reports.explain.model import ClusterObjects
 from webhook.settings import PlanReading
 from webhook.settings.mode import mode_of
 from webhook.settings.raw import PlanName
 
 
-class Case(NamedTuple):
+class ExplainContext(NamedTuple):
     """A plan in an installation, on a cluster."""
 
     reading: PlanReading
@@ -27,7 +27,7 @@ class Case(NamedTuple):
     installation: Installation
     snapshot: Snapshot
     all_pods: bool
-    """Whether the snapshot has the pods of all namespaces."""
+    """True if the snapshot has the pods of all namespaces."""
     node_values: NodeValues
 
     @property
@@ -43,14 +43,14 @@ class Case(NamedTuple):
         return mode_of(self.plan, self.plan.target_namespace, self.installation)
 
 
-def read_case(plan_object: Json, installation: Installation, cluster: Cluster) -> Case:
+def read_context(
+    plan_object: Json, installation: Installation, cluster: ClusterObjects
+) -> ExplainContext:
     """Read a Plan, with all its sources."""
     reading = settings.read_plan(plan_object, installation)
     snapshot = take_snapshot(cluster.nodes, cluster.pods, cluster.namespaces)
-    labels = list(map(labels_of, snapshot.nodes))
-    values = {
-        key: {each[key] for each in labels if key in each}
-        for key in minimums.keys(reading.plan.settings)
-    }
+    node_values = minimums.label_values(
+        map(labels_of, snapshot.nodes), minimums.keys(reading.plan.settings)
+    )
     spec = plan_object.get("spec") or {}
-    return Case(reading, spec, installation, snapshot, cluster.all_pods, values)
+    return ExplainContext(reading, spec, installation, snapshot, cluster.all_pods, node_values)

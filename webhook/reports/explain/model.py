@@ -1,4 +1,4 @@
-"""The words of an explanation: what the commands print, and what programs get as JSON."""
+"""The parts of an explanation: what the commands print, and the fields of their JSON."""
 
 from typing import NamedTuple
 
@@ -8,72 +8,72 @@ from webhook.kube.objects import Json
 from webhook.model import Mode, Problem
 
 
-class Cluster(NamedTuple):
-    """What was read of a cluster."""
+class ClusterObjects(NamedTuple):
+    """The objects of a cluster."""
 
     nodes: list[Json]
     pods: list[Json]
     namespaces: list[Json]
     unread: list[str]
-    """What could not be read, and what that means."""
+    """The resources that could not be read, with the consequence."""
     all_pods: bool = True
-    """Whether the pods are those of all namespaces."""
+    """True if the pods are those of all namespaces."""
 
 
 class Setting(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """One setting in force."""
+    """An effective setting."""
 
     name: str
-    """As annotations name it: `labels`."""
+    """As in annotations: `labels`."""
     value: str
-    """As it is written there: `workload=migration`."""
+    """As in annotations: `workload=migration`."""
     source: str
     """`annotation convertor.forklift.konveyor.io/labels`, `spec.convertorLabels`, `defaults
     labels`, or `installation`."""
-    instead_of: list[str] = []
-    """What less specific sources have there: `workload=batch (spec.convertorLabels)`."""
+    overridden: list[str] = msgspec.field(name="insteadOf", default_factory=list)
+    """The values of less specific sources: `workload=batch (spec.convertorLabels)`."""
 
 
 class Matches(msgspec.Struct, frozen=True):
-    """How many there are now, and some names."""
+    """The number of matching objects, and some of their names."""
 
     count: int
     names: list[str]
 
 
 class Rule(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """One rule in force."""
+    """An effective rule."""
 
     source: str
     sentence: str
-    """In plain English; empty where a term of an object says what no rule can."""
+    """In plain English; empty for a term that KARL cannot express."""
     affinity: Json
-    """What it is as a core/v1 Affinity, or as a node selector."""
+    """The compiled core/v1 Affinity; for a node selector an equivalent one."""
     text: str = ""
-    """In KARL, where it can be said so."""
+    """In KARL, if it can be expressed so."""
     pods: Matches | None = None
-    """The pods that it is about; None for a rule on nodes, and where no node is known."""
+    """The pods that the rule selects; None for a rule on nodes, and if no node is known."""
     nodes: Matches | None = None
-    """For a rule on pods the nodes near those; for one on nodes the nodes that meet it. None
-    where no node is known."""
+    """For a rule on pods the nodes near them; for a rule on nodes the nodes that match. None if
+    no node is known."""
     note: str = ""
-    """Why it matches nothing, where it does not."""
+    """The reason why the rule matches nothing."""
 
 
-class Node(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """Whether a convertor pod could run on a node."""
+class NodeRow(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """The result for a convertor pod on a node."""
 
     name: str
     fits: bool
-    points: int
-    """The sum of what the pod's own preferences give to it."""
+    score: int = msgspec.field(name="points")
+    """The sum of the weights of the pod's own preferences."""
     reasons: list[str] = []
-    """The first reasons against it, in the scheduler's words."""
+    """The first reasons against the node, in kube-scheduler's words."""
     details: list[str] = []
-    """What stands in the way."""
+    """The obstacles."""
 
 
-class Pod(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+class PodRow(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """A convertor pod of the plan."""
 
     name: str
@@ -81,22 +81,22 @@ class Pod(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     phase: str
     node: str = ""
     placement: str = ""
-    """What is odd with it: never placed, or placed by other settings than those in force."""
+    """A deviation: never placed, or placed with other settings than the effective ones."""
     message: str = ""
-    """What the scheduler says, where it is on no node, or the kubelet while it does not start."""
-    nodes: int | None = None
-    """Of a waiting pod, how many nodes could take it; None where that was not looked at."""
+    """kube-scheduler's message if the pod is not scheduled, the kubelet's if it does not start."""
+    fitting_nodes: int | None = msgspec.field(name="nodes", default=None)
+    """For a pending pod the number of nodes that it fits; None if that was not evaluated."""
 
 
 class Advice(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What would help."""
+    """A problem, and what to do about it."""
 
     problem: str
     remedy: str = ""
     command: str = ""
-    """Something to type; a word in capitals is for the user to replace."""
+    """A command to run; the user replaces words in capitals."""
     nodes: list[str] = []
-    """Where this is in the way; empty where it is so everywhere."""
+    """The nodes with this problem; empty if all have it."""
 
 
 class Explanation(msgspec.Struct, frozen=True, rename="camel"):
@@ -108,14 +108,14 @@ class Explanation(msgspec.Struct, frozen=True, rename="camel"):
     settings: list[Setting]
     problems: list[Problem]
     rules: list[Rule]
-    judged: str
-    """The pod that was judged: `target/db-vm-1` or `a convertor pod as Forklift makes it`."""
-    asks: dict[str, str]
-    """What that pod asks for."""
-    nodes: list[Node]
-    pods: list[Pod]
+    evaluated_pod: str = msgspec.field(name="judged")
+    """`target/db-vm-1`, or `a new convertor pod, as the webhook places it`."""
+    requests: dict[str, str] = msgspec.field(name="asks")
+    """The resource requests of that pod."""
+    nodes: list[NodeRow]
+    pods: list[PodRow]
     advice: list[Advice]
-    unjudged: list[str]
-    """What was left out of account."""
+    limitations: list[str] = msgspec.field(name="unjudged")
+    """What is not evaluated."""
     unread: list[str]
-    """What could not be read of the cluster, and what that means."""
+    """The resources that could not be read, with the consequence."""

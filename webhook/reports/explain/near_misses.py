@@ -1,97 +1,101 @@
-"""Why a term matches nothing: what is nearly what it asks for."""
+"""Reasons why a term matches nothing, with the labels or namespaces that come closest."""
 
 from collections import Counter
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from webhook.kube.messages import did_you_mean
+from webhook.kube.messages import did_you_mean, format_count
 from webhook.kube.objects import Json, labels_of, name_of, namespace_of
 from webhook.kube.scheduler.pod_terms import AffinityTerm, incoming_affinity_term
 from webhook.kube.scheduler.selectors import expression_matches, node_selector_term_matches
 from webhook.kube.scheduler.snapshot import Snapshot
-from webhook.reports.explain.context import Case
+from webhook.reports.explain.context import ExplainContext
 
-_SHOWN = 3
-_ALIKE = 0.8
-"""How alike a key is to be that is suggested: label keys share much that means nothing."""
+_MAX_VALUES = 3
+_MIN_SIMILARITY = 0.8
+"""For a suggested label key: keys have prefixes in common."""
 
 
-def of_pod_term(term: Json, pod: Json, case: Case) -> str:
-    """Say why no node is near a pod that a term of `pod` is about; nothing where one is."""
-    snapshot, asked = case.snapshot, incoming_affinity_term(term, pod)
-    there = [(node, each) for node in snapshot.nodes for each in snapshot.pods[name_of(node)]]
-    meant = [(node, each) for node, each in there if asked.matches_labels(each)]
-    if near := [node for node, each in meant if asked.matches(each, snapshot.namespaces)]:
-        if any(asked.topology_key in labels_of(node) for node in near):
+def diagnose_pod_term(term: Json, pod: Json, context: ExplainContext) -> str:
+    """Return why no node is near the pods that a term of `pod` selects; empty if one is."""
+    snapshot, affinity_term = context.snapshot, incoming_affinity_term(term, pod)
+    topology_key = affinity_term.topology_key
+    bound = [(node, each) for node in snapshot.nodes for each in snapshot.pods[name_of(node)]]
+    labelled = [(node, each) for node, each in bound if affinity_term.matches_labels(each)]
+    if near := [
+        node for node, each in labelled if affinity_term.matches(each, snapshot.namespaces)
+    ]:
+        if any(topology_key in labels_of(node) for node in near):
             return ""
-        return _no_label(asked.topology_key, snapshot, "of the nodes of these pods none has")
-    if meant:
-        places = _places(each for _, each in meant)
+        return f"none of these pods' nodes has {_describe_key(topology_key, snapshot)}"
+    if labelled:
         return (
-            f"pods with these labels are elsewhere ({places}): "
-            f"it looks {_looks(asked, pod, snapshot)}"
+            "pods with these labels are in other namespaces "
+            f"({_count_by_namespace(each for _, each in labelled)}): "
+            f"the rule selects {_describe_namespaces(affinity_term, pod, snapshot)}"
         )
-    if waiting := [each for each in snapshot.waiting if asked.matches_labels(each)]:
-        return f"pods with these labels are on no node yet ({_places(waiting)})"
-    where = "in any namespace" if case.all_pods else "of those that can be read"
-    return f"no pod has these labels {where}{_nearest_label(term, there)}"
+    if pending := [each for each in snapshot.waiting if affinity_term.matches_labels(each)]:
+        return f"pods with these labels are not scheduled yet ({_count_by_namespace(pending)})"
+    if context.all_pods:
+        return f"no pod of any namespace has these labels{_suggest_label(term, bound)}"
+    return f"no pod that can be read has these labels{_suggest_label(term, bound)}"
 
 
-def of_node_terms(terms: Iterable[Json], snapshot: Snapshot) -> str:
-    """Say why no node meets a list of node selector terms; nothing where one does."""
+def diagnose_node_terms(terms: Iterable[Json], snapshot: Snapshot) -> str:
+    """Return why no node matches a list of node selector terms; empty if one does."""
     terms = list(terms)
     if any(node_selector_term_matches(term, node) for term in terms for node in snapshot.nodes):
         return ""
     for term in terms:
         for expression in term.get("matchExpressions") or ():
             if not any(expression_matches(expression, labels_of(node)) for node in snapshot.nodes):
-                return of_label(expression["key"], snapshot)
-    return "no node meets all of it at once"
+                return describe_label(expression["key"], snapshot)
+    return "no node matches all expressions at once"
 
 
-def of_label(key: str, snapshot: Snapshot) -> str:
-    """Say which values a label has on the nodes."""
-    counts = values_of(key, snapshot.nodes)
+def describe_label(key: str, snapshot: Snapshot) -> str:
+    """Return which values a label has on the nodes."""
+    counts = count_values(key, snapshot.nodes)
     if not counts:
-        return _no_label(key, snapshot, "no node has")
-    shown = [f"'{value}' on {_nodes(count)}" for value, count in counts.most_common(_SHOWN)]
-    more = f" and {len(counts) - _SHOWN} other values" if len(counts) > _SHOWN else ""
-    return f"the label {key} is {', '.join(shown)}{more}"
+        return f"no node has {_describe_key(key, snapshot)}"
+    values = [
+        f"'{value}' on {format_count(count, 'node')}"
+        for value, count in counts.most_common(_MAX_VALUES)
+    ]
+    more = f" and {len(counts) - _MAX_VALUES} other values" if len(counts) > _MAX_VALUES else ""
+    return f"the label {key} is {', '.join(values)}{more}"
 
 
-def values_of(key: str, nodes: Iterable[Json]) -> Counter[str]:
-    """Return the values of a label, and how many nodes have each."""
+def count_values(key: str, nodes: Iterable[Json]) -> Counter[str]:
+    """Return the values of a label, and the number of nodes with each."""
     return Counter(labels_of(node)[key] for node in nodes if key in labels_of(node))
 
 
-def _no_label(key: str, snapshot: Snapshot, whose: str) -> str:
+def _describe_key(key: str, snapshot: Snapshot) -> str:
+    """Return `the label KEY`, with a suggestion if the nodes have a similar one."""
     keys = {each for node in snapshot.nodes for each in labels_of(node)}
-    close = get_close_matches(key, sorted(keys - {key}), n=1, cutoff=_ALIKE)
-    return f"{whose} the label {key}" + (f"; did you mean '{close[0]}'?" if close else "")
+    close = get_close_matches(key, sorted(keys - {key}), n=1, cutoff=_MIN_SIMILARITY)
+    return f"the label {key}" + (f"; did you mean '{close[0]}'?" if close else "")
 
 
-def _places(pods: Iterable[Json]) -> str:
-    counts = Counter(map(namespace_of, pods)).most_common(_SHOWN)
+def _count_by_namespace(pods: Iterable[Json]) -> str:
+    counts = Counter(map(namespace_of, pods)).most_common(_MAX_VALUES)
     return ", ".join(f"{count} in namespace {namespace}" for namespace, count in counts)
 
 
-def _looks(asked: AffinityTerm, pod: Json, snapshot: Snapshot) -> str:
-    if asked.term.get("namespaceSelector") is not None:
+def _describe_namespaces(affinity_term: AffinityTerm, pod: Json, snapshot: Snapshot) -> str:
+    if affinity_term.term.get("namespaceSelector") is not None:
         known = bool(snapshot.namespaces)
-        return f"into namespaces with {'other labels' if known else 'labels that cannot be read'}"
-    if asked.namespaces == {namespace_of(pod)}:
-        return f"into its own namespace only, {namespace_of(pod)}"
-    return f"into {', '.join(sorted(asked.namespaces))} only"
+        return f"namespaces by {'other labels' if known else 'labels that cannot be read'}"
+    if affinity_term.namespaces == {namespace_of(pod)}:
+        return f"the pod's own namespace {namespace_of(pod)} only"
+    return f"namespaces {', '.join(sorted(affinity_term.namespaces))} only"
 
 
-def _nearest_label(term: Json, there: list[tuple[Json, Json]]) -> str:
-    """Return the values of a label that is asked for, as a suggestion."""
+def _suggest_label(term: Json, bound: list[tuple[Json, Json]]) -> str:
+    """Return a suggestion for the first label of a term that no pod has."""
     for key, value in ((term.get("labelSelector") or {}).get("matchLabels") or {}).items():
-        labels = {f"{key}={labels_of(pod)[key]}" for _, pod in there if key in labels_of(pod)}
+        labels = {f"{key}={labels_of(pod)[key]}" for _, pod in bound if key in labels_of(pod)}
         if f"{key}={value}" not in labels:
             return did_you_mean(f"{key}={value}", sorted(labels))
     return ""
-
-
-def _nodes(count: int) -> str:
-    return f"{count} node{'s' if count != 1 else ''}"

@@ -1,4 +1,4 @@
-"""What stands between a pod and a node, in pieces that one change each would remove."""
+"""Obstacles between a pod and a node, each of which a single change would remove."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -17,28 +17,25 @@ from webhook.kube.scheduler.inter_pod_affinity import AFFINITY, ANTI_AFFINITY
 from webhook.kube.scheduler.node_unschedulable import PLUGIN as NODE_UNSCHEDULABLE
 from webhook.kube.scheduler.node_unschedulable import TAINT as CORDON_TAINT
 from webhook.kube.scheduler.resources import PODS
-from webhook.reports.explain.amounts import amount_text
+from webhook.reports.explain.amounts import format_amount
 
-_LONGEST = 100  # characters of JSON in a text
+_MAX_JSON_LENGTH = 100
 
 
 class Kind(StrEnum):
     CORDON = "cordon"
     TAINT = "taint"
-    LABEL = "label"
-    """An entry of the node selector."""
-    NODE_TERMS = "node terms"
-    ROOM = "room"
-    NOT_NEAR = "not near"
-    """The pod has to be near another."""
-    KEEPS_AWAY = "keeps away"
-    """The pod keeps away from another."""
-    KEPT_AWAY = "kept away"
-    """Another pod keeps it away."""
+    NODE_SELECTOR = "node selector"
+    NODE_AFFINITY = "node affinity"
+    RESOURCES = "resources"
+    POD_AFFINITY = "pod affinity"
+    POD_ANTI_AFFINITY = "pod anti-affinity"
+    EXISTING_ANTI_AFFINITY = "existing anti-affinity"
+    """The anti-affinity of another pod."""
 
 
 class Obstacle(NamedTuple):
-    """One thing in the way on one node."""
+    """An obstacle on a node."""
 
     kind: Kind
     text: str
@@ -46,55 +43,57 @@ class Obstacle(NamedTuple):
     cause: Json
     """As in a `Rejection`."""
     key: str
-    """The same for what is the same obstacle on other nodes."""
+    """Equal for the same obstacle on other nodes."""
 
 
-def obstacles(verdict: Verdict) -> list[Obstacle]:
-    """Return everything that is in the way on a node, each once."""
-    found = [each for rejection in verdict.rejections for each in of_rejection(rejection)]
+def collect_obstacles(verdict: Verdict) -> list[Obstacle]:
+    """Return all obstacles on a node, each once."""
+    found = [each for rejection in verdict.rejections for each in find_obstacles(rejection)]
     return list({each.key: each for each in found}.values())
 
 
-def of_rejection(rejection: Rejection) -> Iterator[Obstacle]:
+def find_obstacles(rejection: Rejection) -> Iterator[Obstacle]:
+    """Yield the obstacles that a filter rejects a node for."""
     if rejection.plugin == NODE_UNSCHEDULABLE:
         yield _CORDON
     for cause in rejection.causes:
-        yield _of_cause(cause, rejection.reasons[0])
+        yield _describe_cause(cause, rejection.reasons[0])
 
 
-def rule_text(verb: Verb, term: Json) -> str:
-    """Return a required pod term as a rule, or as JSON where there is none."""
+def format_pod_term(verb: Verb, term: Json) -> str:
+    """Return a required pod term as a rule, or as JSON if KARL has no such rule."""
     rule = pod_rule(verb, term)
-    return karl.to_text(rule) if rule else _json(term)
+    return karl.to_text(rule) if rule else _format_json(term)
 
 
-def node_terms_text(terms: list[Json]) -> str:
-    """Return required node terms as a rule, or as JSON where there is none."""
+def format_node_terms(terms: list[Json]) -> str:
+    """Return required node terms as a rule, or as JSON if KARL has no such rule."""
     (part,) = parts({"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": terms}}})
-    return karl.to_text(part.rule) if part.rule else _json(terms)
+    return karl.to_text(part.rule) if part.rule else _format_json(terms)
 
 
-def _json(value: Json | list[Json]) -> str:
+def _format_json(value: Json | list[Json]) -> str:
     text = msgspec.json.encode(value).decode()
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return text if len(text) <= _MAX_JSON_LENGTH else f"{text[: _MAX_JSON_LENGTH - 1]}…"
 
 
 _CORDON = Obstacle(Kind.CORDON, "cordoned", {}, "cordon")
 
 
-def _of_cause(cause: Json, reason: str) -> Obstacle:
+def _describe_cause(cause: Json, reason: str) -> Obstacle:
     match cause:
         case {"nodeSelector": selector}:
             ((key, value),) = selector.items()
             text = f"no label {key}={value}"
-            return Obstacle(Kind.LABEL, text, cause, text)
+            return Obstacle(Kind.NODE_SELECTOR, text, cause, text)
         case {"nodeSelectorTerms": terms}:
-            text = f"does not meet {node_terms_text(terms)}"
-            return Obstacle(Kind.NODE_TERMS, text, cause, text)
+            text = f"does not match {format_node_terms(terms)}"
+            return Obstacle(Kind.NODE_AFFINITY, text, cause, text)
         case {"resource": resource}:
-            return Obstacle(Kind.ROOM, _room_text(resource, cause), cause, f"room {resource}")
+            text = _describe_resources(resource, cause)
+            return Obstacle(Kind.RESOURCES, text, cause, f"resource {resource}")
         case {"term": term}:
-            return _of_term(term, cause, reason)
+            return _describe_term(term, cause, reason)
         case taint if taint["key"] == CORDON_TAINT["key"]:
             return _CORDON
         case taint:
@@ -102,21 +101,21 @@ def _of_cause(cause: Json, reason: str) -> Obstacle:
             return Obstacle(Kind.TAINT, text, cause, text)
 
 
-def _of_term(term: Json, cause: Json, reason: str) -> Obstacle:
+def _describe_term(term: Json, cause: Json, reason: str) -> Obstacle:
     if reason == AFFINITY:
-        text = f"no such pod near: {rule_text(Verb.REQUIRE, term)}"
-        return Obstacle(Kind.NOT_NEAR, text, cause, text)
-    rule = rule_text(Verb.AVOID, term)
+        text = f"no matching pod nearby: {format_pod_term(Verb.REQUIRE, term)}"
+        return Obstacle(Kind.POD_AFFINITY, text, cause, text)
+    rule, pod = format_pod_term(Verb.AVOID, term), cause["pod"]
     if reason == ANTI_AFFINITY:
-        return Obstacle(Kind.KEEPS_AWAY, f"pod {cause['pod']} is there: {rule}", cause, rule)
-    text = f"pod {cause['pod']} keeps it away: {rule}"
-    return Obstacle(Kind.KEPT_AWAY, text, cause, text)
+        return Obstacle(Kind.POD_ANTI_AFFINITY, f"pod {pod} is nearby: {rule}", cause, rule)
+    text = f"anti-affinity of pod {pod}: {rule}"
+    return Obstacle(Kind.EXISTING_ANTI_AFFINITY, text, cause, text)
 
 
-def _room_text(resource: str, cause: Json) -> str:
-    taken, room = cause["used"], cause["allocatable"]
+def _describe_resources(resource: str, cause: Json) -> str:
+    used, allocatable = cause["used"], cause["allocatable"]
     if resource == PODS:
-        return f"{taken} of {room} pods are there"
-    amounts = (cause["requested"], max(0, room - taken), room)
-    asked, free, all_of_it = (amount_text(resource, amount) for amount in amounts)
-    return f"{resource}: {asked} asked, {free} of {all_of_it} free"
+        return f"pods: {used} of {allocatable} used"
+    amounts = (cause["requested"], max(0, allocatable - used), allocatable)
+    requested, free, total = (format_amount(resource, amount) for amount in amounts)
+    return f"{resource}: {requested} requested, {free} of {total} free"

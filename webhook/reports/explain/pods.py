@@ -1,4 +1,4 @@
-"""The convertor pods that a plan has, and the one that is judged."""
+"""The convertor pods of a plan, and the pod that is evaluated."""
 
 from collections.abc import Iterable
 
@@ -20,15 +20,15 @@ from webhook.kube.scheduler import run_filters
 from webhook.kube.scheduler.defaulting import with_defaults
 from webhook.model import Mode, Plan, Request
 from webhook.placement import MalformedPod, Placed, place
-from webhook.reports.explain.context import Case
-from webhook.reports.explain.model import Pod
-from webhook.reports.model_pod import model_pod
+from webhook.reports.explain.context import ExplainContext
+from webhook.reports.explain.model import PodRow
+from webhook.reports.model_pod import build_model_pod
 
-JUDGED = 10
-"""Waiting pods that are judged one by one; a plan's pods seldom differ."""
+MAX_EVALUATED_PODS = 10
+"""Pending pods for which the nodes are counted; a plan's pods seldom differ."""
 
 
-def pods_of(plan: Plan, pods: Iterable[Json]) -> list[Json]:
+def select_pods(plan: Plan, pods: Iterable[Json]) -> list[Json]:
     """Return the convertor pods of a plan, the oldest first."""
     return sorted(
         (pod for pod in pods if _is_of(plan, pod)),
@@ -36,56 +36,59 @@ def pods_of(plan: Plan, pods: Iterable[Json]) -> list[Json]:
     )
 
 
-def is_waiting(pod: Json) -> bool:
+def is_pending(pod: Json) -> bool:
+    """Return whether a pod is not scheduled yet."""
     return not spec_of(pod).get("nodeName") and phase_of(pod) in ("", "Pending")
 
 
-def new_pod(case: Case) -> Json:
-    """Return what a pod for one more VM would be."""
-    pod = model_pod(case.plan, case.spec)
-    if case.mode is Mode.ENFORCE:
-        pod = place(pod, case.plan, case.installation, case.node_values).pod
+def build_new_pod(context: ExplainContext) -> Json:
+    """Return the pod that would be created for one more VM."""
+    pod = build_model_pod(context.plan, context.spec)
+    if context.mode is Mode.ENFORCE:
+        pod = place(pod, context.plan, context.installation, context.node_values).pod
     return with_defaults(pod)
 
 
-def renewed(pod: Json, case: Case, new: Json) -> Json:
-    """Return what a pod that waits would be if it was made now; `new` is one that is made now."""
-    if case.mode is not Mode.ENFORCE:
-        return new if _is_marked(pod, case) else pod
-    placed = _place(pod, case)
+def recreate(pod: Json, context: ExplainContext, new: Json) -> Json:
+    """Return a pending pod as it would be created now; `new` is the pod of one more VM."""
+    if context.mode is not Mode.ENFORCE:
+        return new if _is_placed(pod, context) else pod
+    placed = _place(pod, context)
     if placed is None:
         return new
     if not diff(pod, placed.pod) and not placed.notes:
         return pod
-    return new if _is_marked(pod, case) else placed.pod
+    return new if _is_placed(pod, context) else placed.pod
 
 
-def enforced(pod: Json, case: Case) -> Json | None:
-    """Return what enforce would make of a pod, whatever the mode; None where it cannot."""
-    placed = _place(pod, case)
+def place_enforced(pod: Json, context: ExplainContext) -> Json | None:
+    """Return a pod as placed in mode enforce, whatever the mode is; None if it is malformed."""
+    placed = _place(pod, context)
     return placed.pod if placed else None
 
 
-def _place(pod: Json, case: Case) -> Placed | None:
+def _place(pod: Json, context: ExplainContext) -> Placed | None:
     try:
-        return place(pod, case.plan, case.installation, case.node_values)
+        return place(pod, context.plan, context.installation, context.node_values)
     except MalformedPod:
         return None
 
 
-def told(pods: list[Json], case: Case) -> list[Pod]:
-    """Say of each pod where it is, or why it waits."""
-    judged = [pod for pod in pods if is_waiting(pod)][:JUDGED] if case.snapshot.nodes else []
+def list_pod_rows(pods: list[Json], context: ExplainContext) -> list[PodRow]:
+    """Return a row for each pod: its node, or why it is pending."""
+    evaluated: list[Json] = []
+    if context.snapshot.nodes:
+        evaluated = [pod for pod in pods if is_pending(pod)][:MAX_EVALUATED_PODS]
     return [
-        Pod(
+        PodRow(
             name=name_of(pod),
             namespace=namespace_of(pod),
             phase=phase_of(pod),
             node=spec_of(pod).get("nodeName") or "",
-            placement=_placement(pod, case),
-            message=_message(pod),
-            nodes=sum(each.fits for each in run_filters(pod, case.snapshot))
-            if pod in judged
+            placement=_describe_placement(pod, context),
+            message=_status_message(pod),
+            fitting_nodes=sum(verdict.fits for verdict in run_filters(pod, context.snapshot))
+            if pod in evaluated
             else None,
         )
         for pod in pods
@@ -104,8 +107,8 @@ def _is_of(plan: Plan, pod: Json) -> bool:
     return ref.name == plan.name and ref.namespace in ("", plan.namespace)
 
 
-def _message(pod: Json) -> str:
-    """Return what the scheduler says of a pod that it has not placed, or what one waits for."""
+def _status_message(pod: Json) -> str:
+    """Return kube-scheduler's message if a pod is not scheduled, or the reason of its delay."""
     for condition in status_of(pod).get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             return condition.get("message") or condition.get("reason") or ""
@@ -113,32 +116,33 @@ def _message(pod: Json) -> str:
 
 
 def _container_message(pod: Json) -> str:
-    """Return what the kubelet says of the first container that does not run, in their order."""
+    """Return the kubelet's message for the first container that is waiting."""
     status = status_of(pod)
     for field in ("initContainerStatuses", "containerStatuses"):
         for container in status.get(field) or ():
             if waiting := (container.get("state") or {}).get("waiting"):
-                said = filter(None, (waiting.get("reason"), waiting.get("message")))
-                return f"container {': '.join((container['name'], *said))}"
+                details = filter(None, (waiting.get("reason"), waiting.get("message")))
+                return f"container {': '.join((container['name'], *details))}"
     return ""
 
 
-def _placement(pod: Json, case: Case) -> str:
-    """Say where a pod is not as the webhook would make it now."""
-    if not _is_marked(pod, case) and case.mode is not Mode.ENFORCE:
-        return f"not placed, the mode is {case.mode}"
+def _describe_placement(pod: Json, context: ExplainContext) -> str:
+    """Return how a pod differs from one that is placed now; empty if it does not."""
+    if not _is_placed(pod, context) and context.mode is not Mode.ENFORCE:
+        return f"not placed, the mode is {context.mode}"
     try:
-        placed = place(pod, case.plan, case.installation, case.node_values)
+        placed = place(pod, context.plan, context.installation, context.node_values)
     except MalformedPod as error:
         return str(error)
     patch = diff(pod, placed.pod)
-    if _is_marked(pod, case):
-        kept = "has other labels than its plan" if placed.notes else ""
-        return "placed by other settings" if list_changes(patch) else kept
+    if _is_placed(pod, context):
+        if list_changes(patch):
+            return "placed with other settings"
+        return "its labels differ from those of the plan" if placed.notes else ""
     return "not placed by the webhook" if patch else ""
 
 
-def _is_marked(pod: Json, case: Case) -> bool:
-    """Whether a pod says that it was placed."""
+def _is_placed(pod: Json, context: ExplainContext) -> bool:
+    """Return whether a pod has the annotation of a placement."""
     annotations = metadata_of(pod).get("annotations") or {}
-    return f"{case.installation.prefix}/placement" in annotations
+    return f"{context.installation.prefix}/placement" in annotations

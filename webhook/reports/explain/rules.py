@@ -1,4 +1,4 @@
-"""Each rule in force: in words, as YAML, and what it matches now."""
+"""The effective rules: in plain English, compiled, and with what they match now."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -12,31 +12,31 @@ from webhook.kube.scheduler.pod_terms import incoming_affinity_term
 from webhook.kube.scheduler.selectors import node_selector_term_matches
 from webhook.kube.scheduler.snapshot import Snapshot
 from webhook.reports.explain import near_misses
-from webhook.reports.explain.context import Case
+from webhook.reports.explain.context import ExplainContext
 from webhook.reports.explain.model import Matches, Rule
 
-SHOWN = 5
+MAX_NAMES = 5
 """Names beside a count."""
 
 
-class _Found(NamedTuple):
+class _SourceRule(NamedTuple):
     source: str
     rule: karl.Rule | None
     affinity: Json
     text: str
 
 
-def rules_in_force(case: Case, pod: Json) -> list[Rule]:
+def list_effective_rules(context: ExplainContext, pod: Json) -> list[Rule]:
     """Return the node selector's entries and the rules; `pod` is one of the plan's."""
-    found = [*_selected(case), *_ruled(case)]
-    return [_explained(each, case, pod) for each in found]
+    rules = [*_read_node_selectors(context), *_read_affinities(context)]
+    return [_explain_rule(each, context, pod) for each in rules]
 
 
-def _selected(case: Case) -> Iterator[_Found]:
-    entries = {key: source for source in case.reading.sources for key in source.node_selector}
+def _read_node_selectors(context: ExplainContext) -> Iterator[_SourceRule]:
+    entries = {key: source for source in context.reading.sources for key in source.node_selector}
     for key, source in entries.items():
         value = source.node_selector[key]
-        where = source.location("node-selector", case.plan_name)
+        where = source.location("node-selector", context.plan_name)
         if is_selector(value):
             term = {"matchExpressions": [expression(key, value[:-1])]}
             rule = karl.parse(f"REQUIRE nodes({key}>={value[:-1]})")[0]
@@ -44,34 +44,36 @@ def _selected(case: Case) -> Iterator[_Found]:
             term = {"matchExpressions": [{"key": key, "operator": "In", "values": [value]}]}
             rule = selector_rule(key, value)
         affinity = {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [term]}}}
-        yield _Found(where, rule, affinity, f"{key}={value}")
+        yield _SourceRule(where, rule, affinity, f"{key}={value}")
 
 
-def _ruled(case: Case) -> Iterator[_Found]:
-    for source in case.reading.affinity_sources:
-        where, written = source.location("affinity", case.plan_name), source.raw["affinity"].value
+def _read_affinities(context: ExplainContext) -> Iterator[_SourceRule]:
+    for source in context.reading.affinity_sources:
+        where = source.location("affinity", context.plan_name)
+        written = source.raw["affinity"].value
         if isinstance(written, str):
             for rule in karl.parse(written):
                 text = karl.to_text(rule)
-                yield _Found(where, rule, karl.compile_open(text, scope=case.reading.scope), text)
+                affinity = karl.compile_open(text, scope=context.reading.scope)
+                yield _SourceRule(where, rule, affinity, text)
         else:
             for part in parts(source.affinity or {}):
                 text = karl.to_text(part.rule) if part.rule else ""
-                yield _Found(where, part.rule, part.affinity, text)
+                yield _SourceRule(where, part.rule, part.affinity, text)
 
 
-def _explained(found: _Found, case: Case, pod: Json) -> Rule:
-    affinity = expand(found.affinity, case.node_values)
+def _explain_rule(found: _SourceRule, context: ExplainContext, pod: Json) -> Rule:
+    affinity = expand(found.affinity, context.node_values)
     pods: Matches | None = None
     nodes: Matches | None = None
     note = ""
-    if case.snapshot.nodes:
-        nodes, note = _on_nodes(affinity, case.snapshot)
+    if context.snapshot.nodes:
+        nodes, note = _match_nodes(affinity, context.snapshot)
         for term in _pod_terms(affinity):
-            pods, nodes, note = _on_pods(term, pod, case)
+            pods, nodes, note = _match_pods(term, pod, context)
     return Rule(
         source=found.source,
-        sentence=karl.to_english(found.rule, scope=case.reading.scope) if found.rule else "",
+        sentence=karl.to_english(found.rule, scope=context.reading.scope) if found.rule else "",
         affinity=affinity,
         text=found.text,
         pods=pods,
@@ -87,34 +89,37 @@ def _pod_terms(affinity: Json) -> Iterator[Json]:
                 yield item.get("podAffinityTerm") or item
 
 
-def _on_pods(term: Json, pod: Json, case: Case) -> tuple[Matches, Matches, str]:
-    snapshot, asked = case.snapshot, incoming_affinity_term(term, pod)
-    there = [
+def _match_pods(term: Json, pod: Json, context: ExplainContext) -> tuple[Matches, Matches, str]:
+    """Return the pods that a term selects, the nodes near them, and why there is no such node."""
+    snapshot, affinity_term = context.snapshot, incoming_affinity_term(term, pod)
+    selected = [
         (node, each)
         for node in snapshot.nodes
         for each in snapshot.pods[name_of(node)]
-        if asked.matches(each, snapshot.namespaces)
+        if affinity_term.matches(each, snapshot.namespaces)
     ]
-    values = {labels_of(node).get(asked.topology_key) for node, _ in there} - {None}
-    near = [node for node in snapshot.nodes if labels_of(node).get(asked.topology_key) in values]
-    pods = matches(f"{namespace_of(each)}/{name_of(each)}" for _, each in there)
-    note = "" if near else near_misses.of_pod_term(term, pod, case)
-    return pods, matches(map(name_of, near)), note
+    key = affinity_term.topology_key
+    values = {labels_of(node).get(key) for node, _ in selected} - {None}
+    near = [node for node in snapshot.nodes if labels_of(node).get(key) in values]
+    pods = _count(f"{namespace_of(each)}/{name_of(each)}" for _, each in selected)
+    note = "" if near else near_misses.diagnose_pod_term(term, pod, context)
+    return pods, _count(map(name_of, near)), note
 
 
-def _on_nodes(affinity: Json, snapshot: Snapshot) -> tuple[Matches, str]:
+def _match_nodes(affinity: Json, snapshot: Snapshot) -> tuple[Matches, str]:
+    """Return the nodes that match the node affinity, and why there is none."""
     section = affinity.get("nodeAffinity") or {}
     terms = [each["preference"] for each in section.get(PREFERRED) or ()]
     terms += (section.get(REQUIRED) or {}).get("nodeSelectorTerms") or ()
-    met = [
+    matching = [
         node
         for node in snapshot.nodes
         if any(node_selector_term_matches(term, node) for term in terms)
     ]
-    note = "" if met else near_misses.of_node_terms(terms, snapshot)
-    return matches(map(name_of, met)), note
+    note = "" if matching else near_misses.diagnose_node_terms(terms, snapshot)
+    return _count(map(name_of, matching)), note
 
 
-def matches(names: Iterable[str]) -> Matches:
+def _count(names: Iterable[str]) -> Matches:
     found = list(names)
-    return Matches(len(found), found[:SHOWN])
+    return Matches(len(found), found[:MAX_NAMES])

@@ -1,4 +1,4 @@
-"""`kubectl convertor audit`: everything that is found, in every form, and with few rights."""
+"""`kubectl convertor audit`: all findings, in every format, and with few permissions."""
 
 import json
 from collections.abc import Callable
@@ -62,7 +62,7 @@ NODE = {
 
 
 @pytest.mark.parametrize("output", ["table", "wide", "json", "yaml"])
-def test_the_whole_report(run: Run, cluster: FakeApi, golden: Golden, output: str) -> None:
+def test_the_report_in_each_format(run: Run, cluster: FakeApi, golden: Golden, output: str) -> None:
     cluster.add(DB, WEB, LATER, *PODS, NODE, *release())
 
     result = run("audit", "-o", output)
@@ -81,7 +81,7 @@ def test_the_whole_report(run: Run, cluster: FakeApi, golden: Golden, output: st
         (["missed", "change"], 1),
     ],
 )
-def test_pipelines_say_what_to_fail_on(
+def test_the_exit_code_depends_on_fail_on(
     run: Run, cluster: FakeApi, fail_on: list[str], code: int
 ) -> None:
     cluster.add(WEB)
@@ -92,7 +92,7 @@ def test_pipelines_say_what_to_fail_on(
     assert result.stdout.splitlines()[-1] == "1 plan, 0 pods: 1 problem, 1 change, 0 missed"
 
 
-def test_a_missed_pod_is_one_to_fail_on(run: Run, cluster: FakeApi) -> None:
+def test_a_missed_pod_can_fail_a_pipeline(run: Run, cluster: FakeApi) -> None:
     cluster.add(DB, *PODS[:2], *release())
 
     result = run("audit", "--fail-on", "missed")
@@ -108,21 +108,21 @@ def findings(run: Run, *flags: str) -> Any:
     return json.loads(run("audit", "-o", "json", *flags).stdout)["findings"]
 
 
-def test_without_a_webhook_nothing_is_missed_or_in_force(run: Run, cluster: FakeApi) -> None:
+def test_without_a_webhook_no_pod_is_missed_and_no_plan_enforced(
+    run: Run, cluster: FakeApi
+) -> None:
     cluster.add(DB, *PODS[:2], LATER)
 
     assert findings(run) == {"problem": 0, "change": 3, "missed": 0}
 
 
-def test_what_was_there_before_the_webhook_was_not_missed(run: Run, cluster: FakeApi) -> None:
+def test_pods_older_than_the_webhook_are_not_missed(run: Run, cluster: FakeApi) -> None:
     cluster.add(DB, PODS[0], *release(since="2026-08-01T09:00:00Z"))
 
     assert findings(run)["missed"] == 0
 
 
-def test_what_was_there_before_the_mode_was_enforce_was_not_missed(
-    run: Run, cluster: FakeApi
-) -> None:
+def test_pods_older_than_the_flags_are_not_missed(run: Run, cluster: FakeApi) -> None:
     installed = release()
     (deployment,) = (each for each in installed if each["kind"] == "Deployment")
     args: Json = {'k:{"name":"convertor-webhook"}': {".": {}, "f:args": {}}}
@@ -137,9 +137,7 @@ def test_what_was_there_before_the_mode_was_enforce_was_not_missed(
     assert findings(run)["missed"] == 0
 
 
-def test_the_mode_and_the_defaults_are_those_of_the_installation(
-    run: Run, cluster: FakeApi
-) -> None:
+def test_mode_and_defaults_are_those_of_the_installed_webhook(run: Run, cluster: FakeApi) -> None:
     defaults = "labels: {team: migration}"
     cluster.add(DB, *PODS[:2], *release(["serve", "--mode=audit"], defaults=defaults))
 
@@ -159,7 +157,7 @@ def test_the_mode_and_the_defaults_are_those_of_the_installation(
     ]
 
 
-def test_flags_that_are_given_count_instead(run: Run, cluster: FakeApi) -> None:
+def test_flags_override_the_installed_mode(run: Run, cluster: FakeApi) -> None:
     cluster.add(DB, *PODS[:2], *release(["serve", "--mode=audit"]))
 
     report = json.loads(run("audit", "-o", "json", "--mode", "enforce").stdout)
@@ -170,7 +168,7 @@ def test_flags_that_are_given_count_instead(run: Run, cluster: FakeApi) -> None:
 
 
 @pytest.mark.parametrize("flags", [["--mode", "enforce"], ["--namespace-mode", "vms=enforce"]])
-def test_what_another_mode_would_place_was_not_missed_in_this_one(
+def test_pods_are_not_missed_if_flags_change_the_mode(
     run: Run, cluster: FakeApi, flags: list[str]
 ) -> None:
     cluster.add(DB, *PODS[:2], *release(["serve", "--mode=audit"]))
@@ -178,7 +176,7 @@ def test_what_another_mode_would_place_was_not_missed_in_this_one(
     assert findings(run, *flags)["missed"] == 0
 
 
-def test_several_releases_are_told_and_none_is_chosen(run: Run, cluster: FakeApi) -> None:
+def test_several_releases_are_listed_and_none_is_used(run: Run, cluster: FakeApi) -> None:
     other = release(["serve", "--mode=audit"], called="other")
     cluster.add(DB, *release(), *other)
 
@@ -191,19 +189,19 @@ def test_several_releases_are_told_and_none_is_chosen(run: Run, cluster: FakeApi
 
 
 UNKNOWN = "whether a webhook is installed is not known"
-ONLY_WRITTEN = "of labels that settings compare, only the values written there are known"
+ONLY_IN_SETTINGS = "for compared labels only the values in the settings are known"
 
 
 @pytest.mark.parametrize(
     ("group", "resource", "consequence"),
     [
         ("admissionregistration.k8s.io", "mutatingwebhookconfigurations", UNKNOWN),
-        ("", "nodes", ONLY_WRITTEN),
-        ("", "pods", "pods that are there are not judged"),
-        ("forklift.konveyor.io", "plans", "no plan is judged"),
+        ("", "nodes", ONLY_IN_SETTINGS),
+        ("", "pods", "existing pods are not checked"),
+        ("forklift.konveyor.io", "plans", "no plan is checked"),
     ],
 )
-def test_a_right_that_lacks_is_named_and_the_rest_is_shown(
+def test_a_missing_permission_is_reported_with_its_consequence(
     run: Run, cluster: FakeApi, group: str, resource: str, consequence: str
 ) -> None:
     cluster.add(DB, WEB, *PODS, NODE, *release())
@@ -234,7 +232,7 @@ def test_a_deployment_that_cannot_be_read_leaves_the_mode_unknown(
     assert "; the mode of 'convertor-webhook-convertor-webhook' is not known" in result.stdout
 
 
-def test_flags_of_a_deployment_that_are_not_understood_are_said(run: Run, cluster: FakeApi) -> None:
+def test_invalid_flags_of_a_deployment_are_reported(run: Run, cluster: FakeApi) -> None:
     cluster.add(DB, *release(["serve", "--mode=later"]))
 
     result = run("audit")
@@ -246,7 +244,7 @@ def test_flags_of_a_deployment_that_are_not_understood_are_said(run: Run, cluste
     )
 
 
-def test_other_webhooks_are_none_of_ours(run: Run, cluster: FakeApi) -> None:
+def test_other_webhooks_are_ignored(run: Run, cluster: FakeApi) -> None:
     other = {"name": "other.example.com"}
     url = {"name": "pods.convertor.forklift.konveyor.io", "clientConfig": {"url": "https://x"}}
     for name, webhook in (("a", other), ("b", url)):
@@ -259,7 +257,7 @@ def test_other_webhooks_are_none_of_ours(run: Run, cluster: FakeApi) -> None:
     assert result.stdout.startswith("Installed\nb: mode unknown, failurePolicy Fail\n\n")
 
 
-def test_without_the_right_to_read_anything_there_is_no_report(run: Run, cluster: FakeApi) -> None:
+def test_without_any_permission_there_is_no_report(run: Run, cluster: FakeApi) -> None:
     cluster.forbid("*")
 
     result = run("audit")
@@ -271,9 +269,7 @@ def test_without_the_right_to_read_anything_there_is_no_report(run: Run, cluster
 @pytest.mark.parametrize(
     "resource", ["mutatingwebhookconfigurations", "deployments", "plans", "pods", "nodes"]
 )
-def test_a_cluster_that_fails_is_no_cluster_with_nothing_in_it(
-    run: Run, cluster: FakeApi, resource: str
-) -> None:
+def test_an_api_server_error_ends_the_audit(run: Run, cluster: FakeApi, resource: str) -> None:
     cluster.add(WEB, *release())
     cluster.fail("*", 500, resource, message="etcd is away")
 
@@ -283,7 +279,9 @@ def test_a_cluster_that_fails_is_no_cluster_with_nothing_in_it(
     assert "answered 500: etcd is away" in result.stderr
 
 
-def test_a_namespace_is_its_plans_and_the_pods_of_these(run: Run, cluster: FakeApi) -> None:
+def test_a_namespace_limits_the_audit_to_its_plans_and_their_pods(
+    run: Run, cluster: FakeApi
+) -> None:
     cluster.add(DB, LATER, *PODS)
 
     report = json.loads(run("audit", "-n", "konveyor-forklift", "-o", "json").stdout)
@@ -296,21 +294,23 @@ def test_a_namespace_is_its_plans_and_the_pods_of_these(run: Run, cluster: FakeA
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["-n", "a", "-A"], "expected --namespace or --all-namespaces, found both"),
-        (["-f", "pods.yaml"], "--filename needs --plans: pods are judged by plans"),
+        (["-f", "pods.yaml"], "--filename needs --plans: pods are checked against plans"),
         (["-n", "A!"], "'A!' is no name of a namespace"),
     ],
 )
-def test_words_that_make_no_sense(run: Run, cluster: FakeApi, words: list[str], said: str) -> None:
+def test_invalid_arguments_are_rejected(
+    run: Run, cluster: FakeApi, words: list[str], message: str
+) -> None:
     result = run("audit", *words)
 
     assert result.exit_code == 2
-    assert said in result.stderr
+    assert message in result.stderr
 
 
-def test_files_are_judged_without_a_cluster(run: Run, tmp_path: Path) -> None:
+def test_files_are_audited_without_a_cluster(run: Run, tmp_path: Path) -> None:
     (tmp_path / "plans.yaml").write_text(yaml.safe_dump_all([DB, WEB, LATER, NODE]))
     pods = tmp_path / "pods.json"
     pods.write_text(json.dumps({"kind": "List", "items": [*PODS[:3]]}))
@@ -326,14 +326,14 @@ def test_files_are_judged_without_a_cluster(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("kind: Plan\n", "line 1: expected pods, found 'Plan'"),
         ("- a\n", "line 1: expected pods, found something else"),
         ("{", "line 1 column 2: expected JSON: expecting property name enclosed in double quotes"),
     ],
 )
-def test_a_file_without_pods_is_refused(run: Run, tmp_path: Path, text: str, said: str) -> None:
+def test_a_file_without_pods_is_rejected(run: Run, tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "plans.yaml").write_text(yaml.safe_dump(DB))
     path = tmp_path / "pods.yaml"
     path.write_text(text)
@@ -341,4 +341,4 @@ def test_a_file_without_pods_is_refused(run: Run, tmp_path: Path, text: str, sai
     result = run("audit", "--plans", str(tmp_path / "plans.yaml"), "-f", str(path))
 
     assert result.exit_code == 2
-    assert f"'{path}': {said}" in result.stderr
+    assert f"'{path}': {message}" in result.stderr

@@ -1,4 +1,4 @@
-"""Of a file of pods the report takes those that it would ask a cluster for."""
+"""The audit uses the pods of a file that it would list in a cluster."""
 
 import json
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Audit = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def audit(run: Run, tmp_path: Path) -> Audit:
-    """Audit one plan and a file of these documents; return the exit code and what is printed."""
+    """Audit one plan and a file of these documents; return the exit code, stdout and stderr."""
 
     def audit(*documents: Any, name: str = "pods.yaml") -> tuple[int, str, str]:
         (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan(labels="a=1")))
@@ -38,40 +38,40 @@ def pod(name: str, labels: Any = None, **more: Any) -> Json:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {}} | more
 
 
-def judged(said: str) -> list[str]:
-    report = json.loads(said)
+def audited_names(output: str) -> list[str]:
+    report = json.loads(output)
     (of_plan,) = report["plans"]
     names = [each["name"] for each in of_plan["pods"]] if of_plan["hasPods"] else []
     return [*names, *(each["name"] for each in report["strays"])]
 
 
-def test_only_convertor_pods_that_have_not_ended_are_judged(audit: Audit) -> None:
+def test_only_convertor_pods_that_have_not_ended_are_audited(audit: Audit) -> None:
     ended = [pod(phase, status={"phase": phase}) for phase in ("Succeeded", "Failed")]
     alive = [pod(phase, status={"phase": phase}) for phase in ("Pending", "Running", "Unknown")]
     others = [pod("web", {"app": "web"}), pod("bare", {}), pod("other", {"forklift.app": "x"})]
-    code, said, _ = audit({"kind": "List", "items": [*ended, *others, *alive, pod("new")]})
+    code, output, _ = audit({"kind": "List", "items": [*ended, *others, *alive, pod("new")]})
     assert code == 0
-    assert judged(said) == ["vms/Pending", "vms/Running", "vms/Unknown", "vms/new"]
+    assert audited_names(output) == ["vms/Pending", "vms/Running", "vms/Unknown", "vms/new"]
 
 
-def test_they_are_the_pods_that_a_cluster_is_asked_for() -> None:
+def test_pods_of_a_cluster_are_selected_alike() -> None:
     assert QUERY == {
         "labelSelector": "forklift.app=virt-v2v",
         "fieldSelector": "status.phase!=Succeeded,status.phase!=Failed",
     }
 
 
-def test_what_is_null_is_as_good_as_absent(audit: Audit) -> None:
+def test_null_is_the_same_as_absent(audit: Audit) -> None:
     nothing = pod("a", metadata={"labels": None, "annotations": None}, spec=None, status=None)
     own = {"forklift.app": "virt-v2v"}
     metadata = {"name": None, "namespace": None, "labels": own, "annotations": None}
     unnamed = {"metadata": metadata}
-    code, said, _ = audit(nothing, {"kind": "PodList", "items": None}, unnamed, pod("b"), unnamed)
-    assert (code, judged(said)) == (0, ["vms/b", "/", "/"])
+    code, output, _ = audit(nothing, {"kind": "PodList", "items": None}, unnamed, pod("b"), unnamed)
+    assert (code, audited_names(output)) == (0, ["vms/b", "/", "/"])
 
 
 @pytest.mark.parametrize(
-    ("document", "said"),
+    ("document", "message"),
     [
         (pod("a", spec=5), "line 1: 'spec': expected a map, found a whole number"),
         (
@@ -102,8 +102,10 @@ def test_what_is_null_is_as_good_as_absent(audit: Audit) -> None:
         ),
     ],
 )
-def test_a_pod_that_is_none_is_told_with_its_place(audit: Audit, document: Any, said: str) -> None:
-    assert audit(document) == (2, "", f"Error: 'pods.yaml': {said}\n")
+def test_an_invalid_pod_is_reported_with_its_place(
+    audit: Audit, document: Any, message: str
+) -> None:
+    assert audit(document) == (2, "", f"Error: 'pods.yaml': {message}\n")
 
 
 @pytest.mark.parametrize(
@@ -119,6 +121,6 @@ def test_a_pod_that_is_none_is_told_with_its_place(audit: Audit, document: Any, 
         {"containers": 5},
     ],
 )
-def test_a_pod_whose_fields_are_none_is_in_the_report(audit: Audit, spec: Json) -> None:
-    code, said, error = audit(pod("a", spec=spec))
-    assert (code, error, judged(said)) == (0, "", ["vms/a"])
+def test_a_pod_with_invalid_fields_is_audited(audit: Audit, spec: Json) -> None:
+    code, output, error = audit(pod("a", spec=spec))
+    assert (code, error, audited_names(output)) == (0, "", ["vms/a"])

@@ -1,4 +1,4 @@
-"""A pipeline is never told that all is well of what could not be read."""
+"""A pipeline does not pass if RBAC hides objects that may have findings."""
 
 import pytest
 
@@ -23,7 +23,7 @@ CLUSTER = ""
         ("pods", "vms", "missed"),
     ],
 )
-def test_what_could_not_be_read_is_no_reason_to_pass(
+def test_hidden_objects_fail_a_pipeline(
     run: Run, cluster: FakeApi, resource: str, namespace: str, fail_on: str
 ) -> None:
     words = ["-n", "konveyor-forklift"] if namespace else []
@@ -38,27 +38,25 @@ def test_what_could_not_be_read_is_no_reason_to_pass(
     assert run("audit", *words).exit_code == 0
 
 
-def test_plans_that_are_not_served_are_not_read(run: Run, cluster: FakeApi) -> None:
+def test_plans_that_are_not_served_count_as_hidden(run: Run, cluster: FakeApi) -> None:
     cluster.unserved.add("plans")
     assert run("audit", "--fail-on", "problem").exit_code == 3
 
 
-def test_problems_are_told_without_pods(run: Run, cluster: FakeApi) -> None:
+def test_problems_are_found_without_pods(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
     cluster.forbid("list", "pods", namespace=CLUSTER)
     assert run("audit", "--fail-on", "problem").exit_code == 0
 
 
 @pytest.mark.parametrize("fail_on", ["problem", "change", "missed"])
-def test_what_nothing_depends_on_need_not_be_read(run: Run, cluster: FakeApi, fail_on: str) -> None:
+def test_hidden_nodes_do_not_fail_a_pipeline(run: Run, cluster: FakeApi, fail_on: str) -> None:
     cluster.add(plan(), *release())
     cluster.forbid("list", "nodes")
     assert run("audit", "--fail-on", fail_on).exit_code == 0
 
 
-def test_what_was_found_is_found_whatever_else_could_not_be_read(
-    run: Run, cluster: FakeApi
-) -> None:
+def test_a_finding_precedes_hidden_objects_in_the_exit_code(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(labels="batch"))
     cluster.forbid("list", "pods", namespace=CLUSTER)
     result = run("audit", "--fail-on", "missed", "--fail-on", "problem")
@@ -66,7 +64,7 @@ def test_what_was_found_is_found_whatever_else_could_not_be_read(
 
 
 @pytest.mark.parametrize("words", [[], ["--fail-on", "problem"]])
-def test_of_a_namespace_whose_plans_may_not_be_read_there_is_no_report(
+def test_there_is_no_report_of_a_namespace_whose_plans_are_hidden(
     run: Run, cluster: FakeApi, words: list[str]
 ) -> None:
     cluster.add(plan())
@@ -78,7 +76,7 @@ def test_of_a_namespace_whose_plans_may_not_be_read_there_is_no_report(
     )
 
 
-def test_the_whole_report_is_there_for_programs_too(run: Run, cluster: FakeApi) -> None:
+def test_json_has_the_report_although_objects_are_hidden(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(), *release())
     cluster.forbid("list", "pods", namespace=CLUSTER)
     result = run("audit", "-o", "json", "--fail-on", "missed")

@@ -1,4 +1,4 @@
-"""`kubectl convertor explain plan`: the whole output, for people and for programs."""
+"""`kubectl convertor explain plan`: the whole output, as text, YAML and JSON."""
 
 import json
 import shlex
@@ -80,7 +80,9 @@ def cluster(cluster: FakeApi) -> FakeApi:
 
 
 @pytest.mark.parametrize("output", ["text", "yaml", "json"])
-def test_a_plan_is_explained_whole(run: Run, cluster: FakeApi, golden: Golden, output: str) -> None:
+def test_the_explanation_of_a_plan_in_each_format(
+    run: Run, cluster: FakeApi, golden: Golden, output: str
+) -> None:
     cluster.add(FITS, convertor_pod("db-vm-9-qqqqq", "alpha"))
     result = run("explain", "plan", "db", "-o", output)
     assert (result.exit_code, result.stderr) == (0, "")
@@ -88,7 +90,7 @@ def test_a_plan_is_explained_whole(run: Run, cluster: FakeApi, golden: Golden, o
 
 
 @pytest.mark.parametrize("output", ["text", "json"])
-def test_for_a_pod_that_fits_nowhere_it_is_said_what_to_change(
+def test_the_explanation_of_a_pod_that_fits_no_node_in_each_format(
     run: Run, cluster: FakeApi, golden: Golden, output: str
 ) -> None:
     cluster.add(NOWHERE, WAITING, convertor_pod("db-vm-9-qqqqq", "alpha"))
@@ -97,7 +99,7 @@ def test_for_a_pod_that_fits_nowhere_it_is_said_what_to_change(
     golden(EXPECTED / f"explain-nowhere.{output}", result.stdout)
 
 
-def test_why_a_pod_waits_that_has_its_node_is_said(run: Run, cluster: FakeApi) -> None:
+def test_a_pod_that_does_not_start_is_explained(run: Run, cluster: FakeApi) -> None:
     pod = convertor_pod("db-vm-1-x7k2p", "alpha")
     waiting = {"reason": "ImagePullBackOff", "message": "no such image"}
     pod["status"] = {
@@ -123,7 +125,7 @@ def test_the_mode_and_the_settings_are_those_of_the_installation(
     cluster.add(plan(tolerations="gpu"), *release(args, defaults=defaults))
     found = explained(run)
     assert (found["mode"], found["unread"]) == ("audit", [])
-    assert found["judged"] == "a new convertor pod, as Forklift makes it: the mode is audit"
+    assert found["judged"] == "a new convertor pod, as Forklift creates it: the mode is audit"
     assert [(each["name"], each["value"], each["source"]) for each in found["settings"]] == [
         ("labels", "team=a", "defaults labels"),
         ("node-selector", "disk=hdd", "defaults nodeSelector"),
@@ -142,7 +144,7 @@ def test_the_mode_and_the_settings_are_those_of_the_installation(
     ]
 
 
-def test_the_pod_that_is_judged_is_placed_as_the_installation_does(
+def test_the_evaluated_pod_is_placed_with_the_installed_defaults(
     run: Run, cluster: FakeApi
 ) -> None:
     def fitting(*words: str) -> list[str]:
@@ -153,16 +155,16 @@ def test_the_pod_that_is_judged_is_placed_as_the_installation_does(
     assert fitting("--mode", "audit") == ["alpha", "gamma", "theta"]
 
 
-def test_where_no_webhook_is_installed_it_is_said(run: Run, cluster: FakeApi) -> None:
+def test_a_missing_webhook_is_reported(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
-    said = "No webhook is installed: until one is, pods are as Forklift makes them.\n"
-    assert said not in run("explain", "plan", "db").stdout
+    warning = "No webhook is installed: Forklift's pods are not placed.\n"
+    assert warning not in run("explain", "plan", "db").stdout
     cluster.delete("mutatingwebhookconfigurations", "", CONFIGURATION)
-    assert said in run("explain", "plan", "db").stdout
+    assert warning in run("explain", "plan", "db").stdout
     assert explained(run)["installed"] == []
 
 
-def test_what_is_not_known_of_the_installation_is_said(run: Run, cluster: FakeApi) -> None:
+def test_an_unreadable_installation_is_reported(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(), *release(["sleep"]))
     text = run("explain", "plan", "db").stdout
     assert f"Not read\n- Deployment {DEPLOYMENT}: its container 'convertor-webhook' has no " in text
@@ -174,7 +176,7 @@ def test_what_is_not_known_of_the_installation_is_said(run: Run, cluster: FakeAp
     assert "No webhook" not in text
 
 
-def test_what_is_advised_helps(run: Run, cluster: FakeApi) -> None:
+def test_the_advised_commands_help(run: Run, cluster: FakeApi) -> None:
     rules = "REQUIRE pods(app=ceph-osd) on node"
     cluster.add(plan(affinity=rules, node_selector="disk=nmve", scope="own"))
     for _ in range(2):
@@ -187,7 +189,7 @@ def test_what_is_advised_helps(run: Run, cluster: FakeApi) -> None:
     pytest.fail(f"no node fits: {found['nodes']}")
 
 
-def test_many_nodes_and_pods_are_cut_for_people_only(run: Run, cluster: FakeApi) -> None:
+def test_long_tables_are_truncated_in_text_only(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
     cluster.add(*(node(f"node-{i:03}") for i in range(60)))
     cluster.add(*(convertor_pod(f"db-{i:03}", "gamma") for i in range(50)))
@@ -199,7 +201,7 @@ def test_many_nodes_and_pods_are_cut_for_people_only(run: Run, cluster: FakeApi)
     assert (len(found["nodes"]), len(found["pods"])) == (66, 50)
 
 
-def test_colours_are_for_terminals(run: Run, cluster: FakeApi) -> None:
+def test_colours_are_used_on_terminals_only(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
     forced = {"FORCE_COLOR": "1", "TERM": "xterm-256color"}
     assert "\x1b[32malpha" in run("explain", "plan", "db", env=forced).stdout
@@ -213,7 +215,7 @@ RIGHT = (
 )
 
 
-def test_rights_that_lack_are_told_and_the_rest_is_shown(
+def test_missing_permissions_are_reported_with_their_consequences(
     run: Run, cluster: FakeApi, golden: Golden
 ) -> None:
     cluster.add(FITS, convertor_pod("db-vm-9-qqqqq", "alpha"))
@@ -225,7 +227,7 @@ def test_rights_that_lack_are_told_and_the_rest_is_shown(
     assert RIGHT.format("nodes") in result.stdout
 
 
-def test_without_any_right_to_pods_none_is_shown(run: Run, cluster: FakeApi) -> None:
+def test_without_permission_to_list_pods_none_is_listed(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(), convertor_pod("db-vm-9-qqqqq", "alpha"))
     cluster.forbid("list", "pods", user="eve")
     found = json.loads(run("explain", "plan", "db", "-o", "json").stdout)
@@ -251,7 +253,7 @@ def test_without_any_right_to_pods_none_is_shown(run: Run, cluster: FakeApi) -> 
         (["explain", "plan", "db", "-n", "UP"], 2, "'UP' is no name of a namespace"),
     ],
 )
-def test_a_plan_that_is_not_there_is_missed(
+def test_a_missing_plan_is_reported(
     run: Run, cluster: FakeApi, words: list[str], code: int, message: str
 ) -> None:
     cluster.add(plan())
@@ -260,7 +262,7 @@ def test_a_plan_that_is_not_there_is_missed(
     assert result.stderr.endswith(f"Error: {message}\n")
 
 
-def test_a_cluster_that_fails_ends_it(run: Run, cluster: FakeApi) -> None:
+def test_an_api_server_error_ends_the_explanation(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
     cluster.fail("list", 500, "nodes", message="etcd is gone")
     result = run("explain", "plan", "db")
@@ -268,7 +270,7 @@ def test_a_cluster_that_fails_ends_it(run: Run, cluster: FakeApi) -> None:
     assert result.stderr == f"Error: {cluster.server} answered 500: etcd is gone\n"
 
 
-def test_large_clusters_are_read_in_pages(run: Run, cluster: FakeApi) -> None:
+def test_large_clusters_are_listed_in_pages(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
     cluster.add(*(pod(f"shop/web-{i:04}", "alpha") for i in range(300)))
     assert run("explain", "plan", "db").exit_code == 0
@@ -281,4 +283,6 @@ def test_a_plan_without_a_target_namespace_is_explained(run: Run, cluster: FakeA
     cluster.add(plan(spec={"targetNamespace": None}))
     result = run("explain", "plan", "db")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.startswith("Plan konveyor-forklift/db\nIts pods go to no namespace.")
+    assert result.stdout.startswith(
+        "Plan konveyor-forklift/db\nTarget namespace <none>, mode enforce."
+    )

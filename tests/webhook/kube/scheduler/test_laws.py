@@ -19,7 +19,7 @@ from webhook.kube.scheduler.scores import score
 from webhook.kube.scheduler.taint_toleration import PLUGIN as TAINTS
 from webhook.model import Installation
 from webhook.placement import place
-from webhook.reports.model_pod import model_pod
+from webhook.reports.model_pod import build_model_pod
 
 
 class Drawn(NamedTuple):
@@ -37,7 +37,7 @@ def draw(random: Random) -> Drawn:
     pods = draw_pods(random, nodes)
     plan_object = draw_plan(random)
     plan = settings.read(plan_object, Installation())
-    placed = place(model_pod(plan, plan_object["spec"]), plan, Installation(), {})
+    placed = place(build_model_pod(plan, plan_object["spec"]), plan, Installation(), {})
     return Drawn(nodes, pods, with_defaults(placed.pod), random)
 
 

@@ -1,4 +1,4 @@
-"""What to change is said as concretely as it is known."""
+"""The advice is as concrete as the snapshot permits."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,13 +12,13 @@ from tests.support.builders import ZONE, convertor_pod, namespace, node, plan, p
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json
 from webhook.model import Installation, Mode
-from webhook.reports.explain import Cluster, explain
+from webhook.reports.explain import ClusterObjects, explain
 from webhook.reports.explain.model import Advice
 
 EXPECTED = Path(__file__).parent / "expected"
 NAMESPACES = [namespace("vms"), namespace("rook", team="storage"), namespace("shop")]
 OSD = {"labelSelector": {"matchLabels": {"app": "osd"}}, "topologyKey": "kubernetes.io/hostname"}
-EVERYBODY = {"labelSelector": {}, "namespaceSelector": {}, "topologyKey": "kubernetes.io/hostname"}
+ALL_PODS = {"labelSelector": {}, "namespaceSelector": {}, "topologyKey": "kubernetes.io/hostname"}
 NAMED = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["gone"]}]}
 
 
@@ -29,7 +29,7 @@ class Case(NamedTuple):
 
 
 def advised(case: Case, installation: Installation | None = None) -> list[Advice]:
-    cluster = Cluster(case.nodes, case.pods, NAMESPACES, [])
+    cluster = ClusterObjects(case.nodes, case.pods, NAMESPACES, [])
     return explain(case.plan, installation or Installation(), cluster).advice
 
 
@@ -122,7 +122,7 @@ CASES: dict[str, Case] = {
     "a pod that keeps it away": Case(
         plan(),
         [node("a")],
-        [pod(*("shop/web", "a"), affinity={"podAntiAffinity": {REQUIRED: [EVERYBODY]}})],
+        [pod(*("shop/web", "a"), affinity={"podAntiAffinity": {REQUIRED: [ALL_PODS]}})],
     ),
     "too little room": Case(
         plan(),
@@ -164,12 +164,12 @@ CASES: dict[str, Case] = {
 }
 
 
-def test_what_to_change(golden: Callable[[Path, str], None]) -> None:
-    told = {name: msgspec.to_builtins(advised(case)) for name, case in CASES.items()}
-    golden(EXPECTED / "advice.yaml", yaml.safe_dump(told, sort_keys=False, width=100))
+def test_advice_for_each_obstacle(golden: Callable[[Path, str], None]) -> None:
+    expected = {name: msgspec.to_builtins(advised(case)) for name, case in CASES.items()}
+    golden(EXPECTED / "advice.yaml", yaml.safe_dump(expected, sort_keys=False, width=100))
 
 
-def test_of_the_nodes_that_lack_least_the_commonest_lacks_are_told() -> None:
+def test_advice_is_about_the_nodes_with_the_fewest_and_most_common_obstacles() -> None:
     nodes = [node("z", taints=("a:NoSchedule", "b:NoSchedule"))]
     nodes += [
         node(f"{taint}{i}", taints=(f"{taint}:NoSchedule",))
@@ -185,42 +185,42 @@ def test_of_the_nodes_that_lack_least_the_commonest_lacks_are_told() -> None:
 
 
 UNLABELLED = [node("a", {"disk": "ssd"})]
-LATER = Advice("the pod that waits stays as it is", "changes reach only pods that are made later")
+UNCHANGED = Advice("the pending pod stays as it is", "changes apply only to pods created later")
 
 
-def test_a_pod_that_waits_though_there_is_a_node_is_left_to_the_scheduler() -> None:
+def test_a_pending_pod_that_fits_is_left_to_the_scheduler() -> None:
     assert advised(Case(plan(), UNLABELLED, [convertor_pod("w")])) == [
         Advice(
-            "1 node could take the pod that waits",
-            "the scheduler tries again by itself; see what is not judged",
+            "the pending pod fits 1 node",
+            "kube-scheduler retries by itself; see 'Not evaluated'",
         )
     ]
 
 
-def test_a_pod_that_waits_by_other_settings_than_those_in_force() -> None:
+def test_a_pending_pod_with_other_settings_than_the_effective_ones() -> None:
     waiting = convertor_pod("w", nodeSelector={"disk": "nvme"})
-    told = [
+    expected = [
         Advice(
-            "1 node could take the pod if it was made now",
-            "settings reach only pods that are made after them",
+            "the pending pod would fit 1 node if it were created now",
+            "settings apply only to pods that are created after them",
         )
     ]
     wanted = plan(node_selector="disk=ssd")
-    assert advised(Case(wanted, UNLABELLED, [waiting])) == told
+    assert advised(Case(wanted, UNLABELLED, [waiting])) == expected
     waiting["metadata"]["annotations"] = {"convertor.forklift.konveyor.io/placement": "{}"}
-    assert advised(Case(wanted, UNLABELLED, [waiting])) == told
+    assert advised(Case(wanted, UNLABELLED, [waiting])) == expected
 
 
-def test_a_pod_that_waits_does_not_change_with_the_plan() -> None:
+def test_a_pending_pod_does_not_change_with_the_plan() -> None:
     waiting = convertor_pod("w", nodeSelector={"disk": "nvme"})
     advice = advised(Case(plan(node_selector="disk=nvme"), UNLABELLED, [waiting]))
     assert [each.problem for each in advice] == [
         "no label disk=nvme: the label disk is 'ssd' on 1 node",
-        "the pod that waits stays as it is",
+        "the pending pod stays as it is",
     ]
 
 
-def test_where_nothing_is_enforced_the_pod_is_judged_as_it_comes() -> None:
+def test_in_mode_audit_the_pod_is_evaluated_unplaced() -> None:
     case = Case(plan(node_selector="disk=nvme"), UNLABELLED, [])
     assert len(advised(case)) == 1
     assert advised(case, Installation(mode=Mode.AUDIT)) == []
@@ -228,7 +228,7 @@ def test_where_nothing_is_enforced_the_pod_is_judged_as_it_comes() -> None:
 
 TOLERATED = plan(tolerations="gpu:NoSchedule")
 TAINTED = [node("a", taints=("gpu:NoSchedule",))]
-HELPS = "1 node could take the pod as the plan wants it"
+FITS = "in mode enforce the pod would fit 1 node"
 HELM = "helm upgrade RELEASE CHART -n NAMESPACE --reuse-values --set"
 
 
@@ -238,56 +238,56 @@ HELM = "helm upgrade RELEASE CHART -n NAMESPACE --reuse-values --set"
         (
             Installation(mode=Mode.AUDIT),
             Mode.AUDIT,
-            "have the plan enforced",
+            "set the plan's mode to enforce",
             "kubectl convertor patch plan db -n konveyor-forklift --mode enforce",
         ),
         (
             Installation(mode=Mode.OFF, plan_modes=False),
             Mode.OFF,
-            "plans have no say in the mode: change the installation's",
+            "planModes is false: set the installation's mode to enforce",
             f"{HELM} mode=enforce",
         ),
         (
             Installation(plan_modes=False, namespace_modes={"vms": Mode.AUDIT}),
             Mode.AUDIT,
-            "plans have no say in the mode: change the installation's",
+            "planModes is false: set the installation's mode to enforce",
             f"{HELM} namespaceModes.vms=enforce",
         ),
     ],
     ids=["plan", "installation", "namespace"],
 )
-def test_where_the_plan_has_what_would_help_it_is_to_be_enforced(
+def test_in_other_modes_the_advice_is_to_enforce_if_that_helps(
     installation: Installation, mode: Mode, remedy: str, command: str
 ) -> None:
-    enforce = Advice(f"the mode is {mode}: {HELPS}", remedy, command)
+    enforce = Advice(f"the mode is {mode}: {FITS}", remedy, command)
 
     assert advised(Case(TOLERATED, TAINTED, []), installation) == [enforce]
     waiting = Case(TOLERATED, TAINTED, [convertor_pod("w")])
-    assert advised(waiting, installation) == [enforce, LATER]
+    assert advised(waiting, installation) == [enforce, UNCHANGED]
 
 
-def test_where_the_plan_lacks_something_too_that_is_told_of_the_pod_as_it_wants_it() -> None:
+def test_in_mode_audit_the_obstacles_are_those_of_the_pod_in_mode_enforce() -> None:
     tainted = [node("a", taints=("gpu:NoSchedule", "spot:NoSchedule"))]
     advice = advised(Case(TOLERATED, tainted, []), Installation(mode=Mode.AUDIT))
     assert [each.problem for each in advice] == [
         "taint spot:NoSchedule",
-        "the mode is audit: all this is for pods as enforce makes them",
+        "the mode is audit: all advice above is for pods in mode enforce",
     ]
 
 
-def test_a_pod_that_was_placed_and_waits_would_not_be_placed_again_in_audit() -> None:
+def test_a_placed_pending_pod_would_not_be_placed_in_mode_audit() -> None:
     waiting = convertor_pod("w", nodeSelector={"disk": "nvme"})
     waiting["metadata"]["annotations"] = {"convertor.forklift.konveyor.io/placement": "{}"}
     case = Case(plan(node_selector="disk=nvme"), UNLABELLED, [waiting])
     assert advised(case, Installation(mode=Mode.AUDIT)) == [
         Advice(
-            "1 node could take the pod if it was made now",
-            "settings reach only pods that are made after them",
+            "the pending pod would fit 1 node if it were created now",
+            "settings apply only to pods that are created after them",
         )
     ]
 
 
-def test_a_pod_that_no_webhook_can_place_is_judged_as_it_is() -> None:
+def test_a_malformed_pod_is_evaluated_unplaced() -> None:
     waiting = convertor_pod("w", affinity={"nodeAffinity": []}, nodeSelector={"disk": "nvme"})
     advice = advised(Case(plan(), UNLABELLED, [waiting]), Installation(mode=Mode.AUDIT))
     assert [each.problem for each in advice][:1] == [
@@ -296,7 +296,7 @@ def test_a_pod_that_no_webhook_can_place_is_judged_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("where", ["the plan", "the defaults"])
-def test_what_is_tolerated_already_is_still_tolerated_after_the_advice(where: str) -> None:
+def test_the_advised_tolerations_include_the_effective_ones(where: str) -> None:
     tolerated = "gpu=a:NoSchedule,spot"
     in_defaults = where == "the defaults"
     a_plan = plan() if in_defaults else plan(tolerations=tolerated)
@@ -306,12 +306,12 @@ def test_what_is_tolerated_already_is_still_tolerated_after_the_advice(where: st
     assert advice.command.endswith("--convertor-tolerations gpu=a:NoSchedule,gpu=b:NoSchedule")
 
 
-def test_no_more_is_said_than_is_known() -> None:
+def test_reasons_are_limited_to_the_objects_that_can_be_read() -> None:
     a_plan = plan(affinity="REQUIRE pods(app=osd) on node")
-    partial = Cluster([node("a")], [], NAMESPACES, ["pods"], all_pods=False)
+    partial = ClusterObjects([node("a")], [], NAMESPACES, ["pods"], all_pods=False)
     (advice,) = explain(a_plan, Installation(), partial).advice
-    assert advice.problem.endswith(": no pod has these labels of those that can be read")
+    assert advice.problem.endswith(": no pod that can be read has these labels")
     a_plan = plan(affinity="REQUIRE pods(app=osd) in namespaces (team=storage) on node")
     there = pod("rook/x", "a", {"app": "osd"})
-    (advice,) = explain(a_plan, Installation(), Cluster([node("a")], [there], [], [])).advice
-    assert advice.problem.endswith(": it looks into namespaces with labels that cannot be read")
+    (advice,) = explain(a_plan, Installation(), ClusterObjects([node("a")], [there], [], [])).advice
+    assert advice.problem.endswith(": the rule selects namespaces by labels that cannot be read")

@@ -1,8 +1,8 @@
-"""Amounts are told as people write quantities."""
+"""Resource amounts are formatted as quantities."""
 
 import pytest
 
-from webhook.reports.explain.amounts import amount_text
+from webhook.reports.explain.amounts import format_amount
 
 
 @pytest.mark.parametrize(
@@ -22,5 +22,5 @@ from webhook.reports.explain.amounts import amount_text
         ("pods", 110, "110"),
     ],
 )
-def test_an_amount_has_its_unit(resource: str, amount: int, text: str) -> None:
-    assert amount_text(resource, amount) == text
+def test_amounts_have_their_unit(resource: str, amount: int, text: str) -> None:
+    assert format_amount(resource, amount) == text

@@ -1,4 +1,4 @@
-"""Settings are told with the source that counts, and they are the ones that pods get."""
+"""The effective settings have their source, and are those that pods get."""
 
 from random import Random
 
@@ -9,12 +9,12 @@ from tests.support.builders import plan
 from tests.support.scheduler_worlds import draw_plan
 from webhook.kube.objects import Json
 from webhook.model import Installation, Mode, Scope
-from webhook.reports.explain import Cluster
-from webhook.reports.explain.context import Case, read_case
-from webhook.reports.explain.effective_settings import effective_settings
+from webhook.reports.explain import ClusterObjects
+from webhook.reports.explain.context import ExplainContext, read_context
+from webhook.reports.explain.effective_settings import list_effective_settings
 
 ANNOTATION = "annotation convertor.forklift.konveyor.io/"
-NOWHERE = Cluster([], [], [], [])
+NOWHERE = ClusterObjects([], [], [], [])
 DEFAULTS = {
     "labels": "batch=0,team=a",
     "nodeSelector": {"disk": "ssd"},
@@ -24,17 +24,18 @@ DEFAULTS = {
 }
 
 
-def case(plan_object: Json, installation: Installation | None = None) -> Case:
-    return read_case(plan_object, installation or Installation(), NOWHERE)
+def context(plan_object: Json, installation: Installation | None = None) -> ExplainContext:
+    return read_context(plan_object, installation or Installation(), NOWHERE)
 
 
-def rows(found: Case) -> list[tuple[str, str, str, list[str]]]:
+def rows(found: ExplainContext) -> list[tuple[str, str, str, list[str]]]:
     return [
-        (each.name, each.value, each.source, each.instead_of) for each in effective_settings(found)
+        (each.name, each.value, each.source, each.overridden)
+        for each in list_effective_settings(found)
     ]
 
 
-def test_every_source_counts_and_the_most_specific_wins() -> None:
+def test_the_most_specific_source_overrides_the_others() -> None:
     spec = {
         "convertorLabels": {"batch": "1", "team": "b"},
         "convertorNodeSelector": {"disk": "ssd"},
@@ -48,7 +49,7 @@ def test_every_source_counts_and_the_most_specific_wins() -> None:
         scope="own",
     )
     installation = Installation(defaults=DEFAULTS, mode=Mode.OFF, scope=Scope.ALL)
-    assert rows(case(found, installation)) == [
+    assert rows(context(found, installation)) == [
         ("labels", "batch=1", "spec.convertorLabels", ["batch=0 (defaults labels)"]),
         ("labels", "team=b", "spec.convertorLabels", ["team=a (defaults labels)"]),
         ("labels", "owner=me", f"{ANNOTATION}labels", []),
@@ -66,7 +67,7 @@ def test_every_source_counts_and_the_most_specific_wins() -> None:
     ]
 
 
-def test_the_affinity_is_that_of_the_plan_if_it_has_one() -> None:
+def test_the_plans_affinity_overrides_the_defaults() -> None:
     term = {"labelSelector": {"matchLabels": {"app": "x"}}, "topologyKey": "zone"}
     spec = {
         "convertorAffinity": {
@@ -75,7 +76,9 @@ def test_the_affinity_is_that_of_the_plan_if_it_has_one() -> None:
     }
     found = plan(spec=spec, affinity="AVOID nodes(a=b); PREFER pods( app==y ) on zone")
     affinities = [
-        each for each in rows(case(found, Installation(defaults=DEFAULTS))) if each[0] == "affinity"
+        each
+        for each in rows(context(found, Installation(defaults=DEFAULTS)))
+        if each[0] == "affinity"
     ]
     assert affinities == [
         ("affinity", "an affinity object", "spec.convertorAffinity", []),
@@ -85,13 +88,13 @@ def test_the_affinity_is_that_of_the_plan_if_it_has_one() -> None:
 
 
 def test_invalid_rules_are_not_effective() -> None:
-    wrong = case(
+    wrong = context(
         plan(affinity="AVOID nodes(a=b); REQIRE pods(a=b) on node"), Installation(defaults=DEFAULTS)
     )
     assert wrong.reading.affinity_sources == []
 
 
-def test_rules_that_are_too_many_together_with_the_object_are_left_out() -> None:
+def test_rules_that_exceed_the_limit_together_with_the_object_are_not_effective() -> None:
     terms = [{"matchExpressions": [{"key": f"k{i}", "operator": "Exists"}]} for i in range(60)]
     required = {"nodeSelectorTerms": terms}
     spec = {
@@ -99,20 +102,20 @@ def test_rules_that_are_too_many_together_with_the_object_are_left_out() -> None
             "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}
         }
     }
-    found = case(plan(spec=spec, affinity="AVOID nodes(a=b, c=d)"))
+    found = context(plan(spec=spec, affinity="AVOID nodes(a=b, c=d)"))
     (source,) = found.reading.affinity_sources
     assert source.affinity == found.plan.settings.affinity == spec["convertorAffinity"]
 
 
-def test_what_is_not_set_is_the_installation_s() -> None:
-    assert rows(case(plan())) == [
+def test_unset_settings_are_those_of_the_installation() -> None:
+    assert rows(context(plan())) == [
         ("scope", "all", "installation", []),
         ("mode", "enforce", "installation", []),
     ]
 
 
-def test_an_invalid_word_is_not_the_source() -> None:
-    assert rows(case(plan(mode="of", scope=" own "))) == [
+def test_an_invalid_value_is_not_the_source() -> None:
+    assert rows(context(plan(mode="of", scope=" own "))) == [
         ("scope", "own", f"{ANNOTATION}scope", []),
         ("mode", "enforce", "installation", []),
     ]
@@ -120,15 +123,15 @@ def test_an_invalid_word_is_not_the_source() -> None:
 
 @given(st.integers(0, 2**32))
 def test_the_effective_settings_are_those_that_pods_get(seed: int) -> None:
-    found = case(draw_plan(Random(seed)), Installation(defaults=DEFAULTS))
-    asked = found.plan.settings
+    found = context(draw_plan(Random(seed)), Installation(defaults=DEFAULTS))
+    settings = found.plan.settings
     values: dict[str, list[str]] = {}
-    for setting in effective_settings(found):
+    for setting in list_effective_settings(found):
         values.setdefault(setting.name, []).append(setting.value)
-    assert dict(each.split("=") for each in values.get("labels", [])) == asked.labels
+    assert dict(each.split("=") for each in values.get("labels", [])) == settings.labels
     selected = dict(each.split("=") for each in values["node-selector"])
     exact = {key: value for key, value in selected.items() if not value.endswith("+")}
-    assert exact == asked.node_selector
-    assert len(selected) == len(asked.node_selector) + len(asked.node_requirements)
-    assert len(values.get("tolerations", [])) == len(asked.tolerations)
-    assert bool(values.get("affinity")) == bool(asked.affinity)
+    assert exact == settings.node_selector
+    assert len(selected) == len(settings.node_selector) + len(settings.node_requirements)
+    assert len(values.get("tolerations", [])) == len(settings.tolerations)
+    assert bool(values.get("affinity")) == bool(settings.affinity)

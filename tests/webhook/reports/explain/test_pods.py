@@ -1,4 +1,4 @@
-"""The convertor pods of a plan, and the one that Forklift would make next."""
+"""The convertor pods of a plan, and the one that Forklift would create next."""
 
 import json
 from typing import Any
@@ -10,19 +10,19 @@ from tests.support.paths import DATA
 from webhook.kube.objects import Json
 from webhook.kube.scheduler.resources import requested
 from webhook.model import Installation, Mode
-from webhook.reports.explain import Cluster, explain
-from webhook.reports.explain.context import read_case
-from webhook.reports.explain.model import Pod
-from webhook.reports.explain.pods import new_pod, pods_of, renewed
-from webhook.reports.model_pod import model_pod
+from webhook.reports.explain import ClusterObjects, explain
+from webhook.reports.explain.context import read_context
+from webhook.reports.explain.model import PodRow
+from webhook.reports.explain.pods import build_new_pod, recreate, select_pods
+from webhook.reports.model_pod import build_model_pod
 
 PLACED = {"convertor.forklift.konveyor.io/placement": "{}"}
-NOWHERE = Cluster([], [], [], [])
+NOWHERE = ClusterObjects([], [], [], [])
 NOT_PLACED = "not placed by the webhook"
 
 
-def told(pods: list[Json], a_plan: Json | None = None, **installation: Any) -> list[Pod]:
-    cluster = Cluster([node("a")], pods, [], [])
+def list_rows(pods: list[Json], a_plan: Json | None = None, **installation: Any) -> list[PodRow]:
+    cluster = ClusterObjects([node("a")], pods, [], [])
     return explain(a_plan or plan(), Installation(**installation), cluster).pods
 
 
@@ -46,14 +46,14 @@ def with_labels(**labels: str) -> Json:
         (pod("other/p", "a", {"forklift.app": "virt-v2v", "plan": "uid-db"}), False),
     ],
 )
-def test_a_pod_is_the_plans_by_its_labels_in_the_target_namespace(
+def test_pods_of_a_plan_are_found_by_labels_in_the_target_namespace(
     found: Json, is_its: bool
 ) -> None:
-    case = read_case(plan(), Installation(), NOWHERE)
-    assert pods_of(case.plan, [found]) == ([found] if is_its else [])
+    context = read_context(plan(), Installation(), NOWHERE)
+    assert select_pods(context.plan, [found]) == ([found] if is_its else [])
 
 
-def test_pods_are_told_the_oldest_first_with_where_they_are_or_why_they_wait() -> None:
+def test_pods_are_listed_by_age_with_their_node_or_message() -> None:
     gated = convertor_pod("gated")
     gated["status"]["conditions"] = [
         {"type": "Ready", "status": "False", "message": "no"},
@@ -66,20 +66,22 @@ def test_pods_are_told_the_oldest_first_with_where_they_are_or_why_they_wait() -
     bound = convertor_pod("bound", "a") | {
         "status": {"conditions": [{"type": "PodScheduled", "status": "True"}]}
     }
-    assert told([running, waiting, gated, done, bound]) == [
-        Pod("bound", "vms", "", "a", NOT_PLACED),
-        Pod("done", "vms", "Succeeded", "a", NOT_PLACED),
-        Pod("gated", "vms", "Pending", "", NOT_PLACED, "SchedulingGated", 1),
-        Pod(
+    assert list_rows([running, waiting, gated, done, bound]) == [
+        PodRow("bound", "vms", "", "a", NOT_PLACED),
+        PodRow("done", "vms", "Succeeded", "a", NOT_PLACED),
+        PodRow("gated", "vms", "Pending", "", NOT_PLACED, "SchedulingGated", 1),
+        PodRow(
             *("waiting", "vms", "Pending", "", NOT_PLACED),
             *("0/1 nodes are available: 1 Insufficient cpu.", 1),
         ),
-        Pod("running", "vms", "Running", "a", NOT_PLACED),
+        PodRow("running", "vms", "Running", "a", NOT_PLACED),
     ]
 
 
-def test_of_pods_that_wait_the_first_are_judged() -> None:
-    nodes = [each.nodes for each in told([convertor_pod(f"w{i:02}") for i in range(12)])]
+def test_only_the_first_pending_pods_are_evaluated() -> None:
+    nodes = [
+        each.fitting_nodes for each in list_rows([convertor_pod(f"w{i:02}") for i in range(12)])
+    ]
     assert nodes == [1] * 10 + [None] * 2
 
 
@@ -91,16 +93,16 @@ def marked(pod: Json, generation: int = 0) -> Json:
     return pod
 
 
-def test_a_waiting_pod_with_another_label_is_not_what_a_new_one_would_be() -> None:
-    case = read_case(plan(labels="batch=2"), Installation(), NOWHERE)
-    new = new_pod(case)
+def test_a_pending_pod_with_another_label_would_be_recreated_differently() -> None:
+    context = read_context(plan(labels="batch=2"), Installation(), NOWHERE)
+    new = build_new_pod(context)
     old, up_to_date = (
         batched(marked(convertor_pod("w", nodeSelector={"kubevirt.io/schedulable": "true"})), each)
         for each in ("1", "2")
     )
 
-    assert renewed(old, case, new) == new
-    assert renewed(up_to_date, case, new) == up_to_date
+    assert recreate(old, context, new) == new
+    assert recreate(up_to_date, context, new) == up_to_date
 
 
 def batched(pod: Json, batch: str = "2") -> Json:
@@ -108,7 +110,7 @@ def batched(pod: Json, batch: str = "2") -> Json:
     return pod
 
 
-def test_it_is_told_whether_a_pod_is_as_its_plan_wants_it() -> None:
+def test_deviations_from_the_plan_are_described() -> None:
     wanted = plan(node_selector="disk=ssd", labels="batch=2")
     other = convertor_pod("other", "a")
     other["metadata"]["annotations"] = PLACED
@@ -120,26 +122,28 @@ def test_it_is_told_whether_a_pod_is_as_its_plan_wants_it() -> None:
         convertor_pod("wrong", "a", nodeSelector=[]),
         batched(marked(convertor_pod("wrong-label", "a", nodeSelector={"disk": "ssd"})), "1"),
     ]
-    assert [each.placement for each in told(pods, wanted)] == [
+    assert [each.placement for each in list_rows(pods, wanted)] == [
         "not placed by the webhook",
-        "placed by other settings",
+        "placed with other settings",
         "",
         "",
         "'spec.nodeSelector': expected a map, found a list",
-        "has other labels than its plan",
+        "its labels differ from those of the plan",
     ]
 
 
 @pytest.mark.parametrize("mode", [Mode.AUDIT, Mode.OFF])
-def test_a_pod_that_was_placed_stays_so_whatever_the_mode_is_now(mode: Mode) -> None:
+def test_placed_pods_are_compared_in_every_mode(mode: Mode) -> None:
     pods = [
         convertor_pod("new", "a"),
         marked(convertor_pod("other", "a")),
         marked(convertor_pod("placed", "a", nodeSelector={"disk": "ssd"})),
     ]
-    assert [each.placement for each in told(pods, plan(node_selector="disk=ssd"), mode=mode)] == [
+    assert [
+        each.placement for each in list_rows(pods, plan(node_selector="disk=ssd"), mode=mode)
+    ] == [
         f"not placed, the mode is {mode}",
-        "placed by other settings",
+        "placed with other settings",
         "",
     ]
 
@@ -165,35 +169,33 @@ PULLS = {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}
         ),
     ],
 )
-def test_of_a_pod_that_does_not_start_on_its_node_it_is_told_why(
-    status: Json, message: str
-) -> None:
+def test_a_pod_that_does_not_start_has_the_kubelets_message(status: Json, message: str) -> None:
     bound = {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "True"}]}
-    (found,) = told([convertor_pod("bound", "a") | {"status": bound | status}])
+    (found,) = list_rows([convertor_pod("bound", "a") | {"status": bound | status}])
     assert found.message == f"container c: {message}"
 
 
 @pytest.mark.parametrize("states", [[], [{"name": "c"}], [{"name": "c", "state": WAITS}]])
-def test_of_a_pod_that_runs_nothing_is_told(states: list[Json]) -> None:
+def test_a_running_pod_has_no_message(states: list[Json]) -> None:
     status = {"phase": "Running", "containerStatuses": states}
-    (found,) = told([convertor_pod("runs", "a") | {"status": status}])
+    (found,) = list_rows([convertor_pod("runs", "a") | {"status": status}])
     assert found.message == ""
 
 
 @pytest.mark.parametrize("name", ["v2.12-vsphere-no-settings", "v2.12-vsphere-with-settings"])
-def test_the_model_is_what_forklift_makes_as_far_as_a_scheduler_goes(name: str) -> None:
-    made = json.loads((DATA / "pods" / f"{name}.json").read_text(encoding="utf-8"))
+def test_the_model_pod_has_the_fields_of_forklifts_pod_that_the_scheduler_uses(name: str) -> None:
+    created = json.loads((DATA / "pods" / f"{name}.json").read_text(encoding="utf-8"))
     plan_object = json.loads((DATA / "plan-v2.12.json").read_text(encoding="utf-8"))
     if name.endswith("no-settings"):
         plan_object["spec"] = {"targetNamespace": "target"}
-    case = read_case(plan_object, Installation(), NOWHERE)
-    model = model_pod(case.plan, case.spec)
+    context = read_context(plan_object, Installation(), NOWHERE)
+    model = build_model_pod(context.plan, context.spec)
     for field in ("nodeSelector", "affinity"):
-        assert model["spec"][field] == made["spec"][field]
-    assert requested(model) == requested(made)
-    assert model["metadata"]["namespace"] == made["metadata"]["namespace"]
+        assert model["spec"][field] == created["spec"][field]
+    assert requested(model) == requested(created)
+    assert model["metadata"]["namespace"] == created["metadata"]["namespace"]
     labels = {"migration", "vmID", "conversion", "conversion-type", "resource"}
-    assert model["metadata"]["labels"].keys() == made["metadata"]["labels"].keys() - labels
+    assert model["metadata"]["labels"].keys() == created["metadata"]["labels"].keys() - labels
 
 
 @pytest.mark.parametrize(
@@ -203,8 +205,9 @@ def test_the_model_is_what_forklift_makes_as_far_as_a_scheduler_goes(name: str) 
         {"convertorLabels": {"a": 1}, "convertorAffinity": {"podAffinity": 5}},
     ],
 )
-def test_fields_that_are_no_settings_do_not_get_into_the_model(spec: Json) -> None:
+def test_invalid_spec_fields_are_not_in_the_model_pod(spec: Json) -> None:
     plain, found = (
-        new_pod(read_case(each, Installation(), NOWHERE)) for each in (plan(), plan(spec=spec))
+        build_new_pod(read_context(each, Installation(), NOWHERE))
+        for each in (plan(), plan(spec=spec))
     )
     assert found == plain

@@ -132,7 +132,7 @@ class ClusterPlans:
         label. A pod placed in that time could run only on nodes with the very value of the rule.
         """
         nodes = self._nodes
-        return nodes.awaits(nodes.keys) and nodes.awaits(minimums.keys(plan.settings))
+        return nodes.awaits(nodes.keys) and nodes.awaits(minimums.label_keys(plan.settings))
 
     async def _get_once(self, key: Key, seconds: float) -> Reason | None:
         """GET a plan into the index, once for all pods that need it at the same time."""

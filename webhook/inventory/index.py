@@ -214,7 +214,7 @@ class PlanIndex:
 
     def _count(self, plan: Plan, by: int) -> None:
         self._invalid += by if plan.settings.problems else 0
-        for key in minimums.keys(plan.settings):
+        for key in minimums.label_keys(plan.settings):
             self._node_keys[key] += by
             if not self._node_keys[key]:
                 del self._node_keys[key]

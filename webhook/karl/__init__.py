@@ -4,18 +4,18 @@
     {'nodeAffinity': {'requiredDuringSchedulingIgnoredDuringExecution': {'nodeSelectorTerms':
     [{'matchExpressions': [{'key': 'disktype', 'operator': 'In', 'values': ['ssd']}]}]}}}
 
-A text goes this way: `split` finds its rules, `parse` reads each by `grammar.lark` (what cannot
-be read is explained by the probes), `build` makes a value of it (`syntax`), `check` says what is
-wrong with it, and `affinity` lowers all of them together.
+The steps of the compiler: `split` finds the rules of a text, `parse` parses each with
+`grammar.lark` (`diagnose` explains syntax errors), `build` turns the tree into a Rule (`syntax`),
+`check` validates it, and `affinity` turns all rules into one Affinity.
 """
 
 from types import MappingProxyType
 from typing import Any
 
 from webhook.karl import minimums
-from webhook.karl.affinity import lower
+from webhook.karl.affinity import to_affinity
 from webhook.karl.english import to_english
-from webhook.karl.errors import Fault, KarlError, Mistake, refuse
+from webhook.karl.errors import KarlError, Mistake, RuleError, build_error
 from webhook.karl.parse import parse
 from webhook.karl.syntax import Rule, Span
 from webhook.karl.text import to_text
@@ -24,11 +24,11 @@ from webhook.kube.objects import Json
 from webhook.model import NodeValues, Scope
 
 __all__ = [
-    "Fault",
     "KarlError",
     "Rule",
+    "RuleError",
     "compile",
-    "compile_open",
+    "compile_unexpanded",
     "parse",
     "to_english",
     "to_text",
@@ -37,43 +37,43 @@ __all__ = [
 _NO_NODES: NodeValues = MappingProxyType({})
 
 
-def compile(  # noqa: A001 - the public name; nobody compiles Python here
+def compile(  # noqa: A001 - the public name
     text: str,
     *,
     scope: Scope | str = Scope.ALL,
     node_values: NodeValues = _NO_NODES,
 ) -> Json:
-    """Return the rules of a text as a core/v1 Affinity.
+    """Compile a text to a core/v1 Affinity.
 
     Args:
         text: rules, separated by `;` or line ends.
-        scope: where a rule on pods looks that does not say: `all` namespaces or the pod's `own`.
-        node_values: for each label key its values on the cluster's nodes, out of which
-            quantities such as `memory>=64Gi` choose; the written one is always among them.
+        scope: the namespaces of pod rules that specify none: `all`, or the pod's `own`.
+        node_values: the values of each label on the cluster's nodes. `memory>=64Gi` compiles to
+            `In` over those that are at least as large, and `64Gi` itself.
 
     Raises:
-        KarlError: for anything that is wrong with the text, all of it, and for a text or a scope
-            that is none; nothing else is raised.
+        KarlError: with all errors of the text, or if the text is not a string or the scope is
+            unknown. No other exception is raised.
 
     """
-    return minimums.expand(compile_open(text, scope=scope), node_values)
+    return minimums.expand(compile_unexpanded(text, scope=scope), node_values)
 
 
-def compile_open(text: str, *, scope: Scope | str = Scope.ALL) -> Json:
-    """Return what `compile` does, with quantities left to `webhook.karl.minimums.expand`."""
-    looks = _scope(text, scope)
-    lowered = lower(parse(text), looks)
-    if isinstance(lowered, Mistake):
-        raise refuse(text, [lowered])
-    return lowered
+def compile_unexpanded(text: str, *, scope: Scope | str = Scope.ALL) -> Json:
+    """Compile as `compile` does, but leave quantities to `webhook.karl.minimums.expand`."""
+    default_scope = _check_arguments(text, scope)
+    affinity = to_affinity(parse(text), default_scope)
+    if isinstance(affinity, Mistake):
+        raise build_error(text, [affinity])
+    return affinity
 
 
-def _scope(text: Any, scope: Any) -> Scope:
-    """Check at the door what a type checker would: callers have values out of YAML and JSON."""
+def _check_arguments(text: Any, scope: Any) -> Scope:
+    """Check the types at run time, because callers pass values from YAML and JSON."""
     start = Span(0, 0)
     if not isinstance(text, str):
         hint = "expected text, such as REQUIRE pods(app=ceph-osd) on node"
-        raise refuse("", [Mistake(start, f"rules cannot be {describe_value(text)}", hint)])
+        raise build_error("", [Mistake(start, f"rules cannot be {describe_value(text)}", hint)])
     try:
         return Scope(scope)
     except ValueError:
@@ -81,4 +81,4 @@ def _scope(text: Any, scope: Any) -> Scope:
         if isinstance(scope, str):
             hint += did_you_mean(scope, Scope)
         message = f"unknown scope {describe_value(scope)}"
-        raise refuse(text, [Mistake(start, message, hint)]) from None
+        raise build_error(text, [Mistake(start, message, hint)]) from None

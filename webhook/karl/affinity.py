@@ -1,15 +1,15 @@
-"""Rules as a core/v1 Affinity."""
+"""Compilation of rules to a core/v1 Affinity."""
 
 from collections.abc import Sequence
 
 from webhook.karl import nodeterms
 from webhook.karl.errors import Mistake
-from webhook.karl.expressions import expression
+from webhook.karl.expressions import to_expression
 from webhook.karl.syntax import (
     DEFAULT_WEIGHT,
-    Labelled,
-    Named,
+    NamespaceNames,
     Namespaces,
+    NamespaceSelector,
     Operator,
     Rule,
     Selector,
@@ -20,11 +20,11 @@ from webhook.kube.objects import Json
 from webhook.model import Scope
 
 
-def lower(rules: Sequence[Rule], scope: Scope) -> Json | Mistake:
-    """Return the Affinity of all rules together, or why they cannot be had together.
+def to_affinity(rules: Sequence[Rule], scope: Scope) -> Json | Mistake:
+    """Return the Affinity of all rules, or the reason why they cannot be combined.
 
-    `scope` is where rules on pods look that do not say. Node expressions may have the operators
-    of `webhook.karl.minimums`.
+    `scope` is that of pod rules that specify none. Node expressions may have the operators of
+    `webhook.karl.minimums`.
     """
     on_nodes = _node_affinity([rule for rule in rules if rule.target is Target.NODES])
     if isinstance(on_nodes, Mistake):
@@ -39,18 +39,18 @@ def lower(rules: Sequence[Rule], scope: Scope) -> Json | Mistake:
 
 
 def _node_affinity(rules: Sequence[Rule]) -> Json | Mistake:
-    if over := nodeterms.over_limit(rules):
+    if over := nodeterms.check_selector_count(rules):
         return over
     affinity: Json = {}
     if hard := [rule for rule in rules if rule.verb.hard]:
-        required = nodeterms.required(hard)
+        required = nodeterms.required_terms(hard)
         if isinstance(required, Mistake):
             return required
         affinity[REQUIRED] = {"nodeSelectorTerms": required}
     for rule in rules:
         if rule.verb.hard:
             continue
-        preferred = nodeterms.preferred(rule)
+        preferred = nodeterms.preferred_terms(rule)
         if isinstance(preferred, Mistake):
             return preferred
         affinity.setdefault(PREFERRED, []).extend(
@@ -78,27 +78,27 @@ def _pod_term(rule: Rule, scope: Scope) -> Json:
 
 
 def _namespaces(namespaces: Namespaces) -> Json:
-    """Return the fields that say where the pods are; none means the pod's own namespace."""
+    """Return the namespace fields of a PodAffinityTerm; none select its own namespace."""
     match namespaces:
         case Scope.OWN:
             return {}
         case Scope.ALL:
             return {"namespaceSelector": {}}
-        case Named(names):
+        case NamespaceNames(names):
             return {"namespaces": [name.text for name in names]}
-        case Labelled(selectors):
+        case NamespaceSelector(selectors):
             return {"namespaceSelector": _label_selector(selectors)}
 
 
 def _label_selector(selectors: Sequence[Selector]) -> Json:
-    """Return a LabelSelector with `k=v` in matchLabels, the rest in order, as karl-interpreter."""
+    """Return a LabelSelector with `k=v` in matchLabels, in the order of karl-interpreter."""
     labels: dict[str, str] = {}
     expressions: list[Json] = []
     for selector in selectors:
         if selector.operator is Operator.EQUAL:
             labels[selector.key.text] = selector.values[0].text
         else:
-            expressions.append(expression(selector))
+            expressions.append(to_expression(selector))
     found = {"matchLabels": labels, "matchExpressions": expressions}
     return {name: part for name, part in found.items() if part}
 

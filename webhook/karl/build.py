@@ -1,12 +1,12 @@
-"""From the parser's tree of a rule to the rule as a value."""
+"""Conversion of a parse tree to a Rule."""
 
 import lark
 
 from webhook.karl.syntax import (
     TOPOLOGIES,
-    Labelled,
-    Named,
+    NamespaceNames,
     Namespaces,
+    NamespaceSelector,
     Operator,
     Rule,
     Selector,
@@ -27,8 +27,8 @@ _OPERATORS = {
 }
 
 
-def build(tree: lark.ParseTree, offset: int) -> Rule:
-    """Return the rule; `offset` is where in the whole text the parsed part begins."""
+def build_rule(tree: lark.ParseTree, offset: int) -> Rule:
+    """Convert a parse tree; `offset` is the position of the parsed rule in the whole text."""
     verb, target = _tokens(tree)[:2]
     selectors: list[Selector] = []
     namespaces: Namespaces | None = None
@@ -42,9 +42,11 @@ def build(tree: lark.ParseTree, offset: int) -> Rule:
             case "all":
                 namespaces = Scope.ALL
             case "named":
-                namespaces = Named(_words(part, "NAME", offset))
+                namespaces = NamespaceNames(_words(part, "NAME", offset))
             case "labelled":
-                namespaces = Labelled(tuple(_selector(each, offset) for each in _trees(part)))
+                namespaces = NamespaceSelector(
+                    tuple(_selector(each, offset) for each in _trees(part))
+                )
             case "topology":
                 (word,) = _words(part, "TOPOLOGY", offset)
                 topology = Word(TOPOLOGIES.get(word.text.lower(), word.text), word.span)
@@ -88,5 +90,5 @@ def _word(token: lark.Token, offset: int) -> Word:
 
 
 def _span(place: lark.Token | lark.tree.Meta, offset: int) -> Span:
-    # only the token that lark makes up for the end of the text has no position
+    # only lark's end-of-text token has no position
     return Span((place.start_pos or 0) + offset, (place.end_pos or 0) + offset)

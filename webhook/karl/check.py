@@ -1,30 +1,36 @@
-"""What is wrong with a rule that can be read: what Kubernetes refuses, and what never holds."""
+"""Validation of parsed rules: values that the API server rejects, and contradictions."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
 from webhook.karl import minimums
-from webhook.karl.contradiction import contradictory
+from webhook.karl.contradiction import are_contradictory
 from webhook.karl.errors import Mistake
-from webhook.karl.expressions import LARGEST_INTEGER, expression
+from webhook.karl.expressions import LARGEST_INTEGER, to_expression
 from webhook.karl.syntax import (
     TOPOLOGIES,
-    Labelled,
-    Named,
+    NamespaceNames,
+    NamespaceSelector,
     Operator,
     Rule,
     Selector,
     Target,
     Word,
 )
-from webhook.karl.text import selector_text, topology_text
+from webhook.karl.text import format_selector, format_topology
 from webhook.kube import labels
 from webhook.kube.messages import did_you_mean, quote, suggest
 
-_MEANT = {"host": "node", "hostname": "node", "machine": "node", "server": "node", "az": "zone"}
-_TYPO = 0.75
-"""From this likeness on a topology is a misspelling of ours: `nodes`, `noed`; not `nodepool`."""
+_TOPOLOGY_SYNONYMS = {
+    "host": "node",
+    "hostname": "node",
+    "machine": "node",
+    "server": "node",
+    "az": "zone",
+}
+_TYPO_RATIO = 0.75
+"""Minimum similarity of a misspelled topology: `nodes` and `noed` are, `nodepool` is not."""
 
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d"
 
@@ -45,17 +51,17 @@ _RANGES = {
     Operator.LESS: (1, LARGEST_INTEGER),
     Operator.AT_MOST: (0, LARGEST_INTEGER - 1),
 }
-"""The integers to compare with: neither all labels nor none are on one side. A label is not
-negative, because a label value cannot begin with a minus."""
+"""Operands for which some integer labels match and some do not. Labels are not negative, because
+a label value cannot begin with a minus."""
 
 
-def mistakes(rule: Rule) -> list[Mistake]:
-    """Return everything that is wrong with a rule; nothing when it can be compiled."""
+def find_mistakes(rule: Rule) -> list[Mistake]:
+    """Return all mistakes in a rule; without any it can be compiled."""
     found = [*_selectors(rule.selectors), *_topology(rule.target, rule.topology)]
     match rule.namespaces:
-        case Named(names):
+        case NamespaceNames(names):
             found += chain.from_iterable(_word("namespace", name) for name in names)
-        case Labelled(selectors):
+        case NamespaceSelector(selectors):
             found += _selectors(selectors)
     return found
 
@@ -63,15 +69,17 @@ def mistakes(rule: Rule) -> list[Mistake]:
 def _topology(target: Target, topology: Word) -> Iterator[Mistake]:
     key, span = topology.text, topology.span
     if key not in TOPOLOGIES.values():
-        meant = suggest(_MEANT[key.lower()]) if key.lower() in _MEANT else ""
-        if meant := meant or did_you_mean(key, TOPOLOGIES, _TYPO):
+        meant = (
+            suggest(_TOPOLOGY_SYNONYMS[key.lower()]) if key.lower() in _TOPOLOGY_SYNONYMS else ""
+        )
+        if meant := meant or did_you_mean(key, TOPOLOGIES, _TYPO_RATIO):
             message = f"unknown topology {quote(key)}"
             yield Mistake(span, message, _EXAMPLES["topology"] + meant)
             return
         yield from _word("topology", topology)
     if target is Target.NODES and key != TOPOLOGIES["node"]:
-        message = f"nodes(...) on {quote(topology_text(key))}"
-        hint = f"expected on node, or nothing; a label selects, as in {TOPOLOGIES['zone']}=NAME"
+        message = f"nodes(...) on {quote(format_topology(key))}"
+        hint = f"expected on node or no topology; select by label: nodes({TOPOLOGIES['zone']}=NAME)"
         yield Mistake(span, message, hint)
 
 
@@ -99,17 +107,17 @@ def _selector(selector: Selector) -> Iterator[Mistake]:
 
 
 def _word(kind: str, word: Word) -> Iterator[Mistake]:
-    """Yield what is wrong with a word, by the rules for its kind."""
+    """Yield the mistake in a label key, label value, namespace or topology."""
     if not (wrong := _CHECKS[kind](word.text)):
         return
     hint = _EXAMPLES[kind]
-    bare = word.text.strip(_QUOTES)
-    if bare != word.text:
-        hint = "expected no quotes" + (suggest(bare) if bare else "")
-    elif minimums.is_selector(word.text):
-        hint = f"for a minimum write, in nodes(...), KEY>={word.text[:-1]}"
+    unquoted = word.text.strip(_QUOTES)
+    if unquoted != word.text:
+        hint = "expected no quotes" + (suggest(unquoted) if unquoted else "")
+    elif minimums.is_minimum(word.text):
+        hint = f"for a minimum write nodes(KEY>={word.text[:-1]})"
     elif "*" in word.text:
-        hint = "there are no patterns; has KEY is met by any value"
+        hint = "patterns are not supported; has KEY matches any value"
     elif "|" in word.text:
         hint += suggest(f"in [{word.text.replace('|', ', ')}]")
     yield Mistake(word.span, f"{kind} {quote(word.text)} {wrong}", hint)
@@ -118,7 +126,7 @@ def _word(kind: str, word: Word) -> Iterator[Mistake]:
 def _minimum(selector: Selector) -> Iterator[Mistake]:
     (value,) = selector.values
     try:
-        expression(selector)
+        to_expression(selector)
     except ValueError as error:
         hint = "expected a whole number or a quantity, such as 16 or 64Gi"
         yield Mistake(value.span, f"minimum {quote(value.text)} {error}", hint)
@@ -132,26 +140,29 @@ def _integer(selector: Selector) -> Iterator[Mistake]:
         return
     message = f"{quote(text)} must be a whole number from {least} to {largest}"
     if text.lstrip("-").isdecimal():
-        hint = f"labels are from 0 to {LARGEST_INTEGER}, so all or none would be on that side"
+        hint = f"labels are from 0 to {LARGEST_INTEGER}, so every label or none would match"
     else:
         hint = "only >= compares quantities, such as memory>=64Gi"
     yield Mistake(value.span, message, hint)
 
 
 def _contradiction(selectors: Sequence[Selector]) -> Iterator[Mistake]:
-    """Yield the first selector that cannot hold together with those before it; one key."""
-    terms = [expression(selector) for selector in selectors]
-    if not contradictory(terms):
+    """Yield the first selector of a label that contradicts those before it."""
+    expressions = [to_expression(selector) for selector in selectors]
+    if not are_contradictory(expressions):
         return
-    index = bisect_left(range(len(terms)), 1, key=lambda last: contradictory(terms[: last + 1]))
-    pair = next((i for i in range(index) if contradictory([terms[i], terms[index]])), None)
-    other = "the ones before it" if pair is None else quote(selector_text(selectors[pair]))
-    message = f"{quote(selector_text(selectors[index]))} contradicts {other}"
-    yield Mistake(selectors[index].span, message, _either(selectors))
+    index = bisect_left(
+        range(len(expressions)), 1, key=lambda last: are_contradictory(expressions[: last + 1])
+    )
+    last = expressions[index]
+    pair = next((i for i in range(index) if are_contradictory([expressions[i], last])), None)
+    other = "the ones before it" if pair is None else quote(format_selector(selectors[pair]))
+    message = f"{quote(format_selector(selectors[index]))} contradicts {other}"
+    yield Mistake(selectors[index].span, message, _suggest_list(selectors))
 
 
-def _either(selectors: Sequence[Selector]) -> str:
-    hint = "expected selectors that hold together"
+def _suggest_list(selectors: Sequence[Selector]) -> str:
+    hint = "expected selectors that can match together"
     if any(selector.operator is not Operator.EQUAL for selector in selectors):
         return hint
     values = dict.fromkeys(selector.values[0].text for selector in selectors)

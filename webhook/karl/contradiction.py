@@ -1,4 +1,4 @@
-"""Whether expressions on labels can hold together."""
+"""Detection of label expressions that contradict each other."""
 
 import re
 from collections.abc import Collection, Iterable, Sequence
@@ -14,22 +14,22 @@ from webhook.kube.objects import Json
 _ALLOW_ABSENCE = {"NotIn", "DoesNotExist", NOT_AT_LEAST}
 
 
-def impossible(term: Collection[Json], others: Collection[Json] = ()) -> bool:
-    """Whether no node can meet a term: it has expressions on one label that no label meets.
+def is_unsatisfiable(term: Collection[Json], others: Collection[Json] = ()) -> bool:
+    """Return whether no node matches a term, because its expressions on a label contradict.
 
-    `others` must be met as well, and can be by themselves. So can any expression alone.
+    `others` must match too; by themselves they can, and so can each single expression.
     """
     by_key: dict[str, list[Json]] = {expression["key"]: [] for expression in term}
     for expression in chain(others, term):
         if expression["key"] in by_key:
             by_key[expression["key"]].append(expression)
-    return any(len(each) > 1 and contradictory(each) for each in by_key.values())
+    return any(len(each) > 1 and are_contradictory(each) for each in by_key.values())
 
 
-def contradictory(expressions: Sequence[Json]) -> bool:
-    """Whether neither a value of the label nor its absence meets all expressions on it.
+def are_contradictory(expressions: Sequence[Json]) -> bool:
+    """Return whether neither a value of the label nor its absence matches all expressions.
 
-    That they cannot hold together is not always seen: `k>5,k<7,k!=6` passes.
+    Not every contradiction is detected: `k>5,k<7,k!=6` is not.
     """
     operators = {expression["operator"] for expression in expressions}
     if operators <= _ALLOW_ABSENCE:
@@ -41,14 +41,14 @@ def contradictory(expressions: Sequence[Json]) -> bool:
     denied = [set(e["values"]) for e in expressions if e["operator"] == "NotIn"]
     if allowed:
         values = set.intersection(*allowed).difference(*denied)
-        return not any(_within(limits, value) for value in values)
-    return _empty(limits)
+        return not any(_contains(limits, value) for value in values)
+    return _is_empty(limits)
 
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
     integer: bool
-    """Whether the label must be an integer, as any `Gt` or `Lt` asks."""
+    """The label must be an integer, because there is a `Gt` or `Lt`."""
     above: Decimal
     below: Decimal
     at_least: Decimal
@@ -69,8 +69,8 @@ def _limits(expressions: Sequence[Json]) -> _Limits:
     )
 
 
-def _within(limits: _Limits, value: str) -> bool:
-    """Whether a label with this value is within the limits."""
+def _contains(limits: _Limits, value: str) -> bool:
+    """Return whether a label value is within the limits."""
     if limits.integer and not (re.fullmatch("[0-9]+", value) and int(value) <= LARGEST_INTEGER):
         return False
     try:
@@ -80,8 +80,8 @@ def _within(limits: _Limits, value: str) -> bool:
     return limits.above < size < limits.below and limits.at_least <= size < limits.not_at_least
 
 
-def _empty(limits: _Limits) -> bool:
-    """Whether no value is within the limits."""
+def _is_empty(limits: _Limits) -> bool:
+    """Return whether no label value is within the limits."""
     if not limits.integer:
         return limits.at_least >= limits.not_at_least
     lowest = max(limits.above + 1, limits.at_least)

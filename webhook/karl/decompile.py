@@ -1,4 +1,4 @@
-"""An affinity object taken apart, and its terms said as the rules of KARL that mean the same."""
+"""Conversion of the terms of an Affinity to KARL rules, where there is an equivalent rule."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -6,9 +6,9 @@ from typing import NamedTuple
 from webhook.karl.minimums import AT_LEAST
 from webhook.karl.syntax import (
     TOPOLOGIES,
-    Labelled,
-    Named,
+    NamespaceNames,
     Namespaces,
+    NamespaceSelector,
     Operator,
     Rule,
     Selector,
@@ -21,7 +21,7 @@ from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.objects import Json
 from webhook.model import Scope
 
-_NOWHERE = Span(0, 0)
+_NO_SPAN = Span(0, 0)
 _NODE = TOPOLOGIES["node"]
 _VERBS = {
     ("podAffinity", REQUIRED): Verb.REQUIRE,
@@ -44,31 +44,31 @@ _ANY_VALUES = {
 }
 
 
-class Part(NamedTuple):
-    """A part of an affinity that stands for itself."""
+class DecompiledTerm(NamedTuple):
+    """A term, as an affinity with nothing else, and the equivalent rule."""
 
     affinity: Json
     rule: Rule | None
-    """None where KARL has no such rule."""
+    """None if KARL has no equivalent."""
 
 
-def parts(affinity: Json) -> Iterator[Part]:
-    """Yield the parts: the required node terms together, because they are ORed, else each term."""
+def decompile(affinity: Json) -> Iterator[DecompiledTerm]:
+    """Yield each term of an affinity; the required node terms are one, because they are ORed."""
     node_affinity = affinity.get("nodeAffinity") or {}
     if required := node_affinity.get(REQUIRED):
-        yield Part({"nodeAffinity": {REQUIRED: required}}, _required_nodes(required))
+        yield DecompiledTerm({"nodeAffinity": {REQUIRED: required}}, _required_nodes(required))
     for weighted in node_affinity.get(PREFERRED) or ():
         rule = _node_rule(Verb.PREFER, weighted["preference"], weighted["weight"])
-        yield Part({"nodeAffinity": {PREFERRED: [weighted]}}, rule)
+        yield DecompiledTerm({"nodeAffinity": {PREFERRED: [weighted]}}, rule)
     for (kind, field), verb in _VERBS.items():
         for item in (affinity.get(kind) or {}).get(field) or ():
             term = item.get("podAffinityTerm") or item
-            rule = pod_rule(verb, term, item.get("weight"))
-            yield Part({kind: {field: [item]}}, rule)
+            rule = decompile_pod_term(verb, term, item.get("weight"))
+            yield DecompiledTerm({kind: {field: [item]}}, rule)
 
 
-def pod_rule(verb: Verb, term: Json, weight: int | None = None) -> Rule | None:
-    """Return the rule that a podAffinityTerm is, where there is one."""
+def decompile_pod_term(verb: Verb, term: Json, weight: int | None = None) -> Rule | None:
+    """Return the rule that is equivalent to a PodAffinityTerm, or None."""
     if term.get("matchLabelKeys") or term.get("mismatchLabelKeys"):
         return None
     selectors = _label_selector(term.get("labelSelector") or {})
@@ -76,14 +76,14 @@ def pod_rule(verb: Verb, term: Json, weight: int | None = None) -> Rule | None:
     if not selectors or namespaces is None:
         return None
     return Rule(
-        verb, Target.PODS, selectors, namespaces, _word(term["topologyKey"]), weight, _NOWHERE
+        verb, Target.PODS, selectors, namespaces, _word(term["topologyKey"]), weight, _NO_SPAN
     )
 
 
-def selector_rule(key: str, value: str) -> Rule:
-    """Return the rule that an entry of a node selector is."""
-    selector = Selector(_word(key), Operator.EQUAL, (_word(value),), _NOWHERE)
-    return Rule(Verb.REQUIRE, Target.NODES, (selector,), None, _word(_NODE), None, _NOWHERE)
+def decompile_node_selector(key: str, value: str) -> Rule:
+    """Return the rule that is equivalent to an entry of a nodeSelector."""
+    selector = Selector(_word(key), Operator.EQUAL, (_word(value),), _NO_SPAN)
+    return Rule(Verb.REQUIRE, Target.NODES, (selector,), None, _word(_NODE), None, _NO_SPAN)
 
 
 def _required_nodes(required: Json) -> Rule | None:
@@ -95,22 +95,22 @@ def _node_rule(verb: Verb, term: Json, weight: int | None) -> Rule | None:
     selectors = _expressions(term.get("matchExpressions") or ())
     if not selectors or term.get("matchFields"):
         return None
-    return Rule(verb, Target.NODES, selectors, None, _word(_NODE), weight, _NOWHERE)
+    return Rule(verb, Target.NODES, selectors, None, _word(_NODE), weight, _NO_SPAN)
 
 
 def _namespaces(term: Json) -> Namespaces | None:
     names, selector = term.get("namespaces") or (), term.get("namespaceSelector")
     if selector is None:
-        return Named(tuple(map(_word, names))) if names else Scope.OWN
+        return NamespaceNames(tuple(map(_word, names))) if names else Scope.OWN
     if selector.get("matchLabels") or selector.get("matchExpressions"):
         labelled = _label_selector(selector)
-        return Labelled(labelled) if labelled and not names else None
+        return NamespaceSelector(labelled) if labelled and not names else None
     return Scope.ALL
 
 
 def _label_selector(selector: Json) -> tuple[Selector, ...]:
     labels = [
-        Selector(_word(key), Operator.EQUAL, (_word(value),), _NOWHERE)
+        Selector(_word(key), Operator.EQUAL, (_word(value),), _NO_SPAN)
         for key, value in (selector.get("matchLabels") or {}).items()
     ]
     rest = selector.get("matchExpressions") or ()
@@ -119,7 +119,7 @@ def _label_selector(selector: Json) -> tuple[Selector, ...]:
 
 
 def _expressions(expressions: Iterable[Json]) -> tuple[Selector, ...]:
-    """Return the selectors; none at all where one of them is no selector of KARL."""
+    """Return the selectors, or none at all if an expression has no equivalent in KARL."""
     found = [_selector(expression) for expression in expressions]
     selectors = tuple(selector for selector in found if selector)
     return selectors if len(selectors) == len(found) else ()
@@ -129,8 +129,8 @@ def _selector(expression: Json) -> Selector | None:
     values = tuple(map(_word, expression.get("values") or ()))
     operators = _ONE_VALUE if len(values) == 1 else _ANY_VALUES
     operator = operators.get(expression["operator"])
-    return Selector(_word(expression["key"]), operator, values, _NOWHERE) if operator else None
+    return Selector(_word(expression["key"]), operator, values, _NO_SPAN) if operator else None
 
 
 def _word(text: str) -> Word:
-    return Word(text, _NOWHERE)
+    return Word(text, _NO_SPAN)

@@ -1,22 +1,23 @@
-"""A rule as a sentence for people who do not read KARL."""
+"""Translation of a rule to an English sentence."""
 
 from collections.abc import Sequence
 
 from webhook.karl.syntax import (
     DEFAULT_WEIGHT,
     TOPOLOGIES,
-    Labelled,
-    Named,
+    NamespaceNames,
     Namespaces,
+    NamespaceSelector,
     Operator,
     Rule,
     Selector,
     Target,
     Verb,
 )
+from webhook.kube.messages import join_with_or
 from webhook.model import Scope
 
-_WISHES = {
+_PHRASES = {
     Verb.REQUIRE: "must run",
     Verb.PREFER: "should run",
     Verb.AVOID: "must not run",
@@ -43,10 +44,7 @@ _RELATIONS = {
 
 
 def to_english(rule: Rule, *, scope: Scope | str = Scope.ALL) -> str:
-    """Return a sentence that says what a rule asks for.
-
-    `scope` is where a rule on pods looks that names no namespace.
-    """
+    """Return a rule as a sentence; `scope` is that of pod rules that specify none."""
     labels = _labels(rule.selectors)
     if rule.target is Target.NODES:
         where = f"on a node where {labels}"
@@ -54,7 +52,7 @@ def to_english(rule: Rule, *, scope: Scope | str = Scope.ALL) -> str:
         namespaces = _namespaces(rule.namespaces or Scope(scope))
         where = f"{_place(rule)} as a pod where {labels}, in {namespaces}"
     weight = "" if rule.verb.hard else f" (weight {rule.weight or DEFAULT_WEIGHT} of 100)"
-    return f"A convertor pod {_WISHES[rule.verb]} {where}{weight}."
+    return f"A convertor pod {_PHRASES[rule.verb]} {where}{weight}."
 
 
 def _place(rule: Rule) -> str:
@@ -68,9 +66,9 @@ def _namespaces(namespaces: Namespaces) -> str:
             return "its own namespace"
         case Scope.ALL:
             return "any namespace"
-        case Named(names):
-            return f"namespace {_any([name.text for name in names])}"
-        case Labelled(selectors):
+        case NamespaceNames(names):
+            return f"namespace {join_with_or([name.text for name in names])}"
+        case NamespaceSelector(selectors):
             return f"a namespace where {_labels(selectors)}"
 
 
@@ -81,8 +79,4 @@ def _labels(selectors: Sequence[Selector]) -> str:
 def _label(selector: Selector) -> str:
     relation = f"{selector.key.text} {_RELATIONS[selector.operator]}"
     values = [value.text for value in selector.values]
-    return f"{relation} {_any(values)}" if values else relation
-
-
-def _any(words: Sequence[str]) -> str:
-    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+    return f"{relation} {join_with_or(values)}" if values else relation

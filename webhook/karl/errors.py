@@ -1,4 +1,4 @@
-"""What is wrong with a text, with the place: for people, on four lines.
+"""Errors of a KARL text, each with its position, source line, caret and hint.
 
 karl: 1:31: unknown topology 'nodes'
   REQUIRE pods(app=ceph-osd) on nodes
@@ -15,12 +15,12 @@ from typing import NamedTuple
 from webhook.karl.syntax import Span
 
 _LINE_END = re.compile(r"\r\n?|\n")
-_WINDOW = 100  # characters of a long line that are shown, the fault among them
-_LEAD = 50  # of these before the fault, at most
+_MAX_LINE_CHARACTERS = 100  # shown of a long line
+_MAX_LEAD_CHARACTERS = 50  # of these before the mistake
 
 
 class Mistake(NamedTuple):
-    """Something wrong at a place; becomes a `Fault` when the text is at hand."""
+    """A mistake in a part of a text; with the text it becomes a `RuleError`."""
 
     span: Span
     message: str
@@ -28,20 +28,21 @@ class Mistake(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """One error: where it is, what was found, what was expected, what to try."""
+class RuleError:
+    """One error: its position, what was found, what was expected, and what to try."""
 
     line: int
-    """From 1, as `column`, which counts characters."""
+    """From 1."""
     column: int
+    """From 1, in characters."""
     message: str
-    """One line; lower case, no full stop, values quoted."""
+    """One line in lower case, without a full stop, with quoted values."""
     hint: str
-    """What was expected and what to try; one line too."""
+    """One line: what was expected and what to try."""
     source: str
-    """The line that it is on; of a long one the part around it."""
+    """The line of the error, or a part of it if it is long."""
     underline: str
-    """Carets below the place in `source`."""
+    """Carets below the mistake in `source`."""
 
     def __str__(self) -> str:
         return (
@@ -51,47 +52,49 @@ class Fault:
 
 
 class KarlError(ValueError):
-    """A text that is not KARL, or that asks for what cannot be.
+    """A text that is not valid KARL.
 
-    `errors` has every fault that was found, in the order of the text; `str` is all of them
-    as people read them, with the source lines and carets.
+    `errors` has every error in the order of the text; `str` has all of them with their source
+    lines and carets.
     """
 
-    def __init__(self, errors: Sequence[Fault]) -> None:
+    def __init__(self, errors: Sequence[RuleError]) -> None:
         super().__init__("\n".join(map(str, errors)))
         self.errors = tuple(errors)
 
 
-def refuse(text: str, mistakes: Iterable[Mistake]) -> KarlError:
-    """Return the error for the mistakes in a text."""
-    return KarlError([_locate(text, mistake) for mistake in sorted(mistakes)])
+def build_error(text: str, mistakes: Iterable[Mistake]) -> KarlError:
+    """Return the exception for the mistakes in a text."""
+    return KarlError([_to_rule_error(text, mistake) for mistake in sorted(mistakes)])
 
 
-def _locate(text: str, mistake: Mistake) -> Fault:
+def _to_rule_error(text: str, mistake: Mistake) -> RuleError:
     start, end = mistake.span
     line, begin = 1, 0
     for line_end in _LINE_END.finditer(text, 0, start):
         line, begin = line + 1, line_end.end()
     following = _LINE_END.search(text, start)
     finish = following.start() if following else len(text)
-    source, lead, marked = _window(text[begin:finish], start - begin, end - begin)
-    underline = " " * _cells(source[:lead]) + "^" * max(_cells(source[lead:marked]), 1)
-    return Fault(line, start - begin + 1, mistake.message, mistake.hint, source, underline)
+    source, lead, marked = _show_line(text[begin:finish], start - begin, end - begin)
+    underline = " " * _terminal_width(source[:lead]) + "^" * max(
+        _terminal_width(source[lead:marked]), 1
+    )
+    return RuleError(line, start - begin + 1, mistake.message, mistake.hint, source, underline)
 
 
-def _window(line: str, start: int, end: int) -> tuple[str, int, int]:
-    """Return the part of a line to show, and where in it the marked part starts and ends."""
-    shown = "".join(c if c.isprintable() else " " if c == "\t" else "\ufffd" for c in line)
-    if len(shown) <= _WINDOW:
-        return shown, start, min(end, len(shown))
-    first = max(min(start - _LEAD, len(shown) - _WINDOW), 0)
-    last = first + _WINDOW
-    before, after = "…" if first else "", "…" if last < len(shown) else ""
+def _show_line(line: str, start: int, end: int) -> tuple[str, int, int]:
+    """Return the part of a line to show, and the start and end of the mistake in it."""
+    printable = "".join(c if c.isprintable() else " " if c == "\t" else "\ufffd" for c in line)
+    if len(printable) <= _MAX_LINE_CHARACTERS:
+        return printable, start, min(end, len(printable))
+    first = max(min(start - _MAX_LEAD_CHARACTERS, len(printable) - _MAX_LINE_CHARACTERS), 0)
+    last = first + _MAX_LINE_CHARACTERS
+    before, after = "…" if first else "", "…" if last < len(printable) else ""
     shift = len(before) - first
-    return f"{before}{shown[first:last]}{after}", start + shift, min(end, last) + shift
+    return f"{before}{printable[first:last]}{after}", start + shift, min(end, last) + shift
 
 
-def _cells(text: str) -> int:
-    """Return how wide a text is on a terminal: ideographs take two cells, accents none."""
+def _terminal_width(text: str) -> int:
+    """Return the width of a text in terminal cells: two for an ideograph, none for an accent."""
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
     return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)

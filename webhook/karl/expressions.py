@@ -1,6 +1,6 @@
-"""Selectors as Kubernetes' expressions, `{"key", "operator", "values"}`, and their opposites.
+"""Conversion of selectors to Kubernetes' expressions, `{"key", "operator", "values"}`.
 
-Two operators are not Kubernetes': `webhook.karl.minimums` expands `AtLeast` and `NotAtLeast`.
+Two operators are KARL's own, `AtLeast` and `NotAtLeast`; `webhook.karl.minimums` expands them.
 """
 
 from webhook.karl import minimums
@@ -31,12 +31,12 @@ _OPPOSITES = {
 }
 
 
-def expression(selector: Selector) -> Json:
-    """Return the expression for a selector whose operands are sound (`check.py` sees to that)."""
+def to_expression(selector: Selector) -> Json:
+    """Return the expression of a selector that `webhook.karl.check` has validated."""
     key, operator = selector.key.text, selector.operator
     values = [value.text for value in selector.values]
     if operator is Operator.AT_LEAST:
-        return minimums.expression(key, values[0])
+        return minimums.to_expression(key, values[0])
     if operator is Operator.AT_MOST:
         return _compare(key, "Lt", int(values[0]) + 1)
     if operator in {Operator.GREATER, Operator.LESS}:
@@ -45,11 +45,11 @@ def expression(selector: Selector) -> Json:
     return found | {"values": values} if values else found
 
 
-def opposites(expression: Json) -> list[Json]:
-    """Return the expressions that say together that one is false; never two of them hold.
+def negate(expression: Json) -> list[Json]:
+    """Return the negation of an expression, as ORed expressions that exclude each other.
 
-    `Gt` is false where the label is absent and where it is smaller. A label that is no integer
-    is in neither, as for the scheduler.
+    The negation of `Gt` is a smaller label or none. A label that is not an integer matches
+    neither, as in kube-scheduler.
     """
     key, operator = expression["key"], expression["operator"]
     if operator in _OPPOSITES:

@@ -1,8 +1,8 @@
-"""`AtLeast` and `NotAtLeast`: node expressions over quantities, which Kubernetes has not.
+"""`AtLeast` and `NotAtLeast`: operators for node labels that are quantities.
 
-The scheduler's `Gt` compares integers only. So `memory=64Gi+` is kept as an expression with the
-operator `AtLeast` until a pod arrives, and becomes an `In` over the values that the label has
-on the cluster's nodes just then.
+Kubernetes' `Gt` compares integers only. So `memory=64Gi+` stays an expression with the operator
+`AtLeast` until a pod is created, and is then expanded to `In` over the values that the label has on
+the cluster's nodes.
 """
 
 import re
@@ -18,7 +18,7 @@ AT_LEAST = "AtLeast"
 NOT_AT_LEAST = "NotAtLeast"
 
 _OPERATORS = {AT_LEAST: "In", NOT_AT_LEAST: "NotIn"}
-_WAY = frozenset(
+_PATH_FIELDS = frozenset(
     {
         "nodeAffinity",
         "requiredDuringSchedulingIgnoredDuringExecution",
@@ -28,33 +28,33 @@ _WAY = frozenset(
         "matchExpressions",
     }
 )
-"""The fields of an affinity that lead to node expressions. An affinity may have fields that nobody
-here knows, and what is in those is none of ours, whatever it looks like."""
-_LARGEST_INTEGER = 2**63 - 1  # the scheduler parses the operand of Gt as an int64
+"""The fields of an affinity on the path to node expressions. Unknown fields are not searched, even
+if their content looks like such an expression."""
+_LARGEST_INTEGER = 2**63 - 1  # kube-scheduler parses the operand of Gt as an int64
 
 T = TypeVar("T")
 
 
-def is_selector(value: str) -> bool:
-    """Whether a node selector's value is a minimum, `16+` or `64Gi+`, and a sound one."""
+def is_minimum(value: str) -> bool:
+    """Return whether the value of a nodeSelector entry is a valid minimum: `16+` or `64Gi+`."""
     if not value.endswith("+"):
         return False
     try:
-        expression("", value[:-1])
+        to_expression("", value[:-1])
     except ValueError:
         return False
     return True
 
 
-def expression(key: str, minimum: str) -> Json:
-    """Return the node expression for "the label is at least this".
+def to_expression(key: str, minimum: str) -> Json:
+    """Return the node expression for a label that is at least `minimum`.
 
-    `16` is `Gt 15`, and `64Gi` is `AtLeast 64Gi`. So is `0`, because `Gt -1` is refused: a label
-    value cannot begin with a minus.
+    `16` becomes `Gt 15` and `64Gi` becomes `AtLeast 64Gi`. So does `0`, because the API server
+    rejects `Gt -1`: a label value cannot begin with a minus.
 
     Raises:
-        ValueError: the minimum is no quantity, or one that no label can have; the message is a
-            phrase to go behind the quoted text.
+        ValueError: the minimum is not a quantity or not a label value. The message is a phrase
+            that follows the quoted text.
 
     """
     if re.fullmatch("[0-9]{1,19}", minimum) and 0 < int(minimum) <= _LARGEST_INTEGER:
@@ -66,11 +66,11 @@ def expression(key: str, minimum: str) -> Json:
 
 
 def expand(node: T, node_values: NodeValues) -> T:
-    """Write Kubernetes' own operators for ours, in the node expressions of an affinity or its part.
+    """Replace `AtLeast` and `NotAtLeast` by `In` and `NotIn` in an affinity or a part of one.
 
-    `node_values` has the values of each label key on the cluster's nodes. The written minimum
-    is always among the values, so that the expression is valid on an empty cluster. What holds
-    none of our operators is returned as it is, not copied.
+    The values are those of `node_values`, the labels of the cluster's nodes, and always the
+    minimum itself, so that the expression is valid on an empty cluster. An object without these
+    operators is returned itself, not a copy.
     """
     return cast("T", _expand(node, node_values))
 
@@ -78,33 +78,35 @@ def expand(node: T, node_values: NodeValues) -> T:
 def is_expansion(expression: Json, minimum: Json) -> bool:
     """Return whether `expression` is `minimum` expanded, over the nodes of now or of any time."""
     values = expression.get("values") or ()
-    return _is_ours(minimum) and expression == expand(minimum, {expression["key"]: values})
+    return _is_minimum_expression(minimum) and expression == expand(
+        minimum, {expression["key"]: values}
+    )
 
 
-def keys(settings: Settings) -> frozenset[str]:
-    """Return the label keys whose values on the nodes `expand` will ask for."""
+def label_keys(settings: Settings) -> frozenset[str]:
+    """Return the label keys whose node values `expand` needs."""
     found = _find([settings.affinity, settings.node_requirements])
-    return frozenset(expression["key"] for expression in found)
+    return frozenset(to_expression["key"] for to_expression in found)
 
 
-def label_values(nodes: Iterable[Mapping[str, str]], label_keys: Iterable[str]) -> NodeValues:
-    """Return the values that these labels have on `nodes`, each given by its labels."""
-    found: dict[str, set[str]] = {key: set() for key in label_keys}
+def label_values(nodes: Iterable[Mapping[str, str]], keys: Iterable[str]) -> NodeValues:
+    """Return the values of labels on `nodes`, which are given by their labels."""
+    values: dict[str, set[str]] = {key: set() for key in keys}
     for node_labels in nodes:
-        for key in found.keys() & node_labels.keys():
-            found[key].add(node_labels[key])
-    return found
+        for key in values.keys() & node_labels.keys():
+            values[key].add(node_labels[key])
+    return values
 
 
 def _expand(node: Any, node_values: NodeValues) -> Any:
-    if _is_ours(node):
-        values = _at_least(node["values"][0], node_values.get(node["key"], ()))
+    if _is_minimum_expression(node):
+        values = _values_at_least(node["values"][0], node_values.get(node["key"], ()))
         return node | {"operator": _OPERATORS[node["operator"]], "values": values}
     if isinstance(node, dict):
         changed = {
             key: after
             for key, before in node.items()
-            if key in _WAY and (after := _expand(before, node_values)) is not before
+            if key in _PATH_FIELDS and (after := _expand(before, node_values)) is not before
         }
         return node | changed if changed else node
     if isinstance(node, list):
@@ -115,18 +117,18 @@ def _expand(node: Any, node_values: NodeValues) -> Any:
 
 
 def _find(node: Any) -> Iterator[Json]:
-    if _is_ours(node):
+    if _is_minimum_expression(node):
         yield node
     elif isinstance(node, dict):
-        for key in _WAY & node.keys():
+        for key in _PATH_FIELDS & node.keys():
             yield from _find(node[key])
     elif isinstance(node, list):
         for child in node:
             yield from _find(child)
 
 
-def _is_ours(node: Any) -> bool:
-    """Whether this is an expression that we have made; fields nobody knows may look nearly so."""
+def _is_minimum_expression(node: Any) -> bool:
+    """Return whether this is a valid expression with one of these operators."""
     if not isinstance(node, dict):
         return False
     operator = node.get("operator")
@@ -138,7 +140,7 @@ def _is_ours(node: Any) -> bool:
     return False
 
 
-def _at_least(minimum: str, values: Collection[str]) -> list[str]:
+def _values_at_least(minimum: str, values: Collection[str]) -> list[str]:
     least = quantity.parse(minimum)
     sized = {minimum: least}
     for value in values:

@@ -1,4 +1,4 @@
-"""Where the parser stopped in a rule: what the probes for likely mistakes look at."""
+"""The place where the parser stopped in a rule, for the probes that explain likely mistakes."""
 
 import re
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ import lark
 
 from webhook.karl.errors import Mistake
 from webhook.karl.syntax import WORD, Span, Word
-from webhook.kube.messages import quote
+from webhook.kube.messages import join_with_or, quote
 
 _SIGN = re.compile(r"==|!=|[<>]=?|[()\[\],=!]")
 _PART = re.compile(rf"#[^\r\n]*|{WORD}|{_SIGN.pattern}")
@@ -41,46 +41,51 @@ _NAMES = {
     "WEIGHT": "'weight'",
     "$END": "the end of the rule",
 }
-"""What the terminals of the grammar are called in messages, in the order of telling."""
+"""The terminals of the grammar in messages, in the order in which a message lists them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stumble:
-    """A rule up to where the parser stopped, what it found there, and what comes behind."""
+class ParseFailure:
+    """A rule at the word where the parser stopped."""
 
     before: tuple[Word, ...]
     found: Word
-    """A word or sign, as it is written; the empty text at the end of the rule."""
+    """The unexpected word or sign as written, or empty at the end of the rule."""
     after: tuple[Word, ...]
     rest: str
     """The rule's text from `found` on."""
     accepts: frozenset[str]
-    """What the parser would have taken: terminals of the grammar."""
+    """The terminals of the grammar that the parser would have accepted."""
+
+    @property
+    def text(self) -> str:
+        """The unexpected word as written."""
+        return self.found.text
 
     @property
     def word(self) -> str:
-        """What was found, in lower case."""
-        return self.found.text.lower()
+        """The unexpected word in lower case."""
+        return self.text.lower()
 
     @property
     def next(self) -> str:
-        """The word behind the found one, or the empty text."""
+        """The following word, or empty."""
         return self.after[0].text if self.after else ""
 
     @property
-    def sign(self) -> bool:
-        """Whether a sign was found, neither a word nor the end."""
-        return bool(_SIGN.fullmatch(self.found.text))
+    def is_sign(self) -> bool:
+        """True for a sign, False for a word and the end of the rule."""
+        return bool(_SIGN.fullmatch(self.text))
 
     def previous(self, steps: int = 1) -> str:
-        """Return a word before the place in lower case, or the empty text."""
+        """Return a word before it in lower case, or empty."""
         return self.before[-steps].text.lower() if steps <= len(self.before) else ""
 
 
-def meet(text: str, rule: Span, error: lark.UnexpectedToken) -> Stumble:
-    """Return what the parser's error says, in words of the text."""
+def locate(text: str, rule: Span, error: lark.UnexpectedToken) -> ParseFailure:
+    """Locate the parser's error in the words of the rule."""
     token = error.token
-    # lark gives the end of the text the position of the last token
+    # lark's token for the end of the text has the position of the last token
     place = token.end_pos if token.type == "$END" else token.start_pos
     place = rule.start + (place or 0)
     words = [
@@ -91,40 +96,39 @@ def meet(text: str, rule: Span, error: lark.UnexpectedToken) -> Stumble:
     before = tuple(takewhile(lambda word: word.span.start < place, words))
     found, *after = (*words[len(before) :], Word("", Span(place, place)))
     rest = text[place : rule.end]
-    return Stumble(before, found, tuple(after), rest, frozenset(error.accepts))
+    return ParseFailure(before, found, tuple(after), rest, frozenset(error.accepts))
 
 
-def step_back(stumble: Stumble) -> Stumble:
-    """Return the stumble as if the parser had stopped a word earlier."""
-    *before, found = stumble.before
-    after = (stumble.found, *stumble.after)
-    return replace(stumble, before=tuple(before), found=found, after=after)
+def step_back(failure: ParseFailure) -> ParseFailure:
+    """Return the failure as if the parser had stopped a word earlier."""
+    *before, found = failure.before
+    after = (failure.found, *failure.after)
+    return replace(failure, before=tuple(before), found=found, after=after)
 
 
-def bracketed(stumble: Stumble) -> str:
-    """Return the list that begins behind the found bracket, in square ones."""
-    words = (word.text for word in takewhile(lambda word: word.text not in "])", stumble.after))
+def format_list(failure: ParseFailure) -> str:
+    """Format the list after an unexpected bracket, in square brackets."""
+    words = (word.text for word in takewhile(lambda word: word.text not in "])", failure.after))
     return f"[{', '.join(word for word in words if word != ',')}]"
 
 
-def here(stumble: Stumble, message: str, hint: str) -> Mistake:
-    return Mistake(stumble.found.span, message, hint)
+def mistake_at(failure: ParseFailure, message: str, hint: str) -> Mistake:
+    return Mistake(failure.found.span, message, hint)
 
 
-def missing(stumble: Stumble, what: str, hint: str) -> Mistake:
-    """Return the mistake that something should stand before what was found."""
-    place = f" before {quote(stumble.found.text)}" if stumble.found.text else ""
-    return here(stumble, f"missing {what}{place}", hint)
+def missing_before(failure: ParseFailure, what: str, hint: str) -> Mistake:
+    """Return the mistake that something is missing before the unexpected word."""
+    place = f" before {quote(failure.text)}" if failure.text else ""
+    return mistake_at(failure, f"missing {what}{place}", hint)
 
 
-def unexpected(stumble: Stumble, hint: str = "") -> Mistake:
-    """Return what can be said of any stumble; the hint defaults to what the parser expected."""
-    found = stumble.found.text
-    message = f"unexpected {quote(found)}" if found else "the rule is not complete"
-    return here(stumble, message, hint or expected(stumble))
+def unexpected(failure: ParseFailure, hint: str = "") -> Mistake:
+    """Return the general mistake; the hint defaults to what the parser expected."""
+    message = f"unexpected {quote(failure.text)}" if failure.text else "the rule is incomplete"
+    return mistake_at(failure, message, hint or describe_expected(failure))
 
 
-def expected(stumble: Stumble) -> str:
-    """Return the hint that names what the parser would have taken."""
-    names = [name for terminal, name in _NAMES.items() if terminal in stumble.accepts]
-    return "expected " + " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+def describe_expected(failure: ParseFailure) -> str:
+    """Return the hint with everything that the parser would have accepted."""
+    names = [name for terminal, name in _NAMES.items() if terminal in failure.accepts]
+    return f"expected {join_with_or(names)}"

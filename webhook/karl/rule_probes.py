@@ -1,16 +1,16 @@
-"""Likely mistakes around the selectors of a rule: verb, target, scope, topology, weight.
+"""Probes for likely mistakes in verb, target, scope, topology and weight.
 
-A probe knows one kind of mistake: it returns what to say of a stumble, or None.
+A probe recognizes one kind of mistake: it returns that mistake, or None.
 """
 
 import re
 
 from webhook.karl.errors import Mistake
 from webhook.karl.parse_failure import (
-    Stumble,
-    bracketed,
-    here,
-    missing,
+    ParseFailure,
+    format_list,
+    missing_before,
+    mistake_at,
     step_back,
     unexpected,
 )
@@ -24,149 +24,159 @@ _SCOPES = (
 _TOPOLOGY = "expected on node, zone, region, rack or a label key"
 _WEIGHT = "expected weight=1 to weight=100"
 _NO_OPTION = "expected the end of the rule; only PREFER and REPEL have a weight, and only one"
-_SEPARATE = "rules are separated by ';' or a line end, and all of them apply"
+_SEPARATOR_HINT = "rules are separated by ';' or a line end, and all of them apply"
 _SOFT = {"require": "PREFER", "avoid": "REPEL"}
 _ALL = {"any", "every", "each"}
 _OWN = {"same", "this", "my", "its"}
-_BETWEEN = {",", "and", "or", "&", "&&", "|", "||"} | {verb.lower() for verb in Verb}
+_SEPARATORS = {",", "and", "or", "&", "&&", "|", "||"} | {verb.lower() for verb in Verb}
 
 
-def verb(s: Stumble) -> Mistake | None:
+def probe_verb(f: ParseFailure) -> Mistake | None:
     """Explain `REQIRE pods(app=web) on node`, `pods(app=web) on node` and `// a comment`."""
-    if "HARD" not in s.accepts:
+    if "HARD" not in f.accepts:
         return None
     verbs = "expected REQUIRE, PREFER, AVOID or REPEL"
-    if s.word in {"pods", "nodes"}:
-        return missing(s, "verb", verbs)
-    if s.sign:
-        return unexpected(s, verbs)
-    message = f"unknown rule {quote(s.found.text)}"
-    if s.word.startswith(("//", "--")):
-        return here(s, message, "a comment starts with #")
-    if s.word in {"on", "in", "weight"}:
-        return here(s, message, "a rule ends with its line, but for line ends in parentheses")
-    return here(s, message, verbs + did_you_mean(s.word, Verb))
+    if f.word in {"pods", "nodes"}:
+        return missing_before(f, "verb", verbs)
+    if f.is_sign:
+        return unexpected(f, verbs)
+    message = f"unknown rule {quote(f.text)}"
+    if f.word.startswith(("//", "--")):
+        return mistake_at(f, message, "a comment starts with #")
+    if f.word in {"on", "in", "weight"}:
+        return mistake_at(f, message, "a rule ends at the end of its line, except in parentheses")
+    return mistake_at(f, message, verbs + did_you_mean(f.word, Verb))
 
 
-def target(s: Stumble) -> Mistake | None:
+def probe_target(f: ParseFailure) -> Mistake | None:
     """Explain `REQUIRE pod(app=web) on node`."""
-    if "PODS" not in s.accepts:
+    if "PODS" not in f.accepts:
         return None
     hint = "expected pods(...) or nodes(...)"
-    if s.word in {"", "("}:
-        return missing(s, "target", hint)
-    hint += did_you_mean(s.word, ["pods", "nodes"])
-    return here(s, f"unknown target {quote(s.found.text)}", hint)
+    if f.word in {"", "("}:
+        return missing_before(f, "target", hint)
+    hint += did_you_mean(f.word, ["pods", "nodes"])
+    return mistake_at(f, f"unknown target {quote(f.text)}", hint)
 
 
-def parenthesis(s: Stumble) -> Mistake | None:
+def probe_parenthesis(f: ParseFailure) -> Mistake | None:
     """Explain `REQUIRE pods app=web on node`."""
-    if s.previous() not in {"pods", "nodes"} or "LPAR" not in s.accepts:
+    if f.previous() not in {"pods", "nodes"} or "LPAR" not in f.accepts:
         return None
-    selectors = re.split(r"(?:^|\s)(?:on|weight)\b", s.rest, maxsplit=1, flags=re.IGNORECASE)[0]
+    selectors = re.split(r"(?:^|\s)(?:on|weight)\b", f.rest, maxsplit=1, flags=re.IGNORECASE)[0]
     hint = "expected the selectors in parentheses"
     if selectors := selectors.strip(" \t[]{}"):
-        hint += suggest(f"{s.previous()}({selectors})")
-    return missing(s, "'('", hint)
+        hint += suggest(f"{f.previous()}({selectors})")
+    return missing_before(f, "'('", hint)
 
 
-def scope(s: Stumble) -> Mistake | None:
+def probe_scope(f: ParseFailure) -> Mistake | None:
     """Explain `in rook-ceph`, `in any namespace`, `in all namespace`."""
-    if s.accepts in ({"NAMESPACE"}, {"NAMESPACES"}):
-        (terminal,) = s.accepts
-        meant = f"in {s.previous()} {terminal.lower()}"
-        return missing(s, quote(terminal.lower()), _SCOPES + suggest(meant))
-    if "ALL" not in s.accepts:
+    if f.accepts in ({"NAMESPACE"}, {"NAMESPACES"}):
+        (terminal,) = f.accepts
+        meant = f"in {f.previous()} {terminal.lower()}"
+        return missing_before(f, quote(terminal.lower()), _SCOPES + suggest(meant))
+    if "ALL" not in f.accepts:
         return None
-    if s.word in {"", "on"}:
-        return missing(s, "namespaces", _SCOPES)
-    if s.word in _ALL:
+    if f.word in {"", "on"}:
+        return missing_before(f, "namespaces", _SCOPES)
+    if f.word in _ALL:
         meant = "in all namespaces"
-    elif s.word in _OWN:
+    elif f.word in _OWN:
         meant = "in own namespace"
-    elif s.word in {"[", "("}:
-        meant = f"in namespaces {bracketed(s)}"
+    elif f.word in {"[", "("}:
+        meant = f"in namespaces {format_list(f)}"
     else:
-        meant = f"in namespace {s.found.text}"
-    return here(s, f"unknown scope {quote(s.found.text)}", _SCOPES + suggest(meant))
+        meant = f"in namespace {f.text}"
+    return mistake_at(f, f"unknown scope {quote(f.text)}", _SCOPES + suggest(meant))
 
 
-def namespace(s: Stumble) -> Mistake | None:
+def probe_namespace(f: ParseFailure) -> Mistake | None:
     """Explain `in namespace on node`, `in namespace [a, b]` and `in namespaces rook-ceph`."""
     one = "expected a name, as in namespace rook-ceph"
     several = "expected names, as in namespaces [rook-ceph, monitoring]"
-    if s.accepts == {"ON"} and s.previous() == "on" and s.previous(2) == "namespace":
-        return missing(step_back(s), "name", one)
-    if s.accepts == {"ON"} and s.word == "," and s.previous(2) == "namespace":
-        return unexpected(s, several)
-    if "NAME" in s.accepts and s.previous() == "namespace":
-        return unexpected(s, several) if s.word == "[" else missing(s, "name", one)
-    if "LSQB" in s.accepts and s.previous() == "namespaces":
-        meant = f"in namespaces [{s.found.text}]"
-        return missing(s, "'['", several + ("" if s.word in {"", "on"} else suggest(meant)))
+    if f.accepts == {"ON"} and f.previous() == "on" and f.previous(2) == "namespace":
+        return missing_before(step_back(f), "name", one)
+    if f.accepts == {"ON"} and f.word == "," and f.previous(2) == "namespace":
+        return unexpected(f, several)
+    if "NAME" in f.accepts and f.previous() == "namespace":
+        return unexpected(f, several) if f.word == "[" else missing_before(f, "name", one)
+    if "LSQB" in f.accepts and f.previous() == "namespaces":
+        meant = f"in namespaces [{f.text}]"
+        return missing_before(f, "'['", several + ("" if f.word in {"", "on"} else suggest(meant)))
     return None
 
 
-def topology(s: Stumble) -> Mistake | None:
+def probe_topology(f: ParseFailure) -> Mistake | None:
     """Explain `REQUIRE pods(app=web)`, `pods(app=web) node` and `pods(app=web) on`."""
-    if "TOPOLOGY" in s.accepts:
-        return missing(s, "topology", _TOPOLOGY)
-    if "ON" not in s.accepts or "$END" in s.accepts:
+    if "TOPOLOGY" in f.accepts:
+        return missing_before(f, "topology", _TOPOLOGY)
+    if "ON" not in f.accepts or "$END" in f.accepts:
         return None
-    if s.word in TOPOLOGIES:
-        return missing(s, "'on'", _TOPOLOGY + suggest(f"on {s.found.text}"))
-    if s.word == "weight" and any(word.text.lower() == "on" for word in s.after):
-        return here(s, "'weight' before 'on'", "expected the weight at the end of the rule")
-    if s.word in {"", "weight"} | _BETWEEN:
-        return missing(s, "topology", _TOPOLOGY)
-    return unexpected(s, _TOPOLOGY + did_you_mean(s.word, ["on", "in"]))
+    if f.word in TOPOLOGIES:
+        return missing_before(f, "'on'", _TOPOLOGY + suggest(f"on {f.text}"))
+    if f.word == "weight" and any(word.text.lower() == "on" for word in f.after):
+        return mistake_at(f, "'weight' before 'on'", "expected the weight at the end of the rule")
+    if f.word in {"", "weight"} | _SEPARATORS:
+        return missing_before(f, "topology", _TOPOLOGY)
+    return unexpected(f, _TOPOLOGY + did_you_mean(f.word, ["on", "in"]))
 
 
-def weight(s: Stumble) -> Mistake | None:
+def probe_weight(f: ParseFailure) -> Mistake | None:
     """Explain `weight 50` and `weight=500`."""
-    if s.accepts == {"EQUAL"} and s.previous() == "weight":
-        number = suggest(f"weight={s.found.text}") if s.word.isdecimal() else ""
-        return missing(s, "'='", _WEIGHT + number)
-    if "NUMBER" not in s.accepts:
+    if f.accepts == {"EQUAL"} and f.previous() == "weight":
+        number = suggest(f"weight={f.text}") if f.word.isdecimal() else ""
+        return missing_before(f, "'='", _WEIGHT + number)
+    if "NUMBER" not in f.accepts:
         return None
-    if not s.found.text:
-        return missing(s, "number", _WEIGHT)
-    return here(s, f"weight {quote(s.found.text)} is no whole number from 1 to 100", _WEIGHT)
+    if not f.text:
+        return missing_before(f, "number", _WEIGHT)
+    return mistake_at(f, f"weight {quote(f.text)} is not a whole number from 1 to 100", _WEIGHT)
 
 
-def misplaced(s: Stumble) -> Mistake | None:
-    """Explain `on node in all namespaces`, `weight=1 on node`, and what comes twice."""
-    if "$END" not in s.accepts or s.word not in {"in", "on", "weight"}:
+def probe_misplaced_option(f: ParseFailure) -> Mistake | None:
+    """Explain `on node in all namespaces`, `weight=1 on node`, and repeated options."""
+    if "$END" not in f.accepts or f.word not in {"in", "on", "weight"}:
         return None
-    options = {word.text.lower() for word in s.before if word.span.start > _last_parenthesis(s)}
-    if s.word == "in" and s.before[1].text.lower() == "nodes":
-        return here(s, "nodes are in no namespace", "only pods(...) can be followed by 'in'")
-    if s.word == "in":
-        return here(s, "'in' after 'on'", "expected the namespaces before the topology")
-    if s.word == "on" and s.word not in options:
-        return here(s, "'weight' before 'on'", "expected the weight at the end of the rule")
-    if s.word in options:
-        return here(s, f"repeated {quote(s.found.text)}", "expected the end of the rule")
-    hard = s.before[0].text
+    options = {word.text.lower() for word in f.before if word.span.start > _last_parenthesis(f)}
+    if f.word == "in" and f.before[1].text.lower() == "nodes":
+        return mistake_at(f, "nodes have no namespace", "only pods(...) can be followed by 'in'")
+    if f.word == "in":
+        return mistake_at(f, "'in' after 'on'", "expected the namespaces before the topology")
+    if f.word == "on" and f.word not in options:
+        return mistake_at(f, "'weight' before 'on'", "expected the weight at the end of the rule")
+    if f.word in options:
+        return mistake_at(f, f"repeated {quote(f.text)}", "expected the end of the rule")
+    hard = f.before[0].text
     message = f"a weight on the hard rule {quote(hard)}"
-    return here(s, message, _NO_OPTION + suggest(_SOFT[hard.lower()]))
+    return mistake_at(f, message, _NO_OPTION + suggest(_SOFT[hard.lower()]))
 
 
-def end(s: Stumble) -> Mistake | None:
+def probe_end(f: ParseFailure) -> Mistake | None:
     """Explain `weigt=1`, and another rule on the same line."""
-    if "$END" not in s.accepts:
+    if "$END" not in f.accepts:
         return None
-    if s.word in _BETWEEN:
-        return unexpected(s, _SEPARATE)
-    alike = did_you_mean(re.split(r"\W", s.word)[0], ["weight"])
-    if alike or s.next == "=":
-        hint = _WEIGHT + alike if "WEIGHT" in s.accepts else _NO_OPTION
-        return here(s, f"unknown option {quote(s.found.text)}", hint)
+    if f.word in _SEPARATORS:
+        return unexpected(f, _SEPARATOR_HINT)
+    alike = did_you_mean(re.split(r"\W", f.word)[0], ["weight"])
+    if alike or f.next == "=":
+        hint = _WEIGHT + alike if "WEIGHT" in f.accepts else _NO_OPTION
+        return mistake_at(f, f"unknown option {quote(f.text)}", hint)
     return None
 
 
-def _last_parenthesis(s: Stumble) -> int:
-    return max(word.span.start for word in s.before if word.text == ")")
+def _last_parenthesis(f: ParseFailure) -> int:
+    return max(word.span.start for word in f.before if word.text == ")")
 
 
-PROBES = (verb, target, parenthesis, scope, namespace, topology, weight, misplaced, end)
+PROBES = (
+    probe_verb,
+    probe_target,
+    probe_parenthesis,
+    probe_scope,
+    probe_namespace,
+    probe_topology,
+    probe_weight,
+    probe_misplaced_option,
+    probe_end,
+)

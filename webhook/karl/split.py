@@ -1,4 +1,4 @@
-"""Where the rules of a text are: between `;` and line ends, outside comments."""
+"""Splitting of a text into rules, at `;` and line ends outside of comments."""
 
 import re
 from collections.abc import Iterator
@@ -8,11 +8,11 @@ from webhook.karl.syntax import WORD, Span
 _MARK = re.compile(r"#[^\r\n]*|\r\n?|[\n;()]")
 _BLANK = re.compile(r"\s+|#[^\r\n]*")
 _RULE_AHEAD = re.compile(rf"[^\S\r\n]*{WORD}[^\S\r\n]+(?:pods|nodes)[^\S\r\n]*\(", re.IGNORECASE)
-"""A rule's beginning. No selector looks like it, so a line with it ends a forgotten `)`."""
+"""The beginning of a rule. A line that starts like this ends a rule whose `)` is missing."""
 
 
-def split(text: str) -> Iterator[Span]:
-    """Yield where each rule is; the empty ones and those with comments only are left out."""
+def split_rules(text: str) -> Iterator[Span]:
+    """Yield the span of each rule, without empty rules and comments."""
     start = depth = 0
     for mark in _MARK.finditer(text):
         sign = mark[0][0]

@@ -1,7 +1,7 @@
-"""A rule as a value: what `parse` returns, and what everything else here takes.
+"""The syntax tree: a Rule and its parts.
 
-Equality is about meaning: where a rule stands in its text (its spans), and which of two
-spellings it has (`k==v` and `k=v`, `in (a)` and `in [a]`, `!k` and `not has k`) make no difference.
+Rules are equal if they mean the same, whatever their spans and their spellings: `k==v` or `k=v`,
+`in (a)` or `in [a]`, `!k` or `not has k`.
 """
 
 from dataclasses import dataclass, field
@@ -16,23 +16,23 @@ TOPOLOGIES = {
     "region": "topology.kubernetes.io/region",
     "rack": "topology.kubernetes.io/rack",
 }
-"""The words for a topology, and the node labels that they stand for."""
+"""The keywords for topologies and their node labels."""
 
 DEFAULT_WEIGHT = 100
 
 WORD = r"[^\s()\[\],;#=!<>]+"
-"""A word of a text, as in `grammar.lark`."""
+"""Regular expression of a word, as in `grammar.lark`."""
 
 
 class Span(NamedTuple):
-    """A place in the text: characters from `start` to before `end`."""
+    """Positions in the text: from `start`, before `end`."""
 
     start: int
     end: int
 
 
 class Verb(StrEnum):
-    """What a rule wants: near or away, as a must (hard) or as a wish (soft)."""
+    """The verb of a rule: near or away from the target, as a hard or a soft constraint."""
 
     REQUIRE = "REQUIRE"
     PREFER = "PREFER"
@@ -49,14 +49,14 @@ class Verb(StrEnum):
 
 
 class Target(StrEnum):
-    """What a rule looks at: the pods that run somewhere, or the nodes themselves."""
+    """The objects that a rule selects."""
 
     PODS = "pods"
     NODES = "nodes"
 
 
 class Operator(Enum):
-    """What a selector says of a label; the value is how it is written."""
+    """The operators of selectors, as they are written."""
 
     EQUAL = "="
     NOT_EQUAL = "!="
@@ -80,7 +80,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """A condition on one label. `values` is empty for HAS, and has one item but for IN, NOT_IN."""
+    """A condition on one label. HAS and NOT_HAS have no value, all but IN and NOT_IN have one."""
 
     key: Word
     operator: Operator
@@ -89,34 +89,34 @@ class Selector:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamespaceNames:
     """Namespaces by their names."""
 
     names: tuple[Word, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class NamespaceSelector:
     """Namespaces by their labels."""
 
     selectors: tuple[Selector, ...]
 
 
-Namespaces = Scope | Named | Labelled
+Namespaces = Scope | NamespaceNames | NamespaceSelector
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule."""
+    """A rule of KARL."""
 
     verb: Verb
     target: Target
     selectors: tuple[Selector, ...]
     namespaces: Namespaces | None
-    """Where the pods are; None leaves it to the installation. Always None for nodes."""
+    """The namespaces of the pods; None is the default scope. Always None for nodes."""
     topology: Word
-    """A node label's key, for the words of `TOPOLOGIES` theirs. For nodes that of node, also
-    where none is written."""
+    """The key of a node label, with the keywords of `TOPOLOGIES` replaced. For nodes always the
+    host name."""
     weight: int | None
-    """1 to 100, for PREFER and REPEL; None where none is written, which means 100."""
+    """1 to 100, for PREFER and REPEL; None means 100."""
     span: Span = field(compare=False, repr=False)

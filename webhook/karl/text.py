@@ -1,10 +1,10 @@
-"""A rule as canonical text; reading it again gives the rule."""
+"""Formatting of a rule as canonical text, which parses to an equal rule."""
 
 from webhook.karl.syntax import (
     TOPOLOGIES,
-    Labelled,
-    Named,
+    NamespaceNames,
     Namespaces,
+    NamespaceSelector,
     Operator,
     Rule,
     Selector,
@@ -17,18 +17,18 @@ _WORDS = {key: word for word, key in TOPOLOGIES.items()}
 
 
 def to_text(rule: Rule) -> str:
-    """Return a rule on one line: `REQUIRE pods(app=web, tier in [db, cache]) on zone`."""
+    """Format a rule on one line: `REQUIRE pods(app=web, tier in [db, cache]) on zone`."""
     parts = [f"{rule.verb} {rule.target}({_selectors(rule.selectors)})"]
     if rule.namespaces is not None:
         parts.append(_namespaces(rule.namespaces))
     if rule.target is Target.PODS:
-        parts.append(f"on {topology_text(rule.topology.text)}")
+        parts.append(f"on {format_topology(rule.topology.text)}")
     if rule.weight is not None:
         parts.append(f"weight={rule.weight}")
     return " ".join(parts)
 
 
-def selector_text(selector: Selector) -> str:
+def format_selector(selector: Selector) -> str:
     key, operator = selector.key.text, selector.operator
     match operator:
         case Operator.HAS | Operator.NOT_HAS:
@@ -39,13 +39,13 @@ def selector_text(selector: Selector) -> str:
             return f"{key}{operator.value}{selector.values[0].text}"
 
 
-def topology_text(key: str) -> str:
-    """Return how a topology key is written: ours by their words."""
+def format_topology(key: str) -> str:
+    """Format a topology key, as its keyword if it has one."""
     return _WORDS.get(key, key)
 
 
 def _selectors(selectors: tuple[Selector, ...]) -> str:
-    return ", ".join(map(selector_text, selectors))
+    return ", ".join(map(format_selector, selectors))
 
 
 def _list(words: tuple[Word, ...]) -> str:
@@ -58,9 +58,9 @@ def _namespaces(namespaces: Namespaces) -> str:
             return "in own namespace"
         case Scope.ALL:
             return "in all namespaces"
-        case Named((name,)):
+        case NamespaceNames((name,)):
             return f"in namespace {name.text}"
-        case Named(names):
+        case NamespaceNames(names):
             return f"in namespaces {_list(names)}"
-        case Labelled(selectors):
+        case NamespaceSelector(selectors):
             return f"in namespaces ({_selectors(selectors)})"

@@ -89,7 +89,7 @@ def read_plan(plan_object: Json, installation: Installation) -> PlanReading:
         labels=_merge(source.labels for source in sources),
         node_selector={key: value for key, value in selector.items() if not value.endswith("+")},
         node_requirements=[
-            minimums.expression(key, value[:-1])
+            minimums.to_expression(key, value[:-1])
             for key, value in selector.items()
             if value.endswith("+")
         ],

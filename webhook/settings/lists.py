@@ -164,7 +164,7 @@ def _check_selector(key: str, value: str) -> str | None:
         return f"key {quote(key)} {wrong}{hint}"
     if value.endswith("+"):
         try:
-            minimums.expression(key, value[:-1])
+            minimums.to_expression(key, value[:-1])
         except ValueError as error:
             return f"minimum {quote(value[:-1])} {error}"
     elif wrong := labels.check_value(value):

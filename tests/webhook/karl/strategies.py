@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 
 from webhook.karl.syntax import (
     TOPOLOGIES,
-    Labelled,
-    Named,
+    NamespaceNames,
     Namespaces,
+    NamespaceSelector,
     Operator,
     Rule,
     Selector,
@@ -17,7 +17,7 @@ from webhook.karl.syntax import (
 )
 from webhook.model import Scope
 
-NOWHERE = Span(0, 0)
+NO_SPAN = Span(0, 0)
 KEYS = ["app", "example.com/row", "in", "on", "notin", "weight", "pods", "x.y_z-1"]
 VALUES = ["web", "A_b.c-1", "5", "007", "in", "not", "has", "on", "weight", "node"]
 NAMES = ["rook-ceph", "own", "all", "on", "namespace", "1"]
@@ -33,13 +33,13 @@ COMPARISONS = [Operator.GREATER, Operator.AT_LEAST, Operator.LESS, Operator.AT_M
 
 
 def words(options: list[str]) -> st.SearchStrategy[Word]:
-    return st.sampled_from(options).map(lambda text: Word(text, NOWHERE))
+    return st.sampled_from(options).map(lambda text: Word(text, NO_SPAN))
 
 
 @st.composite
 def selectors(draw: st.DrawFn, operators: list[Operator]) -> Selector:
     operator = draw(st.sampled_from(operators))
-    # a label called has or not can be written where no list follows
+    # a label key `has` or `not` is possible only without a list
     keys = (
         KEYS if operator in {Operator.IN, Operator.NOT_IN, *COMPARISONS} else [*KEYS, "has", "not"]
     )
@@ -54,11 +54,11 @@ def selectors(draw: st.DrawFn, operators: list[Operator]) -> Selector:
             values = (draw(words(["1", "5", "9223372036854775806"])),)
         case _:
             values = (draw(words(VALUES)),)
-    return Selector(draw(words(keys)), operator, values, NOWHERE)
+    return Selector(draw(words(keys)), operator, values, NO_SPAN)
 
 
 def selector_lists(operators: list[Operator]) -> st.SearchStrategy[tuple[Selector, ...]]:
-    """Return one selector or more; on different labels, so that none contradicts another."""
+    """Return one selector or more, on different labels so that they do not contradict."""
     lists = st.lists(
         selectors(operators), min_size=1, max_size=4, unique_by=lambda selector: selector.key
     )
@@ -70,14 +70,14 @@ def namespaces() -> st.SearchStrategy[Namespaces | None]:
     return st.one_of(
         st.none(),
         st.sampled_from(Scope),
-        names.map(lambda each: Named(tuple(each))),
-        selector_lists(LABEL_OPERATORS).map(Labelled),
+        names.map(lambda each: NamespaceNames(tuple(each))),
+        selector_lists(LABEL_OPERATORS).map(NamespaceSelector),
     )
 
 
 @st.composite
 def rules(draw: st.DrawFn) -> Rule:
-    """Draw any rule that has a text."""
+    """Draw a rule that can be written as text."""
     verb = draw(st.sampled_from(Verb))
     target = draw(st.sampled_from(Target))
     on_pods = target is Target.PODS
@@ -87,9 +87,9 @@ def rules(draw: st.DrawFn) -> Rule:
         target,
         draw(selector_lists(LABEL_OPERATORS if on_pods else LABEL_OPERATORS + COMPARISONS)),
         draw(namespaces()) if on_pods else None,
-        draw(words(topologies)) if on_pods else Word(TOPOLOGIES["node"], NOWHERE),
+        draw(words(topologies)) if on_pods else Word(TOPOLOGIES["node"], NO_SPAN),
         None if verb.hard else draw(st.none() | st.integers(1, 100)),
-        NOWHERE,
+        NO_SPAN,
     )
 
 
@@ -103,15 +103,15 @@ FRAGMENTS = [
 ]
 
 
-def soups() -> st.SearchStrategy[str]:
-    """Return what a rule could be made of, in any order."""
+def word_soups() -> st.SearchStrategy[str]:
+    """Return words and signs of the language in any order."""
     words = st.lists(st.sampled_from(FRAGMENTS), max_size=25)
     return st.builds(lambda sep, parts: sep.join(parts), st.sampled_from(["", " "]), words)
 
 
 @st.composite
 def misspelt(draw: st.DrawFn, text: str) -> str:
-    """Draw a text with a part cut out, or something put in."""
+    """Draw a text with a part removed or something inserted."""
     start = draw(st.integers(0, len(text)))
     end = draw(st.integers(start, min(start + 3, len(text))))
     return text[:start] + draw(st.sampled_from(["", *FRAGMENTS])) + text[end:]

@@ -1,4 +1,4 @@
-"""Golden cases: a text beside the Affinity that it becomes, or beside what is said of it."""
+"""Golden files: a text with its Affinity, its English translation, or its errors."""
 
 import json
 from collections.abc import Callable
@@ -21,20 +21,20 @@ def stem(path: Path) -> str:
 
 
 @pytest.mark.parametrize("case", VALID, ids=stem)
-def test_a_text_becomes_its_affinity(case: Path, golden: Golden) -> None:
+def test_a_text_compiles_to_its_affinity(case: Path, golden: Golden) -> None:
     affinity = karl.compile(case.read_text(encoding="utf-8"), node_values=NODE_VALUES)
     golden(case.with_suffix(".json"), json.dumps(affinity, indent=2) + "\n")
 
 
 @pytest.mark.parametrize("case", VALID, ids=stem)
-def test_a_text_can_be_told_canonically_and_in_english(case: Path, golden: Golden) -> None:
+def test_a_text_is_formatted_and_translated(case: Path, golden: Golden) -> None:
     rules = karl.parse(case.read_text(encoding="utf-8"))
     lines = [line for rule in rules for line in (karl.to_text(rule), karl.to_english(rule), "")]
     golden(case.with_suffix(".txt"), "\n".join(lines))
 
 
 @pytest.mark.parametrize("case", WRONG, ids=stem)
-def test_every_mistake_of_a_text_is_told_with_its_place(case: Path, golden: Golden) -> None:
+def test_all_errors_of_a_text_are_reported_with_their_position(case: Path, golden: Golden) -> None:
     with pytest.raises(karl.KarlError) as raised:
         karl.compile(case.read_text(encoding="utf-8"))
     golden(case.with_suffix(".txt"), f"{raised.value}\n")

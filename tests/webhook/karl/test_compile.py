@@ -1,4 +1,4 @@
-"""The public functions: scopes, the nodes' values, and what stays open for later."""
+"""The public functions: scopes, quantities, invalid arguments."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,25 +20,25 @@ def pod_term(text: str, scope: Scope | str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("scope", [Scope.ALL, "all"])
-def test_a_rule_without_a_scope_looks_into_all_namespaces(scope: Scope | str) -> None:
+def test_the_default_scope_is_all_namespaces(scope: Scope | str) -> None:
     assert pod_term(RULE, scope) == {"namespaceSelector": {}}
 
 
 @pytest.mark.parametrize("scope", [Scope.OWN, "own"])
-def test_or_into_its_own_where_the_installation_says_so(scope: Scope | str) -> None:
+def test_the_default_scope_can_be_the_pods_own_namespace(scope: Scope | str) -> None:
     assert pod_term(RULE, scope) == {}
 
 
 @pytest.mark.parametrize("scope", Scope)
-def test_a_rule_with_a_scope_keeps_it(scope: Scope) -> None:
+def test_a_rule_with_a_scope_ignores_the_default(scope: Scope) -> None:
     assert pod_term("REQUIRE pods(app=web) in own namespace on node", scope) == {}
-    everywhere = "REQUIRE pods(app=web) in all namespaces on node"
-    assert pod_term(everywhere, scope) == {"namespaceSelector": {}}
+    all_namespaces = "REQUIRE pods(app=web) in all namespaces on node"
+    assert pod_term(all_namespaces, scope) == {"namespaceSelector": {}}
     named = "REQUIRE pods(app=web) in namespace rook-ceph on node"
     assert pod_term(named, scope) == {"namespaces": ["rook-ceph"]}
 
 
-def test_quantities_become_the_values_that_the_nodes_have() -> None:
+def test_a_quantity_is_compiled_to_the_values_of_the_nodes() -> None:
     values = {"memory": {"32Gi", "64Gi", "65536Mi", "128Gi", "plenty"}}
     (expression,) = node_expressions(
         karl.compile("REQUIRE nodes(memory>=64Gi)", node_values=values)
@@ -50,23 +50,23 @@ def test_quantities_become_the_values_that_the_nodes_have() -> None:
     }
 
 
-def test_without_nodes_the_written_quantity_is_the_only_value() -> None:
+def test_without_nodes_a_quantity_is_compiled_to_itself() -> None:
     (expression,) = node_expressions(karl.compile("REQUIRE nodes(memory>=64Gi)"))
     assert expression == {"key": "memory", "operator": "In", "values": ["64Gi"]}
 
 
-def test_compile_open_leaves_quantities_for_when_a_pod_arrives() -> None:
-    (expression,) = node_expressions(karl.compile_open("AVOID nodes(memory>=64Gi)"))
+def test_compile_unexpanded_keeps_quantities() -> None:
+    (expression,) = node_expressions(karl.compile_unexpanded("AVOID nodes(memory>=64Gi)"))
     assert expression == {"key": "memory", "operator": "NotAtLeast", "values": ["64Gi"]}
 
 
-def test_at_least_nothing_is_a_quantity_because_no_label_is_negative() -> None:
-    (expression,) = node_expressions(karl.compile_open("REQUIRE nodes(cores>=0)"))
+def test_at_least_zero_is_a_quantity_because_gt_minus_1_is_invalid() -> None:
+    (expression,) = node_expressions(karl.compile_unexpanded("REQUIRE nodes(cores>=0)"))
     assert expression == {"key": "cores", "operator": "AtLeast", "values": ["0"]}
 
 
 @pytest.mark.parametrize(
-    ("text", "what"),
+    ("text", "value"),
     [
         (None, "null"),
         (5, "5"),
@@ -76,15 +76,15 @@ def test_at_least_nothing_is_a_quantity_because_no_label_is_negative() -> None:
         ({}, "a map"),
     ],
 )
-@pytest.mark.parametrize("compiled", [karl.compile, karl.compile_open])
-def test_what_is_no_text_is_an_error_of_the_language(
-    compiled: Callable[[Any], Json], text: Any, what: str
+@pytest.mark.parametrize("compile_text", [karl.compile, karl.compile_unexpanded])
+def test_a_value_that_is_not_text_is_a_karl_error(
+    compile_text: Callable[[Any], Json], text: Any, value: str
 ) -> None:
-    with pytest.raises(karl.KarlError) as error:
-        compiled(text)
-    (fault,) = error.value.errors
-    assert fault.message == f"rules cannot be {what}"
-    assert fault.hint == "expected text, such as REQUIRE pods(app=ceph-osd) on node"
+    with pytest.raises(karl.KarlError) as raised:
+        compile_text(text)
+    (error,) = raised.value.errors
+    assert error.message == f"rules cannot be {value}"
+    assert error.hint == "expected text, such as REQUIRE pods(app=ceph-osd) on node"
 
 
 @pytest.mark.parametrize(
@@ -96,16 +96,14 @@ def test_what_is_no_text_is_an_error_of_the_language(
         ([], "unknown scope a list", "expected all or own"),
     ],
 )
-def test_a_scope_that_is_none_is_an_error_of_the_language(
-    scope: Any, message: str, hint: str
-) -> None:
-    with pytest.raises(karl.KarlError) as error:
+def test_an_unknown_scope_is_a_karl_error(scope: Any, message: str, hint: str) -> None:
+    with pytest.raises(karl.KarlError) as raised:
         karl.compile(RULE, scope=scope)
-    (fault,) = error.value.errors
-    assert (fault.message, fault.hint, fault.source) == (message, hint, RULE)
+    (error,) = raised.value.errors
+    assert (error.message, error.hint, error.source) == (message, hint, RULE)
 
 
-def test_line_ends_and_spaces_may_be_those_of_any_system() -> None:
+def test_all_line_ends_and_unicode_spaces_are_accepted() -> None:
     text = (
         "REQUIRE pods(app=web,\r\n\ttier=db) on\u00a0node\r\nAVOID pods(has\u3000debug) on zone\r"
     )
@@ -114,12 +112,12 @@ def test_line_ends_and_spaces_may_be_those_of_any_system() -> None:
 
 
 def test_keywords_are_ascii() -> None:
-    # with Unicode's case folding, the Turkish dotted and dotless i would be an i
+    # Unicode's case folding maps the Turkish dotted and dotless i to i
     with pytest.raises(karl.KarlError, match="did you mean 'REQUIRE'"):
         karl.compile("REQU\u0130RE pods(app=web) on node")
 
 
-def test_english_says_where_a_rule_without_a_scope_looks() -> None:
+def test_the_english_sentence_has_the_default_scope() -> None:
     (rule,) = karl.parse(RULE)
     assert karl.to_english(rule) == (
         "A convertor pod must run on the same node as a pod where app is web, in any namespace."

@@ -1,4 +1,4 @@
-"""Terms of an object are said as the rule of KARL that means the same, where there is one."""
+"""Terms of an Affinity are converted to equivalent KARL rules, if there are any."""
 
 from typing import Any
 
@@ -7,21 +7,21 @@ from hypothesis import given
 
 from tests.webhook.karl.strategies import rules
 from webhook import karl
-from webhook.karl.decompile import parts, selector_rule
+from webhook.karl.decompile import decompile, decompile_node_selector
 from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.objects import Json
 from webhook.model import Scope
 
 
 def texts(affinity: Json) -> list[str | None]:
-    return [karl.to_text(part.rule) if part.rule else None for part in parts(affinity)]
+    return [karl.to_text(term.rule) if term.rule else None for term in decompile(affinity)]
 
 
 def pod_term(**more: Any) -> Json:
     return {"labelSelector": {"matchLabels": {"app": "x"}}, "topologyKey": "zone", **more}
 
 
-def says(key: str, operator: str, *values: str) -> Json:
+def requirement(key: str, operator: str, *values: str) -> Json:
     return {"key": key, "operator": operator} | ({"values": list(values)} if values else {})
 
 
@@ -48,10 +48,10 @@ def node_term(*expressions: Json) -> Json:
                 labelSelector={
                     "matchLabels": {"app": "x"},
                     "matchExpressions": [
-                        says("a", "In", "1", "2"),
-                        says("b", "NotIn", "1"),
-                        says("c", "Exists"),
-                        says("d", "DoesNotExist"),
+                        requirement("a", "In", "1", "2"),
+                        requirement("b", "NotIn", "1"),
+                        requirement("c", "Exists"),
+                        requirement("d", "DoesNotExist"),
                     ],
                 }
             ),
@@ -62,41 +62,39 @@ def node_term(*expressions: Json) -> Json:
         (pod_term(mismatchLabelKeys=["app"]), None),
         (pod_term(labelSelector={}), None),
         (pod_term(labelSelector=None), None),
-        (pod_term(namespaceSelector={"matchExpressions": [says("a", "Other")]}), None),
+        (pod_term(namespaceSelector={"matchExpressions": [requirement("a", "Other")]}), None),
     ],
 )
-def test_a_pod_term_is_a_rule(term: Json, text: str | None) -> None:
+def test_a_pod_term_is_decompiled(term: Json, text: str | None) -> None:
     assert texts({"podAffinity": {REQUIRED: [term]}}) == [text]
 
 
 @pytest.mark.parametrize(
     ("terms", "text"),
     [
-        ([node_term(says("disk", "In", "ssd"))], "REQUIRE nodes(disk=ssd)"),
+        ([node_term(requirement("disk", "In", "ssd"))], "REQUIRE nodes(disk=ssd)"),
         (
-            [node_term(says("cores", "Gt", "15"), says("cores", "Lt", "33"))],
+            [node_term(requirement("cores", "Gt", "15"), requirement("cores", "Lt", "33"))],
             "REQUIRE nodes(cores>15, cores<33)",
         ),
-        ([node_term(says("memory", "AtLeast", "64Gi"))], "REQUIRE nodes(memory>=64Gi)"),
-        ([node_term(says("memory", "NotAtLeast", "64Gi"))], None),
-        ([node_term(says("a", "Exists")), node_term(says("b", "Exists"))], None),
-        ([{"matchFields": [says("metadata.name", "In", "n1")]}], None),
+        ([node_term(requirement("memory", "AtLeast", "64Gi"))], "REQUIRE nodes(memory>=64Gi)"),
+        ([node_term(requirement("memory", "NotAtLeast", "64Gi"))], None),
+        ([node_term(requirement("a", "Exists")), node_term(requirement("b", "Exists"))], None),
+        ([{"matchFields": [requirement("metadata.name", "In", "n1")]}], None),
         ([], None),
     ],
 )
-def test_required_node_terms_are_a_rule_where_there_is_one_of_them(
-    terms: list[Json], text: str | None
-) -> None:
+def test_a_single_required_node_term_is_decompiled(terms: list[Json], text: str | None) -> None:
     assert texts({"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": terms}}}) == [text]
 
 
-def test_an_affinity_comes_in_parts_that_make_it_up() -> None:
-    preference = {"weight": 5, "preference": node_term(says("disk", "In", "ssd"))}
-    wish = {"weight": 7, "podAffinityTerm": pod_term()}
+def test_an_affinity_is_decompiled_term_by_term() -> None:
+    preference = {"weight": 5, "preference": node_term(requirement("disk", "In", "ssd"))}
+    weighted = {"weight": 7, "podAffinityTerm": pod_term()}
     affinity = {
         "nodeAffinity": {PREFERRED: [preference]},
-        "podAffinity": {PREFERRED: [wish]},
-        "podAntiAffinity": {REQUIRED: [pod_term()], PREFERRED: [wish]},
+        "podAffinity": {PREFERRED: [weighted]},
+        "podAntiAffinity": {REQUIRED: [pod_term()], PREFERRED: [weighted]},
     }
     assert texts(affinity) == [
         "PREFER nodes(disk=ssd) weight=5",
@@ -104,36 +102,38 @@ def test_an_affinity_comes_in_parts_that_make_it_up() -> None:
         "AVOID pods(app=x) in own namespace on zone",
         "REPEL pods(app=x) in own namespace on zone weight=7",
     ]
-    assert [part.affinity for part in parts(affinity)] == [
+    assert [term.affinity for term in decompile(affinity)] == [
         {"nodeAffinity": {PREFERRED: [preference]}},
-        {"podAffinity": {PREFERRED: [wish]}},
+        {"podAffinity": {PREFERRED: [weighted]}},
         {"podAntiAffinity": {REQUIRED: [pod_term()]}},
-        {"podAntiAffinity": {PREFERRED: [wish]}},
+        {"podAntiAffinity": {PREFERRED: [weighted]}},
     ]
 
 
-def test_an_entry_of_a_node_selector_is_a_rule() -> None:
-    assert karl.to_text(selector_rule("disk", "ssd")) == "REQUIRE nodes(disk=ssd)"
+def test_an_entry_of_a_node_selector_is_decompiled() -> None:
+    assert karl.to_text(decompile_node_selector("disk", "ssd")) == "REQUIRE nodes(disk=ssd)"
 
 
 @given(rules())
-def test_the_rule_of_a_compiled_rule_compiles_to_the_same(rule: karl.Rule) -> None:
+def test_a_decompiled_rule_compiles_to_the_same_affinity(rule: karl.Rule) -> None:
     try:
-        affinity = karl.compile_open(karl.to_text(rule), scope=Scope.OWN)
+        affinity = karl.compile_unexpanded(karl.to_text(rule), scope=Scope.OWN)
     except karl.KarlError:
         return  # contradicts itself
-    for part in parts(affinity):
-        if part.rule:
-            again = karl.compile_open(karl.to_text(part.rule), scope=Scope.OWN)
-            assert plain(again) == plain(part.affinity)
+    for term in decompile(affinity):
+        if term.rule:
+            again = karl.compile_unexpanded(karl.to_text(term.rule), scope=Scope.OWN)
+            assert normalize(again) == normalize(term.affinity)
 
 
-def plain(value: Any) -> Any:
-    """Say labels as expressions, and expressions in one order: `a=b` is `a in [b]`."""
+def normalize(value: Any) -> Any:
+    """Convert matchLabels to matchExpressions and sort them."""
     if isinstance(value, dict):
-        labels = [says(key, "In", text) for key, text in value.get("matchLabels", {}).items()]
-        found = {key: plain(each) for key, each in value.items() if key != "matchLabels"}
+        labels = [
+            requirement(key, "In", text) for key, text in value.get("matchLabels", {}).items()
+        ]
+        found = {key: normalize(each) for key, each in value.items() if key != "matchLabels"}
         if labels or "matchExpressions" in found:
             found["matchExpressions"] = sorted(labels + found.get("matchExpressions", []), key=str)
         return found
-    return [plain(item) for item in value] if isinstance(value, list) else value
+    return [normalize(item) for item in value] if isinstance(value, list) else value

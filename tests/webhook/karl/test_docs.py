@@ -1,4 +1,4 @@
-"""Every example of docs/karl.md is true."""
+"""The examples of docs/karl.md compile to what the page says."""
 
 import re
 from itertools import pairwise
@@ -10,7 +10,7 @@ import yaml
 
 from tests.support.paths import ROOT
 from webhook import karl
-from webhook.karl.parse import MAX_LENGTH, MAX_MISTAKES
+from webhook.karl.parse import MAX_MISTAKES, MAX_TEXT_CHARACTERS
 from webhook.kube.affinity import MAX_NODE_TERMS
 
 PAGE = (ROOT / "docs" / "karl.md").read_text(encoding="utf-8")
@@ -21,7 +21,7 @@ REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 def rows(section: str) -> list[list[str]]:
-    """Return the cells of a section's table, without the code marks, the heads left out."""
+    """Return the cells of a section's table, without code marks and header."""
     lines = re.findall(r"^\| (.*) \|$", SECTIONS[section], re.MULTILINE)[2:]
     return [[cell.strip().strip("`") for cell in line.split(" | ")] for line in lines]
 
@@ -46,7 +46,7 @@ def required_expression(text: str) -> dict[str, Any]:
         if kind == "karl"
     ],
 )
-def test_an_example_becomes_what_stands_below_it(text: str, follows: str) -> None:
+def test_an_example_has_the_result_below_it(text: str, follows: str) -> None:
     if follows.startswith("karl: "):
         with pytest.raises(karl.KarlError) as raised:
             karl.compile(text)
@@ -58,7 +58,7 @@ def test_an_example_becomes_what_stands_below_it(text: str, follows: str) -> Non
 
 
 @pytest.mark.parametrize(("selectors", "label_selector"), rows("Selectors"))
-def test_a_selector_becomes_the_label_selector_beside_it(
+def test_a_selector_compiles_to_the_label_selector_beside_it(
     selectors: str, label_selector: str
 ) -> None:
     term = pod_term(f"REQUIRE pods({selectors}) on node")
@@ -66,26 +66,26 @@ def test_a_selector_becomes_the_label_selector_beside_it(
 
 
 @pytest.mark.parametrize(("namespaces", "fields"), rows("Where the pods are"))
-def test_namespaces_become_the_fields_beside_them(namespaces: str, fields: str) -> None:
+def test_namespaces_compile_to_the_fields_beside_them(namespaces: str, fields: str) -> None:
     term = pod_term(f"REQUIRE pods(app=web) {namespaces.replace('nothing', '')} on node")
     del term["labelSelector"], term["topologyKey"]
     assert term == yaml.safe_load(fields)
 
 
 @pytest.mark.parametrize(("topology", "label"), rows("Topologies"))
-def test_a_topology_is_the_label_beside_it(topology: str, label: str) -> None:
+def test_a_topology_compiles_to_the_label_beside_it(topology: str, label: str) -> None:
     assert pod_term(f"REQUIRE pods(app=web) on {topology}")["topologyKey"] == label
 
 
 @pytest.mark.parametrize(("selector", "_", "expression"), rows("Rules on nodes"))
-def test_a_comparison_becomes_the_expression_beside_it(
+def test_a_comparison_compiles_to_the_expression_beside_it(
     selector: str, _: str, expression: str
 ) -> None:
     assert required_expression(f"REQUIRE nodes({selector})") == yaml.safe_load(expression)
 
 
 @pytest.mark.parametrize(("text", "_", "message"), rows("Differences to karl-interpreter"))
-def test_what_karl_interpreter_passes_is_the_error_beside_it(
+def test_mistakes_that_karl_interpreter_accepts_are_the_errors_beside_them(
     text: str, _: str, message: str
 ) -> None:
     with pytest.raises(karl.KarlError) as raised:
@@ -93,7 +93,7 @@ def test_what_karl_interpreter_passes_is_the_error_beside_it(
     assert raised.value.errors[0].message.startswith(message)
 
 
-def test_every_contradiction_in_the_text_is_one() -> None:
+def test_the_contradictions_on_the_page_are_errors() -> None:
     contradictions = ["app=a, app=b", "has k, !k", "k in [a], k=b", "k>5, k<3"]
     for selectors in contradictions:
         assert f"`{selectors}`" in SECTIONS["Errors"]
@@ -102,7 +102,7 @@ def test_every_contradiction_in_the_text_is_one() -> None:
 
 
 def test_the_limits_are_those_of_the_code() -> None:
-    assert f"{MAX_LENGTH} characters in a text" in SECTIONS["Errors"]
+    assert f"{MAX_TEXT_CHARACTERS} characters in a text" in SECTIONS["Errors"]
     assert f"{MAX_NODE_TERMS} terms" in SECTIONS["Errors"]
     assert f"{MAX_MISTAKES} errors" in SECTIONS["Errors"]
 

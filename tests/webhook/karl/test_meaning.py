@@ -1,4 +1,4 @@
-"""The compiled node terms mean what the rules say: tried on every node that there can be."""
+"""Compiled node terms are equivalent to their rules, for every possible node."""
 
 from typing import Any
 
@@ -41,21 +41,21 @@ SOFT = st.builds(
 
 
 def compile_or_none(text: str) -> Any:
-    """Return the affinity, or None where the rules contradict each other or themselves."""
+    """Return the affinity, or None if the rules are contradictory."""
     try:
         return karl.compile(text, node_values=NODE_VALUES)
     except karl.KarlError as error:
-        if not all(is_contradiction(fault) for fault in error.errors):
+        if not all(is_contradiction(each) for each in error.errors):
             raise
         return None
 
 
-def is_contradiction(fault: karl.Fault) -> bool:
-    return "contradicts" in fault.message or fault.message.startswith("no node meets")
+def is_contradiction(error: karl.RuleError) -> bool:
+    return "contradicts" in error.message or error.message.startswith("no node meets")
 
 
 def compared(rule: Rule) -> set[str]:
-    """Return the labels that a rule reads as integers."""
+    """Return the labels that a rule compares as integers."""
     return {
         selector.key.text
         for selector in rule.selectors
@@ -64,7 +64,7 @@ def compared(rule: Rule) -> set[str]:
 
 
 @given(st.lists(HARD, min_size=1, max_size=3).map("\n".join))
-def test_a_node_is_admitted_when_every_hard_rule_allows_it(text: str) -> None:
+def test_a_node_matches_if_every_hard_rule_allows_it(text: str) -> None:
     affinity = compile_or_none(text)
     if affinity is None:
         return
@@ -74,22 +74,22 @@ def test_a_node_is_admitted_when_every_hard_rule_allows_it(text: str) -> None:
 
 
 @given(SOFT)
-def test_a_node_gets_the_weight_of_a_soft_rule_once_or_not_at_all(text: str) -> None:
+def test_a_node_gets_the_weight_of_a_soft_rule_at_most_once(text: str) -> None:
     affinity = compile_or_none(text)
     if affinity is None:
         return
     (rule,) = karl.parse(text)
     assert rule.weight
     for node in NODES:
-        earned = rule.weight if rewards(rule, node) else 0
-        unsure = None in [says(selector, node) for selector in rule.selectors]
-        # no disjoint terms cover a node with two comparisons, one of them with no integer
-        allowed = {0, earned} if unsure and len(compared(rule)) > 1 else {earned}
+        expected = rule.weight if rewards(rule, node) else 0
+        not_an_integer = None in [says(selector, node) for selector in rule.selectors]
+        # disjoint terms miss a node with two comparisons if a label is not an integer
+        allowed = {0, expected} if not_an_integer and len(compared(rule)) > 1 else {expected}
         assert score(affinity, node) in allowed, node
 
 
 @given(st.lists(SOFT, min_size=1, max_size=3))
-def test_weights_of_several_soft_rules_add_up(texts: list[str]) -> None:
+def test_the_weights_of_several_soft_rules_add_up(texts: list[str]) -> None:
     affinity = compile_or_none("; ".join(texts))
     if affinity is None:
         return
@@ -99,7 +99,7 @@ def test_weights_of_several_soft_rules_add_up(texts: list[str]) -> None:
 
 
 @given(SELECTOR_LISTS)
-def test_what_is_called_a_contradiction_holds_for_no_node(selectors: list[str]) -> None:
+def test_contradictory_selectors_match_no_node(selectors: list[str]) -> None:
     if compile_or_none(f"REQUIRE nodes({', '.join(selectors)})") is not None:
         return
     rules = karl.parse("\n".join(f"REQUIRE nodes({selector})" for selector in selectors))
@@ -108,7 +108,7 @@ def test_what_is_called_a_contradiction_holds_for_no_node(selectors: list[str]) 
 
 
 @given(st.lists(HARD, min_size=2, max_size=3))
-def test_rules_that_are_refused_together_leave_no_node(texts: list[str]) -> None:
+def test_contradictory_rules_leave_no_node(texts: list[str]) -> None:
     if any(compile_or_none(text) is None for text in texts):
         return
     if compile_or_none("; ".join(texts)) is not None:

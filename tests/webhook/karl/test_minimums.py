@@ -1,4 +1,4 @@
-"""`at least` is an expression until the values of the nodes are known."""
+"""`AtLeast` is an expression until it is expanded to the values of the nodes."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.karl.minimums import expand, expression, is_selector, keys
+from webhook.karl.minimums import expand, is_minimum, label_keys, to_expression
 from webhook.kube import quantity
 from webhook.kube.objects import Json
 from webhook.model import Settings
@@ -24,20 +24,20 @@ NODES = {"memory": ["64G", "64Gi", "1Ti", "0.125Ti", "lots", ""], "cpu": ["8"]}
         ("16", "Gt", ["15"]),
         ("1", "Gt", ["0"]),
         ("9223372036854775807", "Gt", ["9223372036854775806"]),
-        pytest.param("0", "AtLeast", ["0"], id="Gt -1 is refused by the API server"),
-        pytest.param("9223372036854775808", "AtLeast", ["9223372036854775808"], id="no int64"),
+        pytest.param("0", "AtLeast", ["0"], id="the API server rejects Gt -1"),
+        pytest.param("9223372036854775808", "AtLeast", ["9223372036854775808"], id="not an int64"),
         ("64Gi", "AtLeast", ["64Gi"]),
         ("1.5", "AtLeast", ["1.5"]),
         ("2k", "AtLeast", ["2k"]),
     ],
 )
-def test_an_integer_is_kubernetes_own_operator_and_a_quantity_is_ours(
+def test_an_integer_becomes_gt_and_a_quantity_becomes_at_least(
     minimum: str, operator: str, values: list[str]
 ) -> None:
     expected = {"key": "memory", "operator": operator, "values": values}
 
-    assert expression("memory", minimum) == expected
-    assert is_selector(f"{minimum}+")
+    assert to_expression("memory", minimum) == expected
+    assert is_minimum(f"{minimum}+")
 
 
 @pytest.mark.parametrize(
@@ -49,33 +49,33 @@ def test_an_integer_is_kubernetes_own_operator_and_a_quantity_is_ours(
         ("0." + "1" * 62, "must be no more than 63 characters"),
     ],
 )
-def test_a_minimum_that_no_label_can_have_is_an_error(minimum: str, phrase: str) -> None:
+def test_a_minimum_that_is_not_a_label_value_is_an_error(minimum: str, phrase: str) -> None:
     with pytest.raises(ValueError, match="must") as error:
-        expression("memory", minimum)
+        to_expression("memory", minimum)
 
     assert str(error.value) == phrase
-    assert not is_selector(f"{minimum}+")
+    assert not is_minimum(f"{minimum}+")
 
 
 @pytest.mark.parametrize("value", ["16", "nvme", "", "+16", "16 +"])
-def test_a_plain_value_is_no_minimum(value: str) -> None:
-    assert not is_selector(value)
+def test_a_plain_value_is_not_a_minimum(value: str) -> None:
+    assert not is_minimum(value)
 
 
-@pytest.mark.parametrize(("ours", "kubernetes"), [("AtLeast", "In"), ("NotAtLeast", "NotIn")])
-def test_the_values_are_those_of_the_nodes_from_the_least_up(ours: str, kubernetes: str) -> None:
-    before = {"key": "memory", "operator": ours, "values": ["64Gi"]}
+@pytest.mark.parametrize(("operator", "expanded"), [("AtLeast", "In"), ("NotAtLeast", "NotIn")])
+def test_the_sufficient_values_of_the_nodes_are_sorted(operator: str, expanded: str) -> None:
+    before = {"key": "memory", "operator": operator, "values": ["64Gi"]}
 
     assert expand(before, NODES) == {
         "key": "memory",
-        "operator": kubernetes,
+        "operator": expanded,
         "values": ["64Gi", "0.125Ti", "1Ti"],
     }
-    assert before["operator"] == ours
+    assert before["operator"] == operator
 
 
-def test_the_written_value_is_there_when_no_node_has_it() -> None:
-    before = [expression("memory", "64Gi"), expression("disk", "1T")]
+def test_the_minimum_itself_is_among_the_values() -> None:
+    before = [to_expression("memory", "64Gi"), to_expression("disk", "1T")]
 
     assert expand(before, {"memory": ["1Ti"]}) == [
         {"key": "memory", "operator": "In", "values": ["64Gi", "1Ti"]},
@@ -89,16 +89,16 @@ def affinity(*expressions: Json) -> Json:
     return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
 
 
-def test_an_affinity_is_expanded_wherever_it_has_a_minimum() -> None:
+def test_minimums_in_an_affinity_are_expanded() -> None:
     plain = {"key": "disk", "operator": "In", "values": ["nvme"]}
 
-    assert expand(affinity(expression("memory", "64Gi"), plain), {}) == affinity(
+    assert expand(affinity(to_expression("memory", "64Gi"), plain), {}) == affinity(
         {"key": "memory", "operator": "In", "values": ["64Gi"]}, plain
     )
 
 
-def test_what_has_no_minimum_is_not_copied() -> None:
-    before = affinity(expression("cpu", "16"))
+def test_an_object_without_minimums_is_not_copied() -> None:
+    before = affinity(to_expression("cpu", "16"))
     labels = {"matchLabels": {"operator": "AtLeast", "key": "k", "values": "v"}}
 
     assert expand(before, NODES) is before
@@ -118,21 +118,21 @@ UNKNOWN: list[Any] = [
 
 
 @pytest.mark.parametrize("fields", UNKNOWN, ids=map(str, range(len(UNKNOWN))))
-def test_fields_that_nobody_knows_are_left_alone(fields: Json) -> None:
+def test_unknown_fields_are_unchanged(fields: Json) -> None:
     plain = {"key": "disk", "operator": "Exists"}
-    before = affinity(expression("cpu", "16"))
+    before = affinity(to_expression("cpu", "16"))
     required = before["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
     required["nodeSelectorTerms"] += [fields | {"matchExpressions": [plain]}]
     before["podAffinity"] = fields
 
     assert expand(before, NODES) is before
-    assert keys(Settings(affinity=before)) == set()
+    assert label_keys(Settings(affinity=before)) == set()
 
 
 @given(st.lists(st.sampled_from(["1", "512Mi", "1Gi", "1G", "2e9", "x", "1n"])), st.data())
-def test_the_values_are_exactly_the_sufficient_ones(values: list[str], data: st.DataObject) -> None:
+def test_all_sufficient_values_are_selected(values: list[str], data: st.DataObject) -> None:
     minimum = data.draw(st.sampled_from(["512Mi", "1Gi", "1.0"]))
-    expanded = expand(expression("memory", minimum), {"memory": values})
+    expanded = expand(to_expression("memory", minimum), {"memory": values})
     sizes = [quantity.parse(value) for value in expanded["values"]]
 
     assert set(expanded["values"]) == {minimum} | {
@@ -147,17 +147,15 @@ def test_the_values_are_exactly_the_sufficient_ones(values: list[str], data: st.
     ("settings", "expected"),
     [
         (Settings(), set()),
-        (Settings(node_requirements=[expression("cpu", "16")]), set()),
+        (Settings(node_requirements=[to_expression("cpu", "16")]), set()),
         (
             Settings(
-                node_requirements=[expression("memory", "64Gi")],
+                node_requirements=[to_expression("memory", "64Gi")],
                 affinity=affinity({"key": "disk", "operator": "NotAtLeast", "values": ["1T"]}),
             ),
             {"memory", "disk"},
         ),
     ],
 )
-def test_the_labels_to_watch_are_those_of_the_minimums(
-    settings: Settings, expected: set[Any]
-) -> None:
-    assert keys(settings) == expected
+def test_the_label_keys_are_those_of_the_minimums(settings: Settings, expected: set[Any]) -> None:
+    assert label_keys(settings) == expected

@@ -1,4 +1,4 @@
-"""The terms of all hard rules on nodes together."""
+"""The required terms of all hard node rules together."""
 
 from itertools import permutations
 from typing import Any
@@ -26,16 +26,16 @@ RULES = st.lists(
 
 
 def terms(text: str) -> list[set[str]]:
-    """Return what each term asks, or nothing where the rules cannot be had together."""
+    """Return the expressions of each term, or no terms if the rules are contradictory."""
     try:
-        found: Any = karl.compile_open(text)["nodeAffinity"][REQUIRED]["nodeSelectorTerms"]
+        found: Any = karl.compile_unexpanded(text)["nodeAffinity"][REQUIRED]["nodeSelectorTerms"]
     except karl.KarlError:
         return []
     return [{str(each) for each in term["matchExpressions"]} for term in found]
 
 
 @given(RULES)
-def test_no_term_asks_all_that_another_asks(rules: list[str]) -> None:
+def test_no_term_implies_another(rules: list[str]) -> None:
     found = terms("\n".join(rules))
     assert not any(one <= other for one, other in permutations(found, 2))
 
@@ -48,7 +48,7 @@ def test_the_order_of_rules_does_not_matter(rules: list[str]) -> None:
     assert as_set("\n".join(rules)) == as_set("\n".join(reversed(rules)))
 
 
-def test_what_holds_in_any_case_multiplies_nothing() -> None:
+def test_rules_without_alternatives_are_not_multiplied() -> None:
     pairs = [f"AVOID nodes(a{number}=1, b{number}=1)" for number in range(6)]
     always = [f"REQUIRE nodes(x{number}=1)" for number in range(100)]
     assert {len(term) for term in terms("\n".join(pairs + always))} == {106}
@@ -56,7 +56,7 @@ def test_what_holds_in_any_case_multiplies_nothing() -> None:
 
 
 @pytest.mark.parametrize("verb", ["REQUIRE", "AVOID", "PREFER", "REPEL"])
-def test_more_selectors_than_can_be_compared_are_refused(verb: str) -> None:
+def test_the_number_of_selectors_is_limited(verb: str) -> None:
     most = nodeterms.MAX_SELECTORS
     rules = [f"{verb} nodes(x{number}=1)" for number in range(most)]
     assert karl.compile("\n".join(rules))

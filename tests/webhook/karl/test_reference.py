@@ -1,7 +1,7 @@
-"""What karl-interpreter understands means the same here; its documented faults are errors.
+"""Compatibility with karl-interpreter; mistakes that it accepts are errors.
 
-`karl-reference-vectors.json` has rules from public documents with what karl-interpreter makes
-of each. The other cases were read in its sources: parser.go, validator.go, converter.go.
+`karl-reference-vectors.json` has rules from public documents with the results of
+karl-interpreter. The other cases come from its sources: parser.go, validator.go, converter.go.
 """
 
 import json
@@ -20,12 +20,12 @@ PLAIN = "PREFER pods(app=web, tier in [db, cache]) on node weight=80"
 
 
 @pytest.mark.parametrize("vector", ACCEPTED, ids=lambda vector: vector["rule"])
-def test_what_it_accepts_compiles_to_the_same_object(vector: dict[str, Any]) -> None:
+def test_rules_that_it_accepts_compile_to_the_same_object(vector: dict[str, Any]) -> None:
     assert karl.compile(vector["rule"], scope="own") == vector["affinity"]
 
 
 @pytest.mark.parametrize("rule", REJECTED)
-def test_what_it_rejects_is_rejected(rule: str) -> None:
+def test_rules_that_it_rejects_are_rejected(rule: str) -> None:
     with pytest.raises(karl.KarlError, match="missing topology"):
         karl.compile(rule, scope="own")
 
@@ -42,11 +42,11 @@ def test_what_it_rejects_is_rejected(rule: str) -> None:
         "PREFER pods(app=web, tier in [db, cache]) on node weight=+80",
     ],
 )
-def test_it_also_takes_odd_spellings_and_so_does_this(text: str) -> None:
+def test_odd_spellings_that_it_accepts_are_accepted(text: str) -> None:
     assert karl.parse(text) == karl.parse(PLAIN)
 
 
-def test_values_and_selectors_may_be_repeated_as_there() -> None:
+def test_repeated_values_and_selectors_are_accepted() -> None:
     term = karl.compile("REQUIRE pods(app=a, app=a, k in [b, b], has k, has k) on node")
     (required,) = term["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
     assert required["labelSelector"] == {
@@ -67,7 +67,7 @@ def test_values_and_selectors_may_be_repeated_as_there() -> None:
         ("REQUIRE pods(app=web) on node really", "unexpected 'really'"),
         ("REQUIRE pods(app=web) on node weight=5", "a weight on the hard rule 'REQUIRE'"),
         ("PREFER pods(app=web) on node weight=5 weight=6", "repeated 'weight'"),
-        ("PREFER pods(app=web) on node weight=80%", "weight '80%' is no whole number"),
+        ("PREFER pods(app=web) on node weight=80%", "weight '80%' is not a whole number"),
         ("REQUIRE pods(app=-web) on node", "label value '-web' must consist of"),
         ("REQUIRE pods(my app=web) on node", "missing operator before 'app'"),
         ("REQUIRE pods(app=a,app=b) on node", "'app=b' contradicts 'app=a'"),
@@ -76,7 +76,7 @@ def test_values_and_selectors_may_be_repeated_as_there() -> None:
         ("REQUIRE pods(not in [a]) on node", "missing label key before 'not'"),
     ],
 )
-def test_what_it_passes_by_mistake_is_an_error(text: str, message: str) -> None:
+def test_mistakes_that_it_accepts_are_errors(text: str, message: str) -> None:
     with pytest.raises(karl.KarlError) as raised:
         karl.compile(text)
     assert raised.value.errors[0].message.startswith(message)
@@ -97,5 +97,5 @@ def test_what_it_passes_by_mistake_is_an_error(text: str, message: str) -> None:
         "REQUIRE pods(app=web) on node;; AVOID pods(app=db) on node # both",
     ],
 )
-def test_what_it_rejects_and_the_superset_accepts(text: str) -> None:
+def test_extensions_that_it_rejects_are_accepted(text: str) -> None:
     assert karl.compile(text)

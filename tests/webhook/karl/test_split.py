@@ -1,8 +1,8 @@
-"""A text is cut where its rules end, also where one is broken."""
+"""A text is split into rules, even if a rule has a syntax error."""
 
 import pytest
 
-from webhook.karl.split import split
+from webhook.karl.split import split_rules
 
 
 @pytest.mark.parametrize(
@@ -22,5 +22,5 @@ from webhook.karl.split import split
         ("a (b\nREQUIRE=c)", ["a (b\nREQUIRE=c)"]),
     ],
 )
-def test_rules_are_found(text: str, rules: list[str]) -> None:
-    assert [text[span.start : span.end] for span in split(text)] == rules
+def test_a_text_is_split_into_rules(text: str, rules: list[str]) -> None:
+    assert [text[span.start : span.end] for span in split_rules(text)] == rules

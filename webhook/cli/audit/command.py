@@ -116,7 +116,9 @@ def _read_files(
     contents = plan_files.read(plans)
     chosen = [plan for plan in contents.plans if namespace in ("", plan["metadata"]["namespace"])]
     keys = {
-        key for plan in chosen for key in minimums.keys(settings.read(plan, installation).settings)
+        key
+        for plan in chosen
+        for key in minimums.label_keys(settings.read(plan, installation).settings)
     }
     pods = pod_files.read_pods(filename) if filename else []
     return AuditInput(chosen, pods, minimums.label_values(contents.nodes, keys))

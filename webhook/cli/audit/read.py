@@ -53,7 +53,7 @@ class ClusterReader:
         found = [self._read_pods(path) for path in (target_paths if namespace else [pods.PATH])]
         if plans is None and (namespace or None in found):  # pods without plans are no report
             raise ApiError("; ".join(self._unread), 403)
-        keys = frozenset[str]().union(*(minimums.keys(plan.settings) for plan in known))
+        keys = frozenset[str]().union(*(minimums.label_keys(plan.settings) for plan in known))
         return AuditInput(
             plans=plans or [],
             pods=[pod for read in found for pod in read or ()],

@@ -62,7 +62,7 @@ def decision_on(
     ref = plan_ref(request)
     plan = _find(ref, contents.plans, installation)
     labels = contents.nodes + (plan_files.read(node_files).nodes if node_files else [])
-    keys = minimums.keys(plan.settings) if isinstance(plan, Plan) else ()
+    keys = minimums.label_keys(plan.settings) if isinstance(plan, Plan) else ()
     if isinstance(plan, Plan) and not _namespace(request):
         target = plan.target_namespace or "default"
         note = f"the pod names no namespace; it is reviewed as if it were in '{target}'"

@@ -50,7 +50,7 @@ def read_context(
     reading = settings.read_plan(plan_object, installation)
     snapshot = take_snapshot(cluster.nodes, cluster.pods, cluster.namespaces)
     node_values = minimums.label_values(
-        map(labels_of, snapshot.nodes), minimums.keys(reading.plan.settings)
+        map(labels_of, snapshot.nodes), minimums.label_keys(reading.plan.settings)
     )
     spec = plan_object.get("spec") or {}
     return ExplainContext(reading, spec, installation, snapshot, cluster.all_pods, node_values)

@@ -8,7 +8,7 @@ import msgspec
 
 from webhook import karl
 from webhook.admission.patch_summary import format_toleration
-from webhook.karl.decompile import parts, pod_rule
+from webhook.karl.decompile import decompile, decompile_pod_term
 from webhook.karl.syntax import Verb
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json
@@ -62,13 +62,13 @@ def find_obstacles(rejection: Rejection) -> Iterator[Obstacle]:
 
 def format_pod_term(verb: Verb, term: Json) -> str:
     """Return a required pod term as a rule, or as JSON if KARL has no such rule."""
-    rule = pod_rule(verb, term)
+    rule = decompile_pod_term(verb, term)
     return karl.to_text(rule) if rule else _format_json(term)
 
 
 def format_node_terms(terms: list[Json]) -> str:
     """Return required node terms as a rule, or as JSON if KARL has no such rule."""
-    (part,) = parts({"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": terms}}})
+    (part,) = decompile({"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": terms}}})
     return karl.to_text(part.rule) if part.rule else _format_json(terms)
 
 

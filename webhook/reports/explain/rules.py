@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from webhook import karl
-from webhook.karl.decompile import parts, selector_rule
-from webhook.karl.minimums import expand, expression, is_selector
+from webhook.karl.decompile import decompile, decompile_node_selector
+from webhook.karl.minimums import expand, to_expression, is_minimum
 from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.objects import Json, labels_of, name_of, namespace_of
 from webhook.kube.scheduler.pod_terms import incoming_affinity_term
@@ -37,12 +37,12 @@ def _read_node_selectors(context: ExplainContext) -> Iterator[_SourceRule]:
     for key, source in entries.items():
         value = source.node_selector[key]
         where = source.location("node-selector", context.plan_name)
-        if is_selector(value):
-            term = {"matchExpressions": [expression(key, value[:-1])]}
+        if is_minimum(value):
+            term = {"matchExpressions": [to_expression(key, value[:-1])]}
             rule = karl.parse(f"REQUIRE nodes({key}>={value[:-1]})")[0]
         else:
             term = {"matchExpressions": [{"key": key, "operator": "In", "values": [value]}]}
-            rule = selector_rule(key, value)
+            rule = decompile_node_selector(key, value)
         affinity = {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [term]}}}
         yield _SourceRule(where, rule, affinity, f"{key}={value}")
 
@@ -54,10 +54,10 @@ def _read_affinities(context: ExplainContext) -> Iterator[_SourceRule]:
         if isinstance(written, str):
             for rule in karl.parse(written):
                 text = karl.to_text(rule)
-                affinity = karl.compile_open(text, scope=context.reading.scope)
+                affinity = karl.compile_unexpanded(text, scope=context.reading.scope)
                 yield _SourceRule(where, rule, affinity, text)
         else:
-            for part in parts(source.affinity or {}):
+            for part in decompile(source.affinity or {}):
                 text = karl.to_text(part.rule) if part.rule else ""
                 yield _SourceRule(where, part.rule, part.affinity, text)
 

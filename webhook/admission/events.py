@@ -12,6 +12,7 @@ import msgspec
 from webhook.admission.patch_summary import summarize
 from webhook.admission.validate import PLAN
 from webhook.forklift.plan import API_VERSION, KIND
+from webhook.kube.messages import truncate
 from webhook.kube.objects import Json
 from webhook.model import (
     Decision,
@@ -103,7 +104,7 @@ def build_object(event: PlanEvent, name: str, instance: str, occurrences: Occurr
         "involvedObject": involved,
         "type": "Warning" if event.is_warning else "Normal",
         "reason": event.reason.value,
-        "message": _truncate(event.message),
+        "message": truncate(event.message, MAX_MESSAGE_BYTES),
         "count": occurrences.number,
         "firstTimestamp": occurrences.first,
         "lastTimestamp": occurrences.last,
@@ -115,11 +116,3 @@ def build_object(event: PlanEvent, name: str, instance: str, occurrences: Occurr
         pod = msgspec.to_builtins(event.pod)
         event_object["related"] = {"apiVersion": "v1", "kind": "Pod", **pod}
     return event_object
-
-
-def _truncate(message: str) -> str:
-    encoded = message.encode()
-    if len(encoded) <= MAX_MESSAGE_BYTES:
-        return message
-    end = " ..."
-    return encoded[: MAX_MESSAGE_BYTES - len(end)].decode(errors="ignore") + end

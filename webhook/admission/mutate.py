@@ -5,7 +5,7 @@ import msgspec
 from webhook.admission.patch import diff
 from webhook.admission.patch_summary import summarize
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
-from webhook.kube.objects import Json
+from webhook.kube.objects import nested_map
 from webhook.model import (
     Decision,
     Installation,
@@ -88,18 +88,12 @@ def _reason_to_skip(request: Request) -> tuple[Reason, str] | None:
         return Reason.NOT_A_CONVERTOR_POD, f"'{what}' is not a Pod"
     if request.operation != "CREATE":
         return Reason.NOT_A_CREATE, f"operation '{request.operation}' creates no pod"
-    metadata = _object(request.object, "metadata")
-    if _object(metadata, "labels").get(CONVERTOR_LABEL) != CONVERTOR_VALUE:
+    metadata = nested_map(request.object, "metadata")
+    if nested_map(metadata, "labels").get(CONVERTOR_LABEL) != CONVERTOR_VALUE:
         return Reason.NOT_A_CONVERTOR_POD, f"no label {CONVERTOR_LABEL}={CONVERTOR_VALUE}"
-    if MIRROR_ANNOTATION in _object(metadata, "annotations"):
+    if MIRROR_ANNOTATION in nested_map(metadata, "annotations"):
         return Reason.MIRROR_POD, "a mirror pod: the kubelet of its node runs it"
     return None
-
-
-def _object(parent: Json, field: str) -> Json:
-    """Return a field that should be an object; empty if it is anything else."""
-    found = parent.get(field)
-    return found if isinstance(found, dict) else {}
 
 
 def _enforced(

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from webhook.kube.messages import describe_validation_error
-from webhook.kube.objects import Json
+from webhook.kube.messages import describe_validation_error, truncate
+from webhook.kube.objects import Json, nested_string
 from webhook.model import (
     Decision,
     Mode,
@@ -27,11 +27,11 @@ KIND = "AdmissionReview"
 MAX_BODY_BYTES = 7 * 2**20
 """An API server takes no object above 3 MiB; a review has the old and the new one."""
 
-WARNING_CHARACTERS = 120
+MAX_WARNING_CHARACTERS = 120
 """Wraps warnings for a terminal; the API server truncates a warning at 256."""
-WARNINGS_BYTES = 4096
+MAX_WARNINGS_BYTES = 4096
 """The API server drops warnings beyond this sum over a response."""
-ANNOTATION_BYTES = 8192
+MAX_ANNOTATION_BYTES = 8192
 """Kubernetes limits the audit annotations of its own policies to 10 kB."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
@@ -121,7 +121,7 @@ def decode(body: bytes) -> Request:
         uid=uid,
         operation=request.operation,
         kind=str(request.kind),
-        namespace=request.namespace or _namespace_of(request.object),
+        namespace=request.namespace or nested_string(request.object, "metadata", "namespace"),
         name=request.name or "",
         subresource=request.sub_resource or "",
         dry_run=bool(request.dry_run),
@@ -150,12 +150,6 @@ def encode(uid: str, decision: Decision) -> bytes:
     return msgspec.json.encode({"apiVersion": API_VERSION, "kind": KIND, "response": response})
 
 
-def _namespace_of(an_object: Json | None) -> str:
-    metadata = (an_object or {}).get("metadata")
-    namespace = metadata.get("namespace") if isinstance(metadata, dict) else None
-    return namespace if isinstance(namespace, str) else ""
-
-
 def _describe_invalid(body: bytes, error: msgspec.ValidationError) -> BadReview:
     """Describe JSON that is not a review, by its kind if it has one."""
     try:
@@ -164,9 +158,7 @@ def _describe_invalid(body: bytes, error: msgspec.ValidationError) -> BadReview:
         whole = None  # the rest is not JSON
     if not isinstance(whole, dict):
         return _malformed(describe_validation_error(error, "the body"))
-    request = whole.get("request")
-    uid = request.get("uid") if isinstance(request, dict) else None
-    uid = uid if isinstance(uid, str) else ""
+    uid = nested_string(whole, "request", "uid")
     kind, api_version = whole.get("kind", ""), whole.get("apiVersion", "")
     if (kind, api_version) != (KIND, API_VERSION):
         return _foreign(kind, api_version, uid)
@@ -189,13 +181,13 @@ def _lines(warnings: Iterable[str]) -> Iterator[str]:
     """Make warnings valid in an HTTP header: printable, without prefix, wrapped."""
     for warning in warnings:
         text = _CONTROL.sub(" ", warning).strip().removeprefix("Warning:").lstrip()
-        yield from textwrap.wrap(text, WARNING_CHARACTERS, break_on_hyphens=False)
+        yield from textwrap.wrap(text, MAX_WARNING_CHARACTERS, break_on_hyphens=False)
 
 
 def _limit(lines: Iterable[str]) -> Iterator[str]:
     """Yield the lines that the API server would not drop, and a note if there are more."""
     more = "and more: see the webhook's log and the Plan's Events"
-    left = WARNINGS_BYTES - len(more)
+    left = MAX_WARNINGS_BYTES - len(more)
     for line in lines:
         left -= len(line.encode())
         if left < 0:
@@ -218,11 +210,4 @@ def _annotations(decision: Decision) -> dict[str, str]:
         audit["problems"] = "\n".join(problem.in_full() for problem in decision.problems)
     if decision.mode is Mode.AUDIT and decision.patch:
         audit["patch"] = msgspec.json.encode(decision.patch).decode()
-    return {key: _cut(value) for key, value in audit.items()}
-
-
-def _cut(value: str) -> str:
-    encoded = value.encode()
-    if len(encoded) <= ANNOTATION_BYTES:
-        return value
-    return encoded[:ANNOTATION_BYTES].decode(errors="ignore") + " ..."
+    return {key: truncate(value, MAX_ANNOTATION_BYTES) for key, value in audit.items()}

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 import msgspec
 
 from webhook import settings
+from webhook.kube.objects import nested_map
 from webhook.model import (
     Decision,
     Installation,
@@ -109,8 +110,7 @@ def _reason_to_skip(request: Request) -> str:
         return f"'{what}' is not a Plan"
     if request.operation not in ("CREATE", "UPDATE"):
         return f"operation '{request.operation}' changes no settings"
-    metadata = request.object.get("metadata")
-    if isinstance(metadata, dict) and metadata.get("deletionTimestamp"):
+    if nested_map(request.object, "metadata").get("deletionTimestamp"):
         return "the plan is being deleted"
     return ""
 

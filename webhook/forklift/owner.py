@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from webhook.kube.objects import Json
+from webhook.forklift.plan import GROUP, KIND
+from webhook.kube.objects import nested_map, nested_string
 from webhook.model import PlanRef, Request
-
-_GROUP = "forklift.konveyor.io"
 
 
 def plan_ref(request: Request) -> PlanRef | None:
@@ -15,12 +14,12 @@ def plan_ref(request: Request) -> PlanRef | None:
     2.12 on. `forklift.app/plan` has a name alone. An owner reference counts only where no label
     says anything; an owner is in its pod's namespace.
     """
-    metadata = _object(request.object.get("metadata"))
-    labels = _object(metadata.get("labels"))
+    metadata = nested_map(request.object, "metadata")
+    labels = nested_map(metadata, "labels")
     ref = PlanRef(
-        uid=_text(labels.get("plan")),
-        namespace=_text(labels.get("plan-namespace")),
-        name=_text(labels.get("plan-name")) or _text(labels.get("forklift.app/plan")),
+        uid=nested_string(labels, "plan"),
+        namespace=nested_string(labels, "plan-namespace"),
+        name=nested_string(labels, "plan-name") or nested_string(labels, "forklift.app/plan"),
     )
     if ref.uid or ref.name:
         return ref
@@ -28,17 +27,9 @@ def plan_ref(request: Request) -> PlanRef | None:
 
 
 def _owner(references: Any, namespace: str) -> PlanRef | None:
-    for reference in map(_object, references if isinstance(references, list) else ()):
-        group, _, _ = _text(reference.get("apiVersion")).partition("/")
-        uid, name = _text(reference.get("uid")), _text(reference.get("name"))
-        if group == _GROUP and reference.get("kind") == "Plan" and (uid or name):
+    for reference in references if isinstance(references, list) else ():
+        group, _, _ = nested_string(reference, "apiVersion").partition("/")
+        uid, name = nested_string(reference, "uid"), nested_string(reference, "name")
+        if group == GROUP and nested_string(reference, "kind") == KIND and (uid or name):
             return PlanRef(uid=uid, namespace=namespace, name=name)
     return None
-
-
-def _object(value: Any) -> Json:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""

@@ -27,6 +27,15 @@ def quote(text: str) -> str:
     return f"'{''.join(shown)}'"
 
 
+def truncate(text: str, max_bytes: int) -> str:
+    """Return the text, or its start and ` ...` if it has more bytes than the API server keeps."""
+    encoded = text.encode()
+    if len(encoded) <= max_bytes:
+        return text
+    end = " ..."
+    return encoded[: max_bytes - len(end)].decode(errors="ignore") + end
+
+
 def describe_value(value: Any) -> str:
     """Name a JSON value that was found where another was expected."""
     match value:

@@ -1,9 +1,25 @@
-"""Parts of nodes, pods and namespaces, where null, empty and absent are the same."""
+"""Parts of Kubernetes objects, where null, empty and absent are the same.
 
+`nested_map` and `nested_string` accept any JSON, the other functions only valid objects.
+"""
+
+from collections.abc import Iterable
 from typing import Any
 
 Json = dict[str, Any]
-"""A JSON object as decoded: a pod, a term, an expression. Fields nobody knows stay in it."""
+"""A JSON object as decoded: a pod, a term, an expression. Unknown fields stay in it."""
+
+
+def nested_map(value: object, *fields: str) -> Json:
+    """Return the object at a path of fields; empty if there is none, or something else."""
+    found = _nested(value, fields)
+    return found if isinstance(found, dict) else {}
+
+
+def nested_string(value: object, *fields: str) -> str:
+    """Return the text at a path of fields; empty if there is none, or something else."""
+    found = _nested(value, fields)
+    return found if isinstance(found, str) else ""
 
 
 def metadata_of(an_object: Json) -> Json:
@@ -37,3 +53,9 @@ def phase_of(pod: Json) -> str:
 def affinity_of(pod: Json, kind: str) -> Json:
     """Return a pod's `nodeAffinity`, `podAffinity` or `podAntiAffinity`."""
     return (spec_of(pod).get("affinity") or {}).get(kind) or {}
+
+
+def _nested(value: object, fields: Iterable[str]) -> object:
+    for field in fields:
+        value = value.get(field) if isinstance(value, dict) else None
+    return value

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from webhook.karl import minimums
 from webhook.kube.affinity import merge_affinities, omit_empty_fields
-from webhook.kube.objects import Json
+from webhook.kube.objects import Json, nested_string
 from webhook.model import (
     AffinityPolicy,
     Installation,
@@ -69,7 +69,7 @@ def read_plan(plan_object: Json, installation: Installation) -> PlanReading:
     problems: list[Problem] = []
     fields = read_map(RawSetting("Plan", plan_object), problems)
     metadata = read_map(RawSetting("Plan metadata", fields.get("metadata")), problems)
-    name = PlanName(_text(metadata.get("namespace")), _text(metadata.get("name")))
+    name = PlanName(nested_string(metadata, "namespace"), nested_string(metadata, "name"))
     spec = read_map(RawSetting(f"{name} spec", fields.get("spec")), problems)
     annotations = read_map(
         RawSetting(f"{name} metadata.annotations", metadata.get("annotations")), problems
@@ -107,9 +107,9 @@ def read_plan(plan_object: Json, installation: Installation) -> PlanReading:
     plan = Plan(
         namespace=name.namespace,
         name=name.name,
-        uid=_text(metadata.get("uid")),
+        uid=nested_string(metadata, "uid"),
         generation=_integer(metadata.get("generation")),
-        target_namespace=_text(spec.get("targetNamespace")),
+        target_namespace=nested_string(spec, "targetNamespace"),
         settings=settings if settings != _NO_SETTINGS else _NO_SETTINGS,
         written=last_modified(metadata, installation.prefix),
     )
@@ -161,10 +161,6 @@ def _merge_tolerations(sources: Sources) -> list[Json]:
         less_specific = [each for each in tolerations if (each.get("key") or "") not in keys]
         tolerations = less_specific + source.tolerations
     return tolerations
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _integer(value: Any) -> int:

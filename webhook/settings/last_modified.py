@@ -5,9 +5,8 @@ of its last change to any of them.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
-from webhook.kube.objects import Json
+from webhook.kube.objects import Json, nested_map, nested_string
 
 _FIELDS = {"f:convertorLabels", "f:convertorNodeSelector", "f:convertorAffinity"}
 
@@ -18,24 +17,15 @@ def last_modified(metadata: Json, prefix: str) -> str:
     It may be too late, never too early: a manager has one time for all of its fields. Times of
     the API server are RFC 3339 in UTC, to the second, so they sort as text.
     """
-    return max(_times(metadata, prefix), default="")
+    return max(_times(metadata, prefix))
 
 
 def _times(metadata: Json, prefix: str) -> Iterator[str]:
-    yield from _text(metadata.get("creationTimestamp"))
+    yield nested_string(metadata, "creationTimestamp")
     entries = metadata.get("managedFields")
     for entry in entries if isinstance(entries, list) else ():
-        fields = _object(_object(entry).get("fieldsV1"))
-        annotations = _object(_object(fields.get("f:metadata")).get("f:annotations"))
+        fields = nested_map(entry, "fieldsV1")
+        annotations = nested_map(fields, "f:metadata", "f:annotations")
         has_setting = any(key.startswith(f"f:{prefix}/") for key in annotations)
-        if has_setting or _FIELDS & _object(fields.get("f:spec")).keys():
-            yield from _text(entry.get("time"))
-
-
-def _object(value: Any) -> Json:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
+        if has_setting or _FIELDS & nested_map(fields, "f:spec").keys():
+            yield nested_string(entry, "time")

@@ -13,6 +13,7 @@ from typing import Protocol
 import structlog
 
 from webhook.admission.events import PlanEvent, derive_event
+from webhook.kube.objects import nested_map, nested_string
 from webhook.model import Decision, Mode, Outcome, Reason, Request, Reviewed
 from webhook.telemetry import logs
 from webhook.telemetry.logs import Level, Line
@@ -188,7 +189,6 @@ def _without_objects(request: Request) -> Request:
 
 def _name(request: Request) -> str:
     """Return the pod's name, or its `generateName`: admission precedes the generation of names."""
-    metadata = request.object.get("metadata")
-    if request.name or not isinstance(metadata, dict):
-        return request.name
-    return str(metadata.get("name") or metadata.get("generateName") or "")
+    metadata = nested_map(request.object, "metadata")
+    name = request.name or nested_string(metadata, "name")
+    return name or nested_string(metadata, "generateName")

@@ -14,6 +14,7 @@ from webhook.kube.messages import (
     expected_one_of,
     join_with_or,
     quote,
+    truncate,
 )
 
 
@@ -93,3 +94,11 @@ def test_a_word_is_misspelt_only_where_it_surely_is(
     word: str, choices: list[str], meant: str | None
 ) -> None:
     assert correct_spelling(word, choices) == meant
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("a" * 10, "a" * 10), ("a" * 11, "aaaaaa ..."), ("é" * 5, "é" * 5), ("aé" * 5, "aéaé ...")],
+)
+def test_a_text_is_truncated_to_bytes_between_characters(text: str, expected: str) -> None:
+    assert truncate(text, 10) == expected

@@ -11,6 +11,8 @@ from webhook.kube.objects import Json
 from webhook.model import Plan, Request, Settings
 
 PREFIX = "convertor.forklift.konveyor.io"
+POD_KIND = {"group": "", "version": "v1", "kind": "Pod"}
+PLAN_KIND = {"group": "forklift.konveyor.io", "version": "v1beta1", "kind": "Plan"}
 CONVERTOR_LABELS = {"forklift.app": "virt-v2v", "plan": "b277", "vmID": "vm-1"}
 HOST, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 
@@ -31,7 +33,7 @@ def plan(
     named = {key.replace("_", "-"): text for key, text in settings.items()}
     named |= annotations or {}
     prefixed = {f"{PREFIX}/{key}": text for key, text in named.items()}
-    identity = {"name": name, "namespace": namespace, "uid": f"uid-{name}"}
+    identity = {"name": name, "namespace": namespace, "uid": f"uid-{name}", "generation": 3}
     return {
         "apiVersion": "forklift.konveyor.io/v1beta1",
         "kind": "Plan",
@@ -110,7 +112,8 @@ def convertor_pod(
 def minimal_pod(labels: Json | None = None, *, metadata: Json | None = None, **spec: Any) -> Json:
     """Return a pod with the labels of a convertor pod, and nothing that is not given."""
     labels = CONVERTOR_LABELS | (labels or {})
-    return {"metadata": {"labels": labels} | (metadata or {}), "spec": spec}
+    metadata = {"labels": labels} | (metadata or {})
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
 def admission_review(item: Json, **request: Any) -> Json:
@@ -118,13 +121,12 @@ def admission_review(item: Json, **request: Any) -> Json:
 
     The further fields are those of its request.
     """
-    group, _, version = str(item.get("apiVersion", "v1")).rpartition("/")
     return {
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
         "request": {
             "uid": "u-1",
-            "kind": {"group": group, "version": version, "kind": item.get("kind", "Pod")},
+            "kind": PLAN_KIND if item.get("kind") == "Plan" else POD_KIND,
             "operation": "CREATE",
             "namespace": "target",
             "object": item,

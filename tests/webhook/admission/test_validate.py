@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.builders import PLAN_KIND, POD_KIND, PREFIX, encode_review, plan
 from webhook.admission.review import decode, encode
 from webhook.admission.validate import validate
 from webhook.kube.objects import Json
@@ -20,57 +21,28 @@ from webhook.model import (
     Request,
 )
 
-PREFIX = "convertor.forklift.konveyor.io"
-OWNER = PlanRef("0b1c", "forklift", "db")
+OWNER = PlanRef("uid-db", "konveyor-forklift", "db")
 
+PLAN = {"kind": PLAN_KIND, "namespace": "konveyor-forklift", "name": "db"}
 BAD_RULE = "REQUIRE pods(app=ceph) on nodes"
 RULE_PROBLEM = Problem(
-    f"Plan forklift/db annotation {PREFIX}/affinity line 1 column 27",
+    f"Plan konveyor-forklift/db annotation {PREFIX}/affinity line 1 column 27",
     "unknown topology 'nodes': expected node, zone, region, rack or a label key; "
     "did you mean 'node'?",
     f"  {BAD_RULE}\n                            ^^^^^",
 )
 LABEL_PROBLEM = Problem(
-    f"Plan forklift/db annotation {PREFIX}/labels entry 2", "expected key=value, found 'batch'"
+    f"Plan konveyor-forklift/db annotation {PREFIX}/labels entry 2",
+    "expected key=value, found 'batch'",
 )
-REFUSED = "plan 'forklift/db' has invalid placement settings:"
+REFUSED = "plan 'konveyor-forklift/db' has invalid placement settings:"
 AUDIT = "mode audit, the plan is not denied: "
 
 
-def plan(spec: Json | None = None, **annotations: Any) -> Json:
-    return {
-        "apiVersion": "forklift.konveyor.io/v1beta1",
-        "kind": "Plan",
-        "metadata": {
-            "namespace": "forklift",
-            "name": "db",
-            "uid": "0b1c",
-            "generation": 3,
-            "annotations": {
-                f"{PREFIX}/{name.replace('_', '-')}": text for name, text in annotations.items()
-            },
-        },
-        "spec": {"targetNamespace": "vms", **(spec or {})},
-    }
-
-
 def request(body: Json, before: Json | None = None, **fields: Any) -> Request:
-    """Return a review as the API server sends it: an update where there was a plan before."""
-    asked = {
-        "uid": "u-1",
-        "kind": {"group": "forklift.konveyor.io", "version": "v1beta1", "kind": "Plan"},
-        "operation": "CREATE" if before is None else "UPDATE",
-        "namespace": "forklift",
-        "name": "db",
-        "object": body,
-        "oldObject": before,
-    }
-    review = {
-        "apiVersion": "admission.k8s.io/v1",
-        "kind": "AdmissionReview",
-        "request": asked | fields,
-    }
-    return decode(json.dumps(review).encode())
+    """Return the request of a Plan that is created, or updated where there was one before."""
+    update: Json = {} if before is None else {"operation": "UPDATE", "oldObject": before}
+    return decode(encode_review(body, **PLAN | update | fields))
 
 
 def decided(
@@ -92,7 +64,7 @@ def test_a_plan_whose_settings_can_be_carried_out_is_let_through() -> None:
     assert decision == Decision(
         Outcome.UNCHANGED,
         Reason.SETTINGS_VALID,
-        "the placement settings of plan 'forklift/db' are valid",
+        "the placement settings of plan 'konveyor-forklift/db' are valid",
         plan=OWNER,
         generation=3,
     )
@@ -103,7 +75,7 @@ def test_a_plan_whose_settings_can_be_carried_out_is_let_through() -> None:
             "mode": "enforce",
             "outcome": "unchanged",
             "reason": "SettingsValid",
-            "plan": "forklift/db",
+            "plan": "konveyor-forklift/db",
             "generation": "3",
         },
     }
@@ -130,7 +102,7 @@ def test_a_plan_that_asks_what_cannot_be_is_refused_with_every_place_and_caret()
             "mode": "enforce",
             "outcome": "denied",
             "reason": "SettingsInvalid",
-            "plan": "forklift/db",
+            "plan": "konveyor-forklift/db",
             "generation": "3",
             "problems": f"{LABEL_PROBLEM}\n{RULE_PROBLEM}\n{RULE_PROBLEM.detail}",
         },
@@ -150,7 +122,7 @@ def test_what_was_wrong_before_an_edit_only_warns() -> None:
     assert decision == Decision(
         Outcome.UNCHANGED,
         Reason.SETTINGS_INVALID,
-        f"plan 'forklift/db' has invalid placement settings, as before: {RULE_PROBLEM}",
+        f"plan 'konveyor-forklift/db' has invalid placement settings, as before: {RULE_PROBLEM}",
         plan=OWNER,
         generation=3,
         warnings=[str(RULE_PROBLEM)],
@@ -188,7 +160,7 @@ def required(*terms: Json) -> Json:
         (plan(affinity=BAD_RULE), plan(affinity=f"AVOID nodes(spot=true)\n  {BAD_RULE}")),
         (plan(labels="batch"), plan(labels="team=a,batch")),
         (plan(tolerations="a=b=c"), plan(tolerations="gpu,a=b=c")),
-        (plan(required(NO_KEY)), plan(required(FINE, NO_KEY))),
+        (plan(spec=required(NO_KEY)), plan(spec=required(FINE, NO_KEY))),
     ],
     ids=["rules", "labels", "tolerations", "affinity"],
 )
@@ -234,7 +206,7 @@ def test_a_text_may_be_put_right_step_by_step(before: str, after: str) -> None:
         (plan(labels="batch"), plan(labels="batch,batch"), [1]),
         (plan(labels="batch,a=1"), plan(labels="batch=1,a,b"), [0, 1]),
         (plan(tolerations="a=b=c"), plan(tolerations="a=b=c,gpu,a=b=c"), [1]),
-        (plan(required(NO_KEY)), plan(required(NO_KEY, NO_KEY)), [1]),
+        (plan(spec=required(NO_KEY)), plan(spec=required(NO_KEY, NO_KEY)), [1]),
     ],
 )
 def test_a_mistake_that_is_made_once_more_is_a_new_one(
@@ -329,12 +301,11 @@ def test_a_plan_has_no_say_in_the_mode_where_the_installation_does_not_let_it() 
 def test_a_mode_that_is_none_is_refused() -> None:
     decision = decided(plan(mode="of"))
     assert decision.message == (
-        f"{REFUSED}\nPlan forklift/db annotation {PREFIX}/mode: expected mode enforce, audit or "
-        "off, found 'of'; did you mean 'off'?"
+        f"{REFUSED}\nPlan konveyor-forklift/db annotation {PREFIX}/mode: expected mode enforce, "
+        "audit or off, found 'of'; did you mean 'off'?"
     )
 
 
-POD = {"group": "", "version": "v1", "kind": "Pod"}
 MIGRATION = {"group": "forklift.konveyor.io", "version": "v1beta1", "kind": "Migration"}
 DELETED = plan(affinity=BAD_RULE)
 DELETED["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
@@ -351,7 +322,7 @@ DELETED["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
             request(plan(affinity=BAD_RULE), kind=MIGRATION),
             "'forklift.konveyor.io/v1beta1/Migration' is not a Plan",
         ),
-        (request(plan(affinity=BAD_RULE), kind=POD), "'v1/Pod' is not a Plan"),
+        (request(plan(affinity=BAD_RULE), kind=POD_KIND), "'v1/Pod' is not a Plan"),
         (
             request({}, plan(affinity=BAD_RULE), operation="DELETE", object=None),
             "operation 'DELETE' changes no settings",
@@ -381,6 +352,6 @@ def test_a_plan_is_never_changed() -> None:
 
 def test_a_large_plan_is_decided_on_by_its_settings_alone() -> None:
     vms = [{"id": f"vm-{number}", "name": "x" * 100} for number in range(3000)]
-    body = plan({"vms": vms}, affinity=BAD_RULE)
+    body = plan(spec={"vms": vms}, affinity=BAD_RULE)
     assert len(json.dumps(body)) > 300_000
     assert decided(body).problems == [RULE_PROBLEM]

@@ -36,14 +36,7 @@ def test_a_pod_that_has_all_that_is_asked_is_marked_all_the_same() -> None:
     )
 
     assert after == Placed(
-        {
-            "metadata": {
-                "labels": CONVERTOR_LABELS | {"workload": "migration"},
-                "annotations": MARK,
-            },
-            "spec": {},
-        },
-        marked=True,
+        minimal_pod({"workload": "migration"}, metadata={"annotations": MARK}), marked=True
     )
 
 

@@ -7,6 +7,8 @@ import jsonpatch
 import pytest
 from structlog.testing import capture_logs
 
+from tests.support import builders
+from tests.support.builders import PREFIX, minimal_pod
 from tests.system.guide.forklift import Generation, convertor_pod
 from tests.system.guide.rows import ROWS, Form, Row
 from tests.system.guide.test_guide import plan_of, reviewed
@@ -23,23 +25,18 @@ from webhook.reports.audit import AuditInput, AuditReport, build_report
 from webhook.settings.mode import Origin
 
 WRITTEN, AFTER = "2026-08-01T08:00:00Z", "2026-08-01T09:00:00Z"
-PREFIX = "convertor.forklift.konveyor.io"
 AUDIT = Installation(mode=Mode.AUDIT)
 
 
-def plan(name: str = "db", namespace: str = "mtv", **settings: str) -> Json:
-    annotations = {f"{PREFIX}/{key.replace('_', '-')}": text for key, text in settings.items()}
-    metadata = {"namespace": namespace, "name": name, "uid": f"uid-{name}", "generation": 2}
-    return {
-        "metadata": metadata | {"creationTimestamp": WRITTEN, "annotations": annotations},
-        "spec": {"targetNamespace": "vms"},
-    }
+def plan(name: str = "db", namespace: str = "mtv", **settings: Any) -> Json:
+    return builders.plan(name, namespace, metadata={"creationTimestamp": WRITTEN}, **settings)
 
 
 def pod(name: str, plan_name: str = "db", *, annotations: Json | None = None, **spec: Any) -> Json:
-    labels = {"forklift.app": "virt-v2v", "plan": f"uid-{plan_name}"}
-    metadata = {"namespace": "vms", "name": name, "creationTimestamp": AFTER, "labels": labels}
-    return {"metadata": metadata | {"annotations": annotations or {}}, "spec": spec}
+    metadata = {"namespace": "vms", "name": name, "creationTimestamp": AFTER}
+    return minimal_pod(
+        {"plan": f"uid-{plan_name}"}, metadata=metadata | {"annotations": annotations or {}}, **spec
+    )
 
 
 def audited(plans: list[Json], *pods: Json, **more: Any) -> AuditReport:
@@ -69,7 +66,7 @@ def test_the_audit_reports_the_patch_of_a_review(row: Row) -> None:
 def test_a_plan_without_pods_is_audited_with_its_next_pod() -> None:
     (found,) = audited([plan(labels="batch=1")]).plans
 
-    assert (found.plan, found.generation, found.target_namespace) == ("mtv/db", 2, "vms")
+    assert (found.plan, found.generation, found.target_namespace) == ("mtv/db", 3, "vms")
     assert found.settings == "labels batch=1"
     assert [(each.name, each.changes) for each in found.pods] == [
         ("vms", "labels app=virt-v2v,forklift.app/plan=db,batch=1")

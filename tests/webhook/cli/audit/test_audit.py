@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.builders import plan
+from tests.support.builders import PREFIX, minimal_pod, node, plan
 from tests.support.commands import Run
 from tests.support.fake_api import FakeApi
 from tests.support.releases import release
@@ -18,7 +18,7 @@ EXPECTED = Path(__file__).parent / "expected"
 Golden = Callable[[Path, str], None]
 
 BEFORE, WRITTEN, AFTER = (f"2026-08-01T0{hour}:00:00Z" for hour in (6, 7, 8))
-PLACEMENT = "convertor.forklift.konveyor.io/placement"
+PLACEMENT = f"{PREFIX}/placement"
 
 
 def written(body: Json, at: str = WRITTEN) -> Json:
@@ -31,21 +31,14 @@ WEB = written(plan("web", affinity="REQIRE pods(a=b) on node", node_selector="me
 LATER = written(plan("later", "shop", tolerations="gpu:NoExecute", mode="off"))
 
 
-def pod(name: str, plan_name: str, *, placed: bool = False, **labels: str) -> Json:
-    own = {"forklift.app": "virt-v2v", "plan": f"uid-{plan_name}"}
+def pod(name: str, plan_name: str, *, placed: bool = False) -> Json:
     identity = {"app": "virt-v2v", "forklift.app/plan": plan_name}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": name,
-            "namespace": "vms",
-            "creationTimestamp": AFTER,
-            "labels": own | (identity if placed else {}) | labels,
-            "annotations": {PLACEMENT: "{}"} if placed else {},
-        },
-        "spec": {"nodeName": "alpha", "containers": []},
-    }
+    metadata = {"name": name, "namespace": "vms", "creationTimestamp": AFTER}
+    return minimal_pod(
+        {"plan": f"uid-{plan_name}"} | (identity if placed else {}),
+        metadata=metadata | {"annotations": {PLACEMENT: "{}"} if placed else {}},
+        nodeName="alpha",
+    )
 
 
 PODS = [
@@ -54,11 +47,7 @@ PODS = [
     pod("web-vm-1", "web"),
     pod("stray", "gone"),
 ]
-NODE = {
-    "apiVersion": "v1",
-    "kind": "Node",
-    "metadata": {"name": "alpha", "labels": {"memory": "128Gi"}},
-}
+NODE = node("alpha", {"memory": "128Gi"})
 
 
 @pytest.mark.parametrize("output", ["table", "wide", "json", "yaml"])

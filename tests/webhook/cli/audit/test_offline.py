@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.builders import plan
+from tests.support.builders import minimal_pod, plan
 from tests.support.commands import Run
 from webhook.inventory.pods import QUERY
 from webhook.kube.objects import Json
@@ -33,9 +33,10 @@ def audit(run: Run, tmp_path: Path) -> Audit:
 
 
 def pod(name: str, labels: Any = None, **more: Any) -> Json:
-    own = {"forklift.app": "virt-v2v", "plan": "uid-db"} if labels is None else labels
-    metadata = {"name": name, "namespace": "vms", "labels": own}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {}} | more
+    metadata: Json = {"name": name, "namespace": "vms"}
+    if labels is not None:
+        metadata["labels"] = labels
+    return minimal_pod({"plan": "uid-db"}, metadata=metadata) | more
 
 
 def audited_names(output: str) -> list[str]:

@@ -11,7 +11,7 @@ import jsonpatch
 import pytest
 import yaml
 
-from tests.support.builders import plan
+from tests.support.builders import admission_review, minimal_pod, node, plan
 from tests.support.commands import Run
 from tests.support.paths import ROOT
 from webhook.kube.objects import Json
@@ -25,9 +25,10 @@ PLAN = plan(affinity=RULE, labels="batch=1")
 
 
 def pod(namespace: str | None = "vms", **labels: str) -> Json:
-    where = {"namespace": namespace} if namespace else {}
-    metadata = where | {"labels": {"forklift.app": "virt-v2v", **labels}}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": []}}
+    metadata: Json = {"labels": {"forklift.app": "virt-v2v", **labels}}
+    if namespace:
+        metadata["namespace"] = namespace
+    return minimal_pod(metadata=metadata, containers=[])
 
 
 OWNED = pod(plan="uid-db")
@@ -80,7 +81,7 @@ def test_a_pod_is_shown_before_and_after(run: Run, files: Files) -> None:
         "+    batch: '1'\n"
         "+  annotations:\n"
         "+    convertor.forklift.konveyor.io/placement: "
-        """'{"plan":"konveyor-forklift/db","generation":0,"mode":"enforce"}'\n"""
+        """'{"plan":"konveyor-forklift/db","generation":3,"mode":"enforce"}'\n"""
         " spec:\n"
         "   containers: []\n"
         "+  affinity:\n"
@@ -231,10 +232,7 @@ def test_in_audit_mode_the_pod_stays_and_what_it_would_get_is_shown(run: Run, fi
 
 def test_nodes_say_which_values_are_at_least(run: Run, files: Files) -> None:
     asks = plan(node_selector="memory=64Gi+")
-    nodes = [
-        {"apiVersion": "v1", "kind": "Node", "metadata": {"name": size, "labels": {"memory": size}}}
-        for size in ("32Gi", "128Gi")
-    ]
+    nodes = [node(size, {"memory": size}) for size in ("32Gi", "128Gi")]
     words = ("-f", files("pod.yaml", OWNED), "--plan", files("plan.yaml", asks), "-o", "yaml")
     for more, values in ([], ["64Gi"]), (["--nodes", files("n.yaml", *nodes)], ["64Gi", "128Gi"]):
         after = yaml.safe_load(run("review", *words, *more).stdout)
@@ -304,18 +302,13 @@ def test_a_pod_of_which_nothing_is_asked_is_fine(run: Run, files: Files) -> None
     assert run("review", *words, "--no-identity-labels").exit_code == 0
 
 
-def review_of_plan(rule: str) -> Json:
-    kind = {"group": "forklift.konveyor.io", "version": "v1beta1", "kind": "Plan"}
-    body = plan(affinity=rule)
-    request = {"uid": "u-1", "kind": kind, "operation": "CREATE", "object": body}
-    return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
-
-
 def test_the_review_of_a_plan_is_decided_as_well(run: Run, files: Files) -> None:
-    wrong = run("review", "-f", files("wrong.json", review_of_plan("REQUIRE")))
+    wrong = run("review", "-f", files("wrong.json", admission_review(plan(affinity="REQUIRE"))))
     assert wrong.exit_code == 1
     assert wrong.stdout.startswith("denied (SettingsInvalid, mode enforce")
-    fine = run("review", "-f", files("fine.json", review_of_plan(RULE)), "-o", "json")
+    fine = run(
+        "review", "-f", files("fine.json", admission_review(plan(affinity=RULE))), "-o", "json"
+    )
     assert (fine.exit_code, response(fine.stdout)["allowed"]) == (0, True)
 
 

@@ -85,7 +85,7 @@ def test_only_the_first_pending_pods_are_evaluated() -> None:
     assert nodes == [1] * 10 + [None] * 2
 
 
-def marked(pod: Json, generation: int = 0) -> Json:
+def marked(pod: Json, generation: int = 3) -> Json:
     marker = {"plan": "konveyor-forklift/db", "generation": generation, "mode": "enforce"}
     key = "convertor.forklift.konveyor.io/placement"
     pod["metadata"]["annotations"] = {key: json.dumps(marker, separators=(",", ":"))}
@@ -118,7 +118,7 @@ def test_deviations_from_the_plan_are_described() -> None:
         convertor_pod("new", "a"),
         other,
         batched(marked(convertor_pod("placed", "a", nodeSelector={"disk": "ssd"}))),
-        batched(marked(convertor_pod("placed-long-ago", "a", nodeSelector={"disk": "ssd"}), -1)),
+        batched(marked(convertor_pod("placed-long-ago", "a", nodeSelector={"disk": "ssd"}), 2)),
         convertor_pod("wrong", "a", nodeSelector=[]),
         batched(marked(convertor_pod("wrong-label", "a", nodeSelector={"disk": "ssd"})), "1"),
     ]

@@ -1,4 +1,4 @@
-"""Completion: for shells, of `kubectl-convertor`; and for kubectl, of `kubectl convertor`."""
+"""Completion of `kubectl-convertor` for shells, and of `kubectl convertor` for kubectl."""
 
 import sys
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from webhook.cli.output import write
 
 _SHELLS = ("bash", "fish", "zsh")
 
-# How kubectl's completion takes what a plugin prints last, `:` and a number: the
-# ShellCompDirective of github.com/spf13/cobra.
+# The last line for kubectl's completion is `:` and a number: the ShellCompDirective of
+# github.com/spf13/cobra.
 _FILES = 0
 _NO_FILES = 4
 _FOLDERS = 16
@@ -24,7 +24,7 @@ _DIRECTIVES = {"file": _FILES, "dir": _FOLDERS}
 def completion(shell: str) -> None:
     """Print the completion script of a shell, for kubectl-convertor.
 
-    kubectl completes `kubectl convertor` by itself, where its own completion is set up and
+    kubectl itself completes `kubectl convertor` if its own completion is set up and
     kubectl_complete-convertor, installed beside kubectl-convertor, is on the PATH.
 
     \b
@@ -39,10 +39,10 @@ def completion(shell: str) -> None:
 
 
 def candidates() -> None:
-    """Be `kubectl_complete-convertor`: print what the last argument may become.
+    """Run `kubectl_complete-convertor`: print the completions of the last argument.
 
-    One a line, with a tab before what it means, and last a directive; as kubectl asks of the
-    completion of its plugins.
+    Prints one completion a line, with a tab before its description, then a directive, as kubectl
+    expects it from plugins.
     """
     click.echo("\n".join(_lines(sys.argv[1:])))
 

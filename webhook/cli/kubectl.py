@@ -1,7 +1,7 @@
 """`kubectl convertor`: the commands for people who run migrations.
 
-kubectl finds it as the program `kubectl-convertor` on the PATH. A command is imported when it is
-called and not before, so that help and completion answer at once.
+kubectl finds it as the program `kubectl-convertor` on the PATH. A command's module is imported only
+when it is called, and imports what it needs to run only then, so help and completion are quick.
 """
 
 import importlib
@@ -15,12 +15,12 @@ from click.shell_completion import CompletionItem
 from webhook.kube.messages import did_you_mean
 
 PROGRAM = "kubectl-convertor"
-"""As which kubectl finds it."""
+"""The file name by which kubectl finds the plugin."""
 COMPLETE_VARIABLE = "_KUBECTL_CONVERTOR_COMPLETE"
-"""By which the completion script of a shell asks; it is click's."""
+"""The variable of click's completion scripts."""
 
 EXIT_UNEXPECTED = 70
-"""EX_SOFTWARE of sysexits(3): a fault of ours."""
+"""EX_SOFTWARE of sysexits(3): an internal error."""
 
 
 class _Command(NamedTuple):
@@ -30,23 +30,24 @@ class _Command(NamedTuple):
 
 COMMANDS = {
     "audit": _Command(
-        "webhook.cli.audit.command", "Say what is, would be and was not placed, and why."
+        "webhook.cli.audit.command",
+        "Report which pods are placed, would change or were missed.",
     ),
     "completion": _Command("webhook.cli.completion", "Print the completion script of a shell."),
     "explain": _Command(
-        "webhook.cli.explain.command", "Say where a plan's pods may go, or why nowhere."
+        "webhook.cli.explain.command", "Explain a plan's settings and which nodes its pods fit."
     ),
     "karl": _Command("webhook.cli.karl", "Compile, check or explain KARL rules."),
-    "patch": _Command("webhook.cli.patch", "Change the convertor settings of a plan."),
+    "patch": _Command("webhook.cli.patch.command", "Change the convertor settings of a plan."),
     "review": _Command(
-        "webhook.cli.review.command", "Show a pod before and after, without a cluster."
+        "webhook.cli.review.command", "Show a pod before and after its review, without a cluster."
     ),
     "show": _Command("webhook.cli.show.command", "List plans and their convertor settings."),
 }
 
 
 class _LazyGroup(click.Group):
-    """Commands by name, each the function of its own name in a module of its own."""
+    """A group that imports a command when it is called: the function named like the command."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)
@@ -83,19 +84,19 @@ class _LazyGroup(click.Group):
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.option("--debug", is_flag=True, help="Print the trace of an unexpected error.")
+@click.option("--debug", is_flag=True, help="Print the stack trace of an unexpected error.")
 @click.version_option(package_name="convertor-webhook", message="%(version)s")
 def group(debug: bool) -> None:
     """Place the convertor pods of Forklift's migration plans.
 
     \b
-    Exit codes: 0 fine; 1 found what the command was told to fail on;
-    2 the command line or its input is wrong; 3 the cluster did not answer or refused.
+    Exit codes: 0 success; 1 the command found what it fails on, such as problems;
+    2 the command line or its input is invalid; 3 the cluster refused or did not respond.
     """  # noqa: D301 - click's mark for "do not wrap"
 
 
 def main() -> None:
-    """Run the command line; whatever happens, a person can read it."""
+    """Run the command line; an unexpected error ends it with a message instead of a stack trace."""
     try:
         group(prog_name="kubectl convertor", complete_var=COMPLETE_VARIABLE)
     except Exception as error:  # noqa: BLE001 - the last resort
@@ -103,8 +104,8 @@ def main() -> None:
             traceback.print_exc()
         click.echo(
             f"Error: unexpected {type(error).__name__}: {error}\n"
-            "This is a fault of the program; please report it with what --debug, given before "
-            "the command's name, prints.",
+            "This is an internal error; please report it with the output of --debug, given before "
+            "the command's name.",
             err=True,
         )
         sys.exit(EXIT_UNEXPECTED)

@@ -1,10 +1,10 @@
-"""What the commands print: for people on a terminal, plain when piped, YAML and JSON."""
+"""Output of the commands: coloured on a terminal, plain when piped, YAML or JSON."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+import msgspec
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,43 +20,24 @@ def output_option(*formats: str) -> Callable[[F], F]:
         type=click.Choice(formats),
         default=formats[0],
         show_default=True,
-        help="Form of the output.",
+        help="Output format.",
     )
 
 
 def write(text: str) -> None:
-    """Print a text as it is, with one line end."""
+    """Print a text unchanged, with one line end."""
     click.echo(text.rstrip("\n"))
 
 
 def console(*, stderr: bool = False) -> "Console":
-    """Return where to print coloured texts: plain when piped and with NO_COLOR, never wrapped."""
-    from rich.console import Console  # noqa: PLC0415 - help and completion do without
+    """Return a console for coloured texts: plain when piped or with NO_COLOR, never wrapped."""
+    from rich.console import Console  # noqa: PLC0415 - help and completion do not load it
 
     return Console(stderr=stderr, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
-@contextmanager
-def unlogged() -> Iterator[None]:
-    """Keep the log of the server's own parts from the output."""
-    import structlog  # noqa: PLC0415 - help and completion do without
-
-    before = structlog.get_config()
-    structlog.configure(processors=[_drop])
-    try:
-        yield
-    finally:
-        structlog.configure(**before)
-
-
-def _drop(*_: Any) -> NoReturn:
-    import structlog  # noqa: PLC0415 - see above
-
-    raise structlog.DropEvent
-
-
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return columns as kubectl prints them; nothing is cut, and an empty cell is `<none>`."""
+    """Return columns as kubectl prints them; an empty cell is `<none>`, and none is truncated."""
     lines = [header, *([cell or "<none>" for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
@@ -67,14 +48,12 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def as_json(value: Any) -> str:
     """Return plain values as indented JSON."""
-    import msgspec  # noqa: PLC0415 - help and completion do without
-
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
 def as_yaml(value: Any) -> str:
-    """Return plain values as YAML, in the order that they have."""
-    import yaml  # noqa: PLC0415 - help and completion do without
+    """Return plain values as YAML, in their order."""
+    import yaml  # noqa: PLC0415 - help and completion do not load it
 
     return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100))
 

@@ -113,7 +113,7 @@ def test_the_variables_of_the_flags_are_those_of_the_server() -> None:
     assert installation.ENVIRONMENT == config.ENVIRONMENT
 
 
-def test_a_fault_of_ours_is_told_without_a_trace(
+def test_an_internal_error_is_reported_without_a_stack_trace(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _break(monkeypatch, "karl", RULE)
@@ -122,8 +122,8 @@ def test_a_fault_of_ours_is_told_without_a_trace(
     assert ended.value.code == 70
     assert capsys.readouterr().err == (
         "Error: unexpected ZeroDivisionError: boom\n"
-        "This is a fault of the program; please report it with what --debug, given before the "
-        "command's name, prints.\n"
+        "This is an internal error; please report it with the output of --debug, given before the "
+        "command's name.\n"
     )
 
 

@@ -208,7 +208,7 @@ def test_an_empty_value_beside_others_is_refused(run: Run, cluster: FakeApi, fla
         result = run("patch", "plan", "db", *(word for each in values for word in (flag, each)))
         assert result.exit_code == 2
         assert result.stderr.endswith(
-            f"Error: {flag}: an empty value removes the setting, and stands alone\n"
+            f"Error: {flag}: an empty value removes the setting, so it must be alone\n"
         )
     assert cluster.request_lines == []
     assert run("patch", "plan", "db", flag, "", flag, "").exit_code == 0

@@ -13,7 +13,7 @@ from webhook.cli.errors import EXIT_FOUND, ClusterError
 from webhook.cli.options.cluster import cluster_flags, connected
 from webhook.cli.options.files import filename_option, path_option
 from webhook.cli.options.installation import installation_options
-from webhook.cli.output import console, output_option, structured, unlogged, write
+from webhook.cli.output import console, output_option, structured, write
 from webhook.cli.release.find import Installed, adopted, told
 from webhook.model import Installation
 
@@ -81,7 +81,7 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
     installed: list[Installed] | None = None
     unread: list[str] = []
     incomplete: set[str] = set()
-    with unlogged(), _show_progress() as show_progress:
+    with _show_progress() as show_progress:
         if plans:
             audit_input = _read_files(plans, filename, namespace, installation)
         else:
@@ -113,7 +113,7 @@ def _read_files(
     from webhook.karl import minimums  # noqa: PLC0415 - see webhook.cli.options.cluster
     from webhook.reports.audit import AuditInput  # noqa: PLC0415
 
-    contents = plan_files.read(plans)
+    contents = plan_files.read_contents(plans)
     chosen = [plan for plan in contents.plans if namespace in ("", plan["metadata"]["namespace"])]
     keys = {
         key

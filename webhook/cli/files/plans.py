@@ -1,4 +1,4 @@
-"""Plans, nodes and reviews out of files, for what works without a cluster."""
+"""Plans, nodes and reviews from files, for commands that need no cluster."""
 
 import json
 from pathlib import Path
@@ -12,18 +12,18 @@ from webhook.inventory import plan_files
 from webhook.inventory.directory_plans import find_files
 from webhook.inventory.plan_files import Contents, FileError
 from webhook.kube.manifests import DocumentError, parse_documents
+from webhook.kube.messages import describe_os_error
 from webhook.kube.objects import Json
 from webhook.model import Request
-from webhook.server.config import in_words
 
 UID = "kubectl-convertor"
-"""Of the review of a pod that comes without one."""
+"""The UID of a review that is made for a pod."""
 
 
-def read(path: Path) -> Contents:
-    """Return what is in a file, or in all files of a directory as the server reads them.
+def read_contents(path: Path) -> Contents:
+    """Return the objects of a file, or of all files of a directory that the server would read.
 
-    Of a directory the files that cannot be read are passed over with a warning.
+    Files of a directory that cannot be read are skipped with a warning.
 
     Raises:
         UserError: the one file cannot be read.
@@ -36,7 +36,7 @@ def read(path: Path) -> Contents:
     except FileError as error:
         raise UserError(f"'{path}': {error}") from None
     except OSError as error:
-        raise UserError(f"'{error.filename}': {in_words(error)}") from None
+        raise UserError(f"'{error.filename}': {describe_os_error(error)}") from None
     plans, nodes, others = [], [], []
     for each in paths:
         try:
@@ -51,10 +51,10 @@ def read(path: Path) -> Contents:
 
 
 def read_review(filename: str) -> Request:
-    """Return the review of a file, or one of the pod of the file; `-` is standard input.
+    """Return the review of a file, or a review of the file's pod; `-` is standard input.
 
     Raises:
-        UserError: it has neither.
+        UserError: it contains neither.
 
     """
     text = read_text(filename)

@@ -1,4 +1,4 @@
-"""Convertor pods out of a file, as a cluster would have them."""
+"""Convertor pods from a file, for commands that need no cluster."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,25 +18,24 @@ _ENDED = ("Succeeded", "Failed")
 def read_pods(filename: str) -> list[Json]:
     """Return the convertor pods of a file that have not ended; `-` is standard input.
 
-    They are those that `inventory.pods.QUERY` asks a cluster for; the items of lists count one by
-    one.
+    They are selected like `inventory.pods.QUERY` selects those of a cluster; lists are expanded.
 
     Raises:
-        UserError: the file has something else, or a pod that no API server would take.
+        UserError: the file has other objects, or a pod that no API server would accept.
 
     """
     text = read_text(filename)
     try:
         documents = parse_documents(text, is_json=text.lstrip()[:1] == "{")
         pods = [pod for line, found in documents for pod in _pods(found, f"line {line}")]
-    except (DocumentError, _NoPodError) as error:
+    except (DocumentError, _NotAPodError) as error:
         raise UserError(f"'{filename}': {error}") from None
     except RecursionError:
         raise UserError(f"'{filename}': it is nested too deeply") from None
-    return [pod for pod in pods if _is_looked_at(pod)]
+    return [pod for pod in pods if _is_running_convertor(pod)]
 
 
-class _NoPodError(ValueError):
+class _NotAPodError(ValueError):
     """Something that is not a Pod; the message begins with the place in the file."""
 
 
@@ -47,28 +46,28 @@ def _pods(found: Any, where: str) -> Iterator[Json]:
     if kind in ("List", "PodList"):
         items = found.get("items")
         if not isinstance(items, list | None):
-            raise _NoPodError(f"{where}: expected a list of items in the {kind}")
+            raise _NotAPodError(f"{where}: expected a list of items in the {kind}")
         for number, item in enumerate(items or (), 1):
             yield from _pods(item, f"{where} item {number}")
     elif kind == "Pod":
         try:
             msgspec.convert(found, _Pod)
         except msgspec.ValidationError as error:
-            raise _NoPodError(f"{where}: {describe_validation_error(error, 'Pod')}") from None
+            raise _NotAPodError(f"{where}: {describe_validation_error(error, 'Pod')}") from None
         yield found
     else:
         what = f"'{kind}'" if isinstance(kind, str) else "something else"
-        raise _NoPodError(f"{where}: expected pods, found {what}")
+        raise _NotAPodError(f"{where}: expected pods, found {what}")
 
 
-def _is_looked_at(pod: Json) -> bool:
+def _is_running_convertor(pod: Json) -> bool:
     labels = pod["metadata"].get("labels") or {}
     phase = (pod.get("status") or {}).get("phase")
     return labels.get(CONVERTOR_LABEL) == CONVERTOR_VALUE and phase not in _ENDED
 
 
 class _Metadata(msgspec.Struct):
-    """What the report looks at, and relies on to be as the API server has it."""
+    """The fields that the report reads, with the types that the API server ensures."""
 
     name: str | None = None
     namespace: str | None = None

@@ -1,4 +1,4 @@
-"""`kubectl convertor review`: what the webhook would answer, and a pod before and after."""
+"""`kubectl convertor review`: the webhook's response, and a pod before and after it."""
 
 from pathlib import Path
 
@@ -24,15 +24,14 @@ def review(
     output: str,
     installation: Installation,
 ) -> None:
-    """Show what the webhook makes of a pod, without a cluster.
+    """Review a pod as the webhook would, without a cluster.
 
-    FILE has a pod, or a whole AdmissionReview of a pod or of a plan. The plan is the one of
-    the file; of several, or of a directory, the one that owns the pod, as for the server. A pod
-    that names no namespace is taken to be in the one that its plan migrates into. What is printed
-    is what the server would do: -o diff shows the pod before and after (in audit
-    mode, what it would be), -o yaml the pod as it would be created, -o patch the JSON patch,
-    -o json the AdmissionReview that the server would answer. Exits 1 when the pod or the plan
-    is denied, or when the pod cannot be placed.
+    FILE has a pod, or a whole AdmissionReview of a pod or of a plan. --plan has the plan; of
+    several the one that owns the pod is used, as by the server. A pod without namespace is
+    reviewed in the target namespace of its plan. -o diff shows the pod before and after (in audit
+    mode, as it would be), -o yaml the pod as it would be created, -o patch the JSON patch,
+    -o json the AdmissionReview of the response. Exits 1 if the pod or the plan is denied, or if
+    the pod cannot be placed.
 
     \b
     Examples:
@@ -40,11 +39,11 @@ def review(
       kubectl convertor review -f review.json --plan plans/ --nodes nodes.yaml -o json
       kubectl get pod db-vm-1 -o yaml | kubectl convertor review -f - --plan plan.yaml
     """  # noqa: D301 - click's mark for "do not wrap"
-    from webhook.cli.files import plans as plan_files  # noqa: PLC0415 - help and completion do without
-    from webhook.cli.review import decision  # noqa: PLC0415 - help and completion do without
+    from webhook.cli.files.plans import read_review  # noqa: PLC0415
+    from webhook.cli.review import decision  # noqa: PLC0415 - help and completion do not load it
 
-    request = plan_files.read_review(filename)
-    made = decision.decision_on(request, plans, node_files, installation)
-    decision.show(request, made, output)
-    if decision.is_bad(made):
+    request = read_review(filename)
+    found = decision.decide_offline(request, plans, node_files, installation)
+    decision.show(request, found, output)
+    if decision.is_failure(found):
         click.get_current_context().exit(EXIT_FOUND)

@@ -1,4 +1,4 @@
-"""A pod before and after, as the lines that differ in its YAML."""
+"""Unified diff of a pod's YAML before and after."""
 
 import difflib
 from collections.abc import Iterator
@@ -11,16 +11,16 @@ from webhook.kube.objects import Json
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
-def lines(before: Json, after: Json, context: int = 2) -> Iterator[str]:
+def diff_lines(before: Json, after: Json, context: int = 2) -> Iterator[str]:
     """Yield a unified diff without its file names; nothing when the pods are equal."""
     old, new = (_dump(pod).splitlines() for pod in (before, after))
     yield from list(difflib.unified_diff(old, new, n=context, lineterm=""))[2:]
 
 
-def coloured(before: Json, after: Json, context: int = 2) -> Text:
-    """Return the same for a terminal; without colours where there are none."""
+def coloured_diff(before: Json, after: Json, context: int = 2) -> Text:
+    """Return the diff for a terminal, coloured if the terminal supports it."""
     text = Text()
-    for line in lines(before, after, context):
+    for line in diff_lines(before, after, context):
         text.append(f"{line}\n", _STYLES.get(line[0], ""))
     return text
 

@@ -41,7 +41,7 @@ def in_files(path: Path, namespace: str, name: str) -> list[Json]:
     """
     plans = [
         plan
-        for plan in plan_files.read(path).plans
+        for plan in plan_files.read_contents(path).plans
         if namespace in ("", plan["metadata"]["namespace"])
     ]
     if not name:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from webhook import karl
 from webhook.karl.decompile import decompile, decompile_node_selector
-from webhook.karl.minimums import expand, to_expression, is_minimum
+from webhook.karl.minimums import expand, is_minimum, to_expression
 from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.objects import Json, labels_of, name_of, namespace_of
 from webhook.kube.scheduler.pod_terms import incoming_affinity_term

@@ -1,0 +1,1 @@
+"""`kubectl convertor patch`."""

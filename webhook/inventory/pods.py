@@ -13,7 +13,7 @@ import structlog
 from webhook.admission.events import PlanEvent, RelatedPod
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
 from webhook.inventory import Plans
-from webhook.inventory.clock import TIME_FORMAT
+from webhook.inventory.clock import format_time
 from webhook.inventory.index import Key
 from webhook.kube.api import reflector
 from webhook.kube.api.client import Client
@@ -45,12 +45,12 @@ a pod in between, which is longer. A server cannot read such changes anywhere.
 """
 
 
-class Timing(NamedTuple):
-    """Intervals, in seconds."""
+class PodWatchTiming(NamedTuple):
+    """The intervals of the checks and of the watch."""
 
-    grace: float = 5.0
+    grace_period_seconds: float = 5.0
     """From the first event of a pod to its check: its plan may arrive later."""
-    every: float = 2.0
+    check_interval_seconds: float = 2.0
     """Between two checks of the pods that are due."""
     watch: reflector.ReflectorTiming = reflector.ReflectorTiming()
 
@@ -100,13 +100,13 @@ class PodWatch:
         plans: Plans,
         installation: Installation,
         event_sink: Callable[[PlanEvent], None],
-        timing: Timing | None = None,
+        timing: PodWatchTiming | None = None,
     ) -> None:
         self._client = client
         self._plans = plans
         self._installation = installation
         self._event_sink = event_sink
-        self._timing = timing or Timing()
+        self._timing = timing or PodWatchTiming()
         self._lock = threading.Lock()
         self._known: set[Key] = set()
         self._pending: dict[Key, tuple[PodMetadata, float]] = {}
@@ -145,8 +145,7 @@ class PodWatch:
             self._forget(key)
         if self._window is None:
             now = datetime.now(UTC) + self._client.clock_offset
-            start, reach = (each.strftime(TIME_FORMAT) for each in (now, now - WINDOW_REACH))
-            self._window = EnforcementWindow(start, reach)
+            self._window = EnforcementWindow(format_time(now), format_time(now - WINDOW_REACH))
 
     def update(self, item: _PodObject) -> None:
         """Add or update a pod."""
@@ -168,7 +167,7 @@ class PodWatch:
             self._missed.pop(key, None)
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._timing.every):
+        while not self._stopped.wait(self._timing.check_interval_seconds):
             try:
                 self.check_due_pods()
             except Exception:  # an internal error; the next check may succeed
@@ -179,7 +178,7 @@ class PodWatch:
         window = self._window
         if window is None:
             return
-        latest = time.monotonic() - self._timing.grace
+        latest = time.monotonic() - self._timing.grace_period_seconds
         with self._lock:
             due = [(key, pod) for key, (pod, first) in self._pending.items() if first <= latest]
         for key, pod in sorted(due, key=lambda each: not each[1].placement):

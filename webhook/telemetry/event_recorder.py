@@ -20,6 +20,7 @@ import structlog
 
 from webhook.admission import events
 from webhook.admission.events import Occurrences, PlanEvent
+from webhook.inventory.clock import format_time
 from webhook.kube.api.client import Client
 from webhook.kube.api.errors import ApiError
 from webhook.model import Reason
@@ -39,16 +40,16 @@ BURST = 25
 """New Events on one Plan with one reason, before they are limited."""
 
 
-class Timing(NamedTuple):
-    """Intervals, in seconds."""
+class RecorderTiming(NamedTuple):
+    """The intervals of updates, retries and rate limits."""
 
-    update: float = 30.0
+    update_interval_seconds: float = 30.0
     """Between two updates of the count of an Event."""
-    forget: float = 600.0
+    max_idle_seconds: float = 600.0
     """After which an equal Event starts a new series."""
-    retry: float = 2.0
+    initial_backoff_seconds: float = 2.0
     """Before the second attempt at a failed request; doubled after each failure."""
-    refill: float = 300.0
+    refill_seconds: float = 300.0
     """In which the rate limit of a Plan and reason admits one more Event after the burst."""
 
 
@@ -69,13 +70,13 @@ class EventRecorder:
     def __init__(
         self,
         client: Client,
-        timing: Timing | None = None,
+        timing: RecorderTiming | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.dropped = Counter[str]()
         """The number of dropped Events, by cause."""
         self._client = client
-        self._timing = timing or Timing()
+        self._timing = timing or RecorderTiming()
         self._clock = clock
         self._instance = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
         self._queue: Queue[tuple[PlanEvent, int] | None] = Queue(QUEUE_SIZE)
@@ -121,7 +122,7 @@ class EventRecorder:
     def _aggregate(self, event: PlanEvent, times: int) -> None:
         now = self._clock()
         series = self._series.pop(event, None)
-        if series is not None and now - series.last > self._timing.forget:
+        if series is not None and now - series.last > self._timing.max_idle_seconds:
             series = None
         if series is None:
             if not self._take_token(event, now):
@@ -141,7 +142,7 @@ class EventRecorder:
         """
         key = (event.plan.namespace, event.plan.name, event.reason)
         left, since = self._tokens.pop(key, (float(BURST), now))
-        left = min(left + (now - since) / self._timing.refill, BURST)
+        left = min(left + (now - since) / self._timing.refill_seconds, BURST)
         admitted = left >= 1
         self._tokens[key] = (left - admitted, now)
         if len(self._tokens) > MAX_SERIES:
@@ -169,7 +170,7 @@ class EventRecorder:
             return
         self._log_change("")
         series.written, series.failures = count, 0
-        series.due = self._clock() + self._timing.update
+        series.due = self._clock() + self._timing.update_interval_seconds
 
     def _patch_or_create(self, event: PlanEvent, series: _Series) -> None:
         path = f"/api/v1/namespaces/{event.plan.namespace}/events"
@@ -197,7 +198,7 @@ class EventRecorder:
         self._log_change(str(error))
         series.failures += 1
         if error.status in (0, 429) or error.status >= 500:
-            delay = self._timing.retry * 2 ** (series.failures - 1)
+            delay = self._timing.initial_backoff_seconds * 2 ** (series.failures - 1)
             series.due = self._clock() + max(error.retry_after, delay)
             if series.failures < MAX_ATTEMPTS:
                 return
@@ -217,4 +218,4 @@ class EventRecorder:
 
 
 def _rfc3339(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return format_time(datetime.fromtimestamp(seconds, UTC))

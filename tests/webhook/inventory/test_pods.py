@@ -15,13 +15,15 @@ from tests.support.placements import MARK, OWNER
 from tests.support.waiting import eventually
 from tests.webhook.placement.test_missed import BEFORE, LABELS, UNREVIEWED, asking
 from webhook.admission.events import PlanEvent, RelatedPod
-from webhook.inventory.clock import TIME_FORMAT
-from webhook.inventory.pods import WINDOW_REACH, PodWatch, Timing
+from webhook.inventory.clock import format_time
+from webhook.inventory.pods import WINDOW_REACH, PodWatch, PodWatchTiming
 from webhook.kube.api.client import Client
-from webhook.kube.api.reflector import ReflectorTiming as WatchTiming
+from webhook.kube.api.reflector import ReflectorTiming
 from webhook.model import Installation, Reason
 
-QUICK = Timing(grace=0.01, every=0.002, watch=WatchTiming(0.005, 0.02, 5))
+QUICK = PodWatchTiming(
+    grace_period_seconds=0.01, check_interval_seconds=0.002, watch=ReflectorTiming(0.005, 0.02, 5)
+)
 FUTURE = "2999-01-01T00:00:00Z"
 """Certainly after the start of the watch."""
 
@@ -33,7 +35,7 @@ def logs() -> Iterator[list[EventDict]]:
 
 
 class Watched:
-    def __init__(self, client: Client, timing: Timing) -> None:
+    def __init__(self, client: Client, timing: PodWatchTiming) -> None:
         self.events: list[PlanEvent] = []
         self.plans = FakePlans(asking())
         self.pods = PodWatch(client, self.plans, Installation(), self.events.append, timing)
@@ -139,7 +141,7 @@ def test_pods_deleted_during_an_interruption_of_the_watch_are_forgotten(
 
 
 def ago(seconds: float) -> str:
-    return (datetime.now(UTC) - timedelta(seconds=seconds)).strftime(TIME_FORMAT)
+    return format_time(datetime.now(UTC) - timedelta(seconds=seconds))
 
 
 def test_pods_of_an_outage_are_found_when_one_was_placed_just_before_it(
@@ -178,7 +180,7 @@ def test_a_pod_waits_for_its_plan(api: FakeApi, watched: Watched) -> None:
 
 
 def test_a_new_pod_is_checked_after_the_grace_period(api: FakeApi, client: Client) -> None:
-    watched = Watched(client, Timing(grace=1000))
+    watched = Watched(client, PodWatchTiming(grace_period_seconds=1000))
     put(api)
     watched.pods.start()
     eventually(lambda: watched.pods.status().synced)
@@ -190,7 +192,7 @@ def test_a_new_pod_is_checked_after_the_grace_period(api: FakeApi, client: Clien
 
 @pytest.mark.parametrize("reason", [Reason.PLAN_NOT_FOUND, Reason.PLAN_AMBIGUOUS])
 def test_a_pod_without_a_plan_is_not_missed(api: FakeApi, client: Client, reason: Reason) -> None:
-    watched = Watched(client, Timing(grace=0, every=1000))
+    watched = Watched(client, PodWatchTiming(grace_period_seconds=0, check_interval_seconds=1000))
     watched.plans.found = reason
     put(api)
     watched.pods.start()

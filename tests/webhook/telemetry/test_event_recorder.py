@@ -21,10 +21,10 @@ from webhook.telemetry.event_recorder import (
     MAX_ATTEMPTS,
     QUEUE_SIZE,
     EventRecorder,
-    Timing,
+    RecorderTiming,
 )
 
-QUICK = Timing(update=0.01, retry=0.001)
+QUICK = RecorderTiming(update_interval_seconds=0.01, initial_backoff_seconds=0.001)
 PATH = "/api/v1/namespaces/konveyor-forklift/events"
 
 
@@ -89,7 +89,7 @@ def test_equal_events_are_aggregated_into_one_with_a_count(
 def test_a_count_is_updated_after_an_interval_and_when_the_server_stops(
     api: FakeApi, client: Client
 ) -> None:
-    recorder = EventRecorder(client, Timing(update=1000))
+    recorder = EventRecorder(client, RecorderTiming(update_interval_seconds=1000))
     recorder.start()
     recorder(make_event())
     eventually(lambda: counts(api) == [1])
@@ -116,7 +116,7 @@ def test_an_event_that_the_api_server_has_deleted_is_created_again(
 def test_an_equal_event_much_later_starts_a_new_series(
     api: FakeApi, client: Client, logs: list[EventDict]
 ) -> None:
-    recorder = EventRecorder(client, Timing(forget=0))
+    recorder = EventRecorder(client, RecorderTiming(max_idle_seconds=0))
     recorder.start()
     recorder(make_event())
     eventually(lambda: len(created(api)) == 1)
@@ -143,7 +143,7 @@ def test_the_rate_limit_admits_one_more_event_after_the_refill_interval(
     api: FakeApi, client: Client, logs: list[EventDict]
 ) -> None:
     now = 1e9
-    recorder = EventRecorder(client, Timing(refill=300), clock=lambda: now)
+    recorder = EventRecorder(client, RecorderTiming(refill_seconds=300), clock=lambda: now)
     for number in range(BURST + 1):
         recorder(make_event(str(number)))
     recorder.start()
@@ -265,7 +265,7 @@ def test_events_that_are_evicted_before_they_are_written_are_counted(
 ) -> None:
     monkeypatch.setattr("webhook.telemetry.event_recorder.MAX_SERIES", 2)
     api.fail("create", 500, times=inf)
-    recorder = EventRecorder(client, Timing(retry=0.001))
+    recorder = EventRecorder(client, RecorderTiming(initial_backoff_seconds=0.001))
     for message in ("a", "b", "c", "d"):
         recorder(make_event(message), 3)
     recorder.start()

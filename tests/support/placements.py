@@ -38,6 +38,6 @@ def placed(
 
 
 def decided(
-    found: Plan | Reason, installation: Installation = BARE, asked: Request | None = None
+    found: Plan | Reason, installation: Installation = BARE, request: Request | None = None
 ) -> Decision:
-    return decide(asked or decoded_request(), REF, found, installation, {})
+    return decide(request or decoded_request(), REF, found, installation, {})

@@ -62,9 +62,9 @@ def test_a_problem_is_a_warning_with_the_settings_that_are_applied(
 
 
 def test_a_pod_in_another_namespace_that_names_the_plan_is_a_warning() -> None:
-    asked = decoded_request(namespace="other")
+    request = decoded_request(namespace="other")
 
-    found = derive_event(asked, decided(BATCH, asked=asked))
+    found = derive_event(request, decided(BATCH, request=request))
 
     assert found == PlanEvent(OWNER, 3, Reason.NOT_TARGET_NAMESPACE, ELSEWHERE, True)
 
@@ -84,16 +84,16 @@ def test_a_decision_without_a_known_plan_or_settings_is_no_event(found: Plan | R
 
 
 def test_a_dry_run_is_no_event() -> None:
-    asked = decoded_request()
-    dry = type(asked)(uid="1", kind="v1/Pod", dry_run=True, object=asked.object)
+    request = decoded_request()
+    dry = type(request)(uid="1", kind="v1/Pod", dry_run=True, object=request.object)
 
     assert derive_event(dry, decided(PROBLEM)) is None
 
 
 def test_a_review_of_a_plan_is_no_event() -> None:
-    asked = decoded_request(kind="forklift.konveyor.io/v1beta1/Plan")
+    request = decoded_request(kind="forklift.konveyor.io/v1beta1/Plan")
 
-    assert derive_event(asked, decided(PROBLEM)) is None
+    assert derive_event(request, decided(PROBLEM)) is None
 
 
 def test_a_decision_without_a_request_or_plan_is_no_event() -> None:

@@ -97,7 +97,7 @@ def test_a_placed_pod_is_left_as_it_is() -> None:
     placed = minimal_pod({"batch": "1"})
     placed["metadata"]["annotations"] = dict(MARK)
 
-    assert decided(parsed_plan(labels={"batch": "1"}), asked=decoded_request(placed)) == Decision(
+    assert decided(parsed_plan(labels={"batch": "1"}), request=decoded_request(placed)) == Decision(
         Outcome.UNCHANGED,
         Reason.ALREADY_PLACED,
         "already placed by plan 'konveyor-forklift/db'",
@@ -121,7 +121,7 @@ def test_a_pod_created_with_another_label_keeps_it_with_a_warning_and_gets_the_r
 
     decision = decided(
         parsed_plan(labels={"app": "y"}, node_selector={"disk": "nvme"}),
-        asked=decoded_request(before),
+        request=decoded_request(before),
     )
 
     assert decision.reason is Reason.PLACED
@@ -174,7 +174,7 @@ def test_a_pod_outside_the_target_namespace_is_none_of_the_plan() -> None:
     )
 
     assert decided(
-        parsed_plan(labels={"batch": "1"}), asked=decoded_request(namespace="other")
+        parsed_plan(labels={"batch": "1"}), request=decoded_request(namespace="other")
     ) == Decision(
         Outcome.UNCHANGED,
         Reason.NOT_TARGET_NAMESPACE,
@@ -200,7 +200,7 @@ def test_a_malformed_pod_goes_through_with_a_warning() -> None:
         "'spec.tolerations': expected a list, found a map"
     )
 
-    assert decided(parsed_plan(), asked=decoded_request(minimal_pod(tolerations={}))) == Decision(
+    assert decided(parsed_plan(), request=decoded_request(minimal_pod(tolerations={}))) == Decision(
         Outcome.FAILED,
         Reason.MALFORMED_POD,
         message,

@@ -26,7 +26,7 @@ def plan(name: str = "db", uid: str = A, *, namespace: str = "forklift", **more:
     metadata = {"namespace": namespace, "name": name, "uid": uid, "generation": 1}
     if "version" in more:
         metadata["resourceVersion"] = more.pop("version")
-    annotations = {f"{PREFIX}/{key}": value for key, value in more.pop("asks", {}).items()}
+    annotations = {f"{PREFIX}/{key}": value for key, value in more.pop("settings", {}).items()}
     metadata["annotations"] = annotations | more.pop("annotations", {})
     return {"metadata": metadata, "spec": {"targetNamespace": "target"} | more}
 
@@ -41,11 +41,11 @@ def names(index: PlanIndex, **ref: str) -> str:
     return str(found)
 
 
-def test_a_plan_comes_out_as_it_was_read(index: PlanIndex) -> None:
+def test_a_plan_is_found_as_it_was_read(index: PlanIndex) -> None:
     rule = "REQUIRE pods(app=ceph-osd) on node"
-    asked = plan(asks={"labels": "a=b", "affinity": rule, "tolerations": "gpu:NoExecute"})
-    index.put(asked)
-    assert index.find(PlanRef(uid=A)) == settings.read(asked, Installation())
+    plan_object = plan(settings={"labels": "a=b", "affinity": rule, "tolerations": "gpu:NoExecute"})
+    index.put(plan_object)
+    assert index.find(PlanRef(uid=A)) == settings.read(plan_object, Installation())
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_plan_comes_out_as_it_was_read(index: PlanIndex) -> None:
         ({}, "PlanNotFound"),
     ],
 )
-def test_what_a_pod_says_finds_its_plan_and_no_other(
+def test_the_reference_of_a_pod_finds_its_plan_and_no_other(
     index: PlanIndex, ref: dict[str, str], found: str
 ) -> None:
     index.put(plan())
@@ -76,13 +76,13 @@ def test_what_a_pod_says_finds_its_plan_and_no_other(
     assert names(index, **ref) == found
 
 
-def test_a_plan_without_uid_is_found_by_name_whatever_the_pod_says(index: PlanIndex) -> None:
+def test_a_plan_without_uid_is_found_by_name_whatever_the_uid(index: PlanIndex) -> None:
     index.put(plan(uid=""))
     assert names(index, uid=B, namespace="forklift", name="db") == "forklift/db"
     assert names(index, uid="") == "PlanNotFound"
 
 
-def test_a_plan_that_is_made_anew_is_no_longer_found_by_its_old_uid(index: PlanIndex) -> None:
+def test_a_plan_that_is_recreated_is_no_longer_found_by_its_old_uid(index: PlanIndex) -> None:
     index.put(plan())
     index.put(plan(uid=B))
     assert names(index, uid=A) == "PlanNotFound"
@@ -90,8 +90,8 @@ def test_a_plan_that_is_made_anew_is_no_longer_found_by_its_old_uid(index: PlanI
     assert len(index) == 1
 
 
-def test_a_plan_that_is_gone_is_not_found_in_any_way(index: PlanIndex) -> None:
-    index.put(plan(asks={"node-selector": "memory=64Gi+", "labels": "-"}))
+def test_a_deleted_plan_is_not_found_in_any_way(index: PlanIndex) -> None:
+    index.put(plan(settings={"node-selector": "memory=64Gi+", "labels": "-"}))
     assert (index.invalid, index.node_keys) == (1, frozenset({"memory"}))
     index.discard("forklift", "db")
     index.discard("forklift", "db")
@@ -100,7 +100,7 @@ def test_a_plan_that_is_gone_is_not_found_in_any_way(index: PlanIndex) -> None:
     assert (len(index), index.invalid, index.node_keys) == (0, 0, frozenset())
 
 
-def test_an_ambiguous_name_is_clear_when_the_other_is_gone(index: PlanIndex) -> None:
+def test_an_ambiguous_name_is_unique_once_the_other_plan_is_deleted(index: PlanIndex) -> None:
     index.put(plan(namespace="one"))
     index.put(plan(namespace="two", uid=B))
     index.discard("one", "db")
@@ -121,7 +121,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return read
 
 
-def test_a_status_that_changes_costs_no_reading(index: PlanIndex, reads: list[str]) -> None:
+def test_settings_are_not_read_again_if_only_the_status_changes(
+    index: PlanIndex, reads: list[str]
+) -> None:
     assert index.put(plan(version="1"))
     later = plan(version="2", annotations={"kubectl.kubernetes.io/x": "y"}) | {"status": {"vms": 1}}
     later["spec"]["vms"] = [{"id": "vm-1"}]
@@ -132,7 +134,7 @@ def test_a_status_that_changes_costs_no_reading(index: PlanIndex, reads: list[st
 @pytest.mark.parametrize(
     "change",
     [
-        {"asks": {"labels": "a=b"}},
+        {"settings": {"labels": "a=b"}},
         {"convertorLabels": {"a": "b"}},
         {"convertorNodeSelector": {"a": "b"}},
         {"convertorAffinity": {"nodeAffinity": {}}},
@@ -142,7 +144,7 @@ def test_a_status_that_changes_costs_no_reading(index: PlanIndex, reads: list[st
         {"uid": B},
     ],
 )
-def test_what_settings_come_from_is_read_when_it_changes(
+def test_settings_are_read_again_if_their_fields_change(
     index: PlanIndex, reads: list[str], change: Any
 ) -> None:
     index.put(plan())
@@ -151,7 +153,7 @@ def test_what_settings_come_from_is_read_when_it_changes(
     assert reads == ["db", "db"]
 
 
-def test_an_older_version_is_passed_over(index: PlanIndex) -> None:
+def test_an_older_version_is_ignored(index: PlanIndex) -> None:
     index.put(plan(version="10", convertorLabels={"a": "new"}))
     assert not index.put(plan(version="9", convertorLabels={"a": "old"}))
     found = index.find(PlanRef(uid=A))
@@ -159,7 +161,7 @@ def test_an_older_version_is_passed_over(index: PlanIndex) -> None:
     assert found.settings.labels == {"a": "new"}
 
 
-def test_a_list_counts_whatever_its_versions(index: PlanIndex) -> None:
+def test_a_list_is_applied_whatever_its_versions(index: PlanIndex) -> None:
     index.put(plan(version="10", convertorLabels={"a": "new"}))
     index.replace_all([plan(version="9", convertorLabels={"a": "restored"})])
     found = index.find(PlanRef(uid=A))
@@ -167,7 +169,7 @@ def test_a_list_counts_whatever_its_versions(index: PlanIndex) -> None:
     assert found.settings.labels == {"a": "restored"}
 
 
-def test_a_list_replaces_all_there_was(index: PlanIndex, reads: list[str]) -> None:
+def test_a_list_replaces_all_plans(index: PlanIndex, reads: list[str]) -> None:
     index.replace_all([plan("a", A), plan("b", B)])
     index.replace_all([plan("b", B), plan("c", "")])
     assert names(index, uid=A) == "PlanNotFound"
@@ -176,7 +178,7 @@ def test_a_list_replaces_all_there_was(index: PlanIndex, reads: list[str]) -> No
     assert reads == ["a", "b", "c"]
 
 
-def test_a_list_that_breaks_off_takes_nothing_away(index: PlanIndex) -> None:
+def test_a_list_that_fails_removes_nothing(index: PlanIndex) -> None:
     def broken() -> Any:
         yield plan("b", B)
         raise TimeoutError
@@ -188,7 +190,7 @@ def test_a_list_that_breaks_off_takes_nothing_away(index: PlanIndex) -> None:
 
 
 def test_the_problems_of_a_changed_plan_are_returned_and_logged(index: PlanIndex) -> None:
-    changes = [index.put(plan(asks={"labels": "a b"})) for _ in range(2)]
+    changes = [index.put(plan(settings={"labels": "a b"})) for _ in range(2)]
     assert changes[0]
     assert changes[0].plan == "forklift/db"
     assert f"Plan forklift/db annotation {PREFIX}/labels" in changes[0].problems[0]
@@ -198,24 +200,24 @@ def test_the_problems_of_a_changed_plan_are_returned_and_logged(index: PlanIndex
     assert [(line["plan"], line["problems"]) for line in logs] == [
         ("forklift/db", changes[0].problems)
     ]
-    index.put(plan(asks={"labels": "a=b"}))
+    index.put(plan(settings={"labels": "a=b"}))
     assert index.invalid == 0
 
 
-def test_the_node_labels_of_all_plans_count_as_long_as_they_ask_for_them(index: PlanIndex) -> None:
-    index.put(plan("a", A, asks={"node-selector": "memory=64Gi+"}))
-    index.put(plan("b", B, asks={"affinity": "REQUIRE nodes(disk>=1Ti)", "labels": "a=b"}))
+def test_node_keys_are_those_that_some_plan_compares(index: PlanIndex) -> None:
+    index.put(plan("a", A, settings={"node-selector": "memory=64Gi+"}))
+    index.put(plan("b", B, settings={"affinity": "REQUIRE nodes(disk>=1Ti)", "labels": "a=b"}))
     assert index.node_keys == {"memory", "disk"}
-    index.put(plan("b", B, asks={"labels": "a=b"}))
+    index.put(plan("b", B, settings={"labels": "a=b"}))
     assert index.node_keys == {"memory"}
 
 
 @pytest.fixture
 def unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a fault of ours keep the Plan that asks for the label `fault` from being read."""
+    """Let the reading of a Plan with the label `unreadable` fail with an internal error."""
 
     def fail(plan_object: Json, installation: Installation) -> Plan:
-        if "fault" in plan_object["spec"].get("convertorLabels", ()):
+        if "unreadable" in plan_object["spec"].get("convertorLabels", ()):
             raise TypeError("unhashable type")
         return real(plan_object, installation)
 
@@ -223,12 +225,12 @@ def unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "read", fail)
 
 
-def test_a_plan_that_cannot_be_read_keeps_what_it_said_and_no_other_from_being_read(
+def test_a_plan_that_cannot_be_read_keeps_its_settings_and_the_others_are_read(
     index: PlanIndex, unreadable: None
 ) -> None:
     index.put(plan("a", A, convertorLabels={"a": "before"}))
     index.put(plan("gone", ""))
-    bad = plan("a", A, convertorLabels={"fault": "x"})
+    bad = plan("a", A, convertorLabels={"unreadable": "x"})
     changes = index.replace_all([bad, plan("b", B)]) + index.replace_all([bad, plan("b", B)])
     assert index.put(bad) is None
     with capture_logs() as logs:
@@ -247,10 +249,10 @@ def test_a_plan_that_cannot_be_read_keeps_what_it_said_and_no_other_from_being_r
     assert (index.unread, index.invalid) == ({}, 0)
 
 
-def test_a_plan_that_could_never_be_read_is_forgotten_when_it_is_gone(
+def test_a_plan_that_could_never_be_read_is_forgotten_when_it_is_deleted(
     index: PlanIndex, unreadable: None
 ) -> None:
-    bad = plan(convertorLabels={"fault": "x"})
+    bad = plan(convertorLabels={"unreadable": "x"})
     index.put(bad)
     assert (len(index), index.invalid) == (0, 1)
     index.replace_all([])
@@ -260,7 +262,7 @@ def test_a_plan_that_could_never_be_read_is_forgotten_when_it_is_gone(
     assert index.invalid == 0
 
 
-def test_reasons_are_reasons(index: PlanIndex) -> None:
+def test_an_unknown_plan_is_not_found(index: PlanIndex) -> None:
     assert index.find(PlanRef(uid=A)) is Reason.PLAN_NOT_FOUND
 
 
@@ -268,7 +270,7 @@ NAMES = st.tuples(st.sampled_from(["one", "two"]), st.sampled_from(["db", "app"]
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("put"), NAMES),
-        st.tuples(st.just("make anew"), NAMES),
+        st.tuples(st.just("recreate"), NAMES),
         st.tuples(st.just("discard"), NAMES),
         st.tuples(st.just("replace"), st.frozensets(NAMES)),
     ),
@@ -277,18 +279,18 @@ STEPS = st.lists(
 
 
 @given(steps=STEPS)
-def test_whatever_happens_all_ways_to_a_plan_agree(steps: list[tuple[str, Any]]) -> None:
+def test_all_references_to_a_plan_agree_after_any_changes(steps: list[tuple[str, Any]]) -> None:
     index = PlanIndex(Installation())
     known: dict[tuple[str, str], str] = {}
     uids = [f"{n:08x}-1111-4111-8111-111111111111" for n in range(99)]
-    given_out = 0
+    next_uid = 0
 
-    def made(key: tuple[str, str], *, anew: bool) -> Json:
-        nonlocal given_out
-        if anew or key not in known:
-            known[key] = uids[given_out]
-            given_out += 1
-        return plan(key[1], known[key], namespace=key[0], asks={"node-selector": "memory=1Gi+"})
+    def build(key: tuple[str, str], *, new: bool) -> Json:
+        nonlocal next_uid
+        if new or key not in known:
+            known[key] = uids[next_uid]
+            next_uid += 1
+        return plan(key[1], known[key], namespace=key[0], settings={"node-selector": "memory=1Gi+"})
 
     for step, what in steps:
         if step == "discard":
@@ -296,13 +298,13 @@ def test_whatever_happens_all_ways_to_a_plan_agree(steps: list[tuple[str, Any]])
             index.discard(*what)
         elif step == "replace":
             known = {key: uid for key, uid in known.items() if key in what}
-            index.replace_all([made(key, anew=False) for key in sorted(what)])
+            index.replace_all([build(key, new=False) for key in sorted(what)])
         else:
-            index.put(made(what, anew=step == "make anew"))
+            index.put(build(what, new=step == "recreate"))
 
     assert len(index) == len(known)
     assert index.node_keys == ({"memory"} if known else set())
-    for uid in uids[:given_out]:
+    for uid in uids[:next_uid]:
         expected = next(("/".join(key) for key, own in known.items() if own == uid), "PlanNotFound")
         assert names(index, uid=uid) == expected
     for name in ("db", "app"):
@@ -311,30 +313,30 @@ def test_whatever_happens_all_ways_to_a_plan_agree(steps: list[tuple[str, Any]])
         assert names(index, name=name) == expected
 
 
-def test_a_plan_with_settings_costs_little_memory(index: PlanIndex) -> None:
-    asks = {
+def test_a_plan_with_settings_takes_little_memory(index: PlanIndex) -> None:
+    written = {
         "labels": "workload=migration,batch=1",
         "node-selector": "disk=nvme,memory=64Gi+",
         "affinity": "REQUIRE pods(app=ceph-osd) on node",
     }
-    index.put(plan(asks=asks))
+    index.put(plan(settings=written))
     tracemalloc.start()
     try:
         for n in range(200):
-            index.put(plan(f"plan-{n}", f"{n:08x}-1111-4111-8111-111111111111", asks=asks))
+            index.put(plan(f"plan-{n}", f"{n:08x}-1111-4111-8111-111111111111", settings=written))
         used, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert used / 200 < 1500  # bytes; 10,000 plans have 20 MB in all
 
 
-def test_settings_that_change_are_as_new_as_the_change_that_was_seen(index: PlanIndex) -> None:
-    asked = plan(asks={"mode": "audit"})
-    asked["metadata"]["creationTimestamp"] = "2026-08-01T08:00:00Z"
-    index.put(asked)
+def test_changed_settings_have_the_time_of_the_change(index: PlanIndex) -> None:
+    plan_object = plan(settings={"mode": "audit"})
+    plan_object["metadata"]["creationTimestamp"] = "2026-08-01T08:00:00Z"
+    index.put(plan_object)
     before = index.find(PlanRef(uid=A))
-    asked["metadata"]["annotations"] = {}
-    index.put(asked)
+    plan_object["metadata"]["annotations"] = {}
+    index.put(plan_object)
     after = index.find(PlanRef(uid=A))
 
     assert isinstance(before, Plan)

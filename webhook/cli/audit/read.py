@@ -51,7 +51,7 @@ class ClusterReader:
         targets = {plan.target_namespace for plan in known if NAME.fullmatch(plan.target_namespace)}
         target_paths = [f"/api/v1/namespaces/{each}/pods" for each in sorted(targets)]
         found = [self._read_pods(path) for path in (target_paths if namespace else [pods.PATH])]
-        if plans is None and (namespace or None in found):  # pods without plans are no report
+        if plans is None and (namespace or None in found):  # pods cannot be checked without plans
             raise ApiError("; ".join(self._unread), 403)
         keys = frozenset[str]().union(*(minimums.label_keys(plan.settings) for plan in known))
         return AuditInput(

@@ -145,7 +145,7 @@ CASES: dict[str, Case] = {
             ),
         ],
     ),
-    "an object that is no rule": Case(
+    "an object that KARL cannot express": Case(
         with_object(podAffinity={REQUIRED: [OSD | {"matchLabelKeys": ["plan"]}]}), [node("a")], []
     ),
     "a name of a node": Case(

@@ -75,11 +75,11 @@ def decide(
         decision = Decision(Outcome.FAILED, plan, message, plan=ref, warnings=[message])
     else:
         decision = msgspec.structs.replace(
-            _enforced(request, plan, installation, node_values),
+            _enforce(request, plan, installation, node_values),
             plan=PlanRef(plan.uid, plan.namespace, plan.name),
             generation=plan.generation,
         )
-    return _in_mode(mode, decision)
+    return _apply_mode(mode, decision)
 
 
 def _reason_to_skip(request: Request) -> tuple[Reason, str] | None:
@@ -96,7 +96,7 @@ def _reason_to_skip(request: Request) -> tuple[Reason, str] | None:
     return None
 
 
-def _enforced(
+def _enforce(
     request: Request,
     plan: Plan,
     installation: Installation,
@@ -121,7 +121,7 @@ def _enforced(
         return Decision(Outcome.FAILED, Reason.MALFORMED_POD, message, warnings=[message])
     problems = plan.settings.problems + placed.problems
     if problems and installation.on_error is OnError.DENY:
-        message = _in_full(plan, problems)
+        message = _format_problems(plan, problems)
         return Decision(Outcome.DENIED, Reason.SETTINGS_INVALID, message, problems=problems)
     patch = diff(request.object, placed.pod)
     reason, message = _explain_patch(plan, problems, patch=bool(patch), marked=placed.marked)
@@ -148,7 +148,7 @@ def _explain_patch(
     return Reason.NOTHING_TO_PLACE, f"plan '{plan}' has no placement settings"
 
 
-def _in_full(plan: Plan, problems: list[Problem]) -> str:
+def _format_problems(plan: Plan, problems: list[Problem]) -> str:
     text = "\n".join(problem.in_full() for problem in problems)
     return f"plan '{plan}' has invalid placement settings:\n{text}"
 
@@ -156,7 +156,7 @@ def _in_full(plan: Plan, problems: list[Problem]) -> str:
 _AUDIT = "mode audit, nothing is changed: "
 
 
-def _in_mode(mode: Mode, decision: Decision) -> Decision:
+def _apply_mode(mode: Mode, decision: Decision) -> Decision:
     """Apply the mode to the decision of enforce."""
     if mode is Mode.ENFORCE:
         return decision
@@ -169,10 +169,10 @@ def _in_mode(mode: Mode, decision: Decision) -> Decision:
             decision.plan,
             decision.generation,
         )
-    return _audited(decision)
+    return _audit(decision)
 
 
-def _audited(decision: Decision) -> Decision:
+def _audit(decision: Decision) -> Decision:
     """Report what enforce would do, also in warnings to the client that creates the pod."""
     outcome, reason, message = decision.outcome, decision.reason, decision.message
     would: list[str] = []

@@ -28,13 +28,13 @@ def diff(before: Json, after: Json) -> list[Json]:
     for parent, fields in PATCHED_FIELDS.items():
         old, new = before.get(parent), after.get(parent)
         if old is None or new is None:
-            operations += _members("", before, after, [parent])
+            operations += _diff_members("", before, after, [parent])
         else:
-            operations += _members(f"/{parent}", old, new, fields)
+            operations += _diff_members(f"/{parent}", old, new, fields)
     return operations
 
 
-def _members(path: str, old: Json, new: Json, keys: Iterable[str]) -> Iterator[Json]:
+def _diff_members(path: str, old: Json, new: Json, keys: Iterable[str]) -> Iterator[Json]:
     for key in keys:
         before, after = old.get(key), new.get(key)
         if before == after:
@@ -45,24 +45,24 @@ def _members(path: str, old: Json, new: Json, keys: Iterable[str]) -> Iterator[J
         elif before is None:  # if the field is null, "add" replaces it
             yield {"op": "add", "path": member, "value": after}
         else:
-            yield from _value(member, before, after)
+            yield from _diff_values(member, before, after)
 
 
-def _value(path: str, old: Any, new: Any) -> Iterator[Json]:
+def _diff_values(path: str, old: Any, new: Any) -> Iterator[Json]:
     if isinstance(old, dict) and isinstance(new, dict):
-        yield from _members(path, old, new, old | new)
+        yield from _diff_members(path, old, new, old | new)
     elif isinstance(old, list) and isinstance(new, list) and len(old) <= len(new):
-        yield from _elements(path, old, new)
+        yield from _diff_elements(path, old, new)
     else:
         yield {"op": "replace", "path": path, "value": new}
 
 
-def _elements(path: str, old: list[Any], new: list[Any]) -> Iterator[Json]:
+def _diff_elements(path: str, old: list[Any], new: list[Any]) -> Iterator[Json]:
     for index, (before, after) in enumerate(zip(old, new, strict=False)):
         if before == after:
             continue
         element = f"{path}/{index}"
-        edits = list(_value(element, before, after))
+        edits = list(_diff_values(element, before, after))
         if any(edit["op"] != "add" for edit in edits):
             edits = [{"op": "replace", "path": element, "value": after}]
         yield from edits

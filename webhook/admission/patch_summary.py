@@ -24,8 +24,8 @@ def list_changes(patch: Iterable[Json]) -> dict[str, list[str]]:
     for operation in patch:
         steps = [step.replace("~1", "/").replace("~0", "~") for step in _split(operation["path"])]
         for field, rest, value in _fields(steps, operation.get("value")):
-            if field in _ENTRIES:
-                found.setdefault(field, {}).update(dict.fromkeys(_ENTRIES[field](rest, value)))
+            if field in _FORMATTERS:
+                found.setdefault(field, {}).update(dict.fromkeys(_FORMATTERS[field](rest, value)))
     return {field: list(entries) for field, entries in found.items() if entries}
 
 
@@ -49,24 +49,24 @@ def _fields(steps: list[str], value: Any) -> Iterator[tuple[str, list[str], Any]
         yield from _fields([*steps, key], member)
 
 
-def _map(rest: list[str], value: Any) -> Iterator[str]:
+def _format_map(rest: list[str], value: Any) -> Iterator[str]:
     if not rest:
         yield from (f"{key}={each}" for key, each in (value or {}).items())
     else:
         yield f"{rest[0]}-" if value is None else f"{rest[0]}={value}"
 
 
-def _affinity(rest: list[str], value: Any) -> Iterator[str]:
+def _format_affinity(rest: list[str], value: Any) -> Iterator[str]:
     yield from rest[:1] or (value or {})
 
 
-def _tolerations(rest: list[str], value: Any) -> Iterator[str]:
+def _format_tolerations(rest: list[str], value: Any) -> Iterator[str]:
     yield from map(format_toleration, [value] if rest else value or ())
 
 
-_ENTRIES = {
-    "labels": _map,
-    "nodeSelector": _map,
-    "affinity": _affinity,
-    "tolerations": _tolerations,
+_FORMATTERS = {
+    "labels": _format_map,
+    "nodeSelector": _format_map,
+    "affinity": _format_affinity,
+    "tolerations": _format_tolerations,
 }

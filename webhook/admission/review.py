@@ -98,7 +98,7 @@ def decode(body: bytes) -> Request:
     """Decode a review; the namespace is the request's, or that of its object.
 
     Raises:
-        BadReview: HTTP 400, for everything but an AdmissionReview of v1 with a request.
+        BadReview: HTTP 400, for anything but an AdmissionReview of v1 with a request.
 
     """
     try:
@@ -112,7 +112,7 @@ def decode(body: bytes) -> Request:
     request = review.request
     uid = request.uid if request else ""
     if (review.kind, review.api_version) != (KIND, API_VERSION):
-        raise _foreign(review.kind, review.api_version, uid)
+        raise _wrong_kind(review.kind, review.api_version, uid)
     if request is None:
         raise _malformed("'request' is missing: is this a response?")
     if not uid:
@@ -144,9 +144,9 @@ def encode(uid: str, decision: Decision) -> bytes:
         response["patchType"] = "JSONPatch"
         response["patch"] = base64.b64encode(patch).decode()
     if decision.warnings:
-        response["warnings"] = list(_limit(_lines(decision.warnings)))
+        response["warnings"] = list(_limit(_wrap(decision.warnings)))
     if decision.outcome is not Outcome.SKIPPED:
-        response["auditAnnotations"] = _annotations(decision)
+        response["auditAnnotations"] = _audit_annotations(decision)
     return msgspec.json.encode({"apiVersion": API_VERSION, "kind": KIND, "response": response})
 
 
@@ -161,11 +161,11 @@ def _describe_invalid(body: bytes, error: msgspec.ValidationError) -> BadReview:
     uid = nested_string(whole, "request", "uid")
     kind, api_version = whole.get("kind", ""), whole.get("apiVersion", "")
     if (kind, api_version) != (KIND, API_VERSION):
-        return _foreign(kind, api_version, uid)
+        return _wrong_kind(kind, api_version, uid)
     return _malformed(describe_validation_error(error, "the body"), uid)
 
 
-def _foreign(kind: object, api_version: object, uid: str) -> BadReview:
+def _wrong_kind(kind: object, api_version: object, uid: str) -> BadReview:
     return _malformed(
         f"expected kind '{KIND}' of '{API_VERSION}', found '{kind}' of '{api_version}'; "
         "a webhook configuration must say admissionReviewVersions: [v1]",
@@ -177,7 +177,7 @@ def _malformed(message: str, uid: str = "") -> BadReview:
     return BadReview(400, Reason.MALFORMED_REVIEW, message, uid)
 
 
-def _lines(warnings: Iterable[str]) -> Iterator[str]:
+def _wrap(warnings: Iterable[str]) -> Iterator[str]:
     """Make warnings valid in an HTTP header: printable, without prefix, wrapped."""
     for warning in warnings:
         text = _CONTROL.sub(" ", warning).strip().removeprefix("Warning:").lstrip()
@@ -196,7 +196,7 @@ def _limit(lines: Iterable[str]) -> Iterator[str]:
         yield line
 
 
-def _annotations(decision: Decision) -> dict[str, str]:
+def _audit_annotations(decision: Decision) -> dict[str, str]:
     """Return the audit annotations; the API server prefixes their keys."""
     audit = {
         "mode": decision.mode.value,

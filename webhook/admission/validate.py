@@ -50,7 +50,7 @@ def validate(request: Request, installation: Installation) -> Decision:
     plan = settings.read(request.object, installation)
     new = new_problems(settings.read(request.old_object, installation), plan)
     return msgspec.structs.replace(
-        _in_mode(mode_of(plan, plan.target_namespace, installation), _enforced(plan, new), new),
+        _apply_mode(mode_of(plan, plan.target_namespace, installation), _enforce(plan, new), new),
         plan=PlanRef(plan.uid, plan.namespace, plan.name),
         generation=plan.generation,
     )
@@ -58,13 +58,13 @@ def validate(request: Request, installation: Installation) -> Decision:
 
 def new_problems(before: Plan, after: Plan) -> list[Problem]:
     """Return the new problems of settings that have more invalid places than before an edit."""
-    had, has = (_by_setting(plan.settings.problems) for plan in (before, after))
+    had, has = (_group_by_setting(plan.settings.problems) for plan in (before, after))
     worse = [name for name in has if _count_places(has[name]) > _count_places(had[name])]
-    new = [each for name in worse for each in _added(had[name], has[name])]
+    new = [each for name in worse for each in _find_added(had[name], has[name])]
     return [problem for problem in after.settings.problems if problem in new]
 
 
-def _by_setting(problems: Iterable[Problem]) -> defaultdict[str, list[Problem]]:
+def _group_by_setting(problems: Iterable[Problem]) -> defaultdict[str, list[Problem]]:
     found = defaultdict[str, list[Problem]](list)
     for problem in problems:
         setting = _SETTING.match(problem.where)
@@ -73,10 +73,10 @@ def _by_setting(problems: Iterable[Problem]) -> defaultdict[str, list[Problem]]:
 
 
 def _count_places(problems: Iterable[Problem]) -> int:
-    return len(set(map(_place, problems)))
+    return len(set(map(_locate, problems)))
 
 
-def _place(problem: Problem) -> str:
+def _locate(problem: Problem) -> str:
     """Return the entry, rule or term of a problem."""
     at = _COLUMN.search(problem.where)
     if at is None:
@@ -88,7 +88,7 @@ def _place(problem: Problem) -> str:
     return f"{at[1]}:{int(at[2]) - into_rule}"
 
 
-def _added(before: list[Problem], after: list[Problem]) -> list[Problem]:
+def _find_added(before: list[Problem], after: list[Problem]) -> list[Problem]:
     """Return the problems that were not there before; of equal ones those with another source."""
     left = Counter(map(_without_position, before))
     sources = {(_without_position(problem), problem.detail) for problem in before}
@@ -120,7 +120,7 @@ def _without_position(problem: Problem) -> tuple[str, str]:
     return _POSITION.sub("", problem.where), problem.message
 
 
-def _enforced(plan: Plan, new: list[Problem]) -> Decision:
+def _enforce(plan: Plan, new: list[Problem]) -> Decision:
     """Return the decision of mode enforce, from which those of the other modes are made."""
     problems = plan.settings.problems
     if not problems:
@@ -137,7 +137,7 @@ def _enforced(plan: Plan, new: list[Problem]) -> Decision:
     return Decision(outcome, Reason.SETTINGS_INVALID, message, warnings=old, problems=problems)
 
 
-def _in_mode(mode: Mode, decision: Decision, new: list[Problem]) -> Decision:
+def _apply_mode(mode: Mode, decision: Decision, new: list[Problem]) -> Decision:
     """Apply the mode to the decision of enforce."""
     if mode is Mode.OFF:
         return Decision(Outcome.UNCHANGED, Reason.MODE_OFF, "the effective mode is off", mode)

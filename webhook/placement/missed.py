@@ -36,7 +36,7 @@ class PodMetadata(msgspec.Struct, frozen=True):
     """RFC 3339 in UTC, to the second, as the API server writes it."""
     labels: dict[str, str]
     placement: str
-    """The annotation of a placed pod; empty where it is missing."""
+    """The annotation of a placed pod; empty if it has none."""
     ref: PlanRef | None
     """The plan that the pod names."""
 
@@ -79,12 +79,12 @@ class EnforcementWindow:
         """Extend the window by a placed pod."""
         if pod.created <= self._reach:
             return
-        for scope in (Origin.PLAN.value, _scope(pod, mode)):
+        for scope in (Origin.PLAN.value, _scope_of(pod, mode)):
             self._earliest[scope] = min(self._earliest.get(scope, pod.created), pod.created)
 
     def includes(self, pod: PodMetadata, mode: EffectiveMode) -> bool:
         """Return whether the webhook is known to have enforced this mode when a pod was created."""
-        earliest = self._earliest.get(_scope(pod, mode))
+        earliest = self._earliest.get(_scope_of(pod, mode))
         return pod.created > self.start or (earliest is not None and pod.created >= earliest)
 
 
@@ -99,7 +99,7 @@ class Finding(NamedTuple):
 def check_placement(
     pod: PodMetadata, plan: Plan, installation: Installation, window: EnforcementWindow
 ) -> Finding | None:
-    """Return what is wrong with the placement of a pod of `plan`; None where nothing is.
+    """Return the finding for a pod of `plan`; None if its placement is right or cannot be checked.
 
     Placed pods extend `window`, so they must be checked first.
     """
@@ -141,8 +141,8 @@ def _find_removed_labels(
     )
 
 
-def _scope(pod: PodMetadata, mode: EffectiveMode) -> str:
-    """Return the key of the pods whose mode has the same origin; a plan's mode has one key."""
+def _scope_of(pod: PodMetadata, mode: EffectiveMode) -> str:
+    """Return the key of the pods whose mode has the same origin; plans share one."""
     if mode.origin is Origin.NAMESPACE:
         return f"{mode.origin}/{pod.namespace}"
     return mode.origin.value

@@ -42,7 +42,7 @@ def place_node_affinity(
     *required, (preferred, preferred_now) = zip(rules, expanded, strict=True)
     try:
         for others, others_now in required:
-            terms = _and(terms, others, others_now, again=again)
+            terms = _and_terms(terms, others, others_now, again=again)
     except ValueError as too_many:
         error = (
             f"node affinity left as the pod has it: ANDed with the plan's it {too_many}; "
@@ -52,7 +52,7 @@ def place_node_affinity(
         selector = present.get(REQUIRED) or {}
         placed = placed | {REQUIRED: selector | {"nodeSelectorTerms": terms}}
     own = present.get(PREFERRED) or []
-    if added := _missing(own, preferred, preferred_now):
+    if added := _find_missing(own, preferred, preferred_now):
         placed = placed | {PREFERRED: own + added}
     return placed, error
 
@@ -61,7 +61,7 @@ def _required(affinity: Json) -> list[Json]:
     return (affinity.get(REQUIRED) or {}).get("nodeSelectorTerms") or []
 
 
-def _and(
+def _and_terms(
     terms: list[Json], others: list[Json], others_now: list[Json], *, again: bool
 ) -> list[Json]:
     """AND the plan's terms with the pod's, which may be the result of an earlier placement."""
@@ -74,18 +74,20 @@ def _and(
         if _is_minimum(minimum)
     ]
     products: list[Json] = []
-    for kept, same in groupby(terms, lambda term: _expansions(term, minimums, again=again)):
+    for kept, same in groupby(terms, lambda term: _find_expansions(term, minimums, again=again)):
         products += and_node_terms([*same], [_replace(each, kept) for each in others_now])
     if len(products) > MAX_NODE_TERMS:
         raise ValueError(f"makes more than {MAX_NODE_TERMS} required node terms")
     return products
 
 
-def _expansions(term: Json, minimums: list[_Minimum], *, again: bool) -> list[tuple[Json, Json]]:
+def _find_expansions(
+    term: Json, minimums: list[_Minimum], *, again: bool
+) -> list[tuple[Json, Json]]:
     """Return present expansions of the plan's minimums, each with the pod's own one to keep.
 
     An expansion that was written earlier stays when nodes are added and removed. Any `In` of
-    nothing but values that are large enough is one, whoever wrote it; a `NotIn` only if a
+    nothing but values that are large enough is one, from any source; a `NotIn` is one only if a
     placement wrote it, because another one may leave out values that are large enough.
     """
     own = [each for each in _expressions(term) if again or each["operator"] != "NotIn"]
@@ -105,7 +107,7 @@ def _replace(term: Json, kept: list[tuple[Json, Json]]) -> Json:
     return term | {"matchExpressions": replaced}
 
 
-def _missing(present: list[Json], wanted: list[Json], wanted_now: list[Json]) -> list[Json]:
+def _find_missing(present: list[Json], wanted: list[Json], wanted_now: list[Json]) -> list[Json]:
     """Return the plan's preferences that the pod does not have in any expansion."""
     by_shape: dict[object, list[Json]] = {}
     for own in present:

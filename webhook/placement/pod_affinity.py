@@ -17,14 +17,14 @@ def place_pod_affinity(present: Json, settings: Settings) -> Json:
     """Return the pod's affinity with the pod terms of the plan added, each once."""
     affinity = present
     if settings.copied:
-        affinity = _corrected(affinity, settings.copied, settings.affinity)
+        affinity = _widen_copied_terms(affinity, settings.copied, settings.affinity)
     if settings.affinity and settings.affinity_policy is AffinityPolicy.REPLACE:
-        affinity = _without_spreading(affinity, settings.affinity)
+        affinity = _drop_spreading_term(affinity, settings.affinity)
     wanted = {kind: terms for kind, terms in settings.affinity.items() if kind != "nodeAffinity"}
     return merge_affinities(affinity, wanted)
 
 
-def _corrected(affinity: Json, copied: Json, wanted: Json) -> Json:
+def _widen_copied_terms(affinity: Json, copied: Json, wanted: Json) -> Json:
     """Widen the terms that Forklift copied from the plan as they are written there.
 
     Such a term selects pods of the pod's own namespace only, where storage or monitoring pods
@@ -37,11 +37,11 @@ def _corrected(affinity: Json, copied: Json, wanted: Json) -> Json:
         )
         narrow = [term for term in written if term not in applied]
         if terms and narrow:
-            affinity = affinity | {kind: affinity[kind] | {field: _widened(terms, narrow)}}
+            affinity = affinity | {kind: affinity[kind] | {field: _widen_all(terms, narrow)}}
     return affinity
 
 
-def _widened(terms: list[Json], narrow: list[Json]) -> list[Json]:
+def _widen_all(terms: list[Json], narrow: list[Json]) -> list[Json]:
     widened: list[Json] = []
     for term in terms:
         if term not in narrow:
@@ -57,7 +57,7 @@ def _widen(term: Json) -> Json:
     return default_term_to_all_namespaces(term)
 
 
-def _without_spreading(affinity: Json, wanted: Json) -> Json:
+def _drop_spreading_term(affinity: Json, wanted: Json) -> Json:
     """Drop Forklift's own term, unless the plan has the same, and fields that are then empty."""
     kind = "podAntiAffinity"
     terms = (affinity.get(kind) or {}).get(PREFERRED) or []
@@ -65,8 +65,8 @@ def _without_spreading(affinity: Json, wanted: Json) -> Json:
     if FORKLIFT_SPREADING_TERM not in terms or FORKLIFT_SPREADING_TERM in kept:
         return affinity
     rest = [term for term in terms if term != FORKLIFT_SPREADING_TERM]
-    return _without_empty(affinity | {kind: _without_empty(affinity[kind] | {PREFERRED: rest})})
+    return _drop_empty(affinity | {kind: _drop_empty(affinity[kind] | {PREFERRED: rest})})
 
 
-def _without_empty(parent: Json) -> Json:
+def _drop_empty(parent: Json) -> Json:
     return {field: value for field, value in parent.items() if value}

@@ -8,8 +8,8 @@ from webhook.kube.messages import describe_validation_error
 from webhook.kube.objects import Json
 
 
-class MalformedPod(ValueError):  # noqa: N818 - named for what it is
-    """A field has another type than Kubernetes defines; the text has its path and value."""
+class MalformedPod(ValueError):  # noqa: N818 - like the reason
+    """A field does not have the type that Kubernetes defines; the text has its path and value."""
 
 
 def check(pod: Json) -> None:

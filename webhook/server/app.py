@@ -18,14 +18,13 @@ from webhook.admission.review import BadReview, ReviewResponse
 from webhook.admission.validate import validate
 from webhook.inventory import Plans
 from webhook.model import Decision, Installation, Mode, Outcome, Reason, Request, Reviewed
-from webhook.server import deadline
 from webhook.server.body import BodyReader, Disconnected, overloaded
+from webhook.server.deadline import seconds_to_respond
 from webhook.server.pod_reviews import PodReviewHandler
 from webhook.server.responses import CLOSE, error_body, respond_to_http_error, send_json
 
 _RETRY_AFTER = (b"retry-after", b"1")
 """The API server tries again only with this header, in whole seconds."""
-
 
 _CONSEQUENCE = {
     Reviewed.POD: "the pod is not placed",
@@ -122,10 +121,10 @@ class ReviewEndpoint:
             await self._reject(send, overloaded(), started)
             return
         self._free -= 1
-        seconds = deadline.seconds(scope["query_string"])
+        deadline = started + seconds_to_respond(scope["query_string"])
         try:
             body = await self._bodies.read(scope, receive)
-            response = await self._respond(body, started + seconds)
+            response = await self._respond(body, deadline)
             await send_json(send, 200, response.body)
             self._sink(self._of, response.request, response.decision, perf_counter() - started)
         except BadReview as bad:
@@ -139,20 +138,20 @@ class ReviewEndpoint:
         finally:
             self._free += 1
 
-    async def _respond(self, body: bytes, until: float) -> ReviewResponse:
+    async def _respond(self, body: bytes, deadline: float) -> ReviewResponse:
         """Return the handler's response; an internal error admits the object unchanged."""
         try:
-            return await self._handler(body, until)
+            return await self._handler(body, deadline)
         except BadReview:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the object is admitted
+        except Exception as error:  # noqa: BLE001 - after any error the object is admitted
             request = review.decode(body)
             self._sink.report_error(request.uid, error)
             decision = self._failed(Reason.INTERNAL_ERROR, self._internal_error)
             return review.respond(request, decision)
 
     async def _reject(self, send: Send, bad: BadReview, started: float) -> None:
-        """Respond to a body that is not a review, or too large, or one too many; then close."""
+        """Respond to a request without a review that can be decided, and close the connection."""
         decision = self._failed(bad.reason, bad.message)
         if bad.uid:
             body = review.encode(bad.uid, decision)

@@ -9,7 +9,7 @@ from webhook.admission.review import MAX_BODY_BYTES, BadReview
 from webhook.model import Reason
 
 MAX_PENDING_BYTES = 4 * MAX_BODY_BYTES
-"""Over all bodies that have arrived in part. A review of a few kilobytes arrives at once."""
+"""The sum over bodies that have arrived in part. A review of a few kilobytes arrives at once."""
 
 
 class Disconnected(Exception):  # noqa: N818 - not an error

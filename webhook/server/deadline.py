@@ -25,11 +25,11 @@ def parse_duration(text: str) -> float:
 
 
 @lru_cache(maxsize=64)
-def seconds(query: bytes) -> float:
-    """Return the seconds in which to respond to a request with this query string.
+def seconds_to_respond(query: bytes) -> float:
+    """Return the seconds for the response to a request with this query string.
 
-    They are a tenth, and at least 100 ms, less than the timeout, for the way back: a response
-    after the timeout is lost.
+    A tenth of the timeout, and at least 100 ms, is left for the way back: a response after the
+    timeout is lost.
     """
     values = parse_qs(query.decode("ascii", "replace")).get("timeout", [])
     try:

@@ -15,8 +15,8 @@ from webhook.server.drain import Drain, DrainTimes
 from webhook.server.http_protocol import BoundedHttpProtocol
 
 KEEP_ALIVE_SECONDS = 150
-"""The API server keeps an idle connection for 90 s. With a shorter time here it would now and then
-send a review into a connection that is being closed, and not repeat it."""
+"""The API server keeps an idle connection for 90 s. With a shorter time here, it would sometimes
+send a review on a connection that is being closed, and not repeat it."""
 
 SHUTDOWN_GRACE_SECONDS = 5
 """For reviews in flight when the server stops."""
@@ -96,8 +96,8 @@ async def run(
         asyncio.create_task(server.serve(sockets=[own]))
         for server, own in zip((reviews, status), sockets, strict=True)
     ]
-    await _first(first.wait(), *serving)
-    await _first(reviews.drain(times), second.wait(), *serving)
+    await _wait_for_first(first.wait(), *serving)
+    await _wait_for_first(reviews.drain(times), second.wait(), *serving)
     for server, task in zip((reviews, status), serving, strict=True):
         server.should_exit, server.force_exit = True, second.is_set()
         await task
@@ -107,7 +107,7 @@ def _count_signal(first: asyncio.Event, second: asyncio.Event) -> None:
     (second if first.is_set() else first).set()
 
 
-async def _first(*those: Coroutine[None, None, object] | asyncio.Task[None]) -> None:
+async def _wait_for_first(*those: Coroutine[None, None, object] | asyncio.Task[None]) -> None:
     """Wait for the first of these, and cancel the coroutines among the others."""
     coroutines = [asyncio.create_task(one) for one in those if not isinstance(one, asyncio.Task)]
     tasks = [one for one in those if isinstance(one, asyncio.Task)]

@@ -56,7 +56,7 @@ class PodReviewHandler:
         return response
 
     async def _find(self, ref: PlanRef | None, deadline: float) -> Plan | Reason:
-        """Return the plan, or why there is none; wait for one that is not delivered yet."""
+        """Return the plan or the reason why there is none; wait if it is not delivered yet."""
         if ref is None:
             return Reason.NO_PLAN_REFERENCE
         plan = self._plans.find(ref)

@@ -46,9 +46,9 @@ async def serve(config: Config) -> None:
         metrics = Metrics()
         metrics.export_plans(plans.status)
         metrics.export_certificate(served.status)
-        report = Reporter(metrics, _start_watching(config, clusters, metrics, stack))
+        reporter = Reporter(metrics, _start_watching(config, clusters, metrics, stack))
 
-        webhooks = app.build(plans, config.installation, report, config.max_concurrent)
+        webhooks = app.build(plans, config.installation, reporter, config.max_concurrent)
         reviews = listener.build(webhooks, served.tls.context)
         checks = {
             "plans": lambda: _not_synced(plans),
@@ -65,7 +65,7 @@ async def serve(config: Config) -> None:
         stack.callback(freezing.cancel)
         _log_addresses(sockets, source)
         await listener.run(reviews, status, sockets, config.drain)
-        report.flush()
+        reporter.flush()
     log.info("stopped")
 
 

@@ -94,7 +94,7 @@ def read_plan(plan_object: Json, installation: Installation) -> PlanReading:
             if value.endswith("+")
         ],
         affinity=affinity,
-        copied=_copied(spec.get("convertorAffinity"), sources.spec.affinity),
+        copied=_find_copied_affinity(spec.get("convertorAffinity"), sources.spec.affinity),
         tolerations=_merge_tolerations(sources),
         affinity_policy=(
             sources.annotations.affinity_policy
@@ -130,23 +130,23 @@ def _merge(maps: Iterable[dict[str, str]]) -> dict[str, str]:
 def _merge_affinity(sources: Sources, problems: list[Problem]) -> tuple[Json, list[Source]]:
     """Return the plan's affinity, and the sources that it comes from."""
     own = [each for each in (sources.spec, sources.annotations) if each.affinity is not None]
-    merged: Json = {}
+    affinity: Json = {}
     applied: list[Source] = []
     for source in own or [sources.defaults]:
         if not source.affinity:
             continue
         try:
-            merged = merge_affinities(merged, source.affinity)
+            affinity = merge_affinities(affinity, source.affinity)
         except ValueError as error:
             message = f"{error} together with spec.convertorAffinity: the rules are not applied"
             problems.append(Problem(source.raw["affinity"].where, message))
         else:
             applied.append(source)
-    return merged, applied
+    return affinity, applied
 
 
-def _copied(written: Any, applied: Json | None) -> Json:
-    """Return the plan's object if the scope changed it; Forklift 2.10+ copies it as written."""
+def _find_copied_affinity(written: Any, applied: Json | None) -> Json:
+    """Return the object that Forklift 2.10+ copies into pods; empty if it is applied as written."""
     if not isinstance(written, dict) or not applied:
         return {}
     copied = omit_empty_fields(written)

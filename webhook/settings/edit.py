@@ -18,7 +18,7 @@ class _EntryKey(NamedTuple):
 
     key: str
     value: str | None = None
-    """Of a toleration, None where every value is tolerated."""
+    """Of a toleration; None if it tolerates every value."""
     effect: str = ""
     """Of a toleration; for `kubectl taint`, too, `gpu:NoSchedule` is not `gpu:NoExecute`."""
 
@@ -33,11 +33,11 @@ def edit_annotations(
     """Return the annotations to be merged into a Plan (RFC 7386: None removes).
 
     Args:
-        annotations: the Plan's, as they are.
+        annotations: those that the Plan has.
         changes: the requested text of each setting; an empty text removes it. In a list an entry
             replaces the one of the same key, and `key-` removes the entries of that key; all
             others stay.
-        prefix: of the annotations.
+        prefix: the prefix of the annotations.
 
     Raises:
         EditError: a list sets or removes one entry twice, or has an empty entry.
@@ -57,7 +57,7 @@ def _edit_list(name: str, before: str, change: str) -> str:
     """Return the list after the change; invalid entries stay, and are reported by its reader."""
     if not change.strip():
         return ""
-    sets, removes = _read(name, change)
+    sets, removes = _parse_change(name, change)
     kept: dict[_EntryKey, str] = {}
     for entry in _entries(before):
         kept.setdefault(_key_of(name, entry), entry)  # of two, the first is applied
@@ -67,7 +67,7 @@ def _edit_list(name: str, before: str, change: str) -> str:
     return before if after == _entries(before) else ",".join(after)
 
 
-def _read(name: str, change: str) -> tuple[dict[_EntryKey, str], list[_EntryKey]]:
+def _parse_change(name: str, change: str) -> tuple[dict[_EntryKey, str], list[_EntryKey]]:
     """Return the entries that a change sets, and those that it removes."""
     sets: dict[_EntryKey, str] = {}
     removes: list[_EntryKey] = []
@@ -83,18 +83,18 @@ def _read(name: str, change: str) -> tuple[dict[_EntryKey, str], list[_EntryKey]
             continue
         entry_key = _key_of(name, entry)
         if entry_key in sets:
-            raise _changed_twice(name, entry_key)
+            raise _conflict(name, entry_key)
         sets[entry_key] = entry
     for index, removed in enumerate(removes):
         if removed in removes[:index]:
-            raise _changed_twice(name, removed)
+            raise _conflict(name, removed)
         for entry_key in sets:
             if _matches(removed, entry_key):
-                raise _changed_twice(name, entry_key)
+                raise _conflict(name, entry_key)
     return sets, removes
 
 
-def _changed_twice(name: str, entry_key: _EntryKey) -> EditError:
+def _conflict(name: str, entry_key: _EntryKey) -> EditError:
     return EditError(f"{name}: '{entry_key}' is set or removed twice")
 
 

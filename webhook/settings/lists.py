@@ -43,7 +43,7 @@ def read_node_selector(setting: RawSetting, problems: list[Problem]) -> dict[str
 
 
 def read_tolerations(setting: RawSetting, problems: list[Problem]) -> list[Json]:
-    """Read a text as for `kubectl taint`, or a list of such texts and of core/v1 objects."""
+    """Read taints as `kubectl taint` has them, or a list of those and of core/v1 Tolerations."""
     parts = [setting]
     if isinstance(setting.value, list):
         parts = [
@@ -83,7 +83,7 @@ def _read_pairs(
     setting: RawSetting, check: Callable[[str, str], str | None], problems: list[Problem]
 ) -> dict[str, str]:
     pairs: dict[str, str] = {}
-    for where, key, value in _entries(setting, problems):
+    for where, key, value in _read_entries(setting, problems):
         if wrong := check(key, value):
             problems.append(Problem(where, wrong))
         elif (first := pairs.setdefault(key, value)) != value:
@@ -94,7 +94,7 @@ def _read_pairs(
     return pairs
 
 
-def _entries(setting: RawSetting, problems: list[Problem]) -> Iterator[tuple[str, str, str]]:
+def _read_entries(setting: RawSetting, problems: list[Problem]) -> Iterator[tuple[str, str, str]]:
     """Yield location, key and value of each well-formed entry."""
     match setting.value:
         case str() as text:

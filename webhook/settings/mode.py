@@ -7,7 +7,7 @@ from webhook.model import Installation, Mode, Plan
 
 
 class Origin(StrEnum):
-    """Where a mode is set, from the least to the most specific."""
+    """The place where a mode is set, from the least to the most specific."""
 
     INSTALLATION = "installation"
     NAMESPACE = "namespace"
@@ -15,7 +15,7 @@ class Origin(StrEnum):
 
 
 class EffectiveMode(NamedTuple):
-    """A mode, and where it is set."""
+    """A mode and its origin."""
 
     mode: Mode
     origin: Origin

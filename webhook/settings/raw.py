@@ -26,7 +26,7 @@ class RawSetting(NamedTuple):
     where: str
     """`Plan konveyor-forklift/db spec.convertorLabels`."""
     value: Any
-    """As decoded; None where the source does not have it."""
+    """As decoded; None if the source does not have it."""
     reject_unknown_fields: bool = False
     """True for files that people write; False where a newer Forklift may write new fields."""
 
@@ -43,7 +43,7 @@ def expected_text(value: Any) -> str:
 def read_word(
     setting: RawSetting, known: type[Word], what: str, problems: list[Problem]
 ) -> Word | None:
-    """Read one of a closed set of words; None where there is none, or an unknown one."""
+    """Read a word of a closed set; None if the setting is absent or invalid."""
     if not isinstance(setting.value, str):
         if setting.value is not None:
             problems.append(Problem(setting.where, expected_text(setting.value)))
@@ -57,7 +57,7 @@ def read_word(
 
 
 def read_map(setting: RawSetting, problems: list[Problem]) -> Json:
-    """Read an object whose fields are read one by one; empty where there is none."""
+    """Read a map whose fields have readers of their own; empty if it is absent or invalid."""
     if isinstance(setting.value, dict):
         return setting.value
     if setting.value is not None:

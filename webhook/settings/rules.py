@@ -23,11 +23,11 @@ def read_affinity(setting: RawSetting, scope: Scope, problems: list[Problem]) ->
         )
         problems.append(Problem(setting.where, message))
         return {}
-    faults = validate_affinity(setting.value, closed=setting.reject_unknown_fields) or [
+    errors = validate_affinity(setting.value, closed=setting.reject_unknown_fields) or [
         *unsatisfiable_terms(setting.value)
     ]
-    if faults:
-        problems.extend(Problem(f"{setting.where}{fault.path}", fault.message) for fault in faults)
+    if errors:
+        problems.extend(Problem(f"{setting.where}{error.path}", error.message) for error in errors)
         return {}
     affinity = omit_empty_fields(setting.value)
     return default_to_all_namespaces(affinity) if scope is Scope.ALL else affinity
@@ -38,8 +38,8 @@ def _read_rules(setting: RawSetting, scope: Scope, problems: list[Problem]) -> J
         return {}
     try:
         return _compile(setting.value, scope)
-    except karl.KarlError as error:
-        problems.extend(_problem(setting.where, fault) for fault in error.errors)
+    except karl.KarlError as invalid:
+        problems.extend(_problem(setting.where, error) for error in invalid.errors)
         return {}
 
 
@@ -50,9 +50,9 @@ def _compile(text: str, scope: Scope) -> Json:
     return karl.compile_unexpanded(text, scope=scope)
 
 
-def _problem(where: str, fault: RuleError) -> Problem:
+def _problem(where: str, error: RuleError) -> Problem:
     return Problem(
-        where=f"{where} line {fault.line} column {fault.column}",
-        message=f"{fault.message}: {fault.hint}",
-        detail=f"  {fault.source}\n  {fault.underline}",
+        where=f"{where} line {error.line} column {error.column}",
+        message=f"{error.message}: {error.hint}",
+        detail=f"  {error.source}\n  {error.underline}",
     )

@@ -58,11 +58,11 @@ class Source(msgspec.Struct, frozen=True):
     """With minimums as they are written, `16+`."""
     tolerations: list[Json]
     affinity: Json | None
-    """None where the source has no such setting; empty where it is invalid."""
+    """None if the source has no such setting; empty if it is invalid."""
     affinity_policy: AffinityPolicy | None
 
     def location(self, setting: str, plan: PlanName) -> str:
-        """Return where a setting is written, inside the Plan; empty where it is not set."""
+        """Return the location of a setting inside the Plan; empty if it is not set."""
         return self.raw.get(setting, UNSET).where.removeprefix(f"{plan} ")
 
 

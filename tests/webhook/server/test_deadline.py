@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.server import deadline
+from webhook.server.deadline import parse_duration, seconds_to_respond
 
 
 @pytest.mark.parametrize(
@@ -22,13 +22,13 @@ from webhook.server import deadline
     ],
 )
 def test_a_duration_is_what_go_makes_of_it(text: str, seconds: float) -> None:
-    assert deadline.parse_duration(text) == pytest.approx(seconds)
+    assert parse_duration(text) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize("text", ["", "3", "s", "3 s", "-3s", "3x", "3s ", "1e3s", "٣s"])
 def test_anything_else_is_no_duration(text: str) -> None:
     with pytest.raises(ValueError, match="expected a duration such as '3s' or '500ms', found"):
-        deadline.parse_duration(text)
+        parse_duration(text)
 
 
 @pytest.mark.parametrize(
@@ -44,9 +44,9 @@ def test_anything_else_is_no_duration(text: str) -> None:
     ],
 )
 def test_a_part_of_the_time_is_kept_for_the_way_back(query: bytes, seconds: float) -> None:
-    assert deadline.seconds(query) == pytest.approx(seconds)
+    assert seconds_to_respond(query) == pytest.approx(seconds)
 
 
 @given(st.binary(max_size=40))
 def test_no_query_string_is_too_odd(query: bytes) -> None:
-    assert deadline.seconds(b"timeout=" + query) >= 0
+    assert seconds_to_respond(b"timeout=" + query) >= 0

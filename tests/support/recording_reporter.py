@@ -10,10 +10,10 @@ class RecordingReporter:
         self.errors: list[tuple[str, Exception]] = []
 
     def __call__(
-        self, of: Reviewed, request: Request | None, decision: Decision, seconds: float
+        self, reviewed: Reviewed, request: Request | None, decision: Decision, seconds: float
     ) -> None:
         assert seconds >= 0
-        self.reviewed.append(of)
+        self.reviewed.append(reviewed)
         self.decisions.append((request, decision))
 
     def report_error(self, uid: str, error: Exception) -> None:

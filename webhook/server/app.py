@@ -37,7 +37,7 @@ class DecisionSink(Protocol):
     """Reports decisions; in the server it is `webhook.telemetry.reporter.Reporter`."""
 
     def __call__(
-        self, of: Reviewed, request: Request | None, decision: Decision, seconds: float
+        self, reviewed: Reviewed, request: Request | None, decision: Decision, seconds: float
     ) -> None: ...
     def report_error(self, uid: str, error: Exception) -> None: ...
 

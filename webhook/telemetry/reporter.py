@@ -67,7 +67,7 @@ class Reporter:
         self._cached_events: dict[_Key, tuple[Decision, PlanEvent | None]] = {}
 
     def __call__(
-        self, of: Reviewed, request: Request | None, decision: Decision, seconds: float
+        self, reviewed: Reviewed, request: Request | None, decision: Decision, seconds: float
     ) -> None:
         """Report this decision soon; `request` is None if it could not be decoded.
 
@@ -77,7 +77,7 @@ class Reporter:
         """
         if not self._pending:
             asyncio.get_running_loop().call_later(LOG_DELAY_SECONDS, self._report_pending)
-        self._pending.append((of, request and _without_objects(request), decision, seconds))
+        self._pending.append((reviewed, request and _without_objects(request), decision, seconds))
 
     def flush(self) -> None:
         """Report everything that is pending now."""

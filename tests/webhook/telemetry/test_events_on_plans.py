@@ -39,21 +39,21 @@ def recorder(api: FakeApi, tmp_path: Path) -> Iterator[EventRecorder]:
     recorder.stop()
 
 
-def answers(
+def respond(
     recorder: EventRecorder,
     bodies: list[bytes],
     found: Plan | Reason = PLAN,
     mode: Mode = Mode.ENFORCE,
 ) -> list[Response]:
     """Send reviews to the application, and report the decisions."""
-    report = Reporter(Metrics(), recorder)
+    reporter = Reporter(Metrics(), recorder)
     installation = Installation(mode, identity_labels=False)
-    webhook = app.build(FakePlans(found), installation, report, max_concurrent=2)
+    webhook = app.build(FakePlans(found), installation, reporter, max_concurrent=2)
 
     async def scene() -> list[Response]:
-        answers = [await send(webhook, Exchange([body])) for body in bodies]
-        report.flush()
-        return answers
+        responses = [await send(webhook, Exchange([body])) for body in bodies]
+        reporter.flush()
+        return responses
 
     return asyncio.run(scene())
 
@@ -72,7 +72,7 @@ def written(api: FakeApi) -> list[Any]:
 def test_a_review_is_recorded_as_an_event_on_its_plan(
     api: FakeApi, recorder: EventRecorder, mode: Mode, reason: str, message: str
 ) -> None:
-    answers(recorder, [encode_review(minimal_pod())], mode=mode)
+    respond(recorder, [encode_review(minimal_pod())], mode=mode)
 
     eventually(lambda: written(api))
     (event,) = written(api)
@@ -86,10 +86,10 @@ def test_a_review_is_recorded_as_an_event_on_its_plan(
 def test_dry_runs_and_reviews_without_a_known_plan_leave_no_event(
     api: FakeApi, recorder: EventRecorder
 ) -> None:
-    answers(
+    respond(
         recorder, [encode_review(minimal_pod(), dryRun=True), encode_review({"metadata": {}}), b"{"]
     )
-    answers(recorder, [encode_review(minimal_pod())], Reason.PLAN_AMBIGUOUS)
+    respond(recorder, [encode_review(minimal_pod())], Reason.PLAN_AMBIGUOUS)
     recorder.stop()
 
     assert written(api) == []
@@ -99,13 +99,13 @@ def test_no_review_waits_for_an_api_server_that_hangs(
     api: FakeApi, recorder: EventRecorder
 ) -> None:
     api.hang("create")
-    answers(recorder, [encode_review(minimal_pod())])
+    respond(recorder, [encode_review(minimal_pod())])
     eventually(lambda: api.filter_requests("create", "patch"))
 
-    given = answers(recorder, [encode_review(minimal_pod())] * MORE)
+    responses = respond(recorder, [encode_review(minimal_pod())] * MORE)
 
-    assert {answer.status for answer in given} == {200}
-    assert all(answer.json()["response"]["patchType"] == "JSONPatch" for answer in given)
+    assert {response.status for response in responses} == {200}
+    assert all(each.json()["response"]["patchType"] == "JSONPatch" for each in responses)
     assert len(api.filter_requests("create", "patch")) == 1
     assert recorder.dropped == {}  # equal Events are one entry of the queue, with a count
     api.release()

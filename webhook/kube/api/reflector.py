@@ -16,6 +16,7 @@ import structlog
 from webhook.kube.api.client import WatchStream
 from webhook.kube.api.collection import ApiObject, ListWatch
 from webhook.kube.api.errors import ApiError
+from webhook.kube.messages import describe_internal_error
 
 log = structlog.get_logger(__name__)
 
@@ -157,7 +158,7 @@ class Reflector(Generic[T]):
                 self._back_off(f"{server} sent an invalid response: {error}")
             except Exception as error:
                 log.exception("watch failed: internal error", path=self._list_watch.path)
-                self._back_off(f"internal error, see the log: {error!r}")
+                self._back_off(describe_internal_error(error))
 
     def _handle_api_error(self, error: ApiError) -> None:
         # The resourceVersion stays valid while the server is away, overloaded or denies access.

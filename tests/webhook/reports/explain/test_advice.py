@@ -63,15 +63,15 @@ CASES: dict[str, Case] = {
         plan(node_selector="storage-teir=fast"), [node("a", {"storage-tier": "fast"})], []
     ),
     "no node runs VMs": Case(plan(), [node("a", {"kubevirt.io/schedulable": "false"})], []),
-    "a rule on nodes": Case(
+    "a node rule that no node matches": Case(
         plan(affinity="REQUIRE nodes(cores>=32)"), [node("a", {"cores": "16"})], []
     ),
-    "rules on nodes that some meet": Case(
+    "a node rule that one node matches": Case(
         plan(affinity="REQUIRE nodes(disk=ssd)"),
         [node("a"), node("b", {"disk": "ssd"}, cordoned=True, taints=("gpu:NoSchedule",))],
         [],
     ),
-    "rules on nodes that none meets at once": Case(
+    "a node rule that no node matches at once": Case(
         plan(affinity="REQUIRE nodes(a=1, b=1)"), [node("a", {"a": "1"}), node("b", {"b": "1"})], []
     ),
     "no pod with such labels": Case(
@@ -79,7 +79,7 @@ CASES: dict[str, Case] = {
         [node("a")],
         [pod("rook/x", "a", {"app": "rook-ceph-osd"})],
     ),
-    "the pod does not run": Case(
+    "the pod is not scheduled": Case(
         plan(affinity="REQUIRE pods(app=osd) on node"),
         [node("a")],
         [pod("rook/x", "", {"app": "osd"}, status={"phase": "Pending"})],
@@ -109,22 +109,22 @@ CASES: dict[str, Case] = {
         [node("a", {"zone": "a"})],
         [pod("rook/x", "a", {"app": "osd"})],
     ),
-    "the pods' nodes have more in the way": Case(
+    "the nodes of matching pods have other obstacles": Case(
         plan(affinity="REQUIRE pods(app=osd) on node"),
         [node("a", cordoned=True, taints=("gpu:NoSchedule",)), node("b")],
         [pod("rook/x", "a", {"app": "osd"})],
     ),
-    "a pod to keep away from": Case(
+    "the anti-affinity of a rule": Case(
         plan(affinity="AVOID pods(tier=production) on zone"),
         [node("a", {ZONE: "a"}), node("b", {ZONE: "a"})],
         [pod("shop/web", "b", {"tier": "production"})],
     ),
-    "a pod that keeps it away": Case(
+    "the anti-affinity of another pod": Case(
         plan(),
         [node("a")],
         [pod(*("shop/web", "a"), affinity={"podAntiAffinity": {REQUIRED: [ALL_PODS]}})],
     ),
-    "too little room": Case(
+    "insufficient resources": Case(
         plan(),
         [node("a", allocatable={"cpu": "500m", "memory": "1Mi", "devices.kubevirt.io/kvm": "0"})],
         [],
@@ -151,7 +151,7 @@ CASES: dict[str, Case] = {
     "a name of a node": Case(
         with_object(nodeAffinity={REQUIRED: {"nodeSelectorTerms": [NAMED]}}), [node("a")], []
     ),
-    "no pod meets all rules": Case(
+    "no pod matches all rules": Case(
         plan(affinity="REQUIRE pods(app=osd) on node; REQUIRE pods(app=web) on node"),
         [node("a")],
         [pod("rook/x", "a", {"app": "osd"}), pod("shop/x", "a", {"app": "web"})],

@@ -12,7 +12,7 @@ import msgspec
 from webhook.admission.patch_summary import summarize
 from webhook.admission.validate import PLAN
 from webhook.forklift.plan import API_VERSION, KIND
-from webhook.kube.messages import truncate
+from webhook.kube.messages import truncate_bytes
 from webhook.kube.objects import Json
 from webhook.model import (
     Decision,
@@ -104,7 +104,7 @@ def build_object(event: PlanEvent, name: str, instance: str, occurrences: Occurr
         "involvedObject": involved,
         "type": "Warning" if event.is_warning else "Normal",
         "reason": event.reason.value,
-        "message": truncate(event.message, MAX_MESSAGE_BYTES),
+        "message": truncate_bytes(event.message, MAX_MESSAGE_BYTES),
         "count": occurrences.number,
         "firstTimestamp": occurrences.first,
         "lastTimestamp": occurrences.last,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from webhook.kube.messages import describe_validation_error, truncate
+from webhook.kube.messages import describe_validation_error, truncate_bytes
 from webhook.kube.objects import Json, nested_string
 from webhook.model import (
     Decision,
@@ -210,4 +210,4 @@ def _audit_annotations(decision: Decision) -> dict[str, str]:
         audit["problems"] = "\n".join(problem.in_full() for problem in decision.problems)
     if decision.mode is Mode.AUDIT and decision.patch:
         audit["patch"] = msgspec.json.encode(decision.patch).decode()
-    return {key: truncate(value, MAX_ANNOTATION_BYTES) for key, value in audit.items()}
+    return {key: truncate_bytes(value, MAX_ANNOTATION_BYTES) for key, value in audit.items()}

@@ -1,1 +1,1 @@
-"""What Kubernetes defines: label syntax, quantities, taints, and the way to its API."""
+"""Kubernetes: labels, quantities, tolerations, affinities, the scheduler's filters and the API."""

@@ -1,7 +1,7 @@
-"""Two core/v1 affinities as one, and pod terms that look into all namespaces.
+"""Merging, defaulting and normalizing of core/v1 affinities.
 
-Affinities stay JSON objects, with the fields that nobody here knows. Arguments are never
-changed; results share parts with them.
+Affinities are JSON objects, and unknown fields are kept. Functions do not change their arguments;
+results may share parts with them.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,102 +15,103 @@ from webhook.kube.objects import Json
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 MAX_NODE_TERMS = 64
-"""Terms are ORed, so those of two lists multiply; the scheduler tries each on each node."""
+"""Maximum number of required node terms. ANDing two lists multiplies their terms, and the scheduler
+evaluates each term for each node."""
 
 _Conditions = frozenset[tuple[str, bytes]]
 _Joins = Mapping[str, Callable[[Any, Any], Any]]
 
 
 def merge_affinities(first: Json, second: Json) -> Json:
-    """Ask for both: pod terms and preferences of both, each once, required node terms ANDed.
+    """Merge two affinities: required node terms are ANDed, all other terms are united.
 
     Raises:
-        ValueError: that makes more than 64 required node terms.
+        ValueError: the result has more than MAX_NODE_TERMS required node terms.
 
     """
     return _join(first, second, _AFFINITY)
 
 
 def and_node_terms(terms: list[Json], others: list[Json]) -> list[Json]:
-    """AND two lists of ORed nodeSelectorTerms: their product, without what it can spare.
+    """AND two lists of ORed nodeSelectorTerms: their product, without redundant terms.
 
-    A term that implies one of the others stays as it is, so ANDing the same again changes
-    nothing. An empty term stays too: it matches no node, and neither does an empty list.
+    A term that implies one of the others is kept unchanged, so that ANDing the same list again
+    changes nothing. An empty term is kept too: it matches no node, nor does an empty list.
 
     Raises:
-        ValueError: that makes more than 64 terms.
+        ValueError: the product has more than MAX_NODE_TERMS terms.
 
     """
-    asked = [(other, _conditions(other)) for other in others]
+    alternatives = [(other, _conditions(other)) for other in others]
     kept: list[Json] = []
     products: list[tuple[Json, _Conditions]] = []
     for term in terms:
         mine = _conditions(term)
-        if any(_implies(mine, theirs) for _, theirs in asked):
+        if any(_implies(mine, theirs) for _, theirs in alternatives):
             kept.append(term)
             continue
-        for other, theirs in asked:
-            product = (_both(term, other), mine | theirs) if theirs else (other, theirs)
-            products = _with(products, product)
+        for other, theirs in alternatives:
+            product = (_and_terms(term, other), mine | theirs) if theirs else (other, theirs)
+            products = _add_product(products, product)
             if len(products) > MAX_NODE_TERMS:
                 raise ValueError(f"makes more than {MAX_NODE_TERMS} required node terms")
     return kept + [product for product, _ in products]
 
 
 def omit_empty_fields(affinity: Json) -> Json:
-    """Leave out what means as much when it is absent: null, and empty lists and labels.
+    """Remove null fields, and empty lists and matchLabels, which mean the same when absent.
 
-    Go does so too when Forklift writes a plan's affinity into a pod.
+    Go's `omitempty` does so when Forklift copies a plan's affinity into a pod.
     """
-    found: Json = _bare(affinity)
+    found: Json = _omit_empty(affinity)
     return found
 
 
 def default_to_all_namespaces(affinity: Json) -> Json:
-    """Let the pod terms that name no namespace look into all; the same object if there are none."""
-    widened = {
+    """Select all namespaces in pod terms without namespaces; returns itself if there are none."""
+    changed = {
         kind: after
         for kind in ("podAffinity", "podAntiAffinity")
-        if (before := affinity.get(kind)) and (after := _widen_kind(before)) is not before
+        if (before := affinity.get(kind)) and (after := _default_kind(before)) is not before
     }
-    return affinity | widened if widened else affinity
+    return affinity | changed if changed else affinity
 
 
 def default_term_to_all_namespaces(term: Json) -> Json:
-    """Let a podAffinityTerm look into all namespaces, unless it says where it looks."""
+    """Select all namespaces in a PodAffinityTerm, unless it specifies namespaces."""
     if term.get("namespaces") or term.get("namespaceSelector") is not None:
         return term
     return term | {"namespaceSelector": {}}
 
 
-def _bare(value: Any) -> Any:
+def _omit_empty(value: Any) -> Any:
     if isinstance(value, dict):
         return {
-            field: _bare(member)
+            field: _omit_empty(member)
             for field, member in value.items()
             if member not in (None, []) and not (field == "matchLabels" and not member)
         }
-    return [_bare(item) for item in value] if isinstance(value, list) else value
+    return [_omit_empty(item) for item in value] if isinstance(value, list) else value
 
 
-def _widen_kind(kind: Json) -> Json:
+def _default_kind(kind: Json) -> Json:
     required = kind.get(REQUIRED) or []
     preferred = kind.get(PREFERRED) or []
-    wide = [default_term_to_all_namespaces(term) for term in required]
-    wide_preferred = [
+    changed_required = [default_term_to_all_namespaces(term) for term in required]
+    changed_preferred = [
         weighted | {"podAffinityTerm": default_term_to_all_namespaces(weighted["podAffinityTerm"])}
         for weighted in preferred
     ]
     changed: Json = {}
-    if wide != required:
-        changed[REQUIRED] = wide
-    if wide_preferred != preferred:
-        changed[PREFERRED] = wide_preferred
+    if changed_required != required:
+        changed[REQUIRED] = changed_required
+    if changed_preferred != preferred:
+        changed[PREFERRED] = changed_preferred
     return kind | changed if changed else kind
 
 
 def _join(first: Json, second: Json, joins: _Joins) -> Json:
-    """Take the fields of both objects, first's before second's, and join what both have."""
+    """Merge two objects; fields of both are joined if `joins` has them, else the first wins."""
     joined = dict(first)
     for field, theirs in second.items():
         mine = first.get(field)
@@ -121,7 +122,7 @@ def _join(first: Json, second: Json, joins: _Joins) -> Json:
     return joined
 
 
-def _each_once(first: list[Json], second: list[Json]) -> list[Json]:
+def _unite(first: list[Json], second: list[Json]) -> list[Json]:
     joined, seen = list(first), {_canonical(item) for item in first}
     for item in second:
         if (form := _canonical(item)) not in seen:
@@ -135,10 +136,10 @@ def _and_selectors(first: Json, second: Json) -> Json:
     return {**second, **first, "nodeSelectorTerms": and_node_terms(*lists)}
 
 
-_POD_JOINS: _Joins = {REQUIRED: _each_once, PREFERRED: _each_once}
+_POD_JOINS: _Joins = {REQUIRED: _unite, PREFERRED: _unite}
 _NODE_JOINS: _Joins = {
     REQUIRED: _and_selectors,
-    PREFERRED: _each_once,
+    PREFERRED: _unite,
 }
 _AFFINITY: _Joins = {
     "nodeAffinity": partial(_join, joins=_NODE_JOINS),
@@ -147,12 +148,12 @@ _AFFINITY: _Joins = {
 }
 
 
-def _both(term: Json, other: Json) -> Json:
-    return _join(term, other, {"matchExpressions": _each_once, "matchFields": _each_once})
+def _and_terms(term: Json, other: Json) -> Json:
+    return _join(term, other, {"matchExpressions": _unite, "matchFields": _unite})
 
 
 def _conditions(term: Json) -> _Conditions:
-    """Return what a node selector term asks; nothing for an empty one, which is never true."""
+    """Return the requirements of a node selector term; an empty one, without any, never matches."""
     return frozenset(
         (field, _canonical(condition))
         for field in ("matchExpressions", "matchFields")
@@ -164,10 +165,10 @@ def _implies(conditions: _Conditions, others: _Conditions) -> bool:
     return not conditions or (bool(others) and others <= conditions)
 
 
-def _with(
+def _add_product(
     products: list[tuple[Json, _Conditions]], product: tuple[Json, _Conditions]
 ) -> list[tuple[Json, _Conditions]]:
-    """Add an alternative, unless a weaker one is there, and drop the stronger ones."""
+    """Add a product, unless it implies another, and remove those that imply it."""
     if any(_implies(product[1], known) for _, known in products):
         return products
     return [known for known in products if not _implies(known[1], product[1])] + [product]

@@ -1,7 +1,7 @@
-"""Fields of an affinity that core/v1 has not: new ones, or misspelt.
+"""Detection of fields that core/v1 does not have: newer fields, or misspelt ones.
 
-An API server drops them from a Plan. Files have nobody who would, and a `matchExpression` that is
-passed over leaves a term that no node meets.
+An API server prunes unknown fields from a Plan, but nothing prunes a file. There a misspelt
+`matchExpression` would leave an empty term, which no node matches.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,12 +11,11 @@ from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.messages import correct_spelling, did_you_mean, join_with_or, quote, suggest
 
 MAX_DEPTH = 64
-"""Of lists and maps in each other; core/v1 comes to ten, and what walks through them is
-recursive."""
+"""Maximum nesting of lists and maps, because they are walked recursively; core/v1 needs ten."""
 
 
 class FieldError(NamedTuple):
-    """What is wrong, and where."""
+    """An invalid field."""
 
     path: str
     """`.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey`."""
@@ -24,7 +23,7 @@ class FieldError(NamedTuple):
 
 
 class _Fields(NamedTuple):
-    """The fields of an object; those without fields of their own have None."""
+    """The known fields of an object; a scalar field has None."""
 
     known: Mapping[str, "_Fields | None"]
 
@@ -54,24 +53,24 @@ AFFINITY = _Fields(
 
 
 def find_unknown_fields(affinity: object, *, closed: bool) -> Iterator[FieldError]:
-    """Yield the misspelt fields of an affinity, and when it is `closed` all that are unknown."""
-    if _is_deep(affinity):
+    """Yield the misspelt fields of an affinity, or with `closed` all unknown fields."""
+    if _is_too_deep(affinity):
         yield FieldError("", f"is nested more than {MAX_DEPTH} levels deep")
     else:
-        yield from _unknown(affinity, AFFINITY, "", closed=closed)
+        yield from _find_unknown(affinity, AFFINITY, "", closed=closed)
 
 
 def describe_unknown_field(field: str, known: Mapping[str, object]) -> str:
-    """Say that a field is unknown, which are known, and which may have been meant."""
+    """Return the message for an unknown field, with the known fields and a likely correction."""
     meant = correct_spelling(field, known)
     hint = suggest(meant) if meant else did_you_mean(field, known)
     return f"unknown field {quote(field)}: expected {join_with_or(sorted(known))}{hint}"
 
 
-def _unknown(value: Any, fields: _Fields, path: str, *, closed: bool) -> Iterator[FieldError]:
+def _find_unknown(value: Any, fields: _Fields, path: str, *, closed: bool) -> Iterator[FieldError]:
     if isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _unknown(item, fields, f"{path}[{index}]", closed=closed)
+            yield from _find_unknown(item, fields, f"{path}[{index}]", closed=closed)
     elif isinstance(value, dict):
         for name, member in value.items():
             field = str(name)
@@ -79,10 +78,10 @@ def _unknown(value: Any, fields: _Fields, path: str, *, closed: bool) -> Iterato
                 if closed or correct_spelling(field, fields.known):
                     yield FieldError(path, describe_unknown_field(field, fields.known))
             elif below := fields.known[field]:
-                yield from _unknown(member, below, f"{path}.{field}", closed=closed)
+                yield from _find_unknown(member, below, f"{path}.{field}", closed=closed)
 
 
-def _is_deep(value: object) -> bool:
+def _is_too_deep(value: object) -> bool:
     level = [value]
     for _ in range(MAX_DEPTH):
         level = [

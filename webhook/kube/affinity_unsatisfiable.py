@@ -1,4 +1,4 @@
-"""Hard terms of an affinity object that nothing can ever meet, though an API server takes them."""
+"""Detection of required terms that the API server accepts, but that match nothing."""
 
 from collections.abc import Iterator
 
@@ -8,10 +8,10 @@ from webhook.kube.objects import Json
 
 
 def unsatisfiable_terms(affinity: Json) -> Iterator[FieldError]:
-    """Yield what would leave every pod pending, in an affinity that is sound otherwise.
+    """Yield the required terms of a valid affinity that would leave every pod pending.
 
-    An empty node selector term matches no node, and a pod term without a labelSelector no pod;
-    an empty labelSelector matches them all.
+    An empty node selector term matches no node, and a pod term without a labelSelector matches no
+    pod. An empty labelSelector matches all pods.
     """
     terms = ((affinity.get("nodeAffinity") or {}).get(REQUIRED) or {}).get("nodeSelectorTerms")
     if terms and not any(t.get("matchExpressions") or t.get("matchFields") for t in terms):

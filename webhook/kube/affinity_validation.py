@@ -1,8 +1,8 @@
-"""Whether the API server would take an object as a core/v1 Affinity.
+"""Validation of a core/v1 Affinity.
 
-After `validateAffinity` in `k8s.io/kubernetes/pkg/apis/core/validation`, and strict where it is
-lenient with old objects: label values are checked in preferences too. Null counts as absent,
-and fields that nobody here knows are fine, unless they are surely misspelt.
+Follows `validateAffinity` in `k8s.io/kubernetes/pkg/apis/core/validation`, without its leniency for
+existing objects: label values in preferences are checked too. Null counts as absent, and unknown
+fields are accepted unless they are surely misspelt.
 """
 
 import re
@@ -19,7 +19,7 @@ _Check = Callable[[Any, str], Iterator[FieldError]]
 
 
 def validate_affinity(affinity: object, *, closed: bool = False) -> list[FieldError]:
-    """Return all that is wrong with an affinity; when it is `closed`, unknown fields too."""
+    """Return the errors of an affinity; with `closed` unknown fields are errors too."""
     return [*find_unknown_fields(affinity, closed=closed), *_AFFINITY(affinity, "")]
 
 
@@ -71,13 +71,13 @@ def _word(what: str, *choices: str) -> _Check:
 
 
 def _in_turn(*checks: _Check) -> _Check:
-    """Check again only what the checks before took."""
+    """Run each check only if those before found no errors."""
 
     def check(value: Any, path: str) -> Iterator[FieldError]:
         for each in checks:
-            faults = list(each(value, path))
-            yield from faults
-            if faults:
+            errors = list(each(value, path))
+            yield from errors
+            if errors:
                 return
 
     return check

@@ -1,7 +1,7 @@
-"""Label keys, label values and namespace names as the API server accepts them.
+"""Validation of label keys, label values and names.
 
-After `k8s.io/apimachinery/pkg/util/validation`: each check returns None when all is well, else
-what is wrong as a phrase that goes behind the quoted text: `must be …`.
+Follows `k8s.io/apimachinery/pkg/util/validation`. Each function returns None for a valid text, else
+a phrase that follows the quoted text in a message: `must be …`.
 """
 
 import re
@@ -20,7 +20,7 @@ _SUBDOMAIN_RULE = f"must consist of lower case alphanumeric characters, '-' or '
 
 
 def check_key(key: str) -> str | None:
-    """Say what is wrong with a label key or topology key: `app`, `example.com/row`."""
+    """Check a label key or topology key: `app`, `example.com/row`."""
     prefix, slash, name = key.rpartition("/")
     if "/" in prefix:
         return "must be a name with at most one prefix and '/', such as example.com/row"
@@ -32,17 +32,17 @@ def check_key(key: str) -> str | None:
 
 
 def check_value(value: str) -> str | None:
-    """Say what is wrong with a label value; the empty one is fine."""
+    """Check a label value; it may be empty."""
     return _check(value, _NAME, MAX_NAME_LENGTH, _NAME_RULE) if value else None
 
 
 def check_namespace(name: str) -> str | None:
-    """Say what is wrong with a namespace's name."""
+    """Check the name of a namespace."""
     return _check(name, _DNS_LABEL, MAX_NAME_LENGTH, _DNS_LABEL_RULE)
 
 
 def check_subdomain(name: str) -> str | None:
-    """Say what is wrong with a DNS subdomain, which is what most objects are named by."""
+    """Check a DNS subdomain, which is the form of most objects' names."""
     return _check(name, _SUBDOMAIN, MAX_SUBDOMAIN_LENGTH, _SUBDOMAIN_RULE)
 
 

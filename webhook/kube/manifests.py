@@ -1,4 +1,4 @@
-"""Documents of a YAML or JSON text as Kubernetes reads them: only what JSON has, no key twice."""
+"""Parsing of YAML and JSON manifests as Kubernetes does: JSON values only, no duplicate keys."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -7,26 +7,29 @@ from typing import Any, NoReturn
 
 import yaml
 
+from webhook.kube.messages import truncate
+
 try:
     from yaml import CSafeLoader as _SafeLoader
-except ImportError:  # PyYAML was built without libyaml: the same, and ten times slower
+except ImportError:  # PyYAML without libyaml: ten times slower
     from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
 
 
 MAX_ALIAS_CHARACTERS = 1_000_000
-"""Characters that the aliases of a document may add to it. `&b [*a, *a]` over `&a […]` and so on
-doubles with each line, and is written out by whoever copies it."""
+"""Maximum number of characters that the aliases of a document add to it. Nested aliases, `&b [*a,
+*a]` after `&a […]`, double the size of the document with each line once it is copied."""
+_MAX_NUMBER_CHARACTERS = 21
 
 
 class DocumentError(ValueError):
-    """A text that has no such documents; the message begins with the place, where it is known."""
+    """A text that is not a manifest; the message begins with the position, if it is known."""
 
 
 def parse_documents(text: str, *, is_json: bool) -> list[tuple[int, Any]]:
-    """Return the documents of a text, each with the line where it begins.
+    """Return the documents of a text, each with the number of its first line.
 
     Raises:
-        DocumentError: it is not JSON or YAML as Kubernetes reads it.
+        DocumentError: the text is not JSON or YAML that Kubernetes accepts.
 
     """
     try:
@@ -43,15 +46,15 @@ def _yaml(text: str) -> Iterator[tuple[int, Any]]:
                 _check_aliases(node, len(text))
             yield node.start_mark.line + 1, loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
-        where = _place(error.problem_mark) if error.problem_mark else ""
+        where = _format_position(error.problem_mark) if error.problem_mark else ""
         context = f" {error.context}" if error.context else ""
         raise DocumentError(f"{where}expected YAML: {error.problem}{context}") from None
     except yaml.YAMLError as error:
         raise DocumentError(f"expected YAML: {str(error).splitlines()[0]}") from None
 
 
-def _check_aliases(root: yaml.Node, written: int) -> None:
-    """Refuse what JSON cannot have, values that contain themselves, and what would be too large."""
+def _check_aliases(root: yaml.Node, text_length: int) -> None:
+    """Reject values that contain themselves, and documents that aliases make too large."""
     sizes: dict[yaml.Node, int] = {}
 
     def size(node: yaml.Node) -> int:
@@ -59,12 +62,12 @@ def _check_aliases(root: yaml.Node, written: int) -> None:
             sizes[node] = 0
             sizes[node] = 1 + sum(map(size, _parts(node)), start=_length(node))
         elif not sizes[node]:
-            _refuse(node, "the value contains itself: an alias in it stands for the whole")
+            _reject(node, "the value contains itself through an alias")
         return sizes[node]
 
     # without aliases a document has at most twice as many characters and nodes as its text
-    if size(root) > 2 * written + MAX_ALIAS_CHARACTERS:
-        _refuse(root, f"aliases add more than {MAX_ALIAS_CHARACTERS} characters to the document")
+    if size(root) > 2 * text_length + MAX_ALIAS_CHARACTERS:
+        _reject(root, f"aliases add more than {MAX_ALIAS_CHARACTERS} characters to the document")
 
 
 def _parts(node: yaml.Node) -> Iterable[yaml.Node]:
@@ -89,7 +92,7 @@ def _json(text: str) -> Any:
         raise DocumentError(message) from None
     except DocumentError:
         raise
-    except ValueError:  # Python reads no integer of more than 4300 digits
+    except ValueError:  # Python parses integers of up to 4300 digits
         raise DocumentError("expected JSON: a number has too many digits") from None
 
 
@@ -97,37 +100,37 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise DocumentError(f"key '{key}' is in the same object twice")
+            raise DocumentError(f"duplicate key '{key}' in an object")
         found[key] = value
     return found
 
 
 class _Loader(_SafeLoader):
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Take in what `<<` refers to; what the map has itself wins, and must be there once."""
+        """Merge the maps that `<<` refers to; the map's own keys win, and must be unique."""
         seen = set()
         for key, _ in node.value:
             if key.tag == _MERGE:
                 continue
             if key.tag != _TEXT:
-                shown = key.value if isinstance(key, yaml.ScalarNode) else "…"
-                _refuse(key, f"expected a text as key, found '{shown}'; quote it")
+                found = key.value if isinstance(key, yaml.ScalarNode) else "…"
+                _reject(key, f"expected a text as key, found '{found}'; quote it")
             if key.value in seen:
-                _refuse(key, f"key '{key.value}' is there twice")
+                _reject(key, f"duplicate key '{key.value}'")
             seen.add(key.value)
         super().flatten_mapping(node)
         node.value = list({key.value: (key, value) for key, value in node.value}.values())
 
 
 def _number(construct: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Refuse what YAML takes for a number and Python does not: `0x_`, and 5000 digits."""
+    """Reject numbers of YAML that Python cannot parse: `0x_`, and 5000 digits."""
 
     def checked(loader: _Loader, node: yaml.ScalarNode) -> Any:
         try:
             return construct(loader, node)
         except ValueError:
-            shown = node.value if len(node.value) <= 20 else f"{node.value[:20]}…"
-            _refuse(node, f"expected a number, found '{shown}'")
+            found = truncate(node.value, _MAX_NUMBER_CHARACTERS)
+            _reject(node, f"expected a number, found '{found}'")
 
     return checked
 
@@ -141,15 +144,15 @@ _Loader.yaml_implicit_resolvers = {
 }
 _constructors = _SafeLoader.yaml_constructors
 _Loader.yaml_constructors = {
-    None: _constructors[None],  # refuses whatever has another tag
+    None: _constructors[None],  # rejects all other tags
     **{_TAG + kind: _constructors[_TAG + kind] for kind in ("null", "bool", "str", "seq", "map")},
     **{_TAG + kind: _number(_constructors[_TAG + kind]) for kind in ("int", "float")},
 }
 
 
-def _place(mark: Any) -> str:
+def _format_position(mark: Any) -> str:
     return f"line {mark.line + 1} column {mark.column + 1}: "
 
 
-def _refuse(node: yaml.Node, message: str) -> NoReturn:
-    raise DocumentError(f"{_place(node.start_mark)}{message}")
+def _reject(node: yaml.Node, message: str) -> NoReturn:
+    raise DocumentError(f"{_format_position(node.start_mark)}{message}")

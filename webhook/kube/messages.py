@@ -1,4 +1,4 @@
-"""Words in messages: how what was found is quoted, and what may have been meant."""
+"""Building blocks of messages: quoted values, lists of choices, suggestions."""
 
 import difflib
 import re
@@ -17,18 +17,23 @@ _JSON_TYPES = {
     "str": "text",
 }
 
-_LONGEST = 80  # characters of what a user wrote; an annotation may have 256 kB
+_MAX_QUOTED_CHARACTERS = 80  # a user's text may be an annotation of 256 kB
+
+
+def truncate(text: str, max_characters: int) -> str:
+    """Return a text with at most `max_characters`, of which the last is `…` if it is longer."""
+    return text if len(text) <= max_characters else f"{text[: max_characters - 1]}…"
 
 
 def quote(text: str) -> str:
-    """Put a text from outside between quotes so that it can stand in a message on one line."""
-    short = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)
-    return f"'{''.join(shown)}'"
+    """Quote a user's text for a message: truncated, on one line, without invisible characters."""
+    short = truncate(text, _MAX_QUOTED_CHARACTERS)
+    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)
+    return f"'{''.join(escaped)}'"
 
 
-def truncate(text: str, max_bytes: int) -> str:
-    """Return the text, or its start and ` ...` if it has more bytes than the API server keeps."""
+def truncate_bytes(text: str, max_bytes: int) -> str:
+    """Return a text with at most `max_bytes` in UTF-8, and ` ...` at its end if it is longer."""
     encoded = text.encode()
     if len(encoded) <= max_bytes:
         return text
@@ -37,7 +42,7 @@ def truncate(text: str, max_bytes: int) -> str:
 
 
 def describe_value(value: Any) -> str:
-    """Name a JSON value that was found where another was expected."""
+    """Describe a JSON value of an unexpected type."""
     match value:
         case str():
             return quote(value)
@@ -54,7 +59,7 @@ def describe_value(value: Any) -> str:
 
 
 def describe_os_error(error: OSError) -> str:
-    """Return the operating system's text, such as `no such file or directory`."""
+    """Return the operating system's message, such as `no such file or directory`."""
     return (error.strerror or str(error)).lower()
 
 
@@ -74,21 +79,24 @@ def join_with_or(choices: Collection[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
-def did_you_mean(word: str, choices: Iterable[str], likeness: float = 0.6) -> str:
-    """Return `; did you mean 'enforce'?`, or nothing where no choice is like the word."""
+def did_you_mean(word: str, choices: Iterable[str], cutoff: float = 0.6) -> str:
+    """Return `; did you mean 'enforce'?`, or nothing if no choice is similar to the word."""
     by_folded = {choice.casefold(): choice for choice in choices}
-    close = difflib.get_close_matches(word.casefold()[:_LONGEST], by_folded, 1, likeness)
+    close = difflib.get_close_matches(
+        word.casefold()[:_MAX_QUOTED_CHARACTERS], by_folded, 1, cutoff
+    )
     return suggest(by_folded[close[0]]) if close else ""
 
 
 def correct_spelling(word: str, choices: Iterable[str]) -> str | None:
-    """Return the choice that a word surely stands for, where it is none of them itself.
+    """Return the choice of which a word is surely a misspelling.
 
-    Surely is in other case, a letter off, two in a longer one, or a long one broken off behind its
-    middle. `did_you_mean` takes far more for alike: Kubernetes has both matchLabelKeys and
-    mismatchLabelKeys, and no new name of its own may be called a mistake.
+    It may differ in case, by one edit (from 8 letters on by two), or be cut off after more than
+    half of a long choice. `did_you_mean` accepts far more, but this decides whether an unknown
+    field is an error: Kubernetes has both matchLabelKeys and mismatchLabelKeys, and a future field
+    must not be called a mistake.
     """
-    typed = word.casefold()[:_LONGEST]
+    typed = word.casefold()[:_MAX_QUOTED_CHARACTERS]
     edits = {choice: _edits(typed, choice.casefold()) for choice in choices}
     near = [
         choice
@@ -105,18 +113,18 @@ def _edits(word: str, other: str) -> int:
 
 
 def suggest(text: str) -> str:
-    """Return the end of a message that proposes a text."""
+    """Return `; did you mean 'TEXT'?`."""
     return f"; did you mean {quote(text)}?"
 
 
 def expected_one_of(what: str, choices: Collection[str], word: str) -> str:
-    """Say which words are known where another was found, and which may have been meant."""
+    """Return the message for a word that is not among the choices."""
     hint = did_you_mean(word, choices)
     return f"expected {what} {join_with_or(choices)}, found {quote(word)}{hint}"
 
 
 def describe_validation_error(error: msgspec.ValidationError, root: str) -> str:
-    """Return `'request.uid': expected text, found a whole number`; `root` names the whole."""
+    """Return `'request.uid': expected text, found a whole number`, with `root` for no path."""
     what, _, where = str(error).partition(" - at ")
     path = where.strip("`").removeprefix("$").removeprefix(".")
     if missing := re.fullmatch("Object missing required field `(.*)`", what):
@@ -126,6 +134,6 @@ def describe_validation_error(error: msgspec.ValidationError, root: str) -> str:
 
 
 def _json_type(quoted: re.Match[str]) -> str:
-    """Write our word for `str | null`: that null would do as well helps nobody."""
+    """Translate a type such as `str | null`, without null, which users do not write."""
     word = quoted[1].removesuffix(" | null")
     return _JSON_TYPES.get(word, f"'{word}'")

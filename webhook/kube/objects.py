@@ -1,4 +1,4 @@
-"""Parts of Kubernetes objects, where null, empty and absent are the same.
+"""Access to the fields of Kubernetes objects, where null, empty and absent mean the same.
 
 `nested_map` and `nested_string` accept any JSON, the other functions only valid objects.
 """
@@ -7,17 +7,17 @@ from collections.abc import Iterable
 from typing import Any
 
 Json = dict[str, Any]
-"""A JSON object as decoded: a pod, a term, an expression. Unknown fields stay in it."""
+"""A JSON object as decoded: a pod, a term, an expression. Unknown fields are kept."""
 
 
 def nested_map(value: object, *fields: str) -> Json:
-    """Return the object at a path of fields; empty if there is none, or something else."""
+    """Return the object at a path of fields; empty if it is absent or of another type."""
     found = _nested(value, fields)
     return found if isinstance(found, dict) else {}
 
 
 def nested_string(value: object, *fields: str) -> str:
-    """Return the text at a path of fields; empty if there is none, or something else."""
+    """Return the text at a path of fields; empty if it is absent or of another type."""
     found = _nested(value, fields)
     return found if isinstance(found, str) else ""
 
@@ -38,12 +38,16 @@ def name_of(an_object: Json) -> str:
     return metadata_of(an_object).get("name") or ""
 
 
-def namespace_of(pod: Json) -> str:
-    return metadata_of(pod).get("namespace") or ""
+def namespace_of(an_object: Json) -> str:
+    return metadata_of(an_object).get("namespace") or ""
 
 
 def labels_of(an_object: Json) -> dict[str, str]:
     return metadata_of(an_object).get("labels") or {}
+
+
+def annotations_of(an_object: Json) -> dict[str, str]:
+    return metadata_of(an_object).get("annotations") or {}
 
 
 def phase_of(pod: Json) -> str:

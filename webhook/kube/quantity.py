@@ -1,9 +1,8 @@
-"""Kubernetes' resource quantities, `64Gi` or `500m`, as exact numbers.
+"""Parsing of Kubernetes' resource quantities, such as `64Gi` or `500m`, to exact numbers.
 
-After `k8s.io/apimachinery/pkg/api/resource`: the same texts are legal, and a text means the
-same number. Nothing is finer than 1n (what is, is rounded up to it, away from zero), and
-nothing with a binary suffix is beyond 2**63-1. One difference: `Gi` and `-` are 0 there, and
-no quantities here.
+Follows `k8s.io/apimachinery/pkg/api/resource`: values are rounded up to 1n, away from zero, and
+with a binary suffix they are limited to 2**63-1. There is one difference: `Gi` and `-` are 0
+there, and invalid here.
 """
 
 import re
@@ -16,44 +15,45 @@ _FORM = re.compile(
 )
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
-_FINEST = -9
-_LONGEST = 1000  # characters; Python refuses to read numbers much longer
-_LARGEST_EXPONENT = 2**31 - 1  # an int32 there
-_LARGEST_BINARY = Decimal(2**63 - 1)
+_MIN_SCALE = -9  # 1n
+_MAX_CHARACTERS = 1000  # Python parses integers of up to 4300 digits
+_MAX_EXPONENT = 2**31 - 1  # an int32 in Kubernetes
+_MAX_BINARY = Decimal(2**63 - 1)
 
 
-@lru_cache(maxsize=1024)  # the same few label values are compared again for every pod
+@lru_cache(maxsize=1024)  # the same few label values are compared for every pod
 def parse(text: str) -> Decimal:
-    """Read a quantity: `64Gi` is more than `64G`, and `1500m` is 1.5.
+    """Parse a quantity: `64Gi` is more than `64G`, and `1500m` is 1.5.
 
     Raises:
-        ValueError: it is none; the message is a phrase to go behind the quoted text.
+        ValueError: the text is not a quantity. The message is a phrase that follows the quoted
+            text.
 
     """
     match = _FORM.fullmatch(text)
-    if not match or len(text) > _LONGEST:
-        raise ValueError(_complaint(text))
+    if not match or len(text) > _MAX_CHARACTERS:
+        raise ValueError(_describe_error(text))
     sign, whole, fraction, suffix, exponent = (part or "" for part in match.groups())
-    if abs(scale := int(exponent or _DECIMAL.get(suffix, 0))) > _LARGEST_EXPONENT:
+    if abs(scale := int(exponent or _DECIMAL.get(suffix, 0))) > _MAX_EXPONENT:
         raise ValueError("has an exponent out of range")
     number = int(f"0{whole}{fraction}") << _BINARY.get(suffix, 0)
     digits, scale = _round_up(number, scale - len(fraction))
     magnitude = Decimal((0, tuple(map(int, digits)), scale))
     if suffix in _BINARY:
-        magnitude = min(magnitude, _LARGEST_BINARY)
+        magnitude = min(magnitude, _MAX_BINARY)
     return magnitude.copy_negate() if sign == "-" else magnitude
 
 
 def _round_up(number: int, scale: int) -> tuple[str, int]:
-    """Bring number * 10**scale to nano units where it is finer, as digits and scale."""
+    """Round number * 10**scale up to 1n; returns digits and scale."""
     digits = str(number)
-    if (excess := _FINEST - scale) <= 0 or not number:
-        return digits, max(scale, _FINEST)
+    if (excess := _MIN_SCALE - scale) <= 0 or not number:
+        return digits, max(scale, _MIN_SCALE)
     kept, dropped = digits[:-excess] or "0", digits[-excess:]
-    return str(int(kept) + bool(dropped.strip("0"))), _FINEST
+    return str(int(kept) + bool(dropped.strip("0"))), _MIN_SCALE
 
 
-def _complaint(text: str) -> str:
+def _describe_error(text: str) -> str:
     hint = re.fullmatch(r"([0-9.]+)\s*([A-Za-z]+)", text)
     suffixes = {suffix.lower(): suffix for suffix in (*_DECIMAL, *_BINARY)}
     suggestion = hint and suffixes.get(hint[2].lower().removesuffix("b"))

@@ -1,4 +1,4 @@
-"""Tolerations, written as taints are for `kubectl taint` or as core/v1 objects."""
+"""Parsing of tolerations in the syntax of `kubectl taint`, and validation of core/v1 ones."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -10,24 +10,22 @@ _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _OPERATORS = ("Equal", "Exists")
 _TEXT_FIELDS = ("key", "operator", "value", "effect")
 TOLERATION_FIELDS = (*_TEXT_FIELDS, "tolerationSeconds")
-"""Of a core/v1 Toleration."""
 _FORM = "expected key=value:effect, key:effect or key"
 
 
 class TolerationError(NamedTuple):
-    """An entry of a list of tolerations that is none."""
+    """An invalid entry of a list of tolerations."""
 
     entry: int
-    """Its number, from 1."""
+    """The number of the entry, from 1."""
     message: str
 
 
 def parse_tolerations(text: str) -> tuple[list[dict[str, Any]], list[TolerationError]]:
-    """Read `dedicated=migration:NoSchedule,gpu:NoExecute,spot` as core/v1 Tolerations.
+    """Parse `dedicated=migration:NoSchedule,gpu:NoExecute,spot` to core/v1 Tolerations.
 
-    An entry is `key[=value][:effect]`, with spaces around or not: without a value every value
-    of the taint is tolerated, without an effect every effect. Entries that cannot be read are
-    left out, and told beside the others.
+    An entry is `key[=value][:effect]`. Without a value it tolerates every value of the taint,
+    without an effect every effect. Returns the valid entries, and the errors of the others.
     """
     tolerations: list[dict[str, Any]] = []
     errors: list[TolerationError] = []
@@ -43,15 +41,15 @@ def parse_tolerations(text: str) -> tuple[list[dict[str, Any]], list[TolerationE
 
 
 def validate_toleration(toleration: dict[str, Any]) -> str | None:
-    """Say what the API server would refuse in a core/v1 Toleration.
+    """Return the error for which the API server would reject a core/v1 Toleration, or None.
 
-    The operators `Gt` and `Lt` count as wrong: a cluster where they are not switched on
-    refuses the pod.
+    The operators `Gt` and `Lt` are errors, because clusters without their feature gate reject
+    them.
     """
-    return next(_faults(toleration), None)
+    return next(_find_errors(toleration), None)
 
 
-def _faults(toleration: dict[str, Any]) -> Iterator[str]:
+def _find_errors(toleration: dict[str, Any]) -> Iterator[str]:
     wrong_types = [
         field for field in _TEXT_FIELDS if not isinstance(toleration.get(field, ""), str | None)
     ]

@@ -1,4 +1,4 @@
-"""Two affinities become one that asks for both, and pod terms get a scope."""
+"""Merging of affinities, and the default namespaces of pod terms."""
 
 from itertools import product
 from typing import Any
@@ -20,7 +20,7 @@ KEYS = "abc"
 
 
 def term(*conditions: str) -> Json:
-    """Ask for the label `a`, or with `!a` for its absence."""
+    """Return a term that requires a label, or with `!a` its absence."""
     return {
         "matchExpressions": [
             {"key": key.strip("!"), "operator": "DoesNotExist" if "!" in key else "Exists"}
@@ -30,7 +30,7 @@ def term(*conditions: str) -> Json:
 
 
 def nodes() -> list[set[str]]:
-    """Every node that a world of three labels can have."""
+    """Return every possible node with up to three labels."""
     return [
         {key for key, has in zip(KEYS, choice, strict=True) if has}
         for choice in product([True, False], repeat=len(KEYS))
@@ -69,7 +69,7 @@ def test_anded_terms_match_the_nodes_that_both_lists_match(
 
 
 @given(terms_of_a_small_world, terms_of_a_small_world)
-def test_anding_the_same_again_changes_nothing(terms: list[Json], others: list[Json]) -> None:
+def test_anding_is_idempotent(terms: list[Json], others: list[Json]) -> None:
     anded = and_node_terms(terms, others)
 
     assert and_node_terms(anded, others) == anded
@@ -85,8 +85,8 @@ def test_anding_the_same_again_changes_nothing(terms: list[Json], others: list[J
         pytest.param([term("a", "b")], [term("b")], [term("a", "b")], id="implied already"),
         pytest.param([{}], [term("b")], [{}], id="an empty term matches nothing"),
         pytest.param([term("a")], [{}], [{}], id="nothing matches an empty term"),
-        pytest.param([term("a")], [{}, term("b")], [term("a", "b")], id="unless in vain"),
-        pytest.param([], [term("b")], [], id="no term matches nothing"),
+        pytest.param([term("a")], [{}, term("b")], [term("a", "b")], id="another term matches"),
+        pytest.param([], [term("b")], [], id="an empty list matches nothing"),
         pytest.param(
             [term("a"), term("b")],
             [term("a", "c"), term("b", "c")],
@@ -106,7 +106,7 @@ def test_anding_the_same_again_changes_nothing(terms: list[Json], others: list[J
         ),
     ],
 )
-def test_a_product_has_only_the_terms_it_needs(
+def test_a_product_has_no_redundant_terms(
     terms: list[Json], others: list[Json], anded: list[Json]
 ) -> None:
     assert and_node_terms(terms, others) == anded
@@ -129,7 +129,7 @@ def pod_term(app: str, **fields: Any) -> Json:
     }
 
 
-def test_combining_takes_the_terms_of_both_each_once() -> None:
+def test_merging_unites_the_terms_without_duplicates() -> None:
     first = {
         "podAffinity": {REQUIRED: [pod_term("a"), pod_term("b")]},
         "nodeAffinity": {PREFERRED: [{"weight": 1, "preference": term("a")}]},
@@ -150,7 +150,7 @@ def test_combining_takes_the_terms_of_both_each_once() -> None:
     }
 
 
-def test_a_selector_without_terms_matches_nothing_and_keeps_doing_so() -> None:
+def test_merging_keeps_a_node_selector_without_terms() -> None:
     without: Json = {"nodeAffinity": {REQUIRED: {}}}
     some: Json = {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [term("a")]}}}
 
@@ -161,13 +161,13 @@ def test_a_selector_without_terms_matches_nothing_and_keeps_doing_so() -> None:
     assert merge_affinities({"nodeAffinity": {REQUIRED: None}}, some) == some
 
 
-def test_combining_keeps_fields_that_nobody_knows() -> None:
+def test_merging_keeps_unknown_fields() -> None:
     assert merge_affinities(
         {"podAffinity": {"new": [1]}, "future": 1, "both": 1}, {"next": 2, "both": 2}
     ) == {"podAffinity": {"new": [1]}, "future": 1, "both": 1, "next": 2}
 
 
-def test_only_terms_that_name_no_namespace_are_widened() -> None:
+def test_only_terms_without_namespaces_default_to_all_namespaces() -> None:
     narrow, chosen = pod_term("a"), pod_term("b", namespaces=["storage"])
     by_label = pod_term("c", namespaceSelector={"matchLabels": {"tier": "storage"}})
     wide = pod_term("a", namespaceSelector={})
@@ -185,7 +185,7 @@ def test_only_terms_that_name_no_namespace_are_widened() -> None:
     }
 
 
-def test_an_affinity_with_its_scopes_is_not_copied() -> None:
+def test_an_affinity_without_such_terms_is_not_copied() -> None:
     affinity = {"podAffinity": {REQUIRED: [pod_term("a", namespaceSelector={})]}}
 
     assert default_to_all_namespaces(affinity) is affinity

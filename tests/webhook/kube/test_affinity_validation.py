@@ -1,4 +1,4 @@
-"""An affinity object is fine when the API server takes it, and every fault has its place."""
+"""An affinity is valid if the API server accepts it, and every error has its path."""
 
 import json
 import re
@@ -24,7 +24,7 @@ PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 
 @pytest.mark.parametrize("case", CASES, ids=map(str, range(len(CASES))))
-def test_an_affinity_is_fine_when_the_api_server_takes_it(case: dict[str, Any]) -> None:
+def test_an_affinity_is_valid_if_the_api_server_accepts_it(case: dict[str, Any]) -> None:
     assert (validate_affinity(case["affinity"]) == []) == case["accepted"]
 
 
@@ -55,7 +55,7 @@ WEIGHTED = f".podAntiAffinity.{PREFERRED}[0]"
 
 
 @pytest.mark.parametrize(
-    ("affinity", "faults"),
+    ("affinity", "errors"),
     [
         ([], [("", "expected a map, found a list")]),
         ({"podAffinity": "x"}, [(".podAffinity", "expected a map, found 'x'")]),
@@ -172,11 +172,11 @@ WEIGHTED = f".podAntiAffinity.{PREFERRED}[0]"
         ),
     ],
 )
-def test_every_fault_has_its_place(affinity: Any, faults: list[tuple[str, str]]) -> None:
-    assert validate_affinity(affinity) == faults
+def test_every_error_has_its_path(affinity: Any, errors: list[tuple[str, str]]) -> None:
+    assert validate_affinity(affinity) == errors
 
 
-def test_fields_that_nobody_knows_are_fine() -> None:
+def test_unknown_fields_are_valid() -> None:
     affinity = pods(labelSelector={"matchLabels": {"app": "a"}, "future": 1}, next=[2])
 
     assert validate_affinity(affinity | {"podLove": {}}) == []
@@ -207,16 +207,16 @@ def test_fields_that_nobody_knows_are_fine() -> None:
         ),
     ],
 )
-def test_a_misspelt_field_is_a_fault_with_the_field_that_is_meant(
+def test_a_misspelt_field_is_an_error_with_a_suggestion(
     affinity: Any, path: str, field: str, hint: str
 ) -> None:
-    (fault,) = validate_affinity(affinity)
-    assert fault.path == path
-    assert fault.message.startswith(f"unknown field '{field}': expected ")
-    assert fault.message.endswith(f"; did you mean '{hint}'?")
+    (error,) = validate_affinity(affinity)
+    assert error.path == path
+    assert error.message.startswith(f"unknown field '{field}': expected ")
+    assert error.message.endswith(f"; did you mean '{hint}'?")
 
 
-def test_where_only_people_write_every_unknown_field_is_a_fault() -> None:
+def test_every_unknown_field_of_a_closed_affinity_is_an_error() -> None:
     affinity = pods(labelSelector={"matchLabels": {"app": "a"}, "future": 1}) | {"podLove": {}}
 
     assert validate_affinity(affinity, closed=True) == [
@@ -244,7 +244,7 @@ def test_the_known_fields_are_those_of_the_api() -> None:
     assert set(TOLERATION_FIELDS) == fields("V1Toleration").keys()
 
 
-def test_what_is_nested_beyond_all_reason_is_a_fault_and_no_error() -> None:
+def test_excessive_nesting_is_reported() -> None:
     deep: Any = []
     for _ in range(100_000):
         deep = [deep]
@@ -268,6 +268,6 @@ FIELDS = ["nodeAffinity", "podAffinity", REQUIRED, PREFERRED, "matchExpressions"
         ),
     )
 )
-def test_any_object_is_fine_or_has_faults(affinity: Any) -> None:
-    for fault in validate_affinity(affinity):
-        assert fault.message
+def test_any_object_is_valid_or_has_errors(affinity: Any) -> None:
+    for error in validate_affinity(affinity):
+        assert error.message

@@ -1,4 +1,4 @@
-"""Label keys, label values and namespaces are those that the API server accepts."""
+"""Label keys, label values and namespaces are valid if the API server accepts them."""
 
 import json
 from collections.abc import Callable
@@ -25,7 +25,7 @@ Check = Callable[[str], str | None]
         for text, accepted in VECTORS[kind].items()
     ],
 )
-def test_a_text_is_fine_when_kubernetes_accepts_it(
+def test_a_text_is_valid_if_kubernetes_accepts_it(
     check: Check, text: str, *, accepted: bool
 ) -> None:
     assert (check(text) is None) == accepted
@@ -70,5 +70,5 @@ ALPHANUMERIC = "and must start and end with an alphanumeric character"
         ),
     ],
 )
-def test_the_phrase_says_what_kubernetes_asks(check: Check, text: str, phrase: str) -> None:
+def test_the_phrase_says_what_is_expected(check: Check, text: str, phrase: str) -> None:
     assert check(text) == phrase

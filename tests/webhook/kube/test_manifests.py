@@ -1,4 +1,4 @@
-"""What Kubernetes would not read is refused with its place; aliases stay within bounds."""
+"""Manifests that Kubernetes rejects are errors with a position; aliases are limited."""
 
 import pytest
 
@@ -6,13 +6,13 @@ from webhook.kube import manifests
 from webhook.kube.manifests import DocumentError
 
 
-def refused(text: str) -> str:
+def error_of(text: str) -> str:
     with pytest.raises(DocumentError) as error:
         manifests.parse_documents(text, is_json=False)
     return str(error.value)
 
 
-def test_aliases_stand_for_what_they_name() -> None:
+def test_aliases_are_resolved() -> None:
     text = "a: &a {x: [1]}\nb: [*a, *a]\n---\nc: &a d\n"
     assert manifests.parse_documents(text, is_json=False) == [
         (1, {"a": {"x": [1]}, "b": [{"x": [1]}, {"x": [1]}]}),
@@ -21,7 +21,7 @@ def test_aliases_stand_for_what_they_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("text", "position"),
     [
         ("affinity: &a {podAffinity: *a}", "line 1 column 11"),
         ("&a [*a]", "line 1 column 1"),
@@ -30,24 +30,24 @@ def test_aliases_stand_for_what_they_name() -> None:
         ("a: &a\n  b: &b {c: *a}\n  d: *b", "line 1 column 4"),
     ],
 )
-def test_a_value_that_contains_itself_is_refused(text: str, place: str) -> None:
-    message = "the value contains itself: an alias in it stands for the whole"
-    assert refused(text) == f"{place}: {message}"
+def test_a_value_that_contains_itself_is_error_of(text: str, position: str) -> None:
+    message = "the value contains itself through an alias"
+    assert error_of(text) == f"{position}: {message}"
 
 
-def test_a_document_that_its_aliases_blow_up_is_refused_at_once() -> None:
+def test_exponentially_nested_aliases_are_rejected_at_once() -> None:
     grown = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 60)]
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]", *grown]
-    assert refused("\n".join(lines)) == (
+    assert error_of("\n".join(lines)) == (
         "line 1 column 1: aliases add more than 1000000 characters to the document"
     )
 
 
-def test_a_long_text_may_not_be_repeated_for_ever() -> None:
-    assert "aliases add more" in refused(f"a: &a {'x' * 20_000}\nb: [{', '.join(['*a'] * 100)}]")
+def test_repeated_aliases_of_a_long_text_are_rejected() -> None:
+    assert "aliases add more" in error_of(f"a: &a {'x' * 20_000}\nb: [{', '.join(['*a'] * 100)}]")
 
 
-def test_a_large_document_with_few_aliases_is_fine() -> None:
+def test_a_large_document_with_few_aliases_is_accepted() -> None:
     many = "\n".join(f"k{n}: {{a: *a, b: [,]}}" for n in range(500))
     ((_, found),) = manifests.parse_documents(
         f"a: &a {{x: y}}\n{many.replace('[,]', '[]')}", is_json=False

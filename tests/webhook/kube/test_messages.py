@@ -1,4 +1,4 @@
-"""Messages quote what was found, and say what may have been meant."""
+"""Messages quote the found value and suggest a correction."""
 
 import datetime as dt
 from typing import Any
@@ -14,12 +14,12 @@ from webhook.kube.messages import (
     expected_one_of,
     join_with_or,
     quote,
-    truncate,
+    truncate_bytes,
 )
 
 
 @pytest.mark.parametrize(
-    ("value", "words"),
+    ("value", "description"),
     [
         ("off", "'off'"),
         ({"a": 1}, "a map"),
@@ -33,37 +33,37 @@ from webhook.kube.messages import (
         (dt.date(2026, 1, 1), "a date"),
     ],
 )
-def test_a_value_is_named_as_people_write_it(value: Any, words: str) -> None:
-    assert describe_value(value) == words
+def test_a_value_is_described(value: Any, description: str) -> None:
+    assert describe_value(value) == description
 
 
 @given(st.text())
-def test_a_quoted_text_stays_on_one_short_line(text: str) -> None:
+def test_a_quoted_text_is_one_short_line(text: str) -> None:
     assert quote(text).isprintable()
     assert len(quote("x" * 1000)) == 82
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "quoted"),
     [("web", "'web'"), ("it's", "'it's'"), ("a\nb\x00\ud800", "'a\\nb\\x00\\ud800'"), ("", "''")],
 )
-def test_a_quoted_text_is_as_it_was_but_for_what_cannot_be_printed(text: str, words: str) -> None:
-    assert quote(text) == words
+def test_invisible_characters_are_escaped_in_a_quoted_text(text: str, quoted: str) -> None:
+    assert quote(text) == quoted
 
 
 @pytest.mark.parametrize(
-    ("choices", "words"),
+    ("choices", "joined"),
     [(["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")],
 )
-def test_choices_are_listed_with_an_or(choices: list[str], words: str) -> None:
-    assert join_with_or(choices) == words
+def test_choices_are_joined_with_or(choices: list[str], joined: str) -> None:
+    assert join_with_or(choices) == joined
 
 
 @pytest.mark.parametrize(
     ("word", "hint"),
     [("Merge", "; did you mean 'merge'?"), ("repalce", "; did you mean 'replace'?"), ("x", "")],
 )
-def test_a_close_choice_is_proposed(word: str, hint: str) -> None:
+def test_a_similar_choice_is_suggested(word: str, hint: str) -> None:
     assert did_you_mean(word, ["merge", "replace"]) == hint
     assert expected_one_of("policy", ["merge", "replace"], word) == (
         f"expected policy merge or replace, found '{word}'{hint}"
@@ -74,7 +74,7 @@ REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 @pytest.mark.parametrize(
-    ("word", "choices", "meant"),
+    ("word", "choices", "correction"),
     [
         ("matchExpression", ["matchFields", "matchExpressions"], "matchExpressions"),
         ("matchLabelKey", ["mismatchLabelKeys", "matchLabelKeys"], "matchLabelKeys"),
@@ -90,10 +90,10 @@ REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
         ("", ["key"], None),
     ],
 )
-def test_a_word_is_misspelt_only_where_it_surely_is(
-    word: str, choices: list[str], meant: str | None
+def test_only_sure_misspellings_are_corrected(
+    word: str, choices: list[str], correction: str | None
 ) -> None:
-    assert correct_spelling(word, choices) == meant
+    assert correct_spelling(word, choices) == correction
 
 
 @pytest.mark.parametrize(
@@ -101,4 +101,4 @@ def test_a_word_is_misspelt_only_where_it_surely_is(
     [("a" * 10, "a" * 10), ("a" * 11, "aaaaaa ..."), ("é" * 5, "é" * 5), ("aé" * 5, "aéaé ...")],
 )
 def test_a_text_is_truncated_to_bytes_between_characters(text: str, expected: str) -> None:
-    assert truncate(text, 10) == expected
+    assert truncate_bytes(text, 10) == expected

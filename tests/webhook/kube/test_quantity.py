@@ -1,4 +1,4 @@
-"""Quantities are those of Kubernetes: `data/apimachinery.json` is what its own code says."""
+"""Quantities are parsed as by Kubernetes: `data/apimachinery.json` is the output of its code."""
 
 import json
 from decimal import Decimal
@@ -24,12 +24,12 @@ def parse(text: str) -> Decimal | None:
 
 
 @pytest.mark.parametrize(("text", "number"), VECTORS["quantities"].items())
-def test_a_text_is_the_number_that_kubernetes_reads(text: str, number: str | None) -> None:
+def test_a_text_is_parsed_to_the_number_of_kubernetes(text: str, number: str | None) -> None:
     assert parse(text) == (None if number is None else Decimal(number))
 
 
 @pytest.mark.parametrize("text", VECTORS["quantities without a digit"])
-def test_a_quantity_without_a_digit_is_none_though_kubernetes_reads_zero(text: str) -> None:
+def test_a_text_without_a_digit_is_invalid_unlike_in_kubernetes(text: str) -> None:
     assert parse(text) is None
 
 
@@ -37,7 +37,7 @@ def test_a_quantity_without_a_digit_is_none_though_kubernetes_reads_zero(text: s
     ("less", "more"),
     [("64G", "64Gi"), ("500m", "1"), ("999Ki", "1Mi"), ("1024Gi", "1025Gi"), ("9", "10")],
 )
-def test_quantities_compare_as_amounts_and_not_as_texts(less: str, more: str) -> None:
+def test_quantities_are_compared_as_numbers(less: str, more: str) -> None:
     assert quantity.parse(less) < quantity.parse(more)
 
 
@@ -54,7 +54,7 @@ def test_a_binary_suffix_is_a_power_of_1024_up_to_int64(number: int, suffix: str
 
 
 @given(st.decimals(min_value=0, max_value=10**9, places=15))
-def test_what_is_finer_than_a_nano_is_rounded_up(number: Decimal) -> None:
+def test_fractions_of_a_nano_are_rounded_up(number: Decimal) -> None:
     excess = quantity.parse(f"{number:f}") - number
 
     assert 0 <= excess < Decimal("1e-9")
@@ -77,7 +77,7 @@ def test_any_text_is_a_quantity_or_a_value_error(text: str) -> None:
         ("9" * 5000, "must be a quantity such as 16, 500m, 64G or 64Gi"),
     ],
 )
-def test_the_error_says_what_to_try(text: str, phrase: str) -> None:
+def test_the_error_suggests_a_correction(text: str, phrase: str) -> None:
     with pytest.raises(ValueError, match=r"quantity|exponent") as error:
         quantity.parse(text)
 

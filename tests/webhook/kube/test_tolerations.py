@@ -1,4 +1,4 @@
-"""Tolerations are written as taints are, and none gets through that the API server refuses."""
+"""Tolerations in the syntax of `kubectl taint`, and validation as in the API server."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ FORM = "expected key=value:effect, key:effect or key"
         (" \n", []),
     ],
 )
-def test_a_toleration_is_written_as_the_taint(text: str, tolerations: list[dict[str, Any]]) -> None:
+def test_tolerations_are_parsed(text: str, tolerations: list[dict[str, Any]]) -> None:
     assert parse_tolerations(text) == (tolerations, [])
 
 
@@ -67,7 +67,7 @@ def test_a_toleration_is_written_as_the_taint(text: str, tolerations: list[dict[
         ("a=" + "v" * 64, f"value '{'v' * 64}' must be no more than 63 characters"),
     ],
 )
-def test_a_bad_entry_is_told_and_the_others_count(entry: str, message: str) -> None:
+def test_an_invalid_entry_is_reported_and_the_others_are_returned(entry: str, message: str) -> None:
     tolerations, errors = parse_tolerations(f"spot,{entry},gpu")
 
     assert [toleration["key"] for toleration in tolerations] == ["spot", "gpu"]
@@ -84,7 +84,7 @@ def test_a_bad_entry_is_told_and_the_others_count(entry: str, message: str) -> N
         {"key": "a", "operator": "Exists", "future": {"x": 1}},
     ],
 )
-def test_a_toleration_of_core_v1_is_taken_as_it_is(toleration: dict[str, Any]) -> None:
+def test_a_core_v1_toleration_is_valid(toleration: dict[str, Any]) -> None:
     assert validate_toleration(toleration) is None
 
 
@@ -113,12 +113,12 @@ def test_a_toleration_of_core_v1_is_taken_as_it_is(toleration: dict[str, Any]) -
         ),
     ],
 )
-def test_what_the_api_server_refuses_is_told(toleration: dict[str, Any], phrase: str) -> None:
+def test_an_invalid_toleration_is_reported(toleration: dict[str, Any], phrase: str) -> None:
     assert validate_toleration(toleration) == phrase
 
 
 @given(st.text(alphabet="aZ0-=:, ") | st.text())
-def test_any_text_gives_tolerations_that_the_api_server_takes(text: str) -> None:
+def test_any_text_gives_valid_tolerations(text: str) -> None:
     tolerations, errors = parse_tolerations(text)
 
     assert not any(map(validate_toleration, tolerations))

@@ -164,7 +164,7 @@ def test_defaults_are_read_from_yaml(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("labels: {", "'{path}': line 2 column 1: expected YAML: "),
-        ("labels: {}\nlabels: {a: b}", "'{path}': line 2 column 1: key 'labels' is there twice"),
+        ("labels: {}\nlabels: {a: b}", "'{path}': line 2 column 1: duplicate key 'labels'"),
         (
             "labels: {}\n---\nlabels: {a: b}",
             "'{path}': line 3: expected one document, found another",

@@ -99,7 +99,7 @@ def test_null_is_the_same_as_absent(audit: Audit) -> None:
         ({"kind": "List", "items": [7]}, "line 1 item 1: expected pods, found something else"),
         (
             "&a {kind: List, items: [*a]}\n",
-            "line 1 column 1: the value contains itself: an alias in it stands for the whole",
+            "line 1 column 1: the value contains itself through an alias",
         ),
     ],
 )

@@ -8,14 +8,14 @@ from random import Random
 
 import pytest
 
-from tests.support.scheduler_worlds import (
+from tests.support.worlds import (
     NAMESPACES,
     TARGET,
-    draw_namespaces,
+    build_namespaces,
     draw_nodes,
     draw_pods,
 )
-from tests.support.scheduler_worlds import draw_plan as draw_plan_object
+from tests.support.worlds import draw_plan as draw_plan_object
 from tests.system.controlplane.api import Api, Json, Refused
 from tests.system.controlplane.cluster import ControlPlane
 from tests.system.controlplane.process import until
@@ -38,7 +38,7 @@ LAST = "last-drawn"
 @pytest.fixture(scope="module", autouse=True)
 def namespaces(api: Api) -> None:
     last = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": LAST}}
-    for namespace in [*draw_namespaces(), last]:
+    for namespace in [*build_namespaces(), last]:
         api.create(namespace)
 
 

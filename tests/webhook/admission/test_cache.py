@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support import placement_worlds as worlds
+from tests.support import worlds
 from tests.support.fake_plans import FakePlans
 from tests.support.paths import DATA
 from webhook.admission import review
@@ -180,7 +180,7 @@ def test_pods_that_differ_in_system_labels_share_one_decision(path: Path) -> Non
 
 @pytest.mark.parametrize("uid", ["u-1", 'a"b\\', "é", "uid", "virt-v2v", "admission.k8s.io/v1"])
 def test_a_cached_response_has_the_uid_of_its_own_review(uid: str) -> None:
-    pod = {"metadata": {"labels": worlds.SYSTEM}, "spec": {}}
+    pod = {"metadata": {"labels": worlds.FORKLIFT_LABELS}, "spec": {}}
     handler = PodReviewHandler(FakePlans(PLAN), Installation())
     for each in (uid, "another", uid):
         content = body(review_request(pod, each))
@@ -192,14 +192,14 @@ def test_a_cached_response_has_the_uid_of_its_own_review(uid: str) -> None:
 def test_responses_without_a_plan_are_not_cached() -> None:
     plans = FakePlans(Reason.PLAN_NOT_FOUND)
     handler = PodReviewHandler(plans, Installation())
-    content = body(review_request({"metadata": {"labels": worlds.SYSTEM}, "spec": {}}))
+    content = body(review_request({"metadata": {"labels": worlds.FORKLIFT_LABELS}, "spec": {}}))
     for plans.found in (Reason.PLAN_NOT_FOUND, Reason.PLAN_AMBIGUOUS, PLAN, Reason.PLAN_NOT_FOUND):
         answer = asyncio.run(handler(content, 1))
         assert (answer.body, "target") == respond_uncached(content, plans, Installation())
 
 
 def fingerprinted(number: int = 0) -> tuple[Fingerprint, ReviewResponse]:
-    pod = {"metadata": {"labels": worlds.SYSTEM | {"n": str(number)}}, "spec": {}}
+    pod = {"metadata": {"labels": worlds.FORKLIFT_LABELS | {"n": str(number)}}, "spec": {}}
     content = body(review_request(pod))
     seen = fingerprint_of(content)
     assert seen is not None

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support import placement_worlds as worlds
+from tests.support import worlds
 from tests.support.builders import decoded_request, minimal_pod, parsed_plan
 from tests.support.placements import KEPT, NO_QUANTITY, OWNER, REF, UNKNOWN_VERB, decided
 from webhook.kube.objects import Json

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 
-from tests.support import placement_worlds as worlds
+from tests.support import worlds
 from tests.support.placements import placed
 from webhook.admission.patch import diff
 from webhook.admission.patch_summary import (

@@ -7,7 +7,8 @@ import jsonpatch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support import placement_worlds as worlds
+from tests.support import worlds
+from tests.support.node_affinity import admits, matches
 from webhook.admission.patch import PATCHED_FIELDS, diff
 from webhook.forklift.labels import FORKLIFT_SPREADING_TERM, SYSTEM_LABELS
 from webhook.kube.affinity import PREFERRED, REQUIRED, default_to_all_namespaces
@@ -124,12 +125,12 @@ def test_a_node_is_admitted_when_both_the_pod_and_the_plan_admit_it(case: Case) 
     def admitted(node: dict[str, str]) -> bool:
         return (
             worlds.selects(theirs | settings.node_selector, node)
-            and all(worlds.meets(node, each) for each in settings.node_requirements)
-            and worlds.admits(affinity(before), node)
-            and worlds.admits(settings.affinity, node)
+            and all(matches(each, node) for each in settings.node_requirements)
+            and admits(affinity(before), node)
+            and admits(settings.affinity, node)
         )
 
     assert after.problems == []
     for node in worlds.NODES:
-        has = worlds.selects(selector(after.pod), node) and worlds.admits(affinity(after.pod), node)
+        has = worlds.selects(selector(after.pod), node) and admits(affinity(after.pod), node)
         assert has == admitted(node), node

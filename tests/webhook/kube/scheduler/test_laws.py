@@ -2,46 +2,20 @@
 
 import copy
 from random import Random
-from typing import NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.builders import node
 from tests.support.builders import pod as make_pod
-from tests.support.scheduler_worlds import TARGET, draw_namespaces, draw_nodes, draw_plan, draw_pods
-from webhook import settings
-from webhook.kube.objects import Json
-from webhook.kube.scheduler import Verdict, run_filters, take_snapshot
+from tests.support.worlds import TARGET, DrawnCluster, build_namespaces, draw_cluster
+from webhook.kube.scheduler import Verdict, take_snapshot
 from webhook.kube.scheduler.defaulting import with_defaults
 from webhook.kube.scheduler.node_resources_fit import PLUGIN as FIT
 from webhook.kube.scheduler.scores import score
 from webhook.kube.scheduler.taint_toleration import PLUGIN as TAINTS
-from webhook.model import Installation
-from webhook.placement import place
-from webhook.reports.model_pod import build_model_pod
 
-
-class Drawn(NamedTuple):
-    nodes: list[Json]
-    pods: list[Json]
-    pod: Json
-    random: Random
-
-    def verdicts(self) -> list[Verdict]:
-        return run_filters(self.pod, take_snapshot(self.nodes, self.pods, draw_namespaces()))
-
-
-def draw(random: Random) -> Drawn:
-    nodes = draw_nodes(random)
-    pods = draw_pods(random, nodes)
-    plan_object = draw_plan(random)
-    plan = settings.read(plan_object, Installation())
-    placed = place(build_model_pod(plan, plan_object["spec"]), plan, Installation(), {})
-    return Drawn(nodes, pods, with_defaults(placed.pod), random)
-
-
-cases = st.integers(0, 2**32).map(lambda seed: draw(Random(seed)))
+cases = st.integers(0, 2**32).map(lambda seed: draw_cluster(Random(seed)))
 
 
 def rejected_by(verdicts: list[Verdict]) -> list[list[str]]:
@@ -49,15 +23,15 @@ def rejected_by(verdicts: list[Verdict]) -> list[list[str]]:
 
 
 @given(cases)
-def test_filters_and_scores_do_not_change_their_input(case: Drawn) -> None:
+def test_filters_and_scores_do_not_change_their_input(case: DrawnCluster) -> None:
     before = copy.deepcopy((case.nodes, case.pods, case.pod))
     case.verdicts()
-    score(case.pod, take_snapshot(case.nodes, case.pods, draw_namespaces()))
+    score(case.pod, take_snapshot(case.nodes, case.pods, build_namespaces()))
     assert (case.nodes, case.pods, case.pod) == before
 
 
 @given(cases)
-def test_the_order_of_nodes_and_pods_does_not_matter(case: Drawn) -> None:
+def test_the_order_of_nodes_and_pods_does_not_matter(case: DrawnCluster) -> None:
     expected = rejected_by(case.verdicts())
     case.random.shuffle(case.nodes)
     case.random.shuffle(case.pods)
@@ -65,7 +39,7 @@ def test_the_order_of_nodes_and_pods_does_not_matter(case: Drawn) -> None:
 
 
 @given(cases)
-def test_tolerating_everything_removes_only_the_rejections_by_taints(case: Drawn) -> None:
+def test_tolerating_everything_removes_only_the_rejections_by_taints(case: DrawnCluster) -> None:
     kept = [
         [each for each in plugins if each not in (TAINTS, "NodeUnschedulable")]
         for plugins in rejected_by(case.verdicts())
@@ -76,7 +50,7 @@ def test_tolerating_everything_removes_only_the_rejections_by_taints(case: Drawn
 
 
 @given(cases)
-def test_a_finished_pod_does_not_count(case: Drawn) -> None:
+def test_a_finished_pod_does_not_count(case: DrawnCluster) -> None:
     if not case.pods:
         return
     gone = case.random.choice(case.pods)
@@ -88,7 +62,7 @@ def test_a_finished_pod_does_not_count(case: Drawn) -> None:
 
 
 @given(cases)
-def test_removing_a_pod_does_not_reduce_free_resources(case: Drawn) -> None:
+def test_removing_a_pod_does_not_reduce_free_resources(case: DrawnCluster) -> None:
     before = {
         verdict.node
         for verdict in case.verdicts()
@@ -100,7 +74,7 @@ def test_removing_a_pod_does_not_reduce_free_resources(case: Drawn) -> None:
 
 
 @given(cases)
-def test_an_added_node_without_labels_changes_no_other_verdict(case: Drawn) -> None:
+def test_an_added_node_without_labels_changes_no_other_verdict(case: DrawnCluster) -> None:
     before = case.verdicts()
     alone = node("zzz-alone")
     alone["metadata"]["labels"] = {}
@@ -108,7 +82,7 @@ def test_an_added_node_without_labels_changes_no_other_verdict(case: Drawn) -> N
 
 
 @given(cases, st.booleans())
-def test_anti_affinity_is_symmetric(case: Drawn, in_target: bool) -> None:
+def test_anti_affinity_is_symmetric(case: DrawnCluster, in_target: bool) -> None:
     with_affinity = [each for each in case.pods if each["spec"].get("affinity")]
     if not with_affinity:
         return
@@ -125,7 +99,7 @@ def test_anti_affinity_is_symmetric(case: Drawn, in_target: bool) -> None:
             assert name in back
 
 
-def _rejecting_by_anti_affinity(case: Drawn) -> set[str]:
+def _rejecting_by_anti_affinity(case: DrawnCluster) -> set[str]:
     return {
         verdict.node
         for verdict in case.verdicts()

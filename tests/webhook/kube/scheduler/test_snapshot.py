@@ -3,11 +3,11 @@
 from collections import Counter
 from random import Random
 
-from tests.webhook.kube.scheduler.test_laws import draw
+from tests.support.worlds import draw_cluster
 
 
 def test_random_clusters_have_every_reason_many_times() -> None:
-    drawn = [draw(Random(seed)).verdicts() for seed in range(120)]
+    drawn = [draw_cluster(Random(seed)).verdicts() for seed in range(120)]
     reasons = Counter(reason for verdicts in drawn for each in verdicts for reason in each.reasons)
     fitting = sum(each.fits for verdicts in drawn for each in verdicts)
     assert fitting >= 50

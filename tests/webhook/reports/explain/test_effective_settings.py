@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.builders import plan
-from tests.support.scheduler_worlds import draw_plan
+from tests.support.worlds import draw_plan
 from webhook.kube.objects import Json
 from webhook.model import Installation, Mode, Scope
 from webhook.reports.explain import ClusterObjects

@@ -1,6 +1,6 @@
-"""What of a release in the cluster tells what it does; tests/system/chart has the real one."""
+"""The objects of a release that commands read; tests/system/chart has those of the real chart."""
 
-from collections.abc import Sequence
+import json
 from typing import Any
 
 from webhook.kube.objects import Json
@@ -8,42 +8,29 @@ from webhook.kube.objects import Json
 NAMESPACE = "convertor-webhook"
 CONFIGURATION = f"convertor-webhook-{NAMESPACE}"
 DEPLOYMENT = f"{NAMESPACE}/convertor-webhook"
+CONFIG_MAP = f"{DEPLOYMENT}-config"
 SINCE = "2026-08-01T07:00:00Z"
 
 
 def release(
-    args: Sequence[str] | None = ("serve",),
-    *,
-    called: str = "convertor-webhook",
-    since: str = SINCE,
-    defaults: str = "{}",
-    **container: Any,
+    *, called: str = "convertor-webhook", since: str = SINCE, text: str = "", **config: Any
 ) -> list[Json]:
-    """Return its objects; what else is given belongs to the container."""
-    metadata = {"name": called, "namespace": NAMESPACE, "creationTimestamp": since}
+    """Return the objects of a release whose ConfigMap has these settings, or this text."""
     webhook = {
         "name": "pods.convertor.forklift.konveyor.io",
         "clientConfig": {"service": {"name": called, "namespace": NAMESPACE, "path": "/mutate"}},
         "failurePolicy": "Ignore",
     }
-    told = {"args": list(args)} if args is not None else {}
-    pod = {
-        "containers": [{"name": "convertor-webhook", **told, **container}],
-        "volumes": [
-            {"name": "tls", "secret": {"secretName": "tls"}},
-            {"name": "defaults", "configMap": {"name": f"{called}-defaults"}},
-        ],
-    }
+    metadata = {"name": f"{called}-config", "namespace": NAMESPACE, "creationTimestamp": since}
     return [
         {
             "kind": "MutatingWebhookConfiguration",
             "metadata": {"name": f"{called}-{NAMESPACE}", "creationTimestamp": since},
             "webhooks": [webhook],
         },
-        {"kind": "Deployment", "metadata": metadata, "spec": {"template": {"spec": pod}}},
         {
             "kind": "ConfigMap",
-            "metadata": metadata | {"name": f"{called}-defaults"},
-            "data": {"defaults.yaml": defaults},
+            "metadata": metadata,
+            "data": {"config.yaml": text or json.dumps(config)},
         },
     ]

@@ -15,14 +15,14 @@ from webhook.cli.options.installation import installation_options
 from webhook.cli.options.types import Parsed
 from webhook.server import config
 from webhook.server import run as server
-from webhook.server.config import MAX_CONCURRENT, Certificates, Config, ConfigError
+from webhook.server.config import MAX_CONCURRENT_REVIEWS, Certificates, Config, ConfigError
 from webhook.telemetry import logs
 
-_ADDRESS = Parsed("host:port", config.address)
-_DIRECTORY = Parsed("directory", config.directory)
-_FILE = Parsed("file", config.file)
-_NEW = Parsed("path", config.new)
-_OBJECT = Parsed("namespace/name", config.object_name)
+_ADDRESS = Parsed("host:port", config.parse_address)
+_DIRECTORY = Parsed("directory", config.find_directory)
+_FILE = Parsed("file", config.find_file)
+_NEW = Parsed("path", config.parse_path)
+_OBJECT = Parsed("namespace/name", config.parse_object_name)
 
 
 def _one_of(words: type[StrEnum]) -> click.Choice[str]:
@@ -63,7 +63,7 @@ def _one_of(words: type[StrEnum]) -> click.Choice[str]:
 @click.option(
     "--max-concurrent",
     type=click.IntRange(1),
-    default=MAX_CONCURRENT,
+    default=MAX_CONCURRENT_REVIEWS,
     help="Reviews at a time; more have to come again in a second.",
 )
 @click.option(
@@ -87,7 +87,7 @@ def serve(context: click.Context, /, log_format: str, log_level: str, **flags: A
     """
     logs.configure(logs.Format(log_format), logs.Level(log_level))
     known = [f"{config.ENVIRONMENT}_{flag.name}".upper() for flag in context.command.params]
-    for warning in config.unknown_variables(os.environ, known):
+    for warning in config.find_unknown_variables(os.environ, known):
         structlog.get_logger().warning(warning)
     try:
         uvloop.run(server.serve(_config(flags)))

@@ -38,6 +38,20 @@ def parse_documents(text: str, *, is_json: bool) -> list[tuple[int, Any]]:
         raise DocumentError("it is nested too deeply") from None
 
 
+def parse_document(text: str) -> Any:
+    """Return the only document of a YAML text; None if the text is empty.
+
+    Raises:
+        DocumentError: it is not YAML as Kubernetes reads it, or has several documents.
+
+    """
+    documents = parse_documents(text, is_json=False)
+    first, *others = [each for each in documents if each[1] is not None] or [(1, None)]
+    if others:
+        raise DocumentError(f"line {others[0][0]}: expected one document, found another")
+    return first[1]
+
+
 def _yaml(text: str) -> Iterator[tuple[int, Any]]:
     try:
         loader = _Loader(text)

@@ -1,34 +1,33 @@
-"""What whoever starts the server decides: values, files, and what is wrong with them."""
+"""Server configuration: flags, environment variables, files."""
 
-import os
 import stat
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from webhook.kube import labels, manifests
-from webhook.kube.messages import did_you_mean
+from webhook.kube.messages import describe_os_error, did_you_mean
 from webhook.kube.objects import Json
-from webhook.model import Installation, Mode
+from webhook.model import Installation, Mode, Problem
 from webhook.server.drain import DrainTimes
-from webhook.settings import check_defaults
+from webhook.settings.installation import check_defaults, read_installation
 
 ENVIRONMENT = "CONVERTOR_WEBHOOK"
-"""Every flag is also an environment variable: `--tls-dir` is CONVERTOR_WEBHOOK_TLS_DIR."""
+"""Prefix of the environment variables: that of `--tls-dir` is CONVERTOR_WEBHOOK_TLS_DIR."""
 
-MAX_CONCURRENT = 100
-"""Reviews at a time. One that knows its plan is never interrupted, so these are reviews whose
-body is still on its way, or whose plan is."""
+MAX_CONCURRENT_REVIEWS = 100
+"""A review whose plan is known is never interrupted, so these are reviews that wait for the rest
+of their body or for their plan."""
 
 _SERVICE_LINKS = ("_SERVICE_HOST", "_SERVICE_PORT", "_PORT")
-"""Kubernetes sets such variables itself, in pods beside a Service of our name."""
+"""In names of variables that Kubernetes sets in pods for a Service named like the server."""
 
 
 class ConfigError(Exception):
-    """A flag, a variable or a file that the server cannot start with; the text says all."""
+    """An invalid flag, variable or file; the message has every problem."""
 
 
 class Address(NamedTuple):
@@ -40,55 +39,58 @@ class Address(NamedTuple):
 
 
 class Certificates(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the server's certificate comes from, and which clients it serves."""
+    """Source of the serving certificate, and the CA of the clients.
+
+    Without `files` and `secret` the server makes a certificate when it starts.
+    """
 
     names: tuple[str, ...] = ()
-    """What it has to be valid for, and first of all for what API servers call the webhook."""
+    """DNS names of the certificate; first the one that API servers call."""
     files: tuple[Path, Path] | None = None
-    """Certificate and key; without files, and without a Secret, they are made at the start."""
+    """Certificate and key."""
     secret: tuple[str, str] | None = None
-    """Namespace and name of the Secret that holds our own CA in the cluster."""
+    """Namespace and name of the Secret with the CA that the replicas share."""
     webhook_config: str = ""
-    """Name of the webhook configurations in which we publish the CA; empty where others do."""
+    """Name of the webhook configurations to publish the CA in; empty if an injector does that."""
     client_ca: Path | None = None
-    """By which clients have to be signed; None asks no client for a certificate."""
+    """CA that signs the certificates of clients; None accepts clients without one."""
     state_dir: Path | None = None
-    """Where the CA of a certificate made at the start is written."""
+    """Directory for the CA of a certificate that the server makes."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that `convertor-webhook serve` is told."""
+    """The configuration of `convertor-webhook serve`."""
 
     listen: Address
     status_listen: Address
     installation: Installation = Installation()
     plans: Path | None = None
-    """A directory of plans; None asks the cluster."""
+    """Directory with plans; None reads them from the cluster."""
     kubeconfig: Path | None = None
-    """Of the cluster that has the pods; None means the one we run in, or kubectl's."""
+    """Of the cluster with the pods; None is the cluster of this pod, or kubectl's."""
     hub_kubeconfig: Path | None = None
-    """Of the cluster that has the Plans, where that is another one."""
+    """Of the cluster with the Plans, if that is another one."""
     watch_pods: bool = True
-    """Whether to look for convertor pods that were missed; needs a cluster."""
+    """True finds missed convertor pods; needs a cluster."""
     certificates: Certificates = Certificates()
-    max_concurrent: int = MAX_CONCURRENT
+    max_concurrent: int = MAX_CONCURRENT_REVIEWS
     drain: DrainTimes = DrainTimes()
 
 
-def address(text: str) -> Address:
-    """Read `HOST:PORT`, `:PORT` for every address, or `[::1]:PORT`. Raises ConfigError."""
+def parse_address(text: str) -> Address:
+    """Parse `HOST:PORT`, `:PORT` for every address, or `[::1]:PORT`. Raises ConfigError."""
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > 65535:
         raise ConfigError(
             f"{text!r}: expected HOST:PORT with a port up to 65535, such as '0.0.0.0:8443'"
         )
     if ":" in host.strip("[]") and not (host.startswith("[") and host.endswith("]")):
-        raise ConfigError(f"{text!r}: an IPv6 address stands in brackets; try '[{host}]:{port}'")
-    return Address(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - what no host means
+        raise ConfigError(f"{text!r}: an IPv6 address needs brackets; try '[{host}]:{port}'")
+    return Address(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - ":8443" means that
 
 
-def namespace_mode(text: str) -> tuple[str, Mode]:
-    """Read `NAMESPACE=MODE`. Raises ConfigError."""
+def parse_namespace_mode(text: str) -> tuple[str, Mode]:
+    """Parse `NAMESPACE=MODE`. Raises ConfigError."""
     namespace, equals, mode = text.partition("=")
     if not (namespace and equals):
         raise ConfigError(f"{text!r}: expected NAMESPACE=MODE, such as 'production=audit'")
@@ -100,78 +102,58 @@ def namespace_mode(text: str) -> tuple[str, Mode]:
     return namespace, Mode(mode)
 
 
-def object_name(text: str) -> tuple[str, str]:
-    """Read `NAMESPACE/NAME`. Raises ConfigError."""
+def parse_object_name(text: str) -> tuple[str, str]:
+    """Parse `NAMESPACE/NAME`. Raises ConfigError."""
     namespace, _, name = text.partition("/")
     if not (namespace and name) or "/" in name:
         raise ConfigError(f"{text!r}: expected NAMESPACE/NAME")
     return namespace, name
 
 
-def new(text: str) -> Path:
-    """Read a path where nothing has to be yet. Raises ConfigError."""
+def parse_path(text: str) -> Path:
+    """Parse a path, which need not exist. Raises ConfigError."""
     if not text:  # for Path it is `.`, and in a script a variable that is not set
         raise ConfigError("the path is empty")
     return Path(text)
 
 
-def existing(text: str) -> Path:
-    """Read the path of a file or a directory that is there. Raises ConfigError."""
-    return _existing(text, "file or directory")[0]
+def find_path(text: str) -> Path:
+    """Return the path of a file or directory that exists. Raises ConfigError."""
+    return _find(text, "file or directory")[0]
 
 
-def directory(text: str) -> Path:
-    """Read the path of a directory that is there. Raises ConfigError."""
-    path, mode = _existing(text, "directory")
+def find_directory(text: str) -> Path:
+    """Return the path of a directory that exists. Raises ConfigError."""
+    path, mode = _find(text, "directory")
     if not stat.S_ISDIR(mode):
         raise ConfigError(f"'{path}': expected a directory, found a file; try '{path.parent}'")
     return path
 
 
-def file(text: str) -> Path:
-    """Read the path of a file that is there. Raises ConfigError."""
-    path, mode = _existing(text, "file")
+def find_file(text: str) -> Path:
+    """Return the path of a file that exists. Raises ConfigError."""
+    path, mode = _find(text, "file")
     if stat.S_ISDIR(mode):
         raise ConfigError(f"'{path}': expected a file, found a directory")
     return path
 
 
-def read(path: Path) -> bytes:
-    """Read a file. Raises ConfigError."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        hint = _near(path) if isinstance(error, FileNotFoundError) else ""
-        raise ConfigError(f"'{path}': {in_words(error)}{hint}") from None
+def load_installation(path: Path) -> Installation:
+    """Load the file of `--config`. Raises ConfigError with all its problems."""
+    installation, problems = read_installation(_load(path), f"'{path}'")
+    _raise(problems)
+    return installation
 
 
-def defaults(path: Path) -> Json:
-    """Read the file with the installation's defaults. Raises ConfigError with all its faults."""
-    try:
-        every = manifests.parse_documents(read(path).decode("utf-8-sig"), is_json=False)
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"'{path}': byte {error.start} is not UTF-8") from None
-    except manifests.DocumentError as error:
-        raise ConfigError(f"'{path}': {error}") from None
-    found = [(line, document) for line, document in every if document is not None]
-    if len(found) > 1:
-        raise ConfigError(f"'{path}': line {found[1][0]}: expected one document, found another")
-    content = found[0][1] if found else {}
-    if problems := check_defaults(content, f"'{path}'"):
-        raise ConfigError("\n".join(f"{problem}\n{problem.detail}".strip() for problem in problems))
-    return content
+def load_defaults(path: Path) -> Json:
+    """Load the file of `--defaults`. Raises ConfigError with all its problems."""
+    defaults: Json = _load(path)
+    _raise(check_defaults(defaults, f"'{path}'"))
+    return defaults
 
 
-def in_words(error: OSError) -> str:
-    """Say what the operating system says, as part of a sentence."""
-    if error.errno is not None and error.errno > 0:  # names that resolve to nothing have others
-        return os.strerror(error.errno).lower()
-    # Where a name resolves to nothing, Python adds which address it was: whoever asks knows.
-    return str(error.strerror or error).partition(" (while attempting")[0].lower()
-
-
-def unknown_variables(environment: Mapping[str, str], known: Iterable[str]) -> list[str]:
-    """Return a sentence on each variable that looks like one of ours and is none."""
+def find_unknown_variables(environment: Mapping[str, str], known: Iterable[str]) -> list[str]:
+    """Return a sentence for each variable that has the server's prefix and an unknown name."""
     known = set(known)
     return [
         f"unknown environment variable '{name}'{did_you_mean(name, known)}"
@@ -180,19 +162,38 @@ def unknown_variables(environment: Mapping[str, str], known: Iterable[str]) -> l
     ]
 
 
-def _existing(text: str, what: str) -> tuple[Path, int]:
-    """Return a path and what kind of file is there."""
-    path = new(text)
+def _load(path: Path) -> Any:
+    """Return the one document of a YAML file, `{}` if it has none."""
+    try:
+        document = manifests.parse_document(path.read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        hint = _similar_name(path) if isinstance(error, FileNotFoundError) else ""
+        raise ConfigError(f"'{path}': {describe_os_error(error)}{hint}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"'{path}': byte {error.start} is not UTF-8") from None
+    except manifests.DocumentError as error:
+        raise ConfigError(f"'{path}': {error}") from None
+    return {} if document is None else document
+
+
+def _raise(problems: list[Problem]) -> None:
+    if problems:
+        raise ConfigError("\n".join(problem.in_full() for problem in problems))
+
+
+def _find(text: str, what: str) -> tuple[Path, int]:
+    """Return a path that exists, and its file mode."""
+    path = parse_path(text)
     try:
         return path, path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        raise ConfigError(f"'{path}': no such {what}{_near(path)}") from None
+        raise ConfigError(f"'{path}': no such {what}{_similar_name(path)}") from None
     except OSError as error:
-        raise ConfigError(f"'{path}': {in_words(error)}") from None
+        raise ConfigError(f"'{path}': {describe_os_error(error)}") from None
 
 
-def _near(path: Path) -> str:
-    """Hint at something of nearly that name in the same directory."""
+def _similar_name(path: Path) -> str:
+    """Return a hint at a file of almost that name in the same directory."""
     try:
         names = [other.name for other in path.parent.iterdir()]
     except OSError:

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from webhook.server.config import Address, ConfigError, in_words
+from webhook.kube.messages import describe_os_error
+from webhook.server.config import Address, ConfigError
 from webhook.server.drain import Drain, DrainTimes
 from webhook.server.http_protocol import BoundedHttpProtocol
 
@@ -61,7 +62,8 @@ def bind(address: Address, flag: str) -> socket.socket:
             dualstack_ipv6=address.host == "::" and socket.has_dualstack_ipv6(),
         )
     except OSError as error:
-        reason = in_words(error)
+        # Python appends the address, which the message has already.
+        reason = describe_os_error(error).partition(" (while attempting")[0]
         raise ConfigError(f"{flag} {address}: {reason}") from None
 
 

@@ -34,11 +34,10 @@ from webhook.settings.source import (
     find_in_spec,
     find_misspelt_fields,
     is_misspelt,
-    read_source,
     read_sources,
 )
 
-__all__ = ["ANNOTATIONS", "PlanReading", "check_defaults", "is_misspelt", "read", "read_plan"]
+__all__ = ["ANNOTATIONS", "PlanReading", "is_misspelt", "read", "read_plan"]
 
 _NO_SETTINGS = Settings()
 """One object for all plans without settings, of which there may be thousands."""
@@ -114,13 +113,6 @@ def read_plan(plan_object: Json, installation: Installation) -> PlanReading:
         written=last_modified(metadata, installation.prefix),
     )
     return PlanReading(plan, sources, affinity_sources, scope)
-
-
-def check_defaults(defaults: object, origin: str) -> list[Problem]:
-    """Return the problems of a defaults file as decoded; `origin` is its name."""
-    problems: list[Problem] = []
-    read_source(find_in_defaults(defaults, origin, problems), Scope.ALL, problems)
-    return problems
 
 
 def _merge(maps: Iterable[dict[str, str]]) -> dict[str, str]:

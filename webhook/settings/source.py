@@ -29,7 +29,7 @@ from webhook.settings.rules import read_affinity
 RawSettings = Mapping[str, RawSetting]
 """The settings of one source, by the names that annotations give them."""
 
-_DEFAULTS = {
+DEFAULTS = {
     "labels": "labels",
     "nodeSelector": "node-selector",
     "affinity": "affinity",
@@ -43,7 +43,7 @@ _SPEC = {
     "convertorAffinity": "affinity",
 }
 """Fields of a Plan's spec, and the settings that they hold."""
-ANNOTATIONS = (*_DEFAULTS.values(), "mode", "scope")
+ANNOTATIONS = (*DEFAULTS.values(), "mode", "scope")
 """Names of the annotations, after the prefix."""
 _PLACEMENT = "placement"
 """The annotation that the webhook writes on pods; on a Plan it is ignored."""
@@ -74,15 +74,17 @@ class Sources(NamedTuple):
     annotations: Source
 
 
-def find_in_defaults(defaults: object, origin: str, problems: list[Problem]) -> RawSettings:
-    """Find the settings in a defaults file; `origin` begins the locations of the problems."""
+def find_in_defaults(
+    defaults: object, origin: str, problems: list[Problem], *, separator: str = " "
+) -> RawSettings:
+    """Find the settings in the defaults; `origin` and `separator` begin their locations."""
     fields = read_map(RawSetting(origin, defaults), problems)
     problems.extend(
-        Problem(f"{origin} {field}", _unknown("field", str(field), _DEFAULTS))
+        Problem(f"{origin}{separator}{field}", _unknown("field", str(field), DEFAULTS))
         for field in fields
-        if field not in _DEFAULTS
+        if field not in DEFAULTS
     )
-    raw = _find(fields, _DEFAULTS, origin + " ")
+    raw = _find(fields, DEFAULTS, origin + separator)
     return {name: each._replace(reject_unknown_fields=True) for name, each in raw.items()}
 
 

@@ -171,18 +171,54 @@ matchExpressions:
 {{- end }}
 {{- end }}
 
-{{/* The defaults file: what was left empty says nothing. */}}
-{{- define "convertor-webhook.defaults" -}}
-{{- $said := dict -}}
-{{- range $key, $value := .Values.defaults -}}
-{{- if $value }}{{ $said = set $said $key $value }}{{ end -}}
-{{- end -}}
-{{- toYaml $said -}}
-{{- end }}
-
 {{/* A mode. YAML reads a bare `off` as false. */}}
 {{- define "convertor-webhook.mode" -}}
 {{ . | toString | replace "false" "off" }}
+{{- end }}
+
+{{/* The name of the ConfigMap with the settings. kubectl convertor derives it from the Service's. */}}
+{{- define "convertor-webhook.configMap" -}}
+{{ include "convertor-webhook.fullname" . }}-config
+{{- end }}
+
+{{/* The file of `--config`, which docs/settings.md describes. Empty defaults are left out. */}}
+{{- define "convertor-webhook.config" -}}
+{{- $modes := dict -}}
+{{- range $namespace, $mode := .Values.namespaceModes -}}
+{{- $modes = set $modes $namespace (include "convertor-webhook.mode" $mode) -}}
+{{- end -}}
+{{- $defaults := dict -}}
+{{- range $key, $value := .Values.defaults -}}
+{{- if $value }}{{ $defaults = set $defaults $key $value }}{{ end -}}
+{{- end -}}
+# yaml-language-server: $schema={{ include "convertor-webhook.configSchema" . }}
+# Settings of the release {{ .Release.Name }}, from the values of its chart. Change them with helm upgrade.
+#
+# enforce places pods, audit reports what enforce would change, off does neither.
+mode: {{ include "convertor-webhook.mode" .Values.mode | toYaml }}
+# Modes by the namespace that VMs are migrated into; each overrides mode.
+namespaceModes: {{- include "convertor-webhook.inline" $modes }}
+# Allow plans to override mode and namespaceModes by an annotation.
+planModes: {{ .Values.planModes }}
+# Namespaces of pod rules that name none: all, or the pod's own.
+scope: {{ .Values.scope | toYaml }}
+# With invalid settings of a plan, allow applies the valid ones and deny rejects the plan's pods.
+onError: {{ .Values.onError | toYaml }}
+# Add the labels app=virt-v2v and forklift.app/plan to pods without them.
+identityLabels: {{ .Values.identityLabels }}
+# Prefix of the annotations on Plans and pods.
+annotationPrefix: {{ .Values.annotationPrefix | toYaml }}
+# Settings for all plans; those of a plan override them.
+defaults: {{- include "convertor-webhook.inline" $defaults }}
+{{- end }}
+
+{{/* A map below its key. */}}
+{{- define "convertor-webhook.inline" -}}
+{{- if . }}{{ toYaml . | nindent 2 }}{{ else }} {}{{ end -}}
+{{- end }}
+
+{{- define "convertor-webhook.configSchema" -}}
+https://raw.githubusercontent.com/convertor-webhook/convertor-webhook/v{{ .Chart.AppVersion }}/webhook/settings/installation.schema.json
 {{- end }}
 
 {{/* The server's command line. */}}
@@ -191,17 +227,8 @@ matchExpressions:
 - serve
 - --listen={{ .Values.bindAddress }}:{{ .Values.ports.webhook }}
 - --status-listen={{ .Values.bindAddress }}:{{ .Values.ports.status }}
-- --defaults=/etc/convertor-webhook/defaults/defaults.yaml
-- --mode={{ include "convertor-webhook.mode" .Values.mode }}
-{{- range $namespace, $mode := .Values.namespaceModes }}
-- --namespace-mode={{ $namespace }}={{ include "convertor-webhook.mode" $mode }}
-{{- end }}
-- --{{ if not .Values.planModes }}no-{{ end }}plan-modes
-- --scope={{ .Values.scope }}
-- --on-error={{ .Values.onError }}
-- --{{ if not .Values.identityLabels }}no-{{ end }}identity-labels
+- --config=/etc/convertor-webhook/config/config.yaml
 - --{{ if not .Values.watchPods }}no-{{ end }}watch-pods
-- --annotation-prefix={{ .Values.annotationPrefix }}
 {{- if .Values.hubKubeconfig.secretName }}
 - --hub-kubeconfig=/etc/convertor-webhook/hub/kubeconfig
 {{- end }}

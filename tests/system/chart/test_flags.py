@@ -1,10 +1,11 @@
-"""The chart's command line is one that the server understands, and leaves nothing out."""
+"""The chart's command line is valid for the server, and its values cover every flag."""
 
 import click
 import pytest
 
 from tests.system.chart import cases, rendering
 from tests.system.chart.rendering import Json
+from webhook.cli.options.installation import installation_options
 from webhook.cli.serve import serve
 
 pytestmark = pytest.mark.chart
@@ -17,7 +18,7 @@ BY_EXTRA_ARGS = {
     "--tls-name": "for a certificate made without a cluster",
     "--state-dir": "for a certificate made without a cluster",
 }
-"""Flags that have no value of their own, and why an installation has no use for them."""
+"""Flags that have no value of their own, and why an installation does not need them."""
 
 OPTIONS = {
     name: option
@@ -26,14 +27,22 @@ OPTIONS = {
     if isinstance(option, click.Option)
 }
 
-CASES = cases.ALL | {
-    "switched": {
-        "planModes": False,
-        "identityLabels": False,
-        "watchPods": False,
-        "namespaceModes": {"production": "audit"},
-    }
+
+@click.command()
+@installation_options
+def _installation() -> None:
+    """Have the options of the installation."""
+
+
+IN_FILE = {
+    name
+    for option in _installation.params
+    for name in (*option.opts, *option.secondary_opts)
+    if name != "--config"
 }
+"""Flags whose settings are in the ConfigMap: test_config."""
+
+CASES = cases.ALL | {"switched": {"watchPods": False}}
 
 
 def flags(values: Json) -> list[tuple[str, str]]:
@@ -61,13 +70,36 @@ def test_the_server_takes_every_value_that_is_rendered(values: Json) -> None:
 def test_every_flag_of_the_server_is_reached_by_a_value() -> None:
     rendered = {name for values in CASES.values() for name, _ in flags(values)}
 
-    assert rendered | BY_EXTRA_ARGS.keys() == OPTIONS.keys()
+    assert rendered | BY_EXTRA_ARGS.keys() | IN_FILE == OPTIONS.keys()
+    assert not rendered & IN_FILE
 
 
 def test_what_the_chart_says_by_default_is_what_the_server_does_by_default() -> None:
     for name, value in flags({}):
         option = OPTIONS[name]
         default = option.default
-        if name in ("--log-format", "--defaults") or name.startswith("--certs"):
+        if name in ("--log-format", "--config") or name.startswith("--certs"):
             continue  # a pod is no terminal, and in a cluster there is one to ask
         assert value == ("" if option.is_flag else str(default)), name
+
+
+@pytest.mark.parametrize("name", ["--config", *sorted(IN_FILE)])
+def test_no_argument_and_no_variable_overrides_the_config_map(name: str) -> None:
+    """`kubectl convertor` reads the ConfigMap alone."""
+    variable = f"CONVERTOR_WEBHOOK_{name.removeprefix('--').replace('-', '_').upper()}"
+    said = ": the ConfigMap would not have all settings, which kubectl convertor reads there; set"
+    for args in ([f"{name}=x"], [name, "x"]):
+        with pytest.raises(rendering.ChartError, match=f"extraArgs has {args[0]}{said}"):
+            rendering.text({"extraArgs": ["--log-level=debug", *args]})
+    if not name.startswith("--no-"):
+        with pytest.raises(rendering.ChartError, match=f"extraEnv has {variable}{said}"):
+            rendering.text({"extraEnv": [{"name": "TZ"}, {"name": variable, "value": "x"}]})
+
+
+def test_other_arguments_and_variables_are_left_alone() -> None:
+    args = ["--plans=/plans", "--scopes=x", "mode"]
+    env = [{"name": "CONVERTOR_WEBHOOK_MODES", "value": "x"}, {"name": "MODE", "value": "x"}]
+
+    container = rendering.container({"extraArgs": args, "extraEnv": env})
+
+    assert (container["args"][-3:], container["env"]) == (args, env)

@@ -1,11 +1,10 @@
-"""What the chart installs tells the report which mode and which settings are in force."""
+"""Commands find the settings of a release among the objects of the chart."""
 
 import pytest
 
 from tests.support.fake_api import FakeApi
 from tests.system.chart import rendering
-from webhook.cli.release import find
-from webhook.cli.release.find import Installed
+from webhook.cli.release.find import Release, find_releases
 from webhook.kube.api.client import Client
 from webhook.kube.objects import Json
 from webhook.model import (
@@ -57,12 +56,13 @@ def test_a_release_is_understood(
         rendered["metadata"]["creationTimestamp"] = SINCE
         api.add(rendered)
     unread: list[str] = []
-    assert find.find(client, unread) == [
-        Installed(
+    assert find_releases(client, unread) == [
+        Release(
             configuration="mtv-convertor-webhook-migration",
             failure_policy="Ignore",
             since=SINCE,
             deployment="migration/mtv-convertor-webhook",
+            config_map="migration/mtv-convertor-webhook-config",
             mode=installation.mode.value,
             installation=installation,
         )

@@ -49,35 +49,6 @@ def test_the_tag_is_the_version_of_the_application() -> None:
     assert rendering.container()["image"].endswith(f"/convertor-webhook:{version}")
 
 
-@pytest.mark.parametrize("off", ["off", False])
-def test_a_mode_may_be_off_with_or_without_quotes(off: object) -> None:
-    args = rendering.container({"mode": off, "namespaceModes": {"a": off}})["args"]
-
-    assert {"--mode=off", "--namespace-mode=a=off"} <= set(args)
-
-
-def test_defaults_are_the_file_that_the_server_reads() -> None:
-    defaults = {
-        "labels": {"team": "migration"},
-        "nodeSelector": {"cpu-cores": "16+"},
-        "affinity": "PREFER nodes(disk=nvme)\nAVOID pods(tier=critical) on node\n",
-        "tolerations": ["dedicated=migration:NoSchedule"],
-        "affinityPolicy": "replace",
-    }
-
-    config = rendering.one("ConfigMap", {"defaults": defaults})
-
-    assert yaml.safe_load(config["data"]["defaults.yaml"]) == defaults
-
-
-def test_an_affinity_may_be_an_object() -> None:
-    affinity: Json = {"podAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}
-
-    config = rendering.one("ConfigMap", {"defaults": {"affinity": affinity}})
-
-    assert yaml.safe_load(config["data"]["defaults.yaml"])["affinity"] == affinity
-
-
 def test_a_provided_certificate_needs_the_name_of_its_secret() -> None:
     with pytest.raises(
         rendering.ChartError,

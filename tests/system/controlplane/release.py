@@ -194,13 +194,12 @@ class Release:
     def _command(self, api_port: int, files: Mapping[str, Path]) -> list[str | Path]:
         """Return the container's own arguments, with this machine's addresses and files."""
         kubeconfig = self.plane.kubeconfig(self.name, self.folder / "token", port=api_port)
-        defaults = self.folder / "defaults.yaml"
-        said = self.one("ConfigMap")["data"]["defaults.yaml"]
-        defaults.write_text(said, encoding="utf-8")
+        config = self.folder / "config.yaml"
+        config.write_text(self.one("ConfigMap")["data"]["config.yaml"], encoding="utf-8")
         here = {
             "--listen": f"127.0.0.1:{self.port}",
             "--status-listen": f"127.0.0.1:{self.status_port}",
-            "--defaults": defaults,
+            "--config": config,
             **files,
         }
         (container,) = self.one("Deployment")["spec"]["template"]["spec"]["containers"]

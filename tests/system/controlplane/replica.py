@@ -119,14 +119,14 @@ class Replica:
     def _arguments(self) -> list[str]:
         """Return the container's own, with this machine's addresses and files."""
         release = self._release
-        (volume,) = (each for each in release.pod["volumes"] if each["name"] == "defaults")
+        (volume,) = (each for each in release.pod["volumes"] if each["name"] == "config")
         mounted = release.one("ConfigMap", volume["configMap"]["name"])
-        defaults = self._folder / "defaults.yaml"
-        defaults.write_text(mounted["data"]["defaults.yaml"], encoding="utf-8")
+        config = self._folder / "config.yaml"
+        config.write_text(mounted["data"]["config.yaml"], encoding="utf-8")
         here = {
             "--listen": f"127.0.0.1:{self._endpoint.port}",
             "--status-listen": f"127.0.0.1:{self._endpoint.status_port}",
-            "--defaults": str(defaults),
+            "--config": str(config),
         }
         flags = (argument.partition("=") for argument in release.container["args"])
         return [

@@ -220,7 +220,7 @@ def test_defaults_with_a_mistake_are_an_error_with_a_caret(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "part", ["server.run.serve", "server.config.defaults"], ids=["later", "at once"]
+    "part", ["server.run.serve", "server.config.load_defaults"], ids=["later", "at once"]
 )
 def test_what_nobody_foresaw_ends_with_one_line_and_its_trace_in_the_log(
     monkeypatch: pytest.MonkeyPatch, part: str
@@ -229,7 +229,7 @@ def test_what_nobody_foresaw_ends_with_one_line_and_its_trace_in_the_log(
         raise KeyError("x")
 
     monkeypatch.setattr(f"webhook.{part}", fail)
-    result = run("--defaults", __file__) if part == "server.config.defaults" else run()
+    result = run("--defaults", __file__) if part == "server.config.load_defaults" else run()
     assert result.exit_code == 70
     *_, event, line = result.stderr.splitlines()
     assert line == "Error: unexpected KeyError: 'x'"

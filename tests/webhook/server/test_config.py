@@ -1,17 +1,17 @@
-"""What can be wrong with what the server is told, and what it says then, whole."""
+"""Errors in flags, variables and files, with the whole message."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from webhook.model import Mode
+from webhook.model import Installation, Mode
 from webhook.server import config
 from webhook.server.config import Address, ConfigError
 
 
 @pytest.mark.parametrize(
-    ("text", "address", "shown"),
+    ("text", "address", "in_full"),
     [
         ("0.0.0.0:8443", Address("0.0.0.0", 8443), "0.0.0.0:8443"),
         (":8443", Address("0.0.0.0", 8443), "0.0.0.0:8443"),
@@ -20,15 +20,15 @@ from webhook.server.config import Address, ConfigError
         ("[::1]:443", Address("::1", 443), "[::1]:443"),
     ],
 )
-def test_an_address_is_a_host_and_a_port(text: str, address: Address, shown: str) -> None:
-    assert config.address(text) == address
-    assert str(address) == shown
+def test_an_address_is_a_host_and_a_port(text: str, address: Address, in_full: str) -> None:
+    assert config.parse_address(text) == address
+    assert str(address) == in_full
 
 
 @pytest.mark.parametrize("text", ["", "8443", "localhost", "localhost:", "a:b", "a:65536", "a:-1"])
 def test_anything_else_is_no_address(text: str) -> None:
     with pytest.raises(ConfigError) as error:
-        config.address(text)
+        config.parse_address(text)
     assert str(error.value) == (
         f"{text!r}: expected HOST:PORT with a port up to 65535, such as '0.0.0.0:8443'"
     )
@@ -36,12 +36,12 @@ def test_anything_else_is_no_address(text: str) -> None:
 
 def test_an_ipv6_address_needs_brackets() -> None:
     with pytest.raises(ConfigError) as error:
-        config.address("::1:8443")
-    assert str(error.value) == "'::1:8443': an IPv6 address stands in brackets; try '[::1]:8443'"
+        config.parse_address("::1:8443")
+    assert str(error.value) == "'::1:8443': an IPv6 address needs brackets; try '[::1]:8443'"
 
 
 def test_a_namespace_has_a_mode() -> None:
-    assert config.namespace_mode("production=audit") == ("production", Mode.AUDIT)
+    assert config.parse_namespace_mode("production=audit") == ("production", Mode.AUDIT)
 
 
 @pytest.mark.parametrize(
@@ -67,18 +67,18 @@ def test_a_namespace_has_a_mode() -> None:
 )
 def test_a_namespace_without_one_is_an_error(text: str, message: str) -> None:
     with pytest.raises(ConfigError) as error:
-        config.namespace_mode(text)
+        config.parse_namespace_mode(text)
     assert str(error.value) == message
 
 
 def test_an_object_has_a_namespace_and_a_name() -> None:
-    assert config.object_name("ns/name") == ("ns", "name")
+    assert config.parse_object_name("ns/name") == ("ns", "name")
 
 
 @pytest.mark.parametrize("text", ["", "name", "/name", "ns/", "a/b/c"])
 def test_anything_else_is_no_object(text: str) -> None:
     with pytest.raises(ConfigError) as error:
-        config.object_name(text)
+        config.parse_object_name(text)
     assert str(error.value) == f"{text!r}: expected NAMESPACE/NAME"
 
 
@@ -86,30 +86,26 @@ def test_a_path_that_is_not_there_may_be_misspelt(tmp_path: Path) -> None:
     (tmp_path / "plans").mkdir()
     (tmp_path / "defaults.yaml").touch()
     with pytest.raises(ConfigError) as error:
-        config.directory(f"{tmp_path}/plnas")
+        config.find_directory(f"{tmp_path}/plnas")
     assert str(error.value) == (
         f"'{tmp_path}/plnas': no such directory; did you mean '{tmp_path}/plans'?"
     )
     with pytest.raises(ConfigError) as error:
-        config.file(f"{tmp_path}/default.yaml")
+        config.find_file(f"{tmp_path}/default.yaml")
     assert str(error.value) == (
         f"'{tmp_path}/default.yaml': no such file; did you mean '{tmp_path}/defaults.yaml'?"
     )
     with pytest.raises(ConfigError) as error:
-        config.file(f"{tmp_path}/elsewhere/default.yaml")
+        config.find_file(f"{tmp_path}/elsewhere/default.yaml")
     assert str(error.value) == f"'{tmp_path}/elsewhere/default.yaml': no such file"
 
 
-@pytest.mark.parametrize("read", [config.new, config.existing, config.directory, config.file])
+@pytest.mark.parametrize(
+    "read", [config.parse_path, config.find_path, config.find_directory, config.find_file]
+)
 def test_an_empty_path_is_not_the_directory_that_we_are_in(read: Callable[[str], Path]) -> None:
     with pytest.raises(ConfigError, match=r"^the path is empty$"):
         read("")
-
-
-def test_a_host_that_nobody_knows_is_told_without_its_address() -> None:
-    # as socket.create_server puts it
-    error = OSError(-2, "Name or service not known (while attempting to bind on address ('x', 1))")
-    assert config.in_words(error) == "name or service not known"
 
 
 def test_of_long_paths_the_names_are_compared(tmp_path: Path) -> None:
@@ -117,10 +113,10 @@ def test_of_long_paths_the_names_are_compared(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "plans").touch()
     with pytest.raises(ConfigError) as error:
-        config.file(str(folder / "defaults.yaml"))
+        config.find_file(str(folder / "defaults.yaml"))
     assert str(error.value) == f"'{folder}/defaults.yaml': no such file"
     with pytest.raises(ConfigError) as error:
-        config.existing(str(folder / "plan"))
+        config.find_path(str(folder / "plan"))
     assert str(error.value) == (
         f"'{folder}/plan': no such file or directory; did you mean '{folder}/plans'?"
     )
@@ -132,7 +128,7 @@ def test_a_path_that_cannot_be_looked_at_is_an_error_with_the_reason(tmp_path: P
         (tmp_path / "loop", "too many levels of symbolic links"),
         (tmp_path / ("x" * 300), "file name too long"),
     ):
-        for check in (config.existing, config.directory, config.file):
+        for check in (config.find_path, config.find_directory, config.find_file):
             with pytest.raises(ConfigError) as error:
                 check(str(path))
             assert str(error.value) == f"'{path}': {reason}"
@@ -141,23 +137,23 @@ def test_a_path_that_cannot_be_looked_at_is_an_error_with_the_reason(tmp_path: P
 def test_a_file_is_no_directory_and_a_directory_no_file(tmp_path: Path) -> None:
     file = tmp_path / "plan.yaml"
     file.touch()
-    assert config.directory(str(tmp_path)) == tmp_path
-    assert config.file(str(file)) == file
+    assert config.find_directory(str(tmp_path)) == tmp_path
+    assert config.find_file(str(file)) == file
     with pytest.raises(ConfigError) as error:
-        config.directory(str(file))
+        config.find_directory(str(file))
     assert str(error.value) == f"'{file}': expected a directory, found a file; try '{tmp_path}'"
     with pytest.raises(ConfigError) as error:
-        config.file(str(tmp_path))
+        config.find_file(str(tmp_path))
     assert str(error.value) == f"'{tmp_path}': expected a file, found a directory"
 
 
 def test_defaults_are_read_from_yaml(tmp_path: Path) -> None:
     path = tmp_path / "defaults.yaml"
     path.write_text("labels: {team: migration}\n")
-    assert config.defaults(path) == {"labels": {"team": "migration"}}
+    assert config.load_defaults(path) == {"labels": {"team": "migration"}}
     for nothing in ("", "# nothing\n", "---\n---\n"):
         path.write_text(nothing)
-        assert config.defaults(path) == {}
+        assert config.load_defaults(path) == {}
 
 
 @pytest.mark.parametrize(
@@ -181,21 +177,62 @@ def test_defaults_with_a_mistake_are_an_error_that_names_the_place(
     path = tmp_path / "defaults.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError) as error:
-        config.defaults(path)
+        config.load_defaults(path)
     assert message.format(path=path) in str(error.value)
+
+
+def test_an_installation_is_read_from_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("\ufeffmode: off\ndefaults: {labels: {team: migration}}\n")
+    assert config.load_installation(path) == Installation(
+        mode=Mode.OFF, defaults={"labels": {"team": "migration"}}
+    )
+    path.write_text("# nothing\n")
+    assert config.load_installation(path) == Installation()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("mode: [", "'{path}': line 2 column 1: expected YAML: "),
+        ("mode: off\nmode: audit", "'{path}': line 2 column 1: key 'mode' is there twice"),
+        ("mode: off\n---\nmode: audit", "'{path}': line 3: expected one document, found another"),
+        ("namespaceModes: {on: off}", "'{path}': line 1 column 18: expected a text as key, "),
+        (
+            "mode: later\nlimits: {}\ndefaults: {affinity: REQUIRE pods(app=x) on nodes}",
+            (
+                "'{path}' limits: unknown key: expected annotationPrefix, defaults, "
+                "identityLabels, mode, namespaceModes, onError, planModes or scope\n"
+                "'{path}' mode: expected mode enforce, audit or off, found 'later'\n"
+                "'{path}' defaults.affinity line 1 column 24: unknown topology 'nodes': expected "
+                "node, zone, region, rack or a label key; did you mean 'node'?\n"
+                "  REQUIRE pods(app=x) on nodes\n"
+                "                         ^^^^^"
+            ),
+        ),
+    ],
+)
+def test_an_installation_with_mistakes_is_an_error_with_all_of_them(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as error:
+        config.load_installation(path)
+    assert str(error.value).startswith(message.format(path=path))
 
 
 def test_defaults_that_are_no_text_are_an_error_that_says_so(tmp_path: Path) -> None:
     path = tmp_path / "defaults.yaml"
     path.write_bytes("labels: {}".encode("utf-16"))
     with pytest.raises(ConfigError) as error:
-        config.defaults(path)
+        config.load_defaults(path)
     assert str(error.value) == f"'{path}': byte 0 is not UTF-8"
 
 
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as error:
-        config.defaults(tmp_path / "gone.yaml")
+        config.load_defaults(tmp_path / "gone.yaml")
     assert str(error.value) == f"'{tmp_path}/gone.yaml': no such file or directory"
 
 
@@ -208,7 +245,7 @@ def test_variables_that_look_like_ours_and_are_none_are_told() -> None:
         "CONVERTOR_WEBHOOK_PORT_443_TCP": "tcp://10.0.0.1:443",
     }
     known = ["CONVERTOR_WEBHOOK_MODE", "CONVERTOR_WEBHOOK_PLANS"]
-    assert config.unknown_variables(environment, known) == [
+    assert config.find_unknown_variables(environment, known) == [
         (
             "unknown environment variable 'CONVERTOR_WEBHOOK_PLAN'; "
             "did you mean 'CONVERTOR_WEBHOOK_PLANS'?"

@@ -1,5 +1,6 @@
 """docs/settings.md says what happens: every example of it is executed."""
 
+import json
 import re
 from typing import Any, NamedTuple
 
@@ -7,13 +8,17 @@ import pytest
 import yaml
 
 from tests.support.paths import ROOT
+from webhook.kube.manifests import parse_document
 from webhook.kube.objects import Json
 from webhook.model import Installation, Mode, Problem
 from webhook.placement import place
 from webhook.settings import read
+from webhook.settings.installation import KEYS, read_installation
 
 DOC = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+INSTALLATION = DOC[DOC.index("## The installation\n") : DOC.index("## What is wrong\n")]
 BLOCK = re.compile(r"^```(yaml|text)\n(?:# ([^\n]+)\n)?(.*?)^```", re.MULTILINE | re.DOTALL)
+SECTIONS = re.split(r"^## ", DOC.replace(INSTALLATION, ""), flags=re.MULTILINE)[1:]
 NODE_VALUES = {"memory": ["32Gi", "128Gi"]}
 
 
@@ -26,7 +31,7 @@ class Example(NamedTuple):
 
 def examples() -> list[Example]:
     found: list[Example] = []
-    for section in re.split(r"^## ", DOC, flags=re.MULTILINE)[1:]:
+    for section in SECTIONS:
         blocks: dict[str, str] = {}
         for kind, name, body in BLOCK.findall(section):
             if name == "defaults" or (name == "plan" and "plan" in blocks):
@@ -75,5 +80,33 @@ def test_every_setting_has_its_section_and_an_example() -> None:
 
     assert len(settings) == 7
     assert set(settings) <= headings
-    assert sum(len(example.blocks) for example in examples()) == DOC.count("```") / 2
+    blocks = "".join(SECTIONS).count("```") / 2
+    assert sum(len(example.blocks) for example in examples()) == blocks
     assert all("plan" in example.blocks for example in examples())
+
+
+def test_the_file_of_the_installation_has_every_key() -> None:
+    (text,) = (body for _, name, body in BLOCK.findall(INSTALLATION) if name == "config.yaml")
+    document = parse_document(text)
+    found, problems = read_installation(document, "config.yaml")
+
+    assert problems == []
+    assert list(document) == list(KEYS)
+    assert (found.mode, found.namespace_modes["production"]) == (Mode.AUDIT, Mode.OFF)
+    comments = [line for line in text.splitlines() if line.startswith("# ")]
+    assert len(comments) == len(KEYS)
+
+
+def test_the_errors_of_the_installation_are_those_of_the_reader() -> None:
+    document = {"mod": "audit", "namespaceModes": {"production": True}}
+    problems = read_installation(document, "'config.yaml'")[1]
+
+    assert "\nError: " + "\n".join(map(str, problems)) + "\n```\n" in INSTALLATION
+
+
+def test_the_schema_is_named() -> None:
+    schema = json.loads(
+        (ROOT / "webhook" / "settings" / "installation.schema.json").read_text(encoding="utf-8")
+    )
+
+    assert f"\n# yaml-language-server: $schema={schema['$id']}\n" in INSTALLATION

@@ -7,7 +7,8 @@ import pytest
 from webhook import karl
 from webhook.kube.objects import Json
 from webhook.model import Installation, Problem
-from webhook.settings import check_defaults, read
+from webhook.settings import read
+from webhook.settings.installation import check_defaults
 
 PREFIX = "convertor.forklift.konveyor.io"
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"

@@ -20,7 +20,8 @@ from webhook.model import (
     Scope,
     Settings,
 )
-from webhook.settings import check_defaults, read
+from webhook.settings import read
+from webhook.settings.installation import check_defaults
 
 PREFIX = "convertor.forklift.konveyor.io"
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"

@@ -14,7 +14,7 @@ from webhook.cli.options.cluster import cluster_flags, connected
 from webhook.cli.options.files import filename_option, path_option
 from webhook.cli.options.installation import installation_options
 from webhook.cli.output import console, output_option, structured, write
-from webhook.cli.release.find import Installed, adopted, told
+from webhook.cli.release.find import Release, encode_releases, with_installed_defaults
 from webhook.model import Installation
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
 
     Checks every plan and every convertor pod of the cluster that has not ended. The command only
     reads, and needs no webhook in the cluster: run it before you install one. If one is
-    installed, mode and defaults are read from its Deployment. Flags override them, so that
-    --mode enforce shows what a change of the mode would do.
+    installed, its settings are read from its ConfigMap, unless --config is given. Flags override
+    single settings, so that --mode enforce shows what a change of the mode would do.
 
     A change is a pod that would be different in mode enforce. For a plan without pods it is the
     next pod, unless the plan is enforced already. A problem is an invalid setting. A missed pod
@@ -78,7 +78,7 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError("--filename needs --plans: pods are checked against plans")
     from webhook.reports.audit import build_report  # noqa: PLC0415 - see webhook.cli.options.cluster
 
-    installed: list[Installed] | None = None
+    installed: list[Release] | None = None
     unread: list[str] = []
     incomplete: set[str] = set()
     with _show_progress() as show_progress:
@@ -88,7 +88,7 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
             from webhook.cli.audit.read import ClusterReader  # noqa: PLC0415 - see webhook.cli.options.cluster
 
             with connected(context, kubeconfig) as client:
-                installation, installed = adopted(client, installation, unread)
+                installation, installed = with_installed_defaults(client, installation, unread)
                 reader = ClusterReader(client, unread, show_progress)
                 audit_input = reader.read_cluster(namespace, installation, installed)
                 incomplete = reader.incomplete
@@ -136,7 +136,7 @@ def _show_progress() -> "Iterator[Callable[[str], None]]":
 
 
 def _print(
-    report: "AuditReport", installed: list[Installed] | None, unread: list[str], output: str
+    report: "AuditReport", installed: list[Release] | None, unread: list[str], output: str
 ) -> None:
     from webhook.cli.audit.text import format_lines  # noqa: PLC0415 - see webhook.cli.options.cluster
 
@@ -146,7 +146,7 @@ def _print(
             printer.print(line.text, style=line.style or None)
         return
     fields = msgspec.to_builtins(report)
-    fields["installed"] = told(installed)
+    fields["installed"] = encode_releases(installed)
     fields["unread"] = unread
     fields["findings"] = msgspec.to_builtins(report.findings)
     write(structured(fields, output))

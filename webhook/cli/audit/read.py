@@ -6,7 +6,7 @@ from typing import TypeVar
 from webhook import settings
 from webhook.cli.options.cluster import items
 from webhook.cli.options.plan import plan_path
-from webhook.cli.release.find import Installed
+from webhook.cli.release.find import Release
 from webhook.forklift.plan import NAME, PATH, PlanObject
 from webhook.inventory import nodes, pods
 from webhook.karl import minimums
@@ -37,7 +37,7 @@ class ClusterReader:
         """Resources, as `kubectl get` names them, of which not all could be read."""
 
     def read_cluster(
-        self, namespace: str, installation: Installation, installed: list[Installed] | None
+        self, namespace: str, installation: Installation, installed: list[Release] | None
     ) -> AuditInput:
         """Read all plans and convertor pods, or the plans of a namespace and their pods.
 
@@ -96,7 +96,7 @@ class ClusterReader:
 
 
 def _find_enforcement_window(
-    installed: list[Installed] | None, installation: Installation
+    installed: list[Release] | None, installation: Installation
 ) -> EnforcementWindow | None:
     """Return the time in which the webhook must have placed pods; None if there is none.
 

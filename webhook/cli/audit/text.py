@@ -6,7 +6,7 @@ import msgspec
 
 from webhook.cli.explain.text import BAD, FAINT, HEADING, WARNING, Line
 from webhook.cli.output import table
-from webhook.cli.release.find import Installed
+from webhook.cli.release.find import Release
 from webhook.kube.messages import format_count
 from webhook.model import Outcome
 from webhook.reports.audit import AuditedPod, AuditReport
@@ -17,7 +17,7 @@ NEXT_POD = "<next pod>"
 
 
 def format_lines(
-    report: AuditReport, installed: list[Installed] | None, unread: Iterable[str], *, wide: bool
+    report: AuditReport, installed: list[Release] | None, unread: Iterable[str], *, wide: bool
 ) -> Iterator[Line]:
     """Yield the lines of a report; empty sections are left out."""
     for heading, section in (
@@ -38,11 +38,11 @@ def format_lines(
     yield Line(_total(report), BAD if has_findings else HEADING)
 
 
-def _installed(installed: list[Installed] | None) -> Iterator[Line]:
+def _installed(installed: list[Release] | None) -> Iterator[Line]:
     if installed == []:
         yield Line("no webhook: Forklift's pods are not placed")
     for each in installed or ():
-        mode = f"mode {each.mode} (Deployment {each.deployment})" if each.mode else "mode unknown"
+        mode = f"mode {each.mode} (ConfigMap {each.config_map})" if each.mode else "mode unknown"
         yield Line(f"{each.configuration}: {mode}, failurePolicy {each.failure_policy}")
 
 

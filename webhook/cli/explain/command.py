@@ -9,7 +9,7 @@ from webhook.cli.options.cluster import cluster_options, namespace_option
 from webhook.cli.options.installation import installation_options
 from webhook.cli.options.plan import get_plan, plan_argument
 from webhook.cli.output import console, output_option, structured, write
-from webhook.cli.release.find import adopted, told
+from webhook.cli.release.find import encode_releases, with_installed_defaults
 from webhook.model import Installation
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def explain(
     and with what it matches now; every node, with kube-scheduler's first reason if a convertor
     pod does not fit; the plan's pods; and what to change if no node fits. The evaluated pod is a
     pending one, or one as Forklift would create it. Mode and defaults are those of the installed
-    webhook, unless flags are given. The command only reads.
+    webhook, unless --config or flags are given. The command only reads.
 
     \b
     Examples:
@@ -45,13 +45,13 @@ def explain(
     plan = get_plan(client, namespace, name)
     target = (plan.get("spec") or {}).get("targetNamespace") or ""
     unread: list[str] = []
-    installation, installed = adopted(client, installation, unread)
+    installation, installed = with_installed_defaults(client, installation, unread)
     cluster = read_cluster(client, target)
     cluster = cluster._replace(unread=[*unread, *cluster.unread])
     explanation = explain_plan(plan, installation, cluster)
     if output != "text":
         fields = msgspec.to_builtins(explanation)
-        write(structured(fields | {"installed": told(installed)}, output))
+        write(structured(fields | {"installed": encode_releases(installed)}, output))
         return
     printer = console()
     for line in format_lines(explanation, is_installed=installed != []):

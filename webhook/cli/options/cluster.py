@@ -27,7 +27,7 @@ R = TypeVar("R")
 PAGE = 100
 """Objects asked for at a time."""
 
-_FILE = Parsed("file", configured("file"))
+_FILE = Parsed("file", configured("find_file"))
 
 namespace_option = click.option(
     "-n", "--namespace", default="", help="Of the plan; the context's where none is given."

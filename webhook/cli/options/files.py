@@ -19,7 +19,7 @@ def filename_option(*, help: str, required: bool = False) -> Callable[[F], F]:  
 
 def path_option(*names: str, help: str) -> Callable[[F], F]:  # noqa: A002 - as click has it
     """Add an option that is a file or a directory; it is there."""
-    kind = Parsed("path", configured("existing"))
+    kind = Parsed("path", configured("find_path"))
     return click.option(*names, type=kind, shell_complete=complete_path, help=help)
 
 

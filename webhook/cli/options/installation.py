@@ -1,34 +1,45 @@
-"""What whoever installed the webhook decided, as flags: of the server, and of all that judges.
+"""The installation's settings, as options of `serve` and of every command that evaluates plans.
 
-The variables of the environment are the same for both, so that what a command says is what the
-server does.
+They are merged setting by setting: a flag, then its environment variable, then the file of
+`--config`, then the built-in default. The variables are those of the server, so a command started
+in the server's environment gives the server's result.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import click
+import msgspec
+from click.core import ParameterSource
 
 from webhook.cli.errors import UserError
 from webhook.cli.options.types import Parsed, complete_path, configured
 from webhook.kube.labels import check_key
+from webhook.kube.objects import Json
 from webhook.model import Installation, Mode, OnError, Scope
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 ENVIRONMENT = "CONVERTOR_WEBHOOK"
-"""That of `server.config`, which is loaded only where a value is given: see cli.options.types."""
+"""The same as in `server.config`, which is loaded only for a given value: see cli.options.types."""
 
 _DEFAULT = Installation()
 
+_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-def _option(flag: str, **attributes: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
+
+def _option(flag: str, **attributes: Any) -> _Decorator:
     variable = flag.partition("/")[0].removeprefix("--").replace("-", "_").upper()
     return click.option(flag, envvar=f"{ENVIRONMENT}_{variable}", show_default=True, **attributes)
+
+
+def _yaml_file(flag: str, text: str) -> _Decorator:
+    kind = Parsed("file", configured("find_file"))
+    return _option(flag, type=kind, shell_complete=complete_path, help=text)
 
 
 def _one_of(words: type[StrEnum]) -> click.Choice[str]:
@@ -36,103 +47,134 @@ def _one_of(words: type[StrEnum]) -> click.Choice[str]:
 
 
 def _prefix(text: str) -> str:
-    if fault := check_key(f"{text}/placement"):
+    if wrong := check_key(f"{text}/placement"):
         from webhook.server.config import ConfigError  # noqa: PLC0415 - see webhook.cli.options.types
 
-        raise ConfigError(f"{text!r}: expected a DNS name such as '{_DEFAULT.prefix}'; {fault}")
+        raise ConfigError(f"{text!r}: expected a DNS name such as '{_DEFAULT.prefix}'; {wrong}")
     return text
 
 
-prefix_option = _option(
+_CONFIG = _yaml_file("--config", "Installation (YAML); flags override its settings.")
+_PREFIX = _option(
     "--annotation-prefix",
     type=Parsed("name", _prefix),
     default=_DEFAULT.prefix,
     help="Of the annotations on plans and pods.",
 )
-
 _OPTIONS = [
-    _option(
-        "--defaults",
-        type=Parsed("file", configured("file")),
-        shell_complete=complete_path,
-        help="Settings (YAML) for plans that say nothing.",
+    _CONFIG,
+    _yaml_file(
+        "--defaults", "Settings (YAML) for plans that have none; overrides those of --config."
     ),
     _option(
         "--mode",
         type=_one_of(Mode),
         default=_DEFAULT.mode.value,
-        help="Place pods, only tell what would be done, or neither.",
+        help="Place pods, only report what would be done, or neither.",
     ),
     _option(
         "--namespace-mode",
-        type=Parsed("namespace=mode", configured("namespace_mode")),
+        type=Parsed("namespace=mode", configured("parse_namespace_mode")),
         multiple=True,
         help="Mode for the pods of one namespace.",
     ),
     _option(
         "--plan-modes/--no-plan-modes",
         default=_DEFAULT.plan_modes,
-        help="Whether a plan's own mode counts.",
+        help="Allow plans to override the mode.",
     ),
     _option(
         "--scope",
         type=_one_of(Scope),
         default=_DEFAULT.scope.value,
-        help="Where pod rules look that name no namespace.",
+        help="Namespaces of pod rules that name none.",
     ),
     _option(
         "--on-error",
         type=_one_of(OnError),
         default=_DEFAULT.on_error.value,
-        help="What settings that cannot be done mean for the pod.",
+        help="Allow or deny pods of plans with invalid settings.",
     ),
     _option(
         "--identity-labels/--no-identity-labels",
         default=_DEFAULT.identity_labels,
-        help="Whether to add app=virt-v2v and forklift.app/plan.",
+        help="Add app=virt-v2v and forklift.app/plan.",
     ),
-    prefix_option,
+    _PREFIX,
 ]
 
 
-def installation_options(command: Callable[P, R]) -> Callable[..., R]:
-    """Add the flags; the command gets an `installation`."""
+class _Setting(NamedTuple):
+    field: str
+    """Field of an Installation."""
+    convert: Callable[[Any], Any]
 
+
+def _load_defaults(path: Path) -> Json:
+    from webhook.server.config import load_defaults  # noqa: PLC0415 - see webhook.cli.options.types
+
+    return load_defaults(path)
+
+
+_SETTINGS = {
+    "defaults": _Setting("defaults", _load_defaults),
+    "mode": _Setting("mode", Mode),
+    "namespace_mode": _Setting("namespace_modes", dict),
+    "plan_modes": _Setting("plan_modes", bool),
+    "scope": _Setting("scope", Scope),
+    "on_error": _Setting("on_error", OnError),
+    "identity_labels": _Setting("identity_labels", bool),
+    "annotation_prefix": _Setting("prefix", str),
+}
+"""What each parameter of a command sets."""
+
+
+def installation_options(command: Callable[P, R]) -> Callable[..., R]:
+    """Add all options; the command gets an `installation`."""
+    return _with_installation(command, _OPTIONS, _SETTINGS)
+
+
+def prefix_options(command: Callable[P, R]) -> Callable[..., R]:
+    """Add `--config` and `--annotation-prefix` alone; the command gets an `installation`."""
+    return _with_installation(command, [_CONFIG, _PREFIX], ["annotation_prefix"])
+
+
+def override(base: Installation, installation: Installation) -> Installation:
+    """Return `base` with those settings of `installation` that flags or variables have set."""
+    fields = [setting.field for name, setting in _SETTINGS.items() if is_given(name)]
+    return msgspec.structs.replace(base, **{each: getattr(installation, each) for each in fields})
+
+
+def is_given(parameter: str) -> bool:
+    """Return whether a flag or a variable has set a parameter of the current command."""
+    source = click.get_current_context().get_parameter_source(parameter)
+    return source not in (None, ParameterSource.DEFAULT)
+
+
+def _with_installation(
+    command: Callable[P, R], options: Sequence[_Decorator], parameters: Collection[str]
+) -> Callable[..., R]:
     @functools.wraps(command)
-    def wrapped(  # noqa: PLR0913 - one for each option
-        *args: Any,
-        defaults: Path | None,
-        mode: str,
-        namespace_mode: tuple[tuple[str, Mode], ...],
-        plan_modes: bool,
-        scope: str,
-        on_error: str,
-        identity_labels: bool,
-        annotation_prefix: str,
-        **kwargs: Any,
-    ) -> R:
-        installation = Installation(
-            mode=Mode(mode),
-            namespace_modes=dict(namespace_mode),
-            plan_modes=plan_modes,
-            scope=Scope(scope),
-            on_error=OnError(on_error),
-            identity_labels=identity_labels,
-            prefix=annotation_prefix,
-            defaults=_read(defaults) if defaults else {},
-        )
+    def wrapped(*args: Any, config: Path | None, **kwargs: Any) -> R:
+        values = {name: kwargs.pop(name) for name in parameters}
+        given = {name: value for name, value in values.items() if is_given(name)}
+        installation = _make_installation(config, given)
         return command(*args, installation=installation, **kwargs)  # type: ignore[arg-type]
 
-    options: Callable[..., R] = wrapped
-    for option in reversed(_OPTIONS):
-        options = option(options)
-    return options
+    decorated: Callable[..., R] = wrapped
+    for option in reversed(options):
+        decorated = option(decorated)
+    return decorated
 
 
-def _read(defaults: Path) -> dict[str, Any]:
-    from webhook.server import config  # noqa: PLC0415 - see webhook.cli.options.types
+def _make_installation(config: Path | None, given: Json) -> Installation:
+    if not config and not given:
+        return _DEFAULT
+    from webhook.server.config import ConfigError, load_installation  # noqa: PLC0415 - see webhook.cli.options.types
 
     try:
-        return config.defaults(defaults)
-    except config.ConfigError as error:
+        base = load_installation(config) if config else _DEFAULT
+        changes = {_SETTINGS[name].field: _SETTINGS[name].convert(given[name]) for name in given}
+    except ConfigError as error:
         raise UserError(str(error)) from None
+    return msgspec.structs.replace(base, **changes)

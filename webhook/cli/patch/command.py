@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from webhook.cli.options.cluster import cluster_options, namespace_option
-from webhook.cli.options.installation import prefix_option
+from webhook.cli.options.installation import prefix_options
 from webhook.cli.options.plan import plan_argument
-from webhook.model import AffinityPolicy, Mode, Scope
+from webhook.model import AffinityPolicy, Installation, Mode, Scope
 
 if TYPE_CHECKING:
     from webhook.kube.api.client import Client
@@ -71,14 +71,14 @@ def _word(flag: str, words: type[StrEnum], *, help: str) -> Callable[[F], F]:  #
 @click.option("-o", "--output", type=click.Choice(["name", "yaml", "json"]), help="The plan.")
 @namespace_option
 @cluster_options
-@prefix_option
+@prefix_options
 def patch(  # noqa: PLR0913, PLR0917 - one for each option
     name: str,
     dry_run: str,
     output: str | None,
     namespace: str,
     client: "Client",
-    annotation_prefix: str,
+    installation: Installation,
     **flags: str | None,
 ) -> None:
     """Change the convertor settings of a plan.
@@ -103,5 +103,5 @@ def patch(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError("nothing to change: give at least one flag with a setting")
     from webhook.cli.patch import plan  # noqa: PLC0415 - help and completion do not load it
 
-    change = plan.PlanChange(namespace, name, changes, annotation_prefix, dry_run)
+    change = plan.PlanChange(namespace, name, changes, installation, dry_run)
     plan.show(change, plan.patch_plan(client, change), output)

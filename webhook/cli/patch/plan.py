@@ -38,11 +38,11 @@ class PlanChange(NamedTuple):
     name: str
     settings: Mapping[str, str]
     """Texts, by the names that annotations have; an empty one removes the setting."""
-    prefix: str
+    installation: Installation
     dry_run: str
 
     def read(self, plan_object: Json) -> Plan:
-        return settings.read(plan_object, Installation(prefix=self.prefix))
+        return settings.read(plan_object, self.installation)
 
 
 class PatchedPlan(NamedTuple):
@@ -101,7 +101,7 @@ def show(change: PlanChange, patched: PatchedPlan, output: str | None) -> None:
 def _change_annotations(before: Json, change: PlanChange) -> Json:
     """Return the annotations that change; None for those to remove."""
     try:
-        return edit_annotations(_annotations(before), change.settings, change.prefix)
+        return edit_annotations(_annotations(before), change.settings, change.installation.prefix)
     except EditError as error:
         raise UserError(f"nothing is written: {error}") from None
 
@@ -138,7 +138,7 @@ def _validate(before: Json, after: Json, change: PlanChange) -> list[Problem]:
 
 def _problems_of(before: Json, change: PlanChange) -> list[Problem]:
     """Return the problems of the requested settings alone, without the plan's annotations."""
-    requested = edit_annotations({}, change.settings, change.prefix)
+    requested = edit_annotations({}, change.settings, change.installation.prefix)
     without, alone = (change.read(_with(before, annotations)) for annotations in ({}, requested))
     return new_problems(without, alone)
 

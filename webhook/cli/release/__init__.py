@@ -1,1 +1,1 @@
-"""The installed webhook, found in the cluster."""
+"""Releases of the webhook in a cluster, and their settings."""

@@ -1,14 +1,17 @@
-"""What is installed in a cluster, as far as the rights of whoever asks reach."""
+"""Find the releases of the webhook in a cluster, and read their settings from their ConfigMaps.
+
+A release is found by the webhook in a MutatingWebhookConfiguration, whatever its name. The webhook
+names the Service, and the chart gives Service, Deployment and ConfigMap names that follow from each
+other. Without the right to read one of these, a command goes on and reports what it does not know.
+"""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import click
 import msgspec
-from click.core import ParameterSource
 
 from webhook.cli.options.cluster import items
-from webhook.cli.release.deployment import CONTAINER, Unclear, read_installation
+from webhook.cli.options.installation import is_given, override
 from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json
 from webhook.model import Installation
@@ -18,45 +21,33 @@ if TYPE_CHECKING:
 
 CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 WEBHOOK = "pods.convertor.forklift.konveyor.io"
-"""The name of the webhook in its configuration, whatever the release is called."""
-
-_FIELDS = {
-    "mode": "mode",
-    "namespace_mode": "namespace_modes",
-    "plan_modes": "plan_modes",
-    "scope": "scope",
-    "on_error": "on_error",
-    "identity_labels": "identity_labels",
-    "annotation_prefix": "prefix",
-    "defaults": "defaults",
-}
-"""Fields of an Installation, by the flags that set them."""
+"""Name of the webhook in its configuration, whatever the release is called."""
+KEY = "config.yaml"
+"""Key of the ConfigMap; its value is the file of `--config`."""
 
 
-class Installed(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+class _UnknownSettingsError(Exception):
+    """The settings of a release cannot be read; the message says why."""
+
+
+class Release(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """A release of the webhook."""
 
     configuration: str
     """Name of its MutatingWebhookConfiguration."""
     failure_policy: str
     since: str
-    """Since when it is as it is, by the API server's record."""
+    """Time of the last change of its settings, as the API server has recorded it."""
     deployment: str = ""
-    """Namespace and name, where it could be read."""
+    """Namespace and name; like the fields below it is empty if the settings are not known."""
+    config_map: str = ""
+    """Namespace and name of the ConfigMap with the settings."""
     mode: str = ""
-    """Of the installation, where the Deployment could be read."""
     installation: Installation | None = None
 
 
-def told(found: list[Installed] | None) -> list[Json] | None:
-    """Return what programs are told of what is installed; None where that is not known."""
-    if found is None:
-        return None
-    return [msgspec.to_builtins(msgspec.structs.replace(each, installation=None)) for each in found]
-
-
-def find(client: "Client", unread: list[str]) -> list[Installed] | None:
-    """Return the releases there are, None where that is not known; `unread` gets the reason.
+def find_releases(client: "Client", unread: list[str]) -> list[Release] | None:
+    """Return all releases; None, with the reason in `unread`, without the right to list them.
 
     Raises:
         ApiError: the server did not answer.
@@ -70,82 +61,114 @@ def find(client: "Client", unread: list[str]) -> list[Installed] | None:
         unread.append(f"{error}; whether a webhook is installed is not known")
         return None
     return [
-        _read(client, configuration, webhook, unread)
+        _read_release(client, configuration, webhook, unread)
         for configuration in configurations
         for webhook in configuration.get("webhooks") or ()
         if webhook.get("name") == WEBHOOK
     ]
 
 
-def adopt(installation: Installation, installed: Installation) -> Installation:
-    """Return what the command line says, and for flags that are not given what is installed."""
-    context = click.get_current_context()
-    changes = {
-        field: getattr(installed, field)
-        for flag, field in _FIELDS.items()
-        if context.get_parameter_source(flag) is ParameterSource.DEFAULT
-    }
-    return msgspec.structs.replace(installation, **changes)
-
-
-def adopted(
+def with_installed_defaults(
     client: "Client", installation: Installation, unread: list[str]
-) -> tuple[Installation, list[Installed] | None]:
-    """Return what counts, given the flags of this command, and what is installed.
+) -> tuple[Installation, list[Release] | None]:
+    """Return the installation of the one release, overridden by flags, and all releases.
+
+    With `--config`, or without exactly one release whose settings are known, the installation is
+    that of the options alone.
 
     Raises:
         ApiError: the server did not answer.
 
     """
-    found = find(client, unread)
-    known = [each.installation for each in found or () if each.installation]
+    releases = find_releases(client, unread)
+    if is_given("config"):
+        return installation, releases
+    known = [release.installation for release in releases or () if release.installation]
     if len(known) > 1:
-        unread.append("several webhooks are installed; the flags of this command count for all")
-    return (adopt(installation, known[0]) if len(known) == 1 else installation), found
+        unread.append("several webhooks are installed: only the flags of this command are applied")
+    return (override(known[0], installation) if len(known) == 1 else installation), releases
 
 
-def is_certain(found: list[Installed] | None) -> bool:
-    """Whether it is known what the one webhook does that is installed."""
-    return found is not None and [bool(each.installation) for each in found] == [True]
+def is_only_release_known(releases: list[Release] | None) -> bool:
+    """Return whether there is exactly one release, and its settings are known."""
+    return releases is not None and [bool(each.installation) for each in releases] == [True]
 
 
-def _read(client: "Client", configuration: Json, webhook: Json, unread: list[str]) -> Installed:
+def encode_releases(releases: list[Release] | None) -> list[Json] | None:
+    """Return the releases for JSON and YAML output; None if they are not known."""
+    if releases is None:
+        return None
+    return [
+        msgspec.to_builtins(msgspec.structs.replace(release, installation=None))
+        for release in releases
+    ]
+
+
+def _read_release(
+    client: "Client", configuration: Json, webhook: Json, unread: list[str]
+) -> Release:
     metadata = configuration["metadata"]
-    since = metadata.get("creationTimestamp") or ""
-    found = Installed(metadata["name"], webhook.get("failurePolicy") or "Fail", since)
+    created = metadata.get("creationTimestamp") or ""
+    release = Release(metadata["name"], webhook.get("failurePolicy") or "Fail", created)
     service = (webhook.get("clientConfig") or {}).get("service")
     if not service:
-        return found
+        return release
     namespace, name = service["namespace"], service["name"]
-    unknown = f"the mode of '{found.configuration}' is not known"
     try:
-        path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
-        deployment: Json = msgspec.json.decode(client.get(path))
-        installation = read_installation(client, deployment, unread)
-    except ApiError as error:
-        if error.status not in (403, 404):
-            raise
-        unread.append(f"{error}; {unknown}")
-        return found
-    except Unclear as error:
-        unread.append(f"Deployment {namespace}/{name}: {error}; {unknown}")
-        return found
+        config_map = _get_config_map(client, namespace, f"{name}-config")
+        installation = _parse(config_map)
+    except _UnknownSettingsError as error:
+        unread.append(f"{error}; the settings of '{release.configuration}' are not known")
+        return release
     return msgspec.structs.replace(
-        found,
+        release,
         deployment=f"{namespace}/{name}",
-        since=max(since, *_times(deployment)),
+        config_map=f"{namespace}/{config_map['metadata']['name']}",
+        since=max(created, *_times(config_map)),
         mode=installation.mode.value,
         installation=installation,
     )
 
 
-def _times(deployment: Json) -> Iterator[str]:
-    """Yield when a Deployment was made, and when its flags were last written."""
-    metadata = deployment["metadata"]
+def _get_config_map(client: "Client", namespace: str, name: str) -> Json:
+    try:
+        found = client.get(f"/api/v1/namespaces/{namespace}/configmaps/{name}")
+    except ApiError as error:
+        if error.status == 404:
+            message = f"namespace '{namespace}' has no ConfigMap '{name}' with a {KEY}"
+            raise _UnknownSettingsError(message) from None
+        if error.status == 403:
+            raise _UnknownSettingsError(str(error)) from None
+        raise
+    config_map: Json = msgspec.json.decode(found)
+    return config_map
+
+
+def _parse(config_map: Json) -> Installation:
+    """Read the settings as the server does, which refuses to start with any problem in them."""
+    from webhook.kube import manifests  # noqa: PLC0415 - help and completion do without
+    from webhook.settings.installation import read_installation  # noqa: PLC0415
+
+    metadata = config_map["metadata"]
+    origin = f"ConfigMap {metadata['namespace']}/{metadata['name']}"
+    text = (config_map.get("data") or {}).get(KEY)
+    if text is None:
+        raise _UnknownSettingsError(f"{origin} has no {KEY}")
+    try:
+        document = manifests.parse_document(text)
+    except manifests.DocumentError as error:
+        raise _UnknownSettingsError(f"{origin} {KEY}: {error}") from None
+    installation, problems = read_installation(document, f"{origin} {KEY}")
+    if problems:
+        raise _UnknownSettingsError("; ".join(map(str, problems)))
+    return installation
+
+
+def _times(config_map: Json) -> Iterator[str]:
+    """Yield when a ConfigMap was created, and when its settings were written."""
+    metadata = config_map["metadata"]
     yield metadata.get("creationTimestamp") or ""
     for entry in metadata.get("managedFields") or ():
-        fields: Any = entry.get("fieldsV1") or {}
-        for step in ("f:spec", "f:template", "f:spec", "f:containers"):
-            fields = fields.get(step) or {}
-        if "f:args" in fields.get(f'k:{{"name":"{CONTAINER}"}}', {}):
+        fields: Any = (entry.get("fieldsV1") or {}).get("f:data") or {}
+        if f"f:{KEY}" in fields:
             yield entry.get("time") or ""

@@ -3,14 +3,13 @@
 from pathlib import Path
 
 import click
-from click.core import ParameterSource
 
 from webhook.cli.options.cluster import cluster_flags, connected, namespace_option
 from webhook.cli.options.files import path_option
-from webhook.cli.options.installation import installation_options
+from webhook.cli.options.installation import installation_options, is_given
 from webhook.cli.options.plan import plan_argument
 from webhook.cli.output import output_option, structured, write
-from webhook.cli.release.find import Installed, adopted, is_certain
+from webhook.cli.release.find import Release, is_only_release_known, with_installed_defaults
 from webhook.model import Installation
 
 _NO_WEBHOOK, _NOT_KNOWN = "no webhook", "not known"
@@ -36,10 +35,10 @@ def show(  # noqa: PLR0913, PLR0917 - one for each option
 ) -> None:
     """List plans and the settings in force for their convertor pods.
 
-    Settings are those of the plan over the defaults of the webhook that is installed; flags
-    count instead. A rule is shown as KARL where the plan has it as text; `object` is an affinity
-    that the plan's spec has compiled. A mode is only what it would be where it is followed by
-    `(no webhook)`, or by `(not known)`: -o wide says why.
+    Settings are those of the plan over the defaults of the installed webhook, or those of
+    --config and --defaults. A rule is shown as KARL where the plan has it as text; `object` is an
+    affinity that the plan's spec has compiled. A mode is only what it would be where it is
+    followed by `(no webhook)`, or by `(not known)`: -o wide says why.
 
     \b
     Examples:
@@ -59,7 +58,7 @@ def show(  # noqa: PLR0913, PLR0917 - one for each option
     else:
         with connected(context, kubeconfig) as client:
             found = plan_objects.in_cluster(client, namespace, name, everywhere=all_namespaces)
-            installation, installed = adopted(client, installation, unread)
+            installation, installed = with_installed_defaults(client, installation, unread)
             doubt = _doubt(installed)
     shown = [plan_objects.shown(plan, installation) for plan in found]
     if output != "table":  # which has a word of it beside each mode
@@ -72,12 +71,12 @@ def show(  # noqa: PLR0913, PLR0917 - one for each option
         click.echo("No plans found", err=True)
 
 
-def _doubt(installed: list[Installed] | None) -> str:
+def _doubt(installed: list[Release] | None) -> str:
     """Return why a mode may be another one, or in force nowhere; empty where it is known."""
     if installed == []:
         return _NO_WEBHOOK
-    given = click.get_current_context().get_parameter_source("mode") is not ParameterSource.DEFAULT
-    return "" if given or is_certain(installed) else _NOT_KNOWN
+    given = is_given("mode") or is_given("config")
+    return "" if given or is_only_release_known(installed) else _NOT_KNOWN
 
 
 def _tell(doubt: str, unread: list[str]) -> None:

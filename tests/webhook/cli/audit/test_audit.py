@@ -111,15 +111,20 @@ def test_pods_older_than_the_webhook_are_not_missed(run: Run, cluster: FakeApi) 
     assert findings(run)["missed"] == 0
 
 
-def test_pods_older_than_the_flags_are_not_missed(run: Run, cluster: FakeApi) -> None:
+def test_pods_older_than_the_settings_are_not_missed(run: Run, cluster: FakeApi) -> None:
     installed = release()
-    (deployment,) = (each for each in installed if each["kind"] == "Deployment")
-    args: Json = {'k:{"name":"convertor-webhook"}': {".": {}, "f:args": {}}}
-    fields = {"f:spec": {"f:template": {"f:spec": {"f:containers": args}}}}
-    other: Json = {"f:spec": {"f:replicas": {}}}
-    deployment["metadata"]["managedFields"] = [
-        {"manager": "helm", "time": "2026-08-01T09:00:00Z", "fieldsV1": fields},
-        {"manager": "kubectl", "time": "2026-08-01T05:00:00Z", "fieldsV1": other},
+    (config_map,) = (each for each in installed if each["kind"] == "ConfigMap")
+    config_map["metadata"]["managedFields"] = [
+        {
+            "manager": "helm",
+            "time": "2026-08-01T09:00:00Z",
+            "fieldsV1": {"f:data": {".": {}, "f:config.yaml": {}}},
+        },
+        {
+            "manager": "kubectl",
+            "time": "2026-08-01T05:00:00Z",
+            "fieldsV1": {"f:metadata": {"f:labels": {"f:team": {}}}},
+        },
     ]
     cluster.add(DB, PODS[0], *installed)
 
@@ -127,8 +132,8 @@ def test_pods_older_than_the_flags_are_not_missed(run: Run, cluster: FakeApi) ->
 
 
 def test_mode_and_defaults_are_those_of_the_installed_webhook(run: Run, cluster: FakeApi) -> None:
-    defaults = "labels: {team: migration}"
-    cluster.add(DB, *PODS[:2], *release(["serve", "--mode=audit"], defaults=defaults))
+    defaults = {"labels": {"team": "migration"}}
+    cluster.add(DB, *PODS[:2], *release(mode="audit", defaults=defaults))
 
     report = json.loads(run("audit", "-o", "json").stdout)
 
@@ -141,13 +146,14 @@ def test_mode_and_defaults_are_those_of_the_installed_webhook(run: Run, cluster:
             "failurePolicy": "Ignore",
             "since": WRITTEN,
             "deployment": "convertor-webhook/convertor-webhook",
+            "configMap": "convertor-webhook/convertor-webhook-config",
             "mode": "audit",
         }
     ]
 
 
 def test_flags_override_the_installed_mode(run: Run, cluster: FakeApi) -> None:
-    cluster.add(DB, *PODS[:2], *release(["serve", "--mode=audit"]))
+    cluster.add(DB, *PODS[:2], *release(mode="audit"))
 
     report = json.loads(run("audit", "-o", "json", "--mode", "enforce").stdout)
 
@@ -160,20 +166,21 @@ def test_flags_override_the_installed_mode(run: Run, cluster: FakeApi) -> None:
 def test_pods_are_not_missed_if_flags_change_the_mode(
     run: Run, cluster: FakeApi, flags: list[str]
 ) -> None:
-    cluster.add(DB, *PODS[:2], *release(["serve", "--mode=audit"]))
+    cluster.add(DB, *PODS[:2], *release(mode="audit"))
 
     assert findings(run, *flags)["missed"] == 0
 
 
 def test_several_releases_are_listed_and_none_is_used(run: Run, cluster: FakeApi) -> None:
-    other = release(["serve", "--mode=audit"], called="other")
+    other = release(called="other", mode="audit")
     cluster.add(DB, *release(), *other)
 
     result = run("audit")
 
-    assert "mode audit (Deployment convertor-webhook/other), failurePolicy Ignore" in result.stdout
+    assert "mode audit (ConfigMap convertor-webhook/other-config), failurePolicy" in result.stdout
     assert (
-        "- several webhooks are installed; the flags of this command count for all" in result.stdout
+        "- several webhooks are installed: only the flags of this command are applied\n"
+        in result.stdout
     )
 
 
@@ -207,30 +214,18 @@ def test_a_missing_permission_is_reported_with_its_consequence(
     assert ("vms/stray" if resource == "plans" else "konveyor-forklift/db") in result.stdout
 
 
-def test_a_deployment_that_cannot_be_read_leaves_the_mode_unknown(
+def test_without_the_right_to_read_the_config_map_the_mode_is_unknown(
     run: Run, cluster: FakeApi
 ) -> None:
     cluster.add(DB, *release())
-    cluster.forbid("get", "deployments")
+    cluster.forbid("get", "configmaps")
 
     result = run("audit")
 
     assert (
         "convertor-webhook-convertor-webhook: mode unknown, failurePolicy Ignore" in result.stdout
     )
-    assert "; the mode of 'convertor-webhook-convertor-webhook' is not known" in result.stdout
-
-
-def test_invalid_flags_of_a_deployment_are_reported(run: Run, cluster: FakeApi) -> None:
-    cluster.add(DB, *release(["serve", "--mode=later"]))
-
-    result = run("audit")
-
-    assert (
-        "- Deployment convertor-webhook/convertor-webhook: invalid value for '--mode': 'later' is "
-        "not one of 'enforce', 'audit', 'off'; the mode of 'convertor-webhook-convertor-webhook' "
-        "is not known\n" in result.stdout
-    )
+    assert "; the settings of 'convertor-webhook-convertor-webhook' are not known" in result.stdout
 
 
 def test_other_webhooks_are_ignored(run: Run, cluster: FakeApi) -> None:
@@ -256,7 +251,7 @@ def test_without_any_permission_there_is_no_report(run: Run, cluster: FakeApi) -
 
 
 @pytest.mark.parametrize(
-    "resource", ["mutatingwebhookconfigurations", "deployments", "plans", "pods", "nodes"]
+    "resource", ["mutatingwebhookconfigurations", "configmaps", "plans", "pods", "nodes"]
 )
 def test_an_api_server_error_ends_the_audit(run: Run, cluster: FakeApi, resource: str) -> None:
     cluster.add(WEB, *release())

@@ -10,7 +10,7 @@ import pytest
 from tests.support.builders import ZONE, convertor_pod, namespace, node, plan, pod
 from tests.support.commands import Run
 from tests.support.fake_api import FakeApi
-from tests.support.releases import CONFIGURATION, DEPLOYMENT, SINCE, release
+from tests.support.releases import CONFIG_MAP, CONFIGURATION, DEPLOYMENT, SINCE, release
 from webhook.kube.objects import Json
 
 EXPECTED = Path(__file__).parent / "expected"
@@ -120,9 +120,8 @@ def explained(run: Run, *words: str) -> Json:
 def test_the_mode_and_the_settings_are_those_of_the_installation(
     run: Run, cluster: FakeApi
 ) -> None:
-    args = ["serve", "--mode=audit", "--scope=own"]
-    defaults = "labels: {team: a}\nnodeSelector: {disk: hdd}\n"
-    cluster.add(plan(tolerations="gpu"), *release(args, defaults=defaults))
+    defaults = {"labels": {"team": "a"}, "nodeSelector": {"disk": "hdd"}}
+    cluster.add(plan(tolerations="gpu"), *release(mode="audit", scope="own", defaults=defaults))
     found = explained(run)
     assert (found["mode"], found["unread"]) == ("audit", [])
     assert found["judged"] == "a new convertor pod, as Forklift creates it: the mode is audit"
@@ -139,6 +138,7 @@ def test_the_mode_and_the_settings_are_those_of_the_installation(
             "failurePolicy": "Ignore",
             "since": SINCE,
             "deployment": DEPLOYMENT,
+            "configMap": CONFIG_MAP,
             "mode": "audit",
         }
     ]
@@ -150,7 +150,7 @@ def test_the_evaluated_pod_is_placed_with_the_installed_defaults(
     def fitting(*words: str) -> list[str]:
         return [each["name"] for each in explained(run, *words)["nodes"] if each["fits"]]
 
-    cluster.add(plan(), *release(defaults="nodeSelector: {memory: 128Gi}\n"))
+    cluster.add(plan(), *release(defaults={"nodeSelector": {"memory": "128Gi"}}))
     assert fitting() == ["alpha"]
     assert fitting("--mode", "audit") == ["alpha", "gamma", "theta"]
 
@@ -165,9 +165,9 @@ def test_a_missing_webhook_is_reported(run: Run, cluster: FakeApi) -> None:
 
 
 def test_an_unreadable_installation_is_reported(run: Run, cluster: FakeApi) -> None:
-    cluster.add(plan(), *release(["sleep"]))
+    cluster.add(plan(), *release(mode="later"))
     text = run("explain", "plan", "db").stdout
-    assert f"Not read\n- Deployment {DEPLOYMENT}: its container 'convertor-webhook' has no " in text
+    assert f"Not read\n- ConfigMap {CONFIG_MAP} config.yaml mode: expected mode enforce, " in text
     cluster.forbid("list", "mutatingwebhookconfigurations")
     found = explained(run)
     assert found["installed"] is None

@@ -1,6 +1,7 @@
-"""What is learned of an installed webhook, and what is said where it does not tell."""
+"""Commands read the settings of an installed release from its ConfigMap, and report why not."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,128 +9,149 @@ import pytest
 from tests.support.builders import plan
 from tests.support.commands import Run
 from tests.support.fake_api import FakeApi
-from tests.support.releases import CONFIGURATION, DEPLOYMENT, release
+from tests.support.releases import CONFIG_MAP, CONFIGURATION, release
 from webhook.kube.objects import Json
 
-UNKNOWN = f"the mode of '{CONFIGURATION}' is not known"
+UNKNOWN = f"the settings of '{CONFIGURATION}' are not known"
 
 
-def audited(run: Run, **options: Any) -> Json:
-    result = run("audit", "-o", "json", **options)
+def audited(run: Run, *words: str, **options: Any) -> Json:
+    result = run("audit", "-o", "json", *words, **options)
     assert (result.exit_code, result.stderr) == (0, "")
     found: Json = json.loads(result.stdout)
     return found
 
 
-def variable(name: str, value: str) -> Json:
-    return {"name": f"CONVERTOR_WEBHOOK_{name}", "value": value}
+def modes(found: Json) -> list[str]:
+    return [each["mode"] for each in found["plans"]]
 
 
 @pytest.mark.parametrize(
-    ("container", "mode"),
+    ("config", "mode"),
     [
-        ({"args": ["serve"]}, "enforce"),
-        ({"args": ["serve", "--mode=audit"]}, "audit"),
-        ({"args": ["serve", "--listen", ":1", "--mode", "audit", "--defaults", "/x"]}, "audit"),
-        ({"args": ["serve", "--defaults=/x/y.yaml", "--namespace-mode", "vms=off"]}, "off"),
-        ({"command": ["convertor-webhook", "serve", "--mode=off"]}, "off"),
-        ({"command": ["convertor-webhook"], "args": ["serve", "--mode=off"]}, "off"),
-        ({"args": ["serve"], "env": [variable("MODE", "audit")]}, "audit"),
-        ({"args": None, "env": [variable("MODE", "audit")]}, "audit"),
-        ({"args": ["serve", "--mode=off"], "env": [variable("MODE", "audit")]}, "off"),
-        ({"args": ["serve"], "env": [variable("NAMESPACE_MODE", "a=audit vms=off")]}, "off"),
-        ({"args": ["serve"], "env": [variable("MODE", ""), {"name": "TZ"}]}, "enforce"),
-        ({"args": ["serve"], "env": [variable("DEFAULTS", "/none")]}, "enforce"),
+        ({}, "enforce"),
+        ({"text": "# nothing\n"}, "enforce"),
+        ({"mode": "audit"}, "audit"),
+        ({"mode": False}, "off"),
+        ({"namespaceModes": {"vms": "off"}}, "off"),
     ],
 )
-def test_the_mode_is_what_flags_and_variables_of_the_container_say(
-    run: Run, cluster: FakeApi, container: Json, mode: str
+def test_the_settings_are_those_of_the_config_map(
+    run: Run, cluster: FakeApi, config: Json, mode: str
 ) -> None:
-    cluster.add(plan(), *release(**container))
+    cluster.add(plan(), *release(**config))
     found = audited(run)
-    assert ([each["mode"] for each in found["plans"]], found["unread"]) == ([mode], [])
+    assert (modes(found), found["unread"]) == ([mode], [])
 
 
-def test_a_plans_own_mode_counts_unless_a_variable_forbids_it(run: Run, cluster: FakeApi) -> None:
+def test_a_plans_own_mode_counts_unless_the_release_forbids_it(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(mode="off"))
-    for value, mode in (("true", "off"), ("false", "enforce")):
-        cluster.add(*release(env=[variable("PLAN_MODES", value)]))
-        assert audited(run)["plans"][0]["mode"] == mode
+    for allowed, mode in ((True, "off"), (False, "enforce")):
+        cluster.add(*release(planModes=allowed))
+        assert modes(audited(run)) == [mode]
 
 
-def test_variables_of_whoever_asks_are_flags_and_no_part_of_what_is_installed(
+def test_flags_and_variables_override_single_settings_of_the_release(
     run: Run, cluster: FakeApi
 ) -> None:
-    cluster.add(plan(), *release())
+    cluster.add(plan(), *release(mode="off", defaults={"labels": {"team": "a"}}))
     found = audited(run, env={"CONVERTOR_WEBHOOK_MODE": "audit"})
-    assert found["plans"][0]["mode"] == "audit"
-    assert found["installed"][0]["mode"] == "enforce"
+    assert modes(found) == ["audit"]
+    assert found["plans"][0]["asks"] == "labels team=a"
+    assert found["installed"][0]["mode"] == "off"
+
+
+def test_a_file_replaces_all_settings_of_the_release(
+    run: Run, cluster: FakeApi, tmp_path: Path
+) -> None:
+    cluster.add(plan(), *release(mode="off", defaults={"labels": {"team": "a"}}))
+    path = tmp_path / "config.yaml"
+    path.write_text("namespaceModes: {other: off}\n", encoding="utf-8")
+    found = audited(run, "--config", str(path))
+    assert (modes(found), found["plans"][0]["asks"]) == (["enforce"], "")
+    assert found["installed"][0]["mode"] == "off"
+
+
+def test_a_file_is_enough_where_several_releases_are_installed(
+    run: Run, cluster: FakeApi, tmp_path: Path
+) -> None:
+    cluster.add(plan(), *release(mode="off"), *release(called="other"))
+    path = tmp_path / "config.yaml"
+    path.write_text("mode: audit\n", encoding="utf-8")
+    found = audited(run, "--config", str(path))
+    assert (modes(found), found["unread"]) == (["audit"], [])
 
 
 @pytest.mark.parametrize(
-    ("container", "said"),
+    ("config", "said"),
     [
-        ({"args": None}, "its container 'convertor-webhook' has no argument 'serve'"),
-        ({"args": ["sleep"]}, "its container 'convertor-webhook' has no argument 'serve'"),
-        ({"name": "nginx"}, "it has no container 'convertor-webhook'"),
+        ({"text": "mode: later\n"}, "mode: expected mode enforce, audit or off, found 'later'"),
+        ({"text": "- a\n"}, "expected a map, found a list"),
+        ({"text": "a: 1\n---\nb: 1\n"}, "line 3: expected one document, found another"),
         (
-            {"args": ["serve", "--mode=later"]},
-            "invalid value for '--mode': 'later' is not one of 'enforce', 'audit', 'off'",
+            {"text": "a: {b: c\nd: {e: f}\n"},
+            (
+                "line 2 column 2: expected YAML: did not find expected ',' or '}' while parsing a "
+                "flow mapping"
+            ),
         ),
         (
-            {"env": [{"name": "CONVERTOR_WEBHOOK_MODE", "valueFrom": {"configMapKeyRef": {}}}]},
-            "the value of its variable 'CONVERTOR_WEBHOOK_MODE' is not in it",
+            {"scope": "mine", "defaults": {"labels": {"team": 1}}},
+            (
+                "scope: expected scope all or own, found 'mine'; "
+                f"ConfigMap {CONFIG_MAP} config.yaml defaults.labels['team']: expected text, "
+                "found 1: put it in quotes"
+            ),
         ),
     ],
 )
-def test_a_deployment_that_does_not_tell_what_it_does_is_said(
-    run: Run, cluster: FakeApi, container: Json, said: str
+def test_invalid_settings_are_reported_and_none_of_them_is_used(
+    run: Run, cluster: FakeApi, config: Json, said: str
 ) -> None:
-    cluster.add(plan(), *release(**container))
+    cluster.add(plan(), *release(**config))
     found = audited(run)
-    assert found["unread"] == [f"Deployment {DEPLOYMENT}: {said}; {UNKNOWN}"]
+    (unread,) = found["unread"]
+    place, message = f"ConfigMap {CONFIG_MAP} config.yaml", f"{said}; {UNKNOWN}"
+    assert unread in {f"{place} {message}", f"{place}: {message}"}
     assert "mode" not in found["installed"][0]
+    assert modes(found) == ["enforce"]
 
 
-@pytest.mark.parametrize(
-    ("defaults", "said"),
-    [
-        ("labels: {team: a\nnodeSelector: {disk: nvme}\n", "line 2 column 13: expected YAML: "),
-        ("lables: {team: a}\n", "lables: unknown field: expected affinity, affinityPolicy, "),
-        ("- a\n", "expected a map, found a list"),
-        ("a: 1\n---\nb: 1\n", "expected one document, found 2"),
-    ],
-)
-def test_defaults_that_are_wrong_are_said_and_the_rest_counts(
-    run: Run, cluster: FakeApi, defaults: str, said: str
-) -> None:
-    cluster.add(plan(), *release(["serve", "--mode=audit"], defaults=defaults))
-    found = audited(run)
-    (told,) = found["unread"]
-    assert told.startswith(f"ConfigMap {DEPLOYMENT}-defaults defaults.yaml: {said}")
-    assert told.endswith("; plans are judged without defaults")
-    assert (found["plans"][0]["mode"], found["plans"][0]["asks"]) == ("audit", "")
+def test_a_config_map_without_a_file_is_reported(run: Run, cluster: FakeApi) -> None:
+    configuration, config_map = release()
+    for data in ({"data": {"defaults.yaml": ""}}, {}):
+        config_map.pop("data", None)
+        cluster.add(plan(), configuration, config_map | data)
+        assert audited(run)["unread"] == [f"ConfigMap {CONFIG_MAP} has no config.yaml; {UNKNOWN}"]
 
 
-@pytest.mark.parametrize("defaults", ["", "{}", "# nothing\n"])
-def test_defaults_may_be_empty(run: Run, cluster: FakeApi, defaults: str) -> None:
-    cluster.add(plan(), *release(defaults=defaults))
-    assert audited(run)["unread"] == []
+def test_a_release_without_a_config_map_is_reported(run: Run, cluster: FakeApi) -> None:
+    cluster.add(plan(), release()[0])
+    assert audited(run)["unread"] == [
+        (
+            "namespace 'convertor-webhook' has no ConfigMap 'convertor-webhook-config' with a "
+            f"config.yaml; {UNKNOWN}"
+        )
+    ]
 
 
-def test_defaults_that_may_not_be_read_are_not_known_and_the_mode_is(
+def test_without_the_right_to_read_the_config_map_the_right_is_reported(
     run: Run, cluster: FakeApi
 ) -> None:
-    cluster.add(plan(), *release(["serve", "--mode=audit"]))
+    cluster.add(plan(), *release(mode="audit"))
     cluster.forbid("get", "configmaps")
     found = audited(run)
-    assert found["plans"][0]["mode"] == "audit"
-    (said,) = found["unread"]
-    assert said.startswith("'jane' may not get configmaps in namespace 'convertor-webhook': ")
-    assert said.endswith("; the defaults of plans are not known")
+    assert modes(found) == ["enforce"]
+    assert found["unread"] == [
+        (
+            "'jane' may not get configmaps in namespace 'convertor-webhook': it needs a Role or "
+            'ClusterRole with apiGroups: [""], resources: ["configmaps"], verbs: ["get"]; '
+            f"{UNKNOWN}"
+        )
+    ]
 
 
-def test_the_apis_own_failure_to_answer_for_defaults_ends_it(run: Run, cluster: FakeApi) -> None:
+def test_a_failing_api_server_ends_the_command(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(), *release())
     cluster.fail("get", 500, "configmaps", message="etcd is away")
     assert run("audit").exit_code == 3

@@ -43,7 +43,7 @@ def test_plans_are_shown_with_the_effective_settings(
     run: Run, cluster: FakeApi, files: Path, golden: Golden, output: str
 ) -> None:
     cluster.add(DB, PLAIN, WEB, *release())
-    for where, calls in ((["--plans", str(files)], 0), (["-A"], 4)):
+    for where, calls in ((["--plans", str(files)], 0), (["-A"], 3)):
         result = run("show", *where, "-o", output)
         assert (result.exit_code, result.stderr) == (0, "")
         golden(EXPECTED / f"show.{output}", result.stdout)
@@ -97,13 +97,13 @@ def test_the_mode_is_the_installations_where_the_plan_has_none(run: Run, cluster
     assert [each["mode"] for each in shown] == ["audit", "off"]
 
 
-DEFAULTS = "labels: {team: a}\nnodeSelector: {disk: nvme}\n"
+DEFAULTS = {"labels": {"team": "a"}, "nodeSelector": {"disk": "nvme"}}
 
 
 def test_the_mode_and_the_defaults_are_those_of_the_installation(
     run: Run, cluster: FakeApi
 ) -> None:
-    cluster.add(PLAIN, *release(["serve", "--mode=audit"], defaults=DEFAULTS))
+    cluster.add(PLAIN, *release(mode="audit", defaults=DEFAULTS))
     result = run("show", "plan", "plain", "-o", "json")
     shown = json.loads(result.stdout)
     assert (shown["mode"], shown["labels"], shown["nodeSelector"], result.stderr) == (
@@ -115,7 +115,7 @@ def test_the_mode_and_the_defaults_are_those_of_the_installation(
 def test_flags_that_are_given_count_instead(run: Run, cluster: FakeApi, tmp_path: Path) -> None:
     defaults = tmp_path / "defaults.yaml"
     defaults.write_text("labels: {team: b}\n", encoding="utf-8")
-    cluster.add(PLAIN, *release(["serve", "--mode=audit"], defaults=DEFAULTS))
+    cluster.add(PLAIN, *release(mode="audit", defaults=DEFAULTS))
     words = ("--mode", "enforce", "--defaults", str(defaults))
     (shown,) = json.loads(run("show", *words, "-o", "json").stdout)
     assert (shown["mode"], shown["labels"], shown["nodeSelector"]) == (
@@ -142,26 +142,26 @@ def test_where_no_webhook_is_installed_it_is_said(run: Run, cluster: FakeApi) ->
 def test_what_may_not_be_read_of_the_installation_is_said(
     run: Run, cluster: FakeApi, words: list[str]
 ) -> None:
-    cluster.add(PLAIN, *release(["serve", "--mode=audit"]))
-    cluster.forbid("get", "deployments")
+    cluster.add(PLAIN, *release(mode="audit"))
+    cluster.forbid("get", "configmaps")
     assert "   enforce (not known)   " in run("show", *words).stdout
     result = run("show", *words, "-o", "wide")
     assert "   enforce (not known)   " in result.stdout
-    assert result.stderr.startswith("Note: 'jane' may not get deployments in namespace ")
-    assert result.stderr.endswith(f"; the mode of '{CONFIGURATION}' is not known\n")
+    assert result.stderr.startswith("Note: 'jane' may not get configmaps in namespace ")
+    assert result.stderr.endswith(f"; the settings of '{CONFIGURATION}' are not known\n")
 
 
 def test_a_mode_that_is_given_is_known(run: Run, cluster: FakeApi) -> None:
-    cluster.add(PLAIN, *release(["sleep"]))
+    cluster.add(PLAIN, *release(mode="later"))
     assert "   enforce   " in run("show", "--mode", "enforce").stdout
 
 
 def test_of_several_webhooks_none_is_chosen(run: Run, cluster: FakeApi) -> None:
-    cluster.add(PLAIN, *release(["serve", "--mode=audit"]), *release(called="other"))
+    cluster.add(PLAIN, *release(mode="audit"), *release(called="other"))
     result = run("show", "-o", "wide")
     assert "   enforce (not known)   " in result.stdout
     assert result.stderr == (
-        "Note: several webhooks are installed; the flags of this command count for all\n"
+        "Note: several webhooks are installed: only the flags of this command are applied\n"
     )
 
 

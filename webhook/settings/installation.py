@@ -1,0 +1,143 @@
+"""The installation: one YAML file, the chart's ConfigMap, which the server and the CLI read.
+
+Its keys are those of the chart's values. `installation.schema.json` has the same as a JSON schema
+for editors; docs/settings.md has the file with all keys.
+"""
+
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from webhook.kube.labels import check_namespace, check_subdomain
+from webhook.kube.messages import describe_value, did_you_mean, join_with_or, quote, suggest
+from webhook.kube.objects import Json
+from webhook.model import Installation, Mode, OnError, Problem, Scope
+from webhook.settings.raw import RawSetting, expected_text, read_map
+from webhook.settings.source import DEFAULTS, find_in_defaults, read_source
+
+_Read = Callable[[RawSetting, list[Problem]], Any]
+"""Read a value that is not null, and append what is invalid; None if nothing of it is valid."""
+
+_BOOLEANS = ("true", "false", "yes", "no", "on", "off")
+"""Words that YAML 1.1 reads as true or false where they have no quotes."""
+
+
+class _Key(NamedTuple):
+    field: str
+    """Field of an Installation."""
+    read: _Read
+
+
+def read_installation(document: object, origin: str) -> tuple[Installation, list[Problem]]:
+    """Read the decoded file, whose name `origin` begins the location of every problem.
+
+    Never raises. A key that is missing, null or invalid has the built-in default.
+    """
+    problems: list[Problem] = []
+    fields = read_map(RawSetting(origin, document), problems)
+    if fields.get("kind") == "ConfigMap":
+        message = (
+            "expected the installation, found a ConfigMap: use the text of its key config.yaml"
+        )
+        return Installation(), [Problem(origin, message)]
+    problems.extend(_unknown_keys(map(str, fields), origin))
+    values = {}
+    for name, key in KEYS.items():
+        if fields.get(name) is not None:
+            value = key.read(RawSetting(f"{origin} {name}", fields[name]), problems)
+            if value is not None:
+                values[key.field] = value
+    return Installation(**values), problems
+
+
+def check_defaults(defaults: object, origin: str, *, separator: str = " ") -> list[Problem]:
+    """Return the problems of decoded defaults; `origin` begins their locations."""
+    problems: list[Problem] = []
+    raw = find_in_defaults(defaults, origin, problems, separator=separator)
+    read_source(raw, Scope.ALL, problems)
+    return problems
+
+
+def _unknown_keys(names: Iterable[str], origin: str) -> Iterable[Problem]:
+    for name in names:
+        if name not in KEYS:
+            hint = suggest(f"defaults.{name}") if name in DEFAULTS else did_you_mean(name, KEYS)
+            message = f"unknown key: expected {join_with_or(sorted(KEYS))}{hint}"
+            yield Problem(f"{origin} {name}", message)
+
+
+def _read_word(what: str, words: type[StrEnum]) -> _Read:
+    def read(setting: RawSetting, problems: list[Problem]) -> StrEnum | None:
+        value = setting.value
+        if isinstance(value, str) and value in [*words]:
+            return words(value)
+        hint = did_you_mean(value, words) if isinstance(value, str) else ""
+        found = f"found {describe_value(value)}{hint}"
+        problems.append(
+            Problem(setting.where, f"expected {what} {join_with_or([*words])}, {found}")
+        )
+        return None
+
+    return read
+
+
+def _read_mode(setting: RawSetting, problems: list[Problem]) -> Any:
+    """Read a mode; YAML 1.1 reads `off` without quotes as false."""
+    if setting.value is False:
+        return Mode.OFF
+    return _read_word("mode", Mode)(setting, problems)
+
+
+def _read_namespace_modes(setting: RawSetting, problems: list[Problem]) -> dict[str, Mode]:
+    modes: dict[str, Mode] = {}
+    for name, value in read_map(setting, problems).items():
+        namespace = str(name)
+        if wrong := check_namespace(namespace):
+            problems.append(Problem(setting.where, f"namespace {quote(namespace)} {wrong}"))
+        elif value is not None and (
+            mode := _read_mode(RawSetting(f"{setting.where}.{namespace}", value), problems)
+        ):
+            modes[namespace] = mode
+    return modes
+
+
+def _read_boolean(setting: RawSetting, problems: list[Problem]) -> bool | None:
+    value = setting.value
+    if isinstance(value, bool):
+        return value
+    hint = ": remove the quotes" if isinstance(value, str) and value.lower() in _BOOLEANS else ""
+    message = f"expected true or false, found {describe_value(value)}{hint}"
+    problems.append(Problem(setting.where, message))
+    return None
+
+
+def _read_prefix(setting: RawSetting, problems: list[Problem]) -> str | None:
+    value = setting.value
+    if not isinstance(value, str):
+        problems.append(Problem(setting.where, expected_text(value)))
+        return None
+    if wrong := check_subdomain(value):
+        example = Installation().prefix
+        message = f"expected a DNS name such as {quote(example)}, found {quote(value)}: {wrong}"
+        problems.append(Problem(setting.where, message))
+        return None
+    return value
+
+
+def _read_defaults(setting: RawSetting, problems: list[Problem]) -> Json | None:
+    found = check_defaults(setting.value, setting.where, separator=".")
+    problems.extend(found)
+    return None if found else setting.value
+
+
+KEYS = {
+    "mode": _Key("mode", _read_mode),
+    "namespaceModes": _Key("namespace_modes", _read_namespace_modes),
+    "planModes": _Key("plan_modes", _read_boolean),
+    "scope": _Key("scope", _read_word("scope", Scope)),
+    "onError": _Key("on_error", _read_word("action", OnError)),
+    "identityLabels": _Key("identity_labels", _read_boolean),
+    "annotationPrefix": _Key("prefix", _read_prefix),
+    "defaults": _Key("defaults", _read_defaults),
+}
+"""Everything that the file may have. A new key is a line here and a field of Installation."""

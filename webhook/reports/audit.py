@@ -14,7 +14,7 @@ from webhook.admission.patch import diff
 from webhook.admission.patch_summary import list_changes, summarize
 from webhook.forklift.owner import plan_ref
 from webhook.inventory.index import Key, PlanIndex, key_of
-from webhook.kube.objects import Json, name_of, namespace_of
+from webhook.kube.objects import Json, name_of, namespace_of, spec_of
 from webhook.model import (
     Decision,
     Installation,
@@ -156,7 +156,7 @@ class _Auditor:
             finding = missed.check_placement(metadata, plan, self._installation, self._input.window)
         audited = msgspec.structs.replace(
             _audited_pod(self._decide(pod, plan), str(metadata)),
-            node=(pod.get("spec") or {}).get("nodeName") or "",
+            node=spec_of(pod).get("nodeName") or "",
             missed=finding.reason if finding else None,
             missed_message=finding.message if finding else "",
         )
@@ -166,7 +166,7 @@ class _Auditor:
         """Audit a plan; `pods` are the results of its pods."""
         plan = settings.read(plan_object, self._installation)
         mode = resolve_mode(plan, plan.target_namespace, self._installation)
-        decision = self._decide(build_model_pod(plan, plan_object.get("spec") or {}), plan)
+        decision = self._decide(build_model_pod(plan, spec_of(plan_object)), plan)
         next_pod = _audited_pod(decision, plan.target_namespace)
         return AuditedPlan(
             plan=str(plan),

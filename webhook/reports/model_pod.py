@@ -8,7 +8,7 @@ from typing import Any
 
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE, FORKLIFT_SPREADING_TERM
 from webhook.kube.affinity_validation import validate_affinity
-from webhook.kube.objects import Json
+from webhook.kube.objects import Json, nested_map
 from webhook.model import Plan
 
 MODEL_NAME = "convertor-pod"
@@ -40,12 +40,12 @@ def build_model_pod(plan: Plan, spec: Json) -> Json:
         "metadata": {
             "name": MODEL_NAME,
             "namespace": plan.target_namespace,
-            "labels": _strings(spec.get("convertorLabels")) | labels,
+            "labels": _strings(spec, "convertorLabels") | labels,
         },
         "spec": {
             "nodeSelector": {
                 "kubevirt.io/schedulable": "true",
-                **_strings(spec.get("convertorNodeSelector")),
+                **_strings(spec, "convertorNodeSelector"),
             },
             "affinity": _affinity(spec.get("convertorAffinity")) or _SPREADING,
             "initContainers": [_container("vddk-side-car", _VDDK_REQUESTS)],
@@ -69,9 +69,5 @@ def _container(name: str, requests: dict[str, str]) -> Json:
     }
 
 
-def _strings(value: Any) -> dict[str, str]:
-    return {key: text for key, text in _map(value).items() if isinstance(text, str)}
-
-
-def _map(value: Any) -> Json:
-    return value if isinstance(value, dict) else {}
+def _strings(spec: Json, field: str) -> dict[str, str]:
+    return {key: text for key, text in nested_map(spec, field).items() if isinstance(text, str)}

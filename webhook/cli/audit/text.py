@@ -7,7 +7,7 @@ import msgspec
 from webhook.cli.explain.text import BAD, FAINT, HEADING, WARNING, Line
 from webhook.cli.output import table
 from webhook.cli.release.find import Release
-from webhook.kube.messages import format_count
+from webhook.kube.messages import format_count, truncate
 from webhook.model import Outcome
 from webhook.reports.audit import AuditedPod, AuditReport
 
@@ -127,4 +127,4 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[Lin
 
 
 def _truncate(cell: str, *, wide: bool) -> str:
-    return cell if wide or len(cell) <= _MAX_CELL_LENGTH else f"{cell[: _MAX_CELL_LENGTH - 1]}…"
+    return cell if wide else truncate(cell, _MAX_CELL_LENGTH)

@@ -10,6 +10,7 @@ from webhook.cli.options.installation import installation_options
 from webhook.cli.options.plan import get_plan, plan_argument
 from webhook.cli.output import console, output_option, structured, write
 from webhook.cli.release.find import encode_releases, with_installed_defaults
+from webhook.kube.objects import spec_of
 from webhook.model import Installation
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def explain(
     from webhook.reports.explain import explain as explain_plan  # noqa: PLC0415 - see webhook.cli.options.cluster
 
     plan = get_plan(client, namespace, name)
-    target = (plan.get("spec") or {}).get("targetNamespace") or ""
+    target = spec_of(plan).get("targetNamespace") or ""
     unread: list[str] = []
     installation, installed = with_installed_defaults(client, installation, unread)
     cluster = read_cluster(client, target)

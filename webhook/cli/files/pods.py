@@ -10,7 +10,7 @@ from webhook.cli.options.files import read_text
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
 from webhook.kube.manifests import DocumentError, parse_documents
 from webhook.kube.messages import describe_validation_error
-from webhook.kube.objects import Json
+from webhook.kube.objects import Json, labels_of, phase_of
 
 _ENDED = ("Succeeded", "Failed")
 
@@ -61,9 +61,8 @@ def _pods(found: Any, where: str) -> Iterator[Json]:
 
 
 def _is_running_convertor(pod: Json) -> bool:
-    labels = pod["metadata"].get("labels") or {}
-    phase = (pod.get("status") or {}).get("phase")
-    return labels.get(CONVERTOR_LABEL) == CONVERTOR_VALUE and phase not in _ENDED
+    is_convertor = labels_of(pod).get(CONVERTOR_LABEL) == CONVERTOR_VALUE
+    return is_convertor and phase_of(pod) not in _ENDED
 
 
 class _Metadata(msgspec.Struct):

@@ -13,7 +13,7 @@ from webhook.cli.options.plan import RESOURCE, get_plan, plan_path
 from webhook.cli.output import structured, write
 from webhook.kube.api.client import Client
 from webhook.kube.api.errors import ApiError
-from webhook.kube.objects import Json
+from webhook.kube.objects import Json, annotations_of, spec_of
 from webhook.model import Installation, Plan, Problem
 from webhook.settings.edit import EditError, edit_annotations
 
@@ -87,7 +87,7 @@ def show(change: PlanChange, patched: PatchedPlan, output: str | None) -> None:
     """Print the patched plan, with warnings on standard error."""
     for problem in patched.problems:
         click.echo(f"Warning: {problem}", err=True)
-    _note_spec(patched.before.get("spec") or {}, change.settings)
+    _note_spec(spec_of(patched.before), change.settings)
     if output in ("yaml", "json"):
         patched.after["metadata"].pop("managedFields", None)
         write(structured(patched.after, output))
@@ -101,23 +101,19 @@ def show(change: PlanChange, patched: PatchedPlan, output: str | None) -> None:
 def _change_annotations(before: Json, change: PlanChange) -> Json:
     """Return the annotations that change; None for those to remove."""
     try:
-        return edit_annotations(_annotations(before), change.settings, change.installation.prefix)
+        return edit_annotations(annotations_of(before), change.settings, change.installation.prefix)
     except EditError as error:
         raise UserError(f"nothing is written: {error}") from None
 
 
 def _merge(before: Json, changed: Json) -> Json:
     """Return the plan after the change."""
-    annotations = _annotations(before) | changed
+    annotations: Json = annotations_of(before) | changed
     return _with(before, {key: text for key, text in annotations.items() if text is not None})
 
 
 def _with(plan: Json, annotations: Json) -> Json:
     return plan | {"metadata": plan["metadata"] | {"annotations": annotations}}
-
-
-def _annotations(plan: Json) -> Json:
-    return plan["metadata"].get("annotations") or {}
 
 
 def _validate(before: Json, after: Json, change: PlanChange) -> list[Problem]:

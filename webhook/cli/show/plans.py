@@ -16,7 +16,7 @@ from webhook.cli.output import table
 from webhook.forklift.plan import PATH, PlanObject
 from webhook.inventory.index import key_of
 from webhook.karl import minimums
-from webhook.kube.messages import did_you_mean
+from webhook.kube.messages import did_you_mean, truncate
 from webhook.kube.objects import Json
 from webhook.model import Installation
 from webhook.settings.mode import mode_of
@@ -25,7 +25,7 @@ from webhook.settings.source import Source
 if TYPE_CHECKING:
     from webhook.kube.api.client import Client
 
-_LONGEST = 40
+_MAX_CELL_LENGTH = 40
 """Characters of a cell; `-o wide` has all."""
 
 _COLUMNS = ("namespace", "name", "mode", "labels", "nodeSelector", "rules", "tolerations")
@@ -108,7 +108,7 @@ def as_table(plans: Iterable[Json], doubt: str, *, wide: bool) -> str:
     plans = [plan | {"mode": f"{plan['mode']} ({doubt})"} if doubt else plan for plan in plans]
     rows = [[*(_cell(plan[column]) for column in columns), _problems(plan, wide)] for plan in plans]
     if not wide:
-        rows = [[_cut(cell) for cell in row] for row in rows]
+        rows = [[truncate(cell, _MAX_CELL_LENGTH) for cell in row] for row in rows]
     return table([*map(_heading, columns), "PROBLEMS"], rows)
 
 
@@ -134,7 +134,3 @@ def _problems(plan: Json, wide: bool) -> str:
     if not wide:
         return str(len(problems) or "")
     return "; ".join(f"{problem['where']}: {problem['message']}" for problem in problems)
-
-
-def _cut(cell: str) -> str:
-    return cell if len(cell) <= _LONGEST else f"{cell[: _LONGEST - 1]}…"

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from webhook import settings
 from webhook.karl import minimums
-from webhook.kube.objects import Json, labels_of
+from webhook.kube.objects import Json, labels_of, spec_of
 from webhook.kube.scheduler import Snapshot, take_snapshot
 from webhook.model import (
     Installation,
@@ -52,5 +52,5 @@ def read_context(
     node_values = minimums.label_values(
         map(labels_of, snapshot.nodes), minimums.label_keys(reading.plan.settings)
     )
-    spec = plan_object.get("spec") or {}
+    spec = spec_of(plan_object)
     return ExplainContext(reading, spec, installation, snapshot, cluster.all_pods, node_values)

@@ -11,6 +11,7 @@ from webhook.admission.patch_summary import format_toleration
 from webhook.karl.decompile import decompile, decompile_pod_term
 from webhook.karl.syntax import Verb
 from webhook.kube.affinity import REQUIRED
+from webhook.kube.messages import truncate
 from webhook.kube.objects import Json
 from webhook.kube.scheduler import Rejection, Verdict
 from webhook.kube.scheduler.inter_pod_affinity import AFFINITY, ANTI_AFFINITY
@@ -73,8 +74,7 @@ def format_node_terms(terms: list[Json]) -> str:
 
 
 def _format_json(value: Json | list[Json]) -> str:
-    text = msgspec.json.encode(value).decode()
-    return text if len(text) <= _MAX_JSON_LENGTH else f"{text[: _MAX_JSON_LENGTH - 1]}…"
+    return truncate(msgspec.json.encode(value).decode(), _MAX_JSON_LENGTH)
 
 
 _CORDON = Obstacle(Kind.CORDON, "cordoned", {}, "cordon")

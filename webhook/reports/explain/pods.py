@@ -8,6 +8,7 @@ from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
 from webhook.forklift.owner import plan_ref
 from webhook.kube.objects import (
     Json,
+    annotations_of,
     labels_of,
     metadata_of,
     name_of,
@@ -144,5 +145,4 @@ def _describe_placement(pod: Json, context: ExplainContext) -> str:
 
 def _is_placed(pod: Json, context: ExplainContext) -> bool:
     """Return whether a pod has the annotation of a placement."""
-    annotations = metadata_of(pod).get("annotations") or {}
-    return f"{context.installation.prefix}/placement" in annotations
+    return f"{context.installation.prefix}/placement" in annotations_of(pod)

@@ -195,7 +195,7 @@ def test_an_installation_is_read_from_yaml(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("mode: [", "'{path}': line 2 column 1: expected YAML: "),
-        ("mode: off\nmode: audit", "'{path}': line 2 column 1: key 'mode' is there twice"),
+        ("mode: off\nmode: audit", "'{path}': line 2 column 1: duplicate key 'mode'"),
         ("mode: off\n---\nmode: audit", "'{path}': line 3: expected one document, found another"),
         ("namespaceModes: {on: off}", "'{path}': line 1 column 18: expected a text as key, "),
         (

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.load import Target
 from benchmarks.plan_objects import large_plans
-from certs.serving import local_ca
+from certs.serving.local_ca import LOCAL_NAMES, create_key_pair
 from tests.support.fake_api import FakeApi, run_fake_api
 
 ROOT = Path(__file__).parent.parent
@@ -51,7 +51,7 @@ class Webhook(NamedTuple):
 
 def certificate(directory: Path) -> Certificate:
     """Make the one certificate that all servers of a run show."""
-    pair, ca = local_ca.make(local_ca.NAMES)
+    pair, ca = create_key_pair(LOCAL_NAMES)
     cert, key = directory / "tls.crt", directory / "tls.key"
     cert.write_bytes(pair.chain)
     key.write_bytes(pair.key)

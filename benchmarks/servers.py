@@ -14,7 +14,8 @@ import uvloop
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from certs.serving.tls import Serving
+from certs.serving.tls import SwappableContext
+from webhook.server import listener
 
 _BARE_ANSWER = b'{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview"}'
 
@@ -52,11 +53,11 @@ APPLICATIONS: dict[str, Callable[[], ASGIApp]] = {"plain": plain, "bare": Bare}
 
 
 def main(kind: str, cert: str, key: str) -> None:
-    serving = Serving()
-    serving.swap(Path(cert).read_bytes(), Path(key).read_bytes())
-    listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
-    print(listener.getsockname()[1], flush=True)
-    uvloop.run(listener.build(APPLICATIONS[kind](), serving.context).serve(sockets=[listener]))
+    tls = SwappableContext()
+    tls.swap(Path(cert).read_bytes(), Path(key).read_bytes())
+    bound = socket.create_server(("127.0.0.1", 0), backlog=2048)
+    print(bound.getsockname()[1], flush=True)
+    uvloop.run(listener.build(APPLICATIONS[kind](), tls.context).serve(sockets=[bound]))
 
 
 if __name__ == "__main__":

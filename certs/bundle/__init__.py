@@ -1,1 +1,1 @@
-"""The caBundle of the webhook configurations: what it contains, and writing it to the cluster."""
+"""The caBundle of the webhook configurations: its desired content, and publishing it."""

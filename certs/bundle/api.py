@@ -1,34 +1,36 @@
-"""The cluster as `certs.bundle.interface` wants it, through `webhook.kube.api.client`.
+"""`certs.bundle.interface.Cluster` on the Kubernetes API.
 
-Nothing is asked for that RBAC cannot limit to the objects named: a watch names its one
-object by field selector.
+Every request names one object, a watch by field selector, so that RBAC can limit the rights to
+these objects.
 """
 
 import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from http import HTTPStatus
 from urllib.parse import quote
 
 import msgspec
 import structlog
 
-from certs.bundle.interface import NOT_FOUND, ApiError, Target
+from certs.bundle.interface import Target
 from webhook.kube.api.client import JSON_MEDIA_TYPE, Client, WatchStream
+from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json
 
 log = structlog.get_logger()
 
 FIELD_MANAGER = "convertor-webhook-certs"
 
-_SECONDS = 10.0
-"""To wait for an answer; there is another round."""
+_REQUEST_TIMEOUT_SECONDS = 10.0
+"""Short, because the next round sends the request again."""
 
-_WATCH_SECONDS = 300
-_WATCH_PAUSE = 5.0
-"""Seconds before the next watch; what changes meanwhile is told when that begins."""
+_WATCH_TIMEOUT_SECONDS = 300
+_WATCH_PAUSE_SECONDS = 5.0
+"""The pause between two watches. A change in between is sent when the next one begins."""
 
-_NOISE = timedelta(seconds=5)
-"""Differences of clocks that may as well be the network's."""
+_MIN_CLOCK_OFFSET = timedelta(seconds=5)
+"""A smaller offset may be network latency, and is ignored."""
 
 _PLURALS = {
     "MutatingWebhookConfiguration": "mutatingwebhookconfigurations",
@@ -37,7 +39,7 @@ _PLURALS = {
 
 
 class ClusterApi:
-    """`certs.bundle.interface.Cluster`; `secret` stays empty where only bundles are published."""
+    """The cluster behind a client; without `secret` only caBundles can be published."""
 
     def __init__(
         self,
@@ -58,92 +60,96 @@ class ClusterApi:
         self._write("PUT", *self._secret, secret)
 
     def read_configuration(self, target: Target) -> Json:
-        return self._read(*_place(target))
+        return self._read(*_path_of(target))
 
     def patch_configuration(self, target: Target, operations: list[Json]) -> None:
-        self._write("PATCH", *_place(target), operations)
+        self._write("PATCH", *_path_of(target), operations)
 
     def clock_offset(self) -> timedelta:
         offset = self._client.clock_offset
-        return offset if abs(offset) > _NOISE else timedelta()
+        return offset if abs(offset) > _MIN_CLOCK_OFFSET else timedelta()
 
-    def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
-        places = [_place(target) for target in self.targets]
+    def watch(self, on_change: Callable[[], None]) -> Callable[[], None]:
+        paths = [_path_of(target) for target in self.targets]
         if self._secret[1]:
-            places.append(self._secret)
-        watches = [_Watch(self._client, *place, wake) for place in places]
+            paths.append(self._secret)
+        watches = [_Watch(self._client, *path, on_change) for path in paths]
         for watch in watches:
             watch.start()
 
-        def end() -> None:
+        def stop() -> None:
             for watch in watches:
-                watch.end()
+                watch.stop()
 
-        return end
+        return stop
 
     def _read(self, collection: str, name: str) -> Json:
         path = f"{collection}/{quote(name)}"
         try:
-            found: Json = msgspec.json.decode(self._client.get(path, timeout_seconds=_SECONDS))
+            body = self._client.get(path, timeout_seconds=_REQUEST_TIMEOUT_SECONDS)
+            found: Json = msgspec.json.decode(body)
         except msgspec.DecodeError as error:
-            raise ApiError(f"{self._client.server} answered {path} with no JSON: {error}") from None
+            raise ApiError(
+                f"{self._client.server} answered {path} with invalid JSON: {error}"
+            ) from None
         except ApiError as error:
-            if error.status != NOT_FOUND:
+            if error.status != HTTPStatus.NOT_FOUND:
                 raise
-            hint = "it comes with the chart, 'helm upgrade' puts it back"
+            hint = "the chart contains it, 'helm upgrade' creates it again"
             raise ApiError(f"{error}: {hint}", error.status, error.reason) from None
         return found
 
     def _write(self, method: str, collection: str, name: str, body: Json | list[Json]) -> None:
         path, query = f"{collection}/{quote(name)}", {"fieldManager": FIELD_MANAGER}
-        self._client.send(method, path, body, query, timeout_seconds=_SECONDS)
+        self._client.send(method, path, body, query, timeout_seconds=_REQUEST_TIMEOUT_SECONDS)
 
 
 class _Watch:
-    """Wakes for every line of a watch: what it says is read anew by who is woken."""
+    """A watch of one object in a thread; it reports that the object changed, not what changed."""
 
     def __init__(
-        self, client: Client, collection: str, name: str, wake: Callable[[], None]
+        self, client: Client, collection: str, name: str, on_change: Callable[[], None]
     ) -> None:
         self._client = client
         self._collection, self._name = collection, name
-        self._wake = wake
-        self._ended = threading.Event()
+        self._on_change = on_change
+        self._stopped = threading.Event()
         self._stream: WatchStream | None = None
 
     def start(self) -> None:
         threading.Thread(target=self._run, name=f"watch of {self._name}", daemon=True).start()
 
-    def end(self) -> None:
-        self._ended.set()
+    def stop(self) -> None:
+        self._stopped.set()
         if self._stream is not None:
             self._stream.interrupt()
 
     def _run(self) -> None:
-        while not self._ended.is_set():
+        while not self._stopped.is_set():
             try:
-                self._follow()
+                self._watch()
             except ApiError as error:
-                if not self._ended.is_set():
-                    log.warning("changes are noticed later than they could be", reason=str(error))
-            self._ended.wait(_WATCH_PAUSE)
+                if not self._stopped.is_set():
+                    log.warning("watch failed, changes are noticed with a delay", reason=str(error))
+            self._stopped.wait(_WATCH_PAUSE_SECONDS)
 
-    def _follow(self) -> None:
+    def _watch(self) -> None:
         query = {
             "fieldSelector": f"metadata.name={self._name}",
             "watch": "true",
-            "timeoutSeconds": str(_WATCH_SECONDS),
+            "timeoutSeconds": str(_WATCH_TIMEOUT_SECONDS),
         }
-        silence = _WATCH_SECONDS + _SECONDS
+        seconds = _WATCH_TIMEOUT_SECONDS + _REQUEST_TIMEOUT_SECONDS
         with self._client.stream(
-            self._collection, query, accept=JSON_MEDIA_TYPE, idle_timeout_seconds=silence
+            self._collection, query, accept=JSON_MEDIA_TYPE, idle_timeout_seconds=seconds
         ) as self._stream:
             for _ in self._stream:
-                if self._ended.is_set():
+                if self._stopped.is_set():
                     return
-                self._wake()
+                self._on_change()
 
 
-def _place(target: Target) -> tuple[str, str]:
+def _path_of(target: Target) -> tuple[str, str]:
+    """Return the path of the collection, and the name."""
     plural = _PLURALS[target.kind]
     return f"/apis/admissionregistration.k8s.io/v1/{plural}", target.name

@@ -1,7 +1,7 @@
-"""What API servers may hold for the bundle: not only what it is now.
+"""The recent contents of the caBundles, any of which an API server may still use.
 
-An API server learns of a change a moment later, and there are several of them. So whoever
-serves or retires something asks for every content that the bundles have had of late.
+API servers observe a change a moment later, and each at its own time. A certificate is therefore
+served, and a CA retired, only if every recent content allows it.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,70 +12,68 @@ from certs.ca.certificate import Certificate, TrustBundle
 Chain = TypeVar("Chain")
 
 
-class Views:
-    """The contents that the bundles have had within the last `window` seconds.
+class BundleHistory:
+    """The contents of all caBundles within the last `window_seconds`.
 
-    Times are seconds of a monotonic clock, so that no jump of the wall clock shortens a wait.
+    Times are seconds of a monotonic clock, so that a jump of the wall clock shortens no wait.
     """
 
-    def __init__(self, window: float) -> None:
-        self._window = window
-        self._first: float | None = None
+    def __init__(self, window_seconds: float) -> None:
+        self._window_seconds = window_seconds
+        self._first_read: float | None = None
         self._latest: frozenset[str] = frozenset()
-        self._views: dict[str, TrustBundle] = {}
-        self._live_until: dict[str, float] = {}
+        self._contents: dict[str, TrustBundle] = {}
+        self._last_seen: dict[str, float] = {}
 
     def record(self, bundles: Iterable[TrustBundle], at: float) -> None:
-        """Take note of what all bundles hold now."""
-        current = {_identity(view): view for view in bundles}
-        # What was there at the last look may have been there until just now.
-        for identity in self._latest | current.keys():
-            self._live_until[identity] = at
-        self._views |= current
+        """Record what all caBundles hold now."""
+        current = {_fingerprint(bundle): bundle for bundle in bundles}
+        # The contents of the previous read may have been there until just now.
+        for fingerprint in self._latest | current.keys():
+            self._last_seen[fingerprint] = at
+        self._contents |= current
         self._latest = frozenset(current)
-        self._first = at if self._first is None else self._first
-        for identity, until in list(self._live_until.items()):
-            if until < at - self._window:
-                del self._live_until[identity], self._views[identity]
+        self._first_read = at if self._first_read is None else self._first_read
+        for fingerprint, seen in list(self._last_seen.items()):
+            if seen < at - self._window_seconds:
+                del self._last_seen[fingerprint], self._contents[fingerprint]
 
     @property
-    def known(self) -> bool:
-        """Whether there was any look at all."""
-        return self._first is not None
+    def is_empty(self) -> bool:
+        """No caBundle has been read yet."""
+        return self._first_read is None
 
     def latest(self) -> tuple[TrustBundle, ...]:
-        """Return the contents at the last look."""
-        return tuple(self._views[identity] for identity in self._latest)
+        """Return the contents of the last read."""
+        return tuple(self._contents[fingerprint] for fingerprint in self._latest)
 
     def within(self, seconds: float, at: float) -> tuple[TrustBundle, ...] | None:
-        """Return the contents of the last `seconds`; None before as long a time of looking."""
-        if self._first is None or at - self._first < seconds:
+        """Return the contents of the last `seconds`; None if the first read was later."""
+        if self._first_read is None or at - self._first_read < seconds:
             return None
         return tuple(
-            view
-            for identity, view in self._views.items()
-            if self._live_until[identity] >= at - seconds or identity in self._latest
+            bundle
+            for fingerprint, bundle in self._contents.items()
+            if self._last_seen[fingerprint] >= at - seconds or fingerprint in self._latest
         )
 
-    def all(self) -> tuple[TrustBundle, ...]:
-        """Return every content of the window."""
-        return tuple(self._views.values())
+    def always_held(self, certificate: Certificate, at: float) -> bool:
+        """Return whether every caBundle has held this certificate for the whole window."""
+        bundles = self.within(self._window_seconds, at)
+        return bundles is not None and all(certificate in bundle for bundle in bundles)
 
-    def have_held(self, certificate: Certificate, at: float) -> bool:
-        """Whether every bundle has held this certificate for the whole window."""
-        views = self.within(self._window, at)
-        return views is not None and all(certificate in view for view in views)
+    def allows_replacement(
+        self, current: Chain, new: Chain, accepts: Callable[[Chain, TrustBundle], bool]
+    ) -> bool:
+        """Return whether every API server that accepts the current chain accepts the new one.
 
-
-def may_replace(
-    current: Chain, candidate: Chain, views: Views, accepts: Callable[[Chain, TrustBundle], bool]
-) -> bool:
-    """Whether no API server that takes `current` would refuse `candidate`.
-
-    `accepts(chain, view)` says whether a client that trusts the view takes the chain.
-    """
-    return all(accepts(candidate, view) or not accepts(current, view) for view in views.all())
+        `accepts(chain, bundle)` returns whether a client that trusts the bundle accepts the chain.
+        """
+        return all(
+            accepts(new, bundle) or not accepts(current, bundle)
+            for bundle in self._contents.values()
+        )
 
 
-def _identity(view: TrustBundle) -> str:
-    return " ".join(sorted(certificate.fingerprint for certificate in view))
+def _fingerprint(bundle: TrustBundle) -> str:
+    return " ".join(sorted(certificate.fingerprint for certificate in bundle))

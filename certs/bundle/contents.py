@@ -1,8 +1,7 @@
-"""What a `caBundle` should hold, from what is trusted and what is there already.
+"""The desired content of a `caBundle`, from the CAs to trust and its current content.
 
-Replicas write it without a leader and not all of them know the newest CA at once, so none of
-them takes away what it does not know: an unknown certificate may be the CA of tomorrow. What
-goes is what is expired, and what is named as retired.
+Replicas write it without a leader and may not all know the newest CA yet, so none removes a
+certificate that it does not know, which may be the next CA. Only expired and retired ones go.
 """
 
 from collections.abc import Collection, Iterable
@@ -12,32 +11,30 @@ from certs.ca.certificate import Certificate, encode_pem, parse_pem, parse_pem_a
 from certs.ca.durations import MAX_BUNDLE_CERTIFICATES
 
 
-def wanted(
+def build_bundle(
     trust: Iterable[Certificate],
-    present: bytes,
+    current: bytes,
     *,
     retired: Collection[str] = (),
     now: datetime,
 ) -> bytes:
-    """Return the PEM bundle that should be there: `present` itself when nothing is amiss.
+    """Return the PEM that a caBundle should contain: `current` itself if nothing is to change.
 
-    `trust` is always in it, whatever `present` looks like; `retired` holds fingerprints.
-    The order of a bundle means nothing, so two writers who agree on the certificates do not
-    rewrite each other's order.
+    All of `trust` is in it; `retired` are fingerprints. The order of the certificates does not
+    matter, so that two replicas do not rewrite each other's.
     """
-    ours = {certificate.fingerprint: certificate for certificate in trust}
-    there = parse_pem_as_go(present)
+    trusted = {certificate.fingerprint: certificate for certificate in trust}
+    effective = parse_pem_as_go(current)
     foreign = {
         certificate.fingerprint: certificate
-        for certificate in parse_pem(present)
-        if certificate.fingerprint not in ours
+        for certificate in parse_pem(current)
+        if certificate.fingerprint not in trusted
         and certificate.fingerprint not in retired
         and now < certificate.not_after
     }
-    newest = sorted(foreign.values(), key=lambda certificate: certificate.not_before)
-    kept = newest[::-1][: max(MAX_BUNDLE_CERTIFICATES - len(ours), 0)]
-    right = [*ours.values(), *kept]
-    same = sorted(c.fingerprint for c in right) == sorted(c.fingerprint for c in there)
-    # A block that is no certificate, or not at the beginning of a line, is none of these.
-    clean = present.count(b"-----BEGIN") == len(there)
-    return present if same and clean else encode_pem(right)
+    newest = sorted(foreign.values(), key=lambda certificate: certificate.not_before, reverse=True)
+    desired = [*trusted.values(), *newest[: max(MAX_BUNDLE_CERTIFICATES - len(trusted), 0)]]
+    is_same = sorted(c.fingerprint for c in desired) == sorted(c.fingerprint for c in effective)
+    # Go skips a block that is not a certificate, or not at the start of a line.
+    is_clean = current.count(b"-----BEGIN") == len(effective)
+    return current if is_same and is_clean else encode_pem(desired)

@@ -1,23 +1,16 @@
-"""What of a cluster is asked for here, and how it says no."""
+"""The cluster operations that certificate management needs, and their errors."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, Protocol
 
-from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json
-
-__all__ = ["CONFLICT", "NOT_FOUND", "ApiError", "Cluster", "Target", "targets"]
-
-NOT_FOUND = 404
-CONFLICT = 409
-"""The `status` of an ApiError that says: somebody else wrote first, read again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A webhook configuration whose `caBundle`s are ours."""
+    """A webhook configuration to publish CAs in."""
 
     kind: Literal["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"]
     name: str
@@ -26,8 +19,8 @@ class Target:
         return f"{self.kind} '{self.name}'"
 
 
-def targets(name: str) -> tuple[Target, ...]:
-    """Return the configurations of a release: the chart gives all of them the same name."""
+def targets_of(name: str) -> tuple[Target, ...]:
+    """Return the configurations of a release; the chart gives both the same name."""
     return (
         Target("MutatingWebhookConfiguration", name),
         Target("ValidatingWebhookConfiguration", name),
@@ -35,9 +28,10 @@ def targets(name: str) -> tuple[Target, ...]:
 
 
 class Cluster(Protocol):
-    """One Secret and some webhook configurations; objects are dicts as the API has them.
+    """The CA's Secret and the webhook configurations, as JSON objects.
 
-    Every method but `watch` and `clock_offset` raises ApiError.
+    All methods but `watch` and `clock_offset` raise `webhook.kube.api.errors.ApiError`; its
+    status is 409 (Conflict) if the object is not the version that was read.
     """
 
     @property
@@ -45,16 +39,15 @@ class Cluster(Protocol):
 
     def read_secret(self) -> Json: ...
 
-    def update_secret(self, secret: Json) -> None:
-        """Write it back; a conflict where it is not the one that was read."""
+    def update_secret(self, secret: Json) -> None: ...
 
     def read_configuration(self, target: Target) -> Json: ...
 
     def patch_configuration(self, target: Target, operations: list[Json]) -> None:
-        """Apply an RFC 6902 patch; a conflict where it names another resourceVersion."""
+        """Apply a JSON patch (RFC 6902)."""
 
-    def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
-        """Call `wake` from any thread when an object changes; return what ends that."""
+    def watch(self, on_change: Callable[[], None]) -> Callable[[], None]:
+        """Call `on_change`, from any thread, when an object changes; return how to stop that."""
 
     def clock_offset(self) -> timedelta:
-        """How far the API server's clock is ahead of ours; zero where nothing is known."""
+        """Return how far the API server's clock is ahead of this one; zero if unknown."""

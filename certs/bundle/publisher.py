@@ -1,8 +1,8 @@
-"""Bringing `caBundle` to what it should be, on every webhook of the configurations named.
+"""Publish CAs in the `caBundle` of every webhook of the webhook configurations.
 
-A JSON patch touches that one field. It carries the `resourceVersion` that was read, so that
-two writers cannot undo each other, and a field manager of its own, so that Helm's and Argo
-CD's server-side apply see a field that is not theirs.
+A JSON patch changes that one field. It carries the `resourceVersion` that was read, so that no
+writer undoes another's change, and its own field manager, so that Helm's and Argo CD's
+server-side apply leave the field alone.
 """
 
 import base64
@@ -10,40 +10,36 @@ import binascii
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from http import HTTPStatus
 
 import structlog
 
-from certs.bundle import contents
-from certs.bundle.bundle_history import Views
-from certs.bundle.interface import (
-    CONFLICT,
-    NOT_FOUND,
-    ApiError,
-    Cluster,
-    Target,
-)
+from certs.bundle.bundle_history import BundleHistory
+from certs.bundle.contents import build_bundle
+from certs.bundle.interface import Cluster, Target
 from certs.ca.certificate import Certificate, TrustBundle, parse_pem_as_go
+from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json
 
 log = structlog.get_logger()
 
 
 class Publisher:
-    """Keeps the bundles, and the views of them that its owner decides by."""
+    """Publishes CAs, and records what the caBundles hold."""
 
-    def __init__(self, cluster: Cluster, views: Views) -> None:
-        self.views = views
+    def __init__(self, cluster: Cluster, history: BundleHistory) -> None:
+        self.history = history
         self.published = False
-        """Whether every bundle accepted what is served, at the last `judge`."""
+        """Every caBundle accepted the serving certificate at the last check."""
         self.settled = False
-        """Whether they did so for a while, once. What is cut from a bundle later is put back,
-        and all replicas unready at once would help nobody."""
+        """Every caBundle has accepted it for a while, once. A caBundle that another client changes
+        later is repaired; replicas that all become unready would only make it worse."""
         self.repairs = 0
-        """How often certificates had to be put back that somebody else had taken away."""
+        """Changes by other clients that removed a trusted CA and were repaired."""
         self.problems: list[str] = []
-        """Of the last `publish`."""
+        """The errors of the last `publish`."""
         self._cluster = cluster
-        self._found: dict[Target, frozenset[str]] = {}
+        self._last_held: dict[Target, frozenset[str]] = {}
 
     def publish(
         self,
@@ -53,25 +49,25 @@ class Publisher:
         now: datetime,
         at: float,
     ) -> bool:
-        """Look at every bundle, write where one is not right, say whether any was written.
+        """Read every caBundle and write those that differ; return whether any was written.
 
-        What is written shows in `views` only when it has been read back. `now` is the wall
-        clock for dates, `at` the monotonic one for the views.
+        What was written is in `history` only once it has been read back. `now` is the wall clock,
+        for dates, `at` the monotonic clock, for the history.
         """
-        with self._looking():
+        with self._unpublish_on_error():
             return self._publish(trust, retired, now, at)
 
-    def judge(self, accepts: Callable[[TrustBundle], bool], *, settle: float, at: float) -> None:
-        """Find out whether what is served is `published` and, for `settle` seconds, `settled`."""
-        with self._looking():
-            self.published = self.views.known and all(map(accepts, self.views.latest()))
+    def check(self, accepts: Callable[[TrustBundle], bool], *, settle: float, at: float) -> None:
+        """Update `published`, and `settled` once the certificate was accepted for `settle` s."""
+        with self._unpublish_on_error():
+            self.published = not self.history.is_empty and all(map(accepts, self.history.latest()))
             if not self.settled:
-                of_late = self.views.within(settle, at)
-                self.settled = of_late is not None and all(map(accepts, of_late))
+                recent = self.history.within(settle, at)
+                self.settled = recent is not None and all(map(accepts, recent))
 
     @contextmanager
-    def _looking(self) -> Iterator[None]:
-        """Know nothing of the bundles after a look that failed in a way that nobody foresaw."""
+    def _unpublish_on_error(self) -> Iterator[None]:
+        """After an unexpected error the content of the caBundles is not known."""
         try:
             yield
         except Exception:
@@ -82,49 +78,47 @@ class Publisher:
         self, trust: Sequence[Certificate], retired: Collection[str], now: datetime, at: float
     ) -> bool:
         self.problems = []
-        seen: list[TrustBundle] = []
+        held: list[TrustBundle] = []
         wrote = False
-        configurations = self._read()
+        configurations = self._read_configurations()
         complete = not self.problems
         for target, configuration in configurations.items():
-            present = bundles(configuration)
-            seen += [parse_pem_as_go(pem) for pem in present]
-            self._count(target, trust, present)
-            right = [contents.wanted(trust, pem, retired=retired, now=now) for pem in present]
-            wrote |= self._write(target, configuration, present, right)
+            current = decode_bundles(configuration)
+            bundles = [parse_pem_as_go(pem) for pem in current]
+            held += bundles
+            self._count_repair(target, trust, bundles)
+            desired = [build_bundle(trust, pem, retired=retired, now=now) for pem in current]
+            wrote |= self._write(target, configuration, current, desired)
         if complete:
-            self.views.record(seen, at)
+            self.history.record(held, at)
         return wrote
 
-    def _read(self) -> dict[Target, Json]:
-        """Return the configurations that are there.
-
-        One of several may be missing: the chart installs those that its values ask for.
-        """
+    def _read_configurations(self) -> dict[Target, Json]:
+        """Return the webhook configurations that exist; the chart may install one of them only."""
         found: dict[Target, Json] = {}
         missing: list[str] = []
         for target in self._cluster.targets:
             try:
                 found[target] = self._cluster.read_configuration(target)
             except ApiError as error:
-                where = missing if error.status == NOT_FOUND else self.problems
-                where.append(str(error))
+                errors = missing if error.status == HTTPStatus.NOT_FOUND else self.problems
+                errors.append(str(error))
         if not found:
             self.problems += missing
         return found
 
     def _write(
-        self, target: Target, configuration: Json, present: list[bytes], right: list[bytes]
+        self, target: Target, configuration: Json, current: list[bytes], desired: list[bytes]
     ) -> bool:
-        """Whether reading again is worth while: it was written, by us or by another."""
+        """Patch what differs; return whether to read again: it was written, here or elsewhere."""
         operations = [
             {
                 "op": "add",
                 "path": f"/webhooks/{index}/clientConfig/caBundle",
                 "value": base64.b64encode(pem).decode("ascii"),
             }
-            for index, pem in enumerate(right)
-            if pem != present[index]
+            for index, pem in enumerate(desired)
+            if pem != current[index]
         ]
         if not operations:
             return False
@@ -133,30 +127,36 @@ class Publisher:
         try:
             self._cluster.patch_configuration(target, [lock, *operations])
         except ApiError as error:
-            if error.status == CONFLICT:
+            if error.status == HTTPStatus.CONFLICT:
                 return True
             self.problems.append(str(error))
             return False
         log.info("caBundle published", configuration=str(target), webhooks=len(operations))
         return True
 
-    def _count(self, target: Target, trust: Sequence[Certificate], present: list[bytes]) -> None:
-        each = [frozenset(found.fingerprint for found in parse_pem_as_go(pem)) for pem in present]
+    def _count_repair(
+        self, target: Target, trust: Sequence[Certificate], bundles: Sequence[TrustBundle]
+    ) -> None:
+        """Count a repair if a trusted CA has gone from a configuration since the last read."""
+        each = [frozenset(certificate.fingerprint for certificate in held) for held in bundles]
         held = frozenset.intersection(*each) if each else frozenset()
-        lost = self._found.get(target, frozenset()) - held
-        if lost & {certificate.fingerprint for certificate in trust}:
+        removed = self._last_held.get(target, frozenset()) - held
+        if removed & {certificate.fingerprint for certificate in trust}:
             self.repairs += 1
-            log.warning("caBundle was overwritten and is repaired", configuration=str(target))
-        self._found[target] = held
+            log.warning(
+                "a CA was removed from the caBundle by another client, repairing it",
+                configuration=str(target),
+            )
+        self._last_held[target] = held
 
 
-def bundles(configuration: Json) -> list[bytes]:
-    """Return the `caBundle` of every webhook as PEM; empty where it is absent or no base64."""
-    found = []
+def decode_bundles(configuration: Json) -> list[bytes]:
+    """Return the `caBundle` of every webhook as PEM; empty if it is absent or not base64."""
+    bundles = []
     for webhook in configuration.get("webhooks") or ():
         encoded = (webhook.get("clientConfig") or {}).get("caBundle") or ""
         try:
-            found.append(base64.b64decode(encoded, validate=True))
+            bundles.append(base64.b64decode(encoded, validate=True))
         except (binascii.Error, ValueError):
-            found.append(b"")
-    return found
+            bundles.append(b"")
+    return bundles

@@ -1,29 +1,29 @@
-"""The certificate commands, to inspect certificates and to replace a compromised CA."""
+"""`certs show` and `certs rotate`: inspect certificates, and replace a compromised CA."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import click
 
 from certs.bundle.api import ClusterApi
-from certs.bundle.interface import CONFLICT, NOT_FOUND, ApiError, targets
-from certs.ca import rotation
-from certs.ca import secret as secrets
+from certs.bundle.interface import targets_of
+from certs.ca import rotation, secret
 from certs.ca.durations import Durations
 from certs.ca.secret import SecretError, State
-from certs.cli.show import of_configuration, of_file, of_secret
+from certs.cli.show import describe_configuration, describe_file, describe_secret
 from webhook.kube.api.client import connect
-from webhook.kube.api.errors import KubeconfigError
+from webhook.kube.api.errors import ApiError, KubeconfigError
 from webhook.kube.messages import describe_os_error
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-class _Fault(click.ClickException):
-    """What the user has to put right."""
+class _UserError(click.ClickException):
+    """An error that the user can correct."""
 
     exit_code = 2
 
@@ -40,10 +40,10 @@ class _SecretName(click.ParamType[tuple[str, str]]):
         return namespace, name
 
 
-def _cluster_flags(command: Callable[..., None]) -> Callable[..., None]:
+def _cluster_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--context", default="", help="Context of the kubeconfig."),
-        click.option("--kubeconfig", type=_FILE, help="Cluster; found as kubectl finds it."),
+        click.option("--kubeconfig", type=_FILE, help="Kubeconfig; by default that of kubectl."),
     ):
         command = option(command)
     return command
@@ -54,100 +54,102 @@ def certs() -> None:
     """Show certificates, and replace the CA by hand."""
 
 
-@certs.command
+@certs.command(short_help="Show the certificates in files, a Secret or caBundles.")
 @click.argument("files", nargs=-1, type=_FILE)
-@click.option("--secret", type=_SecretName(), help="Secret with the CA of the replicas.")
+@click.option("--secret", "name", type=_SecretName(), help="Secret with the CA of the replicas.")
 @click.option("--webhook-config", default="", help="Name of the webhook configurations.")
-@_cluster_flags
+@_cluster_options
 def show(
     files: tuple[Path, ...],
-    secret: tuple[str, str] | None,
+    name: tuple[str, str] | None,
     webhook_config: str,
     kubeconfig: Path | None,
     context: str,
 ) -> None:
-    """Show the certificates in FILES, in a Secret, in the bundles of webhooks."""
-    if not (files or secret or webhook_config):
-        raise _Fault("nothing to show: expected FILES, --secret or --webhook-config")
+    """Show the certificates in FILES, in a Secret, and in the caBundles of webhooks."""
+    if not (files or name or webhook_config):
+        raise _UserError("nothing to show: expected FILES, --secret or --webhook-config")
     for path in files:
         try:
-            _print(str(path), of_file(path.read_bytes(), datetime.now(UTC)))
+            _print(str(path), describe_file(path.read_bytes(), datetime.now(UTC)))
         except OSError as error:
-            raise _Fault(f"'{path}': {describe_os_error(error)}") from None
-    with _explained():
+            raise _UserError(f"'{path}': {describe_os_error(error)}") from None
+    with _report_cluster_errors():
         state = None
-        if secret:
-            api = _api(kubeconfig, context, secret)
-            state = secrets.decode(api.read_secret().get("data"))
-            _print(_title(secret), of_secret(state, _now(api)))
+        if name:
+            cluster = _connect(kubeconfig, context, name)
+            state = secret.decode(cluster.read_secret().get("data"))
+            _print(_title(name), describe_secret(state, _now(cluster)))
         if webhook_config:
-            _show_configurations(_api(kubeconfig, context, name=webhook_config), state)
+            _show_configurations(_connect(kubeconfig, context, release=webhook_config), state)
 
 
 @certs.command(short_help="Replace the CA in a Secret now.")
-@click.option("--secret", type=_SecretName(), required=True, help="Secret with the CA.")
-@_cluster_flags
-def rotate(secret: tuple[str, str], kubeconfig: Path | None, context: str) -> None:
-    """Replace the CA in a Secret now, for instance because others may know its key.
+@click.option("--secret", "name", type=_SecretName(), required=True, help="Secret with the CA.")
+@_cluster_options
+def rotate(name: tuple[str, str], kubeconfig: Path | None, context: str) -> None:
+    """Replace the CA in a Secret now, for instance because its private key may be compromised.
 
-    A new CA is put beside it. The replicas publish that, use it when every bundle has had it
-    for ten minutes, and withdraw the old one ten minutes later. No call is lost.
+    A new CA is stored beside the active one. The replicas publish it, use it once every caBundle
+    has held it for ten minutes, and remove the old one ten minutes later. No request fails.
     """
-    with _explained():
-        api = _api(kubeconfig, context, secret)
-        found = api.read_secret()
-        now = _now(api)
-        state = secrets.decode(found.get("data"))
+    with _report_cluster_errors():
+        cluster = _connect(kubeconfig, context, name)
+        found = cluster.read_secret()
+        now = _now(cluster)
+        state = secret.decode(found.get("data"))
         if state is None:
-            raise _Fault(f"{_title(secret)} is empty: the first replica makes the CA")
+            raise _UserError(f"{_title(name)} is empty: the first replica makes the CA")
         forced = rotation.force(state, now, Durations())
-        api.update_secret(secrets.store(forced, found))
-    _print(_title(secret), of_secret(forced, now))
+        cluster.update_secret(secret.store(forced, found))
+    _print(_title(name), describe_secret(forced, now))
 
 
-def _api(
-    kubeconfig: Path | None, context: str, secret: tuple[str, str] = ("", ""), *, name: str = ""
+def _connect(
+    kubeconfig: Path | None, context: str, name: tuple[str, str] = ("", ""), *, release: str = ""
 ) -> ClusterApi:
     return ClusterApi(
         connect(kubeconfig, context),
-        targets=targets(name) if name else (),
-        namespace=secret[0],
-        secret=secret[1],
+        targets=targets_of(release) if release else (),
+        namespace=name[0],
+        secret=name[1],
     )
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
-    """Turn what a cluster may say into words without a trace."""
+def _report_cluster_errors() -> Iterator[None]:
+    """Report an error of the cluster or of the Secret without a traceback."""
     try:
         yield
     except (KubeconfigError, SecretError) as error:
-        raise _Fault(str(error)) from None
+        raise _UserError(str(error)) from None
     except ApiError as error:
-        hint = ": somebody else wrote first, try again" if error.status == CONFLICT else ""
-        raise _Fault(f"{error}{hint}") from None
+        is_conflict = error.status == HTTPStatus.CONFLICT
+        hint = ": another client changed it, try again" if is_conflict else ""
+        raise _UserError(f"{error}{hint}") from None
 
 
-def _now(api: ClusterApi) -> datetime:
-    """Return the time as the API server has it, once it has answered: this clock may be wrong."""
-    return (datetime.now(UTC) + api.clock_offset()).replace(microsecond=0)
+def _now(cluster: ClusterApi) -> datetime:
+    """Return the time by the API server's clock, after a request: this clock may be wrong."""
+    return (datetime.now(UTC) + cluster.clock_offset()).replace(microsecond=0)
 
 
-def _show_configurations(api: ClusterApi, state: State | None) -> None:
+def _show_configurations(cluster: ClusterApi, state: State | None) -> None:
     missing: list[ApiError] = []
-    for target in api.targets:
+    for target in cluster.targets:
         try:
-            _print(str(target), of_configuration(api.read_configuration(target), state))
+            configuration = cluster.read_configuration(target)
+            _print(str(target), describe_configuration(configuration, state))
         except ApiError as error:
-            if error.status != NOT_FOUND:
+            if error.status != HTTPStatus.NOT_FOUND:
                 raise
             missing.append(error)
-    if len(missing) == len(api.targets):
+    if len(missing) == len(cluster.targets):
         raise missing[0]
 
 
-def _title(secret: tuple[str, str]) -> str:
-    return f"Secret '{'/'.join(secret)}'"
+def _title(name: tuple[str, str]) -> str:
+    return f"Secret '{'/'.join(name)}'"
 
 
 def _print(title: str, lines: Iterable[str]) -> None:

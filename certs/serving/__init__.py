@@ -1,1 +1,1 @@
-"""Where the serving certificate comes from, and how the server takes over a new one."""
+"""Sources of the serving certificate, and serving a new one without a restart."""

@@ -1,4 +1,4 @@
-"""The two clocks: one for dates, which may jump, and one for waits, which does not."""
+"""A wall clock for dates, which may jump, and a monotonic clock for waits, which does not."""
 
 import time
 from collections.abc import Callable
@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """What time it is, and how many seconds have passed since some moment."""
-
     wall: Callable[[], datetime]
     monotonic: Callable[[], float]
+    """Seconds since an arbitrary moment."""
 
 
-SYSTEM = Clock(wall=lambda: datetime.now(UTC), monotonic=time.monotonic)
+SYSTEM_CLOCK = Clock(wall=lambda: datetime.now(UTC), monotonic=time.monotonic)

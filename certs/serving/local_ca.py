@@ -1,4 +1,4 @@
-"""A CA and a certificate for a server that runs on its own, without a cluster."""
+"""A CA and a certificate for a server that runs without a cluster."""
 
 import os
 import tempfile
@@ -10,42 +10,43 @@ import structlog
 
 from certs.ca import pki
 from certs.ca.certificate import Certificate, KeyPair
-from certs.serving import handshake
+from certs.serving.handshake import parse_key_pair
 from certs.serving.source import Status
 from webhook.kube.messages import describe_os_error
 
-NAMES = ("localhost", "127.0.0.1", "::1")
-"""What a server without a cluster is called."""
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+"""The names by which clients on this machine call the server."""
 
-LIFE = timedelta(days=365)
+_LIFETIME = timedelta(days=365)
+_BACKDATE = timedelta(hours=1)
 
 log = structlog.get_logger()
 
 
 class LocalCAError(ValueError):
-    """A name that cannot be certified, or a state directory that cannot be written."""
+    """A name that no certificate can have, or a state directory that cannot be written."""
 
 
 class LocalCA:
-    """A source of certificates (`certs.serving.source`) that makes one, when it is started.
+    """A `Source` (`certs.serving.source`) that creates a CA and a certificate when it starts.
 
-    The CA is written to `ca.crt` in a directory, for clients on this machine; its key lives in
-    memory and dies with the server.
+    The CA is written to `ca.crt` in a directory, for clients on this machine. Its key is kept in
+    memory only.
     """
 
     def __init__(self, names: Sequence[str], state_dir: Path | None = None) -> None:
         self.path: Path | None = None
-        """Where the CA was written."""
+        """The file that the CA was written to."""
         self._names = names
         self._state_dir = state_dir
         self._pair: KeyPair | None = None
 
     def start(self, on_change: Callable[[KeyPair], None]) -> None:
-        """Make it. Raises LocalCAError: invalid name, or the state directory cannot be written."""
-        self._pair, ca = make(self._names)
-        self.path = publish(ca, self._state_dir)
+        """Create CA and certificate. Raises LocalCAError."""
+        self._pair, ca = create_key_pair(self._names)
+        self.path = write_ca(ca, self._state_dir)
         if self.path is None:
-            log.warning("the CA cannot be written anywhere, so nobody can trust it")
+            log.warning("the CA cannot be written to any directory, so no client can trust it")
         on_change(self._pair)
 
     def current(self) -> KeyPair | None:
@@ -61,32 +62,32 @@ class LocalCA:
         pass
 
 
-def make(names: Sequence[str]) -> tuple[KeyPair, Certificate]:
-    """Make a certificate for these names, and the CA that it is signed by.
+def create_key_pair(names: Sequence[str]) -> tuple[KeyPair, Certificate]:
+    """Create a serving certificate for these names, and the CA that signs it.
 
-    Raises LocalCAError for a name that is neither a DNS name nor an address.
+    Raises LocalCAError for a name that is neither a DNS name nor an IP address.
     """
-    now, hour = datetime.now(UTC), timedelta(hours=1)
-    ca = pki.make_ca(now, LIFE, backdate=hour)
+    now = datetime.now(UTC)
+    ca = pki.make_ca(now, _LIFETIME, backdate=_BACKDATE)
     try:
-        leaf, key = pki.sign_leaf(ca, names, now, LIFE, backdate=hour)
+        leaf, key = pki.sign_leaf(ca, names, now, _LIFETIME, backdate=_BACKDATE)
     except ValueError as error:
         raise LocalCAError(f"--tls-name: {error}") from None
-    return handshake.parse_key_pair(leaf.pem, key), ca.certificate
+    return parse_key_pair(leaf.pem, key), ca.certificate
 
 
-def publish(ca: Certificate, state_dir: Path | None = None) -> Path | None:
-    """Write the CA to `ca.crt` in the state directory, and return where that is.
+def write_ca(ca: Certificate, state_dir: Path | None = None) -> Path | None:
+    """Write the CA to `ca.crt` in the state directory, and return the path.
 
-    Where none is given it is the user's, else a temporary one, else, where nothing can be
-    written, none. Raises LocalCAError when the given one cannot be written to.
+    Without `state_dir` it is the user's, or a temporary one, or None if neither can be written.
+    Raises LocalCAError if `state_dir` cannot be written.
     """
     if state_dir is not None:
         try:
             return _write(state_dir, ca)
         except OSError as error:
             raise LocalCAError(f"--state-dir '{state_dir}': {describe_os_error(error)}") from None
-    for directory in (_users, _temporary):
+    for directory in (_user_directory, _temporary_directory):
         try:
             return _write(directory(), ca)
         except (OSError, RuntimeError):  # a read-only file system; a user without a home
@@ -94,18 +95,18 @@ def publish(ca: Certificate, state_dir: Path | None = None) -> Path | None:
     return None
 
 
-def _users() -> Path:
+def _user_directory() -> Path:
     base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(base) / "convertor-webhook"
 
 
-def _temporary() -> Path:
+def _temporary_directory() -> Path:
     return Path(tempfile.mkdtemp(prefix="convertor-webhook-"))
 
 
 def _write(directory: Path, ca: Certificate) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
-    # Whole or not at all: somebody may be reading the one of the server before.
-    fresh = directory / f".ca.crt.{os.getpid()}"
-    fresh.write_bytes(ca.pem)
-    return fresh.replace(directory / "ca.crt")
+    # Atomically: a client may be reading the file of the previous server.
+    new = directory / f".ca.crt.{os.getpid()}"
+    new.write_bytes(ca.pem)
+    return new.replace(directory / "ca.crt")

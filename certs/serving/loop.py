@@ -1,4 +1,4 @@
-"""A thread that does one thing again and again, and sooner when it is woken."""
+"""A thread that runs a function repeatedly, and earlier when it is woken."""
 
 import threading
 from collections.abc import Callable, Collection, Iterator
@@ -8,31 +8,31 @@ import structlog
 
 log = structlog.get_logger()
 
-_REST = 1.0
-"""Seconds between two rounds at least, however often others change what is watched."""
+_MIN_PAUSE_SECONDS = 1.0
+"""The least time between two runs, however often watched objects change."""
 
-_AFTER_A_BUG = 30.0
+_ERROR_PAUSE_SECONDS = 30.0
 
 
 @contextmanager
-def forgiving(problems: list[str], known: Collection[str]) -> Iterator[None]:
-    """Have what nobody foresaw end one part of a round and no other, and be told of.
+def collect_errors(problems: list[str], known: Collection[str]) -> Iterator[None]:
+    """Append an unexpected error to `problems`, so that the other parts of a round still run.
 
-    `known` is what the round before had to tell: a trace is logged once, not every second.
+    The traceback is logged unless the error is in `known`, the problems of the previous round.
     """
     try:
         yield
-    except Exception as error:  # certificates go on being served whatever is wrong here
+    except Exception as error:  # the certificate must be served whatever fails here
         problem = f"unexpected {type(error).__name__}: {error}"
         if problem not in known:
-            log.exception("looking after certificates failed")
+            log.exception("certificate maintenance failed")
         problems.append(problem)
 
 
 class Loop:
-    """Runs `step`, which says in how many seconds it wants to run again, until `stop`.
+    """Runs `step`, which returns the seconds until its next run, until `stop`.
 
-    Waits are short ones on purpose: a machine that slept notices soon after.
+    Pauses are short, so that a machine that was suspended continues soon after.
     """
 
     def __init__(self, step: Callable[[], float], name: str) -> None:
@@ -48,18 +48,18 @@ class Loop:
         self._woken.set()
 
     def stop(self) -> None:
-        """End the thread; a call to the API that is under way is not waited for."""
+        """End the thread, without waiting for an API request that it is in."""
         self._stopped.set()
         self._woken.set()
-        self._thread.join(timeout=_REST)
+        self._thread.join(timeout=_MIN_PAUSE_SECONDS)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
             self._woken.clear()
             try:
                 pause = self._step()
-            except Exception:  # the thread is needed again
-                log.exception("looking after certificates failed", thread=self._thread.name)
-                pause = _AFTER_A_BUG
-            if not self._stopped.wait(min(pause, _REST)):
-                self._woken.wait(max(pause - _REST, 0))
+            except Exception:  # the thread must go on
+                log.exception("certificate maintenance failed", thread=self._thread.name)
+                pause = _ERROR_PAUSE_SECONDS
+            if not self._stopped.wait(min(pause, _MIN_PAUSE_SECONDS)):
+                self._woken.wait(max(pause - _MIN_PAUSE_SECONDS, 0))

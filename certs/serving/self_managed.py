@@ -1,58 +1,63 @@
-"""Certificates with no help from outside: one CA in a Secret, a leaf in each replica's memory.
+"""A self-managed certificate: one CA in a Secret, and a leaf in the memory of each replica.
 
-There is no leader. Every replica makes the same round: read the Secret, move the rotation on
-where it is due, sign a leaf, publish the CA. Three rules keep replicas from harming each
-other: nothing is used that was not read back; nothing is written but on the version that
-was read; no leaf is replaced by one that an API server may refuse that takes the old one.
+There is no leader. Every replica runs the same round: read the Secret, advance the rotation, sign
+a leaf, publish the CA. Three rules keep replicas from disturbing each other: only what was read
+back is used; an object is written only in the version that was read; a leaf is replaced only by
+one that every API server accepts which accepts the old one.
 """
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from http import HTTPStatus
 
 import structlog
 
-from certs.bundle.bundle_history import Views, may_replace
-from certs.bundle.interface import CONFLICT, ApiError, Cluster
+from certs.bundle.bundle_history import BundleHistory
+from certs.bundle.interface import Cluster
 from certs.bundle.publisher import Publisher
 from certs.ca import leaf, rotation, secret
 from certs.ca.certificate import Certificate, KeyPair, TrustBundle
 from certs.ca.durations import Durations
 from certs.ca.leaf import ServingCertificate
 from certs.ca.secret import SecretError, State
-from certs.serving.clock import SYSTEM, Clock
-from certs.serving.loop import Loop, forgiving
-from certs.serving.source import WAITING, Status
+from certs.serving.clock import SYSTEM_CLOCK, Clock
+from certs.serving.loop import Loop, collect_errors
+from certs.serving.source import WAITING_MESSAGE, Status
+from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json
 
 log = structlog.get_logger()
 
-_ROUNDS = 5
-"""In a row, while there is something to read back."""
+_MAX_ROUNDS = 5
+"""Rounds in one step, while each of them writes something to be read back."""
+
+_MAX_PAUSE_SECONDS = 30.0
+_UNSETTLED_PAUSE_SECONDS = 1.0
 
 
 class SelfManaged:
-    """A `Source` (`certs.serving.source`) whose CA lives in the cluster's Secret.
+    """A `Source` (`certs.serving.source`) whose CA is in a Secret of the cluster.
 
-    `names` are what the leaf is valid for; the first is what API servers call the webhook,
-    `<service>.<namespace>.svc`.
+    The certificate is valid for `names`. The first is the name by which API servers call the
+    webhook, `<service>.<namespace>.svc`.
     """
 
     def __init__(
         self,
         cluster: Cluster,
         names: Sequence[str],
-        durations: Durations = Durations(),  # noqa: B008 - it cannot change
-        clock: Clock = SYSTEM,
+        durations: Durations = Durations(),  # noqa: B008 - it is immutable
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._cluster = cluster
         self._names = tuple(names)
         self._durations = durations
         self._clock = clock
-        self._views = Views(durations.publish_wait.total_seconds())
-        self._publisher = Publisher(cluster, self._views)
+        self._history = BundleHistory(durations.publish_wait.total_seconds())
+        self._publisher = Publisher(cluster, self._history)
         self._loop = Loop(self.step, "certificates")
         self._on_change: Callable[[KeyPair], None] = lambda _pair: None
-        self._unwatch: Callable[[], None] = lambda: None
+        self._stop_watch: Callable[[], None] = lambda: None
         self._state: State | None = None
         self._serving: ServingCertificate | None = None
         self._changes = 0
@@ -60,11 +65,11 @@ class SelfManaged:
 
     def start(self, on_change: Callable[[KeyPair], None]) -> None:
         self._on_change = on_change
-        self._unwatch = self._cluster.watch(self._loop.wake)
+        self._stop_watch = self._cluster.watch(self._loop.wake)
         self._loop.start()
 
     def stop(self) -> None:
-        self._unwatch()
+        self._stop_watch()
         self._loop.stop()
 
     def current(self) -> KeyPair | None:
@@ -81,55 +86,55 @@ class SelfManaged:
             published=self._publisher.published,
             changes=self._changes,
             repairs=self._publisher.repairs,
-            message="; ".join(self._problems) or ("" if ready else WAITING),
+            message="; ".join(self._problems) or ("" if ready else WAITING_MESSAGE),
         )
 
     def step(self) -> float:
-        """Make a round, and another while something was written; return the seconds to rest."""
-        for _ in range(_ROUNDS):
-            if not self._round():
+        """Run a round, and another while something was written; return the seconds to wait."""
+        for _ in range(_MAX_ROUNDS):
+            if not self._run_round():
                 break
         if not self._publisher.settled:
-            return 1.0
-        return min(30.0, self._durations.publish_wait.total_seconds() / 5)
+            return _UNSETTLED_PAUSE_SECONDS
+        return min(_MAX_PAUSE_SECONDS, self._durations.publish_wait.total_seconds() / 5)
 
-    def _round(self) -> bool:
-        """Return whether something was written, which only counts once it is read back.
+    def _run_round(self) -> bool:
+        """Return whether something was written, which is used only when it is read back.
 
-        What goes wrong with one part is no reason to leave out the others: with what memory
-        has, leaves are renewed and bundles repaired.
+        An error in one part does not stop the others: with the state in memory, leaves are
+        renewed and caBundles repaired.
         """
         problems: list[str] = []
         wrote = False
-        with forgiving(problems, self._problems):
-            wrote = self._keep_state(problems)
+        with collect_errors(problems, self._problems):
+            wrote = self._reconcile_secret(problems)
         if self._state is not None:
-            with forgiving(problems, self._problems):
-                self._keep_leaf(self._state, problems)
-            with forgiving(problems, self._problems):
-                wrote |= self._keep_bundle(self._state)
+            with collect_errors(problems, self._problems):
+                self._reconcile_leaf(self._state, problems)
+            with collect_errors(problems, self._problems):
+                wrote |= self._reconcile_bundles(self._state)
                 problems += self._publisher.problems
         if problems and tuple(problems) != self._problems:
-            log.warning("certificates need attention", problems=problems)
+            log.warning("certificates have problems", problems=problems)
         self._problems = tuple(problems)
         return wrote
 
-    def _keep_state(self, problems: list[str]) -> bool:
-        """Read the Secret and move its state on where that is due."""
+    def _reconcile_secret(self, problems: list[str]) -> bool:
+        """Read the state from the Secret, and write the next one if a step is due."""
         try:
             found = self._cluster.read_secret()
-            held = self._decode(found, problems)
-            self._state = held or self._state
-            following = self._following(held)
-            if following == held:
+            state = self._decode(found, problems)
+            self._state = state or self._state
+            next_state = self._advance(state)
+            if next_state == state:
                 return False
-            self._cluster.update_secret(secret.store(following, found))
+            self._cluster.update_secret(secret.store(next_state, found))
         except ApiError as error:
-            if error.status == CONFLICT:
+            if error.status == HTTPStatus.CONFLICT:
                 return True
             problems.append(str(error))
             return False
-        _tell(held, following)
+        _log_transition(state, next_state)
         return True
 
     def _decode(self, found: Json, problems: list[str]) -> State | None:
@@ -137,24 +142,24 @@ class SelfManaged:
             return secret.decode(found.get("data"))
         except SecretError as error:
             name = found["metadata"]["name"]
-            problems.append(f"secret '{name}': {error}; it is written anew")
+            problems.append(f"secret '{name}': {error}; it is written again")
             return None
 
-    def _following(self, held: State | None) -> State:
-        """Return what the Secret should hold; lost, it gets back what memory has."""
-        state = held or self._state
+    def _advance(self, stored: State | None) -> State:
+        """Return the state to store: the next one, or that in memory if the Secret lost it."""
+        state = stored or self._state
         if state is None:
             return rotation.initialize(self._now(), self._durations)
-        return rotation.advance(state, self._now(), self._has_been_published, self._durations)
+        return rotation.advance(state, self._now(), self._is_published, self._durations)
 
-    def _has_been_published(self, certificate: Certificate) -> bool:
-        return self._views.have_held(certificate, self._clock.monotonic())
+    def _is_published(self, certificate: Certificate) -> bool:
+        return self._history.always_held(certificate, self._clock.monotonic())
 
-    def _keep_leaf(self, state: State, problems: list[str]) -> None:
-        """Serve a leaf of the active CA, as soon as nobody can be lost by it."""
+    def _reconcile_leaf(self, state: State, problems: list[str]) -> None:
+        """Serve a leaf of the active CA, as soon as no API server would refuse it."""
         now, ca = self._now(), state.active.certificate
         if now >= ca.not_after:
-            # Nothing that it signs would be valid for a moment; the next one is on its way.
+            # Whatever it signs is expired already; the next round has another CA.
             problems.append(f"the CA expired at {ca.not_after.isoformat()}")
             return
         if now < ca.not_before:
@@ -162,7 +167,9 @@ class SelfManaged:
         if self._serving and not leaf.needs_renewal(self._serving, state, now, self._durations):
             return
         new = leaf.sign(state, self._names, now, self._durations)
-        if self._serving and not may_replace(self._serving, new, self._views, self._accepts):
+        if self._serving and not self._history.allows_replacement(
+            self._serving, new, self._accepts
+        ):
             problems.append("a new CA is not known to every API server yet: the old one is served")
             return
         self._on_change(new.pair)
@@ -170,32 +177,34 @@ class SelfManaged:
         self._changes += 1
         log.info("serving certificate signed", until=new.pair.not_after.isoformat())
 
-    def _keep_bundle(self, state: State) -> bool:
-        """Publish what is trusted, and the CA of what is served where that is another."""
+    def _reconcile_bundles(self, state: State) -> bool:
+        """Publish the CAs to trust, and the CA of the serving certificate if it is another."""
         at, trust = self._clock.monotonic(), state.trust
-        if self._serving and self._serving.ca.fingerprint not in state.retired:
-            trust = tuple(dict.fromkeys((*trust, self._serving.ca)))
-        wrote = self._publisher.publish(trust, retired=state.retired, now=self._now(), at=at)
         serving = self._serving
-        if serving is not None:
+        if serving and serving.ca.fingerprint not in state.retired:
+            trust = tuple(dict.fromkeys((*trust, serving.ca)))
+        wrote = self._publisher.publish(trust, retired=state.retired, now=self._now(), at=at)
+        if serving:
             settle = self._durations.settle.total_seconds()
-            self._publisher.judge(lambda view: self._accepts(serving, view), settle=settle, at=at)
+            self._publisher.check(
+                lambda bundle: self._accepts(serving, bundle), settle=settle, at=at
+            )
         return wrote
 
-    def _accepts(self, serving: ServingCertificate, view: TrustBundle) -> bool:
-        return leaf.is_accepted(serving, view, self._names[0], self._now())
+    def _accepts(self, serving: ServingCertificate, bundle: TrustBundle) -> bool:
+        return leaf.is_accepted(serving, bundle, self._names[0], self._now())
 
     def _now(self) -> datetime:
-        """Return the time as API servers have it: they judge certificates by it."""
+        """Return the time by the API server's clock, by which API servers check certificates."""
         return (self._clock.wall() + self._cluster.clock_offset()).replace(microsecond=0)
 
 
-def _tell(held: State | None, following: State) -> None:
-    if held is None:
-        log.warning("CA written", until=following.active.certificate.not_after.isoformat())
-    elif held.active != following.active:
-        log.info("CA replaced", until=following.active.certificate.not_after.isoformat())
-    elif following.next and held.next != following.next:
-        log.info("next CA staged", until=following.next.certificate.not_after.isoformat())
+def _log_transition(before: State | None, after: State) -> None:
+    if before is None:
+        log.warning("CA written", until=after.active.certificate.not_after.isoformat())
+    elif before.active != after.active:
+        log.info("CA replaced", until=after.active.certificate.not_after.isoformat())
+    elif after.next and before.next != after.next:
+        log.info("next CA staged", until=after.next.certificate.not_after.isoformat())
     else:
         log.info("old CA retired")

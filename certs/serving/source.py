@@ -1,4 +1,4 @@
-"""Where a server's certificate comes from, as the server sees it."""
+"""Sources of serving certificates, as the server uses them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,36 +7,35 @@ from typing import Protocol
 
 from certs.ca.certificate import KeyPair
 
-WAITING = "waiting until API servers know the CA"
-"""The message of a source that is not ready yet, and has nothing to complain of."""
+WAITING_MESSAGE = "waiting until API servers know the CA"
+"""The message of a source that is not ready yet and has no problem."""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How a source is doing; readiness, metrics and logs are made from it."""
+    """The state of a source, from which readiness, metrics and logs are made."""
 
     not_after: datetime | None = None
-    """Of the leaf that is served."""
+    """Expiry of the serving certificate."""
     ca_not_after: datetime | None = None
-    """Of the CA that signed it, where it is known."""
+    """Expiry of the CA that signed it, if known."""
     ready: bool = False
-    """There is a certificate, its time is not over, and API servers know its CA."""
+    """There is a certificate, it has not expired, and API servers know its CA."""
     published: bool = False
-    """Every bundle at the last look accepts what is served; true where others see to that."""
+    """Every caBundle accepted the certificate when last read; true if others publish the CA."""
     changes: int = 0
-    """Pairs served since the start, the first one included."""
+    """Key pairs served since the start, including the first."""
     repairs: int = 0
-    """Bundles that others had damaged and that were put right."""
+    """Repairs of a caBundle from which another client had removed the CA."""
     message: str = ""
-    """What is wrong or awaited, for people; empty when all is well."""
+    """The problem, or the reason for waiting; empty if there is none."""
 
 
 class Source(Protocol):
-    """A certificate that is renewed by itself.
+    """A serving certificate that is renewed automatically.
 
-    `start` may be called once. `on_change` gets every pair that is to be served from then
-    on, the first one included, from a thread of the source; a pair handed over is known to
-    be one that TLS can use.
+    `start` is called once. From then on `on_change` gets every key pair to serve, including the
+    first, in a thread of the source. TLS can use each of them.
     """
 
     def start(self, on_change: Callable[[KeyPair], None]) -> None: ...

@@ -1,18 +1,18 @@
-"""The certificate that is served, replaced whole and while serving.
+"""A TLS context whose certificate can be replaced while connections are served.
 
-`load_cert_chain` on a live context is a trap: a pair that does not match raises *and* breaks
-every later handshake, and under load most handshakes of the moment fail. So the listener's
-context holds no certificate at all; its `sni_callback`, called for every handshake with or
-without SNI, points the connection at the context of the day. Replacing that is one
-assignment, and a bad pair never gets there. Live connections keep what they began with.
+`load_cert_chain` must not be called on a live context: a key pair that does not match breaks all
+later handshakes, and under load most handshakes during the call fail. The listener's context
+therefore has no certificate. Its `sni_callback`, which OpenSSL calls in every handshake, with or
+without SNI, switches the connection to the current context. Replacing that is one assignment, and
+a bad key pair is never assigned. Open connections keep the context that they started with.
 """
 
 import ssl
 
-from certs.serving import handshake
+from certs.serving.handshake import load_key_pair
 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
-"""For TLS 1.2; those of 1.3 are all good."""
+"""The cipher suites of TLS 1.2; those of TLS 1.3 are all good."""
 
 
 class ClientCAError(ValueError):
@@ -20,37 +20,37 @@ class ClientCAError(ValueError):
 
 
 def check_client_ca(client_ca: bytes) -> None:
-    """Find out whether clients of this CA (PEM) can be told from others, or raise ClientCAError."""
-    _trust(_context(client_auth=True), client_ca)
+    """Raise ClientCAError unless clients can be verified by this CA (PEM)."""
+    _load_client_ca(_create_context(client_auth=True), client_ca)
 
 
-class Serving:
-    """The TLS side of the listener: a context for it, and the certificate to swap."""
+class SwappableContext:
+    """The listener's TLS context, and the certificate to swap."""
 
     def __init__(self, *, client_auth: bool = False) -> None:
-        """Make the listener's context; until the first `swap` it refuses every handshake.
+        """Create the listener's context, which refuses every handshake until the first `swap`.
 
-        Whether clients must show a certificate is decided here once, because OpenSSL takes
-        that from the context a connection began with; by which CA is swapped with the rest.
+        `client_auth` requires a client certificate. It cannot change later, because OpenSSL reads
+        it from the context that a connection started with; the client CA is swapped.
         """
-        self.context = _context(client_auth=client_auth)
-        self.context.sni_callback = self._choose
+        self.context = _create_context(client_auth=client_auth)
+        self.context.sni_callback = self._switch_context
         self._client_auth = client_auth
         self._current: ssl.SSLContext | None = None
 
     def swap(self, chain: bytes, key: bytes, client_ca: bytes = b"") -> None:
-        """Serve this pair, and clients of this CA, from the next handshake on (all PEM).
+        """Serve this key pair from the next handshake on, to clients of this CA (all PEM).
 
         Safe to call from any thread. Raises `certs.serving.handshake.KeyPairError` or ClientCAError
         and then changes nothing.
         """
-        fresh = _context(client_auth=self._client_auth)
-        handshake.load_key_pair(fresh, chain, key)
+        new = _create_context(client_auth=self._client_auth)
+        load_key_pair(new, chain, key)
         if self._client_auth:
-            _trust(fresh, client_ca)
-        self._current = fresh
+            _load_client_ca(new, client_ca)
+        self._current = new
 
-    def _choose(
+    def _switch_context(
         self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext
     ) -> int | None:
         if self._current is None:
@@ -59,11 +59,11 @@ class Serving:
         return None
 
 
-def _context(*, client_auth: bool) -> ssl.SSLContext:
+def _create_context(*, client_auth: bool) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
-    # The API server never resumes a session: tickets would be made and sent for nothing.
+    # API servers never resume a session, so tickets would be made and sent for nothing.
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
     context.num_tickets = 0
     if client_auth:
@@ -71,7 +71,7 @@ def _context(*, client_auth: bool) -> ssl.SSLContext:
     return context
 
 
-def _trust(context: ssl.SSLContext, client_ca: bytes) -> None:
+def _load_client_ca(context: ssl.SSLContext, client_ca: bytes) -> None:
     try:
         context.load_verify_locations(cadata=client_ca.decode("ascii"))
     except (ssl.SSLError, ValueError):

@@ -1,4 +1,4 @@
-"""What all tests of certificates share."""
+"""Fixtures of all tests of certificates."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import structlog
 
 
 @pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """Keep a thousand rounds from telling of themselves."""
+def _capture_logs() -> Iterator[None]:
+    """Keep the log lines of thousands of rounds out of the output."""
     with structlog.testing.capture_logs():
         yield

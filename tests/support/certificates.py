@@ -4,7 +4,7 @@ import functools
 from pathlib import Path
 from typing import NamedTuple
 
-from certs.serving import local_ca
+from certs.serving.local_ca import LOCAL_NAMES, create_key_pair
 
 
 class Made(NamedTuple):
@@ -24,7 +24,7 @@ class Written(NamedTuple):
 @functools.cache
 def made(number: int = 0) -> Made:
     """Make a certificate for localhost; another one for each number."""
-    pair, ca = local_ca.make(local_ca.NAMES)
+    pair, ca = create_key_pair(LOCAL_NAMES)
     return Made(pair.chain, pair.key, ca.pem)
 
 

@@ -9,7 +9,7 @@ import click
 import structlog
 import uvloop
 
-from certs.serving.local_ca import NAMES as LOCAL_NAMES
+from certs.serving.local_ca import LOCAL_NAMES
 from webhook.cli.errors import UserError
 from webhook.cli.options.installation import installation_options
 from webhook.cli.options.types import Parsed

@@ -17,8 +17,8 @@ from webhook.inventory.directory_plans import DirectoryPlans
 from webhook.inventory.pods import PodWatch
 from webhook.kube.api import client
 from webhook.kube.api.errors import KubeconfigError
-from webhook.server import app, certificates, listener, probes
-from webhook.server.certificates import Served
+from webhook.server import app, listener, probes
+from webhook.server.certificates import TlsKeeper, create_source
 from webhook.server.config import Address, Config, ConfigError
 from webhook.telemetry.event_recorder import EventRecorder
 from webhook.telemetry.metrics import Metrics
@@ -41,24 +41,24 @@ async def serve(config: Config) -> None:
         )
         clusters = _connect(config)
         plans = clusters.plans
-        source = certificates.source(config.certificates, clusters.cluster)
-        served = Served(source, config.certificates.client_ca)
+        source = create_source(config.certificates, clusters.cluster)
+        tls_keeper = TlsKeeper(source, config.certificates.client_ca)
         metrics = Metrics()
         metrics.export_plans(plans.status)
-        metrics.export_certificate(served.status)
+        metrics.export_certificate(tls_keeper.status)
         reporter = Reporter(metrics, _start_watching(config, clusters, metrics, stack))
 
         webhooks = app.build(plans, config.installation, reporter, config.max_concurrent)
-        reviews = listener.build(webhooks, served.tls.context)
+        reviews = listener.build(webhooks, tls_keeper.tls.context)
         checks = {
             "plans": lambda: _not_synced(plans),
-            "certificate": served.missing,
+            "certificate": tls_keeper.unready_reason,
             "draining": lambda: "the server is shutting down" if reviews.draining else "",
         }
         status = listener.build(probes.build(checks, plans.status, metrics.registry))
 
-        served.start()
-        stack.callback(served.stop)
+        tls_keeper.start()
+        stack.callback(tls_keeper.stop)
         plans.start()
         stack.callback(plans.stop)
         freezing = asyncio.create_task(_freeze_when_synced(plans))

@@ -1,79 +1,70 @@
 import queue
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from pathlib import Path
 
 import pytest
 
 from certs.bundle.api import ClusterApi
-from certs.bundle.interface import CONFLICT, ApiError, targets
+from certs.bundle.interface import targets_of
 from certs.ca import rotation, secret
 from certs.ca.durations import Durations
-from tests.certs.http_api import ADMISSION, SECRETS, Asked, HttpApi, running
+from tests.support.certs.installation import SECRET, chart_objects
+from tests.support.fake_api import FakeApi
 from tests.support.waiting import eventually
-from webhook.kube.api.client import connect
+from webhook.kube.api.client import Client
+from webhook.kube.api.errors import ApiError
 
-MUTATING, VALIDATING = targets("ours")
-
-
-@pytest.fixture
-def http() -> Iterator[HttpApi]:
-    with running() as http:
-        yield http
+MUTATING, VALIDATING = targets_of("hook")
+SECRETS = "/api/v1/namespaces/migration/secrets"
+ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 
 
 @pytest.fixture
-def cluster(http: HttpApi, tmp_path: Path) -> ClusterApi:
+def cluster(api: FakeApi, client: Client) -> ClusterApi:
+    api.add(*chart_objects())
     return ClusterApi(
-        connect(http.kubeconfig(tmp_path)),
-        targets=targets("ours"),
-        namespace="migration",
-        secret="ca",
+        client, targets=(MUTATING, VALIDATING), namespace=SECRET.namespace, secret=SECRET.name
     )
 
 
-def test_a_secret_is_written_back_on_the_version_read(http: HttpApi, cluster: ClusterApi) -> None:
+def test_a_secret_is_updated_in_the_version_that_was_read(
+    api: FakeApi, cluster: ClusterApi
+) -> None:
     state = rotation.initialize(datetime(2030, 1, 1, tzinfo=UTC), Durations())
     found = cluster.read_secret()
     cluster.update_secret(secret.store(state, found))
     assert secret.decode(cluster.read_secret()["data"]) == state
-    assert http.asked[1] == Asked(
-        "PUT", f"{SECRETS}/ca?fieldManager=convertor-webhook-certs", "application/json"
-    )
+    assert api.requests[1].line == f"PUT {SECRETS}/ca?fieldManager=convertor-webhook-certs"
     with pytest.raises(ApiError) as caught:
         cluster.update_secret(secret.store(state, found))
-    assert caught.value.status == CONFLICT
+    assert caught.value.status == 409
 
 
-def test_a_bundle_is_patched_with_a_field_manager_of_its_own(
-    http: HttpApi, cluster: ClusterApi
+def test_a_configuration_is_patched_with_its_own_field_manager(
+    api: FakeApi, cluster: ClusterApi
 ) -> None:
     version = cluster.read_configuration(VALIDATING)["metadata"]["resourceVersion"]
     lock = {"op": "replace", "path": "/metadata/resourceVersion", "value": version}
     cluster.patch_configuration(VALIDATING, [lock])
-    path = f"{ADMISSION}/validatingwebhookconfigurations/ours"
-    assert http.asked == [
-        Asked("GET", path),
-        Asked(
-            "PATCH",
-            f"{path}?fieldManager=convertor-webhook-certs",
-            "application/json-patch+json",
-        ),
+    path = f"{ADMISSION}/validatingwebhookconfigurations/hook"
+    assert [request.line for request in api.requests] == [
+        f"GET {path}",
+        f"PATCH {path}?fieldManager=convertor-webhook-certs",
     ]
+    assert api.requests[1].headers["content-type"] == "application/json-patch+json"
     with pytest.raises(ApiError) as caught:
         cluster.patch_configuration(VALIDATING, [lock])
-    assert caught.value.status == CONFLICT
+    assert caught.value.status == 409
 
 
-def test_what_is_missing_comes_with_the_chart(http: HttpApi, cluster: ClusterApi) -> None:
-    http.stored.secret = None
-    with pytest.raises(ApiError, match=r"'helm upgrade' puts it back$"):
+def test_the_hint_for_a_missing_object_is_helm_upgrade(api: FakeApi, cluster: ClusterApi) -> None:
+    api.delete(*SECRET)
+    with pytest.raises(ApiError, match=r"'helm upgrade' creates it again$"):
         cluster.read_secret()
 
 
-def test_a_right_that_is_missing_is_named(http: HttpApi, cluster: ClusterApi) -> None:
-    http.forbidden = "PATCH"
+def test_a_missing_right_is_named(api: FakeApi, cluster: ClusterApi) -> None:
+    api.forbid("patch", user="sa")
     with pytest.raises(ApiError) as caught:
         cluster.patch_configuration(MUTATING, [])
     assert str(caught.value) == (
@@ -84,30 +75,32 @@ def test_a_right_that_is_missing_is_named(http: HttpApi, cluster: ClusterApi) ->
 
 
 @pytest.mark.parametrize(("seconds", "offset"), [(3, 0), (3600, 3600), (-3600, -3600)])
-def test_the_api_server_says_what_time_it_is(
-    http: HttpApi, cluster: ClusterApi, seconds: int, offset: int
+def test_the_clock_offset_is_that_of_the_api_server(
+    api: FakeApi, cluster: ClusterApi, seconds: int, offset: int
 ) -> None:
-    """Small differences may be the network's."""
+    """A small offset may be network latency."""
     date = datetime.now(UTC) + timedelta(seconds=seconds)
-    http.date = format_datetime(date, usegmt=True)
+    api.date = format_datetime(date, usegmt=True)
     cluster.read_secret()
     assert abs(cluster.clock_offset() - timedelta(seconds=offset)) < timedelta(seconds=3)
 
 
-def test_a_watch_asks_for_its_one_object_and_wakes_for_every_line(
-    http: HttpApi, cluster: ClusterApi
-) -> None:
-    woken: queue.Queue[None] = queue.Queue()
-    end = cluster.watch(lambda: woken.put(None))
-    eventually(lambda: len(http.asked) == 3)
+def test_each_object_has_a_watch_by_name(api: FakeApi, cluster: ClusterApi) -> None:
+    changes: queue.Queue[None] = queue.Queue()
+    stop = cluster.watch(lambda: changes.put(None))
+    eventually(lambda: api.watching == 3)
+    for _ in range(3):  # a watch begins with the object as it is
+        changes.get(timeout=10)
+    api.add(*chart_objects())
     for _ in range(3):
-        http.events.put(b"{}\n")
-    for _ in range(3):
-        woken.get(timeout=10)
-    end()
-    query = "watch=true&timeoutSeconds=300"
-    assert sorted(asked.path for asked in http.asked) == [
-        f"{SECRETS}?fieldSelector=metadata.name%3Dca&{query}",
-        f"{ADMISSION}/mutatingwebhookconfigurations?fieldSelector=metadata.name%3Dours&{query}",
-        f"{ADMISSION}/validatingwebhookconfigurations?fieldSelector=metadata.name%3Dours&{query}",
+        changes.get(timeout=10)
+    stop()
+    expected = {"watch": "true", "timeoutSeconds": "300"}
+    assert sorted((request.path, request.query) for request in api.requests) == [
+        (path, {"fieldSelector": f"metadata.name={name}", **expected})
+        for path, name in (
+            (SECRETS, "ca"),
+            (f"{ADMISSION}/mutatingwebhookconfigurations", "hook"),
+            (f"{ADMISSION}/validatingwebhookconfigurations", "hook"),
+        )
     ]

@@ -1,6 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
-from certs.bundle.bundle_history import Views, may_replace
+from certs.bundle.bundle_history import BundleHistory
 from certs.ca import pki
 from certs.ca.certificate import TrustBundle
 
@@ -10,49 +10,48 @@ BOTH: TrustBundle = (A.certificate, B.certificate)
 ONLY_A: TrustBundle = (A.certificate,)
 
 
-def test_before_the_first_look_nothing_is_known() -> None:
-    views = Views(60)
-    assert not views.known
-    assert views.latest() == ()
-    assert views.within(0, at=0) is None
+def test_before_the_first_read_the_history_is_empty() -> None:
+    history = BundleHistory(60)
+    assert history.is_empty
+    assert history.latest() == ()
+    assert history.within(0, at=0) is None
 
 
-def test_a_certificate_has_been_held_when_all_looks_of_a_whole_window_found_it() -> None:
-    views = Views(60)
-    views.record([BOTH, BOTH], at=0)
-    views.record([BOTH, BOTH], at=59)
-    assert not views.have_held(A.certificate, at=59)
-    views.record([BOTH, BOTH], at=60)
-    assert views.have_held(A.certificate, at=60)
+def test_a_certificate_was_always_held_after_a_window_in_which_every_bundle_held_it() -> None:
+    history = BundleHistory(60)
+    history.record([BOTH, BOTH], at=0)
+    history.record([BOTH, BOTH], at=59)
+    assert not history.always_held(A.certificate, at=59)
+    history.record([BOTH, BOTH], at=60)
+    assert history.always_held(A.certificate, at=60)
 
 
-def test_one_bundle_without_it_starts_the_wait_again() -> None:
-    views = Views(60)
-    views.record([BOTH, BOTH], at=0)
-    views.record([BOTH, ONLY_A], at=30)
-    views.record([BOTH, BOTH], at=40)
-    assert views.have_held(A.certificate, at=60)
-    assert not views.have_held(B.certificate, at=100)
-    views.record([BOTH, BOTH], at=101)
-    assert views.have_held(B.certificate, at=101)
+def test_one_bundle_without_it_restarts_the_window() -> None:
+    history = BundleHistory(60)
+    history.record([BOTH, BOTH], at=0)
+    history.record([BOTH, ONLY_A], at=30)
+    history.record([BOTH, BOTH], at=40)
+    assert history.always_held(A.certificate, at=60)
+    assert not history.always_held(B.certificate, at=100)
+    history.record([BOTH, BOTH], at=101)
+    assert history.always_held(B.certificate, at=101)
 
 
-def test_what_was_there_at_the_last_look_may_have_been_there_until_this_one() -> None:
-    views = Views(60)
-    views.record([ONLY_A], at=0)
-    views.record([BOTH], at=1000)
-    assert set(views.all()) == {ONLY_A, BOTH}
-    assert views.within(10, at=1005) == (ONLY_A, BOTH)
-    assert views.within(10, at=1011) == (BOTH,)
+def test_a_content_may_have_been_there_until_the_next_read() -> None:
+    history = BundleHistory(60)
+    history.record([ONLY_A], at=0)
+    history.record([BOTH], at=1000)
+    assert history.within(10, at=1005) == (ONLY_A, BOTH)
+    assert history.within(10, at=1011) == (BOTH,)
 
 
-def test_a_chain_may_follow_another_unless_a_view_takes_that_one_only() -> None:
-    def accepts(chain: str, view: TrustBundle) -> bool:
-        return {"a": A, "b": B}[chain].certificate in view
+def test_a_chain_replaces_another_unless_a_bundle_accepts_only_that_one() -> None:
+    def accepts(chain: str, bundle: TrustBundle) -> bool:
+        return {"a": A, "b": B}[chain].certificate in bundle
 
-    views = Views(60)
-    views.record([(), BOTH], at=0)
-    assert may_replace("a", "b", views, accepts)
-    views.record([ONLY_A, BOTH], at=1)
-    assert not may_replace("a", "b", views, accepts)
-    assert may_replace("b", "a", views, accepts)
+    history = BundleHistory(60)
+    history.record([(), BOTH], at=0)
+    assert history.allows_replacement("a", "b", accepts)
+    history.record([ONLY_A, BOTH], at=1)
+    assert not history.allows_replacement("a", "b", accepts)
+    assert history.allows_replacement("b", "a", accepts)

@@ -1,10 +1,11 @@
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certs.bundle.contents import wanted
+from certs.bundle.contents import build_bundle
 from certs.ca import pki
 from certs.ca.certificate import Certificate, encode_pem, parse_pem, parse_pem_as_go
 from certs.ca.durations import MAX_BUNDLE_CERTIFICATES
@@ -12,68 +13,73 @@ from certs.ca.durations import MAX_BUNDLE_CERTIFICATES
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 
-# Of ever later birth; the last three are over.
-ALIVE = [pki.make_ca(NOW - n * DAY, 99 * DAY, backdate=DAY).certificate for n in range(14, 0, -1)]
+# Oldest first.
+VALID = [pki.make_ca(NOW - n * DAY, 99 * DAY, backdate=DAY).certificate for n in range(14, 0, -1)]
 EXPIRED = [pki.make_ca(NOW - 9 * DAY, n * DAY, backdate=DAY).certificate for n in (3, 4, 9)]
 
-some = st.lists(st.sampled_from([*ALIVE, *EXPIRED]), unique=True)
-trusts = st.lists(st.sampled_from(ALIVE), min_size=1, max_size=4, unique=True)
-noise = st.sampled_from([b"", b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"])
+subsets = st.lists(st.sampled_from([*VALID, *EXPIRED]), unique=True)
+trusts = st.lists(st.sampled_from(VALID), min_size=1, max_size=4, unique=True)
+invalid_blocks = st.sampled_from(
+    [b"", b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"]
+)
 
 
-def ids(certificates: list[Certificate] | tuple[Certificate, ...]) -> set[str]:
+def fingerprints(certificates: Iterable[Certificate]) -> set[str]:
     return {certificate.fingerprint for certificate in certificates}
 
 
-@given(trusts, some, st.lists(st.sampled_from(ALIVE)), noise)
-def test_a_bundle_has_all_that_is_trusted_and_loses_only_what_is_over_or_retired(
-    trust: list[Certificate], present: list[Certificate], retired: list[Certificate], dirt: bytes
+@given(trusts, subsets, st.lists(st.sampled_from(VALID)), invalid_blocks)
+def test_a_bundle_has_all_trusted_cas_and_loses_only_expired_and_retired_ones(
+    trust: list[Certificate], current: list[Certificate], retired: list[Certificate], invalid: bytes
 ) -> None:
-    bundle = wanted(trust, encode_pem(present) + dirt, retired=ids(retired), now=NOW)
+    gone = fingerprints(retired)
+    bundle = build_bundle(trust, encode_pem(current) + invalid, retired=gone, now=NOW)
     found = parse_pem(bundle)
 
-    assert ids(trust) <= ids(found)
-    assert len(found) == len(ids(found)) <= MAX_BUNDLE_CERTIFICATES
-    assert ids(found) <= ids(trust) | ids(present)
-    gone = ids(present) - ids(found)
+    assert fingerprints(trust) <= fingerprints(found)
+    assert len(found) == len(fingerprints(found)) <= MAX_BUNDLE_CERTIFICATES
+    assert fingerprints(found) <= fingerprints(trust) | fingerprints(current)
+    unwanted = fingerprints(EXPIRED) | gone
     if len(found) < MAX_BUNDLE_CERTIFICATES:
-        assert gone <= ids(EXPIRED) | ids(retired)
-    assert not (ids(EXPIRED) | ids(retired)) - ids(trust) & ids(found)
-    assert dirt not in bundle or not dirt
-    assert wanted(trust, bundle, retired=ids(retired), now=NOW) is bundle
+        assert fingerprints(current) - fingerprints(found) <= unwanted
+    assert not (unwanted - fingerprints(trust)) & fingerprints(found)
+    assert invalid not in bundle or not invalid
+    assert build_bundle(trust, bundle, retired=gone, now=NOW) is bundle
 
 
-@given(st.permutations(ALIVE[:4]))
-def test_a_bundle_in_another_order_is_left_as_it_is(order: list[Certificate]) -> None:
-    """Two replicas would else rewrite each other's."""
-    present = b"# a comment\n" + encode_pem(order)
-    assert wanted(ALIVE[:4], present, now=NOW) is present
+@given(st.permutations(VALID[:4]))
+def test_a_bundle_in_another_order_is_unchanged(order: list[Certificate]) -> None:
+    """Otherwise two replicas would rewrite each other's."""
+    current = b"# a comment\n" + encode_pem(order)
+    assert build_bundle(VALID[:4], current, now=NOW) is current
 
 
-def test_of_too_many_unknown_certificates_the_newest_stay() -> None:
-    trust = [ALIVE[0], ALIVE[1]]
-    found = parse_pem(wanted(trust, encode_pem(ALIVE), now=NOW))
-    assert ids(found) == ids(trust) | ids(ALIVE[-(MAX_BUNDLE_CERTIFICATES - 2) :])
+def test_of_too_many_foreign_certificates_the_newest_are_kept() -> None:
+    trust = [VALID[0], VALID[1]]
+    found = parse_pem(build_bundle(trust, encode_pem(VALID), now=NOW))
+    newest = VALID[-(MAX_BUNDLE_CERTIFICATES - 2) :]
+    assert fingerprints(found) == fingerprints(trust) | fingerprints(newest)
 
 
-def test_a_certificate_that_is_there_twice_is_written_once() -> None:
-    assert parse_pem(wanted(ALIVE[:1], encode_pem(ALIVE[:1] * 2), now=NOW)) == (ALIVE[0],)
+def test_a_duplicate_is_written_once() -> None:
+    current = encode_pem(VALID[:1] * 2)
+    assert parse_pem(build_bundle(VALID[:1], current, now=NOW)) == (VALID[0],)
 
 
-FOREIGN, OURS = ALIVE[:2]
+FOREIGN, TRUSTED = VALID[:2]
 
 
 @pytest.mark.parametrize(
-    "present",
+    "current",
     [
-        FOREIGN.pem.rstrip(b"\n") + OURS.pem,
-        FOREIGN.pem + b"".join(b"  " + line for line in OURS.pem.splitlines(keepends=True)),
-        OURS.pem.rstrip(b"\n") + b" # ours\n" + FOREIGN.pem,
+        FOREIGN.pem.rstrip(b"\n") + TRUSTED.pem,
+        FOREIGN.pem + b"".join(b"  " + line for line in TRUSTED.pem.splitlines(keepends=True)),
+        TRUSTED.pem.rstrip(b"\n") + b" # trusted\n" + FOREIGN.pem,
     ],
-    ids=["behind an unfinished line", "indented", "with something behind it"],
+    ids=["on the line of another END", "indented", "text after END"],
 )
-def test_what_an_api_server_passes_over_is_written_so_that_it_reads_it(present: bytes) -> None:
-    right = wanted([OURS], present, now=NOW)
-    assert parse_pem_as_go(present) in {(), (FOREIGN,)}
-    assert parse_pem_as_go(right) == (OURS, FOREIGN)
-    assert wanted([OURS], right, now=NOW) is right
+def test_a_block_that_go_skips_is_written_so_that_go_reads_it(current: bytes) -> None:
+    bundle = build_bundle([TRUSTED], current, now=NOW)
+    assert parse_pem_as_go(current) in {(), (FOREIGN,)}
+    assert parse_pem_as_go(bundle) == (TRUSTED, FOREIGN)
+    assert build_bundle([TRUSTED], bundle, now=NOW) is bundle

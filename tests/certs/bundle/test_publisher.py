@@ -3,24 +3,25 @@ from datetime import timedelta
 
 import pytest
 
-from certs.bundle.bundle_history import Views
-from certs.bundle.interface import ApiError, Target
+from certs.bundle.bundle_history import BundleHistory
+from certs.bundle.interface import Target
 from certs.bundle.publisher import Publisher
 from certs.ca import pki
 from certs.ca.certificate import encode_pem
-from tests.certs.fake import START, TARGETS, ApiServer, Client, Time
+from tests.support.certs.installation import START, TARGETS, FakeCluster, Installation, key_of
+from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json
 
 MUTATING, VALIDATING = TARGETS
 HOUR = timedelta(hours=1)
-OURS, THEIRS, GONE = (pki.make_ca(START, HOUR, backdate=HOUR).certificate for _ in range(3))
+TRUSTED, FOREIGN, RETIRED = (pki.make_ca(START, HOUR, backdate=HOUR).certificate for _ in range(3))
 
 
-class Recording(Client):
-    """Keeps the patches, or refuses them."""
+class RecordingCluster(FakeCluster):
+    """Records the patches, and refuses them if `refusal` is set."""
 
-    def __init__(self, api: ApiServer) -> None:
-        super().__init__(api)
+    def __init__(self, installation: Installation) -> None:
+        super().__init__(installation)
         self.patches: list[tuple[Target, list[Json]]] = []
         self.refusal: ApiError | None = None
 
@@ -32,28 +33,33 @@ class Recording(Client):
 
 
 @pytest.fixture
-def client() -> Recording:
-    return Recording(ApiServer(Time()))
+def installation() -> Installation:
+    return Installation()
 
 
 @pytest.fixture
-def publisher(client: Recording) -> Publisher:
-    return Publisher(client, Views(60))
+def cluster(installation: Installation) -> RecordingCluster:
+    return RecordingCluster(installation)
+
+
+@pytest.fixture
+def publisher(cluster: RecordingCluster) -> Publisher:
+    return Publisher(cluster, BundleHistory(60))
 
 
 def publish(publisher: Publisher, at: float = 0) -> bool:
-    return publisher.publish([OURS], retired=[GONE.fingerprint], now=START, at=at)
+    return publisher.publish([TRUSTED], retired=[RETIRED.fingerprint], now=START, at=at)
 
 
-def test_a_patch_touches_the_bundles_alone_and_only_on_the_version_read(
-    publisher: Publisher, client: Recording
+def test_a_patch_changes_only_the_bundles_of_the_version_read(
+    publisher: Publisher, cluster: RecordingCluster, installation: Installation
 ) -> None:
     versions = {
-        target: configuration["metadata"]["resourceVersion"]
-        for target, configuration in client.api.configurations.items()
+        target: installation.get(*key_of(target))["metadata"]["resourceVersion"]
+        for target in TARGETS
     }
     assert publish(publisher)
-    ours = base64.b64encode(OURS.pem).decode()
+    bundle = base64.b64encode(TRUSTED.pem).decode()
 
     def lock(target: Target) -> Json:
         path = "/metadata/resourceVersion"
@@ -61,93 +67,99 @@ def test_a_patch_touches_the_bundles_alone_and_only_on_the_version_read(
 
     def add(index: int) -> Json:
         path = f"/webhooks/{index}/clientConfig/caBundle"
-        return {"op": "add", "path": path, "value": ours}
+        return {"op": "add", "path": path, "value": bundle}
 
-    assert client.patches == [
+    assert cluster.patches == [
         (MUTATING, [lock(MUTATING), add(0), add(1)]),
         (VALIDATING, [lock(VALIDATING), add(0)]),
     ]
 
 
-def test_what_is_right_is_not_written_again(publisher: Publisher, client: Recording) -> None:
+def test_a_bundle_as_desired_is_not_written(
+    publisher: Publisher, cluster: RecordingCluster
+) -> None:
     publish(publisher)
     assert not publish(publisher)
-    assert len(client.patches) == 2
+    assert len(cluster.patches) == 2
 
 
-def test_what_others_put_there_stays_and_what_is_retired_goes(
-    publisher: Publisher, client: Recording
+def test_foreign_certificates_are_kept_and_retired_ones_removed(
+    publisher: Publisher, installation: Installation
 ) -> None:
-    client.api.damage(MUTATING, 0, encode_pem([THEIRS, GONE]))
+    installation.damage(MUTATING, 0, encode_pem([FOREIGN, RETIRED]))
     publish(publisher)
-    assert client.api.bundles() == [(OURS, THEIRS), (OURS,), (OURS,)]
+    assert installation.bundles() == [(TRUSTED, FOREIGN), (TRUSTED,), (TRUSTED,)]
 
 
-def test_what_was_written_is_seen_only_when_it_was_read_back(publisher: Publisher) -> None:
+def test_a_write_is_in_the_history_once_it_is_read_back(publisher: Publisher) -> None:
     publish(publisher)
-    assert publisher.views.latest() == ((),)
+    assert publisher.history.latest() == ((),)
     publish(publisher)
-    assert publisher.views.latest() == ((OURS,),)
+    assert publisher.history.latest() == ((TRUSTED,),)
 
 
-def test_a_bundle_that_is_damaged_is_repaired_and_counted(
-    publisher: Publisher, client: Recording
+def test_a_bundle_changed_by_another_client_is_repaired_and_counted(
+    publisher: Publisher, installation: Installation
 ) -> None:
-    for pem in (b"", b"no certificate", THEIRS.pem):
+    for pem in (b"", b"no certificate", FOREIGN.pem):
         publish(publisher)
         publish(publisher)
-        client.api.damage(VALIDATING, 0, pem)
+        installation.damage(VALIDATING, 0, pem)
     assert publisher.repairs == 2
     assert publish(publisher)
     assert publisher.repairs == 3
-    assert client.api.bundles()[-1] == (OURS, THEIRS)
+    assert installation.bundles()[-1] == (TRUSTED, FOREIGN)
 
 
-def test_a_lost_race_is_read_again_and_no_problem(publisher: Publisher, client: Recording) -> None:
-    client.refusal = ApiError("the object has been modified", 409)
+def test_a_conflict_is_not_a_problem_but_a_reason_to_read_again(
+    publisher: Publisher, cluster: RecordingCluster
+) -> None:
+    cluster.refusal = ApiError("the object has been modified", 409)
     assert publish(publisher)
     assert publisher.problems == []
 
 
-def test_a_right_that_is_missing_is_a_problem_and_nothing_to_read_again(
-    publisher: Publisher, client: Recording
-) -> None:
-    client.refusal = ApiError("may not patch", 403)
+def test_a_missing_right_is_a_problem(publisher: Publisher, cluster: RecordingCluster) -> None:
+    cluster.refusal = ApiError("may not patch", 403)
     assert not publish(publisher)
     assert publisher.problems == ["may not patch"] * 2
 
 
-def test_one_of_the_configurations_may_not_be_installed(
-    publisher: Publisher, client: Recording
+def test_one_of_the_configurations_may_be_missing(
+    publisher: Publisher, installation: Installation
 ) -> None:
-    del client.api.configurations[VALIDATING]
+    installation.delete(*key_of(VALIDATING))
     assert publish(publisher)
     publish(publisher)
     assert publisher.problems == []
-    assert publisher.views.latest() == ((OURS,),)
+    assert publisher.history.latest() == ((TRUSTED,),)
 
 
-def test_without_any_configuration_nothing_is_published(
-    publisher: Publisher, client: Recording
+def test_without_a_configuration_nothing_is_published(
+    publisher: Publisher, installation: Installation
 ) -> None:
-    client.api.configurations.clear()
+    for target in TARGETS:
+        installation.delete(*key_of(target))
     assert not publish(publisher)
-    assert publisher.problems == [f"{target} not found" for target in TARGETS]
-    assert not publisher.views.known
+    assert publisher.problems == [
+        'mutatingwebhookconfigurations "hook" not found',
+        'validatingwebhookconfigurations "hook" not found',
+    ]
+    assert publisher.history.is_empty
 
 
-def test_settled_is_for_good_and_published_is_for_now(
-    publisher: Publisher, client: Recording
+def test_settled_is_permanent_and_published_is_not(
+    publisher: Publisher, installation: Installation
 ) -> None:
-    def judged(at: float) -> tuple[bool, bool]:
+    def check(at: float) -> tuple[bool, bool]:
         publish(publisher, at)
-        publisher.judge(lambda view: OURS in view, settle=5, at=at)
+        publisher.check(lambda bundle: TRUSTED in bundle, settle=5, at=at)
         return publisher.published, publisher.settled
 
-    assert judged(0) == (False, False)
-    assert judged(1) == (True, False)
-    assert judged(5) == (True, False)
-    assert judged(7) == (True, True)
-    client.api.damage(MUTATING, 0, b"")
-    assert judged(8) == (False, True)
-    assert judged(9) == (True, True)
+    assert check(0) == (False, False)
+    assert check(1) == (True, False)
+    assert check(5) == (True, False)
+    assert check(7) == (True, True)
+    installation.damage(MUTATING, 0, b"")
+    assert check(8) == (False, True)
+    assert check(9) == (True, True)

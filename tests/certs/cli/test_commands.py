@@ -1,5 +1,5 @@
+import base64
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from certs.bundle.interface import targets
 from certs.ca import pki, rotation, secret
 from certs.ca.durations import Durations
+from certs.ca.secret import State
 from certs.cli.commands import certs
-from tests.certs.http_api import HttpApi, running
 from tests.support.certs.der import encode_der, encode_pem_block, flip_bit
+from tests.support.certs.installation import SECRET, chart_objects
+from tests.support.fake_api import FakeApi
 
 NAME = "convertor-webhook.migration.svc"
 NOW = datetime.now(UTC) - timedelta(minutes=1)
@@ -29,14 +30,14 @@ def error(*arguments: str | Path) -> str:
     return result.output.splitlines()[-1].removeprefix("Error: ")
 
 
-def test_help_names_every_command() -> None:
+def test_the_help_lists_every_command() -> None:
     assert re.findall(r"^  (\w+)  ", run("--help").output, re.MULTILINE) == [
         "rotate",
         "show",
     ]
 
 
-def test_files_are_shown(tmp_path: Path) -> None:
+def test_show_describes_files(tmp_path: Path) -> None:
     ca = pki.make_ca(NOW, timedelta(days=60), backdate=timedelta())
     leaf, key = pki.sign_leaf(ca, [NAME], NOW, timedelta(days=30), backdate=timedelta())
     (tmp_path / "tls.crt").write_bytes(leaf.pem)
@@ -71,95 +72,107 @@ def test_a_certificate_that_cannot_be_parsed_is_shown_with_the_error(
     assert lines[1].startswith(f"  {error} be read: ")
 
 
-def test_what_to_show_has_to_be_said() -> None:
+def test_show_needs_an_argument() -> None:
     assert error("show") == "nothing to show: expected FILES, --secret or --webhook-config"
     assert error("show", "/nowhere") == "'/nowhere': no such file or directory"
 
 
-@pytest.fixture
-def http() -> Iterator[HttpApi]:
-    with running() as http:
-        yield http
+def write_state(api: FakeApi, state: State) -> None:
+    api.add(chart_objects()[0] | {"data": secret.encode(state)})
+
+
+def read_state(api: FakeApi) -> State:
+    state = secret.decode(api.get(*SECRET)["data"])
+    assert state is not None
+    return state
 
 
 @pytest.fixture
-def cluster(http: HttpApi, tmp_path: Path) -> tuple[str, ...]:
-    return ("--kubeconfig", str(http.kubeconfig(tmp_path)), "--secret", "migration/ca")
+def cluster(api: FakeApi, tmp_path: Path) -> tuple[str, ...]:
+    api.add(*chart_objects())
+    return ("--kubeconfig", str(api.write_kubeconfig(tmp_path)), "--secret", "migration/ca")
 
 
-def test_the_secret_and_the_bundles_are_shown(http: HttpApi, cluster: tuple[str, ...]) -> None:
+def test_show_describes_the_secret_and_the_bundles(api: FakeApi, cluster: tuple[str, ...]) -> None:
     state = rotation.force(rotation.initialize(NOW, Durations()), NOW, Durations())
     assert state.next is not None
     other = pki.make_ca(NOW, timedelta(days=1), backdate=timedelta()).certificate
-    http.stored.put_secret(secret.encode(state))
-    mutating, _ = targets("ours")
-    http.stored.damage(mutating, 0, state.active.certificate.pem + other.pem)
-    http.stored.damage(mutating, 1, state.next.certificate.pem)
-    active, coming, foreign = (
+    write_state(api, state)
+    _, mutating, _ = chart_objects()
+    for webhook, pem in zip(
+        mutating["webhooks"],
+        (state.active.certificate.pem + other.pem, state.next.certificate.pem),
+        strict=True,
+    ):
+        webhook["clientConfig"]["caBundle"] = base64.b64encode(pem).decode()
+    api.add(mutating)
+    active, staged, foreign = (
         certificate.fingerprint[:12]
         for certificate in (state.active.certificate, state.next.certificate, other)
     )
-    output = run("show", *cluster, "--webhook-config", "ours").output
+    output = run("show", *cluster, "--webhook-config", "hook").output
     assert re.fullmatch(
         r"Secret 'migration/ca'\n"
         rf"  active  {active}  {DATES}, 364 days left\n"
-        rf"  next    {coming}  {DATES}, 364 days left; forced; published, not yet used\n"
-        r"MutatingWebhookConfiguration 'ours'\n"
-        rf"  0\.ours: active {active}, other {foreign}\n"
-        rf"  1\.ours: next {coming}\n"
-        r"ValidatingWebhookConfiguration 'ours'\n"
-        r"  0\.ours: empty\n",
+        rf"  next    {staged}  {DATES}, 364 days left; forced; published, not yet used\n"
+        r"MutatingWebhookConfiguration 'hook'\n"
+        rf"  0\.hook: active {active}, other {foreign}\n"
+        rf"  1\.hook: next {staged}\n"
+        r"ValidatingWebhookConfiguration 'hook'\n"
+        r"  0\.hook: empty\n",
         output,
     ), output
 
 
-def test_a_rotation_stages_a_new_ca_beside_the_old_one(
-    http: HttpApi, cluster: tuple[str, ...]
+def test_rotate_stages_a_new_ca_beside_the_active_one(
+    api: FakeApi, cluster: tuple[str, ...]
 ) -> None:
     before = rotation.initialize(NOW, Durations())
-    http.stored.put_secret(secret.encode(before))
+    write_state(api, before)
     assert run("rotate", *cluster).exit_code == 0
-    assert http.stored.secret is not None
-    after = secret.decode(http.stored.secret["data"])
-    assert after is not None
+    after = read_state(api)
     assert after.active == before.active
     assert after.forced
 
 
 @pytest.mark.parametrize("hours", [-5, 5])
-def test_a_rotation_goes_by_the_clock_of_the_api_server(
-    http: HttpApi, cluster: tuple[str, ...], hours: int
+def test_rotate_uses_the_clock_of_the_api_server(
+    api: FakeApi, cluster: tuple[str, ...], hours: int
 ) -> None:
-    there = datetime.now(UTC) + timedelta(hours=hours)
-    http.date = format_datetime(there, usegmt=True)
-    http.stored.put_secret(secret.encode(rotation.initialize(there, Durations())))
+    now = datetime.now(UTC) + timedelta(hours=hours)
+    api.date = format_datetime(now, usegmt=True)
+    write_state(api, rotation.initialize(now, Durations()))
     assert run("rotate", *cluster).exit_code == 0
-    assert http.stored.secret is not None
-    after = secret.decode(http.stored.secret["data"])
-    assert after is not None
+    after = read_state(api)
     assert after.next is not None
-    made = after.next.certificate.not_before + Durations().backdate
-    assert abs(made - there) < timedelta(minutes=1)
+    created = after.next.certificate.not_before + Durations().backdate
+    assert abs(created - now) < timedelta(minutes=1)
     assert "not yet valid" not in run("show", *cluster).output
 
 
-def test_an_empty_secret_needs_no_rotation(cluster: tuple[str, ...]) -> None:
+def test_rotate_refuses_an_empty_secret(cluster: tuple[str, ...]) -> None:
     assert error("rotate", *cluster) == (
         "Secret 'migration/ca' is empty: the first replica makes the CA"
     )
 
 
-def test_a_secret_is_named_with_its_namespace() -> None:
+def test_a_conflict_is_reported_with_a_hint(api: FakeApi, cluster: tuple[str, ...]) -> None:
+    write_state(api, rotation.initialize(NOW, Durations()))
+    api.fail("update", 409)
+    assert error("rotate", *cluster).endswith(": another client changed it, try again")
+
+
+def test_the_secret_option_needs_a_namespace() -> None:
     assert error("rotate", "--secret", "ca") == (
         "Invalid value for '--secret': expected NAMESPACE/NAME, found 'ca'"
     )
 
 
-def test_a_cluster_that_refuses_is_quoted(http: HttpApi, cluster: tuple[str, ...]) -> None:
-    http.forbidden = "GET"
+def test_an_error_of_the_cluster_is_reported(api: FakeApi, cluster: tuple[str, ...]) -> None:
+    api.forbid("get", user="sa")
     assert error("show", *cluster).startswith("'sa' may not get secrets in namespace 'migration'")
 
 
-def test_configurations_that_are_nowhere_are_an_error(cluster: tuple[str, ...]) -> None:
+def test_show_reports_that_both_configurations_are_missing(cluster: tuple[str, ...]) -> None:
     kubeconfig = cluster[:2]
     assert '"theirs" not found' in error("show", *kubeconfig, "--webhook-config", "theirs")

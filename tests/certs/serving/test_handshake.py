@@ -4,7 +4,8 @@ from cryptography.hazmat.primitives import serialization
 from certs.ca import pki
 from certs.ca.certificate import Authority, encode_pem
 from certs.serving.handshake import KeyPairError, parse_key_pair, verify
-from tests.certs.files import DAY, NAME, NOW, make_ca, make_files
+from tests.support.certs.der import encode_pem_block
+from tests.support.certs.mounted_secret import DAY, NAME, NOW, make_ca, make_files
 
 CA = make_ca()
 FILES = make_files(CA)
@@ -12,7 +13,7 @@ OTHER = make_files(make_ca())
 CERT, KEY = FILES["tls.crt"], FILES["tls.key"]
 
 
-def encrypted(key: bytes) -> bytes:
+def encrypt(key: bytes) -> bytes:
     return serialization.load_pem_private_key(key, None).private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -20,20 +21,20 @@ def encrypted(key: bytes) -> bytes:
     )
 
 
-def test_a_pair_is_what_tls_can_use() -> None:
+def test_a_key_pair_is_parsed() -> None:
     pair = parse_key_pair(CERT, KEY, NAME)
     assert (pair.chain, pair.key, pair.not_after) == (CERT, KEY, NOW + 7 * DAY)
 
 
 @pytest.mark.parametrize(
-    ("cert", "key", "name", "fault"),
+    ("cert", "key", "name", "message"),
     [
         (b"", KEY, "", "the certificate is not PEM, expected '-----BEGIN CERTIFICATE-----'"),
         (CERT, b"", "", "the private key is not PEM, expected '-----BEGIN PRIVATE KEY-----'"),
         (CERT, OTHER["tls.key"], "", "the private key does not belong to the certificate"),
         (
             CERT,
-            encrypted(KEY),
+            encrypt(KEY),
             "",
             "the private key is encrypted, expected one without a password",
         ),
@@ -49,26 +50,31 @@ def test_a_pair_is_what_tls_can_use() -> None:
     ],
     ids=["no certificate", "no key", "another key", "encrypted key", "another name"],
 )
-def test_a_pair_that_tls_cannot_use_is_refused(
-    cert: bytes, key: bytes, name: str, fault: str
+def test_a_key_pair_that_tls_cannot_serve_is_an_error(
+    cert: bytes, key: bytes, name: str, message: str
 ) -> None:
     with pytest.raises(KeyPairError) as caught:
         parse_key_pair(cert, key, name)
-    assert str(caught.value) == fault
+    assert str(caught.value) == message
 
 
-def test_a_ca_is_no_certificate_for_a_server() -> None:
+def test_a_ca_cannot_be_served() -> None:
     with pytest.raises(KeyPairError, match="handshake"):
         parse_key_pair(CA.certificate.pem, CA.key, NAME)
 
 
-def test_an_expired_pair_is_still_a_pair() -> None:
-    """Whose clock is right is not for TLS to say."""
-    old = make_files(CA, now=NOW - 9 * DAY, life=DAY)
+def test_a_leaf_that_cannot_be_parsed_is_an_error_with_the_reason() -> None:
+    with pytest.raises(KeyPairError, match=r"^a certificate cannot be read: error parsing asn1"):
+        parse_key_pair(encode_pem_block(b"?") + CERT, KEY)
+
+
+def test_an_expired_certificate_is_parsed() -> None:
+    """The caller compares dates, by its own clock."""
+    old = make_files(CA, now=NOW - 9 * DAY, lifetime=DAY)
     assert parse_key_pair(old["tls.crt"], old["tls.key"]).not_after == NOW - 8 * DAY
 
 
-def test_openssl_verifies_what_this_project_signs() -> None:
+def test_openssl_verifies_certificates_signed_here() -> None:
     """With the old CA alone, the new one alone, and both."""
     new = make_ca()
     cross = pki.cross_sign(new.certificate, CA)
@@ -79,12 +85,12 @@ def test_openssl_verifies_what_this_project_signs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("roots", "fault"),
+    ("roots", "message"),
     [
         ([], "there is no certificate to trust"),
         ([make_ca()], "unable to get local issuer certificate"),
     ],
 )
-def test_a_pair_of_another_ca_is_refused(roots: list[Authority], fault: str) -> None:
+def test_a_certificate_of_another_ca_is_refused(roots: list[Authority], message: str) -> None:
     pem = encode_pem(root.certificate for root in roots)
-    assert verify(parse_key_pair(CERT, KEY), pem, NAME) == fault
+    assert verify(parse_key_pair(CERT, KEY), pem, NAME) == message

@@ -4,19 +4,19 @@ import threading
 import pytest
 from structlog.testing import capture_logs
 
-from certs.serving import loop as loops
-from certs.serving.loop import Loop, forgiving
+from certs.serving import loop as module
+from certs.serving.loop import Loop, collect_errors
 
-SOON = 10.0
+TIMEOUT_SECONDS = 10.0
 
 
 @pytest.fixture(autouse=True)
-def _restless(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loops, "_REST", 0.01)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MIN_PAUSE_SECONDS", 0.01)
 
 
-def test_a_loop_runs_again_when_it_is_woken() -> None:
-    """Its own pause would be far too long for this test."""
+def test_a_loop_runs_again_when_woken() -> None:
+    """Its own pause would be longer than the test's timeout."""
     runs: queue.Queue[None] = queue.Queue()
 
     def step() -> float:
@@ -25,13 +25,13 @@ def test_a_loop_runs_again_when_it_is_woken() -> None:
 
     loop = Loop(step, "test")
     loop.start()
-    runs.get(timeout=SOON)
+    runs.get(timeout=TIMEOUT_SECONDS)
     loop.wake()
-    runs.get(timeout=SOON)
+    runs.get(timeout=TIMEOUT_SECONDS)
     loop.stop()
 
 
-def test_a_loop_survives_a_bug() -> None:
+def test_a_loop_continues_after_an_error() -> None:
     failed, again = threading.Event(), threading.Event()
 
     def step() -> float:
@@ -45,32 +45,32 @@ def test_a_loop_survives_a_bug() -> None:
     with capture_logs() as logs:
         loop = Loop(step, "test")
         loop.start()
-        assert failed.wait(SOON)
+        assert failed.wait(TIMEOUT_SECONDS)
         loop.wake()
-        assert again.wait(SOON)
+        assert again.wait(TIMEOUT_SECONDS)
         loop.stop()
-    (told,) = logs
-    assert (told["event"], told["thread"]) == ("looking after certificates failed", "test")
+    (line,) = logs
+    assert (line["event"], line["thread"]) == ("certificate maintenance failed", "test")
 
 
-def test_a_part_of_a_round_that_fails_is_told_of_and_its_trace_logged_once() -> None:
+def test_an_error_is_collected_and_its_traceback_logged_once() -> None:
     def fail() -> None:
         raise RuntimeError("a bug")
 
     known: list[str] = []
     with capture_logs() as logs:
         for _ in range(2):
-            problems = ["of the part before"]
-            with forgiving(problems, known):
+            problems = ["an earlier problem"]
+            with collect_errors(problems, known):
                 fail()
-            assert problems == ["of the part before", "unexpected RuntimeError: a bug"]
+            assert problems == ["an earlier problem", "unexpected RuntimeError: a bug"]
             known = problems
-    assert [log["event"] for log in logs] == ["looking after certificates failed"]
+    assert [log["event"] for log in logs] == ["certificate maintenance failed"]
 
 
-def test_a_stopped_loop_has_ended() -> None:
+def test_a_stopped_loop_ends_its_thread() -> None:
     loop = Loop(lambda: 3600, "test")
     loop.start()
     loop.stop()
-    loop._thread.join(SOON)
+    loop._thread.join(TIMEOUT_SECONDS)
     assert not loop._thread.is_alive()

@@ -1,4 +1,4 @@
-"""Sources of certificates, and what the server makes of them."""
+"""The source of certificates for each configuration, and what the server does with it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,13 +14,12 @@ from certs.serving.local_ca import LocalCA
 from certs.serving.self_managed import SelfManaged
 from certs.serving.source import Status
 from tests.support.certificates import made, write
-from webhook.server import certificates
-from webhook.server.certificates import Served
+from webhook.server.certificates import TlsKeeper, create_source
 from webhook.server.config import Certificates, ConfigError
 
 
 class FakeSource:
-    """A source that does what it is told."""
+    """A source whose status and key pairs the test sets."""
 
     def __init__(self) -> None:
         self.state = Status()
@@ -43,8 +42,8 @@ def pair(number: int = 0) -> KeyPair:
     return parse_key_pair(made(number).chain, made(number).key)
 
 
-def test_each_way_has_its_source(tmp_path: Path) -> None:
-    cluster: object = object()  # sources talk to it when they are started, not before
+def test_each_configuration_has_its_source(tmp_path: Path) -> None:
+    cluster: object = object()  # a source sends no request before it is started
     files = (tmp_path / "tls.crt", tmp_path / "tls.key")
     secret = Certificates(names=("hook.ns.svc",), secret=("ns", "ca"), webhook_config="hook")
     for config, kind in (
@@ -53,21 +52,21 @@ def test_each_way_has_its_source(tmp_path: Path) -> None:
         (Certificates(files=files, names=("hook.ns.svc",), webhook_config="hook"), FileSource),
         (Certificates(names=("localhost",)), LocalCA),
     ):
-        assert type(certificates.source(config, cluster)) is kind  # type: ignore[arg-type]
+        assert type(create_source(config, cluster)) is kind  # type: ignore[arg-type]
 
 
-def test_the_server_is_ready_when_the_source_is_and_says_what_it_says() -> None:
+def test_readiness_and_its_reason_are_those_of_the_source() -> None:
     source = FakeSource()
-    served = Served(source, None)
-    assert served.missing() == "there is no certificate yet"
+    keeper = TlsKeeper(source, None)
+    assert keeper.unready_reason() == "there is no certificate yet"
     source.state = Status(message="waiting until API servers know the CA")
-    assert served.missing() == "waiting until API servers know the CA"
+    assert keeper.unready_reason() == "waiting until API servers know the CA"
     source.state = replace(source.state, ready=True)
-    assert served.missing() == ""
+    assert keeper.unready_reason() == ""
 
 
 @pytest.mark.parametrize(
-    ("contents", "fault"),
+    ("contents", "message"),
     [
         ({}, "'{dir}/tls.crt': no such file or directory"),
         (
@@ -82,73 +81,76 @@ def test_the_server_is_ready_when_the_source_is_and_says_what_it_says() -> None:
             ),
         ),
     ],
-    ids=["missing", "mismatched", "no PEM"],
+    ids=["missing", "mismatched", "not PEM"],
 )
-def test_files_that_cannot_be_served_stop_the_start(
-    tmp_path: Path, contents: dict[str, bytes], fault: str
+def test_files_that_cannot_be_served_are_a_config_error(
+    tmp_path: Path, contents: dict[str, bytes], message: str
 ) -> None:
     if contents:
         write(tmp_path)
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
     config = Certificates(files=(tmp_path / "tls.crt", tmp_path / "tls.key"))
-    served = Served(certificates.source(config, None), None)
+    keeper = TlsKeeper(create_source(config, None), None)
     with pytest.raises(ConfigError) as error:
-        served.start()
-    served.stop()
-    assert str(error.value) == fault.format(dir=tmp_path)
+        keeper.start()
+    keeper.stop()
+    assert str(error.value) == message.format(dir=tmp_path)
 
 
-def test_a_client_ca_that_is_none_stops_the_start(tmp_path: Path) -> None:
+def test_a_client_ca_without_a_certificate_is_a_config_error(tmp_path: Path) -> None:
     ca = tmp_path / "ca.crt"
-    served = Served(LocalCA(["localhost"], tmp_path / "state"), ca)
+    keeper = TlsKeeper(LocalCA(["localhost"], tmp_path / "state"), ca)
     with pytest.raises(ConfigError) as error:
-        served.start()
+        keeper.start()
     assert str(error.value) == f"'{ca}': no such file or directory"
     ca.write_bytes(b"x")
-    # Also where its certificate comes later, from another thread.
-    served = Served(FakeSource(), ca)
+    # Also with a source whose first certificate comes later, from another thread.
+    keeper = TlsKeeper(FakeSource(), ca)
     with pytest.raises(ConfigError) as error:
-        served.start()
+        keeper.start()
     assert str(error.value) == (
         f"'{ca}': the client CA holds no certificate, expected PEM with "
         "'-----BEGIN CERTIFICATE-----'"
     )
 
 
-def test_a_new_client_ca_is_read_and_a_bad_one_changes_nothing(
+def test_a_new_client_ca_is_loaded_and_an_invalid_one_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ca = tmp_path / "ca.crt"
     ca.write_bytes(made(0).ca)
     source = FakeSource()
-    served = Served(source, ca)
-    served.start()
-    served._watch.stop()
+    keeper = TlsKeeper(source, ca)
+    keeper.start()
+    keeper._loop.stop()
     swapped: list[bytes] = []
-    swap = served.tls.swap
+    swap = keeper.tls.swap
 
     def remember(chain: bytes, key: bytes, client_ca: bytes = b"") -> None:
         swap(chain, key, client_ca)
         swapped.append(client_ca)
 
-    monkeypatch.setattr(served.tls, "swap", remember)
+    monkeypatch.setattr(keeper.tls, "swap", remember)
 
-    # Before there is a certificate as well.
-    for content, told in ((b"x", "the client CA is not replaced"), (made(2).ca, "client CA read")):
+    # Before there is a certificate, too.
+    for content, event in (
+        (b"x", "the client CA is not replaced"),
+        (made(2).ca, "client CA loaded"),
+    ):
         ca.write_bytes(content)
         with capture_logs() as lines:
-            served._look()
-        assert [line["event"] for line in lines] == [told]
+            keeper._reload_client_ca()
+        assert [line["event"] for line in lines] == [event]
     source.offer(pair())
     assert swapped == [made(2).ca]
-    served._look()
+    keeper._reload_client_ca()
     assert len(swapped) == 1
     ca.write_bytes(b"x")
     with capture_logs() as lines:
-        served._look()
+        keeper._reload_client_ca()
     assert [line["event"] for line in lines] == ["the client CA is not replaced"]
     ca.write_bytes(made(1).ca)
-    served._look()
+    keeper._reload_client_ca()
     source.offer(pair(1))
     assert swapped[1:] == [made(1).ca, made(1).ca]

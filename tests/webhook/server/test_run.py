@@ -15,7 +15,7 @@ import pytest
 import uvloop
 from structlog.testing import capture_logs
 
-from certs.serving.local_ca import NAMES
+from certs.serving.local_ca import LOCAL_NAMES
 from tests.support.paths import ROOT
 from webhook.server.config import Address, Certificates, Config, ConfigError
 from webhook.server.drain import DrainTimes
@@ -66,7 +66,7 @@ async def serving(tmp_path: Path, plans: Path = EXAMPLES / "plans") -> AsyncIter
         listen=FREE,
         status_listen=FREE,
         plans=plans,
-        certificates=Certificates(names=NAMES, state_dir=tmp_path),
+        certificates=Certificates(names=LOCAL_NAMES, state_dir=tmp_path),
         drain=DrainTimes(at_least=0.1, quiet=0.05, at_most=5),
     )
     with capture_logs() as log:

@@ -1,4 +1,4 @@
-"""Certificates in files, mounted as Kubernetes mounts a Secret."""
+"""Certificates in files, mounted as the kubelet mounts a Secret."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -21,15 +21,15 @@ def make_files(
     name: str = NAME,
     *,
     now: datetime = NOW,
-    life: timedelta = 7 * DAY,
+    lifetime: timedelta = 7 * DAY,
 ) -> dict[str, bytes]:
-    """Return the content of a Secret as cert-manager fills it."""
-    leaf, key = pki.sign_leaf(ca, [name], now, life, backdate=DAY)
+    """Return the content of a Secret with a new certificate, under cert-manager's keys."""
+    leaf, key = pki.sign_leaf(ca, [name], now, lifetime, backdate=DAY)
     return {"tls.crt": leaf.pem, "tls.key": key, "ca.crt": ca.certificate.pem}
 
 
-class Mount:
-    """A directory whose files are links into `..data`, a link that is turned to a new version."""
+class MountedSecret:
+    """A directory of links into `..data`, a link that each update switches to a new version."""
 
     def __init__(self, directory: Path, files: Mapping[str, bytes]) -> None:
         self.directory = directory
@@ -45,9 +45,9 @@ class Mount:
         version.mkdir()
         for name, content in files.items():
             (version / name).write_bytes(content)
-        fresh = self.directory / "..data_tmp"
-        fresh.symlink_to(version.name)
-        fresh.replace(self.directory / "..data")
+        new = self.directory / "..data_tmp"
+        new.symlink_to(version.name)
+        new.replace(self.directory / "..data")
 
     def path(self, name: str) -> Path:
         return self.directory / name

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Coroutine
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import worlds
+from tests.support.builders import admission_review
 from tests.support.fake_plans import FakePlans
 from tests.support.paths import DATA
+from tests.support.reviews import run_at_once
 from webhook.admission import review
 from webhook.admission.cache import MAX_RESPONSES, Fingerprint, ResponseCache, fingerprint_of
 from webhook.admission.mutate import decide, screen
@@ -72,16 +73,10 @@ INSTALLATIONS = st.builds(
 
 
 def review_request(pod: Any, uid: str = "u-1") -> Json:
-    """Make the request of a review."""
-    return {
-        "uid": uid,
-        "kind": {"group": "", "version": "v1", "kind": "Pod"},
-        "operation": "CREATE",
-        "namespace": "target",
-        "userInfo": {"username": "forklift"},
-        "object": pod,
-        "oldObject": None,
-    }
+    """Return the request of a review."""
+    client = {"userInfo": {"username": "forklift"}, "oldObject": None}
+    request: Json = admission_review(pod, uid=uid, **client)["request"]
+    return request
 
 
 def put(request: Json, path: tuple[str, ...], value: Any) -> Json:
@@ -106,20 +101,10 @@ def body(request: Json) -> bytes:
 def respond(handler: PodReviewHandler, content: bytes) -> tuple[bytes, str]:
     """Return the response and the namespace of its request; or the error."""
     try:
-        answer = at_once(handler(content, 0))
+        answer = run_at_once(handler(content, 0))
     except BadReview as bad:
         return bad.message.encode(), bad.uid
     return answer.body, answer.request.namespace
-
-
-def at_once(answering: Coroutine[Any, Any, ReviewResponse]) -> ReviewResponse:
-    """Run a coroutine that never waits: an event loop for each would take most of the time."""
-    try:
-        answering.send(None)
-    except StopIteration as end:
-        answer: ReviewResponse = end.value
-        return answer
-    raise AssertionError("the coroutine waits")
 
 
 def respond_uncached(
@@ -172,7 +157,7 @@ def test_pods_that_differ_in_system_labels_share_one_decision(path: Path) -> Non
         pod["metadata"] |= {"generateName": f"db-vm-{number}-"}
         pod["metadata"]["labels"] |= {"vmID": f"vm-{number}", "migration": f"m-{number}"}
         content = body(review_request(pod, f"u-{number}"))
-        answers.append(at_once(handler(content, 0)))
+        answers.append(run_at_once(handler(content, 0)))
         assert answers[-1].body == respond_uncached(content, FakePlans(PLAN), Installation())[0]
         assert answers[-1].request.uid == f"u-{number}"
     assert all(answer.decision is answers[0].decision for answer in answers)
@@ -203,7 +188,7 @@ def fingerprinted(number: int = 0) -> tuple[Fingerprint, ReviewResponse]:
     content = body(review_request(pod))
     seen = fingerprint_of(content)
     assert seen is not None
-    return seen, at_once(PodReviewHandler(FakePlans(PLAN), Installation())(content, 0))
+    return seen, run_at_once(PodReviewHandler(FakePlans(PLAN), Installation())(content, 0))
 
 
 def test_a_response_is_cached_for_one_plan_object_and_one_object_of_node_values() -> None:

@@ -4,28 +4,20 @@
 a review of the pod decides, and what is then in the fields that a placement touches.
 """
 
-import base64
 import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import jsonpatch
 import pytest
 
 from tests.support import documents
 from tests.support.paths import DATA
-from webhook.admission.mutate import decide, screen
+from tests.support.reviews import review_pod
 from webhook.admission.patch import PATCHED_FIELDS
-from webhook.admission.review import decode, encode
-from webhook.forklift.owner import plan_ref
-from webhook.inventory.index import PlanIndex
 from webhook.kube.objects import Json
 from webhook.model import (
-    Decision,
     Installation,
-    Reason,
-    Request,
 )
 from webhook.settings import read
 
@@ -54,39 +46,20 @@ CASES = [
 ]
 
 
-def decided(request: Request, plan_object: Json) -> Decision:
-    index = PlanIndex(INSTALLATION)
-    index.put(plan_object)
-    ref = plan_ref(request)
-    found = index.find(ref) if ref else Reason.NO_PLAN_REFERENCE
-    return screen(request, INSTALLATION) or decide(request, ref, found, INSTALLATION, NODE_VALUES)
-
-
-def reviewed(pod: Json, plan_object: Json) -> Json:
-    """Take a pod the whole way, from the bytes of a review to the patched pod."""
-    kind = {"group": "", "version": "v1", "kind": "Pod"}
-    asked = {"uid": "1", "operation": "CREATE", "kind": kind, "namespace": "target", "object": pod}
-    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": asked}
-    decision = decided(decode(json.dumps(review).encode()), plan_object)
-    response = json.loads(encode("1", decision))["response"]
-    patch = json.loads(base64.b64decode(response.get("patch", "")) or "[]")
-    after = jsonpatch.apply_patch(pod, patch)
-    return {
+@pytest.mark.parametrize(("case", "pod"), CASES)
+def test_a_pod_of_forklift_comes_out_as_expected(
+    case: Path, pod: Path, golden: Callable[[Path, str], None]
+) -> None:
+    after, warnings, decision = review_pod(pod_of(pod), plan_of(case), NODE_VALUES)
+    found = {
         "outcome": decision.outcome.value,
         "reason": decision.reason.value,
-        "warnings": response.get("warnings", []),
+        "warnings": warnings,
         "pod": {
             parent: {field: after[parent][field] for field in fields if field in after[parent]}
             for parent, fields in PATCHED_FIELDS.items()
         },
     }
-
-
-@pytest.mark.parametrize(("case", "pod"), CASES)
-def test_a_pod_of_forklift_comes_out_as_expected(
-    case: Path, pod: Path, golden: Callable[[Path, str], None]
-) -> None:
-    found = reviewed(pod_of(pod), plan_of(case))
 
     golden(case / f"{pod.stem}.yaml", documents.dump(found))
 

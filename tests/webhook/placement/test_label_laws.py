@@ -4,20 +4,18 @@ Forklift 2.12 looks for its convertor pod by all labels that it created it with.
 has another value it finds no pod, and creates another one on the same disks.
 """
 
-import base64
 import json
 from copy import deepcopy
 from typing import NamedTuple
 
-import jsonpatch
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.builders import encode_review
+from tests.support.builders import PREFIX, encode_review, plan
 from tests.support.fake_plans import FakePlans
 from tests.support.paths import DATA
-from tests.webhook.admission.test_cache import at_once
+from tests.support.reviews import apply_patch, run_at_once
 from webhook.forklift.labels import CONVERTOR_VALUE, SYSTEM_LABELS
 from webhook.kube.objects import Json
 from webhook.model import Installation
@@ -34,7 +32,6 @@ CONVERTOR_PODS = sorted(
     for name, pod in PODS.items()
     if pod["metadata"]["labels"].get("forklift.app") == CONVERTOR_VALUE
 )
-PREFIX = "convertor.forklift.konveyor.io"
 
 KEYS = [
     *("batch", "team", "workload", "io-intensive", "new"),
@@ -78,18 +75,12 @@ def created(name: str, setting: Setting, vm: str = "vm-1630") -> Json:
 def plan_of(pod: Json, setting: Setting) -> Json:
     """Return the Plan of a pod as it is now, which also has a node selector."""
     metadata, labels = pod["metadata"], setting.annotation
-    return {
-        "metadata": {
-            "namespace": "konveyor-forklift",
-            "name": "high-io-migration",
-            "uid": metadata["labels"].get("plan", "b277"),
-            "annotations": {
-                f"{PREFIX}/labels": ",".join(f"{key}={value}" for key, value in labels.items()),
-                f"{PREFIX}/node-selector": "disk=nvme",
-            },
-        },
-        "spec": {"targetNamespace": metadata["namespace"], "convertorLabels": setting.field},
-    }
+    return plan(
+        metadata={"uid": metadata["labels"].get("plan", "b277")},
+        spec={"targetNamespace": metadata["namespace"], "convertorLabels": setting.field},
+        labels=",".join(f"{key}={value}" for key, value in labels.items()),
+        node_selector="disk=nvme",
+    )
 
 
 def admitted(pods: list[Json], setting: Setting) -> list[Json]:
@@ -101,10 +92,9 @@ def admitted(pods: list[Json], setting: Setting) -> list[Json]:
     handler = PodReviewHandler(plans, installation)
     after = []
     for pod in pods:
-        answer = at_once(handler(encode_review(pod, namespace=pod["metadata"]["namespace"]), 0))
-        patch = json.loads(answer.body)["response"].get("patch")
-        operations = json.loads(base64.b64decode(patch)) if patch else []
-        after.append(jsonpatch.apply_patch(pod, operations))
+        body = encode_review(pod, namespace=pod["metadata"]["namespace"])
+        response = json.loads(run_at_once(handler(body, 0)).body)["response"]
+        after.append(apply_patch(pod, response))
     return after
 
 

@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 from tests.support import builders
 from tests.support.builders import PREFIX, minimal_pod
 from tests.system.guide.forklift import Generation, convertor_pod
+from tests.system.guide.reviews import node_values, review_row, stored_plan
 from tests.system.guide.rows import ROWS, Form, Row
-from tests.system.guide.test_guide import plan_of, reviewed
 from webhook.kube.objects import Json
 from webhook.model import (
     Installation,
@@ -48,13 +48,10 @@ def audited(plans: list[Json], *pods: Json, **more: Any) -> AuditReport:
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 def test_the_audit_reports_the_patch_of_a_review(row: Row) -> None:
     generation = Generation.V2_12
-    plan_object = plan_of(row, Form.ANNOTATIONS, generation)
+    plan_object = stored_plan(row, Form.ANNOTATIONS, generation)
     before = convertor_pod(generation, plan_object)
-    placed, _ = reviewed(row, generation, plan_object)
-    values: dict[str, set[str]] = {}
-    for node in row.nodes.values():
-        for key, value in node.labels.items():
-            values.setdefault(key, set()).add(value)
+    placed = review_row(row, generation, plan_object).pod
+    values = node_values(row)
 
     (found,) = audited([plan_object], before, node_values=values, installation=AUDIT).plans
     assert jsonpatch.apply_patch(before, found.pods[0].patch) == placed

@@ -86,7 +86,7 @@ def is_expansion(expression: Json, minimum: Json) -> bool:
 def label_keys(settings: Settings) -> frozenset[str]:
     """Return the label keys whose node values `expand` needs."""
     found = _find([settings.affinity, settings.node_requirements])
-    return frozenset(to_expression["key"] for to_expression in found)
+    return frozenset(expression["key"] for expression in found)
 
 
 def label_values(nodes: Iterable[Mapping[str, str]], keys: Iterable[str]) -> NodeValues:

@@ -46,16 +46,13 @@ def validate_toleration(toleration: dict[str, Any]) -> str | None:
     The operators `Gt` and `Lt` are errors, because clusters without their feature gate reject
     them.
     """
+    for field in _TEXT_FIELDS:
+        if not isinstance(toleration.get(field, ""), str | None):
+            return f"{field} must be text"
     return next(_find_errors(toleration), None)
 
 
 def _find_errors(toleration: dict[str, Any]) -> Iterator[str]:
-    wrong_types = [
-        field for field in _TEXT_FIELDS if not isinstance(toleration.get(field, ""), str | None)
-    ]
-    if wrong_types:
-        yield f"{wrong_types[0]} must be text"
-        return
     key, operator, value, effect = (toleration.get(field) or "" for field in _TEXT_FIELDS)
     seconds = toleration.get("tolerationSeconds")
     if operator not in ("", *_OPERATORS):

@@ -2,9 +2,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -117,12 +117,62 @@ def test_a_ca_that_another_ca_signed_can_be_trusted() -> None:
     assert pki.check_ca(LEAF) == "its certificate is not a CA"
 
 
-def encode_key(key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> bytes:
+def encode_key(
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey,
+) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
+
+
+def build_authority(
+    *extensions: x509.ExtensionType, public_key: ed25519.Ed25519PublicKey | None = None
+) -> Authority:
+    """Return a self-signed CA of another program, with these extensions only."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "other")])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(public_key or key.public_key())
+        .serial_number(1)
+        .not_valid_before(NOW - HOUR)
+        .not_valid_after(NOW + YEAR)
+    )
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=True)
+    certificate = builder.sign(key, hashes.SHA256())
+    der = certificate.public_bytes(serialization.Encoding.DER)
+    return Authority(parse_der(der), encode_key(key))
+
+
+CONSTRAINTS = x509.BasicConstraints(ca=True, path_length=1)
+
+
+def test_a_certificate_without_basic_constraints_is_not_a_ca() -> None:
+    error = pki.check_ca(build_authority().certificate)
+
+    assert error == "its certificate is not a CA: it has no basic constraints"
+
+
+def test_a_ca_without_a_key_identifier_can_sign() -> None:
+    authority = build_authority(CONSTRAINTS)
+    leaf, _ = pki.sign_leaf(authority, [NAME], NOW, HOUR, backdate=HOUR)
+
+    identifier = leaf.parsed.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    key = authority.certificate.parsed.public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    assert identifier == x509.AuthorityKeyIdentifier.from_issuer_public_key(key)
+
+
+def test_a_ca_whose_certificate_has_an_ed25519_key_cannot_sign() -> None:
+    public_key = ed25519.Ed25519PrivateKey.generate().public_key()
+    authority = build_authority(CONSTRAINTS, public_key=public_key)
+
+    assert pki.check_authority(authority) == "expected a CA with an EC or RSA key"
 
 
 @pytest.mark.parametrize(
@@ -162,3 +212,10 @@ def test_a_description_has_subject_issuer_and_names() -> None:
         pki.describe(NEW.certificate).subject,
         (NAME, "10.0.0.1"),
     )
+
+
+def test_a_certificate_whose_subject_is_not_utf_8_cannot_be_described() -> None:
+    der = encode_der(OLD.certificate).replace(b"convertor-webhook CA", b"convertor\xffwebhook CA")
+
+    with pytest.raises(pki.PkiError, match="cannot be read"):
+        pki.describe(parse_der(der))

@@ -207,6 +207,13 @@ def test_the_cache_never_exceeds_its_limit() -> None:
         assert len(cache._entries) <= MAX_RESPONSES
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b"null", b"[" * 100_000])
+ANOTHER_KIND = body(
+    review_request({"metadata": {"labels": worlds.FORKLIFT_LABELS}, "spec": {}})
+).replace(b"AdmissionReview", b"Review")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff", b"[]", b"null", b"[" * 100_000, ANOTHER_KIND]
+)
 def test_what_is_not_a_review_has_no_fingerprint(content: bytes) -> None:
     assert fingerprint_of(content) is None

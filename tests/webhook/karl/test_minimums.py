@@ -129,6 +129,14 @@ def test_unknown_fields_are_unchanged(fields: Json) -> None:
     assert label_keys(Settings(affinity=before)) == set()
 
 
+@pytest.mark.parametrize(
+    "before", [{"nodeAffinity": "text"}, {"nodeAffinity": {"matchExpressions": ["text"]}}]
+)
+def test_an_affinity_with_fields_of_other_types_is_unchanged(before: Json) -> None:
+    assert expand(before, NODES) is before
+    assert label_keys(Settings(affinity=before)) == set()
+
+
 @given(st.lists(st.sampled_from(["1", "512Mi", "1Gi", "1G", "2e9", "x", "1n"])), st.data())
 def test_all_sufficient_values_are_selected(values: list[str], data: st.DataObject) -> None:
     minimum = data.draw(st.sampled_from(["512Mi", "1Gi", "1.0"]))

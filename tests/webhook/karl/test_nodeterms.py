@@ -65,3 +65,13 @@ def test_the_number_of_selectors_is_limited(verb: str) -> None:
     assert str(error.value).splitlines()[0] == (
         f"karl: {most + 1}:1: the rules on nodes have more than {most} selectors"
     )
+
+
+def test_rules_that_contradict_each_other_are_found_after_too_many_terms() -> None:
+    avoid = [
+        f"AVOID nodes({', '.join(f'k{row}{column}=a' for column in range(9))})" for row in range(2)
+    ]
+    rules = [*avoid, "REQUIRE nodes(x=1)", "REQUIRE nodes(x=2)"]
+
+    with pytest.raises(karl.KarlError, match="no node meets this rule and the ones before it"):
+        karl.compile("\n".join(rules))

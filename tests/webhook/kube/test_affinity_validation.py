@@ -271,3 +271,9 @@ FIELDS = ["nodeAffinity", "podAffinity", REQUIRED, PREFERRED, "matchExpressions"
 def test_any_object_is_valid_or_has_errors(affinity: Any) -> None:
     for error in validate_affinity(affinity):
         assert error.message
+
+
+def test_an_operator_that_is_not_text_is_an_error() -> None:
+    [error] = validate_affinity(nodes({"key": "a", "operator": 3}))
+
+    assert error == (f"{NODE_EXPRESSION}.operator", "expected text, found 3")

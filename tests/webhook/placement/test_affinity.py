@@ -64,6 +64,10 @@ TOO_MANY = Problem(
 )
 
 
+def exists(key: str) -> Json:
+    return {"matchExpressions": [{"key": key, "operator": "Exists"}]}
+
+
 @pytest.mark.parametrize("wanted", [is_in("disk", "x"), at_least("AtLeast", "1Gi")])
 def test_too_many_node_terms_are_a_problem_and_the_rest_applies(wanted: Json) -> None:
     mine = [is_in("zone", str(number)) for number in range(13)]
@@ -229,3 +233,17 @@ def test_what_forklift_copied_is_recognised_though_go_leaves_out_what_is_empty()
 
     assert found.settings.problems == []
     assert after.pod["spec"]["affinity"] == {"podAffinity": {REQUIRED: [CEPH_ANYWHERE, in_pod]}}
+
+
+def test_terms_that_are_few_for_each_expansion_can_be_too_many_together() -> None:
+    pod_terms = [exists(f"a{number}") for number in range(30)]
+    pod_terms += [both(is_in("memory", "64Gi"), exists(f"b{number}")) for number in range(3)]
+    plan_terms = [both(at_least("AtLeast", "64Gi"), exists("x")), exists("y")]
+
+    after = placed(
+        minimal_pod(affinity=node_terms(*pod_terms)),
+        parsed_plan(affinity=node_terms(*plan_terms)),
+        node_values={"memory": ["128Gi"]},
+    )
+
+    assert after.problems == [TOO_MANY]

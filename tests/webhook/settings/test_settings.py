@@ -323,3 +323,10 @@ def test_sound_defaults_bring_no_problem_into_any_plan(defaults: Any) -> None:
 
     assert problems == check_defaults(defaults, "defaults")
     assert all(isinstance(problem, Problem) for problem in problems)
+
+
+def test_a_toleration_that_is_listed_twice_is_applied_once() -> None:
+    toleration = {"key": "a", "operator": "Exists"}
+    defaults = {"tolerations": [toleration, dict(toleration)]}
+
+    assert settings(plan(), defaults=defaults).tolerations == [toleration]

@@ -211,3 +211,10 @@ def test_invalid_spec_fields_are_not_in_the_model_pod(spec: Json) -> None:
         for each in (plan(), plan(spec=spec))
     )
     assert found == plain
+
+
+def test_a_malformed_pending_pod_would_be_recreated_as_a_new_pod() -> None:
+    context = read_context(plan(), Installation(), NOWHERE)
+    new = build_new_pod(context)
+
+    assert recreate(convertor_pod("w", affinity="text"), context, new) == new

@@ -8,12 +8,12 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from tests.support.builders import CONVERTOR_LABELS
+from tests.support.builders import CONVERTOR_LABELS, parsed_plan
 from tests.support.fake_api import FakeApi
 from tests.support.fake_plans import FakePlans
 from tests.support.placements import MARK, OWNER
 from tests.support.waiting import eventually
-from tests.webhook.placement.test_missed import BEFORE, LABELS, UNREVIEWED, asking
+from tests.webhook.placement.test_missed import BEFORE, LABELS, UNREVIEWED
 from webhook.admission.events import PlanEvent, RelatedPod
 from webhook.inventory.clock import format_time
 from webhook.inventory.pods import WINDOW_REACH, PodWatch, PodWatchTiming
@@ -24,6 +24,7 @@ from webhook.model import Installation, Reason
 QUICK = PodWatchTiming(
     grace_period_seconds=0.01, check_interval_seconds=0.002, watch=ReflectorTiming(0.005, 0.02, 5)
 )
+PLAN = parsed_plan(labels={"batch": "1"})
 FUTURE = "2999-01-01T00:00:00Z"
 """Certainly after the start of the watch."""
 
@@ -37,7 +38,7 @@ def logs() -> Iterator[list[EventDict]]:
 class Watched:
     def __init__(self, client: Client, timing: PodWatchTiming) -> None:
         self.events: list[PlanEvent] = []
-        self.plans = FakePlans(asking())
+        self.plans = FakePlans(PLAN)
         self.pods = PodWatch(client, self.plans, Installation(), self.events.append, timing)
 
     @property
@@ -175,7 +176,7 @@ def test_a_pod_waits_for_its_plan(api: FakeApi, watched: Watched) -> None:
     watched.pods.check_due_pods()
     assert watched.missed == {}
 
-    watched.plans.found = asking()
+    watched.plans.found = PLAN
     eventually(lambda: watched.missed == {Reason.MISSED: 1})
 
 
@@ -198,7 +199,7 @@ def test_a_pod_without_a_plan_is_not_missed(api: FakeApi, client: Client, reason
     watched.pods.start()
     eventually(lambda: watched.pods.status().synced)
     watched.pods.check_due_pods()
-    watched.plans.found = asking()  # a plan created later does not own it
+    watched.plans.found = PLAN  # a plan created later does not own it
     watched.pods.check_due_pods()
     watched.pods.stop()
 

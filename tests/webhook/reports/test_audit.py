@@ -154,7 +154,7 @@ def test_missed_pods_are_found_only_if_a_webhook_is_installed() -> None:
 
 
 @pytest.mark.parametrize("since", [None, "2026-08-01T09:00:01Z", "9999"])
-def test_a_placed_pod_does_not_extend_the_window_to_before_the_flags_were_changed(
+def test_a_placed_pod_does_not_extend_the_window_to_before_the_settings_were_changed(
     since: str | None,
 ) -> None:
     placed = pod("z", annotations={f"{PREFIX}/placement": "{}"})

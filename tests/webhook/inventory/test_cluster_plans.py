@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.builders import node, plan
 from tests.support.fake_api import FakeApi, run_fake_api
 from tests.support.waiting import eventually
 from webhook import settings
@@ -30,23 +31,13 @@ B = "22222222-2222-4222-8222-222222222222"
 DB = PlanRef(A, "forklift", "db")
 
 
-def put(api: FakeApi, name: str = "db", uid: str = A, **annotations: str) -> None:
-    prefix = "convertor.forklift.konveyor.io"
-    metadata = {
-        "namespace": "forklift",
-        "name": name,
-        "uid": uid,
-        "annotations": {
-            f"{prefix}/{key.replace('_', '-')}": value for key, value in annotations.items()
-        },
-    }
+def put(api: FakeApi, name: str = "db", uid: str = A, **settings: Any) -> None:
     spec = {"targetNamespace": "target", "vms": [{"id": "vm-1"}]}
-    status: Json = {"migration": {}}
-    api.add({"kind": "Plan", "metadata": metadata, "spec": spec, "status": status})
+    api.add(plan(name, "forklift", metadata={"uid": uid}, spec=spec, **settings))
 
 
 def put_node(api: FakeApi, name: str, **labels: str) -> None:
-    api.add({"kind": "Node", "metadata": {"name": name, "labels": labels}})
+    api.add(node(name, labels))
 
 
 @pytest.fixture

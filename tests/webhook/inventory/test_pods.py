@@ -8,12 +8,12 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from tests.support.builders import CONVERTOR_LABELS, parsed_plan
+from tests.support.builders import CONVERTOR_LABELS, pod
 from tests.support.fake_api import FakeApi
 from tests.support.fake_plans import FakePlans
+from tests.support.missed_pods import BEFORE, PLACED_LABELS, UNREVIEWED, enforced_plan
 from tests.support.placements import MARK, OWNER
 from tests.support.waiting import eventually
-from tests.webhook.placement.test_missed import BEFORE, LABELS, UNREVIEWED
 from webhook.admission.events import PlanEvent, RelatedPod
 from webhook.inventory.clock import format_time
 from webhook.inventory.pods import WINDOW_REACH, PodWatch, PodWatchTiming
@@ -24,7 +24,7 @@ from webhook.model import Installation, Reason
 QUICK = PodWatchTiming(
     grace_period_seconds=0.01, check_interval_seconds=0.002, watch=ReflectorTiming(0.005, 0.02, 5)
 )
-PLAN = parsed_plan(labels={"batch": "1"})
+PLAN = enforced_plan()
 FUTURE = "2999-01-01T00:00:00Z"
 """Certainly after the start of the watch."""
 
@@ -56,16 +56,9 @@ def watched(client: Client) -> Iterator[Watched]:
 def put(
     api: FakeApi, name: str = "db-vm-1", created: str = FUTURE, *, placed: bool = False
 ) -> None:
-    labels, annotations = (LABELS, MARK) if placed else (CONVERTOR_LABELS, {})
-    metadata = {
-        "namespace": "target",
-        "name": name,
-        "uid": name,
-        "creationTimestamp": created,
-        "labels": labels,
-        "annotations": annotations,
-    }
-    api.add({"kind": "Pod", "metadata": metadata})
+    labels, annotations = (PLACED_LABELS, MARK) if placed else (CONVERTOR_LABELS, {})
+    metadata = {"uid": name, "creationTimestamp": created, "annotations": annotations}
+    api.add(pod(f"target/{name}", labels=labels, metadata=metadata))
 
 
 def test_a_missed_pod_is_reported_once(

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from tests.support.asgi import Exchange, Response, send, split
-from tests.support.builders import encode_review, minimal_pod
+from tests.support.builders import encode_review, minimal_pod, parsed_plan
 from tests.support.fake_plans import FakePlans
 from tests.support.recording_reporter import RecordingReporter
 from webhook.admission.review import MAX_BODY_BYTES
-from webhook.model import Installation, Mode, Plan, Reason, Settings
+from webhook.model import Installation, Mode, Reason
 from webhook.server import app
 
-PLAN = Plan("forklift", "db", "p-1", 3, "target", Settings(labels={"team": "a"}))
-PLACEMENT = '{"plan":"forklift/db","generation":3,"mode":"enforce"}'
+PLAN = parsed_plan(labels={"team": "a"})
+PLACEMENT = '{"plan":"konveyor-forklift/db","generation":3,"mode":"enforce"}'
 PATCH = [
     {"op": "add", "path": "/metadata/labels/team", "value": "a"},
     {
@@ -90,7 +90,7 @@ def test_a_convertor_pod_is_answered_with_its_patch() -> None:
                 "mode": "enforce",
                 "outcome": "patched",
                 "reason": "Placed",
-                "plan": "forklift/db",
+                "plan": "konveyor-forklift/db",
                 "generation": "3",
             },
         },
@@ -227,80 +227,6 @@ def test_a_bug_lets_the_pod_through_and_is_told_with_its_trace(mode: Mode) -> No
     assert b"boom" not in answer.body
     assert webhook.reporter.errors == [("u-1", webhook.plans.bug)]
     assert webhook.reporter.reasons == ["InternalError"]
-
-
-def plan_review(rule: str, **fields: Any) -> bytes:
-    """Make the review of a Plan that has a rule in its annotation."""
-    metadata = {
-        "namespace": "forklift",
-        "name": "db",
-        "annotations": {"convertor.forklift.konveyor.io/affinity": rule},
-    }
-    plan = {"metadata": metadata, "spec": {"targetNamespace": "target"}}
-    group = {"group": "forklift.konveyor.io", "version": "v1beta1", "kind": "Plan"}
-    return encode_review(plan, kind=group, namespace="forklift", name="db", **fields)
-
-
-def test_a_plan_that_cannot_be_carried_out_is_refused_with_place_and_caret() -> None:
-    webhook = Webhook()
-    answer = webhook(plan_review("REQUIRE pods(app=ceph) on nodes"), path="/validate")
-    assert answer.status == 200
-    where = "Plan forklift/db annotation convertor.forklift.konveyor.io/affinity line 1 column 27"
-    problem = (
-        f"{where}: unknown topology 'nodes': expected node, zone, region, rack or a label key; "
-        "did you mean 'node'?\n"
-        "  REQUIRE pods(app=ceph) on nodes\n"
-        "                            ^^^^^"
-    )
-    assert answer.json()["response"] == {
-        "uid": "u-1",
-        "allowed": False,
-        "status": {
-            "code": 403,
-            "reason": "SettingsInvalid",
-            "message": f"plan 'forklift/db' has invalid placement settings:\n{problem}",
-        },
-        "auditAnnotations": {
-            "mode": "enforce",
-            "outcome": "denied",
-            "reason": "SettingsInvalid",
-            "plan": "forklift/db",
-            "generation": "0",
-            "problems": problem,
-        },
-    }
-    assert webhook.reporter.reasons == ["SettingsInvalid"]
-
-
-def test_a_sound_plan_is_let_through_without_a_look_at_the_plans() -> None:
-    webhook = Webhook()
-    webhook.plans.bug = AssertionError("looked up")
-    answer = webhook(plan_review("REQUIRE pods(app=ceph) on node"), path="/validate")
-    response = answer.json()["response"]
-    assert (response["allowed"], response["auditAnnotations"]["reason"]) == (True, "SettingsValid")
-
-
-def test_pods_and_plans_are_each_looked_at_on_their_own_path() -> None:
-    webhook = Webhook()
-    webhook(encode_review(minimal_pod()), path="/validate")
-    webhook(plan_review("REQUIRE"), path="/mutate")
-    assert webhook.reporter.reasons == ["NotAPlanChange", "NotAConvertorPod"]
-    assert webhook.reporter.reviewed == ["plan", "pod"]
-
-
-def test_a_bug_lets_the_plan_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    def validate(*_: object) -> None:
-        raise ZeroDivisionError("boom")
-
-    monkeypatch.setattr(app, "validate", validate)
-    webhook = Webhook()
-    answer = webhook(plan_review("REQUIRE"), path="/validate")
-    assert answer.json() == unplaced(
-        "u-1",
-        Reason.INTERNAL_ERROR,
-        ["internal error of the webhook, see its log; the plan is not validated"],
-    )
-    assert [uid for uid, _fault in webhook.reporter.errors] == ["u-1"]
 
 
 def test_a_bug_before_the_uid_is_known_is_a_500_without_a_trace(

@@ -1,12 +1,11 @@
 """`POST /validate` over ASGI: plans are refused or let through, and nobody sees a trace."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
 from tests.support.asgi import Exchange, Response, send
-from tests.support.builders import encode_review, minimal_pod
+from tests.support.builders import PREFIX, encode_review, minimal_pod, plan
 from tests.support.fake_plans import FakePlans
 from tests.support.recording_reporter import RecordingReporter
 from webhook.model import Installation, Reason
@@ -26,23 +25,16 @@ class Webhook:
         return asyncio.run(send(self.app, Exchange([body], path=path)))
 
 
-def plan_review(rule: str, **fields: Any) -> bytes:
-    """Make the review of a Plan that has a rule in its annotation."""
-    metadata = {
-        "namespace": "forklift",
-        "name": "db",
-        "annotations": {"convertor.forklift.konveyor.io/affinity": rule},
-    }
-    plan = {"metadata": metadata, "spec": {"targetNamespace": "target"}}
-    group = {"group": "forklift.konveyor.io", "version": "v1beta1", "kind": "Plan"}
-    return encode_review(plan, kind=group, namespace="forklift", name="db", **fields)
+def plan_review(rule: str) -> bytes:
+    """Return the review of a Plan that has a rule in its annotation."""
+    return encode_review(plan(affinity=rule), namespace="konveyor-forklift", name="db")
 
 
 def test_a_plan_that_cannot_be_carried_out_is_refused_with_place_and_caret() -> None:
     webhook = Webhook()
     answer = webhook(plan_review("REQUIRE pods(app=ceph) on nodes"))
     assert answer.status == 200
-    where = "Plan forklift/db annotation convertor.forklift.konveyor.io/affinity line 1 column 27"
+    where = f"Plan konveyor-forklift/db annotation {PREFIX}/affinity line 1 column 27"
     problem = (
         f"{where}: unknown topology 'nodes': expected node, zone, region, rack or a label key; "
         "did you mean 'node'?\n"
@@ -55,14 +47,14 @@ def test_a_plan_that_cannot_be_carried_out_is_refused_with_place_and_caret() -> 
         "status": {
             "code": 403,
             "reason": "SettingsInvalid",
-            "message": f"plan 'forklift/db' has invalid placement settings:\n{problem}",
+            "message": f"plan 'konveyor-forklift/db' has invalid placement settings:\n{problem}",
         },
         "auditAnnotations": {
             "mode": "enforce",
             "outcome": "denied",
             "reason": "SettingsInvalid",
-            "plan": "forklift/db",
-            "generation": "0",
+            "plan": "konveyor-forklift/db",
+            "generation": "3",
             "problems": problem,
         },
     }
@@ -81,6 +73,7 @@ def test_pods_and_plans_are_each_looked_at_on_their_own_path() -> None:
     webhook(encode_review(minimal_pod()))
     webhook(plan_review("REQUIRE"), path="/mutate")
     assert webhook.reporter.reasons == ["NotAPlanChange", "NotAConvertorPod"]
+    assert webhook.reporter.reviewed == ["plan", "pod"]
 
 
 def test_a_bug_lets_the_plan_through(monkeypatch: pytest.MonkeyPatch) -> None:

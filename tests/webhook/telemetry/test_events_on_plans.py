@@ -9,11 +9,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.support.asgi import Exchange, Response, send
-from tests.support.builders import encode_review, minimal_pod
+from tests.support.builders import encode_review, minimal_pod, parsed_plan
 from tests.support.fake_api import FakeApi
 from tests.support.fake_plans import FakePlans
 from tests.support.waiting import eventually
-from tests.webhook.server.test_app import PLAN
 from webhook.kube.api.client import connect
 from webhook.model import Installation, Mode, Plan, Reason
 from webhook.server import app
@@ -21,8 +20,9 @@ from webhook.telemetry.event_recorder import QUEUE_SIZE, EventRecorder
 from webhook.telemetry.metrics import Metrics
 from webhook.telemetry.reporter import Reporter
 
+PLAN = parsed_plan(labels={"team": "a"})
 MORE = QUEUE_SIZE + 50
-PLACED = "placed by plan 'forklift/db': labels team=a"
+PLACED = "placed by plan 'konveyor-forklift/db': labels team=a"
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +78,7 @@ def test_a_review_is_recorded_as_an_event_on_its_plan(
     (event,) = written(api)
     assert (event["reason"], event["message"]) == (reason, message)
     assert (event["involvedObject"]["namespace"], event["involvedObject"]["name"]) == (
-        "forklift",
+        "konveyor-forklift",
         "db",
     )
 

@@ -1,4 +1,4 @@
-"""docs/settings.md says what happens: every example of it is executed."""
+"""Every example of docs/settings.md is executed."""
 
 import json
 import re
@@ -23,13 +23,13 @@ NODE_VALUES = {"memory": ["32Gi", "128Gi"]}
 
 
 class Example(NamedTuple):
-    """The blocks of an example, by their first line; a plan ends what belongs to the one before."""
+    """The blocks of an example by their first line; each plan begins a new example."""
 
     heading: str
     blocks: dict[str, str]
 
 
-def examples() -> list[Example]:
+def read_examples() -> list[Example]:
     found: list[Example] = []
     for section in SECTIONS:
         blocks: dict[str, str] = {}
@@ -42,17 +42,17 @@ def examples() -> list[Example]:
     return found
 
 
-def get(example: Example, block: str) -> Json:
+def load_block(example: Example, block: str) -> Json:
     value: Json = yaml.safe_load(example.blocks.get(block, "{}")) or {}
     return value
 
 
-def shown(problem: Problem) -> str:
+def format_problem(problem: Problem) -> str:
     return f"{problem.where}:\n  {problem.message}\n{problem.detail}".rstrip("\n")
 
 
-def given(pod: Json) -> Json:
-    """Return what the document shows of a pod: what the webhook gives."""
+def select_fields(pod: Json) -> Json:
+    """Return the fields of a pod that the document shows: labels and spec, without empty ones."""
     metadata: Json = {"labels": pod["metadata"].get("labels")}
     parts: Any = {"metadata": metadata, "spec": pod.get("spec")}
     return {
@@ -62,27 +62,29 @@ def given(pod: Json) -> Json:
     }
 
 
-@pytest.mark.parametrize("example", examples(), ids=lambda example: example.heading)
-def test_an_example_of_the_document_is_true(example: Example) -> None:
-    installation = Installation(identity_labels=False, defaults=get(example, "defaults"))
-    plan = read(get(example, "plan"), installation)
-    pod: Json = {"metadata": {}} | get(example, "pod as Forklift makes it")
-    problems = "\n".join(map(shown, plan.settings.problems))
+@pytest.mark.parametrize("example", read_examples(), ids=lambda example: example.heading)
+def test_an_example_of_the_document_is_placed_as_documented(example: Example) -> None:
+    installation = Installation(identity_labels=False, defaults=load_block(example, "defaults"))
+    plan = read(load_block(example, "plan"), installation)
+    pod: Json = {"metadata": {}} | load_block(example, "pod as Forklift makes it")
+    problems = "\n".join(map(format_problem, plan.settings.problems))
 
-    assert given(place(pod, plan, installation, NODE_VALUES).pod) == get(example, "pod")
+    assert select_fields(place(pod, plan, installation, NODE_VALUES).pod) == load_block(
+        example, "pod"
+    )
     assert problems == example.blocks.get("text", "").strip("\n")
     assert plan.settings.mode is (Mode.OFF if example.heading == "Mode" else None)
 
 
-def test_every_setting_has_its_section_and_an_example() -> None:
+def test_every_setting_has_a_section_and_an_example() -> None:
     settings = re.findall(r"^\| \[.+?\]\(#(.+?)\)", DOC, flags=re.MULTILINE)
-    headings = {example.heading.lower().replace(" ", "-") for example in examples()}
+    headings = {example.heading.lower().replace(" ", "-") for example in read_examples()}
 
     assert len(settings) == 7
     assert set(settings) <= headings
     blocks = "".join(SECTIONS).count("```") / 2
-    assert sum(len(example.blocks) for example in examples()) == blocks
-    assert all("plan" in example.blocks for example in examples())
+    assert sum(len(example.blocks) for example in read_examples()) == blocks
+    assert all("plan" in example.blocks for example in read_examples())
 
 
 def test_the_file_of_the_installation_has_every_key() -> None:

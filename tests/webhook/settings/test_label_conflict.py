@@ -1,4 +1,4 @@
-"""A label in the annotation that contradicts `spec.convertorLabels`, wherever it is reported.
+"""Reports of a label in the annotation that contradicts `spec.convertorLabels`.
 
 Seen on Forklift 2.12.5: with the label of the pod replaced it created 22 pods in 70 s, on the same
 disks.
@@ -41,26 +41,26 @@ PROBLEM = (
 )
 
 
-def created(plan_object: Json) -> tuple[Request, Json]:
-    """Return the review of a pod of Forklift 2.12, and the pod."""
+def create_pod(plan_object: Json) -> tuple[Request, Json]:
+    """Return the request that creates a pod of Forklift 2.12, and the pod."""
     pod = build_model_pod(read(plan_object, Installation()), plan_object["spec"])
     return Request("u-1", "CREATE", "v1/Pod", "vms", object=pod), pod
 
 
-def decided(plan_object: Json, installation: Installation | None = None) -> Decision:
+def decide_on_pod(plan_object: Json, installation: Installation | None = None) -> Decision:
     installation = installation or Installation()
-    request, _ = created(plan_object)
+    request, _ = create_pod(plan_object)
     return decide(request, None, read(plan_object, installation), installation, {})
 
 
-def written(after: Json, before: Json | None = None) -> Decision:
+def write_plan(after: Json, before: Json | None = None) -> Decision:
     operation = "CREATE" if before is None else "UPDATE"
     request = Request("u-1", operation, PLAN, object=after, old_object=before or {})
     return validate(request, Installation())
 
 
 def test_the_pod_keeps_its_label_and_gets_every_other_setting() -> None:
-    decision = decided(CONFLICT)
+    decision = decide_on_pod(CONFLICT)
 
     assert (decision.outcome, decision.reason) == (Outcome.PATCHED, Reason.SETTINGS_INVALID)
     assert list(map(str, decision.problems)) == decision.warnings == [PROBLEM]
@@ -75,15 +75,15 @@ def test_the_pod_keeps_its_label_and_gets_every_other_setting() -> None:
     }
 
 
-def test_the_pod_is_denied_where_problems_deny() -> None:
-    decision = decided(CONFLICT, Installation(on_error=OnError.DENY))
+def test_the_pod_is_denied_with_on_error_deny() -> None:
+    decision = decide_on_pod(CONFLICT, Installation(on_error=OnError.DENY))
 
     assert decision.outcome is Outcome.DENIED
     assert PROBLEM in decision.message
 
 
-def test_a_field_that_changes_during_the_migration_is_a_warning_and_no_problem() -> None:
-    request, pod = created(plan(spec={"convertorLabels": {"batch": "0"}}))
+def test_a_field_that_changes_during_the_migration_is_a_warning_and_not_a_problem() -> None:
+    request, pod = create_pod(plan(spec={"convertorLabels": {"batch": "0"}}))
     assert pod["metadata"]["labels"]["batch"] == "0"
 
     decision = decide(request, None, read(AGREES, Installation()), Installation(), {})
@@ -97,10 +97,10 @@ def test_a_field_that_changes_during_the_migration_is_a_warning_and_no_problem()
     )
 
 
-def test_the_event_on_the_plan_has_the_problem_and_what_is_applied() -> None:
-    request, _ = created(CONFLICT)
+def test_the_event_on_the_plan_has_the_problem_and_the_applied_settings() -> None:
+    request, _ = create_pod(CONFLICT)
 
-    note = derive_event(request, decided(CONFLICT))
+    note = derive_event(request, decide_on_pod(CONFLICT))
 
     assert note is not None
     assert (note.reason, note.is_warning) == (Reason.SETTINGS_INVALID, True)
@@ -116,8 +116,8 @@ def test_the_event_on_the_plan_has_the_problem_and_what_is_applied() -> None:
     [None, plan(spec={}, labels="batch=2,owner=me"), plan(spec=FIELD, labels="owner=me"), AGREES],
     ids=["created", "field written", "annotation written", "annotation changed"],
 )
-def test_a_plan_that_gets_the_conflict_is_refused(before: Json | None) -> None:
-    decision = written(CONFLICT, before)
+def test_a_plan_that_gets_the_conflict_is_denied(before: Json | None) -> None:
+    decision = write_plan(CONFLICT, before)
 
     assert (decision.outcome, decision.reason) == (Outcome.DENIED, Reason.SETTINGS_INVALID)
     assert decision.message.splitlines()[1:] == [PROBLEM]
@@ -126,22 +126,22 @@ def test_a_plan_that_gets_the_conflict_is_refused(before: Json | None) -> None:
     assert PROBLEM in response["status"]["message"]
 
 
-def test_a_plan_that_had_the_conflict_before_is_written_with_a_warning() -> None:
+def test_a_plan_that_had_the_conflict_before_is_admitted_with_a_warning() -> None:
     more = plan(spec=FIELD, labels="batch=2,owner=me", node_selector="disk=ssd")
 
-    decision = written(more, CONFLICT)
+    decision = write_plan(more, CONFLICT)
 
     assert decision.outcome is Outcome.UNCHANGED
     assert decision.warnings == [PROBLEM]
 
 
-def test_the_same_label_in_both_is_no_conflict() -> None:
-    assert written(AGREES).reason is Reason.SETTINGS_VALID
-    assert decided(AGREES).warnings == []
+def test_the_same_label_in_field_and_annotation_is_not_a_conflict() -> None:
+    assert write_plan(AGREES).reason is Reason.SETTINGS_VALID
+    assert decide_on_pod(AGREES).warnings == []
 
 
-def test_audit_reports_it_and_no_change_of_the_label() -> None:
-    _, pod = created(CONFLICT)
+def test_audit_reports_the_conflict_and_no_change_of_the_label() -> None:
+    _, pod = create_pod(CONFLICT)
     pod["metadata"]["name"] = "db-vm-1"
 
     (found,) = build_report(AuditInput([CONFLICT], [pod]), Installation()).plans
@@ -151,7 +151,7 @@ def test_audit_reports_it_and_no_change_of_the_label() -> None:
     assert found.pods[0].changes.startswith("labels app=virt-v2v,forklift.app/plan=db,owner=me; ")
 
 
-def test_explain_reports_it_and_the_field_as_the_source() -> None:
+def test_explain_reports_the_conflict_and_the_field_as_the_source() -> None:
     found = explain(CONFLICT, Installation(), ClusterObjects([], [], [], []))
 
     assert list(map(str, found.problems)) == [PROBLEM]

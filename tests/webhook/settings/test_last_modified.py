@@ -1,4 +1,4 @@
-"""When a plan's settings were written."""
+"""The time at which a plan's settings were last written."""
 
 import pytest
 
@@ -14,7 +14,7 @@ FOREIGN: Json = {"f:metadata": {"f:annotations": {"f:convertor.example.com/label
 
 
 def entry(time: str, fields: Json) -> Json:
-    return {"manager": "somebody", "time": time, "fieldsV1": fields}
+    return {"manager": "kubectl", "time": time, "fieldsV1": fields}
 
 
 @pytest.mark.parametrize(
@@ -29,11 +29,11 @@ def entry(time: str, fields: Json) -> Json:
             [entry("2026-08-01T10:00:00Z", LABELS), entry("2026-08-01T09:00:00Z", AFFINITY)],
             "2026-08-01T10:00:00Z",
         ),
-        ([{"time": 1, "fieldsV1": LABELS}, "odd", entry("", {"f:metadata": "odd"})], CREATED),
-        ("odd", CREATED),
+        ([{"time": 1, "fieldsV1": LABELS}, "text", entry("", {"f:metadata": "text"})], CREATED),
+        ("text", CREATED),
     ],
 )
-def test_settings_were_written_when_the_last_writer_of_one_wrote(
+def test_the_latest_manager_of_a_setting_or_the_creation_has_the_time(
     entries: object, expected: str
 ) -> None:
     assert (
@@ -42,5 +42,5 @@ def test_settings_were_written_when_the_last_writer_of_one_wrote(
 
 
 @pytest.mark.parametrize("metadata", [{}, {"creationTimestamp": None}, {"creationTimestamp": 5}])
-def test_without_any_record_it_is_not_known(metadata: Json) -> None:
+def test_without_timestamps_the_time_is_unknown(metadata: Json) -> None:
     assert last_modified(metadata, PREFIX) == ""

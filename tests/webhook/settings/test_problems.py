@@ -1,4 +1,4 @@
-"""What is wrong in a plan is told with its place, and the rest counts."""
+"""An invalid setting is a problem with its location, and the rest is applied."""
 
 from typing import Any
 
@@ -98,7 +98,7 @@ def problems(
         ("labels", {"a": "b"}, ": expected text, found a map"),
     ],
 )
-def test_an_annotation_s_problem_has_its_entry(name: str, text: Any, problem: str) -> None:
+def test_a_problem_of_an_annotation_has_its_entry(name: str, text: Any, problem: str) -> None:
     assert problems({name: text}) == [f"Plan mtv/db annotation {PREFIX}/{name}{problem}"]
 
 
@@ -142,7 +142,7 @@ def test_an_annotation_s_problem_has_its_entry(name: str, text: Any, problem: st
         ),
     ],
 )
-def test_a_field_s_problem_has_its_path(field: str, value: Any, problem: str) -> None:
+def test_a_problem_of_a_field_has_its_path(field: str, value: Any, problem: str) -> None:
     assert problems(**{f"convertor{field}": value}) == [
         f"Plan mtv/db spec.convertor{field}{problem}"
     ]
@@ -160,7 +160,7 @@ def contradiction(entry: int, key: str, value: str, instead: str) -> str:
     )
 
 
-def test_an_annotation_that_contradicts_a_label_of_the_field_has_the_command_to_change_it() -> None:
+def test_a_label_that_contradicts_the_field_is_a_problem_with_the_command_that_changes_it() -> None:
     labels = {"labels": "team=a,batch=2,app.io/x=,batch=1,none=1"}
     field = {"batch": "1", "app.io/x": "y", "other": "1", "none": None}
 
@@ -171,19 +171,19 @@ def test_an_annotation_that_contradicts_a_label_of_the_field_has_the_command_to_
     ]
 
 
-def test_an_annotation_contradicts_a_value_of_the_field_that_is_invalid_too() -> None:
+def test_a_label_that_contradicts_an_invalid_value_of_the_field_is_a_problem() -> None:
     found = problems({"labels": "batch=2"}, convertorLabels={"batch": "one two"})
 
     assert found[1:] == [contradiction(1, "batch", "one two", "2")]
 
 
-def test_a_field_that_is_text_in_a_file_is_contradicted_as_well() -> None:
+def test_a_label_that_contradicts_a_field_that_is_text_is_a_problem() -> None:
     assert problems({"labels": "batch=2"}, convertorLabels="team=a,batch=1") == [
         contradiction(1, "batch", "1", "2")
     ]
 
 
-def test_the_defaults_are_overridden_by_the_field_without_a_problem() -> None:
+def test_a_default_label_that_the_field_overrides_is_not_a_problem() -> None:
     assert problems({}, {"labels": "batch=1"}, convertorLabels={"batch": "2"}) == []
 
 
@@ -202,11 +202,11 @@ def test_a_system_label_is_one_problem_in_each_source() -> None:
         {"podAffinity": {REQUIRED: []}, "nodeAffinity": {}},
     ],
 )
-def test_what_can_be_met_is_no_problem(affinity: Json) -> None:
+def test_an_affinity_that_can_be_satisfied_is_not_a_problem(affinity: Json) -> None:
     assert problems(convertorAffinity=affinity) == []
 
 
-def test_a_misspelt_field_of_the_spec_is_a_problem_and_forklift_s_own_are_none() -> None:
+def test_a_misspelt_field_of_the_spec_is_a_problem_and_other_fields_are_not() -> None:
     assert problems(convertorAffinty="", convertorlabels={}, convertorDisk={}, vms=[]) == [
         f"Plan mtv/db spec: unknown field '{field}': expected convertorAffinity, convertorLabels "
         f"or convertorNodeSelector; did you mean '{meant}'?"
@@ -217,7 +217,7 @@ def test_a_misspelt_field_of_the_spec_is_a_problem_and_forklift_s_own_are_none()
     ]
 
 
-def test_our_annotation_behind_a_misspelt_prefix_is_a_problem_and_others_are_none() -> None:
+def test_an_annotation_with_a_misspelt_prefix_is_a_problem_and_others_are_not() -> None:
     annotations = {
         "convertor.forklift.konveyer.io/affinity": "",
         "Convertor.forklift.konveyor.io/labels": "a=b",
@@ -287,19 +287,19 @@ def test_our_annotation_behind_a_misspelt_prefix_is_a_problem_and_others_are_non
         (None, ""),
     ],
 )
-def test_a_problem_of_the_defaults_has_its_file(defaults: Any, problem: str) -> None:
+def test_a_problem_of_the_defaults_has_the_name_of_the_file(defaults: Any, problem: str) -> None:
     found = check_defaults(defaults, "defaults.yaml")
 
     assert [str(each) for each in found] == ([f"defaults.yaml{problem}"] if problem else [])
 
 
-def test_a_plan_brings_the_problems_of_the_defaults_too() -> None:
+def test_a_plan_has_the_problems_of_the_defaults_too() -> None:
     assert problems(defaults={"labels": {"plan": "x"}}) == [
         f"defaults labels['plan']: 'plan' {SYSTEM}"
     ]
 
 
-def test_every_error_of_a_text_in_karl_is_a_problem_with_a_caret() -> None:
+def test_every_error_of_rules_is_a_problem_with_a_caret() -> None:
     text = "REQUIRE pods(app=ceph-osd) on nodes\nAVOID pods(app=a,app=b) on node"
     plan = read(
         {"metadata": {"name": "db", "annotations": {f"{PREFIX}/affinity": text}}}, Installation()
@@ -325,7 +325,7 @@ def test_every_error_of_a_text_in_karl_is_a_problem_with_a_caret() -> None:
     ]
 
 
-def test_rules_that_multiply_the_object_s_terms_beyond_64_are_left_out() -> None:
+def test_rules_that_make_more_than_64_terms_with_the_object_are_not_applied() -> None:
     terms = [
         {"matchExpressions": [{"key": f"k{number}", "operator": "Exists"}]} for number in range(40)
     ]
@@ -357,9 +357,7 @@ def test_rules_that_multiply_the_object_s_terms_beyond_64_are_left_out() -> None
         (None, None),
     ],
 )
-def test_what_is_no_plan_at_all_is_read_as_one_without_settings(
-    plan: Any, problem: str | None
-) -> None:
+def test_an_object_that_is_not_a_plan_has_no_settings(plan: Any, problem: str | None) -> None:
     found = read(plan, Installation()).settings
 
     assert [str(each) for each in found.problems] == ([problem] if problem else [])

@@ -1,4 +1,4 @@
-"""A Plan's settings over the installation's defaults: what counts where several speak."""
+"""The settings of a Plan, merged over the defaults of the installation."""
 
 import json
 from typing import Any
@@ -38,7 +38,7 @@ def settings(plan_object: Json, **installation: Any) -> Settings:
     return read(plan_object, Installation(**installation)).settings
 
 
-def test_a_plan_of_forklift_2_12_is_read_with_its_object_widened() -> None:
+def test_the_affinity_of_a_plan_of_forklift_2_12_is_widened_to_all_namespaces() -> None:
     plan_object = json.loads((DATA / "plan-v2.12.json").read_text(encoding="utf-8"))
     copied = plan_object["spec"]["convertorAffinity"]
 
@@ -58,7 +58,7 @@ def test_a_plan_of_forklift_2_12_is_read_with_its_object_widened() -> None:
     )
 
 
-def test_labels_merge_key_by_key_and_the_more_specific_source_wins() -> None:
+def test_labels_merge_key_by_key_and_the_most_specific_source_wins() -> None:
     assert settings(
         plan(
             {"labels": "c=annotation, d = annotation, e=same"},
@@ -71,7 +71,7 @@ def test_labels_merge_key_by_key_and_the_more_specific_source_wins() -> None:
 
 
 @pytest.mark.parametrize("source", ["defaults", "spec", "annotation"])
-def test_every_source_takes_its_lists_as_text(source: str) -> None:
+def test_every_source_accepts_lists_as_text(source: str) -> None:
     labels, selector = "a=b, c = d ,e=", "disk=nvme,cpu=16+"
     plan_object, defaults = {
         "defaults": (plan(), {"labels": labels, "nodeSelector": selector}),
@@ -86,7 +86,7 @@ def test_every_source_takes_its_lists_as_text(source: str) -> None:
     )
 
 
-def test_a_node_selector_key_is_the_most_specific_source_s_value_or_minimum() -> None:
+def test_node_selectors_merge_key_by_key_and_the_most_specific_source_wins() -> None:
     assert settings(
         plan(
             {"node-selector": "memory=64Gi+,zone=east"},
@@ -102,7 +102,7 @@ def test_a_node_selector_key_is_the_most_specific_source_s_value_or_minimum() ->
     )
 
 
-def test_tolerations_of_a_taint_key_are_the_most_specific_source_s() -> None:
+def test_tolerations_of_a_taint_key_are_those_of_the_most_specific_source() -> None:
     everything = {"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}
 
     assert settings(
@@ -127,20 +127,25 @@ ON_BIG = "REQUIRE nodes(cpu>=16)"
 @pytest.mark.parametrize(
     ("spec", "annotation", "expected"),
     [
-        pytest.param(None, None, ON_SSD, id="the default where the plan has none"),
-        pytest.param(None, NEAR_CEPH, NEAR_CEPH, id="the plan's rules instead"),
-        pytest.param(karl.compile(NEAR_CEPH), None, NEAR_CEPH, id="the plan's object instead"),
+        pytest.param(None, None, ON_SSD, id="the default, for a plan without affinity"),
+        pytest.param(None, NEAR_CEPH, NEAR_CEPH, id="the rules of the plan override the default"),
+        pytest.param(
+            karl.compile(NEAR_CEPH),
+            None,
+            NEAR_CEPH,
+            id="the object of the plan overrides the default",
+        ),
         pytest.param(NEAR_CEPH, None, NEAR_CEPH, id="text in the spec is rules"),
         pytest.param(
-            karl.compile(NEAR_CEPH), APART, f"{NEAR_CEPH};{APART}", id="object and rules together"
+            karl.compile(NEAR_CEPH), APART, f"{NEAR_CEPH};{APART}", id="object and rules are merged"
         ),
         pytest.param(
-            karl.compile(NEAR_CEPH), NEAR_CEPH, NEAR_CEPH, id="a term of both is there once"
+            karl.compile(NEAR_CEPH), NEAR_CEPH, NEAR_CEPH, id="a term of both is added once"
         ),
         pytest.param(karl.compile(ON_SSD), ON_BIG, f"{ON_SSD};{ON_BIG}", id="node terms are ANDed"),
     ],
 )
-def test_the_plan_s_affinity_is_its_object_and_its_rules(
+def test_the_affinity_of_a_plan_is_that_of_its_object_and_its_rules(
     spec: Any, annotation: str | None, expected: str
 ) -> None:
     annotations = {} if annotation is None else {"affinity": annotation}
@@ -158,15 +163,15 @@ def test_the_plan_s_affinity_is_its_object_and_its_rules(
         pytest.param(plan(convertorAffinity={}), id="an empty object"),
     ],
 )
-def test_a_plan_with_an_empty_affinity_has_none_and_not_the_default_s(plan_object: Json) -> None:
+def test_an_empty_affinity_of_a_plan_overrides_the_default(plan_object: Json) -> None:
     assert settings(plan_object, defaults={"affinity": ON_SSD}) == Settings()
 
 
-def test_wrong_rules_keep_the_default_away_as_right_ones_do() -> None:
-    read = settings(plan({"affinity": "REQUIRE"}), defaults={"affinity": ON_SSD})
+def test_invalid_rules_of_a_plan_override_the_default() -> None:
+    found = settings(plan({"affinity": "REQUIRE"}), defaults={"affinity": ON_SSD})
 
-    assert read.affinity == {}
-    assert len(read.problems) == 1
+    assert found.affinity == {}
+    assert len(found.problems) == 1
 
 
 def narrow(app: str) -> Json:
@@ -175,7 +180,7 @@ def narrow(app: str) -> Json:
 
 
 @pytest.mark.parametrize(
-    ("word", "installed", "wide"),
+    ("own", "installed", "wide"),
     [
         (None, Scope.ALL, True),
         (None, Scope.OWN, False),
@@ -183,10 +188,10 @@ def narrow(app: str) -> Json:
         ("all", Scope.OWN, True),
     ],
 )
-def test_the_plan_s_scope_before_the_installation_s_widens_object_and_rules(
-    word: str | None, installed: Scope, *, wide: bool
+def test_the_scope_of_the_plan_or_else_of_the_installation_applies_to_object_and_rules(
+    own: str | None, installed: Scope, *, wide: bool
 ) -> None:
-    annotations = {"affinity": "AVOID pods(app=web) on node"} | ({"scope": word} if word else {})
+    annotations = {"affinity": "AVOID pods(app=web) on node"} | ({"scope": own} if own else {})
     chosen = {**narrow("db"), "namespaces": ["db"]}
     written = {"podAffinity": {REQUIRED: [narrow("ceph-osd"), chosen]}}
     scope: Json = {"namespaceSelector": {}} if wide else {}
@@ -200,7 +205,7 @@ def test_the_plan_s_scope_before_the_installation_s_widens_object_and_rules(
     )
 
 
-def test_an_object_that_the_scope_does_not_change_is_not_kept_twice() -> None:
+def test_an_object_that_the_scope_does_not_change_is_stored_once() -> None:
     written = karl.compile(f"{NEAR_CEPH};{ON_SSD}", scope="all")
 
     assert settings(plan(convertorAffinity=written)) == Settings(affinity=written)
@@ -215,7 +220,7 @@ def test_an_object_that_the_scope_does_not_change_is_not_kept_twice() -> None:
         (None, " replace\n", AffinityPolicy.REPLACE),
     ],
 )
-def test_the_affinity_policy_is_the_plan_s_or_the_default_s(
+def test_the_affinity_policy_of_the_plan_overrides_the_default(
     default: str | None, annotation: str | None, expected: AffinityPolicy
 ) -> None:
     annotations = {"affinity-policy": annotation} if annotation else {}
@@ -224,12 +229,12 @@ def test_the_affinity_policy_is_the_plan_s_or_the_default_s(
     assert settings(plan(annotations), defaults=defaults) == Settings(affinity_policy=expected)
 
 
-def test_the_mode_is_the_plan_s_own_word_or_none() -> None:
+def test_the_mode_is_that_of_the_plan_or_none() -> None:
     assert settings(plan({"mode": "audit"})).mode is Mode.AUDIT
     assert settings(plan()).mode is None
 
 
-def test_annotations_of_others_and_the_webhook_s_own_mark_say_nothing() -> None:
+def test_other_annotations_and_the_placement_annotation_are_ignored() -> None:
     annotations = {
         "kubectl.kubernetes.io/last-applied-configuration": "{}",
         f"{PREFIX}.example.com/labels": "a=b",
@@ -240,7 +245,7 @@ def test_annotations_of_others_and_the_webhook_s_own_mark_say_nothing() -> None:
     assert settings({"metadata": {"annotations": annotations}}) == Settings()
 
 
-def test_the_prefix_of_the_annotations_is_the_installation_s() -> None:
+def test_the_prefix_of_the_annotations_is_configurable() -> None:
     annotations = {"example.com/labels": "a=b", f"{PREFIX}/labels": "c=d"}
 
     assert settings({"metadata": {"annotations": annotations}}, prefix="example.com") == Settings(
@@ -248,27 +253,27 @@ def test_the_prefix_of_the_annotations_is_the_installation_s() -> None:
     )
 
 
-def test_plans_without_settings_share_one_value() -> None:
-    silent = plan({"labels": ""}, convertorLabels=None, targetNamespace="vms")
+def test_plans_without_settings_share_one_object() -> None:
+    empty = plan({"labels": ""}, convertorLabels=None, targetNamespace="vms")
 
-    assert settings(plan()) is settings(silent) is settings({})
-
-
-SOUND_LABELS = st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["1", "2", ""]))
+    assert settings(plan()) is settings(empty) is settings({})
 
 
-@given(SOUND_LABELS, SOUND_LABELS, SOUND_LABELS)
-def test_every_label_is_from_the_most_specific_source_and_none_contradicts_the_field(
+VALID_LABELS = st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["1", "2", ""]))
+
+
+@given(VALID_LABELS, VALID_LABELS, VALID_LABELS)
+def test_labels_merge_and_an_annotation_never_overrides_the_field(
     defaults: Json, spec: Json, annotation: Json
 ) -> None:
     text = ",".join(f"{key}={value}" for key, value in annotation.items())
-    read = settings(plan({"labels": text}, convertorLabels=spec), defaults={"labels": defaults})
+    found = settings(plan({"labels": text}, convertorLabels=spec), defaults={"labels": defaults})
 
     contradictions = {
         key for key in annotation if annotation[key] != spec.get(key, annotation[key])
     }
-    assert read.labels == {**defaults, **annotation, **spec}
-    assert len(read.problems) == len(contradictions)
+    assert found.labels == {**defaults, **annotation, **spec}
+    assert len(found.problems) == len(contradictions)
 
 
 json_values = st.recursive(
@@ -286,7 +291,7 @@ json_values = st.recursive(
 settings_values = json_values | st.sampled_from(
     ["a=b,c", "cpu=16+", NEAR_CEPH, "REQUIRE pods(", "gpu:NoSchedule", "audit", "own"]
 )
-wild_plans = json_values | st.fixed_dictionaries(
+any_plans = json_values | st.fixed_dictionaries(
     {
         "metadata": json_values
         | st.fixed_dictionaries(
@@ -309,8 +314,8 @@ wild_plans = json_values | st.fixed_dictionaries(
 )
 
 
-@given(wild_plans, settings_values)
-def test_any_plan_is_read_and_what_is_read_can_be_packed(plan_object: Any, defaults: Any) -> None:
+@given(any_plans, settings_values)
+def test_any_plan_is_read_and_the_result_can_be_packed(plan_object: Any, defaults: Any) -> None:
     plan = read(plan_object, Installation(defaults=defaults))
 
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(plan), type=Plan) == plan
@@ -318,7 +323,7 @@ def test_any_plan_is_read_and_what_is_read_can_be_packed(plan_object: Any, defau
 
 
 @given(settings_values)
-def test_sound_defaults_bring_no_problem_into_any_plan(defaults: Any) -> None:
+def test_a_plan_without_settings_has_the_problems_of_the_defaults_only(defaults: Any) -> None:
     problems = settings(plan(), defaults=defaults).problems
 
     assert problems == check_defaults(defaults, "defaults")

@@ -1,1 +1,1 @@
-"""Serving certificates that look after themselves; knows nothing of `webhook`."""
+"""Serving certificates that renew themselves; uses `webhook.kube` and nothing else of `webhook`."""

@@ -1,7 +1,7 @@
-"""The words of the webhook: the values that its stages hand to one another.
+"""The data types of the webhook, which the steps of a review take and return.
 
-Every stage of a review takes and returns these; nothing here does anything. They are
-`msgspec` structs because those are immutable, typed, and cheap to pack (`webhook.inventory`).
+They are `msgspec` structs, which are immutable, typed, and cheap to serialize
+(`webhook.inventory`).
 """
 
 from collections.abc import Collection, Mapping
@@ -12,18 +12,18 @@ import msgspec
 from webhook.kube.objects import Json
 
 NodeValues = Mapping[str, Collection[str]]
-"""The values of a label on all nodes together, by the label's key; an unknown key is not there."""
+"""The values of labels on all nodes, by label key. Keys whose values are unknown are absent."""
 
 
 class Reviewed(StrEnum):
-    """What reviews are of: each has a path of its own."""
+    """The kind of the reviewed object; each has its own URL path."""
 
     POD = "pod"
     PLAN = "plan"
 
 
 class Mode(StrEnum):
-    """What becomes of a decision: carried out, only told, or not even made."""
+    """The mode: decisions are enforced, only reported, or not made at all."""
 
     ENFORCE = "enforce"
     AUDIT = "audit"
@@ -31,28 +31,28 @@ class Mode(StrEnum):
 
 
 class Scope(StrEnum):
-    """Where a pod rule looks that names no namespace."""
+    """The namespaces of pod rules that specify none."""
 
     ALL = "all"
     OWN = "own"
 
 
 class AffinityPolicy(StrEnum):
-    """Whether Forklift's own spreading term stays beside the plan's affinity."""
+    """The handling of Forklift's spreading term: kept beside the plan's affinity, or replaced."""
 
     MERGE = "merge"
     REPLACE = "replace"
 
 
 class OnError(StrEnum):
-    """What a problem in the settings does to the pod."""
+    """The result of a review if the plan's settings have problems."""
 
     ALLOW = "allow"
     DENY = "deny"
 
 
 class Outcome(StrEnum):
-    """What a review's answer does to the pod, or to the plan."""
+    """The effect of a review on the pod or the plan."""
 
     PATCHED = "patched"
     UNCHANGED = "unchanged"
@@ -60,13 +60,13 @@ class Outcome(StrEnum):
     WOULD_PATCH = "would-patch"
     WOULD_DENY = "would-deny"
     SKIPPED = "skipped"
-    """Not one of our pods, no change of a plan: nothing was looked up."""
+    """Not a convertor pod, or not a change of a plan's settings: nothing was looked up."""
     FAILED = "failed"
-    """Ours to place, and not placed for want of knowledge or time, or by a fault of ours."""
+    """Not placed because the plan or the time was lacking, or because of an internal error."""
 
 
 class Reason(StrEnum):
-    """Why; a closed set, the same in log, metric, Event, audit annotation and docs."""
+    """The reason of an outcome: a closed set, in log, metric, Event, audit annotation and docs."""
 
     PLACED = "Placed"
     WOULD_PLACE = "WouldPlace"
@@ -91,56 +91,55 @@ class Reason(StrEnum):
     OVERLOADED = "Overloaded"
     INTERNAL_ERROR = "InternalError"
     MISSED = "Missed"
-    """Not of a review: a pod is there without what its plan asks, see `placement.missed`."""
+    """Not of a review: a pod without its plan's settings was found, see `placement.missed`."""
     CHANGED_BACK = "ChangedBack"
-    """Not of a review: somebody has changed a placed pod since."""
+    """Not of a review: another client has changed a placed pod."""
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """Something in the settings that cannot be done, with the place where it is written."""
+    """An invalid or disallowed setting, with its source location."""
 
     where: str
     """`Plan konveyor-forklift/db annotation convertor.…/affinity line 2 column 8`."""
     message: str
     """One line: what was expected, what was found, what to try. Lower case, no full stop."""
     detail: str = ""
-    """The source with a caret under the fault, several lines; empty where there is none."""
+    """The source lines with carets below the mistake, or empty."""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}"
 
     def in_full(self) -> str:
-        """Return the line, and below it the source with its caret."""
+        """Return the message with the source lines below it."""
         return f"{self}\n{self.detail}".rstrip()
 
 
 class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a plan, over the installation's defaults, asks for its convertor pods.
+    """The settings of a plan, merged over the installation's defaults, validated and compiled.
 
-    Everything is checked and compiled: placing a pod needs no parser. Node expressions in
-    `node_requirements` and `affinity` may carry the operator `AtLeast` (and its opposite
-    `NotAtLeast`), which is not Kubernetes': `webhook.karl.minimums.expand` turns it into `In` and
-    `NotIn` over the values that the nodes have when a pod arrives.
+    Node expressions in `node_requirements` and `affinity` may have the operators `AtLeast` and
+    `NotAtLeast`. When a pod is created, `webhook.karl.minimums.expand` replaces them by `In` and
+    `NotIn` over the values of the nodes.
     """
 
     labels: dict[str, str] = {}
     node_selector: dict[str, str] = {}
     node_requirements: list[Json] = []
-    """Node expressions from `key=16+`, ANDed into every required node term."""
+    """Node expressions from `key=16+`, which are ANDed into every required node term."""
     affinity: Json = {}
-    """A core/v1 Affinity: the plan's object, widened to its scope, and its rules."""
+    """A core/v1 Affinity: the plan's object, with the default scope, and its rules."""
     copied: Json = {}
-    """`spec.convertorAffinity` as written, where `affinity` has it widened: Forklift 2.10+
-    puts these very terms into its pods, and there they are to be corrected in place."""
+    """`spec.convertorAffinity` as written, if the default scope has changed it in `affinity`.
+    Forklift 2.10+ copies it into pods, where placement replaces these terms."""
     tolerations: list[Json] = []
     affinity_policy: AffinityPolicy = AffinityPolicy.MERGE
     mode: Mode | None = None
-    """The plan's own word on the mode; None leaves it to the installation."""
+    """The plan's mode; None is that of the installation."""
     problems: list[Problem] = []
 
 
 class PlanRef(msgspec.Struct, frozen=True):
-    """What a pod says of its owning plan; any part may be empty."""
+    """The reference of a pod to its plan; any part may be empty."""
 
     uid: str = ""
     namespace: str = ""
@@ -152,7 +151,7 @@ class PlanRef(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """A Plan as far as placing its pods needs it."""
+    """The parts of a Plan that placement needs."""
 
     namespace: str
     name: str
@@ -160,38 +159,38 @@ class Plan(msgspec.Struct, frozen=True):
     generation: int = 0
     target_namespace: str = ""
     settings: Settings = Settings()
-    written: str = ""
-    """When the settings were last written, in RFC 3339 and UTC to the second, by the API server's
-    own record; at the earliest when the Plan was created. Empty where that is not known."""
+    settings_modified: str = ""
+    """Time of the last change of the settings according to the API server, at the earliest the
+    Plan's creation: RFC 3339 in UTC, in seconds. Empty if unknown."""
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
 
 
 class Installation(msgspec.Struct, frozen=True):
-    """What whoever installed the webhook decided for all plans."""
+    """The configuration for all plans."""
 
     mode: Mode = Mode.ENFORCE
     namespace_modes: dict[str, Mode] = {}
-    """Mode by the pod's namespace; more specific than `mode`, less than the plan's."""
+    """Modes by namespace of the pods; they override `mode`, and the plan's mode overrides them."""
     plan_modes: bool = True
-    """Whether a plan's annotation may override the mode."""
+    """A plan's annotation may override the mode."""
     scope: Scope = Scope.ALL
     on_error: OnError = OnError.ALLOW
     identity_labels: bool = True
     prefix: str = "convertor.forklift.konveyor.io"
-    """Of every annotation that the webhook reads or writes."""
+    """The prefix of all annotations that the webhook reads or writes."""
     defaults: Json = {}
     """The defaults file as decoded: see `webhook.settings`."""
 
 
 class Request(msgspec.Struct, frozen=True):
-    """The part of an AdmissionReview's request that matters here."""
+    """The fields of an AdmissionRequest that the webhook uses."""
 
     uid: str
     operation: str = ""
     kind: str = ""
-    """`group/version/Kind`, without the group's slash for core: `v1/Pod`."""
+    """`group/version/Kind`, for the core group `v1/Pod`."""
     namespace: str = ""
     name: str = ""
     subresource: str = ""
@@ -201,17 +200,17 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """The result for one review. Response, log, metric and Event are made from it alone."""
+    """The result of a review. Response, log, metric and Event are derived from it alone."""
 
     outcome: Outcome
     reason: Reason
     message: str = ""
-    """One sentence for people; lower case, no full stop."""
+    """One sentence in lower case, without a full stop."""
     mode: Mode = Mode.ENFORCE
     plan: PlanRef | None = None
     generation: int = 0
     patch: list[Json] = []
-    """RFC 6902; what enforce does, in audit mode what it would do."""
+    """RFC 6902 operations; in audit mode those that enforce would apply."""
     warnings: list[str] = []
-    """For the client that created the pod; cut to Kubernetes' limits when encoded."""
+    """Warnings for the client that created the pod; truncated to Kubernetes' limits on encoding."""
     problems: list[Problem] = []

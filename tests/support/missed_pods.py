@@ -16,7 +16,7 @@ UNREVIEWED = (
 )
 
 
-def enforced_plan(written: str = WRITTEN, **settings: Any) -> Plan:
+def enforced_plan(settings_modified: str = WRITTEN, **settings: Any) -> Plan:
     """Return a plan whose pods get the label `batch=1`, or other settings."""
     plan = parsed_plan(**({"labels": {"batch": "1"}} | settings))
-    return msgspec.structs.replace(plan, written=written)
+    return msgspec.structs.replace(plan, settings_modified=settings_modified)

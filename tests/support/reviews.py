@@ -10,7 +10,7 @@ import jsonpatch
 from tests.support.builders import encode_review
 from webhook.admission.mutate import decide, screen
 from webhook.admission.review import ReviewResponse, decode, encode
-from webhook.forklift.owner import plan_ref
+from webhook.forklift.owner import read_plan_ref
 from webhook.inventory.index import PlanIndex
 from webhook.kube.objects import Json
 from webhook.model import Decision, Installation, Reason
@@ -35,7 +35,7 @@ def review_pod(
     index = PlanIndex(installation)
     index.put(plan_object)
     request = decode(encode_review(pod, namespace=namespace))
-    ref = plan_ref(request)
+    ref = read_plan_ref(request)
     found = index.find(ref) if ref else Reason.NO_PLAN_REFERENCE
     decision = screen(request, installation) or decide(
         request, ref, found, installation, node_values

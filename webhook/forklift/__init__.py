@@ -1,1 +1,1 @@
-"""What Forklift defines: its labels, the fields of its Plan, and how a pod names its plan."""
+"""Forklift's labels, the fields of its Plan, and the reference from a pod to its plan."""

@@ -1,4 +1,4 @@
-"""The labels and the affinity term that Forklift gives its pods."""
+"""The labels and the affinity term that Forklift sets on its pods."""
 
 from webhook.kube.objects import Json
 
@@ -18,9 +18,9 @@ SYSTEM_LABELS = frozenset(
         "resource",
     }
 )
-"""Forklift's own labels, by which it finds its pods again: no setting names one of them.
+"""Forklift's own labels, which no setting may change, because Forklift selects its pods by them.
 
-Up to 2.11 it goes by these alone, from 2.12 on by all labels that it created a pod with.
+Up to 2.11 Forklift selects by these labels only, from 2.12 on by all labels that it set.
 """
 
 FORKLIFT_SPREADING_TERM: Json = {
@@ -35,4 +35,4 @@ FORKLIFT_SPREADING_TERM: Json = {
         "namespaceSelector": {},
     },
 }
-"""The one preferred podAntiAffinity term that Forklift gives a pod whose plan asks nothing."""
+"""The preferred podAntiAffinity term that Forklift sets on a pod if its plan has no affinity."""

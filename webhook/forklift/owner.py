@@ -1,4 +1,4 @@
-"""What a pod says of the plan that it belongs to."""
+"""The reference from a pod to its plan, by labels or owner reference."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ from webhook.kube.objects import nested_map, nested_string
 from webhook.model import PlanRef, Request
 
 
-def plan_ref(request: Request) -> PlanRef | None:
-    """Return every part that is known, or None where the pod names no plan.
+def read_plan_ref(request: Request) -> PlanRef | None:
+    """Return the reference of a pod to its plan, or None if it has none.
 
-    Forklift's labels count first: the plan's UID on every release, its name and namespace from
-    2.12 on. `forklift.app/plan` has a name alone. An owner reference counts only where no label
-    says anything; an owner is in its pod's namespace.
+    Labels come first: every Forklift release sets the plan's UID, 2.12 also its name and namespace,
+    and `forklift.app/plan` has the name only. Without these labels the owner references are read;
+    an owner is in the namespace of its pod.
     """
     metadata = nested_map(request.object, "metadata")
     labels = nested_map(metadata, "labels")

@@ -1,4 +1,7 @@
-"""What is read of a Plan as Kubernetes has it: of tens of kilobytes some hundred bytes."""
+"""The fields of the Plan CRD that placement uses; nothing else is decoded.
+
+That is some hundred bytes of tens of kilobytes.
+"""
 
 import re
 from typing import Any
@@ -10,42 +13,42 @@ from webhook.kube.objects import Json
 GROUP = "forklift.konveyor.io"
 API_VERSION = f"{GROUP}/v1beta1"
 KIND = "Plan"
-PATH = f"/apis/{API_VERSION}"
+API_PATH = f"/apis/{API_VERSION}"
 
-NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
-"""Of a Plan and of a namespace; nothing else may become part of a path."""
+NAME_PATTERN = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
+"""Names of Plans and namespaces. Other texts are never put into a request path."""
 
 
-class OwnedMetadata(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Of a Plan's metadata, what somebody has written."""
+class MetadataFields(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The fields of a Plan's metadata that a field manager owns."""
 
     annotations: dict[str, Any] = msgspec.field(name="f:annotations", default={})
 
 
-class OwnedSpec(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Of a Plan's spec, what somebody has written and counts."""
+class SpecFields(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The fields of a Plan's spec that a field manager owns."""
 
     labels: Any = msgspec.field(name="f:convertorLabels", default=None)
     node_selector: Any = msgspec.field(name="f:convertorNodeSelector", default=None)
     affinity: Any = msgspec.field(name="f:convertorAffinity", default=None)
 
 
-class Owned(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What somebody has written."""
+class FieldsV1(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The fields that a field manager owns."""
 
-    metadata: OwnedMetadata = msgspec.field(name="f:metadata", default=OwnedMetadata())
-    spec: OwnedSpec = msgspec.field(name="f:spec", default=OwnedSpec())
+    metadata: MetadataFields = msgspec.field(name="f:metadata", default=MetadataFields())
+    spec: SpecFields = msgspec.field(name="f:spec", default=SpecFields())
 
 
-class Managed(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who has written what, and when; the what alone counts."""
+class ManagedFieldsEntry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The fields of a field manager, and the time of its last change; its name is not used."""
 
     time: str = ""
-    fields: Owned = msgspec.field(name="fieldsV1", default=Owned())
+    fields: FieldsV1 = msgspec.field(name="fieldsV1", default=FieldsV1())
 
 
 class Metadata(msgspec.Struct, omit_defaults=True):
-    """Of a Plan's metadata, what counts."""
+    """The metadata of a Plan."""
 
     name: str
     namespace: str = ""
@@ -53,12 +56,14 @@ class Metadata(msgspec.Struct, omit_defaults=True):
     generation: int = 0
     annotations: dict[str, str] | None = None
     resource_version: str = msgspec.field(name="resourceVersion", default="")
-    created: str | None = msgspec.field(name="creationTimestamp", default=None)
-    managed: list[Managed] | None = msgspec.field(name="managedFields", default=None)
+    creation_timestamp: str | None = msgspec.field(name="creationTimestamp", default=None)
+    managed_fields: list[ManagedFieldsEntry] | None = msgspec.field(
+        name="managedFields", default=None
+    )
 
 
 class Spec(msgspec.Struct, omit_defaults=True):
-    """Of a Plan's spec, what counts, of whatever type: `webhook.settings` judges that."""
+    """The spec of a Plan. Fields may have any type, which `webhook.settings` checks."""
 
     target_namespace: Any = msgspec.field(name="targetNamespace", default=None)
     labels: Any = msgspec.field(name="convertorLabels", default=None)
@@ -72,7 +77,7 @@ class PlanObject(msgspec.Struct, omit_defaults=True):
     metadata: Metadata
     spec: Spec | None = None
 
-    def as_json(self) -> Json:
-        """Return the Plan as `webhook.settings.read` takes it."""
+    def to_json(self) -> Json:
+        """Return the Plan as a JSON object, for `webhook.settings.read`."""
         plan: Json = msgspec.to_builtins(self)
         return plan

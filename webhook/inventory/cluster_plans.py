@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import structlog
 
-from webhook.forklift.plan import NAME, PATH, PlanObject
+from webhook.forklift.plan import API_PATH, NAME_PATTERN, PlanObject
 from webhook.inventory import PlansStatus, clock, summarize
 from webhook.inventory.changes import log_changes
 from webhook.inventory.index import Key, PlanIndex
@@ -53,7 +53,7 @@ class ClusterPlans:
         self._index = PlanIndex(installation, clock.now)
         self._nodes = ClusterNodes(nodes or client, lambda: self._index.node_keys, timing)
         self._store = _Store(self._index, self._nodes)
-        plans = ListWatch(client, f"{PATH}/plans", PlanObject)
+        plans = ListWatch(client, f"{API_PATH}/plans", PlanObject)
         self._reflector = Reflector(plans, self._store, timing)
         self._threads = ThreadPoolExecutor(MAX_CONCURRENT_GETS, thread_name_prefix="get plan")
         self._gets: dict[Key, asyncio.Future[Reason | None]] = {}
@@ -73,7 +73,7 @@ class ClusterPlans:
         found = self._find_in_index(ref)
         if not isinstance(found, Plan):
             key = (ref.namespace, ref.name)
-            if all(NAME.fullmatch(part) for part in key):
+            if all(NAME_PATTERN.fullmatch(part) for part in key):
                 failure = await self._get_once(key, deadline - time.monotonic())
             else:
                 failure = await self._wait_for_watch(ref, deadline)
@@ -152,7 +152,8 @@ class ClusterPlans:
         namespace, name = key
         try:
             body = self._client.get(
-                f"{PATH}/namespaces/{namespace}/plans/{name}", timeout_seconds=GET_TIMEOUT_SECONDS
+                f"{API_PATH}/namespaces/{namespace}/plans/{name}",
+                timeout_seconds=GET_TIMEOUT_SECONDS,
             )
             plan = _plan_decoder.decode(body)
         except (ApiError, msgspec.MsgspecError) as error:
@@ -180,11 +181,11 @@ class _Store:
         self._nodes = nodes
 
     def replace(self, items: Iterable[PlanObject]) -> None:
-        log_changes(self._index.replace_all(item.as_json() for item in items))
+        log_changes(self._index.replace_all(item.to_json() for item in items))
         self._nodes.refresh()
 
     def update(self, item: PlanObject) -> None:
-        if change := self._index.put(item.as_json()):
+        if change := self._index.put(item.to_json()):
             log_changes([change])
             self._nodes.refresh()
 

@@ -193,7 +193,9 @@ class PlanIndex:
             return None
         plan = settings.read(plan_object, self._installation)
         if known:  # managedFields have no record of removed fields
-            plan = msgspec.structs.replace(plan, written=max(plan.written, self._clock()))
+            plan = msgspec.structs.replace(
+                plan, settings_modified=max(plan.settings_modified, self._clock())
+            )
         return _Entry(_version(plan_object), stamp, plan)
 
     def _stamp(self, plan_object: Json) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from webhook import settings
-from webhook.forklift.plan import API_VERSION, GROUP, KIND, NAME, PlanObject
+from webhook.forklift.plan import API_VERSION, GROUP, KIND, NAME_PATTERN, PlanObject
 from webhook.kube import manifests
 from webhook.kube.messages import describe_os_error, describe_validation_error, describe_value
 from webhook.kube.objects import Json
@@ -101,7 +101,7 @@ def _convert_plan(found: Json, line: int) -> Json:
         plan = msgspec.convert(found, PlanObject)
         plan.metadata.namespace = plan.metadata.namespace or "default"
         _check_names(plan, line)
-        kept = plan.as_json()
+        kept = plan.to_json()
         if misspelt := [field for field in found.get("spec") or () if settings.is_misspelt(field)]:
             kept["spec"] |= dict.fromkeys(misspelt)  # `settings.read` reports them as problems
         msgspec.msgpack.encode(kept)
@@ -117,7 +117,7 @@ def _convert_plan(found: Json, line: int) -> Json:
 def _check_names(plan: PlanObject, line: int) -> None:
     for field in ("namespace", "name"):
         name = getattr(plan.metadata, field)
-        if not NAME.fullmatch(name):
+        if not NAME_PATTERN.fullmatch(name):
             raise FileError(
                 f"line {line}: Plan: metadata.{field} '{name}' must consist of lower case letters, "
                 "digits, '-' and '.', and begin and end with a letter or a digit"

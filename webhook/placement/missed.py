@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from webhook.forklift.owner import plan_ref
+from webhook.forklift.owner import read_plan_ref
 from webhook.kube.objects import Json
 from webhook.model import (
     Installation,
@@ -56,7 +56,7 @@ def read_metadata(metadata: Json, prefix: str) -> PodMetadata:
         created=metadata.get("creationTimestamp") or "",
         labels=metadata.get("labels") or {},
         placement=annotations.get(f"{prefix}/placement") or "",
-        ref=plan_ref(request),
+        ref=read_plan_ref(request),
     )
 
 
@@ -108,9 +108,9 @@ def check_placement(
         return None
     if pod.placement:
         window.record(pod, mode)
-        known = max(plan.written, window.start)
+        known = max(plan.settings_modified, window.start)
         return _find_removed_labels(pod, plan, installation) if pod.created > known else None
-    if not has_settings(plan.settings) or pod.created <= plan.written:
+    if not has_settings(plan.settings) or pod.created <= plan.settings_modified:
         return None
     if not window.includes(pod, mode):
         return None

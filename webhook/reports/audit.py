@@ -12,7 +12,7 @@ from webhook import settings
 from webhook.admission.mutate import decide
 from webhook.admission.patch import diff
 from webhook.admission.patch_summary import list_changes, summarize
-from webhook.forklift.owner import plan_ref
+from webhook.forklift.owner import read_plan_ref
 from webhook.inventory.index import Key, PlanIndex, key_of
 from webhook.kube.objects import Json, name_of, namespace_of, spec_of
 from webhook.model import (
@@ -184,7 +184,9 @@ class _Auditor:
     def _decide(self, pod: Json, plan: Plan | Reason) -> Decision:
         namespace = pod["metadata"].get("namespace") or ""
         request = Request("", "CREATE", "v1/Pod", namespace, object=pod)
-        return decide(request, plan_ref(request), plan, self._enforcing, self._input.node_values)
+        return decide(
+            request, read_plan_ref(request), plan, self._enforcing, self._input.node_values
+        )
 
     def _summarize_settings(self, plan: Plan) -> str:
         """Return the effective settings, as the changes that they make to an empty pod."""

@@ -11,7 +11,7 @@ from webhook.admission import review
 from webhook.admission.cache import ResponseCache, fingerprint_of
 from webhook.admission.mutate import decide, screen
 from webhook.admission.review import ReviewResponse
-from webhook.forklift.owner import plan_ref
+from webhook.forklift.owner import read_plan_ref
 from webhook.inventory import Plans
 from webhook.model import Installation, Plan, PlanRef, Reason
 
@@ -41,7 +41,7 @@ class PodReviewHandler:
         if not fingerprint and (skipped := screen(request, self._installation)):
             return review.respond(request, skipped)
 
-        ref = plan_ref(request)
+        ref = read_plan_ref(request)
         plan = await self._find(ref, deadline)
         node_values = self._plans.node_values
         if cached := self._cache.get(fingerprint, plan, node_values):

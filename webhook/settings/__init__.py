@@ -110,7 +110,7 @@ def read_plan(plan_object: Json, installation: Installation) -> PlanReading:
         generation=_integer(metadata.get("generation")),
         target_namespace=nested_string(spec, "targetNamespace"),
         settings=settings if settings != _NO_SETTINGS else _NO_SETTINGS,
-        written=last_modified(metadata, installation.prefix),
+        settings_modified=last_modified(metadata, installation.prefix),
     )
     return PlanReading(plan, sources, affinity_sources, scope)
 

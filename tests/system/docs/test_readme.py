@@ -17,7 +17,7 @@ from tests.support.paths import ROOT
 from webhook import settings
 from webhook.admission import review
 from webhook.admission.mutate import decide
-from webhook.forklift.owner import plan_ref
+from webhook.forklift.owner import read_plan_ref
 from webhook.inventory.directory_plans import DirectoryPlans
 from webhook.model import Installation
 
@@ -31,7 +31,7 @@ def blocks(language: str) -> list[str]:
 def test_the_patch_is_the_answer_to_the_example_review() -> None:
     plans = DirectoryPlans(ROOT / "examples/plans", Installation())
     request = review.decode((ROOT / "examples/review.json").read_bytes())
-    ref = plan_ref(request)
+    ref = read_plan_ref(request)
     assert ref
     plan = asyncio.run(plans.fetch(ref, 10))
     decision = decide(request, ref, plan, Installation(), plans.node_values)

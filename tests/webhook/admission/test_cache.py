@@ -19,7 +19,7 @@ from webhook.admission import review
 from webhook.admission.cache import MAX_RESPONSES, Fingerprint, ResponseCache, fingerprint_of
 from webhook.admission.mutate import decide, screen
 from webhook.admission.review import BadReview, ReviewResponse
-from webhook.forklift.owner import plan_ref
+from webhook.forklift.owner import read_plan_ref
 from webhook.kube.objects import Json
 from webhook.model import (
     Installation,
@@ -115,7 +115,7 @@ def respond_uncached(
         request = review.decode(content)
     except BadReview as bad:
         return bad.message.encode(), bad.uid
-    ref = plan_ref(request)
+    ref = read_plan_ref(request)
     plan = plans.found if ref else Reason.NO_PLAN_REFERENCE
     decision = screen(request, installation) or decide(
         request, ref, plan, installation, plans.node_values

@@ -1,4 +1,4 @@
-"""A pod's plan is known by what Forklift, or somebody else, wrote on the pod."""
+"""The plan of a pod is found by the pod's labels or owner references."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.paths import DATA
-from webhook.forklift.owner import plan_ref
+from webhook.forklift.owner import read_plan_ref
 from webhook.kube.objects import Json
 from webhook.model import PlanRef, Request
 
@@ -41,7 +41,7 @@ def owner(**changes: str) -> Json:
         pytest.param(
             pod({"plan-name": "db", "plan-namespace": "mtv", "forklift.app/plan": "other"}),
             PlanRef(namespace="mtv", name="db"),
-            id="Forklift's label before anybody's",
+            id="Forklift's label before another",
         ),
         pytest.param(
             pod({"forklift.app/plan": "db"}, [owner(name="other")]),
@@ -58,22 +58,22 @@ def owner(**changes: str) -> Json:
             PlanRef(uid=UID, namespace="vms", name="db"),
             id="an owner is in the pod's namespace",
         ),
-        pytest.param(pod({"app": "x"}, [owner(kind="Pod")]), None, id="nothing"),
-        pytest.param(pod({"plan": "", "plan-namespace": "mtv"}), None, id="nothing of use"),
+        pytest.param(pod({"app": "x"}, [owner(kind="Pod")]), None, id="no reference"),
+        pytest.param(pod({"plan": "", "plan-namespace": "mtv"}), None, id="a namespace alone"),
         pytest.param({"metadata": None}, None, id="no metadata"),
         pytest.param(pod({"plan": 7}, [owner(uid="", name="")]), None, id="wrong types"),
     ],
 )
-def test_the_plan_is_the_one_that_the_pod_names(pod: Json, expected: PlanRef | None) -> None:
-    assert plan_ref(Request(uid="1", namespace="vms", object=pod)) == expected
+def test_the_reference_is_read_from_labels_and_owners(pod: Json, expected: PlanRef | None) -> None:
+    assert read_plan_ref(Request(uid="1", namespace="vms", object=pod)) == expected
 
 
 @pytest.mark.parametrize("path", sorted(PODS.glob("*.json")), ids=lambda path: path.stem)
-def test_every_pod_that_forklift_makes_names_its_plan(path: Path) -> None:
+def test_every_pod_of_forklift_has_a_reference_to_its_plan(path: Path) -> None:
     pod = json.loads(path.read_text(encoding="utf-8"))
     labels = pod["metadata"]["labels"]
 
-    assert plan_ref(Request(uid="1", object=pod)) == PlanRef(
+    assert read_plan_ref(Request(uid="1", object=pod)) == PlanRef(
         uid=labels["plan"],
         namespace=labels.get("plan-namespace", ""),
         name=labels.get("plan-name", ""),
@@ -93,5 +93,5 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["metadata", "spec"]), json_values))
-def test_any_object_has_a_plan_or_none(pod: Json) -> None:
-    assert isinstance(plan_ref(Request(uid="1", object=pod)), PlanRef | None)
+def test_any_object_has_a_reference_or_none(pod: Json) -> None:
+    assert isinstance(read_plan_ref(Request(uid="1", object=pod)), PlanRef | None)

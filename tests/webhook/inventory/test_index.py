@@ -341,5 +341,5 @@ def test_changed_settings_have_the_time_of_the_change(index: PlanIndex) -> None:
 
     assert isinstance(before, Plan)
     assert isinstance(after, Plan)
-    assert before.written == "2026-08-01T08:00:00Z"
-    assert after.written == "2026-08-01T09:00:00Z"
+    assert before.settings_modified == "2026-08-01T08:00:00Z"
+    assert after.settings_modified == "2026-08-01T09:00:00Z"

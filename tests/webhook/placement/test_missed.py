@@ -144,7 +144,7 @@ def test_a_pod_that_was_placed_just_before_the_start_proves_that_a_younger_one_w
     assert check_placement(pod(AFTER), other, INSTALLATION, since) is None
     check_placement(pod(BEFORE, placed=True), other, INSTALLATION, since)
     assert check_placement(pod(AFTER), other, INSTALLATION, since) is not None
-    older = enforced_plan(written="")
+    older = enforced_plan(settings_modified="")
     assert check_placement(pod("2026-08-01T05:59:59Z"), older, INSTALLATION, since) is None
     assert check_placement(pod(BEFORE), older, INSTALLATION, since) is not None
 

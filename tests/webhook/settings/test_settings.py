@@ -54,7 +54,7 @@ def test_the_affinity_of_a_plan_of_forklift_2_12_is_widened_to_all_namespaces() 
             affinity=karl.compile("REQUIRE pods(app=ceph-osd) on node"),
             copied=copied,
         ),
-        written="2026-11-22T23:22:39Z",
+        settings_modified="2026-11-22T23:22:39Z",
     )
 
 

@@ -7,7 +7,7 @@ from webhook import settings
 from webhook.cli.options.cluster import items
 from webhook.cli.options.plan import plan_path
 from webhook.cli.release.find import Release
-from webhook.forklift.plan import NAME, PATH, PlanObject
+from webhook.forklift.plan import API_PATH, NAME_PATTERN, PlanObject
 from webhook.inventory import nodes, pods
 from webhook.karl import minimums
 from webhook.kube.api.client import Client
@@ -45,10 +45,12 @@ class ClusterReader:
             ApiError: the API server did not answer, or RBAC forbids everything.
 
         """
-        path = plan_path(self._client, namespace) if namespace else f"{PATH}/plans"
+        path = plan_path(self._client, namespace) if namespace else f"{API_PATH}/plans"
         plans = self._read("plans", self._list_plans(path), "no plan is checked")
         known = [settings.read(plan, installation) for plan in plans or ()]
-        targets = {plan.target_namespace for plan in known if NAME.fullmatch(plan.target_namespace)}
+        targets = {
+            plan.target_namespace for plan in known if NAME_PATTERN.fullmatch(plan.target_namespace)
+        }
         target_paths = [f"/api/v1/namespaces/{each}/pods" for each in sorted(targets)]
         found = [self._read_pods(path) for path in (target_paths if namespace else [pods.PATH])]
         if plans is None and (namespace or None in found):  # pods cannot be checked without plans
@@ -64,7 +66,7 @@ class ClusterReader:
 
     def _list_plans(self, path: str) -> Iterator[Json]:
         for plan in ListWatch(self._client, path, PlanObject).list_items():
-            yield plan.as_json()
+            yield plan.to_json()
 
     def _read_pods(self, path: str) -> list[Json] | None:
         found = items(self._client, path, **pods.QUERY)

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
-from webhook.forklift.plan import NAME
+from webhook.forklift.plan import NAME_PATTERN
 from webhook.kube.api.client import Client
 from webhook.kube.api.collection import ApiObject, ListWatch
 from webhook.kube.api.errors import ApiError
@@ -37,7 +37,7 @@ def read_cluster(client: Client, target_namespace: str) -> ClusterObjects:
     namespaces = read("namespaces", _Namespace, "rules that select namespaces by labels match none")
     pods = read("pods", _Pod, "only pods that can be read count for free resources and rules")
     all_pods = pods is not None
-    if not all_pods and NAME.fullmatch(target_namespace):
+    if not all_pods and NAME_PATTERN.fullmatch(target_namespace):
         path = f"namespaces/{target_namespace}/pods"
         pods = read(path, _Pod, "the plan's pods are not listed")
     return ClusterObjects(nodes or [], pods or [], namespaces or [], unread, all_pods)

@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 
 from webhook.cli.errors import ClusterError, UserError
 from webhook.cli.options.cluster import connected
-from webhook.forklift.plan import GROUP, NAME, PATH
+from webhook.forklift.plan import API_PATH, GROUP, NAME_PATTERN
 from webhook.kube.api.errors import ApiError
 from webhook.kube.messages import did_you_mean
 from webhook.kube.objects import Json
@@ -68,9 +68,9 @@ def plan_path(client: "Client", namespace: str, name: str = "") -> str:
     """
     namespace = namespace or client.namespace
     for what, text in (("plan", name), ("namespace", namespace)):
-        if text and not NAME.fullmatch(text):
+        if text and not NAME_PATTERN.fullmatch(text):
             raise click.UsageError(f"'{text}' is no name of a {what}")
-    return f"{PATH}/namespaces/{namespace}/plans" + (f"/{name}" if name else "")
+    return f"{API_PATH}/namespaces/{namespace}/plans" + (f"/{name}" if name else "")
 
 
 def _name(words: Sequence[str], *, required: bool) -> str:
@@ -105,7 +105,7 @@ def _missing(client: "Client", namespace: str, name: str) -> UserError:
 
 def _known(client: "Client", namespace: str = "", **limits: float) -> list[tuple[str, str]]:
     """Return namespace and name of the plans that can be seen; none where they cannot."""
-    path = plan_path(client, namespace) if namespace else f"{PATH}/plans"
+    path = plan_path(client, namespace) if namespace else f"{API_PATH}/plans"
     with suppress(ApiError):
         listed = client.get(path, {"limit": "500"}, accept=_METADATA, **limits)
         found = [item["metadata"] for item in msgspec.json.decode(listed)["items"]]

@@ -15,7 +15,7 @@ from webhook.cli.errors import UserError
 from webhook.cli.files.plans import read_contents
 from webhook.cli.output import console, structured, write
 from webhook.cli.review.diff import coloured_diff
-from webhook.forklift.owner import plan_ref
+from webhook.forklift.owner import read_plan_ref
 from webhook.inventory.index import PlanIndex, key_of
 from webhook.karl import minimums
 from webhook.kube.objects import Json
@@ -58,7 +58,7 @@ def decide_offline(
     contents = read_contents(plans)
     if not contents.plans:
         raise UserError(f"'{plans}': expected a Plan, found {', '.join(contents.others) or 'none'}")
-    ref = plan_ref(request)
+    ref = read_plan_ref(request)
     plan = _find(ref, contents.plans, installation)
     labels = contents.nodes + (read_contents(node_files).nodes if node_files else [])
     keys = minimums.label_keys(plan.settings) if isinstance(plan, Plan) else ()

@@ -13,7 +13,7 @@ from webhook.cli.errors import UserError
 from webhook.cli.files import plans as plan_files
 from webhook.cli.options.plan import get_plan, plan_path
 from webhook.cli.output import table
-from webhook.forklift.plan import PATH, PlanObject
+from webhook.forklift.plan import API_PATH, PlanObject
 from webhook.inventory.index import key_of
 from webhook.karl import minimums
 from webhook.kube.messages import did_you_mean, truncate
@@ -64,8 +64,8 @@ def in_cluster(client: "Client", namespace: str, name: str, *, everywhere: bool)
 
     if name:
         return [get_plan(client, namespace, name)]
-    path = f"{PATH}/plans" if everywhere else plan_path(client, namespace)
-    return [plan.as_json() for plan in ListWatch(client, path, PlanObject).list_items()]
+    path = f"{API_PATH}/plans" if everywhere else plan_path(client, namespace)
+    return [plan.to_json() for plan in ListWatch(client, path, PlanObject).list_items()]
 
 
 def shown(plan_object: Json, installation: Installation) -> Json:

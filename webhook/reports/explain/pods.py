@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from webhook.admission.patch import diff
 from webhook.admission.patch_summary import list_changes
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
-from webhook.forklift.owner import plan_ref
+from webhook.forklift.owner import read_plan_ref
 from webhook.kube.objects import (
     Json,
     annotations_of,
@@ -100,7 +100,7 @@ def _is_of(plan: Plan, pod: Json) -> bool:
     namespace = namespace_of(pod)
     if labels_of(pod).get(CONVERTOR_LABEL) != CONVERTOR_VALUE or namespace != plan.target_namespace:
         return False
-    ref = plan_ref(Request("", namespace=namespace, object=pod))
+    ref = read_plan_ref(Request("", namespace=namespace, object=pod))
     if ref is None:
         return False
     if ref.uid:

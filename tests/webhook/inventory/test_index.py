@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from tests.support import builders
+from tests.support.builders import PREFIX
 from webhook import settings
 from webhook.inventory.changes import log_changes
 from webhook.inventory.index import PlanIndex
@@ -19,16 +21,17 @@ from webhook.model import (
 
 A = "11111111-1111-4111-8111-111111111111"
 B = "22222222-2222-4222-8222-222222222222"
-PREFIX = "convertor.forklift.konveyor.io"
 
 
 def plan(name: str = "db", uid: str = A, *, namespace: str = "forklift", **more: Any) -> Json:
-    metadata = {"namespace": namespace, "name": name, "uid": uid, "generation": 1}
-    if "version" in more:
-        metadata["resourceVersion"] = more.pop("version")
-    annotations = {f"{PREFIX}/{key}": value for key, value in more.pop("settings", {}).items()}
-    metadata["annotations"] = annotations | more.pop("annotations", {})
-    return {"metadata": metadata, "spec": {"targetNamespace": "target"} | more}
+    """Return a Plan; `version` is its resourceVersion, the further fields are those of its spec."""
+    metadata = {"uid": uid} | (
+        {"resourceVersion": more.pop("version")} if "version" in more else {}
+    )
+    settings, others = more.pop("settings", {}), more.pop("annotations", {})
+    built = builders.plan(name, namespace, metadata=metadata, spec=more, annotations=settings)
+    built["metadata"]["annotations"] |= others
+    return built
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
+from tests.support.builders import PREFIX, plan
 from webhook import karl
 from webhook.kube.objects import Json
 from webhook.model import Installation, Problem
 from webhook.settings import read
 from webhook.settings.installation import check_defaults
 
-PREFIX = "convertor.forklift.konveyor.io"
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 NAME = (
     "must consist of alphanumeric characters, '-', '_' or '.', "
@@ -30,10 +30,9 @@ def problems(
     annotations: Json | None = None, defaults: Json | None = None, **spec: Any
 ) -> list[str]:
     """Return the problems of a Plan `mtv/db`; annotations are named without the prefix."""
-    prefixed = {f"{PREFIX}/{name}": value for name, value in (annotations or {}).items()}
-    metadata = {"namespace": "mtv", "name": "db", "annotations": prefixed}
-    plan = read({"metadata": metadata, "spec": spec}, Installation(defaults=defaults or {}))
-    return [str(problem) for problem in plan.settings.problems]
+    plan_object = plan("db", "mtv", annotations=annotations, spec=spec)
+    found = read(plan_object, Installation(defaults=defaults or {})).settings
+    return [str(problem) for problem in found.problems]
 
 
 @pytest.mark.parametrize(

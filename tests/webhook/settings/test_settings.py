@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.builders import PREFIX, plan
 from tests.support.paths import DATA
 from webhook import karl
 from webhook.kube.objects import Json
@@ -23,15 +24,8 @@ from webhook.model import (
 from webhook.settings import read
 from webhook.settings.installation import check_defaults
 
-PREFIX = "convertor.forklift.konveyor.io"
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
-
-
-def plan(annotations: Json | None = None, **spec: Any) -> Json:
-    """Return a Plan; annotations are named without the prefix."""
-    prefixed = {f"{PREFIX}/{name}": value for name, value in (annotations or {}).items()}
-    return {"metadata": {"namespace": "mtv", "name": "db", "annotations": prefixed}, "spec": spec}
 
 
 def settings(plan_object: Json, **installation: Any) -> Settings:
@@ -61,8 +55,8 @@ def test_the_affinity_of_a_plan_of_forklift_2_12_is_widened_to_all_namespaces() 
 def test_labels_merge_key_by_key_and_the_most_specific_source_wins() -> None:
     assert settings(
         plan(
-            {"labels": "c=annotation, d = annotation, e=same"},
-            convertorLabels={"b": "spec", "e": "same"},
+            spec={"convertorLabels": {"b": "spec", "e": "same"}},
+            labels="c=annotation, d = annotation, e=same",
         ),
         defaults={"labels": {"a": "default", "b": "default", "c": "default"}},
     ) == Settings(
@@ -75,8 +69,8 @@ def test_every_source_accepts_lists_as_text(source: str) -> None:
     labels, selector = "a=b, c = d ,e=", "disk=nvme,cpu=16+"
     plan_object, defaults = {
         "defaults": (plan(), {"labels": labels, "nodeSelector": selector}),
-        "spec": (plan(convertorLabels=labels, convertorNodeSelector=selector), {}),
-        "annotation": (plan({"labels": labels, "node-selector": selector}), {}),
+        "spec": (plan(spec={"convertorLabels": labels, "convertorNodeSelector": selector}), {}),
+        "annotation": (plan(labels=labels, node_selector=selector), {}),
     }[source]
 
     assert settings(plan_object, defaults=defaults) == Settings(
@@ -89,8 +83,8 @@ def test_every_source_accepts_lists_as_text(source: str) -> None:
 def test_node_selectors_merge_key_by_key_and_the_most_specific_source_wins() -> None:
     assert settings(
         plan(
-            {"node-selector": "memory=64Gi+,zone=east"},
-            convertorNodeSelector={"cpu": "4", "memory": "128Gi"},
+            spec={"convertorNodeSelector": {"cpu": "4", "memory": "128Gi"}},
+            node_selector="memory=64Gi+,zone=east",
         ),
         defaults={"nodeSelector": {"cpu": "16+", "zone": "2+", "gpus": "2+"}},
     ) == Settings(
@@ -106,7 +100,7 @@ def test_tolerations_of_a_taint_key_are_those_of_the_most_specific_source() -> N
     everything = {"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}
 
     assert settings(
-        plan({"tolerations": "gpu=b:NoSchedule,gpu:NoExecute"}),
+        plan(tolerations="gpu=b:NoSchedule,gpu:NoExecute"),
         defaults={"tolerations": ["gpu=a", "spot:NoSchedule,spot:NoSchedule", everything]},
     ) == Settings(
         tolerations=[
@@ -151,16 +145,17 @@ def test_the_affinity_of_a_plan_is_that_of_its_object_and_its_rules(
     annotations = {} if annotation is None else {"affinity": annotation}
 
     assert settings(
-        plan(annotations, convertorAffinity=spec), defaults={"affinity": ON_SSD}
+        plan(spec={"convertorAffinity": spec}, annotations=annotations),
+        defaults={"affinity": ON_SSD},
     ) == Settings(affinity=karl.compile(expected))
 
 
 @pytest.mark.parametrize(
     "plan_object",
     [
-        pytest.param(plan({"affinity": ""}), id="no rules"),
-        pytest.param(plan({"affinity": " \n"}), id="blank rules"),
-        pytest.param(plan(convertorAffinity={}), id="an empty object"),
+        pytest.param(plan(affinity=""), id="no rules"),
+        pytest.param(plan(affinity=" \n"), id="blank rules"),
+        pytest.param(plan(spec={"convertorAffinity": {}}), id="an empty object"),
     ],
 )
 def test_an_empty_affinity_of_a_plan_overrides_the_default(plan_object: Json) -> None:
@@ -168,7 +163,7 @@ def test_an_empty_affinity_of_a_plan_overrides_the_default(plan_object: Json) ->
 
 
 def test_invalid_rules_of_a_plan_override_the_default() -> None:
-    found = settings(plan({"affinity": "REQUIRE"}), defaults={"affinity": ON_SSD})
+    found = settings(plan(affinity="REQUIRE"), defaults={"affinity": ON_SSD})
 
     assert found.affinity == {}
     assert len(found.problems) == 1
@@ -196,7 +191,9 @@ def test_the_scope_of_the_plan_or_else_of_the_installation_applies_to_object_and
     written = {"podAffinity": {REQUIRED: [narrow("ceph-osd"), chosen]}}
     scope: Json = {"namespaceSelector": {}} if wide else {}
 
-    assert settings(plan(annotations, convertorAffinity=written), scope=installed) == Settings(
+    assert settings(
+        plan(spec={"convertorAffinity": written}, annotations=annotations), scope=installed
+    ) == Settings(
         affinity={
             "podAffinity": {REQUIRED: [narrow("ceph-osd") | scope, chosen]},
             "podAntiAffinity": {REQUIRED: [narrow("web") | scope]},
@@ -208,7 +205,7 @@ def test_the_scope_of_the_plan_or_else_of_the_installation_applies_to_object_and
 def test_an_object_that_the_scope_does_not_change_is_stored_once() -> None:
     written = karl.compile(f"{NEAR_CEPH};{ON_SSD}", scope="all")
 
-    assert settings(plan(convertorAffinity=written)) == Settings(affinity=written)
+    assert settings(plan(spec={"convertorAffinity": written})) == Settings(affinity=written)
 
 
 @pytest.mark.parametrize(
@@ -226,11 +223,13 @@ def test_the_affinity_policy_of_the_plan_overrides_the_default(
     annotations = {"affinity-policy": annotation} if annotation else {}
     defaults = {"affinityPolicy": default} if default else {}
 
-    assert settings(plan(annotations), defaults=defaults) == Settings(affinity_policy=expected)
+    assert settings(plan(annotations=annotations), defaults=defaults) == Settings(
+        affinity_policy=expected
+    )
 
 
 def test_the_mode_is_that_of_the_plan_or_none() -> None:
-    assert settings(plan({"mode": "audit"})).mode is Mode.AUDIT
+    assert settings(plan(mode="audit")).mode is Mode.AUDIT
     assert settings(plan()).mode is None
 
 
@@ -254,7 +253,7 @@ def test_the_prefix_of_the_annotations_is_configurable() -> None:
 
 
 def test_plans_without_settings_share_one_object() -> None:
-    empty = plan({"labels": ""}, convertorLabels=None, targetNamespace="vms")
+    empty = plan(spec={"convertorLabels": None, "targetNamespace": "vms"}, labels="")
 
     assert settings(plan()) is settings(empty) is settings({})
 
@@ -267,7 +266,8 @@ def test_labels_merge_and_an_annotation_never_overrides_the_field(
     defaults: Json, spec: Json, annotation: Json
 ) -> None:
     text = ",".join(f"{key}={value}" for key, value in annotation.items())
-    found = settings(plan({"labels": text}, convertorLabels=spec), defaults={"labels": defaults})
+    plan_object = plan(spec={"convertorLabels": spec}, labels=text)
+    found = settings(plan_object, defaults={"labels": defaults})
 
     contradictions = {
         key for key in annotation if annotation[key] != spec.get(key, annotation[key])

@@ -25,7 +25,9 @@ KEPT = (
     "label app=x of the pod is kept, app=y of the plan is not applied: Forklift finds its pods by "
     "the labels that it created them with"
 )
-NO_QUANTITY = Problem("Plan konveyor-forklift/db spec.convertorNodeSelector", "'x+' is no quantity")
+NO_QUANTITY = Problem(
+    "Plan konveyor-forklift/db spec.convertorNodeSelector", "'x+' is not a quantity"
+)
 
 
 def placed(

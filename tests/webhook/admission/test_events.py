@@ -15,7 +15,7 @@ WOULD = (
 )
 INVALID = (
     "plan 'konveyor-forklift/db' has invalid placement settings: "
-    "Plan konveyor-forklift/db spec.convertorNodeSelector: 'x+' is no quantity"
+    "Plan konveyor-forklift/db spec.convertorNodeSelector: 'x+' is not a quantity"
 )
 ELSEWHERE = (
     "plan 'konveyor-forklift/db' migrates into namespace 'target', so this pod in 'other' is not "

@@ -27,7 +27,7 @@ Plan konveyor-forklift/db annotation convertor.forklift.konveyor.io/affinity lin
 unknown verb 'REQIRE': did you mean 'REQUIRE'?
   REQIRE pods(app=ceph) on node
   ^^^^^^
-Plan konveyor-forklift/db spec.convertorNodeSelector: 'x+' is no quantity"""
+Plan konveyor-forklift/db spec.convertorNodeSelector: 'x+' is not a quantity"""
 WOULD_DENY = f"mode audit, nothing is changed: the pod would be denied: {DENIAL}"
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a pod's affinity."""
+"""The affinity of a placed pod."""
 
 import pytest
 
@@ -12,23 +12,23 @@ from webhook.model import AffinityPolicy, Problem
 from webhook.settings import read
 
 
-def test_requirements_and_terms_are_anded_into_each_term_of_the_pod() -> None:
+def test_minimums_and_node_terms_of_the_plan_are_anded_with_each_term_of_the_pod() -> None:
     before = minimal_pod(affinity=node_terms(is_in("zone", "a"), is_in("zone", "b")))
-    asks = parsed_plan(
+    plan = parsed_plan(
         node_requirements=[{"key": "cores", "operator": "Gt", "values": ["15"]}],
         affinity=node_terms(is_in("disk", "nvme")),
     )
 
-    after = placed(before, asks)
+    after = placed(before, plan)
 
-    cores: Json = {"matchExpressions": asks.settings.node_requirements}
+    cores: Json = {"matchExpressions": plan.settings.node_requirements}
     assert after.pod["spec"]["affinity"] == node_terms(
         both(is_in("zone", "a"), cores, is_in("disk", "nvme")),
         both(is_in("zone", "b"), cores, is_in("disk", "nvme")),
     )
 
 
-def test_an_in_of_large_enough_values_is_at_least_enough_whoever_wrote_it() -> None:
+def test_an_in_of_sufficient_values_is_kept_for_a_minimum() -> None:
     before = minimal_pod(affinity=node_terms(is_in("memory", "64Gi", "128Gi")))
 
     after = placed(
@@ -41,7 +41,7 @@ def test_an_in_of_large_enough_values_is_at_least_enough_whoever_wrote_it() -> N
 
 
 @pytest.mark.parametrize("mark", [True, False])
-def test_a_not_in_is_not_at_least_only_if_a_placement_wrote_it(mark: bool) -> None:
+def test_a_not_in_is_kept_for_a_negated_minimum_only_if_a_placement_wrote_it(mark: bool) -> None:
     before = minimal_pod(affinity=node_terms(at_least("NotIn", "64Gi")))
     before["metadata"]["annotations"] = dict(MARK) if mark else {}
 
@@ -69,32 +69,32 @@ def exists(key: str) -> Json:
 
 
 @pytest.mark.parametrize("wanted", [is_in("disk", "x"), at_least("AtLeast", "1Gi")])
-def test_too_many_node_terms_are_a_problem_and_the_rest_applies(wanted: Json) -> None:
-    mine = [is_in("zone", str(number)) for number in range(13)]
-    theirs = [both(wanted, is_in("row", str(number))) for number in range(5)]
-    before = minimal_pod(nodeSelector={"cores": "16+"}, affinity=node_terms(*mine))
+def test_too_many_node_terms_are_a_problem_and_the_rest_is_applied(wanted: Json) -> None:
+    pod_terms = [is_in("zone", str(number)) for number in range(13)]
+    plan_terms = [both(wanted, is_in("row", str(number))) for number in range(5)]
+    before = minimal_pod(nodeSelector={"cores": "16+"}, affinity=node_terms(*pod_terms))
 
-    after = placed(before, parsed_plan(affinity=node_terms(*theirs), labels={"batch": "1"}))
+    after = placed(before, parsed_plan(affinity=node_terms(*plan_terms), labels={"batch": "1"}))
 
     cores: Json = {"matchExpressions": [{"key": "cores", "operator": "Gt", "values": ["15"]}]}
     assert after.problems == [TOO_MANY]
-    assert after.pod["spec"]["affinity"] == node_terms(*(both(term, cores) for term in mine))
+    assert after.pod["spec"]["affinity"] == node_terms(*(both(term, cores) for term in pod_terms))
     assert after.pod["metadata"]["labels"] == CONVERTOR_LABELS | {"batch": "1"}
 
 
-def test_terms_are_added_each_once() -> None:
-    mine, yours = CEPH_ANYWHERE, CEPH_ANYWHERE | {"topologyKey": "example.com/row"}
-    shuffled = dict(reversed(mine.items()))
+def test_pod_terms_are_added_once_each() -> None:
+    present, added = CEPH_ANYWHERE, CEPH_ANYWHERE | {"topologyKey": "example.com/row"}
+    shuffled = dict(reversed(present.items()))
 
     after = placed(
-        minimal_pod(affinity={"podAffinity": {REQUIRED: [mine]}}),
-        parsed_plan(affinity={"podAffinity": {REQUIRED: [yours, shuffled]}}),
+        minimal_pod(affinity={"podAffinity": {REQUIRED: [present]}}),
+        parsed_plan(affinity={"podAffinity": {REQUIRED: [added, shuffled]}}),
     )
 
-    assert after.pod["spec"]["affinity"] == {"podAffinity": {REQUIRED: [mine, yours]}}
+    assert after.pod["spec"]["affinity"] == {"podAffinity": {REQUIRED: [present, added]}}
 
 
-def test_a_preference_that_the_pod_has_is_not_added_though_nodes_have_joined() -> None:
+def test_a_preference_of_the_pod_is_not_added_again_after_nodes_have_joined() -> None:
     weighted = {"weight": 10, "preference": is_in("memory", "64Gi", "128Gi")}
     before = minimal_pod(affinity={"nodeAffinity": {PREFERRED: [weighted]}})
     wanted = [
@@ -129,25 +129,25 @@ def repel(app: str) -> Json:
             spread(),
             {"podAffinity": {REQUIRED: [CEPH_ANYWHERE]}},
             {"podAffinity": {REQUIRED: [CEPH_ANYWHERE]}},
-            id="nothing else is left there",
+            id="the kind that gets empty is removed",
         ),
         pytest.param(
             spread(repel("a")),
             {"podAntiAffinity": {PREFERRED: [repel("b")]}},
             {"podAntiAffinity": {PREFERRED: [repel("a"), repel("b")]}},
-            id="what others put there stays",
+            id="terms of other clients are kept",
         ),
         pytest.param(
             {"podAntiAffinity": spread()["podAntiAffinity"] | {REQUIRED: [CEPH]}},
             {"podAntiAffinity": {PREFERRED: [repel("b")]}},
             {"podAntiAffinity": {REQUIRED: [CEPH], PREFERRED: [repel("b")]}},
-            id="hard terms stay",
+            id="required terms are kept",
         ),
-        pytest.param(spread(), spread(), spread(), id="the plan asks for the same"),
-        pytest.param(spread(), {}, spread(), id="the plan asks for nothing"),
+        pytest.param(spread(), spread(), spread(), id="the plan has the same term"),
+        pytest.param(spread(), {}, spread(), id="the plan has no affinity"),
     ],
 )
-def test_replace_takes_only_the_term_of_forklift(
+def test_replace_removes_only_the_spreading_term_of_forklift(
     present: Json, wanted: Json, expected: Json
 ) -> None:
     after = placed(
@@ -158,7 +158,7 @@ def test_replace_takes_only_the_term_of_forklift(
     assert after.pod["spec"]["affinity"] == expected
 
 
-def test_merge_leaves_the_term_of_forklift() -> None:
+def test_merge_keeps_the_spreading_term_of_forklift() -> None:
     after = placed(
         minimal_pod(affinity=spread()), parsed_plan(affinity={"podAffinity": {REQUIRED: [CEPH]}})
     )
@@ -170,58 +170,60 @@ def test_merge_leaves_the_term_of_forklift() -> None:
     ("present", "expected"),
     [
         pytest.param([CEPH], [CEPH_ANYWHERE], id="widened in place"),
-        pytest.param([CEPH, {"x": 1}, CEPH], [CEPH_ANYWHERE, {"x": 1}], id="each once"),
-        pytest.param([CEPH, CEPH_ANYWHERE], [CEPH_ANYWHERE], id="wide already"),
+        pytest.param(
+            [CEPH, {"x": 1}, CEPH], [CEPH_ANYWHERE, {"x": 1}], id="widened terms are equal"
+        ),
+        pytest.param([CEPH, CEPH_ANYWHERE], [CEPH_ANYWHERE], id="the widened term is present"),
     ],
 )
-def test_what_forklift_copied_is_widened_and_not_added_again(
+def test_a_required_term_that_forklift_copied_is_widened_and_not_added_again(
     present: list[Json], expected: list[Json]
 ) -> None:
-    asks = parsed_plan(
+    plan = parsed_plan(
         affinity={"podAffinity": {REQUIRED: [CEPH_ANYWHERE]}},
         copied={"podAffinity": {REQUIRED: [CEPH]}},
     )
 
-    after = placed(minimal_pod(affinity={"podAffinity": {REQUIRED: present}}), asks)
+    after = placed(minimal_pod(affinity={"podAffinity": {REQUIRED: present}}), plan)
 
     assert after.pod["spec"]["affinity"] == {"podAffinity": {REQUIRED: expected}}
 
 
-def test_a_preference_that_forklift_copied_is_widened() -> None:
+def test_a_preferred_term_that_forklift_copied_is_widened() -> None:
     narrow, wide = ({"weight": 5, "podAffinityTerm": term} for term in (CEPH, CEPH_ANYWHERE))
-    asks = parsed_plan(
+    plan = parsed_plan(
         affinity={"podAntiAffinity": {PREFERRED: [wide]}},
         copied={"podAntiAffinity": {PREFERRED: [narrow]}},
     )
 
-    after = placed(minimal_pod(affinity={"podAntiAffinity": {PREFERRED: [narrow]}}), asks)
+    after = placed(minimal_pod(affinity={"podAntiAffinity": {PREFERRED: [narrow]}}), plan)
 
     assert after.pod["spec"]["affinity"] == {"podAntiAffinity": {PREFERRED: [wide]}}
 
 
-def test_a_term_that_a_rule_asks_for_as_it_is_stays_beside_the_widened_one() -> None:
-    asks = parsed_plan(
+def test_a_copied_term_that_is_also_a_rule_is_kept_beside_the_widened_one() -> None:
+    plan = parsed_plan(
         affinity={"podAffinity": {REQUIRED: [CEPH_ANYWHERE, CEPH]}},
         copied={"podAffinity": {REQUIRED: [CEPH]}},
     )
 
-    after = placed(minimal_pod(affinity={"podAffinity": {REQUIRED: [CEPH]}}), asks)
+    after = placed(minimal_pod(affinity={"podAffinity": {REQUIRED: [CEPH]}}), plan)
 
     assert after.pod["spec"]["affinity"] == {"podAffinity": {REQUIRED: [CEPH, CEPH_ANYWHERE]}}
 
 
 def test_node_terms_that_forklift_copied_are_not_anded_again() -> None:
     written = [is_in("zone", "a"), is_in("zone", "b")]
-    asks = parsed_plan(
+    plan = parsed_plan(
         affinity=node_terms(*(both(term, is_in("disk", "nvme")) for term in written))
     )
 
-    after = placed(minimal_pod(affinity=node_terms(*written)), asks)
+    after = placed(minimal_pod(affinity=node_terms(*written)), plan)
 
-    assert after.pod["spec"]["affinity"] == asks.settings.affinity
+    assert after.pod["spec"]["affinity"] == plan.settings.affinity
 
 
-def test_what_forklift_copied_is_recognised_though_go_leaves_out_what_is_empty() -> None:
+def test_a_copied_term_is_recognised_without_the_empty_fields_that_go_omits() -> None:
     selector = {"matchLabels": {"app": "ceph-osd"}, "matchExpressions": []}
     written = CEPH | {"labelSelector": selector, "namespaces": [], "namespaceSelector": None}
     chosen = CEPH | {"labelSelector": {"matchLabels": {}}, "namespaces": ["rook-ceph"]}

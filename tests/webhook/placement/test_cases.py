@@ -1,7 +1,7 @@
-"""What comes out for the pods of every generation of Forklift, as files.
+"""Pods of every Forklift release, placed by the plans of `cases`.
 
-`cases/CASE/plan.yaml` is a plan. Beside it is, for each pod of it in `tests/data/pods`, what
-a review of the pod decides, and what is then in the fields that a placement touches.
+`cases/CASE/plan.yaml` is a plan. Beside it, for each of its pods in `tests/data/pods`, is a file
+with the expected outcome, reason and warnings, and the fields that a placement may change.
 """
 
 import json
@@ -47,7 +47,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("case", "pod"), CASES)
-def test_a_pod_of_forklift_comes_out_as_expected(
+def test_a_pod_of_forklift_is_placed_as_expected(
     case: Path, pod: Path, golden: Callable[[Path, str], None]
 ) -> None:
     after, warnings, decision = review_pod(pod_of(pod), plan_of(case), NODE_VALUES)
@@ -64,7 +64,7 @@ def test_a_pod_of_forklift_comes_out_as_expected(
     golden(case / f"{pod.stem}.yaml", documents.dump(found))
 
 
-def test_the_plan_of_the_first_case_is_as_forklift_stores_it() -> None:
+def test_the_plan_with_fields_has_the_settings_of_a_plan_that_forklift_stored() -> None:
     stored = json.loads((DATA / "plan-v2.12.json").read_text(encoding="utf-8"))
 
     assert read(plan_of(CASE_FILES / "fields"), INSTALLATION) == read(stored, INSTALLATION)

@@ -1,7 +1,7 @@
-"""Labels are only added: those that a pod was created with are there afterwards, unchanged.
+"""Labels that a pod was created with are never changed or removed.
 
-Forklift 2.12 looks for its convertor pod by all labels that it created it with. Where one of them
-has another value it finds no pod, and creates another one on the same disks.
+Forklift 2.12 looks for its convertor pod by all labels that it created it with. If one of them has
+another value, it finds no pod and creates another one on the same disks.
 """
 
 import json
@@ -38,7 +38,7 @@ KEYS = [
     *("app", "forklift.app/plan", "pvcName", "cdi.kubevirt.io", "controller-uid"),
     *sorted(SYSTEM_LABELS),
 ]
-"""Those of Forklift, CDI and Jobs among them."""
+"""Among them those that Forklift, CDI and Jobs use."""
 LABELS = st.dictionaries(
     st.sampled_from(KEYS),
     st.sampled_from(["1", "2", "storage", "migration", "importer", "virt-v2v"]),
@@ -47,33 +47,35 @@ LABELS = st.dictionaries(
 
 
 class Setting(NamedTuple):
-    """All that decides on the labels of a plan's pods."""
+    """Everything that the labels of a plan's pods depend on."""
 
     defaults: dict[str, str]
     field: dict[str, str]
     annotation: dict[str, str]
     created_with: dict[str, str]
-    """The field at the time when Forklift took its labels from it."""
+    """The field when Forklift created the pod."""
     identity_labels: bool
 
 
 SETTINGS = st.builds(Setting, LABELS, LABELS, LABELS, LABELS, st.booleans())
 
 
-def created(name: str, setting: Setting, vm: str = "vm-1630") -> Json:
+def create_pod(name: str, setting: Setting, vm: str = "vm-1630") -> Json:
     """Return a pod of a file, created while its Plan had the labels `created_with`.
 
-    Forklift 2.12 has them override its own labels, all but `forklift.app`.
+    They override Forklift's own labels except `forklift.app`, as in Forklift 2.12.
     """
     pod: Json = deepcopy(PODS[name])
     labels = pod["metadata"]["labels"]
-    given = {k: v for k, v in setting.created_with.items() if k != "forklift.app"}
-    pod["metadata"]["labels"] = labels | given | ({"vmID": vm} if "vmID" in labels else {})
+    labels_of_field = {k: v for k, v in setting.created_with.items() if k != "forklift.app"}
+    pod["metadata"]["labels"] = (
+        labels | labels_of_field | ({"vmID": vm} if "vmID" in labels else {})
+    )
     return pod
 
 
 def plan_of(pod: Json, setting: Setting) -> Json:
-    """Return the Plan of a pod as it is now, which also has a node selector."""
+    """Return the present Plan of a pod, with a node selector."""
     metadata, labels = pod["metadata"], setting.annotation
     return plan(
         metadata={"uid": metadata["labels"].get("plan", "b277")},
@@ -83,8 +85,8 @@ def plan_of(pod: Json, setting: Setting) -> Json:
     )
 
 
-def admitted(pods: list[Json], setting: Setting) -> list[Json]:
-    """Return pods of one plan as they are after their reviews, by one server."""
+def admit(pods: list[Json], setting: Setting) -> list[Json]:
+    """Return the pods of one plan as the API server stores them after their reviews."""
     installation = Installation(
         identity_labels=setting.identity_labels, defaults={"labels": setting.defaults}
     )
@@ -101,9 +103,9 @@ def admitted(pods: list[Json], setting: Setting) -> list[Json]:
 def assert_only_added(name: str, setting: Setting) -> None:
     """Review two pods of a plan, the first of which was created before the field was changed."""
     later = setting._replace(created_with=setting.field)
-    pods = [created(name, setting, "vm-1630"), created(name, later, "vm-1631")]
+    pods = [create_pod(name, setting, "vm-1630"), create_pod(name, later, "vm-1631")]
 
-    for before, after in zip(pods, admitted(pods, setting), strict=True):
+    for before, after in zip(pods, admit(pods, setting), strict=True):
         had, has = before["metadata"]["labels"], after["metadata"]["labels"]
         assert had.items() <= has.items()
         assert not SYSTEM_LABELS & (has.keys() - had.keys())
@@ -111,26 +113,20 @@ def assert_only_added(name: str, setting: Setting) -> None:
 
 @pytest.mark.parametrize("name", CONVERTOR_PODS)
 @given(setting=SETTINGS)
-def test_every_label_that_a_convertor_pod_was_created_with_keeps_its_value(
-    name: str, setting: Setting
-) -> None:
+def test_no_label_of_a_convertor_pod_changes(name: str, setting: Setting) -> None:
     assert_only_added(name, setting)
 
 
-# Convertor pods alone are changed today, so this holds for the other pods by their being skipped.
+# This holds because pods that are not convertor pods are skipped.
 @given(st.sampled_from(sorted(PODS.keys() - set(CONVERTOR_PODS))), SETTINGS)
-def test_every_label_of_the_other_pods_of_a_migration_keeps_its_value(
-    name: str, setting: Setting
-) -> None:
+def test_no_label_of_another_pod_of_a_migration_changes(name: str, setting: Setting) -> None:
     assert_only_added(name, setting)
 
 
 @given(st.sampled_from(CONVERTOR_PODS), SETTINGS)
-def test_a_label_that_cannot_be_set_costs_a_convertor_pod_nothing_else(
-    name: str, setting: Setting
-) -> None:
-    before = created(name, setting)
-    (after,) = admitted([before], setting)
+def test_all_other_settings_are_applied_if_a_label_is_not(name: str, setting: Setting) -> None:
+    before = create_pod(name, setting)
+    (after,) = admit([before], setting)
 
     had, has = before["metadata"]["labels"], after["metadata"]["labels"]
     assert after["spec"]["nodeSelector"]["disk"] == "nvme"
@@ -143,14 +139,16 @@ def test_a_label_that_cannot_be_set_costs_a_convertor_pod_nothing_else(
 
 @pytest.mark.parametrize("release", ["2.12", "main"])
 @given(annotation=LABELS)
-def test_forklift_s_own_look_up_finds_the_pod(release: str, annotation: dict[str, str]) -> None:
-    # What GetPod of pkg/controller/conversion/ensurer.go asked for, recorded beside the pod.
+def test_the_selector_of_forklift_matches_the_placed_pod(
+    release: str, annotation: dict[str, str]
+) -> None:
+    # The selector of GetPod in pkg/controller/conversion/ensurer.go, recorded with the pod.
     lookup = json.loads((DATA / f"lookup-forklift-{release}.json").read_text(encoding="utf-8"))
     name = f"forklift-{release}-virt-v2v-cold-remote-convertor-labels"
     field = {"batch": "2", "team": "storage"}
     setting = Setting({}, field, annotation, {}, identity_labels=True)
 
-    (after,) = admitted([PODS[name]], setting)
+    (after,) = admit([PODS[name]], setting)
 
     assert lookup["matchLabels"].items() <= after["metadata"]["labels"].items()
 

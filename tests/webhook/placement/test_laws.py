@@ -1,4 +1,4 @@
-"""What is true of every placement, whatever the pod and the plan."""
+"""Laws that hold for every placement, with pods and plans that hypothesis draws."""
 
 from copy import deepcopy
 from typing import Any
@@ -54,7 +54,7 @@ def test_the_patch_applied_gives_the_placed_pod(case: Case) -> None:
 
 
 @given(worlds.plans_with_pods(), st.sampled_from([worlds.NODE_VALUES, GROWN, SHRUNK, {}]))
-def test_a_second_pass_changes_nothing_whatever_nodes_came_or_went(
+def test_a_second_placement_changes_nothing_with_any_nodes(
     case: Case, node_values: dict[str, list[str]]
 ) -> None:
     once = placed(case).pod
@@ -76,7 +76,7 @@ def test_system_labels_never_change(case: Case) -> None:
 
 
 @given(worlds.plans_with_pods())
-def test_nothing_but_the_touched_fields_changes(case: Case) -> None:
+def test_only_the_fields_of_a_placement_change(case: Case) -> None:
     def rest(pod: Json) -> Json:
         kept = {key: dict(value) for key, value in pod.items() if value}
         for parent, fields in PATCHED_FIELDS.items():
@@ -88,7 +88,7 @@ def test_nothing_but_the_touched_fields_changes(case: Case) -> None:
 
 
 @given(worlds.plans_with_pods())
-def test_neither_the_pod_nor_the_plan_is_changed(case: Case) -> None:
+def test_the_arguments_of_a_placement_are_not_changed(case: Case) -> None:
     plan, pod = deepcopy(case)
 
     placed(case)
@@ -97,32 +97,34 @@ def test_neither_the_pod_nor_the_plan_is_changed(case: Case) -> None:
 
 
 @given(worlds.plans_with_pods())
-def test_a_merge_loses_no_term_of_anybody(case: Case) -> None:
+def test_no_term_of_the_pod_or_the_plan_is_lost(case: Case) -> None:
     settings, before, after = case[0].settings, affinity(case[1]), affinity(placed(case).pod)
-    gone = settings.affinity_policy is AffinityPolicy.REPLACE and bool(settings.affinity)
+    replaced = settings.affinity_policy is AffinityPolicy.REPLACE and bool(settings.affinity)
 
     for kind in ("podAffinity", "podAntiAffinity"):
         for field in (REQUIRED, PREFERRED):
             copied = terms(settings.copied, kind, field)
             wide = terms(default_to_all_namespaces(settings.copied), kind, field)
-            have = terms(after, kind, field)
+            found = terms(after, kind, field)
             for term in terms(before, kind, field):
                 if term in copied:
-                    assert wide[copied.index(term)] in have
-                elif not (gone and term == FORKLIFT_SPREADING_TERM and kind == "podAntiAffinity"):
-                    assert term in have
-            assert all(term in have for term in terms(settings.affinity, kind, field))
+                    assert wide[copied.index(term)] in found
+                elif not (
+                    replaced and term == FORKLIFT_SPREADING_TERM and kind == "podAntiAffinity"
+                ):
+                    assert term in found
+            assert all(term in found for term in terms(settings.affinity, kind, field))
     for term in terms(before, "nodeAffinity", PREFERRED):
         assert term in terms(after, "nodeAffinity", PREFERRED)
 
 
 @given(worlds.plans_with_pods())
-def test_a_node_is_admitted_when_both_the_pod_and_the_plan_admit_it(case: Case) -> None:
+def test_a_node_matches_the_placed_pod_if_it_matches_the_pod_and_the_plan(case: Case) -> None:
     settings, before, after = case[0].settings, case[1], placed(case)
     named = {*settings.node_selector, *(each["key"] for each in settings.node_requirements)}
     theirs = {key: value for key, value in selector(before).items() if key not in named}
 
-    def admitted(node: dict[str, str]) -> bool:
+    def matches_both(node: dict[str, str]) -> bool:
         return (
             worlds.selects(theirs | settings.node_selector, node)
             and all(matches(each, node) for each in settings.node_requirements)
@@ -132,5 +134,7 @@ def test_a_node_is_admitted_when_both_the_pod_and_the_plan_admit_it(case: Case) 
 
     assert after.problems == []
     for node in worlds.NODES:
-        has = worlds.selects(selector(after.pod), node) and admits(affinity(after.pod), node)
-        assert has == admitted(node), node
+        matches_placed = worlds.selects(selector(after.pod), node) and admits(
+            affinity(after.pod), node
+        )
+        assert matches_placed == matches_both(node), node

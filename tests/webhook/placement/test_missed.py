@@ -1,4 +1,4 @@
-"""Which pods were missed, and which were changed back; nobody is alarmed for nothing."""
+"""Missed pods and removed labels are reported, and no pod is reported falsely."""
 
 from typing import Any
 
@@ -36,120 +36,125 @@ def pod(created: str = AFTER, *, placed: bool = False, **changes: Any) -> PodMet
     return msgspec.structs.replace(pod, **changes)
 
 
-def judged(
-    pod: PodMetadata, plan: Plan, installation: Installation = INSTALLATION, since: str = ""
+def check(
+    pod: PodMetadata, plan: Plan, installation: Installation = INSTALLATION, start: str = ""
 ) -> tuple[Reason, str] | None:
-    verdict = check_placement(pod, plan, installation, EnforcementWindow(since))
-    return verdict and (verdict.reason, verdict.message)
+    finding = check_placement(pod, plan, installation, EnforcementWindow(start))
+    return finding and (finding.reason, finding.message)
 
 
-def test_a_pod_without_its_placement_was_missed() -> None:
-    assert judged(pod(), enforced_plan()) == (Reason.MISSED, UNREVIEWED)
+def test_a_pod_without_the_placement_annotation_is_missed() -> None:
+    assert check(pod(), enforced_plan()) == (Reason.MISSED, UNREVIEWED)
 
 
-def test_a_pod_that_is_as_placed_is_fine() -> None:
-    assert judged(pod(placed=True), enforced_plan()) is None
+def test_a_placed_pod_has_no_finding() -> None:
+    assert check(pod(placed=True), enforced_plan()) is None
 
 
-def test_a_placed_pod_without_its_labels_was_changed_back() -> None:
+def test_a_placed_pod_without_its_labels_is_changed_back() -> None:
     labels = CONVERTOR_LABELS | {"app": "virt-v2v"}
 
-    assert judged(pod(placed=True, labels=labels), enforced_plan()) == (
+    assert check(pod(placed=True, labels=labels), enforced_plan()) == (
         Reason.CHANGED_BACK,
         CHANGED,
     )
 
 
-def test_a_placed_pod_whose_labels_have_other_values_may_have_been_created_with_them() -> None:
+def test_a_placed_pod_whose_labels_have_other_values_has_no_finding() -> None:
     labels = CONVERTOR_LABELS | {"app": "mine", "forklift.app/plan": "db", "batch": "2"}
 
-    assert judged(pod(placed=True, labels=labels), enforced_plan()) is None
+    assert check(pod(placed=True, labels=labels), enforced_plan()) is None
 
 
-def test_a_pod_that_is_not_placed_was_missed_whatever_the_values_of_its_labels() -> None:
+def test_a_pod_that_has_the_labels_of_the_plan_with_other_values_is_missed() -> None:
     labels = CONVERTOR_LABELS | {"batch": "2"}
 
-    assert judged(pod(labels=labels), enforced_plan()) == (Reason.MISSED, UNREVIEWED)
+    assert check(pod(labels=labels), enforced_plan()) == (Reason.MISSED, UNREVIEWED)
 
 
 @pytest.mark.parametrize(
     ("case", "pod", "plan", "installation"),
     [
-        ("it came before the settings", pod(BEFORE), enforced_plan(), INSTALLATION),
-        ("in the very second of the settings", pod(WRITTEN), enforced_plan(), INSTALLATION),
-        ("the plan asks nothing", pod(), enforced_plan(labels={}), INSTALLATION),
-        ("it is audited", pod(), enforced_plan(), AUDIT),
-        ("the plan is audited", pod(), enforced_plan(mode=Mode.AUDIT), INSTALLATION),
-        ("the plan is off", pod(), enforced_plan(mode=Mode.OFF), INSTALLATION),
-        ("its namespace is off", pod(), enforced_plan(), TARGET_OFF),
-        ("the plan migrates elsewhere", pod(namespace="other"), enforced_plan(), INSTALLATION),
+        ("the pod is older than the settings", pod(BEFORE), enforced_plan(), INSTALLATION),
         (
-            "the labels were asked for later",
+            "the pod was created in the second of the settings",
+            pod(WRITTEN),
+            enforced_plan(),
+            INSTALLATION,
+        ),
+        ("the plan has no settings", pod(), enforced_plan(labels={}), INSTALLATION),
+        ("mode audit of the installation", pod(), enforced_plan(), AUDIT),
+        ("mode audit of the plan", pod(), enforced_plan(mode=Mode.AUDIT), INSTALLATION),
+        ("mode off of the plan", pod(), enforced_plan(mode=Mode.OFF), INSTALLATION),
+        ("mode off of the namespace", pod(), enforced_plan(), TARGET_OFF),
+        ("another target namespace", pod(namespace="other"), enforced_plan(), INSTALLATION),
+        (
+            "the labels were added to the plan later",
             pod(placed=True, labels=CONVERTOR_LABELS),
             enforced_plan(LATER),
             INSTALLATION,
         ),
     ],
 )
-def test_nobody_is_alarmed_for_nothing(
+def test_other_pods_have_no_finding(
     case: str, pod: PodMetadata, plan: Plan, installation: Installation
 ) -> None:
-    assert judged(pod, plan, installation) is None, case
+    assert check(pod, plan, installation) is None, case
 
 
-def test_a_plan_that_says_enforce_counts_where_the_rest_is_audited() -> None:
-    assert judged(pod(), enforced_plan(mode=Mode.ENFORCE), AUDIT) == (Reason.MISSED, UNREVIEWED)
+def test_a_pod_of_a_plan_with_mode_enforce_is_missed_in_an_installation_with_mode_audit() -> None:
+    assert check(pod(), enforced_plan(mode=Mode.ENFORCE), AUDIT) == (Reason.MISSED, UNREVIEWED)
 
 
-def test_without_identity_labels_their_absence_is_no_change() -> None:
+def test_absent_identity_labels_are_not_a_change_if_they_are_disabled() -> None:
     labels = CONVERTOR_LABELS | {"batch": "1"}
     installation = Installation(identity_labels=False)
 
-    assert judged(pod(placed=True, labels=labels), enforced_plan(), installation) is None
+    assert check(pod(placed=True, labels=labels), enforced_plan(), installation) is None
 
 
-def test_a_pod_that_is_not_younger_than_the_installation_is_not_judged() -> None:
-    for since in (AFTER, LATER):
-        assert judged(pod(AFTER), enforced_plan(), since=since) is None
+def test_a_pod_that_is_not_younger_than_the_installation_has_no_finding() -> None:
+    for start in (AFTER, LATER):
+        assert check(pod(AFTER), enforced_plan(), start=start) is None
         assert (
-            judged(pod(AFTER, placed=True, labels=CONVERTOR_LABELS), enforced_plan(), since=since)
+            check(pod(AFTER, placed=True, labels=CONVERTOR_LABELS), enforced_plan(), start=start)
             is None
         )
 
 
-def test_a_pod_that_was_made_in_audit_is_not_missed_after_enforce_audit_and_enforce() -> None:
-    since = EnforcementWindow(LATER)
-    check_placement(pod(BEFORE, placed=True), enforced_plan(), INSTALLATION, since)
+def test_a_pod_of_a_time_with_mode_audit_is_not_missed_though_an_older_one_was_placed() -> None:
+    window = EnforcementWindow(LATER)
+    check_placement(pod(BEFORE, placed=True), enforced_plan(), INSTALLATION, window)
 
-    assert check_placement(pod(AFTER), enforced_plan(), INSTALLATION, since) is None
+    assert check_placement(pod(AFTER), enforced_plan(), INSTALLATION, window) is None
 
 
-def test_a_pod_that_was_placed_too_long_before_the_start_proves_nothing() -> None:
+def test_a_pod_that_was_placed_before_the_reach_does_not_extend_the_window() -> None:
     for reach in (BEFORE, WRITTEN):
-        since = EnforcementWindow(LATER, reach)
-        check_placement(pod(BEFORE, placed=True), enforced_plan(), INSTALLATION, since)
+        window = EnforcementWindow(LATER, reach)
+        check_placement(pod(BEFORE, placed=True), enforced_plan(), INSTALLATION, window)
 
-        assert check_placement(pod(AFTER), enforced_plan(), INSTALLATION, since) is None
+        assert check_placement(pod(AFTER), enforced_plan(), INSTALLATION, window) is None
 
 
-def just_away() -> EnforcementWindow:
-    """Return what a server knows that was away for a moment; pods may be made in the meantime."""
+def restarted() -> EnforcementWindow:
+    """Return the window of a server that was down for a moment, in which pods may be created."""
     return EnforcementWindow(LATER, "2026-08-01T05:59:59Z")
 
 
-def test_a_pod_that_was_placed_just_before_the_start_proves_that_a_younger_one_was_missed() -> None:
-    since = just_away()
+def test_a_pod_that_was_placed_just_before_the_start_extends_the_window_to_its_creation() -> None:
+    window = restarted()
     other = enforced_plan()
 
-    assert check_placement(pod(AFTER), other, INSTALLATION, since) is None
-    check_placement(pod(BEFORE, placed=True), other, INSTALLATION, since)
-    assert check_placement(pod(AFTER), other, INSTALLATION, since) is not None
+    assert check_placement(pod(AFTER), other, INSTALLATION, window) is None
+    check_placement(pod(BEFORE, placed=True), other, INSTALLATION, window)
+    assert check_placement(pod(AFTER), other, INSTALLATION, window) is not None
     older = enforced_plan(settings_modified="")
-    assert check_placement(pod("2026-08-01T05:59:59Z"), older, INSTALLATION, since) is None
-    assert check_placement(pod(BEFORE), older, INSTALLATION, since) is not None
+    assert check_placement(pod("2026-08-01T05:59:59Z"), older, INSTALLATION, window) is None
+    assert check_placement(pod(BEFORE), older, INSTALLATION, window) is not None
 
 
-def test_a_proof_counts_for_what_its_mode_came_from() -> None:
+def test_a_placed_pod_extends_the_window_for_modes_of_the_same_origin() -> None:
     target, elsewhere = (
         enforced_plan(),
         msgspec.structs.replace(enforced_plan(), target_namespace="elsewhere"),
@@ -157,24 +162,26 @@ def test_a_proof_counts_for_what_its_mode_came_from() -> None:
     by_namespace = Installation(
         mode=Mode.AUDIT, namespace_modes={"target": Mode.ENFORCE, "elsewhere": Mode.ENFORCE}
     )
-    since = just_away()
-    check_placement(pod(BEFORE, placed=True), target, by_namespace, since)
+    window = restarted()
+    check_placement(pod(BEFORE, placed=True), target, by_namespace, window)
 
     there = pod(namespace="elsewhere")
-    assert check_placement(there, elsewhere, by_namespace, since) is None
-    assert check_placement(pod(), target, by_namespace, since) is not None
-    assert check_placement(pod(), enforced_plan(mode=Mode.ENFORCE), by_namespace, since) is not None
+    assert check_placement(there, elsewhere, by_namespace, window) is None
+    assert check_placement(pod(), target, by_namespace, window) is not None
+    assert (
+        check_placement(pod(), enforced_plan(mode=Mode.ENFORCE), by_namespace, window) is not None
+    )
 
 
-def test_a_plan_that_enforces_alone_proves_nothing_of_the_others() -> None:
-    since = just_away()
-    check_placement(pod(BEFORE, placed=True), enforced_plan(mode=Mode.ENFORCE), AUDIT, since)
+def test_a_pod_that_its_own_plan_enforced_extends_the_window_for_such_plans_only() -> None:
+    window = restarted()
+    check_placement(pod(BEFORE, placed=True), enforced_plan(mode=Mode.ENFORCE), AUDIT, window)
 
-    assert check_placement(pod(), enforced_plan(), INSTALLATION, since) is None
-    assert check_placement(pod(), enforced_plan(mode=Mode.ENFORCE), AUDIT, since) is not None
+    assert check_placement(pod(), enforced_plan(), INSTALLATION, window) is None
+    assert check_placement(pod(), enforced_plan(mode=Mode.ENFORCE), AUDIT, window) is not None
 
 
-def test_a_pod_is_read_from_its_metadata() -> None:
+def test_the_metadata_of_a_pod_is_read() -> None:
     metadata = {
         "namespace": "target",
         "name": "db-vm-1",
@@ -189,7 +196,7 @@ def test_a_pod_is_read_from_its_metadata() -> None:
     )
 
 
-def test_a_pod_may_have_next_to_nothing() -> None:
+def test_the_metadata_of_a_pod_may_have_a_name_only() -> None:
     assert read_metadata({"name": "a"}, INSTALLATION.prefix) == PodMetadata(
         "", "a", "", "", {}, "", None
     )

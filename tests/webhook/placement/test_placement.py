@@ -1,4 +1,4 @@
-"""What becomes of a pod's labels, node selector and tolerations."""
+"""The labels, node selector and tolerations of a placed pod, and its annotation."""
 
 import pytest
 
@@ -11,18 +11,18 @@ from webhook.model import Installation
 from webhook.placement import MalformedPod, Placed
 
 
-def test_a_plan_that_asks_nothing_changes_nothing() -> None:
+def test_a_plan_without_settings_changes_nothing() -> None:
     assert placed(minimal_pod(), parsed_plan()) == Placed(minimal_pod(), marked=False)
 
 
-def test_what_was_placed_is_written_on_the_pod() -> None:
+def test_the_placement_is_recorded_in_an_annotation() -> None:
     after = placed(minimal_pod(), parsed_plan(labels={"workload": "migration"}))
 
     assert after.marked
     assert after.pod["metadata"]["annotations"] == MARK
 
 
-def test_the_annotation_has_the_prefix_of_the_installation() -> None:
+def test_the_placement_annotation_has_the_prefix_of_the_installation() -> None:
     installation = Installation(prefix="example.com")
 
     after = placed(minimal_pod(), parsed_plan(), installation)
@@ -30,7 +30,7 @@ def test_the_annotation_has_the_prefix_of_the_installation() -> None:
     assert [*after.pod["metadata"]["annotations"]] == ["example.com/placement"]
 
 
-def test_a_pod_that_has_all_that_is_asked_is_marked_all_the_same() -> None:
+def test_a_pod_that_has_all_settings_gets_the_placement_annotation() -> None:
     after = placed(
         minimal_pod({"workload": "migration"}), parsed_plan(labels={"workload": "migration"})
     )
@@ -40,8 +40,8 @@ def test_a_pod_that_has_all_that_is_asked_is_marked_all_the_same() -> None:
     )
 
 
-def test_labels_are_only_added_and_one_that_is_kept_is_a_note() -> None:
-    before = minimal_pod({"app": "x", "mine": "1", "same": "2"})
+def test_a_label_that_the_pod_has_with_another_value_is_kept_with_a_note() -> None:
+    before = minimal_pod({"app": "x", "team": "1", "same": "2"})
 
     after = placed(before, parsed_plan(labels={"app": "y", "batch": "1", "same": "2"}))
 
@@ -49,21 +49,21 @@ def test_labels_are_only_added_and_one_that_is_kept_is_a_note() -> None:
     assert after.notes == [KEPT]
 
 
-def test_a_label_that_is_present_without_a_value_is_kept() -> None:
+def test_a_label_of_the_pod_with_an_empty_value_is_kept() -> None:
     after = placed(minimal_pod({"batch": ""}), parsed_plan(labels={"batch": "1"}))
 
     assert after.pod["metadata"]["labels"] == CONVERTOR_LABELS | {"batch": ""}
 
 
 @pytest.mark.parametrize("key", ["plan", "vmID", "conversion"])
-def test_a_system_label_is_never_set(key: str) -> None:
-    after = placed(minimal_pod(), parsed_plan(labels={key: "mine"}))
+def test_a_system_label_is_never_added(key: str) -> None:
+    after = placed(minimal_pod(), parsed_plan(labels={key: "x"}))
 
     assert after.pod["metadata"]["labels"] == CONVERTOR_LABELS
     assert after.notes == []
 
 
-def test_identity_labels_fill_gaps() -> None:
+def test_identity_labels_are_added() -> None:
     after = placed(minimal_pod(), parsed_plan(), Installation())
 
     assert after.pod["metadata"]["labels"] == CONVERTOR_LABELS | {
@@ -72,30 +72,30 @@ def test_identity_labels_fill_gaps() -> None:
     }
 
 
-def test_identity_labels_overwrite_nothing() -> None:
-    theirs = {"app": "mine", "forklift.app/plan": "other"}
+def test_identity_labels_do_not_replace_labels_of_the_pod() -> None:
+    labels = {"app": "x", "forklift.app/plan": "other"}
 
-    after = placed(minimal_pod(theirs), parsed_plan(labels={"app": "yours"}), Installation())
+    after = placed(minimal_pod(labels), parsed_plan(labels={"app": "y"}), Installation())
 
-    assert after.pod["metadata"]["labels"] == CONVERTOR_LABELS | theirs
+    assert after.pod["metadata"]["labels"] == CONVERTOR_LABELS | labels
 
 
-def test_a_label_of_the_plan_takes_the_place_of_an_identity_label() -> None:
-    after = placed(minimal_pod(), parsed_plan(labels={"app": "yours"}), Installation())
+def test_an_identity_label_is_overridden_by_a_label_of_the_plan() -> None:
+    after = placed(minimal_pod(), parsed_plan(labels={"app": "y"}), Installation())
 
     assert after.pod["metadata"]["labels"] == CONVERTOR_LABELS | {
-        "app": "yours",
+        "app": "y",
         "forklift.app/plan": "db",
     }
 
 
-def test_a_plan_name_that_is_no_label_value_is_left_out() -> None:
+def test_a_plan_name_that_is_not_a_label_value_is_not_added() -> None:
     after = placed(minimal_pod(), parsed_plan("d" * 64), Installation())
 
     assert after.pod["metadata"]["labels"] == CONVERTOR_LABELS | {"app": "virt-v2v"}
 
 
-def test_node_selector_keys_of_the_plan_win_and_say_so() -> None:
+def test_a_node_selector_value_of_the_plan_replaces_that_of_the_pod_with_a_note() -> None:
     before = minimal_pod(nodeSelector={"disk": "ssd", "kubevirt.io/schedulable": "true"})
 
     after = placed(before, parsed_plan(node_selector={"disk": "nvme", "zone": "a"}))
@@ -106,7 +106,7 @@ def test_node_selector_keys_of_the_plan_win_and_say_so() -> None:
     assert after.notes == ["node selector disk=ssd of the pod replaced by disk=nvme of the plan"]
 
 
-def test_a_minimum_in_the_selector_becomes_a_requirement_though_the_plan_has_none() -> None:
+def test_a_minimum_in_the_node_selector_of_the_pod_becomes_a_required_node_term() -> None:
     before = minimal_pod(nodeSelector={"cores": "16+", "memory": "64Gi+", "disk": "ssd+"})
 
     after = placed(before, parsed_plan(), node_values={"memory": ["32Gi", "128Gi"]})
@@ -149,7 +149,7 @@ def test_a_minimum_in_the_selector_becomes_a_requirement_though_the_plan_has_non
         ),
     ],
 )
-def test_the_plan_has_the_last_word_on_a_minimum(
+def test_a_minimum_of_the_pod_is_replaced_by_the_setting_of_the_plan(
     settings: Json, selector: Json, requirements: Json | None, notes: list[str]
 ) -> None:
     after = placed(minimal_pod(nodeSelector={"memory": "64Gi+"}), parsed_plan(**settings))
@@ -159,7 +159,7 @@ def test_the_plan_has_the_last_word_on_a_minimum(
     assert after.notes == notes
 
 
-def test_a_requirement_of_the_plan_takes_the_place_of_a_value_of_the_pod() -> None:
+def test_a_node_selector_value_of_the_pod_is_replaced_by_a_minimum_of_the_plan() -> None:
     requirement = {"key": "cores", "operator": "Gt", "values": ["15"]}
 
     after = placed(
@@ -170,7 +170,7 @@ def test_a_requirement_of_the_plan_takes_the_place_of_a_value_of_the_pod() -> No
     assert after.notes == ["node selector cores=8 of the pod replaced by cores Gt 15 of the plan"]
 
 
-def test_tolerations_are_added_when_absent() -> None:
+def test_tolerations_are_added_if_the_pod_does_not_have_them() -> None:
     spot, gpu = {"key": "spot", "operator": "Exists"}, {"key": "gpu", "operator": "Exists"}
 
     after = placed(minimal_pod(tolerations=[spot]), parsed_plan(tolerations=[gpu, dict(spot)]))
@@ -186,15 +186,15 @@ def test_tolerations_are_added_when_absent() -> None:
         {"metadata": {"labels": None, "annotations": None}, "spec": {"affinity": None}},
     ],
 )
-def test_what_is_null_is_as_good_as_absent(before: Json) -> None:
-    asks = parsed_plan(
+def test_a_null_field_is_treated_as_absent(before: Json) -> None:
+    plan = parsed_plan(
         labels={"a": "b"},
         node_selector={"c": "d"},
         affinity={"podAffinity": {REQUIRED: [CEPH]}},
         tolerations=[{"key": "e"}],
     )
 
-    after = placed(before, asks).pod
+    after = placed(before, plan).pod
 
     assert after == {
         "metadata": {"labels": {"a": "b"}, "annotations": MARK},
@@ -241,7 +241,7 @@ def test_what_is_null_is_as_good_as_absent(before: Json) -> None:
         ),
     ],
 )
-def test_a_malformed_pod_is_said_to_be_one(before: Json, message: str) -> None:
+def test_a_malformed_pod_is_an_error_with_path_and_value(before: Json, message: str) -> None:
     with pytest.raises(MalformedPod) as malformed:
         placed(before, parsed_plan(labels={"a": "b"}))
 

@@ -30,7 +30,7 @@ NO_QUANTITY = Problem(
 )
 
 
-def placed(
+def place_pod(
     before: Json,
     plan: Plan,
     installation: Installation = BARE,
@@ -39,7 +39,7 @@ def placed(
     return place(before, plan, installation, node_values or {})
 
 
-def decided(
+def decide_on_pod(
     found: Plan | Reason, installation: Installation = BARE, request: Request | None = None
 ) -> Decision:
     return decide(request or decoded_request(), REF, found, installation, {})

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.builders import decoded_request, minimal_pod, parsed_plan
-from tests.support.placements import NO_QUANTITY, OWNER, decided
+from tests.support.placements import NO_QUANTITY, OWNER, decide_on_pod
 from webhook.admission import events
 from webhook.admission.events import Occurrences, PlanEvent, RelatedPod, derive_event
 from webhook.model import Decision, Installation, Mode, OnError, Outcome, Plan, PlanRef, Reason
@@ -30,13 +30,13 @@ def make_event(reason: Reason = Reason.PLACED, message: str = PLACED, **more: ob
 
 
 def test_a_placement_is_an_event() -> None:
-    assert derive_event(decoded_request(), decided(BATCH)) == PlanEvent(
+    assert derive_event(decoded_request(), decide_on_pod(BATCH)) == PlanEvent(
         OWNER, 3, Reason.PLACED, PLACED, False
     )
 
 
 def test_a_placement_in_mode_audit_is_an_event() -> None:
-    found = derive_event(decoded_request(), decided(BATCH, Installation(mode=Mode.AUDIT)))
+    found = derive_event(decoded_request(), decide_on_pod(BATCH, Installation(mode=Mode.AUDIT)))
 
     assert found == PlanEvent(OWNER, 3, Reason.WOULD_PLACE, WOULD, False)
 
@@ -56,7 +56,7 @@ def test_a_placement_in_mode_audit_is_an_event() -> None:
 def test_a_problem_is_a_warning_with_the_settings_that_are_applied(
     installation: Installation, message: str
 ) -> None:
-    found = derive_event(decoded_request(), decided(PROBLEM, installation))
+    found = derive_event(decoded_request(), decide_on_pod(PROBLEM, installation))
 
     assert found == PlanEvent(OWNER, 3, Reason.SETTINGS_INVALID, message, True)
 
@@ -64,7 +64,7 @@ def test_a_problem_is_a_warning_with_the_settings_that_are_applied(
 def test_a_pod_in_another_namespace_that_names_the_plan_is_a_warning() -> None:
     request = decoded_request(namespace="other")
 
-    found = derive_event(request, decided(BATCH, request=request))
+    found = derive_event(request, decide_on_pod(BATCH, request=request))
 
     assert found == PlanEvent(OWNER, 3, Reason.NOT_TARGET_NAMESPACE, ELSEWHERE, True)
 
@@ -80,20 +80,20 @@ def test_a_pod_in_another_namespace_that_names_the_plan_is_a_warning() -> None:
     ],
 )
 def test_a_decision_without_a_known_plan_or_settings_is_no_event(found: Plan | Reason) -> None:
-    assert derive_event(decoded_request(), decided(found)) is None
+    assert derive_event(decoded_request(), decide_on_pod(found)) is None
 
 
 def test_a_dry_run_is_no_event() -> None:
     request = decoded_request()
     dry = type(request)(uid="1", kind="v1/Pod", dry_run=True, object=request.object)
 
-    assert derive_event(dry, decided(PROBLEM)) is None
+    assert derive_event(dry, decide_on_pod(PROBLEM)) is None
 
 
 def test_a_review_of_a_plan_is_no_event() -> None:
     request = decoded_request(kind="forklift.konveyor.io/v1beta1/Plan")
 
-    assert derive_event(request, decided(PROBLEM)) is None
+    assert derive_event(request, decide_on_pod(PROBLEM)) is None
 
 
 def test_a_decision_without_a_request_or_plan_is_no_event() -> None:

@@ -12,7 +12,6 @@ from tests.support.placements import (
     OWNER,
     REF,
     UNKNOWN_VERB,
-    decided,
 )
 from webhook.admission.mutate import screen
 from webhook.model import (
@@ -83,7 +82,7 @@ def test_a_convertor_pod_that_is_created_is_ours() -> None:
 def test_a_pod_is_placed() -> None:
     mark = {"op": "add", "path": "/metadata/annotations", "value": MARK}
 
-    assert decided(parsed_plan(labels={"batch": "1"})) == Decision(
+    assert decide_on_pod(parsed_plan(labels={"batch": "1"})) == Decision(
         Outcome.PATCHED,
         Reason.PLACED,
         "placed by plan 'konveyor-forklift/db'",
@@ -97,7 +96,9 @@ def test_a_placed_pod_is_left_as_it_is() -> None:
     placed = minimal_pod({"batch": "1"})
     placed["metadata"]["annotations"] = dict(MARK)
 
-    assert decided(parsed_plan(labels={"batch": "1"}), request=decoded_request(placed)) == Decision(
+    assert decide_on_pod(
+        parsed_plan(labels={"batch": "1"}), request=decoded_request(placed)
+    ) == Decision(
         Outcome.UNCHANGED,
         Reason.ALREADY_PLACED,
         "already placed by plan 'konveyor-forklift/db'",
@@ -107,7 +108,7 @@ def test_a_placed_pod_is_left_as_it_is() -> None:
 
 
 def test_a_plan_that_asks_nothing_leaves_the_pod_as_it_is() -> None:
-    assert decided(parsed_plan()) == Decision(
+    assert decide_on_pod(parsed_plan()) == Decision(
         Outcome.UNCHANGED,
         Reason.NOTHING_TO_PLACE,
         "plan 'konveyor-forklift/db' has no placement settings",
@@ -119,7 +120,7 @@ def test_a_plan_that_asks_nothing_leaves_the_pod_as_it_is() -> None:
 def test_a_pod_created_with_another_label_keeps_it_with_a_warning_and_gets_the_rest() -> None:
     before = minimal_pod({"app": "x"}, nodeSelector={"disk": "ssd"})
 
-    decision = decided(
+    decision = decide_on_pod(
         parsed_plan(labels={"app": "y"}, node_selector={"disk": "nvme"}),
         request=decoded_request(before),
     )
@@ -162,7 +163,7 @@ WHY_NOT = {
 
 @pytest.mark.parametrize(("reason", "message"), WHY_NOT.items())
 def test_a_pod_without_its_plan_goes_through_with_a_warning(reason: Reason, message: str) -> None:
-    assert decided(reason) == Decision(
+    assert decide_on_pod(reason) == Decision(
         Outcome.FAILED, reason, message, plan=REF, warnings=[message]
     )
 
@@ -173,7 +174,7 @@ def test_a_pod_outside_the_target_namespace_is_none_of_the_plan() -> None:
         "not one of its pods and is not placed"
     )
 
-    assert decided(
+    assert decide_on_pod(
         parsed_plan(labels={"batch": "1"}), request=decoded_request(namespace="other")
     ) == Decision(
         Outcome.UNCHANGED,
@@ -188,7 +189,7 @@ def test_a_pod_outside_the_target_namespace_is_none_of_the_plan() -> None:
 def test_a_plan_without_a_target_namespace_has_no_pods() -> None:
     nowhere = msgspec.structs.replace(parsed_plan(labels={"batch": "1"}), target_namespace="")
 
-    assert decided(nowhere).message == (
+    assert decide_on_pod(nowhere).message == (
         "plan 'konveyor-forklift/db' migrates into no namespace: spec.targetNamespace is missing, "
         "so this pod in 'target' is not one of its pods and is not placed"
     )
@@ -200,7 +201,9 @@ def test_a_malformed_pod_goes_through_with_a_warning() -> None:
         "'spec.tolerations': expected a list, found a map"
     )
 
-    assert decided(parsed_plan(), request=decoded_request(minimal_pod(tolerations={}))) == Decision(
+    assert decide_on_pod(
+        parsed_plan(), request=decoded_request(minimal_pod(tolerations={}))
+    ) == Decision(
         Outcome.FAILED,
         Reason.MALFORMED_POD,
         message,
@@ -211,7 +214,9 @@ def test_a_malformed_pod_goes_through_with_a_warning() -> None:
 
 
 def test_the_rest_applies_beside_a_problem() -> None:
-    decision = decided(parsed_plan(labels={"batch": "1"}, problems=[UNKNOWN_VERB, NO_QUANTITY]))
+    decision = decide_on_pod(
+        parsed_plan(labels={"batch": "1"}, problems=[UNKNOWN_VERB, NO_QUANTITY])
+    )
 
     assert (decision.outcome, decision.reason) == (Outcome.PATCHED, Reason.SETTINGS_INVALID)
     assert decision.message == (
@@ -223,7 +228,7 @@ def test_the_rest_applies_beside_a_problem() -> None:
 
 
 def test_a_plan_of_problems_only_leaves_the_pod_as_it_is() -> None:
-    decision = decided(parsed_plan(problems=[NO_QUANTITY]))
+    decision = decide_on_pod(parsed_plan(problems=[NO_QUANTITY]))
 
     assert (decision.outcome, decision.reason) == (Outcome.UNCHANGED, Reason.SETTINGS_INVALID)
     assert decision.patch == []

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.support import worlds
 from tests.support.builders import decoded_request, minimal_pod, parsed_plan
-from tests.support.placements import KEPT, NO_QUANTITY, OWNER, REF, UNKNOWN_VERB, decided
+from tests.support.placements import KEPT, NO_QUANTITY, OWNER, REF, UNKNOWN_VERB, decide_on_pod
 from webhook.kube.objects import Json
 from webhook.model import (
     Decision,
@@ -44,7 +44,9 @@ def test_a_problem_denies_where_that_is_asked_for(
     problems = [UNKNOWN_VERB, NO_QUANTITY]
     installation = Installation(mode=mode, on_error=OnError.DENY)
 
-    assert decided(parsed_plan(labels={"batch": "1"}, problems=problems), installation) == Decision(
+    assert decide_on_pod(
+        parsed_plan(labels={"batch": "1"}, problems=problems), installation
+    ) == Decision(
         outcome,
         Reason.SETTINGS_INVALID,
         message,
@@ -59,11 +61,11 @@ def test_a_problem_denies_where_that_is_asked_for(
 def test_a_missing_plan_denies_nothing() -> None:
     installation = Installation(on_error=OnError.DENY)
 
-    assert decided(Reason.PLAN_NOT_FOUND, installation).outcome is Outcome.FAILED
+    assert decide_on_pod(Reason.PLAN_NOT_FOUND, installation).outcome is Outcome.FAILED
 
 
 def test_audit_says_that_nothing_is_changed() -> None:
-    decision = decided(
+    decision = decide_on_pod(
         parsed_plan(labels={"app": "y"}), AUDIT, decoded_request(minimal_pod({"app": "x"}))
     )
 
@@ -80,7 +82,7 @@ def test_audit_says_that_nothing_is_changed() -> None:
 
 @pytest.mark.parametrize("found", [Reason.PLAN_NOT_FOUND, parsed_plan(problems=[NO_QUANTITY])])
 def test_off_is_off(found: Plan | Reason) -> None:
-    decision = decided(found, Installation(mode=Mode.OFF, on_error=OnError.DENY))
+    decision = decide_on_pod(found, Installation(mode=Mode.OFF, on_error=OnError.DENY))
 
     assert decision == Decision(
         Outcome.UNCHANGED,
@@ -113,7 +115,7 @@ def test_the_most_specific_mode_counts(
     namespaces = {"target": of_namespace} if of_namespace else {}
     installation = Installation(of_installation, namespaces, plan_modes)
 
-    assert decided(parsed_plan(mode=of_plan), installation).mode is mode
+    assert decide_on_pod(parsed_plan(mode=of_plan), installation).mode is mode
 
 
 @given(worlds.plans_with_pods(), st.sampled_from(OnError), st.booleans())
@@ -126,7 +128,7 @@ def test_audit_computes_what_enforce_does(
     found = msgspec.structs.replace(found, settings=settings)
 
     done, told = (
-        decided(found, Installation(mode=mode, on_error=on_error), decoded_request(before))
+        decide_on_pod(found, Installation(mode=mode, on_error=on_error), decoded_request(before))
         for mode in (Mode.ENFORCE, Mode.AUDIT)
     )
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from tests.support import worlds
-from tests.support.placements import placed
+from tests.support.placements import place_pod
 from webhook.admission.patch import diff
 from webhook.admission.patch_summary import (
     ANNOTATION_ONLY,
@@ -79,7 +79,7 @@ def test_a_toleration_is_written_as_its_taint(each: Json, expected: str) -> None
 @given(worlds.plans_with_pods())
 def test_every_label_that_a_pod_gets_is_told(case: tuple[Plan, Json]) -> None:
     plan, before = case
-    after = placed(before, plan).pod
+    after = place_pod(before, plan).pod
     told = list_changes(diff(before, after)).get("labels", [])
 
     old, new = before["metadata"].get("labels") or {}, after["metadata"].get("labels") or {}

@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.affinity_terms import CEPH, CEPH_ANYWHERE, at_least, both, is_in, node_terms
 from tests.support.builders import CONVERTOR_LABELS, minimal_pod, parsed_plan
-from tests.support.placements import BARE, MARK, placed
+from tests.support.placements import BARE, MARK, place_pod
 from webhook.forklift.labels import FORKLIFT_SPREADING_TERM
 from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.objects import Json
@@ -19,7 +19,7 @@ def test_minimums_and_node_terms_of_the_plan_are_anded_with_each_term_of_the_pod
         affinity=node_terms(is_in("disk", "nvme")),
     )
 
-    after = placed(before, plan)
+    after = place_pod(before, plan)
 
     cores: Json = {"matchExpressions": plan.settings.node_requirements}
     assert after.pod["spec"]["affinity"] == node_terms(
@@ -31,7 +31,7 @@ def test_minimums_and_node_terms_of_the_plan_are_anded_with_each_term_of_the_pod
 def test_an_in_of_sufficient_values_is_kept_for_a_minimum() -> None:
     before = minimal_pod(affinity=node_terms(is_in("memory", "64Gi", "128Gi")))
 
-    after = placed(
+    after = place_pod(
         before,
         parsed_plan(affinity=node_terms(at_least("AtLeast", "64Gi"))),
         node_values={"memory": ["64Gi", "128Gi", "256Gi"]},
@@ -45,7 +45,7 @@ def test_a_not_in_is_kept_for_a_negated_minimum_only_if_a_placement_wrote_it(mar
     before = minimal_pod(affinity=node_terms(at_least("NotIn", "64Gi")))
     before["metadata"]["annotations"] = dict(MARK) if mark else {}
 
-    after = placed(
+    after = place_pod(
         before,
         parsed_plan(affinity=node_terms(at_least("NotAtLeast", "64Gi"))),
         node_values={"memory": ["64Gi", "128Gi"]},
@@ -74,7 +74,7 @@ def test_too_many_node_terms_are_a_problem_and_the_rest_is_applied(wanted: Json)
     plan_terms = [both(wanted, is_in("row", str(number))) for number in range(5)]
     before = minimal_pod(nodeSelector={"cores": "16+"}, affinity=node_terms(*pod_terms))
 
-    after = placed(before, parsed_plan(affinity=node_terms(*plan_terms), labels={"batch": "1"}))
+    after = place_pod(before, parsed_plan(affinity=node_terms(*plan_terms), labels={"batch": "1"}))
 
     cores: Json = {"matchExpressions": [{"key": "cores", "operator": "Gt", "values": ["15"]}]}
     assert after.problems == [TOO_MANY]
@@ -86,7 +86,7 @@ def test_pod_terms_are_added_once_each() -> None:
     present, added = CEPH_ANYWHERE, CEPH_ANYWHERE | {"topologyKey": "example.com/row"}
     shuffled = dict(reversed(present.items()))
 
-    after = placed(
+    after = place_pod(
         minimal_pod(affinity={"podAffinity": {REQUIRED: [present]}}),
         parsed_plan(affinity={"podAffinity": {REQUIRED: [added, shuffled]}}),
     )
@@ -102,7 +102,7 @@ def test_a_preference_of_the_pod_is_not_added_again_after_nodes_have_joined() ->
         {"weight": 20, "preference": at_least("AtLeast", "64Gi")},
     ]
 
-    after = placed(
+    after = place_pod(
         before,
         parsed_plan(affinity={"nodeAffinity": {PREFERRED: wanted}}),
         node_values={"memory": ["64Gi", "256Gi"]},
@@ -150,7 +150,7 @@ def repel(app: str) -> Json:
 def test_replace_removes_only_the_spreading_term_of_forklift(
     present: Json, wanted: Json, expected: Json
 ) -> None:
-    after = placed(
+    after = place_pod(
         minimal_pod(affinity=present),
         parsed_plan(affinity=wanted, affinity_policy=AffinityPolicy.REPLACE),
     )
@@ -159,7 +159,7 @@ def test_replace_removes_only_the_spreading_term_of_forklift(
 
 
 def test_merge_keeps_the_spreading_term_of_forklift() -> None:
-    after = placed(
+    after = place_pod(
         minimal_pod(affinity=spread()), parsed_plan(affinity={"podAffinity": {REQUIRED: [CEPH]}})
     )
 
@@ -184,7 +184,7 @@ def test_a_required_term_that_forklift_copied_is_widened_and_not_added_again(
         copied={"podAffinity": {REQUIRED: [CEPH]}},
     )
 
-    after = placed(minimal_pod(affinity={"podAffinity": {REQUIRED: present}}), plan)
+    after = place_pod(minimal_pod(affinity={"podAffinity": {REQUIRED: present}}), plan)
 
     assert after.pod["spec"]["affinity"] == {"podAffinity": {REQUIRED: expected}}
 
@@ -196,7 +196,7 @@ def test_a_preferred_term_that_forklift_copied_is_widened() -> None:
         copied={"podAntiAffinity": {PREFERRED: [narrow]}},
     )
 
-    after = placed(minimal_pod(affinity={"podAntiAffinity": {PREFERRED: [narrow]}}), plan)
+    after = place_pod(minimal_pod(affinity={"podAntiAffinity": {PREFERRED: [narrow]}}), plan)
 
     assert after.pod["spec"]["affinity"] == {"podAntiAffinity": {PREFERRED: [wide]}}
 
@@ -207,7 +207,7 @@ def test_a_copied_term_that_is_also_a_rule_is_kept_beside_the_widened_one() -> N
         copied={"podAffinity": {REQUIRED: [CEPH]}},
     )
 
-    after = placed(minimal_pod(affinity={"podAffinity": {REQUIRED: [CEPH]}}), plan)
+    after = place_pod(minimal_pod(affinity={"podAffinity": {REQUIRED: [CEPH]}}), plan)
 
     assert after.pod["spec"]["affinity"] == {"podAffinity": {REQUIRED: [CEPH, CEPH_ANYWHERE]}}
 
@@ -218,7 +218,7 @@ def test_node_terms_that_forklift_copied_are_not_anded_again() -> None:
         affinity=node_terms(*(both(term, is_in("disk", "nvme")) for term in written))
     )
 
-    after = placed(minimal_pod(affinity=node_terms(*written)), plan)
+    after = place_pod(minimal_pod(affinity=node_terms(*written)), plan)
 
     assert after.pod["spec"]["affinity"] == plan.settings.affinity
 
@@ -231,7 +231,7 @@ def test_a_copied_term_is_recognised_without_the_empty_fields_that_go_omits() ->
     spec = {"convertorAffinity": {"podAffinity": {REQUIRED: [written, chosen]}}}
     found = read({"metadata": {"namespace": "a", "name": "b"}, "spec": spec}, BARE)
 
-    after = placed(minimal_pod(affinity={"podAffinity": {REQUIRED: [CEPH, in_pod]}}), found)
+    after = place_pod(minimal_pod(affinity={"podAffinity": {REQUIRED: [CEPH, in_pod]}}), found)
 
     assert found.settings.problems == []
     assert after.pod["spec"]["affinity"] == {"podAffinity": {REQUIRED: [CEPH_ANYWHERE, in_pod]}}
@@ -242,7 +242,7 @@ def test_terms_that_are_few_for_each_expansion_can_be_too_many_together() -> Non
     pod_terms += [both(is_in("memory", "64Gi"), exists(f"b{number}")) for number in range(3)]
     plan_terms = [both(at_least("AtLeast", "64Gi"), exists("x")), exists("y")]
 
-    after = placed(
+    after = place_pod(
         minimal_pod(affinity=node_terms(*pod_terms)),
         parsed_plan(affinity=node_terms(*plan_terms)),
         node_values={"memory": ["128Gi"]},

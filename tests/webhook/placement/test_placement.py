@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.affinity_terms import CEPH, at_least, both, is_in, node_terms
 from tests.support.builders import CONVERTOR_LABELS, minimal_pod, parsed_plan
-from tests.support.placements import KEPT, MARK, placed
+from tests.support.placements import KEPT, MARK, place_pod
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json
 from webhook.model import Installation
@@ -12,11 +12,11 @@ from webhook.placement import MalformedPod, Placed
 
 
 def test_a_plan_without_settings_changes_nothing() -> None:
-    assert placed(minimal_pod(), parsed_plan()) == Placed(minimal_pod(), marked=False)
+    assert place_pod(minimal_pod(), parsed_plan()) == Placed(minimal_pod(), marked=False)
 
 
 def test_the_placement_is_recorded_in_an_annotation() -> None:
-    after = placed(minimal_pod(), parsed_plan(labels={"workload": "migration"}))
+    after = place_pod(minimal_pod(), parsed_plan(labels={"workload": "migration"}))
 
     assert after.marked
     assert after.pod["metadata"]["annotations"] == MARK
@@ -25,13 +25,13 @@ def test_the_placement_is_recorded_in_an_annotation() -> None:
 def test_the_placement_annotation_has_the_prefix_of_the_installation() -> None:
     installation = Installation(prefix="example.com")
 
-    after = placed(minimal_pod(), parsed_plan(), installation)
+    after = place_pod(minimal_pod(), parsed_plan(), installation)
 
     assert [*after.pod["metadata"]["annotations"]] == ["example.com/placement"]
 
 
 def test_a_pod_that_has_all_settings_gets_the_placement_annotation() -> None:
-    after = placed(
+    after = place_pod(
         minimal_pod({"workload": "migration"}), parsed_plan(labels={"workload": "migration"})
     )
 
@@ -43,28 +43,28 @@ def test_a_pod_that_has_all_settings_gets_the_placement_annotation() -> None:
 def test_a_label_that_the_pod_has_with_another_value_is_kept_with_a_note() -> None:
     before = minimal_pod({"app": "x", "team": "1", "same": "2"})
 
-    after = placed(before, parsed_plan(labels={"app": "y", "batch": "1", "same": "2"}))
+    after = place_pod(before, parsed_plan(labels={"app": "y", "batch": "1", "same": "2"}))
 
     assert after.pod["metadata"]["labels"] == before["metadata"]["labels"] | {"batch": "1"}
     assert after.notes == [KEPT]
 
 
 def test_a_label_of_the_pod_with_an_empty_value_is_kept() -> None:
-    after = placed(minimal_pod({"batch": ""}), parsed_plan(labels={"batch": "1"}))
+    after = place_pod(minimal_pod({"batch": ""}), parsed_plan(labels={"batch": "1"}))
 
     assert after.pod["metadata"]["labels"] == CONVERTOR_LABELS | {"batch": ""}
 
 
 @pytest.mark.parametrize("key", ["plan", "vmID", "conversion"])
 def test_a_system_label_is_never_added(key: str) -> None:
-    after = placed(minimal_pod(), parsed_plan(labels={key: "x"}))
+    after = place_pod(minimal_pod(), parsed_plan(labels={key: "x"}))
 
     assert after.pod["metadata"]["labels"] == CONVERTOR_LABELS
     assert after.notes == []
 
 
 def test_identity_labels_are_added() -> None:
-    after = placed(minimal_pod(), parsed_plan(), Installation())
+    after = place_pod(minimal_pod(), parsed_plan(), Installation())
 
     assert after.pod["metadata"]["labels"] == CONVERTOR_LABELS | {
         "app": "virt-v2v",
@@ -75,13 +75,13 @@ def test_identity_labels_are_added() -> None:
 def test_identity_labels_do_not_replace_labels_of_the_pod() -> None:
     labels = {"app": "x", "forklift.app/plan": "other"}
 
-    after = placed(minimal_pod(labels), parsed_plan(labels={"app": "y"}), Installation())
+    after = place_pod(minimal_pod(labels), parsed_plan(labels={"app": "y"}), Installation())
 
     assert after.pod["metadata"]["labels"] == CONVERTOR_LABELS | labels
 
 
 def test_an_identity_label_is_overridden_by_a_label_of_the_plan() -> None:
-    after = placed(minimal_pod(), parsed_plan(labels={"app": "y"}), Installation())
+    after = place_pod(minimal_pod(), parsed_plan(labels={"app": "y"}), Installation())
 
     assert after.pod["metadata"]["labels"] == CONVERTOR_LABELS | {
         "app": "y",
@@ -90,7 +90,7 @@ def test_an_identity_label_is_overridden_by_a_label_of_the_plan() -> None:
 
 
 def test_a_plan_name_that_is_not_a_label_value_is_not_added() -> None:
-    after = placed(minimal_pod(), parsed_plan("d" * 64), Installation())
+    after = place_pod(minimal_pod(), parsed_plan("d" * 64), Installation())
 
     assert after.pod["metadata"]["labels"] == CONVERTOR_LABELS | {"app": "virt-v2v"}
 
@@ -98,7 +98,7 @@ def test_a_plan_name_that_is_not_a_label_value_is_not_added() -> None:
 def test_a_node_selector_value_of_the_plan_replaces_that_of_the_pod_with_a_note() -> None:
     before = minimal_pod(nodeSelector={"disk": "ssd", "kubevirt.io/schedulable": "true"})
 
-    after = placed(before, parsed_plan(node_selector={"disk": "nvme", "zone": "a"}))
+    after = place_pod(before, parsed_plan(node_selector={"disk": "nvme", "zone": "a"}))
 
     assert after.pod["spec"] == {
         "nodeSelector": {"disk": "nvme", "kubevirt.io/schedulable": "true", "zone": "a"}
@@ -109,7 +109,7 @@ def test_a_node_selector_value_of_the_plan_replaces_that_of_the_pod_with_a_note(
 def test_a_minimum_in_the_node_selector_of_the_pod_becomes_a_required_node_term() -> None:
     before = minimal_pod(nodeSelector={"cores": "16+", "memory": "64Gi+", "disk": "ssd+"})
 
-    after = placed(before, parsed_plan(), node_values={"memory": ["32Gi", "128Gi"]})
+    after = place_pod(before, parsed_plan(), node_values={"memory": ["32Gi", "128Gi"]})
 
     assert after.pod["spec"] == {
         "nodeSelector": {"disk": "ssd+"},
@@ -152,7 +152,7 @@ def test_a_minimum_in_the_node_selector_of_the_pod_becomes_a_required_node_term(
 def test_a_minimum_of_the_pod_is_replaced_by_the_setting_of_the_plan(
     settings: Json, selector: Json, requirements: Json | None, notes: list[str]
 ) -> None:
-    after = placed(minimal_pod(nodeSelector={"memory": "64Gi+"}), parsed_plan(**settings))
+    after = place_pod(minimal_pod(nodeSelector={"memory": "64Gi+"}), parsed_plan(**settings))
 
     affinity = {"affinity": node_terms(requirements)} if requirements else {}
     assert after.pod["spec"] == {"nodeSelector": selector} | affinity
@@ -162,7 +162,7 @@ def test_a_minimum_of_the_pod_is_replaced_by_the_setting_of_the_plan(
 def test_a_node_selector_value_of_the_pod_is_replaced_by_a_minimum_of_the_plan() -> None:
     requirement = {"key": "cores", "operator": "Gt", "values": ["15"]}
 
-    after = placed(
+    after = place_pod(
         minimal_pod(nodeSelector={"cores": "8"}), parsed_plan(node_requirements=[requirement])
     )
 
@@ -173,7 +173,7 @@ def test_a_node_selector_value_of_the_pod_is_replaced_by_a_minimum_of_the_plan()
 def test_tolerations_are_added_if_the_pod_does_not_have_them() -> None:
     spot, gpu = {"key": "spot", "operator": "Exists"}, {"key": "gpu", "operator": "Exists"}
 
-    after = placed(minimal_pod(tolerations=[spot]), parsed_plan(tolerations=[gpu, dict(spot)]))
+    after = place_pod(minimal_pod(tolerations=[spot]), parsed_plan(tolerations=[gpu, dict(spot)]))
 
     assert after.pod["spec"]["tolerations"] == [spot, gpu]
 
@@ -194,7 +194,7 @@ def test_a_null_field_is_treated_as_absent(before: Json) -> None:
         tolerations=[{"key": "e"}],
     )
 
-    after = placed(before, plan).pod
+    after = place_pod(before, plan).pod
 
     assert after == {
         "metadata": {"labels": {"a": "b"}, "annotations": MARK},
@@ -204,7 +204,7 @@ def test_a_null_field_is_treated_as_absent(before: Json) -> None:
             "tolerations": [{"key": "e"}],
         },
     }
-    assert placed(before, parsed_plan()).pod == before
+    assert place_pod(before, parsed_plan()).pod == before
 
 
 @pytest.mark.parametrize(
@@ -243,6 +243,6 @@ def test_a_null_field_is_treated_as_absent(before: Json) -> None:
 )
 def test_a_malformed_pod_is_an_error_with_path_and_value(before: Json, message: str) -> None:
     with pytest.raises(MalformedPod) as malformed:
-        placed(before, parsed_plan(labels={"a": "b"}))
+        place_pod(before, parsed_plan(labels={"a": "b"}))
 
     assert str(malformed.value) == message

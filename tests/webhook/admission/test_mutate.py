@@ -12,6 +12,7 @@ from tests.support.placements import (
     OWNER,
     REF,
     UNKNOWN_VERB,
+    decide_on_pod,
 )
 from webhook.admission.mutate import screen
 from webhook.model import (

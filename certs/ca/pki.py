@@ -45,14 +45,14 @@ class PkiError(ValueError):
     """A certificate, key or name that cannot be used; the text says why."""
 
 
-def make_ca(now: datetime, life: timedelta, *, backdate: timedelta) -> Authority:
-    """Create a self-signed CA that is valid from `backdate` before `now` until `life` after it."""
+def make_ca(now: datetime, lifetime: timedelta, *, backdate: timedelta) -> Authority:
+    """Create a self-signed CA, valid from `backdate` before `now` until `lifetime` after it."""
     key = ec.generate_private_key(ec.SECP256R1())
     # Every CA has a unique subject, because clients find an issuer by its subject.
-    name = _name(f"{SUBJECT} CA {secrets.token_hex(4)}")
-    builder = _builder(name, name, key.public_key(), now - backdate, now + life)
+    name = _make_name(f"{SUBJECT} CA {secrets.token_hex(4)}")
+    builder = _create_builder(name, name, key.public_key(), now - backdate, now + lifetime)
     # One CA may be below it: the successor that it cross-signs.
-    return Authority(_sign(_as_ca(builder, path_length=1), key), _encode_key(key))
+    return Authority(_sign(_add_ca_extensions(builder, path_length=1), key), _encode_key(key))
 
 
 def cross_sign(successor: Certificate, by: Authority) -> Certificate:
@@ -62,15 +62,17 @@ def cross_sign(successor: Certificate, by: Authority) -> Certificate:
     """
     new, issuer, key = successor.parsed, by.certificate.parsed, _load_key(by.key)
     until = min(successor.not_after, by.certificate.not_after)
-    builder = _builder(new.subject, issuer.subject, _public_key(new), successor.not_before, until)
-    builder = _as_ca(builder, path_length=0).add_extension(
-        _authority_key_identifier(issuer), critical=False
+    builder = _create_builder(
+        new.subject, issuer.subject, _read_public_key(new), successor.not_before, until
+    )
+    builder = _add_ca_extensions(builder, path_length=0).add_extension(
+        _make_authority_key_identifier(issuer), critical=False
     )
     return _sign(builder, key)
 
 
 def sign_leaf(
-    ca: Authority, names: Sequence[str], now: datetime, life: timedelta, *, backdate: timedelta
+    ca: Authority, names: Sequence[str], now: datetime, lifetime: timedelta, *, backdate: timedelta
 ) -> tuple[Certificate, bytes]:
     """Create a serving certificate and its key (PEM), which expires no later than its CA.
 
@@ -78,16 +80,19 @@ def sign_leaf(
     """
     issuer, issuer_key = ca.certificate.parsed, _load_key(ca.key)
     key = ec.generate_private_key(ec.SECP256R1())
-    until = min(now + life, ca.certificate.not_after)
-    builder = _builder(_name(SUBJECT), issuer.subject, key.public_key(), now - backdate, until)
+    until = min(now + lifetime, ca.certificate.not_after)
+    builder = _create_builder(
+        _make_name(SUBJECT), issuer.subject, key.public_key(), now - backdate, until
+    )
     builder = (
         builder.add_extension(
-            x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False
+            x509.SubjectAlternativeName([_parse_general_name(name) for name in names]),
+            critical=False,
         )
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(digital_signature=True), critical=True)
+        .add_extension(_make_key_usage(digital_signature=True), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(_authority_key_identifier(issuer), critical=False)
+        .add_extension(_make_authority_key_identifier(issuer), critical=False)
     )
     return _sign(builder, issuer_key), _encode_key(key)
 
@@ -108,10 +113,10 @@ def describe(certificate: Certificate) -> Description:
         return Description(
             parsed.subject.rfc4514_string(),
             parsed.issuer.rfc4514_string(),
-            _subject_alternative_names(parsed),
+            _read_names(parsed),
         )
     except _PARSE_ERRORS as error:
-        raise _unreadable(error) from None
+        raise _make_parse_error(error) from None
 
 
 @functools.lru_cache(maxsize=64)  # every round checks the same few certificates again
@@ -126,21 +131,23 @@ def check_ca(certificate: Certificate) -> str | None:
     try:
         extensions = parsed.extensions
         constraints = extensions.get_extension_for_class(x509.BasicConstraints).value
-        if parsed.issuer == parsed.subject or not _has(extensions, x509.AuthorityKeyIdentifier):
+        if parsed.issuer == parsed.subject or not _has_extension(
+            extensions, x509.AuthorityKeyIdentifier
+        ):
             parsed.verify_directly_issued_by(parsed)
     except x509.ExtensionNotFound:
         return "its certificate is not a CA: it has no basic constraints"
     except InvalidSignature:
         return "its certificate is damaged: the signature does not match"
     except _PARSE_ERRORS as error:
-        return str(_unreadable(error))
+        return str(_make_parse_error(error))
     return None if constraints.ca else "its certificate is not a CA"
 
 
 def check_authority(ca: Authority) -> str | None:
     """Return why this certificate and key cannot sign as a CA; None if they can."""
     try:
-        matches = _load_key(ca.key).public_key() == _public_key(ca.certificate.parsed)
+        matches = _load_key(ca.key).public_key() == _read_public_key(ca.certificate.parsed)
     except PkiError as error:
         return str(error)
     if not matches:
@@ -153,7 +160,7 @@ def is_cross_signed(cross: Certificate, of: Certificate, by: Certificate) -> boo
     try:
         cross.parsed.verify_directly_issued_by(by.parsed)
         same_subject = cross.parsed.subject == of.parsed.subject
-        return same_subject and _public_key(cross.parsed) == _public_key(of.parsed)
+        return same_subject and _read_public_key(cross.parsed) == _read_public_key(of.parsed)
     except _PARSE_ERRORS:
         return False
 
@@ -169,7 +176,7 @@ def verify(
         return "there is no certificate to trust"
     try:
         store = Store([root.parsed for root in roots])
-        subject = _general_name(name)
+        subject = _parse_general_name(name)
         verifier = PolicyBuilder().store(store).time(now).build_server_verifier(subject)
         verifier.verify(chain[0].parsed, [link.parsed for link in chain[1:]])
     except VerificationError as error:
@@ -177,7 +184,7 @@ def verify(
     return None
 
 
-def _builder(
+def _create_builder(
     subject: x509.Name,
     issuer: x509.Name,
     public_key: _PublicKey,
@@ -197,9 +204,11 @@ def _builder(
     )
 
 
-def _as_ca(builder: x509.CertificateBuilder, *, path_length: int) -> x509.CertificateBuilder:
+def _add_ca_extensions(
+    builder: x509.CertificateBuilder, *, path_length: int
+) -> x509.CertificateBuilder:
     constraints = x509.BasicConstraints(ca=True, path_length=path_length)
-    usage = _key_usage(key_cert_sign=True, crl_sign=True)
+    usage = _make_key_usage(key_cert_sign=True, crl_sign=True)
     return builder.add_extension(constraints, critical=True).add_extension(usage, critical=True)
 
 
@@ -208,7 +217,7 @@ def _sign(builder: x509.CertificateBuilder, key: _SigningKey) -> Certificate:
     return parse_der(signed.public_bytes(serialization.Encoding.DER))
 
 
-def _key_usage(
+def _make_key_usage(
     *, digital_signature: bool = False, key_cert_sign: bool = False, crl_sign: bool = False
 ) -> x509.KeyUsage:
     return x509.KeyUsage(
@@ -224,20 +233,20 @@ def _key_usage(
     )
 
 
-def _authority_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+def _make_authority_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
     """Return the issuer's key identifier, which a CA may have chosen freely."""
     try:
         identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     except x509.ExtensionNotFound:
-        return x509.AuthorityKeyIdentifier.from_issuer_public_key(_public_key(issuer))
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(_read_public_key(issuer))
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
 
 
-def _name(common: str) -> x509.Name:
+def _make_name(common: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
 
 
-def _general_name(name: str) -> x509.DNSName | x509.IPAddress:
+def _parse_general_name(name: str) -> x509.DNSName | x509.IPAddress:
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
@@ -254,15 +263,15 @@ def _encode_key(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-def _unreadable(error: Exception) -> PkiError:
+def _make_parse_error(error: Exception) -> PkiError:
     return PkiError(f"its certificate cannot be read: {error}")
 
 
-def _has(extensions: x509.Extensions, kind: type[x509.ExtensionType]) -> bool:
+def _has_extension(extensions: x509.Extensions, kind: type[x509.ExtensionType]) -> bool:
     return any(isinstance(extension.value, kind) for extension in extensions)
 
 
-def _subject_alternative_names(certificate: x509.Certificate) -> tuple[str, ...]:
+def _read_names(certificate: x509.Certificate) -> tuple[str, ...]:
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -273,11 +282,11 @@ def _subject_alternative_names(certificate: x509.Certificate) -> tuple[str, ...]
     )
 
 
-def _public_key(certificate: x509.Certificate) -> _PublicKey:
+def _read_public_key(certificate: x509.Certificate) -> _PublicKey:
     try:
         key = certificate.public_key()
     except _PARSE_ERRORS as error:
-        raise _unreadable(error) from None
+        raise _make_parse_error(error) from None
     if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
         raise PkiError("expected a CA with an EC or RSA key")
     return key

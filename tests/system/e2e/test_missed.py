@@ -1,0 +1,107 @@
+"""Pods that a release has missed, or that were changed since, are found by it and by the report.
+
+In a module of its own: the report calls no pod missed while a release in another mode is installed.
+"""
+
+import json
+import time
+from typing import Any
+
+from click.testing import CliRunner
+
+from tests.system.controlplane.api import Json
+from tests.system.controlplane.cluster import ControlPlane
+from tests.system.controlplane.release import OPT_IN, Release
+from tests.system.e2e.arrival import Arrival, created, send
+from tests.system.e2e.setting import add_namespace, events, use_plans_of
+from tests.system.guide.forklift import Generation, convertor_pod
+from tests.system.guide.rows import PLAN_NAMESPACE, ROWS, Form
+from webhook.cli.kubectl import group
+
+UNWATCHED = "unwatched"
+"""The release, and the namespace of its own."""
+
+
+def report(plane: ControlPlane) -> Any:
+    """Return the report of `kubectl convertor audit` in mode enforce."""
+    kubeconfig = plane.kubeconfig("reader", plane.admin_token)
+    words = ["audit", "-o", "json", "--mode", "enforce", "--kubeconfig", str(kubeconfig)]
+    result = CliRunner().invoke(group, [*words, "-n", PLAN_NAMESPACE])
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def a_second_later() -> None:
+    """Wait for the next second: times of the API server are no finer."""
+    time.sleep(1.1)
+
+
+def test_pods_that_are_missed_or_changed_back_are_found(plane: ControlPlane) -> None:
+    api = plane.admin
+    use_plans_of(api, Generation.V2_12)
+    release = Release(plane, UNWATCHED)
+    add_namespace(api, UNWATCHED, {OPT_IN: UNWATCHED})
+    try:
+        release.install()
+        release.start()
+        with created(api, ROWS["labels"].plan(Form.ANNOTATIONS, UNWATCHED)) as plan:
+            a_second_later()
+            _missed_and_changed_back(plane, release, plan)
+    finally:
+        api.delete_all("Pod", UNWATCHED)
+        release.uninstall()
+
+
+def _missed_and_changed_back(plane: ControlPlane, release: Release, plan: Json) -> None:
+    api, row = plane.admin, ROWS["labels"]
+
+    def arrive(vm: str) -> Arrival:
+        return send(api, convertor_pod(Generation.V2_12, plan, vm))
+
+    def found() -> dict[str, str]:
+        """Return the reasons by the names of the pods, as the Events have them."""
+        return {
+            each["related"]["name"]: each["reason"]
+            for each in events(release, plan, 1)
+            if "related" in each
+        }
+
+    def count(reason: str, number: int) -> None:
+        """Wait until this release counts pods: the Event may be that of another one."""
+        release.wait(
+            f"{number} pods to be {reason}",
+            lambda: release.metric("convertor_webhook_missed_pods", reason=reason) == number,
+        )
+
+    def placed() -> Arrival | None:
+        arrival = arrive("vm-1")
+        return arrival if row.labels.items() <= arrival.labels.items() else None
+
+    release.wait("a pod to be placed", placed)
+    api.delete_all("Pod", UNWATCHED)
+    first = arrive("vm-1")
+    release.process.kill()
+    missed = arrive("vm-2")
+    assert not row.labels.items() <= missed.labels.items()
+    name = missed.pod["metadata"]["name"]
+
+    (reported,) = (each for each in report(plane)["plans"] if each["targetNamespace"] == UNWATCHED)
+    assert {each["name"]: each.get("missed") for each in reported["pods"]} == {
+        f"{UNWATCHED}/{first.pod['metadata']['name']}": None,
+        f"{UNWATCHED}/{name}": "Missed",
+    }
+
+    release.start()
+    release.wait("the missed pod", lambda: found() == {name: "Missed"})
+    count("Missed", 1)
+
+    a_second_later()
+    other, changed = (arrive(vm).pod["metadata"]["name"] for vm in ("vm-3", "vm-4"))
+    # With another value Forklift may have created it, and nothing is reported.
+    api.patch("Pod", other, {"metadata": {"labels": {"batch": "9"}}}, UNWATCHED)
+    api.patch("Pod", changed, {"metadata": {"labels": {"batch": None}}}, UNWATCHED)
+    release.wait("the changed pod", lambda: found() == {name: "Missed", changed: "ChangedBack"})
+    count("ChangedBack", 1)
+    api.delete("Pod", changed, UNWATCHED)
+    count("ChangedBack", 0)
+    assert release.metric("convertor_webhook_missed_pods_seen_total") == 2

@@ -65,7 +65,7 @@ def test_a_selector_compiles_to_the_label_selector_beside_it(
     assert term["labelSelector"] == yaml.safe_load(label_selector)
 
 
-@pytest.mark.parametrize(("namespaces", "fields"), rows("Where the pods are"))
+@pytest.mark.parametrize(("namespaces", "fields"), rows("Namespaces"))
 def test_namespaces_compile_to_the_fields_beside_them(namespaces: str, fields: str) -> None:
     term = pod_term(f"REQUIRE pods(app=web) {namespaces.replace('nothing', '')} on node")
     del term["labelSelector"], term["topologyKey"]

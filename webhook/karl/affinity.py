@@ -26,58 +26,58 @@ def to_affinity(rules: Sequence[Rule], scope: Scope) -> Json | Mistake:
     `scope` is that of pod rules that specify none. Node expressions may have the operators of
     `webhook.karl.minimums`.
     """
-    on_nodes = _node_affinity([rule for rule in rules if rule.target is Target.NODES])
+    on_nodes = _to_node_affinity([rule for rule in rules if rule.target is Target.NODES])
     if isinstance(on_nodes, Mistake):
         return on_nodes
     on_pods = [rule for rule in rules if rule.target is Target.PODS]
     sections = {
         "nodeAffinity": on_nodes,
-        "podAffinity": _pod_affinity([r for r in on_pods if not r.verb.away], scope),
-        "podAntiAffinity": _pod_affinity([r for r in on_pods if r.verb.away], scope),
+        "podAffinity": _to_pod_affinity([r for r in on_pods if not r.verb.away], scope),
+        "podAntiAffinity": _to_pod_affinity([r for r in on_pods if r.verb.away], scope),
     }
     return {name: section for name, section in sections.items() if section}
 
 
-def _node_affinity(rules: Sequence[Rule]) -> Json | Mistake:
+def _to_node_affinity(rules: Sequence[Rule]) -> Json | Mistake:
     if over := nodeterms.check_selector_count(rules):
         return over
     affinity: Json = {}
     if hard := [rule for rule in rules if rule.verb.hard]:
-        required = nodeterms.required_terms(hard)
+        required = nodeterms.to_required_terms(hard)
         if isinstance(required, Mistake):
             return required
         affinity[REQUIRED] = {"nodeSelectorTerms": required}
     for rule in rules:
         if rule.verb.hard:
             continue
-        preferred = nodeterms.preferred_terms(rule)
+        preferred = nodeterms.to_preferred_terms(rule)
         if isinstance(preferred, Mistake):
             return preferred
         affinity.setdefault(PREFERRED, []).extend(
-            {"weight": _weight(rule), "preference": term} for term in preferred
+            {"weight": _weight_of(rule), "preference": term} for term in preferred
         )
     return affinity
 
 
-def _pod_affinity(rules: Sequence[Rule], scope: Scope) -> Json:
+def _to_pod_affinity(rules: Sequence[Rule], scope: Scope) -> Json:
     affinity: Json = {}
     for rule in rules:
-        term = _pod_term(rule, scope)
+        term = _to_pod_term(rule, scope)
         if rule.verb.hard:
             affinity.setdefault(REQUIRED, []).append(term)
         else:
-            weighted = {"weight": _weight(rule), "podAffinityTerm": term}
+            weighted = {"weight": _weight_of(rule), "podAffinityTerm": term}
             affinity.setdefault(PREFERRED, []).append(weighted)
     return affinity
 
 
-def _pod_term(rule: Rule, scope: Scope) -> Json:
-    selector = _label_selector(rule.selectors)
+def _to_pod_term(rule: Rule, scope: Scope) -> Json:
+    selector = _to_label_selector(rule.selectors)
     term = {"labelSelector": selector, "topologyKey": rule.topology.text}
-    return term | _namespaces(rule.namespaces or scope)
+    return term | _to_namespace_fields(rule.namespaces or scope)
 
 
-def _namespaces(namespaces: Namespaces) -> Json:
+def _to_namespace_fields(namespaces: Namespaces) -> Json:
     """Return the namespace fields of a PodAffinityTerm; none select its own namespace."""
     match namespaces:
         case Scope.OWN:
@@ -87,10 +87,10 @@ def _namespaces(namespaces: Namespaces) -> Json:
         case NamespaceNames(names):
             return {"namespaces": [name.text for name in names]}
         case NamespaceSelector(selectors):
-            return {"namespaceSelector": _label_selector(selectors)}
+            return {"namespaceSelector": _to_label_selector(selectors)}
 
 
-def _label_selector(selectors: Sequence[Selector]) -> Json:
+def _to_label_selector(selectors: Sequence[Selector]) -> Json:
     """Return a LabelSelector with `k=v` in matchLabels, in the order of karl-interpreter."""
     labels: dict[str, str] = {}
     expressions: list[Json] = []
@@ -103,5 +103,5 @@ def _label_selector(selectors: Sequence[Selector]) -> Json:
     return {name: part for name, part in found.items() if part}
 
 
-def _weight(rule: Rule) -> int:
+def _weight_of(rule: Rule) -> int:
     return rule.weight or DEFAULT_WEIGHT

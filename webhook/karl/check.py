@@ -4,10 +4,10 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
-from webhook.karl import minimums
 from webhook.karl.contradiction import are_contradictory
 from webhook.karl.errors import Mistake
-from webhook.karl.expressions import LARGEST_INTEGER, to_expression
+from webhook.karl.expressions import to_expression
+from webhook.karl.minimums import MAX_INTEGER, is_minimum
 from webhook.karl.syntax import (
     TOPOLOGIES,
     NamespaceNames,
@@ -47,9 +47,9 @@ _CHECKS: dict[str, Callable[[str], str | None]] = {
     "topology": labels.check_key,
 }
 _RANGES = {
-    Operator.GREATER: (0, LARGEST_INTEGER - 1),
-    Operator.LESS: (1, LARGEST_INTEGER),
-    Operator.AT_MOST: (0, LARGEST_INTEGER - 1),
+    Operator.GREATER: (0, MAX_INTEGER - 1),
+    Operator.LESS: (1, MAX_INTEGER),
+    Operator.AT_MOST: (0, MAX_INTEGER - 1),
 }
 """Operands for which some integer labels match and some do not. Labels are not negative, because
 a label value cannot begin with a minus."""
@@ -57,56 +57,55 @@ a label value cannot begin with a minus."""
 
 def find_mistakes(rule: Rule) -> list[Mistake]:
     """Return all mistakes in a rule; without any it can be compiled."""
-    found = [*_selectors(rule.selectors), *_topology(rule.target, rule.topology)]
+    found = [*_check_selectors(rule.selectors), *_check_topology(rule.target, rule.topology)]
     match rule.namespaces:
         case NamespaceNames(names):
-            found += chain.from_iterable(_word("namespace", name) for name in names)
+            found += chain.from_iterable(_check_word("namespace", name) for name in names)
         case NamespaceSelector(selectors):
-            found += _selectors(selectors)
+            found += _check_selectors(selectors)
     return found
 
 
-def _topology(target: Target, topology: Word) -> Iterator[Mistake]:
+def _check_topology(target: Target, topology: Word) -> Iterator[Mistake]:
     key, span = topology.text, topology.span
     if key not in TOPOLOGIES.values():
-        meant = (
-            suggest(_TOPOLOGY_SYNONYMS[key.lower()]) if key.lower() in _TOPOLOGY_SYNONYMS else ""
-        )
-        if meant := meant or did_you_mean(key, TOPOLOGIES, _TYPO_RATIO):
+        synonym = _TOPOLOGY_SYNONYMS.get(key.lower())
+        hint = suggest(synonym) if synonym else did_you_mean(key, TOPOLOGIES, _TYPO_RATIO)
+        if hint:
             message = f"unknown topology {quote(key)}"
-            yield Mistake(span, message, _EXAMPLES["topology"] + meant)
+            yield Mistake(span, message, _EXAMPLES["topology"] + hint)
             return
-        yield from _word("topology", topology)
+        yield from _check_word("topology", topology)
     if target is Target.NODES and key != TOPOLOGIES["node"]:
         message = f"nodes(...) on {quote(format_topology(key))}"
         hint = f"expected on node or no topology; select by label: nodes({TOPOLOGIES['zone']}=NAME)"
         yield Mistake(span, message, hint)
 
 
-def _selectors(selectors: Sequence[Selector]) -> Iterator[Mistake]:
+def _check_selectors(selectors: Sequence[Selector]) -> Iterator[Mistake]:
     by_key: dict[str, list[Selector]] = {}
     for selector in selectors:
-        found = list(_selector(selector))
+        found = list(_check_selector(selector))
         yield from found
         if not found:
             by_key.setdefault(selector.key.text, []).append(selector)
     for group in by_key.values():
-        yield from _contradiction(group)
+        yield from _check_contradiction(group)
 
 
-def _selector(selector: Selector) -> Iterator[Mistake]:
-    yield from _word("label key", selector.key)
+def _check_selector(selector: Selector) -> Iterator[Mistake]:
+    yield from _check_word("label key", selector.key)
     match selector.operator:
         case Operator.AT_LEAST:
-            yield from _minimum(selector)
+            yield from _check_minimum(selector)
         case Operator.GREATER | Operator.LESS | Operator.AT_MOST:
-            yield from _integer(selector)
+            yield from _check_integer(selector)
         case _:
             for value in selector.values:
-                yield from _word("label value", value)
+                yield from _check_word("label value", value)
 
 
-def _word(kind: str, word: Word) -> Iterator[Mistake]:
+def _check_word(kind: str, word: Word) -> Iterator[Mistake]:
     """Yield the mistake in a label key, label value, namespace or topology."""
     if not (wrong := _CHECKS[kind](word.text)):
         return
@@ -114,7 +113,7 @@ def _word(kind: str, word: Word) -> Iterator[Mistake]:
     unquoted = word.text.strip(_QUOTES)
     if unquoted != word.text:
         hint = "expected no quotes" + (suggest(unquoted) if unquoted else "")
-    elif minimums.is_minimum(word.text):
+    elif is_minimum(word.text):
         hint = f"for a minimum write nodes(KEY>={word.text[:-1]})"
     elif "*" in word.text:
         hint = "patterns are not supported; has KEY matches any value"
@@ -123,7 +122,7 @@ def _word(kind: str, word: Word) -> Iterator[Mistake]:
     yield Mistake(word.span, f"{kind} {quote(word.text)} {wrong}", hint)
 
 
-def _minimum(selector: Selector) -> Iterator[Mistake]:
+def _check_minimum(selector: Selector) -> Iterator[Mistake]:
     (value,) = selector.values
     try:
         to_expression(selector)
@@ -132,21 +131,21 @@ def _minimum(selector: Selector) -> Iterator[Mistake]:
         yield Mistake(value.span, f"minimum {quote(value.text)} {error}", hint)
 
 
-def _integer(selector: Selector) -> Iterator[Mistake]:
+def _check_integer(selector: Selector) -> Iterator[Mistake]:
     (value,) = selector.values
     text, (least, largest) = value.text, _RANGES[selector.operator]
-    digits = text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_INTEGER))
+    digits = text.isascii() and text.isdigit() and len(text) <= len(str(MAX_INTEGER))
     if digits and least <= int(text) <= largest:
         return
     message = f"{quote(text)} must be a whole number from {least} to {largest}"
     if text.lstrip("-").isdecimal():
-        hint = f"labels are from 0 to {LARGEST_INTEGER}, so every label or none would match"
+        hint = f"labels are from 0 to {MAX_INTEGER}, so every label or none would match"
     else:
         hint = "only >= compares quantities, such as memory>=64Gi"
     yield Mistake(value.span, message, hint)
 
 
-def _contradiction(selectors: Sequence[Selector]) -> Iterator[Mistake]:
+def _check_contradiction(selectors: Sequence[Selector]) -> Iterator[Mistake]:
     """Yield the first selector of a label that contradicts those before it."""
     expressions = [to_expression(selector) for selector in selectors]
     if not are_contradictory(expressions):

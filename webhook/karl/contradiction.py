@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain
 
-from webhook.karl.expressions import LARGEST_INTEGER
-from webhook.karl.minimums import AT_LEAST, NOT_AT_LEAST
+from webhook.karl.minimums import AT_LEAST, MAX_INTEGER, NOT_AT_LEAST
 from webhook.kube import quantity
 from webhook.kube.objects import Json
 
@@ -36,7 +35,7 @@ def are_contradictory(expressions: Sequence[Json]) -> bool:
         return False
     if "DoesNotExist" in operators:
         return True
-    limits = _limits(expressions)
+    limits = _find_limits(expressions)
     allowed = [set(e["values"]) for e in expressions if e["operator"] == "In"]
     denied = [set(e["values"]) for e in expressions if e["operator"] == "NotIn"]
     if allowed:
@@ -55,7 +54,7 @@ class _Limits:
     not_at_least: Decimal
 
 
-def _limits(expressions: Sequence[Json]) -> _Limits:
+def _find_limits(expressions: Sequence[Json]) -> _Limits:
     def operands(operator: str, bound: str) -> Iterable[Decimal]:
         written = (e["values"][0] for e in expressions if e["operator"] == operator)
         return [Decimal(bound), *map(quantity.parse, written)]
@@ -71,7 +70,7 @@ def _limits(expressions: Sequence[Json]) -> _Limits:
 
 def _contains(limits: _Limits, value: str) -> bool:
     """Return whether a label value is within the limits."""
-    if limits.integer and not (re.fullmatch("[0-9]+", value) and int(value) <= LARGEST_INTEGER):
+    if limits.integer and not (re.fullmatch("[0-9]+", value) and int(value) <= MAX_INTEGER):
         return False
     try:
         size = quantity.parse(value)

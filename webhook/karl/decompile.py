@@ -56,9 +56,11 @@ def decompile(affinity: Json) -> Iterator[DecompiledTerm]:
     """Yield each term of an affinity; the required node terms are one, because they are ORed."""
     node_affinity = affinity.get("nodeAffinity") or {}
     if required := node_affinity.get(REQUIRED):
-        yield DecompiledTerm({"nodeAffinity": {REQUIRED: required}}, _required_nodes(required))
+        yield DecompiledTerm(
+            {"nodeAffinity": {REQUIRED: required}}, _decompile_required_node_terms(required)
+        )
     for weighted in node_affinity.get(PREFERRED) or ():
-        rule = _node_rule(Verb.PREFER, weighted["preference"], weighted["weight"])
+        rule = _decompile_node_term(Verb.PREFER, weighted["preference"], weighted["weight"])
         yield DecompiledTerm({"nodeAffinity": {PREFERRED: [weighted]}}, rule)
     for (kind, field), verb in _VERBS.items():
         for item in (affinity.get(kind) or {}).get(field) or ():
@@ -71,66 +73,66 @@ def decompile_pod_term(verb: Verb, term: Json, weight: int | None = None) -> Rul
     """Return the rule that is equivalent to a PodAffinityTerm, or None."""
     if term.get("matchLabelKeys") or term.get("mismatchLabelKeys"):
         return None
-    selectors = _label_selector(term.get("labelSelector") or {})
-    namespaces = _namespaces(term)
+    selectors = _decompile_label_selector(term.get("labelSelector") or {})
+    namespaces = _decompile_namespaces(term)
     if not selectors or namespaces is None:
         return None
     return Rule(
-        verb, Target.PODS, selectors, namespaces, _word(term["topologyKey"]), weight, _NO_SPAN
+        verb, Target.PODS, selectors, namespaces, _to_word(term["topologyKey"]), weight, _NO_SPAN
     )
 
 
 def decompile_node_selector(key: str, value: str) -> Rule:
     """Return the rule that is equivalent to an entry of a nodeSelector."""
-    selector = Selector(_word(key), Operator.EQUAL, (_word(value),), _NO_SPAN)
-    return Rule(Verb.REQUIRE, Target.NODES, (selector,), None, _word(_NODE), None, _NO_SPAN)
+    selector = Selector(_to_word(key), Operator.EQUAL, (_to_word(value),), _NO_SPAN)
+    return Rule(Verb.REQUIRE, Target.NODES, (selector,), None, _to_word(_NODE), None, _NO_SPAN)
 
 
-def _required_nodes(required: Json) -> Rule | None:
+def _decompile_required_node_terms(required: Json) -> Rule | None:
     terms = required.get("nodeSelectorTerms") or []
-    return _node_rule(Verb.REQUIRE, terms[0], None) if len(terms) == 1 else None
+    return _decompile_node_term(Verb.REQUIRE, terms[0], None) if len(terms) == 1 else None
 
 
-def _node_rule(verb: Verb, term: Json, weight: int | None) -> Rule | None:
-    selectors = _expressions(term.get("matchExpressions") or ())
+def _decompile_node_term(verb: Verb, term: Json, weight: int | None) -> Rule | None:
+    selectors = _decompile_expressions(term.get("matchExpressions") or ())
     if not selectors or term.get("matchFields"):
         return None
-    return Rule(verb, Target.NODES, selectors, None, _word(_NODE), weight, _NO_SPAN)
+    return Rule(verb, Target.NODES, selectors, None, _to_word(_NODE), weight, _NO_SPAN)
 
 
-def _namespaces(term: Json) -> Namespaces | None:
+def _decompile_namespaces(term: Json) -> Namespaces | None:
     names, selector = term.get("namespaces") or (), term.get("namespaceSelector")
     if selector is None:
-        return NamespaceNames(tuple(map(_word, names))) if names else Scope.OWN
+        return NamespaceNames(tuple(map(_to_word, names))) if names else Scope.OWN
     if selector.get("matchLabels") or selector.get("matchExpressions"):
-        labelled = _label_selector(selector)
+        labelled = _decompile_label_selector(selector)
         return NamespaceSelector(labelled) if labelled and not names else None
     return Scope.ALL
 
 
-def _label_selector(selector: Json) -> tuple[Selector, ...]:
+def _decompile_label_selector(selector: Json) -> tuple[Selector, ...]:
     labels = [
-        Selector(_word(key), Operator.EQUAL, (_word(value),), _NO_SPAN)
+        Selector(_to_word(key), Operator.EQUAL, (_to_word(value),), _NO_SPAN)
         for key, value in (selector.get("matchLabels") or {}).items()
     ]
     rest = selector.get("matchExpressions") or ()
-    selectors = _expressions(rest)
+    selectors = _decompile_expressions(rest)
     return (*labels, *selectors) if selectors or not rest else ()
 
 
-def _expressions(expressions: Iterable[Json]) -> tuple[Selector, ...]:
+def _decompile_expressions(expressions: Iterable[Json]) -> tuple[Selector, ...]:
     """Return the selectors, or none at all if an expression has no equivalent in KARL."""
-    found = [_selector(expression) for expression in expressions]
+    found = [_decompile_expression(expression) for expression in expressions]
     selectors = tuple(selector for selector in found if selector)
     return selectors if len(selectors) == len(found) else ()
 
 
-def _selector(expression: Json) -> Selector | None:
-    values = tuple(map(_word, expression.get("values") or ()))
+def _decompile_expression(expression: Json) -> Selector | None:
+    values = tuple(map(_to_word, expression.get("values") or ()))
     operators = _ONE_VALUE if len(values) == 1 else _ANY_VALUES
     operator = operators.get(expression["operator"])
-    return Selector(_word(expression["key"]), operator, values, _NO_SPAN) if operator else None
+    return Selector(_to_word(expression["key"]), operator, values, _NO_SPAN) if operator else None
 
 
-def _word(text: str) -> Word:
+def _to_word(text: str) -> Word:
     return Word(text, _NO_SPAN)

@@ -45,22 +45,22 @@ _RELATIONS = {
 
 def to_english(rule: Rule, *, scope: Scope | str = Scope.ALL) -> str:
     """Return a rule as a sentence; `scope` is that of pod rules that specify none."""
-    labels = _labels(rule.selectors)
+    labels = _describe_selectors(rule.selectors)
     if rule.target is Target.NODES:
         where = f"on a node where {labels}"
     else:
-        namespaces = _namespaces(rule.namespaces or Scope(scope))
-        where = f"{_place(rule)} as a pod where {labels}, in {namespaces}"
+        namespaces = _describe_namespaces(rule.namespaces or Scope(scope))
+        where = f"{_describe_place(rule)} as a pod where {labels}, in {namespaces}"
     weight = "" if rule.verb.hard else f" (weight {rule.weight or DEFAULT_WEIGHT} of 100)"
     return f"A convertor pod {_PHRASES[rule.verb]} {where}{weight}."
 
 
-def _place(rule: Rule) -> str:
+def _describe_place(rule: Rule) -> str:
     key = rule.topology.text
     return _PLACES.get(key, f"on a node with the same {key}")
 
 
-def _namespaces(namespaces: Namespaces) -> str:
+def _describe_namespaces(namespaces: Namespaces) -> str:
     match namespaces:
         case Scope.OWN:
             return "its own namespace"
@@ -69,14 +69,14 @@ def _namespaces(namespaces: Namespaces) -> str:
         case NamespaceNames(names):
             return f"namespace {join_with_or([name.text for name in names])}"
         case NamespaceSelector(selectors):
-            return f"a namespace where {_labels(selectors)}"
+            return f"a namespace where {_describe_selectors(selectors)}"
 
 
-def _labels(selectors: Sequence[Selector]) -> str:
-    return " and ".join(map(_label, selectors))
+def _describe_selectors(selectors: Sequence[Selector]) -> str:
+    return " and ".join(map(_describe_selector, selectors))
 
 
-def _label(selector: Selector) -> str:
+def _describe_selector(selector: Selector) -> str:
     relation = f"{selector.key.text} {_RELATIONS[selector.operator]}"
     values = [value.text for value in selector.values]
     return f"{relation} {join_with_or(values)}" if values else relation

@@ -8,9 +8,6 @@ from webhook.karl.minimums import AT_LEAST, NOT_AT_LEAST
 from webhook.karl.syntax import Operator, Selector
 from webhook.kube.objects import Json
 
-LARGEST_INTEGER = 2**63 - 1
-"""The scheduler reads labels, and the operands of `Gt` and `Lt`, as int64."""
-
 _OPERATORS = {
     Operator.EQUAL: "In",
     Operator.NOT_EQUAL: "NotIn",
@@ -38,9 +35,9 @@ def to_expression(selector: Selector) -> Json:
     if operator is Operator.AT_LEAST:
         return minimums.to_expression(key, values[0])
     if operator is Operator.AT_MOST:
-        return _compare(key, "Lt", int(values[0]) + 1)
+        return _to_comparison(key, "Lt", int(values[0]) + 1)
     if operator in {Operator.GREATER, Operator.LESS}:
-        return _compare(key, _OPERATORS[operator], int(values[0]))
+        return _to_comparison(key, _OPERATORS[operator], int(values[0]))
     found: Json = {"key": key, "operator": _OPERATORS[operator]}
     return found | {"values": values} if values else found
 
@@ -56,8 +53,8 @@ def negate(expression: Json) -> list[Json]:
         return [expression | {"operator": _OPPOSITES[operator]}]
     operand = int(expression["values"][0])
     other = ("Lt", operand + 1) if operator == "Gt" else ("Gt", operand - 1)
-    return [_compare(key, *other), {"key": key, "operator": "DoesNotExist"}]
+    return [_to_comparison(key, *other), {"key": key, "operator": "DoesNotExist"}]
 
 
-def _compare(key: str, operator: str, operand: int) -> Json:
+def _to_comparison(key: str, operator: str, operand: int) -> Json:
     return {"key": key, "operator": operator, "values": [str(operand)]}

@@ -11,18 +11,22 @@ from decimal import Decimal
 from typing import Any, TypeVar, cast
 
 from webhook.kube import labels, quantity
+from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.objects import Json
 from webhook.model import NodeValues, Settings
 
 AT_LEAST = "AtLeast"
 NOT_AT_LEAST = "NotAtLeast"
 
+MAX_INTEGER = 2**63 - 1
+"""kube-scheduler parses labels, and the operands of `Gt` and `Lt`, as int64."""
+
 _OPERATORS = {AT_LEAST: "In", NOT_AT_LEAST: "NotIn"}
 _PATH_FIELDS = frozenset(
     {
         "nodeAffinity",
-        "requiredDuringSchedulingIgnoredDuringExecution",
-        "preferredDuringSchedulingIgnoredDuringExecution",
+        REQUIRED,
+        PREFERRED,
         "nodeSelectorTerms",
         "preference",
         "matchExpressions",
@@ -30,7 +34,6 @@ _PATH_FIELDS = frozenset(
 )
 """The fields of an affinity on the path to node expressions. Unknown fields are not searched, even
 if their content looks like such an expression."""
-_LARGEST_INTEGER = 2**63 - 1  # kube-scheduler parses the operand of Gt as an int64
 
 T = TypeVar("T")
 
@@ -57,7 +60,7 @@ def to_expression(key: str, minimum: str) -> Json:
             that follows the quoted text.
 
     """
-    if re.fullmatch("[0-9]{1,19}", minimum) and 0 < int(minimum) <= _LARGEST_INTEGER:
+    if re.fullmatch("[0-9]{1,19}", minimum) and 0 < int(minimum) <= MAX_INTEGER:
         return {"key": key, "operator": "Gt", "values": [str(int(minimum) - 1)]}
     quantity.parse(minimum)
     if wrong := labels.check_value(minimum):
@@ -85,7 +88,7 @@ def is_expansion(expression: Json, minimum: Json) -> bool:
 
 def label_keys(settings: Settings) -> frozenset[str]:
     """Return the label keys whose node values `expand` needs."""
-    found = _find([settings.affinity, settings.node_requirements])
+    found = _find_expressions([settings.affinity, settings.node_requirements])
     return frozenset(expression["key"] for expression in found)
 
 
@@ -100,7 +103,7 @@ def label_values(nodes: Iterable[Mapping[str, str]], keys: Iterable[str]) -> Nod
 
 def _expand(node: Any, node_values: NodeValues) -> Any:
     if _is_minimum_expression(node):
-        values = _values_at_least(node["values"][0], node_values.get(node["key"], ()))
+        values = _select_values(node["values"][0], node_values.get(node["key"], ()))
         return node | {"operator": _OPERATORS[node["operator"]], "values": values}
     if isinstance(node, dict):
         changed = {
@@ -116,15 +119,15 @@ def _expand(node: Any, node_values: NodeValues) -> Any:
     return node
 
 
-def _find(node: Any) -> Iterator[Json]:
+def _find_expressions(node: Any) -> Iterator[Json]:
     if _is_minimum_expression(node):
         yield node
     elif isinstance(node, dict):
         for key in _PATH_FIELDS & node.keys():
-            yield from _find(node[key])
+            yield from _find_expressions(node[key])
     elif isinstance(node, list):
         for child in node:
-            yield from _find(child)
+            yield from _find_expressions(child)
 
 
 def _is_minimum_expression(node: Any) -> bool:
@@ -136,20 +139,20 @@ def _is_minimum_expression(node: Any) -> bool:
         return False
     match node.get("key"), node.get("values"):
         case str(), [str() as minimum]:
-            return _size(minimum) is not None
+            return _parse_size(minimum) is not None
     return False
 
 
-def _values_at_least(minimum: str, values: Collection[str]) -> list[str]:
+def _select_values(minimum: str, values: Collection[str]) -> list[str]:
     least = quantity.parse(minimum)
     sized = {minimum: least}
     for value in values:
-        if (size := _size(value)) is not None and size >= least:
+        if (size := _parse_size(value)) is not None and size >= least:
             sized[value] = size
     return sorted(sized, key=lambda value: (sized[value], value))
 
 
-def _size(value: str) -> Decimal | None:
+def _parse_size(value: str) -> Decimal | None:
     try:
         return quantity.parse(value)
     except ValueError:

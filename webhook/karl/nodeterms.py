@@ -31,12 +31,12 @@ def check_selector_count(rules: Iterable[Rule]) -> Mistake | None:
     return None
 
 
-def required_terms(rules: Sequence[Rule]) -> list[Json] | Mistake:
+def to_required_terms(rules: Sequence[Rule]) -> list[Json] | Mistake:
     """Return the required terms for all REQUIRE and AVOID rules together."""
     try:
         terms = _and_rules(rules)
     except _TooManyTermsError as error:
-        return _too_many(error.rule)
+        return _too_many_terms(error.rule)
     if terms:
         return terms
     first = bisect_left(
@@ -46,7 +46,7 @@ def required_terms(rules: Sequence[Rule]) -> list[Json] | Mistake:
     return Mistake(rules[first].span, message, "expected rules that one node can meet")
 
 
-def preferred_terms(rule: Rule) -> list[Json] | Mistake:
+def to_preferred_terms(rule: Rule) -> list[Json] | Mistake:
     """Return the terms of a PREFER or REPEL rule; a node matches at most one.
 
     kube-scheduler adds the weight for each term that matches. So "not (a and b)" becomes "not a" or
@@ -55,16 +55,16 @@ def preferred_terms(rule: Rule) -> list[Json] | Mistake:
     """
     expressions = [to_expression(selector) for selector in rule.selectors]
     if not rule.verb.away:
-        return [_term(expressions)]
+        return [_to_term(expressions)]
     if len(expressions) > MAX_NODE_TERMS:
-        return _too_many(rule)
+        return _too_many_terms(rule)
     expressions.sort(key=lambda each: each["operator"] in {"Gt", "Lt"})
-    terms = _possible(
-        _term([*expressions[:index], negated])
+    terms = _drop_unsatisfiable(
+        _to_term([*expressions[:index], negated])
         for index, each in enumerate(expressions)
         for negated in negate(each)
     )
-    return terms if len(terms) <= MAX_NODE_TERMS else _too_many(rule)
+    return terms if len(terms) <= MAX_NODE_TERMS else _too_many_terms(rule)
 
 
 _Term = dict[bytes, Json]
@@ -74,10 +74,10 @@ _Term = dict[bytes, Json]
 def _and_rules(rules: Sequence[Rule]) -> list[Json]:
     """Return the terms of all rules together, or no terms if the rules contradict.
 
-    The product of terms is over the rules with alternatives only: AVOID with several selectors.
-    The expressions of all other rules are in every term.
+    The product of terms is over the rules with alternatives only: AVOID with several selectors or
+    a comparison. The expressions of all other rules are in every term.
     """
-    by_rule = [(rule, _expressions(rule)) for rule in rules]
+    by_rule = [(rule, _to_expressions(rule)) for rule in rules]
     always: _Term = {}
     choices: list[tuple[Rule, _Term]] = []
     for rule, expressions in by_rule:
@@ -88,17 +88,17 @@ def _and_rules(rules: Sequence[Rule]) -> list[Json]:
     products: list[_Term] = [] if is_unsatisfiable(always.values()) else [{}]
     for rule, choice in choices:
         if choice.keys().isdisjoint(always):
-            products = _and(products, choice, always)
+            products = _and_alternatives(products, choice, always)
         if len(products) > MAX_NODE_TERMS:
             raise _TooManyTermsError(rule)
     written = {form: each for _, expressions in by_rule for form, each in expressions.items()}
     return [
-        _term([each for form, each in written.items() if form in always or form in product])
+        _to_term([each for form, each in written.items() if form in always or form in product])
         for product in products
     ]
 
 
-def _expressions(rule: Rule) -> _Term:
+def _to_expressions(rule: Rule) -> _Term:
     """Return expressions of which all must match for REQUIRE, and one for AVOID."""
     expressions = [to_expression(selector) for selector in rule.selectors]
     if rule.verb.away:
@@ -106,7 +106,7 @@ def _expressions(rule: Rule) -> _Term:
     return {msgspec.json.encode(each): each for each in expressions}
 
 
-def _and(products: list[_Term], choice: _Term, always: _Term) -> list[_Term]:
+def _and_alternatives(products: list[_Term], choice: _Term, always: _Term) -> list[_Term]:
     """AND each product with an expression of `choice`; stops once there are too many products."""
     anded = [product for product in products if not choice.keys().isdisjoint(product)]
     for product in products:
@@ -115,14 +115,14 @@ def _and(products: list[_Term], choice: _Term, always: _Term) -> list[_Term]:
         for form, each in choice.items():
             more = product | {form: each}
             if not is_unsatisfiable(more.values(), always.values()):
-                anded = _with(anded, more)
+                anded = _add_product(anded, more)
             if len(anded) > MAX_NODE_TERMS:
                 return anded
     return anded
 
 
-def _with(products: list[_Term], product: _Term) -> list[_Term]:
-    """Add a product, unless another implies it, and remove those that it implies."""
+def _add_product(products: list[_Term], product: _Term) -> list[_Term]:
+    """Add a product, unless it implies another, and remove those that imply it."""
     if any(known.keys() <= product.keys() for known in products):
         return products
     return [known for known in products if not product.keys() <= known.keys()] + [product]
@@ -141,15 +141,15 @@ def _are_contradictory(rules: Sequence[Rule]) -> bool:
         return False
 
 
-def _term(expressions: list[Json]) -> Json:
+def _to_term(expressions: list[Json]) -> Json:
     return {"matchExpressions": expressions}
 
 
-def _possible(terms: Iterable[Json]) -> list[Json]:
+def _drop_unsatisfiable(terms: Iterable[Json]) -> list[Json]:
     return [term for term in terms if not is_unsatisfiable(term["matchExpressions"])]
 
 
-def _too_many(rule: Rule) -> Mistake:
+def _too_many_terms(rule: Rule) -> Mistake:
     message = f"the rules on nodes compile to more than {MAX_NODE_TERMS} terms"
     hint = "expected fewer selectors in AVOID or REPEL nodes(...), or fewer such rules"
     return Mistake(rule.span, message, hint)

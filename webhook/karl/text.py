@@ -18,9 +18,9 @@ _WORDS = {key: word for word, key in TOPOLOGIES.items()}
 
 def to_text(rule: Rule) -> str:
     """Format a rule on one line: `REQUIRE pods(app=web, tier in [db, cache]) on zone`."""
-    parts = [f"{rule.verb} {rule.target}({_selectors(rule.selectors)})"]
+    parts = [f"{rule.verb} {rule.target}({_format_selectors(rule.selectors)})"]
     if rule.namespaces is not None:
-        parts.append(_namespaces(rule.namespaces))
+        parts.append(_format_namespaces(rule.namespaces))
     if rule.target is Target.PODS:
         parts.append(f"on {format_topology(rule.topology.text)}")
     if rule.weight is not None:
@@ -34,7 +34,7 @@ def format_selector(selector: Selector) -> str:
         case Operator.HAS | Operator.NOT_HAS:
             return f"{operator.value} {key}"
         case Operator.IN | Operator.NOT_IN:
-            return f"{key} {operator.value} {_list(selector.values)}"
+            return f"{key} {operator.value} {_format_list(selector.values)}"
         case _:
             return f"{key}{operator.value}{selector.values[0].text}"
 
@@ -44,15 +44,15 @@ def format_topology(key: str) -> str:
     return _WORDS.get(key, key)
 
 
-def _selectors(selectors: tuple[Selector, ...]) -> str:
+def _format_selectors(selectors: tuple[Selector, ...]) -> str:
     return ", ".join(map(format_selector, selectors))
 
 
-def _list(words: tuple[Word, ...]) -> str:
+def _format_list(words: tuple[Word, ...]) -> str:
     return f"[{', '.join(word.text for word in words)}]"
 
 
-def _namespaces(namespaces: Namespaces) -> str:
+def _format_namespaces(namespaces: Namespaces) -> str:
     match namespaces:
         case Scope.OWN:
             return "in own namespace"
@@ -61,6 +61,6 @@ def _namespaces(namespaces: Namespaces) -> str:
         case NamespaceNames((name,)):
             return f"in namespace {name.text}"
         case NamespaceNames(names):
-            return f"in namespaces {_list(names)}"
+            return f"in namespaces {_format_list(names)}"
         case NamespaceSelector(selectors):
-            return f"in namespaces ({_selectors(selectors)})"
+            return f"in namespaces ({_format_selectors(selectors)})"

@@ -55,14 +55,14 @@ def parse(text: str) -> tuple[Rule, ...]:
 
 def _parse_rule(text: str, span: Span) -> Rule | Mistake:
     try:
-        tree = _build_parser().parse(_SPACE.sub(" ", text[span.start : span.end]))
+        tree = _get_parser().parse(_SPACE.sub(" ", text[span.start : span.end]))
     except lark.UnexpectedToken as error:
         return diagnose(text, span, error)
     return build_rule(tree, span.start)
 
 
 @cache
-def _build_parser() -> lark.Lark:
+def _get_parser() -> lark.Lark:
     """Build the parser once: that takes 25 ms, a hundred times as long as parsing a rule."""
     return lark.Lark.open(
         "grammar.lark",

@@ -18,7 +18,7 @@ MAX_NODE_TERMS = 64
 """Maximum number of required node terms. ANDing two lists multiplies their terms, and the scheduler
 evaluates each term for each node."""
 
-_Conditions = frozenset[tuple[str, bytes]]
+_Requirements = frozenset[tuple[str, bytes]]
 _Joins = Mapping[str, Callable[[Any, Any], Any]]
 
 
@@ -42,11 +42,11 @@ def and_node_terms(terms: list[Json], others: list[Json]) -> list[Json]:
         ValueError: the product has more than MAX_NODE_TERMS terms.
 
     """
-    alternatives = [(other, _conditions(other)) for other in others]
+    alternatives = [(other, _get_requirements(other)) for other in others]
     kept: list[Json] = []
-    products: list[tuple[Json, _Conditions]] = []
+    products: list[tuple[Json, _Requirements]] = []
     for term in terms:
-        mine = _conditions(term)
+        mine = _get_requirements(term)
         if any(_implies(mine, theirs) for _, theirs in alternatives):
             kept.append(term)
             continue
@@ -123,9 +123,9 @@ def _join(first: Json, second: Json, joins: _Joins) -> Json:
 
 
 def _unite(first: list[Json], second: list[Json]) -> list[Json]:
-    joined, seen = list(first), {_canonical(item) for item in first}
+    joined, seen = list(first), {_encode(item) for item in first}
     for item in second:
-        if (form := _canonical(item)) not in seen:
+        if (form := _encode(item)) not in seen:
             seen.add(form)
             joined.append(item)
     return joined
@@ -152,27 +152,27 @@ def _and_terms(term: Json, other: Json) -> Json:
     return _join(term, other, {"matchExpressions": _unite, "matchFields": _unite})
 
 
-def _conditions(term: Json) -> _Conditions:
+def _get_requirements(term: Json) -> _Requirements:
     """Return the requirements of a node selector term; an empty one, without any, never matches."""
     return frozenset(
-        (field, _canonical(condition))
+        (field, _encode(requirement))
         for field in ("matchExpressions", "matchFields")
-        for condition in term.get(field) or ()
+        for requirement in term.get(field) or ()
     )
 
 
-def _implies(conditions: _Conditions, others: _Conditions) -> bool:
-    return not conditions or (bool(others) and others <= conditions)
+def _implies(requirements: _Requirements, others: _Requirements) -> bool:
+    return not requirements or (bool(others) and others <= requirements)
 
 
 def _add_product(
-    products: list[tuple[Json, _Conditions]], product: tuple[Json, _Conditions]
-) -> list[tuple[Json, _Conditions]]:
+    products: list[tuple[Json, _Requirements]], product: tuple[Json, _Requirements]
+) -> list[tuple[Json, _Requirements]]:
     """Add a product, unless it implies another, and remove those that imply it."""
     if any(_implies(product[1], known) for _, known in products):
         return products
     return [known for known in products if not _implies(known[1], product[1])] + [product]
 
 
-def _canonical(value: Json) -> bytes:
+def _encode(value: Json) -> bytes:
     return msgspec.json.encode(value, order="sorted")

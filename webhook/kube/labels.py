@@ -26,27 +26,27 @@ def check_key(key: str) -> str | None:
         return "must be a name with at most one prefix and '/', such as example.com/row"
     if slash and (wrong := check_subdomain(prefix)):
         return f"prefix part {wrong}"
-    if wrong := _check(name, _NAME, MAX_NAME_LENGTH, _NAME_RULE):
+    if wrong := _check_form(name, _NAME, MAX_NAME_LENGTH, _NAME_RULE):
         return f"name part {wrong}" if slash else wrong
     return None
 
 
 def check_value(value: str) -> str | None:
     """Check a label value; it may be empty."""
-    return _check(value, _NAME, MAX_NAME_LENGTH, _NAME_RULE) if value else None
+    return _check_form(value, _NAME, MAX_NAME_LENGTH, _NAME_RULE) if value else None
 
 
 def check_namespace(name: str) -> str | None:
     """Check the name of a namespace."""
-    return _check(name, _DNS_LABEL, MAX_NAME_LENGTH, _DNS_LABEL_RULE)
+    return _check_form(name, _DNS_LABEL, MAX_NAME_LENGTH, _DNS_LABEL_RULE)
 
 
 def check_subdomain(name: str) -> str | None:
     """Check a DNS subdomain, which is the form of most objects' names."""
-    return _check(name, _SUBDOMAIN, MAX_SUBDOMAIN_LENGTH, _SUBDOMAIN_RULE)
+    return _check_form(name, _SUBDOMAIN, MAX_SUBDOMAIN_LENGTH, _SUBDOMAIN_RULE)
 
 
-def _check(text: str, form: re.Pattern[str], length: int, rule: str) -> str | None:
+def _check_form(text: str, form: re.Pattern[str], length: int, rule: str) -> str | None:
     if not text:
         return "must not be empty"
     if len(text) > length:

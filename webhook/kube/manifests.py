@@ -33,7 +33,7 @@ def parse_documents(text: str, *, is_json: bool) -> list[tuple[int, Any]]:
 
     """
     try:
-        return [(1, _json(text))] if is_json else list(_yaml(text))
+        return [(1, _parse_json(text))] if is_json else list(_parse_yaml(text))
     except RecursionError:
         raise DocumentError("it is nested too deeply") from None
 
@@ -52,7 +52,7 @@ def parse_document(text: str) -> Any:
     return first[1]
 
 
-def _yaml(text: str) -> Iterator[tuple[int, Any]]:
+def _parse_yaml(text: str) -> Iterator[tuple[int, Any]]:
     try:
         loader = _Loader(text)
         while loader.check_node() and (node := loader.get_node()):
@@ -74,7 +74,7 @@ def _check_aliases(root: yaml.Node, text_length: int) -> None:
     def size(node: yaml.Node) -> int:
         if node not in sizes:
             sizes[node] = 0
-            sizes[node] = 1 + sum(map(size, _parts(node)), start=_length(node))
+            sizes[node] = 1 + sum(map(size, _children_of(node)), start=_count_characters(node))
         elif not sizes[node]:
             _reject(node, "the value contains itself through an alias")
         return sizes[node]
@@ -84,7 +84,7 @@ def _check_aliases(root: yaml.Node, text_length: int) -> None:
         _reject(root, f"aliases add more than {MAX_ALIAS_CHARACTERS} characters to the document")
 
 
-def _parts(node: yaml.Node) -> Iterable[yaml.Node]:
+def _children_of(node: yaml.Node) -> Iterable[yaml.Node]:
     match node:
         case yaml.MappingNode():
             return chain.from_iterable(node.value)
@@ -93,13 +93,13 @@ def _parts(node: yaml.Node) -> Iterable[yaml.Node]:
     return ()
 
 
-def _length(node: yaml.Node) -> int:
+def _count_characters(node: yaml.Node) -> int:
     return len(node.value) if isinstance(node, yaml.ScalarNode) else 0
 
 
-def _json(text: str) -> Any:
+def _parse_json(text: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_object)
+        return json.loads(text, object_pairs_hook=_build_object)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno} column {error.colno}"
         message = f"{place}: expected JSON: {error.msg[0].lower()}{error.msg[1:]}"
@@ -110,7 +110,7 @@ def _json(text: str) -> Any:
         raise DocumentError("expected JSON: a number has too many digits") from None
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
@@ -136,7 +136,7 @@ class _Loader(_SafeLoader):
         node.value = list({key.value: (key, value) for key, value in node.value}.values())
 
 
-def _number(construct: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def _with_number_check(construct: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """Reject numbers of YAML that Python cannot parse: `0x_`, and 5000 digits."""
 
     def checked(loader: _Loader, node: yaml.ScalarNode) -> Any:
@@ -160,7 +160,7 @@ _constructors = _SafeLoader.yaml_constructors
 _Loader.yaml_constructors = {
     None: _constructors[None],  # rejects all other tags
     **{_TAG + kind: _constructors[_TAG + kind] for kind in ("null", "bool", "str", "seq", "map")},
-    **{_TAG + kind: _number(_constructors[_TAG + kind]) for kind in ("int", "float")},
+    **{_TAG + kind: _with_number_check(_constructors[_TAG + kind]) for kind in ("int", "float")},
 }
 
 

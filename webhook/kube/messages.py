@@ -97,7 +97,7 @@ def correct_spelling(word: str, choices: Iterable[str]) -> str | None:
     must not be called a mistake.
     """
     typed = word.casefold()[:_MAX_QUOTED_CHARACTERS]
-    edits = {choice: _edits(typed, choice.casefold()) for choice in choices}
+    edits = {choice: _count_edits(typed, choice.casefold()) for choice in choices}
     near = [
         choice
         for choice in edits
@@ -107,7 +107,7 @@ def correct_spelling(word: str, choices: Iterable[str]) -> str | None:
     return min(near, key=edits.__getitem__, default=None)
 
 
-def _edits(word: str, other: str) -> int:
+def _count_edits(word: str, other: str) -> int:
     steps = difflib.SequenceMatcher(None, word, other, autojunk=False).get_opcodes()
     return sum(max(i2 - i1, j2 - j1) for tag, i1, i2, j1, j2 in steps if tag != "equal")
 
@@ -129,11 +129,11 @@ def describe_validation_error(error: msgspec.ValidationError, root: str) -> str:
     path = where.strip("`").removeprefix("$").removeprefix(".")
     if missing := re.fullmatch("Object missing required field `(.*)`", what):
         return f"'{path}.{missing[1]}' is missing".replace("'.", "'")
-    what = re.sub("`([^`]*)`", _json_type, what).replace(", got ", ", found ")
+    what = re.sub("`([^`]*)`", _translate_type, what).replace(", got ", ", found ")
     return f"'{path or root}': {what[:1].lower()}{what[1:]}"
 
 
-def _json_type(quoted: re.Match[str]) -> str:
+def _translate_type(quoted: re.Match[str]) -> str:
     """Translate a type such as `str | null`, without null, which users do not write."""
     word = quoted[1].removesuffix(" | null")
     return _JSON_TYPES.get(word, f"'{word}'")

@@ -31,7 +31,7 @@ def parse_tolerations(text: str) -> tuple[list[dict[str, Any]], list[TolerationE
     errors: list[TolerationError] = []
     for number, entry in enumerate(text.split(",") if text.strip() else (), 1):
         try:
-            toleration = _parse(entry.strip())
+            toleration = _parse_toleration(entry.strip())
         except ValueError as error:
             errors.append(TolerationError(number, str(error)))
         else:
@@ -77,7 +77,7 @@ def _is_int64(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
 
-def _parse(entry: str) -> dict[str, Any]:
+def _parse_toleration(entry: str) -> dict[str, Any]:
     if not entry:
         raise ValueError(f"is empty: {_FORM}")
     taint, colon, effect = (part.strip() for part in entry.partition(":"))

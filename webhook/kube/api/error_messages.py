@@ -52,9 +52,9 @@ def error_from_response(
     if code == 401:
         message = f"{server} does not accept the credentials: they are wrong or have expired"
     elif code == 403:
-        message = _forbidden(request, status.message)
+        message = _describe_forbidden(request, status.message)
     elif code == 404 and status.kind != "Status":
-        message = _not_served(request)
+        message = _describe_not_served(request)
     else:
         message = f"{server} answered {code}: {status.message or status.reason or 'no message'}"
     retry_after = headers.get("Retry-After", "")
@@ -64,11 +64,11 @@ def error_from_response(
 
 def error_from_exception(request: ApiRequest, error: Exception | str) -> ApiError:
     """Return the error for a request without a response."""
-    cause = _cause(error) if isinstance(error, Exception) else error.replace("\n", ": ")
+    cause = _describe_cause(error) if isinstance(error, Exception) else error.replace("\n", ": ")
     return ApiError(f"{request.server} cannot be reached: {cause}")
 
 
-def _forbidden(request: ApiRequest, message: str) -> str:
+def _describe_forbidden(request: ApiRequest, message: str) -> str:
     user = _USER.search(message)
     path = _PATH.fullmatch(request.path)
     if not user or not path:  # not denied by RBAC, but by an admission webhook or a quota
@@ -85,7 +85,7 @@ def _forbidden(request: ApiRequest, message: str) -> str:
     return f"'{user[1]}' may not {verb} {resource} {where}: it needs a {role} with {rule}"
 
 
-def _not_served(request: ApiRequest) -> str:
+def _describe_not_served(request: ApiRequest) -> str:
     path = _PATH.fullmatch(request.path)
     if not path:
         return f"{request.server} has no '{request.path}'"
@@ -96,7 +96,7 @@ def _not_served(request: ApiRequest) -> str:
     )
 
 
-def _cause(error: BaseException) -> str:
+def _describe_cause(error: BaseException) -> str:
     cause = error.__cause__
     match error:
         case NameResolutionError():

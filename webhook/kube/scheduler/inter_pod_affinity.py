@@ -11,8 +11,8 @@ from webhook.kube.objects import Json, affinity_of, labels_of, name_of, namespac
 from webhook.kube.scheduler.plugin import Filter, Rejection
 from webhook.kube.scheduler.pod_terms import (
     AffinityTerm,
-    existing_affinity_term,
-    incoming_affinity_term,
+    resolve_existing_term,
+    resolve_incoming_term,
 )
 from webhook.kube.scheduler.snapshot import Snapshot
 
@@ -31,20 +31,20 @@ def pod_affinity(pod: Json, snapshot: Snapshot) -> Filter:
     Only a pod that matches all terms counts. If there is none in the cluster and the incoming pod
     itself matches them, it is the first pod of a group: any node with the topology keys fits.
     """
-    terms = [incoming_affinity_term(term, pod) for term in _required_terms(pod, "podAffinity")]
+    terms = [resolve_incoming_term(term, pod) for term in _get_required_terms(pod, "podAffinity")]
     matching_pairs = {
         pair
-        for node, existing in _existing_pods(snapshot)
+        for node, existing in _list_existing_pods(snapshot)
         if all(term.matches(existing, snapshot.namespaces) for term in terms)
         for term in terms
-        if (pair := _topology_pair(term, node))
+        if (pair := _get_topology_pair(term, node))
     }
     first_of_group = not matching_pairs and all(
         term.matches(pod, snapshot.namespaces) for term in terms
     )
 
     def is_met(term: AffinityTerm, node: Json) -> bool:
-        pair = _topology_pair(term, node)
+        pair = _get_topology_pair(term, node)
         return pair is not None and (pair in matching_pairs or first_of_group)
 
     def reject(node: Json) -> Rejection | None:
@@ -56,12 +56,14 @@ def pod_affinity(pod: Json, snapshot: Snapshot) -> Filter:
 
 def pod_anti_affinity(pod: Json, snapshot: Snapshot) -> Filter:
     """Reject nodes by the pod's required podAntiAffinity; the causes are `{"term", "pod"}`."""
-    terms = [incoming_affinity_term(term, pod) for term in _required_terms(pod, "podAntiAffinity")]
+    terms = [
+        resolve_incoming_term(term, pod) for term in _get_required_terms(pod, "podAntiAffinity")
+    ]
     causes: dict[_TopologyPair, Json] = {
-        pair: {"term": term.term, "pod": _namespaced_name(existing)}
-        for node, existing in _existing_pods(snapshot)
+        pair: {"term": term.term, "pod": _format_namespaced_name(existing)}
+        for node, existing in _list_existing_pods(snapshot)
         for term in terms
-        if term.matches(existing, snapshot.namespaces) and (pair := _topology_pair(term, node))
+        if term.matches(existing, snapshot.namespaces) and (pair := _get_topology_pair(term, node))
     }
     return _reject_pairs(causes, ANTI_AFFINITY)
 
@@ -72,11 +74,11 @@ def existing_anti_affinity(pod: Json, snapshot: Snapshot) -> Filter:
     # kube-scheduler treats a namespace that does not exist as one without labels, but only here
     namespaces = {namespace: snapshot.namespaces.get(namespace, {})}
     causes: dict[_TopologyPair, Json] = {
-        pair: {"term": term.term, "pod": _namespaced_name(existing)}
-        for node, existing in _existing_pods(snapshot)
-        for each in _required_terms(existing, "podAntiAffinity")
-        if (term := existing_affinity_term(each, existing)).matches(pod, namespaces)
-        and (pair := _topology_pair(term, node))
+        pair: {"term": term.term, "pod": _format_namespaced_name(existing)}
+        for node, existing in _list_existing_pods(snapshot)
+        for each in _get_required_terms(existing, "podAntiAffinity")
+        if (term := resolve_existing_term(each, existing)).matches(pod, namespaces)
+        and (pair := _get_topology_pair(term, node))
     }
     return _reject_pairs(causes, EXISTING_ANTI_AFFINITY)
 
@@ -90,21 +92,21 @@ def _reject_pairs(causes_by_pair: dict[_TopologyPair, Json], reason: str) -> Fil
     return reject
 
 
-def _required_terms(pod: Json, kind: str) -> list[Json]:
+def _get_required_terms(pod: Json, kind: str) -> list[Json]:
     return affinity_of(pod, kind).get(REQUIRED) or []
 
 
-def _existing_pods(snapshot: Snapshot) -> Iterator[tuple[Json, Json]]:
+def _list_existing_pods(snapshot: Snapshot) -> Iterator[tuple[Json, Json]]:
     """Yield every pod that is bound to a node, after its node."""
     for node in snapshot.nodes:
         for existing in snapshot.pods[name_of(node)]:
             yield node, existing
 
 
-def _topology_pair(term: AffinityTerm, node: Json) -> _TopologyPair | None:
+def _get_topology_pair(term: AffinityTerm, node: Json) -> _TopologyPair | None:
     value = labels_of(node).get(term.topology_key)
     return None if value is None else (term.topology_key, value)
 
 
-def _namespaced_name(pod: Json) -> str:
+def _format_namespaced_name(pod: Json) -> str:
     return f"{namespace_of(pod)}/{name_of(pod)}"

@@ -14,11 +14,11 @@ _MAX_LISTED = 3
 
 def limitations(pod: Json, snapshot: Snapshot) -> list[str]:
     """Return a sentence for each constraint that may make kube-scheduler decide differently."""
-    return [*_unsupported_fields(spec_of(pod), snapshot), *_release_differences(pod)]
+    return [*_find_unsupported_fields(spec_of(pod), snapshot), *_find_release_differences(pod)]
 
 
-def _unsupported_fields(spec: Json, snapshot: Snapshot) -> Iterator[str]:
-    if claims := sorted(_claims(spec)):
+def _find_unsupported_fields(spec: Json, snapshot: Snapshot) -> Iterator[str]:
+    if claims := sorted(_list_claims(spec)):
         yield (
             f"volumes: kube-scheduler rejects nodes that cannot access {_join(claims)}; "
             "see kubectl describe pvc"
@@ -27,7 +27,7 @@ def _unsupported_fields(spec: Json, snapshot: Snapshot) -> Iterator[str]:
         yield "topologySpreadConstraints of the pod: the plugin PodTopologySpread may reject nodes"
     if spec.get("resourceClaims"):
         yield "resourceClaims of the pod: the plugin DynamicResources may reject nodes"
-    if ports := sorted(_host_ports(spec)):
+    if ports := sorted(_list_host_ports(spec)):
         yield f"host ports {_join(ports)}: the plugin NodePorts rejects nodes that use them"
     if spec.get("schedulingGates"):
         yield "schedulingGates of the pod: kube-scheduler skips the pod until they are removed"
@@ -37,7 +37,7 @@ def _unsupported_fields(spec: Json, snapshot: Snapshot) -> Iterator[str]:
         yield "preemption: resources that are reserved for a nominated pod count as free here"
 
 
-def _release_differences(pod: Json) -> Iterator[str]:
+def _find_release_differences(pod: Json) -> Iterator[str]:
     for kind in ("podAffinity", "podAntiAffinity"):
         for term in affinity_of(pod, kind).get(REQUIRED) or ():
             selector = term.get("namespaceSelector") or {}
@@ -49,13 +49,13 @@ def _release_differences(pod: Json) -> Iterator[str]:
                 )
 
 
-def _claims(spec: Json) -> Iterator[str]:
+def _list_claims(spec: Json) -> Iterator[str]:
     for volume in spec.get("volumes") or ():
         if claim := volume.get("persistentVolumeClaim"):
             yield f"'{claim['claimName']}'"
 
 
-def _host_ports(spec: Json) -> Iterator[int]:
+def _list_host_ports(spec: Json) -> Iterator[int]:
     for container in spec.get("containers") or ():
         for port in container.get("ports") or ():
             if port.get("hostPort"):

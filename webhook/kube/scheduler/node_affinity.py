@@ -18,7 +18,7 @@ def prefilter_node_names(pod: Json, _snapshot: Snapshot) -> Filter:
 
     The plugin's PreFilter extension point: no other filter runs for these nodes.
     """
-    names = _node_names(_required_terms(pod) or [])
+    names = _find_node_names(_get_required_terms(pod) or [])
 
     def reject(node: Json) -> Rejection | None:
         if names is None or name_of(node) in names:
@@ -35,7 +35,7 @@ def node_affinity(pod: Json, _snapshot: Snapshot) -> Filter:
     `{"nodeSelectorTerms": […]}` if no required term matches.
     """
     selector: dict[str, str] = spec_of(pod).get("nodeSelector") or {}
-    terms = _required_terms(pod)
+    terms = _get_required_terms(pod)
 
     def reject(node: Json) -> Rejection | None:
         labels = labels_of(node)
@@ -51,12 +51,12 @@ def node_affinity(pod: Json, _snapshot: Snapshot) -> Filter:
     return reject
 
 
-def _required_terms(pod: Json) -> list[Json] | None:
+def _get_required_terms(pod: Json) -> list[Json] | None:
     required = affinity_of(pod, "nodeAffinity").get(REQUIRED)
     return None if required is None else required.get("nodeSelectorTerms") or []
 
 
-def _node_names(terms: list[Json]) -> set[str] | None:
+def _find_node_names(terms: list[Json]) -> set[str] | None:
     """Return the nodes that the terms name, or None if a term does not restrict the name."""
     names: set[str] = set()
     for term in terms:

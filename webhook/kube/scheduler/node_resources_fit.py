@@ -33,11 +33,11 @@ def node_resources_fit(pod: Json, snapshot: Snapshot) -> Filter:
             for name, amount in requests.items()
             if amount and amount > allocatable.get(name, 0) - used.get(name, 0)
         ]
-        reasons = [_reason(cause["resource"]) for cause in causes]
+        reasons = [_format_reason(cause["resource"]) for cause in causes]
         return Rejection(PLUGIN, reasons, causes) if causes else None
 
     return reject
 
 
-def _reason(resource: str) -> str:
+def _format_reason(resource: str) -> str:
     return "Too many pods" if resource == PODS else f"Insufficient {resource}"

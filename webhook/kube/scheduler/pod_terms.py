@@ -46,7 +46,7 @@ class AffinityTerm(NamedTuple):
         return labels is not None and label_selector_matches(selector, labels)
 
 
-def incoming_affinity_term(term: Json, pod: Json) -> AffinityTerm:
+def resolve_incoming_term(term: Json, pod: Json) -> AffinityTerm:
     """Resolve a term of the pod that is to be scheduled.
 
     kube-scheduler 1.34 to 1.36 resolves the `namespaceSelector` to names of namespaces, but keeps
@@ -54,15 +54,15 @@ def incoming_affinity_term(term: Json, pod: Json) -> AffinityTerm:
     labels meets, such as `team DoesNotExist`, matches every namespace.
     """
     all_namespaces = label_selector_matches(term.get("namespaceSelector"), {})
-    return AffinityTerm(term, _namespaces(term, pod), all_namespaces)
+    return AffinityTerm(term, _resolve_namespaces(term, pod), all_namespaces)
 
 
-def existing_affinity_term(term: Json, pod: Json) -> AffinityTerm:
+def resolve_existing_term(term: Json, pod: Json) -> AffinityTerm:
     """Resolve a term of a pod that is bound to a node."""
-    return AffinityTerm(term, _namespaces(term, pod), all_namespaces=False)
+    return AffinityTerm(term, _resolve_namespaces(term, pod), all_namespaces=False)
 
 
-def _namespaces(term: Json, pod: Json) -> frozenset[str]:
+def _resolve_namespaces(term: Json, pod: Json) -> frozenset[str]:
     names = term.get("namespaces") or []
     own_only = not names and term.get("namespaceSelector") is None
     return frozenset([namespace_of(pod)] if own_only else names)

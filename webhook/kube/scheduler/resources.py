@@ -24,7 +24,7 @@ _SCALAR_PREFIXES = (_HUGE_PAGES_PREFIX, "attachable-volumes-")
 
 def requested(pod: Json) -> Resources:
     """Return the requests of a pod that is to be scheduled."""
-    return to_scheduler_units(_pod_requests(pod, {}, {}))
+    return to_scheduler_units(_sum_pod_requests(pod, {}, {}))
 
 
 def used(pod: Json) -> Resources:
@@ -33,7 +33,7 @@ def used(pod: Json) -> Resources:
     statuses = [*(status.get("containerStatuses") or ())]
     statuses += status.get("initContainerStatuses") or ()
     by_name = {each["name"]: each for each in statuses}
-    return to_scheduler_units(_pod_requests(pod, by_name, status))
+    return to_scheduler_units(_sum_pod_requests(pod, by_name, status))
 
 
 def to_scheduler_units(quantities: Mapping[str, Decimal]) -> Resources:
@@ -50,12 +50,14 @@ def parse_resource_list(resources: Mapping[str, str | int] | None) -> _Quantitie
     return {name: quantity.parse(str(value)) for name, value in (resources or {}).items()}
 
 
-def _pod_requests(pod: Json, statuses: Mapping[str, Json], status: Json) -> _Quantities:
+def _sum_pod_requests(pod: Json, statuses: Mapping[str, Json], status: Json) -> _Quantities:
     spec, infeasible = spec_of(pod), _resize_is_infeasible(pod)
 
     def container_requests(container: Json) -> _Quantities:
         container_status = statuses.get(container["name"]) or {}
-        return _effective(container.get("resources"), container_status, infeasible=infeasible)
+        return _get_effective_requests(
+            container.get("resources"), container_status, infeasible=infeasible
+        )
 
     total = _sum(container_requests(container) for container in spec.get("containers") or ())
     sidecars: _Quantities = {}
@@ -69,14 +71,16 @@ def _pod_requests(pod: Json, statuses: Mapping[str, Json], status: Json) -> _Qua
             needed = _sum([own, sidecars])
         init_peak = _max([init_peak, needed])
     total = _max([total, init_peak])
-    pod_level = _effective(spec.get("resources"), status, infeasible=infeasible)
+    pod_level = _get_effective_requests(spec.get("resources"), status, infeasible=infeasible)
     for name in (spec.get("resources") or {}).get("requests") or ():
         if name in _POD_LEVEL or name.startswith(_HUGE_PAGES_PREFIX):
             total[name] = pod_level.get(name, Decimal(0))
     return _sum([total, parse_resource_list(spec.get("overhead"))])
 
 
-def _effective(resources: Json | None, status: Json, *, infeasible: bool) -> _Quantities:
+def _get_effective_requests(
+    resources: Json | None, status: Json, *, infeasible: bool
+) -> _Quantities:
     """Return the requests, or during a resize the maximum of desired, actual and allocated."""
     desired = parse_resource_list((resources or {}).get("requests"))
     if not status.get("resources"):

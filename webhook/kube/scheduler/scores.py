@@ -4,7 +4,7 @@ from collections import Counter
 
 from webhook.kube.affinity import PREFERRED
 from webhook.kube.objects import Json, affinity_of, labels_of, name_of
-from webhook.kube.scheduler.pod_terms import incoming_affinity_term
+from webhook.kube.scheduler.pod_terms import resolve_incoming_term
 from webhook.kube.scheduler.selectors import node_selector_term_matches
 from webhook.kube.scheduler.snapshot import Snapshot
 
@@ -18,7 +18,7 @@ def score(pod: Json, snapshot: Snapshot) -> dict[str, int]:
     scores, and adds those of free resources, images and existing pods' preferences.
     """
     preferred = affinity_of(pod, "nodeAffinity").get(PREFERRED) or []
-    by_topology = _pod_term_scores(pod, snapshot)
+    by_topology = _score_pod_terms(pod, snapshot)
     return {
         name_of(node): sum(by_topology[pair] for pair in labels_of(node).items())
         + sum(
@@ -30,11 +30,11 @@ def score(pod: Json, snapshot: Snapshot) -> dict[str, int]:
     }
 
 
-def _pod_term_scores(pod: Json, snapshot: Snapshot) -> Counter[tuple[str, str]]:
+def _score_pod_terms(pod: Json, snapshot: Snapshot) -> Counter[tuple[str, str]]:
     """Return the score of each pair of a topology key and its value."""
     scores: Counter[tuple[str, str]] = Counter()
     terms = [
-        (incoming_affinity_term(weighted["podAffinityTerm"], pod), sign * weighted["weight"])
+        (resolve_incoming_term(weighted["podAffinityTerm"], pod), sign * weighted["weight"])
         for kind, sign in _SIGNS.items()
         for weighted in affinity_of(pod, kind).get(PREFERRED) or ()
     ]

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 from webhook.kube.messages import did_you_mean, format_count
 from webhook.kube.objects import Json, labels_of, name_of, namespace_of
-from webhook.kube.scheduler.pod_terms import AffinityTerm, incoming_affinity_term
+from webhook.kube.scheduler.pod_terms import AffinityTerm, resolve_incoming_term
 from webhook.kube.scheduler.selectors import expression_matches, node_selector_term_matches
 from webhook.kube.scheduler.snapshot import Snapshot
 from webhook.reports.explain.context import ExplainContext
@@ -18,7 +18,7 @@ _MIN_SIMILARITY = 0.8
 
 def diagnose_pod_term(term: Json, pod: Json, context: ExplainContext) -> str:
     """Return why no node is near the pods that a term of `pod` selects; empty if one is."""
-    snapshot, affinity_term = context.snapshot, incoming_affinity_term(term, pod)
+    snapshot, affinity_term = context.snapshot, resolve_incoming_term(term, pod)
     topology_key = affinity_term.topology_key
     bound = [(node, each) for node in snapshot.nodes for each in snapshot.pods[name_of(node)]]
     labelled = [(node, each) for node, each in bound if affinity_term.matches_labels(each)]

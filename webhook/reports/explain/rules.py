@@ -8,7 +8,7 @@ from webhook.karl.decompile import decompile, decompile_node_selector
 from webhook.karl.minimums import expand, is_minimum, to_expression
 from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.objects import Json, labels_of, name_of, namespace_of
-from webhook.kube.scheduler.pod_terms import incoming_affinity_term
+from webhook.kube.scheduler.pod_terms import resolve_incoming_term
 from webhook.kube.scheduler.selectors import node_selector_term_matches
 from webhook.kube.scheduler.snapshot import Snapshot
 from webhook.reports.explain import near_misses
@@ -91,7 +91,7 @@ def _pod_terms(affinity: Json) -> Iterator[Json]:
 
 def _match_pods(term: Json, pod: Json, context: ExplainContext) -> tuple[Matches, Matches, str]:
     """Return the pods that a term selects, the nodes near them, and why there is no such node."""
-    snapshot, affinity_term = context.snapshot, incoming_affinity_term(term, pod)
+    snapshot, affinity_term = context.snapshot, resolve_incoming_term(term, pod)
     selected = [
         (node, each)
         for node in snapshot.nodes

@@ -1,13 +1,14 @@
-"""What every test may use: how hard hypothesis looks, and files with the expected output."""
+"""Hypothesis' profiles, and fixtures for golden files and for the fake API server."""
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 from tests.support.fake_api import FakeApi, run_fake_api
+from tests.support.golden import Golden
 from webhook.kube.api.client import Client, connect
 
 # The same examples in every run, so that a red test is about the change at hand. To search
@@ -23,7 +24,7 @@ hypothesis.settings.load_profile("quick")
 
 
 def pytest_collection_finish() -> None:
-    """Let garbage collections pass by thousands of tests that stay; it was a tenth of the time."""
+    """Exclude the collected tests from garbage collections, which took a tenth of the time."""
     gc.collect()
     gc.freeze()
 
@@ -32,13 +33,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden",
         action="store_true",
-        help="write what the tests produce into the files with the expected output",
+        help="write the output of the tests into the golden files",
     )
 
 
 @pytest.fixture
-def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
-    """Compare a text with the file that holds the expected one: `golden(path, text)`."""
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Compare a text with a golden file: `golden(path, text)`."""
     update: bool = request.config.getoption("--update-golden")
 
     def compare(path: Path, text: str) -> None:

@@ -117,7 +117,7 @@ def minimal_pod(labels: Json | None = None, *, metadata: Json | None = None, **s
 
 
 def admission_review(item: Json, **request: Any) -> Json:
-    """Return the AdmissionReview in which the API server asks about an object.
+    """Return the AdmissionReview that the API server sends about an object.
 
     The further fields are those of its request.
     """

@@ -1,11 +1,12 @@
-"""A fake API server over HTTP on the loopback interface: ObjectTracker and FaultInjector, served.
+"""A fake API server over HTTP on the loopback interface: ObjectTracker and ReactionChain, served.
 
-It serves every kind of object, and knows the verbs of RBAC but `delete`.
+It serves every kind of object, and every method but DELETE.
 """
 
 import json
 import socket
 import ssl
+import sys
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -17,15 +18,15 @@ from typing import Any
 import msgspec
 
 from tests.support import builders
-from tests.support.api_faults import FaultInjector, Request, encode_status, parse
 from tests.support.object_tracker import Event, Key, ObjectTracker, Selection
+from tests.support.reactions import ReactionChain, Request, encode_status, parse
 from webhook.kube.api.errors import ApiError
 
 
-class FakeApi(ObjectTracker, FaultInjector):
+class FakeApi(ObjectTracker, ReactionChain):
     def __init__(self) -> None:
         ObjectTracker.__init__(self)
-        FaultInjector.__init__(self)
+        ReactionChain.__init__(self)
         self.requests: list[Request] = []
         self.unserved: set[str] = set()
         """Resources whose CustomResourceDefinition is not installed."""
@@ -35,10 +36,12 @@ class FakeApi(ObjectTracker, FaultInjector):
         """The Date header of all responses, where it is not the clock's."""
         self.watching = 0
         """The number of open watches."""
+        self.errors: list[BaseException | None] = []
+        """Errors of the fake itself, which fail the test."""
         self.server = ""
         """The server as messages of a client name it, once it has a kubeconfig."""
         self.before_write: list[Callable[[], None]] = []
-        """Functions, of which each write calls one before it is carried out."""
+        """Each write calls, and removes, the first one before it is applied."""
         self._compacted = self._watch_generation = self._last = 0
         self._ended = False
         self._http = _Http(self)
@@ -57,7 +60,7 @@ class FakeApi(ObjectTracker, FaultInjector):
             self._compacted = self.version
 
     def end_watches(self) -> None:
-        """End all watches; they still get what has happened."""
+        """End all watches, after the events that have happened."""
         with self.changed:
             self._watch_generation += 1
             self._last = self.version
@@ -85,13 +88,13 @@ class FakeApi(ObjectTracker, FaultInjector):
 
     def end(self) -> None:
         self._ended = True
-        self.faults.clear()
+        self.reactions.clear()
         self.release()
         self.end_watches()
         self._http.socket.shutdown(socket.SHUT_RDWR)  # ends the wait for a connection
 
     def check(self, request: Request) -> None:
-        """Refuse a request for what it asks, whatever objects there are.
+        """Refuse a request whatever objects there are.
 
         Raises:
             ApiError: the token is not valid, or the position of a watch has expired.
@@ -184,7 +187,10 @@ class _Http(ThreadingHTTPServer):
         self.api = api
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Log nothing: tests close connections on purpose."""
+        """Record what is not a connection that a test closed."""
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            self.api.errors.append(error)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -197,9 +203,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         request = parse(self.command, self.path, dict(self.headers), body)
         api.requests.append(request)
-        if fault := api.take_fault(request):
-            if fault.status:
-                self._send(fault.status, fault.body(request), fault.headers)
+        if reaction := api.react(request):
+            if reaction.status:
+                self._send(reaction.status, reaction.body(request), reaction.headers)
             else:
                 self.close_connection = True
             return
@@ -251,6 +257,7 @@ def run_fake_api() -> Iterator[FakeApi]:
     finally:
         api.end()
         thread.join()
+    assert api.errors == []
 
 
 def _selection(request: Request) -> Selection:

@@ -1,4 +1,4 @@
-"""A source of plans that answers every look-up alike."""
+"""A source of plans without plans."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -8,21 +8,22 @@ from webhook.model import Plan, PlanRef, Reason
 
 
 class FakePlans:
-    """Plans that answer as they are told."""
+    """Plans of which every look-up has the same result."""
 
     def __init__(self, found: Plan | Reason, fetched: Plan | Reason | None = None) -> None:
         self.found = found
         self.fetched = fetched
         self.fetches: list[float] = []
-        """The seconds that each fetch was given."""
-        self.bug: Exception | None = None
+        """The timeouts of the fetches, in seconds."""
+        self.error: Exception | None = None
+        """Raised by every look-up."""
         self.hangs = False
         self.state = PlansStatus(synced=True, age_seconds=0.0, count=1, invalid=0)
         self.node_values: Mapping[str, Collection[str]] = {}
 
     def find(self, ref: PlanRef) -> Plan | Reason:
-        if self.bug is not None:
-            raise self.bug
+        if self.error is not None:
+            raise self.error
         return self.found
 
     async def fetch(self, ref: PlanRef, seconds: float) -> Plan | Reason:

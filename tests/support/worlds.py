@@ -1,8 +1,8 @@
 """Small clusters, plans and pods drawn at random: few keys and values, so that they meet.
 
 First come clusters for the scheduler, each drawn with the Random of a seed; an API server accepts
-their objects. Then come strategies of hypothesis for placements, and `NODES`, which are all nodes
-that can be told apart by the labels there: few enough to try every one.
+their objects. Then come hypothesis' strategies for placements, and `NODES`: every node that can
+have their labels, few enough to try each.
 """
 
 from collections.abc import Sequence

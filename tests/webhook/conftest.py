@@ -1,4 +1,4 @@
-"""What the tests of the shell share."""
+"""Fixtures that undo and shorten what servers do in the process of the tests."""
 
 import asyncio
 import logging
@@ -13,8 +13,8 @@ from webhook.telemetry import logs
 
 
 @pytest.fixture(autouse=True)
-def _logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Undo what starting a server does to the process's logs."""
+def _restore_logging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Restore the logging configuration that a server changes."""
     root = logging.getLogger()
     before = root.handlers[:], root.level
     monkeypatch.setattr(logs, "_write", logs._write)
@@ -24,8 +24,8 @@ def _logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _uvicorn_ends_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have uvicorn look every few milliseconds whether to stop, and not ten times a second."""
+def _stop_uvicorn_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let uvicorn check every few milliseconds whether to stop, not ten times a second."""
 
     async def sleep(seconds: float) -> None:
         await asyncio.sleep(seconds / 20)

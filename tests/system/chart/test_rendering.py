@@ -1,12 +1,12 @@
 """The chart as a whole: it is sound, and says the same each time, to every Helm."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import kubernetes_validate
 import pytest
 import yaml
 
+from tests.support.golden import Golden
 from tests.system.chart import cases, rendering
 
 pytestmark = pytest.mark.chart
@@ -27,7 +27,7 @@ def test_helm_lint_has_nothing_to_say(major: int) -> None:
 
 
 def test_the_default_rendering_is_the_expected_one(
-    golden: Callable[[Path, str], None],
+    golden: Golden,
 ) -> None:
     golden(Path(__file__).parent / "data" / "default.yaml", rendering.text())
 

@@ -1,8 +1,6 @@
 """docs/guide.md is made of the rows, so it says what `make e2e` has shown."""
 
-from collections.abc import Callable
-from pathlib import Path
-
+from tests.support.golden import Golden
 from tests.support.paths import ROOT
 from tests.system.guide.rows import GUIDE, Landing, Row
 from webhook.forklift.labels import SYSTEM_LABELS
@@ -40,7 +38,7 @@ rest of the command is applied.
 """
 
 
-def test_the_document_says_what_was_shown(golden: Callable[[Path, str], None]) -> None:
+def test_the_document_says_what_was_shown(golden: Golden) -> None:
     lines = (_line(number, row) for number, row in enumerate(GUIDE, start=1))
     golden(DOCUMENT, HEAD + "".join(lines) + TAIL)
 

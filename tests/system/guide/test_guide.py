@@ -1,12 +1,12 @@
 """The guide's commands, pod by pod; `tests/system/e2e` schedules the pods."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support import documents
+from tests.support.golden import Golden
 from tests.support.paths import DATA
 from tests.system.guide.forklift import Generation, convertor_pod
 from tests.system.guide.reviews import review_row, stored_plan
@@ -25,7 +25,7 @@ def cases(row: Row) -> list[tuple[Generation, Form]]:
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
-def test_a_pod_comes_out_as_the_command_asks(row: Row, golden: Callable[[Path, str], None]) -> None:
+def test_a_pod_comes_out_as_the_command_asks(row: Row, golden: Golden) -> None:
     placements: dict[str, list[str]] = {}
     for generation, form in cases(row):
         after, warnings, _ = review_row(row, generation, stored_plan(row, form, generation))

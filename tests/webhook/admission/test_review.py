@@ -7,31 +7,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.builders import POD_KIND, admission_review
 from webhook.admission.review import BadReview, decode
 from webhook.kube.objects import Json
 from webhook.model import Reason, Request
 
 UID = "705ab4f5-6393-11e8-b7cc-42010a800002"
 POD: Json = {"metadata": {"labels": {"forklift.app": "virt-v2v"}}, "spec": {"unknown": [1, 2.5]}}
-KIND = {"group": "", "version": "v1", "kind": "Pod"}
 
 
 def review(*, drop: str = "", **request: Any) -> bytes:
-    asked = {
+    """Return a review with every field that an API server sends, without the one to drop."""
+    fields: Json = {
         "uid": UID,
-        "kind": KIND,
         "resource": {"group": "", "version": "v1", "resource": "pods"},
-        "requestKind": KIND,
-        "namespace": "target",
-        "operation": "CREATE",
+        "requestKind": POD_KIND,
         "userInfo": {"username": "system:serviceaccount:konveyor-forklift:forklift-controller"},
-        "object": POD,
         "oldObject": None,
         "dryRun": False,
         "options": {"kind": "CreateOptions", "apiVersion": "meta.k8s.io/v1"},
-    } | request
-    asked.pop(drop, None)
-    whole = {"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": asked}
+    }
+    whole = admission_review(POD, **fields | request)
+    whole["request"].pop(drop, None)
     return json.dumps(whole).encode()
 
 

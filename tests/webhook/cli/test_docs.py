@@ -3,7 +3,7 @@
 import itertools
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -14,6 +14,7 @@ from click.testing import Result
 from tests.support.builders import ZONE, namespace, node, plan, pod
 from tests.support.commands import Run
 from tests.support.fake_api import FakeApi
+from tests.support.golden import Golden
 from tests.support.paths import ROOT
 from webhook.cli import errors, kubectl
 from webhook.kube.objects import Json
@@ -82,7 +83,7 @@ def shown(section: str, terminal: Terminal) -> str:
 def test_what_stands_below_a_command_is_what_it_prints(
     run: Run,
     cluster: FakeApi,
-    golden: Callable[[Path, str], None],
+    golden: Golden,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(ROOT)

@@ -255,7 +255,7 @@ def test_while_the_api_server_is_down_the_last_known_plans_are_used(
     eventually(lambda: plans.status().restarts >= 3)
     assert labels(plans) == {"a": "b"}
     put(api, labels="a=c")
-    api.faults.clear()
+    api.reactions.clear()
     eventually(lambda: labels(plans) == {"a": "c"})
     assert plans.status().synced
 

@@ -202,11 +202,11 @@ def test_a_pod_without_a_plan_is_not_missed(api: FakeApi, client: Client, reason
 def test_an_internal_error_is_logged_and_the_checks_continue(
     api: FakeApi, watched: Watched, logs: list[EventDict]
 ) -> None:
-    watched.plans.bug = ZeroDivisionError("boom")
+    watched.plans.error = ZeroDivisionError("boom")
     put(api)
     watched.pods.start()
     eventually(lambda: any(line["log_level"] == "error" for line in logs))
-    watched.plans.bug = None
+    watched.plans.error = None
 
     eventually(lambda: watched.missed == {Reason.MISSED: 1})
 

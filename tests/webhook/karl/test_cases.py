@@ -1,19 +1,17 @@
 """Golden files: a text with its Affinity, its English translation, or its errors."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.support.golden import Golden
 from webhook import karl
 
 CASES = Path(__file__).parent / "cases"
 VALID = sorted((CASES / "valid").glob("*.karl"))
 WRONG = sorted((CASES / "wrong").glob("*.karl"))
 NODE_VALUES = {"memory": ["32Gi", "64Gi", "128Gi", "plenty"], "disk": ["500G", "2T"]}
-
-Golden = Callable[[Path, str], None]
 
 
 def stem(path: Path) -> str:

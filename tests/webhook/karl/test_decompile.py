@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from tests.webhook.karl.strategies import rules
+from tests.support.karl_strategies import rules
 from webhook import karl
 from webhook.karl.decompile import decompile, decompile_node_selector
 from webhook.kube.affinity import PREFERRED, REQUIRED

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.webhook.karl.strategies import misspelt, rules, word_soups
+from tests.support.karl_strategies import misspelt, rules, word_soups
 from webhook import karl
 from webhook.karl.syntax import Rule
 from webhook.karl.text import format_selector

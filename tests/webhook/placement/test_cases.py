@@ -5,13 +5,13 @@ with the expected outcome, reason and warnings, and the fields that a placement 
 """
 
 import json
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests.support import documents
+from tests.support.golden import Golden
 from tests.support.paths import DATA
 from tests.support.reviews import review_pod
 from webhook.admission.patch import PATCHED_FIELDS
@@ -47,9 +47,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("case", "pod"), CASES)
-def test_a_pod_of_forklift_is_placed_as_expected(
-    case: Path, pod: Path, golden: Callable[[Path, str], None]
-) -> None:
+def test_a_pod_of_forklift_is_placed_as_expected(case: Path, pod: Path, golden: Golden) -> None:
     after, warnings, decision = review_pod(pod_of(pod), plan_of(case), NODE_VALUES)
     found = {
         "outcome": decision.outcome.value,

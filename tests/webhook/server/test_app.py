@@ -101,7 +101,7 @@ def test_a_convertor_pod_is_answered_with_its_patch() -> None:
 
 def test_what_is_no_convertor_pod_passes_without_a_look_at_the_plans() -> None:
     webhook = Webhook()
-    webhook.plans.bug = AssertionError("looked up")
+    webhook.plans.error = AssertionError("looked up")
     answer = webhook(encode_review({"metadata": {"labels": {"app": "web"}}}))
     assert answer.json()["response"] == {"uid": "u-1", "allowed": True}
     assert webhook.reporter.reasons == ["NotAConvertorPod"]
@@ -215,7 +215,7 @@ def test_another_path_is_a_404(path: str) -> None:
 @pytest.mark.parametrize("mode", Mode)
 def test_a_bug_lets_the_pod_through_and_is_told_with_its_trace(mode: Mode) -> None:
     webhook = Webhook(mode=mode)
-    webhook.plans.bug = ZeroDivisionError("boom")
+    webhook.plans.error = ZeroDivisionError("boom")
     answer = webhook(encode_review(minimal_pod()))
     assert answer.status == 200
     assert answer.json() == unplaced(
@@ -225,7 +225,7 @@ def test_a_bug_lets_the_pod_through_and_is_told_with_its_trace(mode: Mode) -> No
         mode=mode,
     )
     assert b"boom" not in answer.body
-    assert webhook.reporter.errors == [("u-1", webhook.plans.bug)]
+    assert webhook.reporter.errors == [("u-1", webhook.plans.error)]
     assert webhook.reporter.reasons == ["InternalError"]
 
 

@@ -17,7 +17,7 @@ class Webhook:
 
     def __init__(self) -> None:
         self.plans = FakePlans(Reason.PLAN_NOT_FOUND)
-        self.plans.bug = AssertionError("looked up")
+        self.plans.error = AssertionError("looked up")
         self.reporter = RecordingReporter()
         self.app = app.build(self.plans, Installation(), self.reporter, max_concurrent=2)
 

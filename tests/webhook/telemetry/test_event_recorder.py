@@ -9,8 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from tests.support.api_faults import Request
 from tests.support.fake_api import FakeApi
+from tests.support.reactions import Request
 from tests.support.waiting import eventually
 from webhook.admission.events import PlanEvent, RelatedPod
 from webhook.kube.api.client import Client

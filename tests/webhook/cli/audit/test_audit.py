@@ -1,7 +1,6 @@
 """`kubectl convertor audit`: all findings, in every format, and with few permissions."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,11 @@ import yaml
 from tests.support.builders import PREFIX, minimal_pod, node, plan
 from tests.support.commands import Run
 from tests.support.fake_api import FakeApi
+from tests.support.golden import Golden
 from tests.support.releases import release
 from webhook.kube.objects import Json
 
 EXPECTED = Path(__file__).parent / "expected"
-Golden = Callable[[Path, str], None]
 
 BEFORE, WRITTEN, AFTER = (f"2026-08-01T0{hour}:00:00Z" for hour in (6, 7, 8))
 PLACEMENT = f"{PREFIX}/placement"

@@ -2,7 +2,6 @@
 
 import json
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,11 +9,11 @@ import pytest
 from tests.support.builders import ZONE, convertor_pod, namespace, node, plan, pod
 from tests.support.commands import Run
 from tests.support.fake_api import FakeApi
+from tests.support.golden import Golden
 from tests.support.releases import CONFIG_MAP, CONFIGURATION, DEPLOYMENT, SINCE, release
 from webhook.kube.objects import Json
 
 EXPECTED = Path(__file__).parent / "expected"
-Golden = Callable[[Path, str], None]
 
 NODES = [
     node("alpha", {ZONE: "a", "disk": "nvme", "memory": "128Gi"}),

@@ -3,7 +3,6 @@
 import base64
 import errno
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,12 @@ import yaml
 
 from tests.support.builders import admission_review, minimal_pod, node, plan
 from tests.support.commands import Run
+from tests.support.golden import Golden
 from tests.support.paths import ROOT
 from webhook.kube.objects import Json
 
 EXAMPLES = ROOT / "examples"
 EXPECTED = Path(__file__).parent / "expected"
-Golden = Callable[[Path, str], None]
 
 RULE = "REQUIRE pods(app=ceph-osd) on node"
 PLAN = plan(affinity=RULE, labels="batch=1")

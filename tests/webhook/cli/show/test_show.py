@@ -1,7 +1,6 @@
 """`kubectl convertor show`: plans and their settings, of a cluster and of files."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,10 +9,10 @@ import yaml
 from tests.support.builders import plan
 from tests.support.commands import Run
 from tests.support.fake_api import FakeApi
+from tests.support.golden import Golden
 from tests.support.releases import CONFIGURATION, release
 
 EXPECTED = Path(__file__).parent / "expected"
-Golden = Callable[[Path, str], None]
 
 DB = plan(
     affinity="require pods(app==ceph-osd) on node; PREFER nodes(memory>=64Gi) weight=5",

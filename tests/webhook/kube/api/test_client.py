@@ -12,8 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.support.api_faults import encode_status
 from tests.support.fake_api import FakeApi, run_fake_api
+from tests.support.reactions import encode_status
 from tests.support.waiting import eventually
 from webhook.kube.api.client import Client, connect
 from webhook.kube.api.errors import ApiError

@@ -5,19 +5,18 @@ from typing import Any
 
 import pytest
 
+from tests.support import builders
 from webhook.kube.api import kubeconfig
 from webhook.kube.api.errors import KubeconfigError
 from webhook.kube.api.kubeconfig import find_client_config
 
 
 def config_text(**changes: Any) -> str:
-    whole = {
-        "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
-        "users": [{"name": "u", "user": {}}],
-        "contexts": [{"name": name, "context": {"cluster": "c", "user": "u"}} for name in "ab"],
-        "current-context": "a",
-    }
-    return json.dumps(whole | changes)
+    """Return a kubeconfig with the contexts `a` and `b`."""
+    whole = builders.kubeconfig("http://127.0.0.1:1")
+    (context,) = whole["contexts"]
+    contexts = [context | {"name": name} for name in "ab"]
+    return json.dumps(whole | {"contexts": contexts, "current-context": "a"} | changes)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +44,7 @@ def config_text(**changes: Any) -> str:
             config_text(clusters=[]),
             "",
             (
-                "kubeconfig '{}': invalid kube-config file. Expected object with name c in "
+                "kubeconfig '{}': invalid kube-config file. Expected object with name fake in "
                 "{}/clusters list"
             ),
         ),

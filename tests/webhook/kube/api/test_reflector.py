@@ -230,7 +230,7 @@ def test_a_failed_list_is_reported_and_retried_until_it_succeeds(
     assert message in status.message
     not_served = response["status"] == 404  # counts as synced: there are no objects
     assert (status.synced, status.age_seconds, store.items) == (not_served, float("inf"), {})
-    api.faults.clear()
+    api.reactions.clear()
     eventually(lambda: store.items == {"a": 1})
     eventually(lambda: reflector.status().message == "")
 

@@ -1,6 +1,5 @@
 """The advice is as concrete as the snapshot permits."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ import pytest
 import yaml
 
 from tests.support.builders import ZONE, convertor_pod, namespace, node, plan, pod
+from tests.support.golden import Golden
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json
 from webhook.model import Installation, Mode
@@ -164,7 +164,7 @@ CASES: dict[str, Case] = {
 }
 
 
-def test_advice_for_each_obstacle(golden: Callable[[Path, str], None]) -> None:
+def test_advice_for_each_obstacle(golden: Golden) -> None:
     expected = {name: msgspec.to_builtins(advised(case)) for name, case in CASES.items()}
     golden(EXPECTED / "advice.yaml", yaml.safe_dump(expected, sort_keys=False, width=100))
 

@@ -1,4 +1,7 @@
-"""Requests to the fake API server, and the faults that a test gives it."""
+"""Requests to the fake API server, and the reactions with which a test replaces its responses.
+
+Reaction and ReactionChain are the words of client-go's fake clients.
+"""
 
 import json
 import re
@@ -56,7 +59,7 @@ def parse(method: str, target: str, headers: Mapping[str, str], body: bytes) -> 
 
 
 @dataclass
-class Fault:
+class Reaction:
     """A response in place of the real one, to the requests that it matches."""
 
     verb: str
@@ -68,7 +71,7 @@ class Fault:
     body: Callable[[Request], bytes] = lambda _: b"{}"
     headers: tuple[tuple[str, str], ...] = ()
     hangs: bool = False
-    """The real response comes when the requests are released."""
+    """The real response is sent when the requests are released."""
 
     def matches(self, request: Request) -> bool:
         return (
@@ -78,15 +81,15 @@ class Fault:
         )
 
 
-class FaultInjector:
-    """Faults in the order in which they were given.
+class ReactionChain:
+    """Reactions to the requests that match, the earliest first.
 
     `verb` and `resource` may be `*`. Without `namespace` any matches; an empty one is the cluster
-    scope. A fault ends after so many `times`, or with `faults.clear()`.
+    scope. A reaction ends after so many `times`, or when a test clears `reactions`.
     """
 
     def __init__(self) -> None:
-        self.faults: list[Fault] = []
+        self.reactions: list[Reaction] = []
         self._lock = threading.Lock()
         self._released = threading.Event()
 
@@ -108,8 +111,8 @@ class FaultInjector:
         """
         if message:
             body = encode_status(code=status, message=message)
-        fault = Fault(verb, resource, namespace, times, status, lambda _: body, headers)
-        self.faults.append(fault)
+        reaction = Reaction(verb, resource, namespace, times, status, lambda _: body, headers)
+        self.reactions.append(reaction)
 
     def forbid(
         self,
@@ -120,7 +123,7 @@ class FaultInjector:
         user: str = "jane",
         times: float = inf,
     ) -> None:
-        """Refuse requests as RBAC does, by default until the faults are cleared."""
+        """Refuse requests as RBAC does, without a limit of `times`."""
 
         def body(request: Request) -> bytes:
             scope = f'in the namespace "{request.namespace}"'
@@ -131,28 +134,29 @@ class FaultInjector:
             )
             return encode_status(code=403, reason="Forbidden", message=message)
 
-        self.faults.append(Fault(verb, resource, namespace, times, 403, body))
+        self.reactions.append(Reaction(verb, resource, namespace, times, 403, body))
 
     def hang(self, verb: str, resource: str = "*", *, times: float = 1) -> None:
         """Give the next requests no response until `release` is called."""
-        self.faults.append(Fault(verb, resource, None, times, 0, hangs=True))
+        self.reactions.append(Reaction(verb, resource, None, times, 0, hangs=True))
 
     def release(self) -> None:
         """Respond to every request that hangs; from now on none does."""
         self._released.set()
 
-    def take_fault(self, request: Request) -> Fault | None:
-        """Return the fault of a request, after the wait where it hangs."""
+    def react(self, request: Request) -> Reaction | None:
+        """Return the reaction to a request; one that hangs has ended then."""
         with self._lock:
-            fault = next((fault for fault in self.faults if fault.matches(request)), None)
-            if fault:
-                fault.times -= 1
-                if not fault.times:
-                    self.faults.remove(fault)
-        if fault and fault.hangs:
+            matching = (each for each in self.reactions if each.matches(request))
+            reaction = next(matching, None)
+            if reaction:
+                reaction.times -= 1
+                if not reaction.times:
+                    self.reactions.remove(reaction)
+        if reaction and reaction.hangs:
             self._released.wait()
             return None
-        return fault
+        return reaction
 
 
 def encode_status(**fields: Any) -> bytes:

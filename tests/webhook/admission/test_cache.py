@@ -1,4 +1,4 @@
-"""A cached response equals the one that would be made without the cache, for any pod."""
+"""A cached response equals an uncached one, for any pod."""
 
 import asyncio
 import json
@@ -33,10 +33,11 @@ from webhook.server.pod_reviews import PodReviewHandler
 Case = tuple[Plan, Json]
 
 PODS = DATA / "pods"
+CONVERTOR_POD = {"metadata": {"labels": worlds.FORKLIFT_LABELS}, "spec": {}}
 PLAN = Plan("forklift", "db", "0b1c", 1, "target")
 
-ODD = st.sampled_from([None, "", "x", 5, True, [], ["x"], {}, {"x": "y"}, {"x": 5}])
-PLACES = st.sampled_from(
+UNUSUAL_VALUES = st.sampled_from([None, "", "x", 5, True, [], ["x"], {}, {"x": "y"}, {"x": 5}])
+PATHS = st.sampled_from(
     [
         ("uid",),
         ("namespace",),
@@ -79,8 +80,8 @@ def review_request(pod: Any, uid: str = "u-1") -> Json:
     return request
 
 
-def put(request: Json, path: tuple[str, ...], value: Any) -> Json:
-    """Return the request with a value in place of what is there."""
+def replace(request: Json, path: tuple[str, ...], value: Any) -> Json:
+    """Return the request with another value at a path."""
     request = deepcopy(request)
     *parents, field = path
     node = request
@@ -92,27 +93,27 @@ def put(request: Json, path: tuple[str, ...], value: Any) -> Json:
     return request
 
 
-def body(request: Json) -> bytes:
+def encode(request: Json) -> bytes:
     return json.dumps(
         {"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request}
     ).encode()
 
 
-def respond(handler: PodReviewHandler, content: bytes) -> tuple[bytes, str]:
-    """Return the response and the namespace of its request; or the error."""
+def respond(handler: PodReviewHandler, body: bytes) -> tuple[bytes, str]:
+    """Return the response and the namespace of the request, or the error and the UID."""
     try:
-        answer = run_at_once(handler(content, 0))
+        response = run_at_once(handler(body, 0))
     except BadReview as bad:
         return bad.message.encode(), bad.uid
-    return answer.body, answer.request.namespace
+    return response.body, response.request.namespace
 
 
 def respond_uncached(
-    content: bytes, plans: FakePlans, installation: Installation
+    body: bytes, plans: FakePlans, installation: Installation
 ) -> tuple[bytes, str]:
-    """Return the same from the stages of a review, without the cache."""
+    """Return the same without the cache."""
     try:
-        request = review.decode(content)
+        request = review.decode(body)
     except BadReview as bad:
         return bad.message.encode(), bad.uid
     ref = read_plan_ref(request)
@@ -123,7 +124,9 @@ def respond_uncached(
     return review.encode(request.uid, decision), request.namespace
 
 
-@given(worlds.plans_with_pods(), st.lists(st.tuples(PLACES, ODD), max_size=4), INSTALLATIONS)
+@given(
+    worlds.plans_with_pods(), st.lists(st.tuples(PATHS, UNUSUAL_VALUES), max_size=4), INSTALLATIONS
+)
 def test_a_cached_response_equals_an_uncached_one(
     case: Case, changes: list[tuple[tuple[str, ...], Any]], installation: Installation
 ) -> None:
@@ -131,11 +134,11 @@ def test_a_cached_response_equals_an_uncached_one(
     plans = FakePlans(plan)
     handler = PodReviewHandler(plans, installation)
     request = review_request(pod)
-    requests = [request, *(put(request, *change) for change in changes)]
-    contents = [body(each) for each in requests]
+    requests = [request, *(replace(request, *change) for change in changes)]
+    bodies = [encode(each) for each in requests]
     for plans.node_values in (worlds.NODE_VALUES, {}):
-        for content in contents + contents:
-            assert respond(handler, content) == respond_uncached(content, plans, installation)
+        for body in bodies + bodies:
+            assert respond(handler, body) == respond_uncached(body, plans, installation)
 
 
 @given(worlds.plans_with_pods(), worlds.plans_with_pods())
@@ -144,76 +147,75 @@ def test_a_changed_plan_gets_a_new_response(first: Case, second: Case) -> None:
     handler = PodReviewHandler(plans, Installation())
     for plans.found in (first[0], second[0], first[0]):
         for pod in (first[1], second[1]):
-            content = body(review_request(pod))
-            assert respond(handler, content) == respond_uncached(content, plans, Installation())
+            body = encode(review_request(pod))
+            assert respond(handler, body) == respond_uncached(body, plans, Installation())
 
 
 @pytest.mark.parametrize("path", sorted(PODS.glob("*sphere*.json")), ids=lambda path: path.stem)
-def test_pods_that_differ_in_system_labels_share_one_decision(path: Path) -> None:
+def test_pods_that_differ_in_system_labels_share_a_decision(path: Path) -> None:
     pod = json.loads(path.read_text(encoding="utf-8"))
     handler = PodReviewHandler(FakePlans(PLAN), Installation())
-    answers = []
+    responses = []
     for number in range(3):
         pod["metadata"] |= {"generateName": f"db-vm-{number}-"}
         pod["metadata"]["labels"] |= {"vmID": f"vm-{number}", "migration": f"m-{number}"}
-        content = body(review_request(pod, f"u-{number}"))
-        answers.append(run_at_once(handler(content, 0)))
-        assert answers[-1].body == respond_uncached(content, FakePlans(PLAN), Installation())[0]
-        assert answers[-1].request.uid == f"u-{number}"
-    assert all(answer.decision is answers[0].decision for answer in answers)
+        body = encode(review_request(pod, f"u-{number}"))
+        responses.append(run_at_once(handler(body, 0)))
+        assert responses[-1].body == respond_uncached(body, FakePlans(PLAN), Installation())[0]
+        assert responses[-1].request.uid == f"u-{number}"
+    assert all(response.decision is responses[0].decision for response in responses)
 
 
 @pytest.mark.parametrize("uid", ["u-1", 'a"b\\', "é", "uid", "virt-v2v", "admission.k8s.io/v1"])
 def test_a_cached_response_has_the_uid_of_its_own_review(uid: str) -> None:
-    pod = {"metadata": {"labels": worlds.FORKLIFT_LABELS}, "spec": {}}
     handler = PodReviewHandler(FakePlans(PLAN), Installation())
     for each in (uid, "another", uid):
-        content = body(review_request(pod, each))
-        assert respond(handler, content) == respond_uncached(
-            content, FakePlans(PLAN), Installation()
-        )
+        body = encode(review_request(CONVERTOR_POD, each))
+        assert respond(handler, body) == respond_uncached(body, FakePlans(PLAN), Installation())
 
 
 def test_responses_without_a_plan_are_not_cached() -> None:
     plans = FakePlans(Reason.PLAN_NOT_FOUND)
     handler = PodReviewHandler(plans, Installation())
-    content = body(review_request({"metadata": {"labels": worlds.FORKLIFT_LABELS}, "spec": {}}))
+    body = encode(review_request(CONVERTOR_POD))
     for plans.found in (Reason.PLAN_NOT_FOUND, Reason.PLAN_AMBIGUOUS, PLAN, Reason.PLAN_NOT_FOUND):
-        answer = asyncio.run(handler(content, 1))
-        assert (answer.body, "target") == respond_uncached(content, plans, Installation())
+        response = asyncio.run(handler(body, 1))
+        assert (response.body, "target") == respond_uncached(body, plans, Installation())
 
 
-def fingerprinted(number: int = 0) -> tuple[Fingerprint, ReviewResponse]:
+def take_fingerprint(number: int = 0) -> tuple[Fingerprint, ReviewResponse]:
     pod = {"metadata": {"labels": worlds.FORKLIFT_LABELS | {"n": str(number)}}, "spec": {}}
-    content = body(review_request(pod))
-    seen = fingerprint_of(content)
-    assert seen is not None
-    return seen, run_at_once(PodReviewHandler(FakePlans(PLAN), Installation())(content, 0))
+    body = encode(review_request(pod))
+    fingerprint = fingerprint_of(body)
+    assert fingerprint is not None
+    return fingerprint, run_at_once(PodReviewHandler(FakePlans(PLAN), Installation())(body, 0))
 
 
-def test_a_response_is_cached_for_one_plan_object_and_one_object_of_node_values() -> None:
+def test_a_response_is_cached_for_the_same_plan_object_and_node_values_only() -> None:
     cache, nodes = ResponseCache(), dict(worlds.NODE_VALUES)
-    seen, answer = fingerprinted()
-    cache.put(seen, PLAN, nodes, answer)
-    assert cache.get(seen, PLAN, nodes) == answer._replace(request=seen.request)
-    assert cache.get(seen, deepcopy(PLAN), nodes) is None
-    assert cache.get(seen, PLAN, dict(nodes)) is None
+    fingerprint, response = take_fingerprint()
+    cache.put(fingerprint, PLAN, nodes, response)
+    assert cache.get(fingerprint, PLAN, nodes) == response._replace(request=fingerprint.request)
+    assert cache.get(fingerprint, deepcopy(PLAN), nodes) is None
+    assert cache.get(fingerprint, PLAN, dict(nodes)) is None
 
 
 def test_the_cache_never_exceeds_its_limit() -> None:
     cache = ResponseCache()
     for number in range(2 * MAX_RESPONSES):
-        cache.put(fingerprinted(number)[0], PLAN, {}, fingerprinted()[1])
+        cache.put(take_fingerprint(number)[0], PLAN, {}, take_fingerprint()[1])
         assert len(cache._entries) <= MAX_RESPONSES
 
 
-ANOTHER_KIND = body(
-    review_request({"metadata": {"labels": worlds.FORKLIFT_LABELS}, "spec": {}})
-).replace(b"AdmissionReview", b"Review")
+def test_the_review_of_another_pod_has_no_fingerprint() -> None:
+    body = encode(review_request({"metadata": {"labels": {"app": "web"}}, "spec": {}}))
+
+    assert fingerprint_of(body) is None
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"{", b"\xff", b"[]", b"null", b"[" * 100_000, ANOTHER_KIND]
-)
-def test_what_is_not_a_review_has_no_fingerprint(content: bytes) -> None:
-    assert fingerprint_of(content) is None
+ANOTHER_KIND = encode(review_request(CONVERTOR_POD)).replace(b"AdmissionReview", b"Review")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[]", b"null", b"[" * 100_000, ANOTHER_KIND])
+def test_a_body_that_is_not_a_review_has_no_fingerprint(body: bytes) -> None:
+    assert fingerprint_of(body) is None

@@ -1,4 +1,4 @@
-"""From a review and a plan to the decision."""
+"""The decision on a pod, in mode enforce."""
 
 import msgspec
 import pytest
@@ -28,7 +28,7 @@ AUDIT = Installation(mode=Mode.AUDIT)
 
 
 @pytest.mark.parametrize(
-    ("asked", "reason", "message"),
+    ("skipped", "reason", "message"),
     [
         (decoded_request(kind="v1/Node"), Reason.NOT_A_CONVERTOR_POD, "'v1/Node' is not a Pod"),
         (
@@ -70,13 +70,13 @@ AUDIT = Installation(mode=Mode.AUDIT)
         ),
     ],
 )
-def test_what_is_not_ours_is_let_through_at_once(
-    asked: Request, reason: Reason, message: str
+def test_a_request_that_does_not_create_a_convertor_pod_is_skipped(
+    skipped: Request, reason: Reason, message: str
 ) -> None:
-    assert screen(asked, AUDIT) == Decision(Outcome.SKIPPED, reason, message, Mode.AUDIT)
+    assert screen(skipped, AUDIT) == Decision(Outcome.SKIPPED, reason, message, Mode.AUDIT)
 
 
-def test_a_convertor_pod_that_is_created_is_ours() -> None:
+def test_the_creation_of_a_convertor_pod_is_not_skipped() -> None:
     assert screen(decoded_request(), BARE) is None
 
 
@@ -93,7 +93,7 @@ def test_a_pod_is_placed() -> None:
     )
 
 
-def test_a_placed_pod_is_left_as_it_is() -> None:
+def test_a_placed_pod_is_unchanged() -> None:
     placed = minimal_pod({"batch": "1"})
     placed["metadata"]["annotations"] = dict(MARK)
 
@@ -108,7 +108,7 @@ def test_a_placed_pod_is_left_as_it_is() -> None:
     )
 
 
-def test_a_plan_that_asks_nothing_leaves_the_pod_as_it_is() -> None:
+def test_a_pod_of_a_plan_without_settings_is_unchanged() -> None:
     assert decide_on_pod(parsed_plan()) == Decision(
         Outcome.UNCHANGED,
         Reason.NOTHING_TO_PLACE,
@@ -118,7 +118,7 @@ def test_a_plan_that_asks_nothing_leaves_the_pod_as_it_is() -> None:
     )
 
 
-def test_a_pod_created_with_another_label_keeps_it_with_a_warning_and_gets_the_rest() -> None:
+def test_a_pod_keeps_a_label_with_another_value_and_gets_the_other_settings() -> None:
     before = minimal_pod({"app": "x"}, nodeSelector={"disk": "ssd"})
 
     decision = decide_on_pod(
@@ -138,7 +138,7 @@ def test_a_pod_created_with_another_label_keeps_it_with_a_warning_and_gets_the_r
     ]
 
 
-WHY_NOT = {
+NO_PLAN_MESSAGES = {
     Reason.NO_PLAN_REFERENCE: (
         "the pod names no plan, so it is not placed: it has none of the labels plan, plan-name "
         "and forklift.app/plan, and no Plan owns it"
@@ -162,14 +162,14 @@ WHY_NOT = {
 }
 
 
-@pytest.mark.parametrize(("reason", "message"), WHY_NOT.items())
-def test_a_pod_without_its_plan_goes_through_with_a_warning(reason: Reason, message: str) -> None:
+@pytest.mark.parametrize(("reason", "message"), NO_PLAN_MESSAGES.items())
+def test_a_pod_without_a_plan_is_admitted_with_a_warning(reason: Reason, message: str) -> None:
     assert decide_on_pod(reason) == Decision(
         Outcome.FAILED, reason, message, plan=REF, warnings=[message]
     )
 
 
-def test_a_pod_outside_the_target_namespace_is_none_of_the_plan() -> None:
+def test_a_pod_outside_the_target_namespace_is_admitted_unchanged_with_a_warning() -> None:
     message = (
         "plan 'konveyor-forklift/db' migrates into namespace 'target', so this pod in 'other' is "
         "not one of its pods and is not placed"
@@ -188,15 +188,15 @@ def test_a_pod_outside_the_target_namespace_is_none_of_the_plan() -> None:
 
 
 def test_a_plan_without_a_target_namespace_has_no_pods() -> None:
-    nowhere = msgspec.structs.replace(parsed_plan(labels={"batch": "1"}), target_namespace="")
+    plan = msgspec.structs.replace(parsed_plan(labels={"batch": "1"}), target_namespace="")
 
-    assert decide_on_pod(nowhere).message == (
+    assert decide_on_pod(plan).message == (
         "plan 'konveyor-forklift/db' migrates into no namespace: spec.targetNamespace is missing, "
         "so this pod in 'target' is not one of its pods and is not placed"
     )
 
 
-def test_a_malformed_pod_goes_through_with_a_warning() -> None:
+def test_a_malformed_pod_is_admitted_with_a_warning() -> None:
     message = (
         "the pod is malformed, so it is not placed: "
         "'spec.tolerations': expected a list, found a map"
@@ -214,7 +214,7 @@ def test_a_malformed_pod_goes_through_with_a_warning() -> None:
     )
 
 
-def test_the_rest_applies_beside_a_problem() -> None:
+def test_valid_settings_are_applied_beside_invalid_ones() -> None:
     decision = decide_on_pod(
         parsed_plan(labels={"batch": "1"}, problems=[UNKNOWN_VERB, NO_QUANTITY])
     )
@@ -228,7 +228,7 @@ def test_the_rest_applies_beside_a_problem() -> None:
     assert decision.problems == [UNKNOWN_VERB, NO_QUANTITY]
 
 
-def test_a_plan_of_problems_only_leaves_the_pod_as_it_is() -> None:
+def test_a_pod_of_a_plan_with_invalid_settings_only_is_unchanged() -> None:
     decision = decide_on_pod(parsed_plan(problems=[NO_QUANTITY]))
 
     assert (decision.outcome, decision.reason) == (Outcome.UNCHANGED, Reason.SETTINGS_INVALID)

@@ -1,4 +1,4 @@
-"""What the mode, and what denies, make of a decision."""
+"""The decision on a pod in each mode, and with `onError: deny`."""
 
 import msgspec
 import pytest
@@ -38,7 +38,7 @@ WOULD_DENY = f"mode audit, nothing is changed: the pod would be denied: {DENIAL}
         (Mode.AUDIT, Outcome.WOULD_DENY, WOULD_DENY, [WOULD_DENY]),
     ],
 )
-def test_a_problem_denies_where_that_is_asked_for(
+def test_a_pod_is_denied_for_a_problem_with_on_error_deny(
     mode: Mode, outcome: Outcome, message: str, warnings: list[str]
 ) -> None:
     problems = [UNKNOWN_VERB, NO_QUANTITY]
@@ -58,13 +58,13 @@ def test_a_problem_denies_where_that_is_asked_for(
     )
 
 
-def test_a_missing_plan_denies_nothing() -> None:
+def test_a_pod_without_a_plan_is_not_denied_with_on_error_deny() -> None:
     installation = Installation(on_error=OnError.DENY)
 
     assert decide_on_pod(Reason.PLAN_NOT_FOUND, installation).outcome is Outcome.FAILED
 
 
-def test_audit_says_that_nothing_is_changed() -> None:
+def test_mode_audit_warns_of_the_patch_and_does_not_apply_it() -> None:
     decision = decide_on_pod(
         parsed_plan(labels={"app": "y"}), AUDIT, decoded_request(minimal_pod({"app": "x"}))
     )
@@ -81,7 +81,7 @@ def test_audit_says_that_nothing_is_changed() -> None:
 
 
 @pytest.mark.parametrize("found", [Reason.PLAN_NOT_FOUND, parsed_plan(problems=[NO_QUANTITY])])
-def test_off_is_off(found: Plan | Reason) -> None:
+def test_mode_off_leaves_the_pod_unchanged(found: Plan | Reason) -> None:
     decision = decide_on_pod(found, Installation(mode=Mode.OFF, on_error=OnError.DENY))
 
     assert decision == Decision(
@@ -105,7 +105,7 @@ def test_off_is_off(found: Plan | Reason) -> None:
         (Mode.ENFORCE, None, Mode.AUDIT, False, Mode.ENFORCE),
     ],
 )
-def test_the_most_specific_mode_counts(
+def test_the_effective_mode_is_the_most_specific_one(
     of_installation: Mode,
     of_namespace: Mode | None,
     of_plan: Mode | None,
@@ -119,23 +119,23 @@ def test_the_most_specific_mode_counts(
 
 
 @given(worlds.plans_with_pods(), st.sampled_from(OnError), st.booleans())
-def test_audit_computes_what_enforce_does(
-    case: tuple[Plan, Json], on_error: OnError, faulty: bool
+def test_mode_audit_reports_the_patch_and_problems_of_mode_enforce(
+    case: tuple[Plan, Json], on_error: OnError, invalid: bool
 ) -> None:
     found, before = case
-    changes: Json = {"mode": None, "problems": [NO_QUANTITY] if faulty else []}
+    changes: Json = {"mode": None, "problems": [NO_QUANTITY] if invalid else []}
     settings: Settings = msgspec.structs.replace(found.settings, **changes)
     found = msgspec.structs.replace(found, settings=settings)
 
-    done, told = (
+    enforced, audited = (
         decide_on_pod(found, Installation(mode=mode, on_error=on_error), decoded_request(before))
         for mode in (Mode.ENFORCE, Mode.AUDIT)
     )
 
-    assert told.patch == done.patch
-    assert told.problems == done.problems
-    also = [f"mode audit, nothing is changed: {each}" for each in done.warnings]
-    assert told.warnings[len(told.warnings) - len(also) :] == also
-    changed = done.outcome in (Outcome.PATCHED, Outcome.DENIED)
-    assert len(told.warnings) == len(also) + changed
-    assert told.outcome not in (Outcome.PATCHED, Outcome.DENIED)
+    assert audited.patch == enforced.patch
+    assert audited.problems == enforced.problems
+    also = [f"mode audit, nothing is changed: {each}" for each in enforced.warnings]
+    assert audited.warnings[len(audited.warnings) - len(also) :] == also
+    changed = enforced.outcome in (Outcome.PATCHED, Outcome.DENIED)
+    assert len(audited.warnings) == len(also) + changed
+    assert audited.outcome not in (Outcome.PATCHED, Outcome.DENIED)

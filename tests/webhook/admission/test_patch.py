@@ -1,4 +1,4 @@
-"""A patch turns one pod into another, and touches no more than differs."""
+"""The JSON patch from one pod to another."""
 
 from typing import Any
 
@@ -16,12 +16,14 @@ REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 @pytest.mark.parametrize(
     ("before", "after", "operations"),
     [
-        pytest.param({"spec": {"nodeSelector": {}}}, {"spec": {"nodeSelector": {}}}, [], id="same"),
+        pytest.param(
+            {"spec": {"nodeSelector": {}}}, {"spec": {"nodeSelector": {}}}, [], id="equal pods"
+        ),
         pytest.param(
             {},
             {"metadata": {"labels": {"a": "b"}}},
             [("add", "/metadata", {"labels": {"a": "b"}})],
-            id="all parents missing",
+            id="missing parents are added",
         ),
         pytest.param(
             {"metadata": {"labels": None}, "spec": None},
@@ -30,7 +32,7 @@ REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
                 ("add", "/metadata/labels", {"a": "b"}),
                 ("add", "/spec", {"tolerations": [{}]}),
             ],
-            id="parents null",
+            id="null parents are replaced",
         ),
         pytest.param(
             {"metadata": {"labels": {"a~b/c": "1", "gone": "x"}}},
@@ -40,7 +42,7 @@ REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
                 ("remove", "/metadata/labels/gone", ...),
                 ("add", "/metadata/labels/~0~1", "3"),
             ],
-            id="keys escaped",
+            id="keys are escaped",
         ),
         pytest.param(
             {"spec": {"tolerations": [{"key": "a"}]}},
@@ -49,7 +51,7 @@ REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
                 ("add", "/spec/tolerations/-", {"key": "b"}),
                 ("add", "/spec/tolerations/-", {"key": "c"}),
             ],
-            id="array appended to",
+            id="elements are appended",
         ),
         pytest.param(
             {"spec": {"affinity": {"podAffinity": {REQUIRED: [{"topologyKey": "a"}, {}]}}}},
@@ -59,29 +61,29 @@ REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
                 }
             },
             [("add", f"/spec/affinity/podAffinity/{REQUIRED}/0/x", {})],
-            id="element added to",
+            id="a field is added to an element",
         ),
         pytest.param(
             {"spec": {"tolerations": [{"key": "a", "value": "x"}, {"key": "b"}]}},
             {"spec": {"tolerations": [{"key": "c", "value": "x"}, {"key": "b"}]}},
             [("replace", "/spec/tolerations/0", {"key": "c", "value": "x"})],
-            id="element changed",
+            id="an element is replaced",
         ),
         pytest.param(
             {"spec": {"tolerations": [{"key": "a"}, {"key": "b"}]}},
             {"spec": {"tolerations": [{"key": "b"}]}},
             [("replace", "/spec/tolerations", [{"key": "b"}])],
-            id="element gone",
+            id="a shorter array is replaced",
         ),
         pytest.param(
             {"spec": {"containers": [1], "hostname": "a"}, "status": {}},
             {"spec": {"containers": [2], "nodeName": "b"}},
             [],
-            id="nothing else looked at",
+            id="other fields are ignored",
         ),
     ],
 )
-def test_a_patch_is_the_smallest_that_does(
+def test_a_patch_has_only_the_differences(
     before: Json, after: Json, operations: list[tuple[str, str, Any]]
 ) -> None:
     assert diff(before, after) == [
@@ -105,13 +107,13 @@ pods = st.fixed_dictionaries(
 )
 
 
-def bare(value: Any) -> Any:
-    """Leave out the members that are null."""
+def drop_nulls(value: Any) -> Any:
+    """Return JSON without the members that are null."""
     if isinstance(value, dict):
-        return {key: bare(member) for key, member in value.items() if member is not None}
-    return [bare(item) for item in value] if isinstance(value, list) else value
+        return {key: drop_nulls(member) for key, member in value.items() if member is not None}
+    return [drop_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 @given(pods, pods)
-def test_a_patch_applied_gives_the_target(before: Json, after: Json) -> None:
-    assert bare(jsonpatch.apply_patch(before, diff(before, after))) == bare(after)
+def test_the_patch_applied_gives_the_target(before: Json, after: Json) -> None:
+    assert drop_nulls(jsonpatch.apply_patch(before, diff(before, after))) == drop_nulls(after)

@@ -1,4 +1,4 @@
-"""A patch in one line."""
+"""The summary of a patch in one line."""
 
 import pytest
 from hypothesis import given
@@ -59,7 +59,7 @@ PLACEMENT = "/metadata/annotations/convertor.forklift.konveyor.io~1placement"
         ([{"op": "add", "path": "/spec", "value": None}], ANNOTATION_ONLY),
     ],
 )
-def test_a_patch_is_told_by_what_the_pod_gets(patch: list[Json], expected: str) -> None:
+def test_a_summary_has_the_changes_of_each_field(patch: list[Json], expected: str) -> None:
     assert summarize(patch) == expected
 
 
@@ -72,17 +72,17 @@ def test_a_patch_is_told_by_what_the_pod_gets(patch: list[Json], expected: str) 
         ({"operator": "Exists"}, "*"),
     ],
 )
-def test_a_toleration_is_written_as_its_taint(each: Json, expected: str) -> None:
+def test_a_toleration_is_formatted_as_a_taint(each: Json, expected: str) -> None:
     assert format_toleration(each) == expected
 
 
 @given(worlds.plans_with_pods())
-def test_every_label_that_a_pod_gets_is_told(case: tuple[Plan, Json]) -> None:
+def test_every_added_label_is_in_the_summary(case: tuple[Plan, Json]) -> None:
     plan, before = case
     after = place_pod(before, plan).pod
-    told = list_changes(diff(before, after)).get("labels", [])
+    changes = list_changes(diff(before, after)).get("labels", [])
 
     old, new = before["metadata"].get("labels") or {}, after["metadata"].get("labels") or {}
-    assert sorted(told) == sorted(
+    assert sorted(changes) == sorted(
         f"{key}={value}" for key, value in new.items() if old.get(key) != value
     )

@@ -1,4 +1,4 @@
-"""What is read is admission.k8s.io/v1 to the letter, and what is not is refused with a reason."""
+"""Decoding of AdmissionReviews of admission.k8s.io/v1."""
 
 import json
 from typing import Any
@@ -14,38 +14,38 @@ from webhook.model import Reason, Request
 
 UID = "705ab4f5-6393-11e8-b7cc-42010a800002"
 POD: Json = {"metadata": {"labels": {"forklift.app": "virt-v2v"}}, "spec": {"unknown": [1, 2.5]}}
+REQUEST: Json = {
+    "uid": UID,
+    "resource": {"group": "", "version": "v1", "resource": "pods"},
+    "requestKind": POD_KIND,
+    "userInfo": {"username": "system:serviceaccount:konveyor-forklift:forklift-controller"},
+    "oldObject": None,
+    "dryRun": False,
+    "options": {"kind": "CreateOptions", "apiVersion": "meta.k8s.io/v1"},
+}
 
 
-def review(*, drop: str = "", **request: Any) -> bytes:
-    """Return a review with every field that an API server sends, without the one to drop."""
-    fields: Json = {
-        "uid": UID,
-        "resource": {"group": "", "version": "v1", "resource": "pods"},
-        "requestKind": POD_KIND,
-        "userInfo": {"username": "system:serviceaccount:konveyor-forklift:forklift-controller"},
-        "oldObject": None,
-        "dryRun": False,
-        "options": {"kind": "CreateOptions", "apiVersion": "meta.k8s.io/v1"},
-    }
-    whole = admission_review(POD, **fields | request)
-    whole["request"].pop(drop, None)
-    return json.dumps(whole).encode()
+def encode_review(*, drop: str = "", **changes: Any) -> bytes:
+    """Return the review of a new pod, with changes of its request or without one field."""
+    review = admission_review(POD, **REQUEST | changes)
+    review["request"].pop(drop, None)
+    return json.dumps(review).encode()
 
 
-def test_a_review_of_a_new_pod_is_read() -> None:
-    assert decode(review()) == Request(
+def test_the_review_of_a_new_pod_is_decoded() -> None:
+    assert decode(encode_review()) == Request(
         uid=UID, operation="CREATE", kind="v1/Pod", namespace="target", object=POD
     )
 
 
-def test_what_is_null_in_a_review_is_as_good_as_absent() -> None:
-    body = review(namespace=None, name=None, subResource=None, dryRun=None, object=None)
+def test_a_null_field_is_treated_as_absent() -> None:
+    body = encode_review(namespace=None, name=None, subResource=None, dryRun=None, object=None)
 
     assert decode(body) == Request(uid=UID, operation="CREATE", kind="v1/Pod")
 
 
-def test_a_review_of_anything_is_read() -> None:
-    body = review(
+def test_the_review_of_any_object_and_operation_is_decoded() -> None:
+    body = encode_review(
         kind={"group": "policy", "version": "v1", "kind": "Eviction"},
         operation="DELETE",
         name="db-vm-1",
@@ -73,22 +73,12 @@ def test_a_review_of_anything_is_read() -> None:
 def test_the_namespace_is_that_of_the_pod_if_the_request_has_none(
     in_pod: object, namespace: str
 ) -> None:
-    pod = {"metadata": {"namespace": in_pod}}
-    review = {
-        "kind": "AdmissionReview",
-        "apiVersion": "admission.k8s.io/v1",
-        "request": {
-            "uid": UID,
-            "kind": {"group": "", "version": "v1", "kind": "Pod"},
-            "operation": "CREATE",
-            "object": pod,
-        },
-    }
+    body = encode_review(drop="namespace", object={"metadata": {"namespace": in_pod}})
 
-    assert decode(json.dumps(review).encode()).namespace == namespace
+    assert decode(body).namespace == namespace
 
 
-FOREIGN = (
+WRONG_KIND = (
     "expected kind 'AdmissionReview' of 'admission.k8s.io/v1', found {}; "
     "a webhook configuration must say admissionReviewVersions: [v1]"
 )
@@ -122,17 +112,18 @@ FOREIGN = (
             "",
         ),
         (b"[]", "'the body': expected a map, found a list", ""),
-        (b"{}", FOREIGN.format("'' of ''"), ""),
-        (b'{"kind": "Pod", "apiVersion": "v1"}', FOREIGN.format("'Pod' of 'v1'"), ""),
-        (b'{"kind": [], "apiVersion": 1}', FOREIGN.format("'[]' of '1'"), ""),
+        (b"[1", "'the body': expected a map, found a list", ""),
+        (b"{}", WRONG_KIND.format("'' of ''"), ""),
+        (b'{"kind": "Pod", "apiVersion": "v1"}', WRONG_KIND.format("'Pod' of 'v1'"), ""),
+        (b'{"kind": [], "apiVersion": 1}', WRONG_KIND.format("'[]' of '1'"), ""),
         (
-            review().replace(b"k8s.io/v1", b"k8s.io/v1beta1"),
-            FOREIGN.format("'AdmissionReview' of 'admission.k8s.io/v1beta1'"),
+            encode_review().replace(b"k8s.io/v1", b"k8s.io/v1beta1"),
+            WRONG_KIND.format("'AdmissionReview' of 'admission.k8s.io/v1beta1'"),
             UID,
         ),
         (
-            review(drop="kind").replace(b'"AdmissionReview"', b'"ConversionReview"'),
-            FOREIGN.format("'ConversionReview' of 'admission.k8s.io/v1'"),
+            encode_review(drop="kind").replace(b'"AdmissionReview"', b'"ConversionReview"'),
+            WRONG_KIND.format("'ConversionReview' of 'admission.k8s.io/v1'"),
             UID,
         ),
         (
@@ -140,18 +131,18 @@ FOREIGN = (
             "'request' is missing: is this a response?",
             "",
         ),
-        (review(drop="uid"), "'request.uid' is missing", ""),
-        (review(uid=""), "'request.uid' is empty", ""),
-        (review(uid=7), "'request.uid': expected text, found a whole number", ""),
-        (review(drop="kind"), "'request.kind' is missing", UID),
-        (review(object=[]), "'request.object': expected a map, found a list", UID),
+        (encode_review(drop="uid"), "'request.uid' is missing", ""),
+        (encode_review(uid=""), "'request.uid' is empty", ""),
+        (encode_review(uid=7), "'request.uid': expected text, found a whole number", ""),
+        (encode_review(drop="kind"), "'request.kind' is missing", UID),
+        (encode_review(object=[]), "'request.object': expected a map, found a list", UID),
     ],
 )
-def test_what_is_no_review_is_refused(body: bytes, message: str, uid: str) -> None:
-    with pytest.raises(BadReview) as refused:
+def test_a_body_that_is_not_a_review_is_an_error(body: bytes, message: str, uid: str) -> None:
+    with pytest.raises(BadReview) as raised:
         decode(body)
 
-    bad = refused.value
+    bad = raised.value
     assert (bad.status, bad.reason, bad.message, bad.uid, str(bad)) == (
         400,
         Reason.MALFORMED_REVIEW,
@@ -170,6 +161,6 @@ def test_what_is_no_review_is_refused(body: bytes, message: str, uid: str) -> No
         ),
     ).map(lambda value: json.dumps(value).encode())
 )
-def test_no_body_breaks_the_reading_of_reviews(body: bytes) -> None:
+def test_any_other_body_is_an_error(body: bytes) -> None:
     with pytest.raises(BadReview):
         decode(body)

@@ -1,4 +1,4 @@
-"""What is answered is admission.k8s.io/v1 to the letter, within the limits of Kubernetes."""
+"""Responses of admission.k8s.io/v1, within the limits of Kubernetes."""
 
 import base64
 import json
@@ -23,7 +23,7 @@ PLAN = PlanRef(uid="b277", namespace="konveyor-forklift", name="db")
 ADD: Json = {"op": "add", "path": "/metadata/labels/app", "value": "virt-v2v"}
 
 
-def answer(uid: str, decision: Decision) -> Json:
+def encode_response(uid: str, decision: Decision) -> Json:
     whole = json.loads(encode(uid, decision))
     response: Json = whole.pop("response")
     assert whole == {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
@@ -31,7 +31,7 @@ def answer(uid: str, decision: Decision) -> Json:
     return response
 
 
-def test_a_pod_that_is_none_of_ours_gets_the_shortest_answer() -> None:
+def test_the_response_to_a_skipped_pod_has_only_uid_and_allowed() -> None:
     skipped = Decision(Outcome.SKIPPED, Reason.NOT_A_CONVERTOR_POD, "no label")
 
     assert encode(UID, skipped) == (
@@ -40,12 +40,12 @@ def test_a_pod_that_is_none_of_ours_gets_the_shortest_answer() -> None:
     )
 
 
-def test_a_placed_pod_gets_its_patch() -> None:
+def test_the_response_to_a_placed_pod_has_the_patch() -> None:
     placed = Decision(
         Outcome.PATCHED, Reason.PLACED, "placed", plan=PLAN, generation=3, patch=[ADD]
     )
 
-    response = answer(UID, placed)
+    response = encode_response(UID, placed)
 
     assert json.loads(base64.b64decode(response.pop("patch"))) == [ADD]
     assert response == {
@@ -61,10 +61,10 @@ def test_a_placed_pod_gets_its_patch() -> None:
     }
 
 
-def test_a_pod_with_nothing_to_change_gets_no_patch() -> None:
+def test_the_response_to_an_unchanged_pod_has_no_patch() -> None:
     unchanged = Decision(Outcome.UNCHANGED, Reason.ALREADY_PLACED, plan=PLAN)
 
-    assert answer(UID, unchanged) == {
+    assert encode_response(UID, unchanged) == {
         "allowed": True,
         "auditAnnotations": {
             "mode": "enforce",
@@ -76,12 +76,12 @@ def test_a_pod_with_nothing_to_change_gets_no_patch() -> None:
     }
 
 
-def test_audit_tells_the_patch_and_does_not_make_it() -> None:
-    told = Decision(
+def test_in_mode_audit_the_patch_is_an_audit_annotation_only() -> None:
+    audited = Decision(
         Outcome.WOULD_PATCH, Reason.WOULD_PLACE, mode=Mode.AUDIT, plan=PLAN, patch=[ADD]
     )
 
-    assert answer(UID, told) == {
+    assert encode_response(UID, audited) == {
         "allowed": True,
         "auditAnnotations": {
             "mode": "audit",
@@ -94,15 +94,15 @@ def test_audit_tells_the_patch_and_does_not_make_it() -> None:
     }
 
 
-def test_a_denied_pod_is_denied_with_the_full_text() -> None:
+def test_the_response_to_a_denied_pod_has_the_message_and_the_problems() -> None:
     problem = Problem("Plan a/b annotation x/affinity", "1:1: unknown verb 'REQIRE'", "REQIRE\n^^^")
     denied = Decision(
-        Outcome.DENIED, Reason.SETTINGS_INVALID, "all\nof it", plan=PLAN, problems=[problem]
+        Outcome.DENIED, Reason.SETTINGS_INVALID, "first\nsecond", plan=PLAN, problems=[problem]
     )
 
-    assert answer(UID, denied) == {
+    assert encode_response(UID, denied) == {
         "allowed": False,
-        "status": {"code": 403, "reason": "SettingsInvalid", "message": "all\nof it"},
+        "status": {"code": 403, "reason": "SettingsInvalid", "message": "first\nsecond"},
         "auditAnnotations": {
             "mode": "enforce",
             "outcome": "denied",
@@ -114,35 +114,35 @@ def test_a_denied_pod_is_denied_with_the_full_text() -> None:
     }
 
 
-def warned(*warnings: str) -> list[str]:
+def encode_warnings(*warnings: str) -> list[str]:
     decision = Decision(Outcome.SKIPPED, Reason.PLACED, warnings=list(warnings))
-    found: list[str] = answer(UID, decision)["warnings"]
+    found: list[str] = encode_response(UID, decision)["warnings"]
     return found
 
 
 def test_a_warning_is_printable_and_has_no_prefix() -> None:
-    assert warned("Warning: plan 'a'\n\tis\x1b odd ") == ["plan 'a' is  odd"]
+    assert encode_warnings("Warning: plan 'a'\n\tis\x1b bad ") == ["plan 'a' is  bad"]
 
 
-def test_a_long_warning_becomes_several() -> None:
+def test_a_long_warning_is_wrapped_into_several() -> None:
     words = " ".join(["placement"] * 30)
 
-    lines = warned(words, "short")
+    lines = encode_warnings(words, "short")
 
     assert [len(line) for line in lines] == [119, 119, 59, 5]
     assert " ".join(lines[:-1]) == words
 
 
-def test_more_warnings_than_the_api_server_takes_are_left_out_aloud() -> None:
-    lines = warned(*(f"{number} {'é' * 100}" for number in range(50)))
+def test_warnings_over_the_limit_are_dropped_with_a_note() -> None:
+    lines = encode_warnings(*(f"{number} {'é' * 100}" for number in range(50)))
 
     assert lines[-1] == "and more: see the webhook's log and the Plan's Events"
     assert lines[-2].startswith("18 ")
 
 
 @given(st.lists(st.text(min_size=1, max_size=300), min_size=1, max_size=30))
-def test_warnings_keep_the_limits_of_kubernetes(warnings: list[str]) -> None:
-    lines = warned(*warnings)
+def test_any_warnings_are_within_the_limits_of_kubernetes(warnings: list[str]) -> None:
+    lines = encode_warnings(*warnings)
 
     assert sum(len(line.encode()) for line in lines) <= 4096
     for line in lines:
@@ -150,11 +150,11 @@ def test_warnings_keep_the_limits_of_kubernetes(warnings: list[str]) -> None:
         assert not any(unicodedata.category(character) == "Cc" for character in line)
 
 
-def test_an_audit_annotation_keeps_the_limit_of_kubernetes() -> None:
+def test_an_audit_annotation_is_within_the_limit_of_kubernetes() -> None:
     problems = [Problem("Plan a/b", "é" * 5000)]
     decision = Decision(Outcome.UNCHANGED, Reason.SETTINGS_INVALID, problems=problems)
 
-    text = answer(UID, decision)["auditAnnotations"]["problems"]
+    text = encode_response(UID, decision)["auditAnnotations"]["problems"]
 
     assert text.startswith("Plan a/b: ééé")
     assert text.endswith("é ...")

@@ -1,4 +1,4 @@
-"""Whether a Plan may be written, decided on whole reviews, and answered to the letter."""
+"""The decision on a Plan that is created or updated, and its response."""
 
 import json
 from typing import Any
@@ -35,7 +35,7 @@ LABEL_PROBLEM = Problem(
     f"Plan konveyor-forklift/db annotation {PREFIX}/labels entry 2",
     "expected key=value, found 'batch'",
 )
-REFUSED = "plan 'konveyor-forklift/db' has invalid placement settings:"
+INVALID = "plan 'konveyor-forklift/db' has invalid placement settings:"
 AUDIT = "mode audit, the plan is not denied: "
 
 
@@ -45,21 +45,21 @@ def request(body: Json, before: Json | None = None, **fields: Any) -> Request:
     return decode(encode_review(body, **PLAN | update | fields))
 
 
-def decided(
+def decide_on_plan(
     body: Json, before: Json | None = None, installation: Installation | None = None, **fields: Any
 ) -> Decision:
     return validate(request(body, before, **fields), installation or Installation())
 
 
-def response(decision: Decision) -> Json:
-    answer: Json = json.loads(encode("u-1", decision))
-    assert answer.keys() == {"apiVersion", "kind", "response"}
-    body: Json = answer["response"]
-    return body
+def encode_response(decision: Decision) -> Json:
+    review: Json = json.loads(encode("u-1", decision))
+    assert review.keys() == {"apiVersion", "kind", "response"}
+    response: Json = review["response"]
+    return response
 
 
-def test_a_plan_whose_settings_can_be_carried_out_is_let_through() -> None:
-    decision = decided(plan(affinity="REQUIRE pods(app=ceph) on node", labels="batch=1"))
+def test_a_plan_with_valid_settings_is_admitted() -> None:
+    decision = decide_on_plan(plan(affinity="REQUIRE pods(app=ceph) on node", labels="batch=1"))
 
     assert decision == Decision(
         Outcome.UNCHANGED,
@@ -68,7 +68,7 @@ def test_a_plan_whose_settings_can_be_carried_out_is_let_through() -> None:
         plan=OWNER,
         generation=3,
     )
-    assert response(decision) == {
+    assert encode_response(decision) == {
         "uid": "u-1",
         "allowed": True,
         "auditAnnotations": {
@@ -81,10 +81,10 @@ def test_a_plan_whose_settings_can_be_carried_out_is_let_through() -> None:
     }
 
 
-def test_a_plan_that_asks_what_cannot_be_is_refused_with_every_place_and_caret() -> None:
-    decision = decided(plan(affinity=BAD_RULE, labels="team=a,batch"))
+def test_a_plan_with_invalid_settings_is_denied_with_every_location_and_caret() -> None:
+    decision = decide_on_plan(plan(affinity=BAD_RULE, labels="team=a,batch"))
 
-    message = f"{REFUSED}\n{LABEL_PROBLEM}\n{RULE_PROBLEM}\n{RULE_PROBLEM.detail}"
+    message = f"{INVALID}\n{LABEL_PROBLEM}\n{RULE_PROBLEM}\n{RULE_PROBLEM.detail}"
     problems = [LABEL_PROBLEM, RULE_PROBLEM]
     assert decision == Decision(
         Outcome.DENIED,
@@ -94,7 +94,7 @@ def test_a_plan_that_asks_what_cannot_be_is_refused_with_every_place_and_caret()
         generation=3,
         problems=problems,
     )
-    assert response(decision) == {
+    assert encode_response(decision) == {
         "uid": "u-1",
         "allowed": False,
         "status": {"code": 403, "reason": "SettingsInvalid", "message": message},
@@ -110,14 +110,14 @@ def test_a_plan_that_asks_what_cannot_be_is_refused_with_every_place_and_caret()
 
 
 @pytest.mark.parametrize("on_error", OnError)
-def test_what_problems_do_to_pods_does_not_count_for_plans(on_error: OnError) -> None:
-    decision = decided(plan(affinity=BAD_RULE), installation=Installation(on_error=on_error))
+def test_on_error_does_not_apply_to_plans(on_error: OnError) -> None:
+    decision = decide_on_plan(plan(affinity=BAD_RULE), installation=Installation(on_error=on_error))
     assert decision.outcome is Outcome.DENIED
 
 
-def test_what_was_wrong_before_an_edit_only_warns() -> None:
+def test_a_problem_that_the_plan_had_before_is_a_warning() -> None:
     before = plan(affinity=BAD_RULE)
-    decision = decided(plan(affinity=BAD_RULE, labels="batch=1"), before)
+    decision = decide_on_plan(plan(affinity=BAD_RULE, labels="batch=1"), before)
 
     assert decision == Decision(
         Outcome.UNCHANGED,
@@ -128,22 +128,27 @@ def test_what_was_wrong_before_an_edit_only_warns() -> None:
         warnings=[str(RULE_PROBLEM)],
         problems=[RULE_PROBLEM],
     )
-    answer = response(decision)
-    assert answer["allowed"]
-    assert " ".join(answer["warnings"]) == str(RULE_PROBLEM)
+    response = encode_response(decision)
+    assert response["allowed"]
+    assert " ".join(response["warnings"]) == str(RULE_PROBLEM)
 
 
-def test_what_an_edit_makes_wrong_is_refused_and_what_was_wrong_before_is_a_warning() -> None:
-    decision = decided(plan(affinity=BAD_RULE, labels="team=a,batch"), plan(affinity=BAD_RULE))
+def test_an_edit_with_a_new_problem_is_denied_and_the_old_problem_is_a_warning() -> None:
+    decision = decide_on_plan(
+        plan(affinity=BAD_RULE, labels="team=a,batch"), plan(affinity=BAD_RULE)
+    )
 
     assert decision.outcome is Outcome.DENIED
-    assert decision.message == f"{REFUSED}\n{LABEL_PROBLEM}"
+    assert decision.message == f"{INVALID}\n{LABEL_PROBLEM}"
     assert decision.warnings == [str(RULE_PROBLEM)]
     assert decision.problems == [LABEL_PROBLEM, RULE_PROBLEM]
 
 
-NO_KEY = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"a": "-"}}}
-FINE = {"topologyKey": "kubernetes.io/hostname"}
+INVALID_TERM = {
+    "topologyKey": "kubernetes.io/hostname",
+    "labelSelector": {"matchLabels": {"a": "-"}},
+}
+VALID_TERM = {"topologyKey": "kubernetes.io/hostname"}
 
 
 def required(*terms: Json) -> Json:
@@ -160,20 +165,20 @@ def required(*terms: Json) -> Json:
         (plan(affinity=BAD_RULE), plan(affinity=f"AVOID nodes(spot=true)\n  {BAD_RULE}")),
         (plan(labels="batch"), plan(labels="team=a,batch")),
         (plan(tolerations="a=b=c"), plan(tolerations="gpu,a=b=c")),
-        (plan(spec=required(NO_KEY)), plan(spec=required(FINE, NO_KEY))),
+        (plan(spec=required(INVALID_TERM)), plan(spec=required(VALID_TERM, INVALID_TERM))),
     ],
     ids=["rules", "labels", "tolerations", "affinity"],
 )
-def test_a_problem_that_an_edit_only_moves_is_no_new_one(before: Json, after: Json) -> None:
-    (old,) = decided(before).problems
-    (new,) = decided(after).problems
+def test_a_problem_that_an_edit_moves_is_not_new(before: Json, after: Json) -> None:
+    (old,) = decide_on_plan(before).problems
+    (new,) = decide_on_plan(after).problems
     assert old.where != new.where
     assert old.message == new.message
-    assert decided(after, before).outcome is Outcome.UNCHANGED
+    assert decide_on_plan(after, before).outcome is Outcome.UNCHANGED
 
 
-OTHER = "REQUIRE pods(app=web) on nodes"
-ENOUGH = "; ".join(f"AVOID nodes(x{i}=1,y{i}=2)" for i in range(7))
+OTHER_RULE = "REQUIRE pods(app=web) on nodes"
+MANY_RULES = "; ".join(f"AVOID nodes(x{i}=1,y{i}=2)" for i in range(7))
 
 
 @pytest.mark.parametrize(
@@ -182,14 +187,14 @@ ENOUGH = "; ".join(f"AVOID nodes(x{i}=1,y{i}=2)" for i in range(7))
         ("REQUIRE pods(app=a on nodez weigt=1", "REQUIRE pods(app=a) on nodez weigt=1"),
         ("REQUIRE pods(app=a) on nodez weigt=1", "REQUIRE pods(app=a) on node weigt=1"),
         ("REQIRE pods(app=-) on nodez", "REQUIRE pods(app=-) on nodez"),
-        (f"REQIRE nodes(a=b); {ENOUGH}", f"REQUIRE nodes(a=b); {ENOUGH}"),
-        (f"{BAD_RULE}; {OTHER}", f"REQUIRE pods(app=ceph) on node; {OTHER}"),
-        (f"{BAD_RULE}\n{OTHER}", f"# not yet\nREQUIRE pods(app=ceph) on node\n{OTHER}"),
+        (f"REQIRE nodes(a=b); {MANY_RULES}", f"REQUIRE nodes(a=b); {MANY_RULES}"),
+        (f"{BAD_RULE}; {OTHER_RULE}", f"REQUIRE pods(app=ceph) on node; {OTHER_RULE}"),
+        (f"{BAD_RULE}\n{OTHER_RULE}", f"# comment\nREQUIRE pods(app=ceph) on node\n{OTHER_RULE}"),
     ],
-    ids=["a bracket", "an option", "two behind one", "all together", "a rule", "a line"],
+    ids=["bracket", "option", "hidden problems", "too many terms", "first rule", "comment"],
 )
-def test_a_text_may_be_put_right_step_by_step(before: str, after: str) -> None:
-    decision = decided(plan(affinity=after), plan(affinity=before))
+def test_rules_may_be_repaired_step_by_step(before: str, after: str) -> None:
+    decision = decide_on_plan(plan(affinity=after), plan(affinity=before))
 
     assert decision.outcome is Outcome.UNCHANGED
     assert decision.problems
@@ -199,39 +204,37 @@ def test_a_text_may_be_put_right_step_by_step(before: str, after: str) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "new"),
     [
-        (plan(affinity=BAD_RULE), plan(affinity=f"{BAD_RULE}; {OTHER}"), [1]),
-        (plan(affinity=BAD_RULE), plan(affinity=f"{OTHER}; {BAD_RULE}"), [1]),
-        (plan(affinity=BAD_RULE), plan(affinity=f"{OTHER}\n{BAD_RULE}"), [0]),
-        (plan(affinity=BAD_RULE), plan(affinity=f"{OTHER}; AVOID nodes(a=-)"), [1]),
+        (plan(affinity=BAD_RULE), plan(affinity=f"{BAD_RULE}; {OTHER_RULE}"), [1]),
+        (plan(affinity=BAD_RULE), plan(affinity=f"{OTHER_RULE}; {BAD_RULE}"), [1]),
+        (plan(affinity=BAD_RULE), plan(affinity=f"{OTHER_RULE}\n{BAD_RULE}"), [0]),
+        (plan(affinity=BAD_RULE), plan(affinity=f"{OTHER_RULE}; AVOID nodes(a=-)"), [1]),
         (plan(labels="batch"), plan(labels="batch,batch"), [1]),
         (plan(labels="batch,a=1"), plan(labels="batch=1,a,b"), [0, 1]),
         (plan(tolerations="a=b=c"), plan(tolerations="a=b=c,gpu,a=b=c"), [1]),
-        (plan(spec=required(NO_KEY)), plan(spec=required(NO_KEY, NO_KEY)), [1]),
+        (plan(spec=required(INVALID_TERM)), plan(spec=required(INVALID_TERM, INVALID_TERM)), [1]),
     ],
 )
-def test_a_mistake_that_is_made_once_more_is_a_new_one(
-    before: Json, after: Json, new: list[int]
-) -> None:
-    decision = decided(after, before)
+def test_a_repeated_problem_is_new(before: Json, after: Json, new: list[int]) -> None:
+    decision = decide_on_plan(after, before)
 
     assert decision.outcome is Outcome.DENIED
-    told = [decision.problems[index] for index in new]
-    assert decision.message == "\n".join([REFUSED, *(each.in_full() for each in told)])
-    assert decision.warnings == [str(each) for each in decision.problems if each not in told]
+    added = [decision.problems[index] for index in new]
+    assert decision.message == "\n".join([INVALID, *(each.in_full() for each in added)])
+    assert decision.warnings == [str(each) for each in decision.problems if each not in added]
 
 
-def test_a_rule_that_has_two_mistakes_and_becomes_two_rules_is_refused_with_both() -> None:
+def test_a_rule_with_two_problems_that_becomes_two_rules_is_denied_with_both() -> None:
     before = plan(affinity="REQUIRE pods(app=-) on nodes")
     after = plan(affinity="REQUIRE pods(app=-) on node; REQUIRE pods(app=a) on nodes")
-    decision = decided(after, before)
+    decision = decide_on_plan(after, before)
 
     assert decision.outcome is Outcome.DENIED
-    assert decision.message == "\n".join([REFUSED, *(each.in_full() for each in decision.problems)])
+    assert decision.message == "\n".join([INVALID, *(each.in_full() for each in decision.problems)])
 
 
-def test_the_same_mistake_in_another_setting_is_a_new_one() -> None:
+def test_the_same_problem_in_another_setting_is_new() -> None:
     before, after = plan(labels="batch"), plan(labels="batch", node_selector="batch")
-    assert decided(after, before).outcome is Outcome.DENIED
+    assert decide_on_plan(after, before).outcome is Outcome.DENIED
 
 
 @pytest.mark.parametrize(
@@ -243,30 +246,30 @@ def test_the_same_mistake_in_another_setting_is_a_new_one() -> None:
     ],
     ids=["installation", "target namespace", "plan"],
 )
-def test_audit_warns_instead_of_refusing(
+def test_in_mode_audit_the_plan_is_admitted_with_a_warning(
     installation: Installation, annotations: dict[str, Any]
 ) -> None:
-    decision = decided(plan(affinity=BAD_RULE, **annotations), installation=installation)
+    decision = decide_on_plan(plan(affinity=BAD_RULE, **annotations), installation=installation)
 
     assert decision == Decision(
         Outcome.WOULD_DENY,
         Reason.SETTINGS_INVALID,
-        f"{AUDIT}{REFUSED}\n{RULE_PROBLEM}\n{RULE_PROBLEM.detail}",
+        f"{AUDIT}{INVALID}\n{RULE_PROBLEM}\n{RULE_PROBLEM.detail}",
         Mode.AUDIT,
         plan=OWNER,
         generation=3,
         warnings=[f"{AUDIT}{RULE_PROBLEM}"],
         problems=[RULE_PROBLEM],
     )
-    assert response(decision)["allowed"]
+    assert encode_response(decision)["allowed"]
 
 
-def test_audit_does_not_claim_what_enforce_would_not_do() -> None:
+def test_mode_audit_reports_only_denials_of_mode_enforce() -> None:
     installation = Installation(mode=Mode.AUDIT)
-    old = decided(plan(affinity=BAD_RULE), plan(affinity=BAD_RULE), installation)
-    fine = decided(plan(), installation=installation)
+    old = decide_on_plan(plan(affinity=BAD_RULE), plan(affinity=BAD_RULE), installation)
+    valid = decide_on_plan(plan(), installation=installation)
     assert (old.outcome, old.warnings) == (Outcome.UNCHANGED, [str(RULE_PROBLEM)])
-    assert (fine.outcome, fine.mode, fine.warnings) == (Outcome.UNCHANGED, Mode.AUDIT, [])
+    assert (valid.outcome, valid.mode, valid.warnings) == (Outcome.UNCHANGED, Mode.AUDIT, [])
 
 
 @pytest.mark.parametrize(
@@ -278,8 +281,10 @@ def test_audit_does_not_claim_what_enforce_would_not_do() -> None:
     ],
     ids=["installation", "target namespace", "plan"],
 )
-def test_off_says_nothing(installation: Installation, annotations: dict[str, Any]) -> None:
-    decision = decided(plan(affinity=BAD_RULE, **annotations), installation=installation)
+def test_in_mode_off_the_plan_is_admitted_without_a_warning(
+    installation: Installation, annotations: dict[str, Any]
+) -> None:
+    decision = decide_on_plan(plan(affinity=BAD_RULE, **annotations), installation=installation)
 
     assert decision == Decision(
         Outcome.UNCHANGED,
@@ -291,17 +296,17 @@ def test_off_says_nothing(installation: Installation, annotations: dict[str, Any
     )
 
 
-def test_a_plan_has_no_say_in_the_mode_where_the_installation_does_not_let_it() -> None:
-    decision = decided(
+def test_the_mode_of_a_plan_is_ignored_without_plan_modes() -> None:
+    decision = decide_on_plan(
         plan(affinity=BAD_RULE, mode="off"), installation=Installation(plan_modes=False)
     )
     assert decision.outcome is Outcome.DENIED
 
 
-def test_a_mode_that_is_none_is_refused() -> None:
-    decision = decided(plan(mode="of"))
+def test_a_plan_with_an_invalid_mode_is_denied() -> None:
+    decision = decide_on_plan(plan(mode="of"))
     assert decision.message == (
-        f"{REFUSED}\nPlan konveyor-forklift/db annotation {PREFIX}/mode: expected mode enforce, "
+        f"{INVALID}\nPlan konveyor-forklift/db annotation {PREFIX}/mode: expected mode enforce, "
         "audit or off, found 'of'; did you mean 'off'?"
     )
 
@@ -312,7 +317,7 @@ DELETED["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
 
 
 @pytest.mark.parametrize(
-    ("asked", "why"),
+    ("skipped", "message"),
     [
         (
             request(plan(affinity=BAD_RULE), subResource="status"),
@@ -331,27 +336,27 @@ DELETED["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     ],
     ids=["status", "another kind", "a pod", "deletion", "finalizers"],
 )
-def test_what_writes_no_settings_is_let_through_without_a_word(asked: Request, why: str) -> None:
-    decision = validate(asked, Installation())
+def test_a_request_that_changes_no_settings_is_skipped(skipped: Request, message: str) -> None:
+    decision = validate(skipped, Installation())
 
-    assert decision == Decision(Outcome.SKIPPED, Reason.NOT_A_PLAN_CHANGE, why)
-    assert response(decision) == {"uid": "u-1", "allowed": True}
+    assert decision == Decision(Outcome.SKIPPED, Reason.NOT_A_PLAN_CHANGE, message)
+    assert encode_response(decision) == {"uid": "u-1", "allowed": True}
 
 
 @pytest.mark.parametrize("body", [{}, {"metadata": None}, {"metadata": [], "spec": "x"}])
-def test_a_plan_of_any_shape_is_decided_on(body: Json) -> None:
-    assert decided(body).reason in {Reason.SETTINGS_VALID, Reason.SETTINGS_INVALID}
+def test_a_malformed_plan_gets_a_decision(body: Json) -> None:
+    assert decide_on_plan(body).reason in {Reason.SETTINGS_VALID, Reason.SETTINGS_INVALID}
 
 
-def test_a_plan_is_never_changed() -> None:
+def test_a_plan_is_never_patched() -> None:
     for mode in Mode:
-        decision = decided(plan(labels="batch=1"), installation=Installation(mode=mode))
+        decision = decide_on_plan(plan(labels="batch=1"), installation=Installation(mode=mode))
         assert decision.patch == []
-        assert "patch" not in response(decision)
+        assert "patch" not in encode_response(decision)
 
 
-def test_a_large_plan_is_decided_on_by_its_settings_alone() -> None:
+def test_a_large_plan_is_validated() -> None:
     vms = [{"id": f"vm-{number}", "name": "x" * 100} for number in range(3000)]
     body = plan(spec={"vms": vms}, affinity=BAD_RULE)
     assert len(json.dumps(body)) > 300_000
-    assert decided(body).problems == [RULE_PROBLEM]
+    assert decide_on_plan(body).problems == [RULE_PROBLEM]

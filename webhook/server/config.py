@@ -119,12 +119,12 @@ def parse_path(text: str) -> Path:
 
 def find_path(text: str) -> Path:
     """Return the path of a file or directory that exists. Raises ConfigError."""
-    return _find(text, "file or directory")[0]
+    return _find_existing(text, "file or directory")[0]
 
 
 def find_directory(text: str) -> Path:
     """Return the path of a directory that exists. Raises ConfigError."""
-    path, mode = _find(text, "directory")
+    path, mode = _find_existing(text, "directory")
     if not stat.S_ISDIR(mode):
         raise ConfigError(f"'{path}': expected a directory, found a file; try '{path.parent}'")
     return path
@@ -132,7 +132,7 @@ def find_directory(text: str) -> Path:
 
 def find_file(text: str) -> Path:
     """Return the path of a file that exists. Raises ConfigError."""
-    path, mode = _find(text, "file")
+    path, mode = _find_existing(text, "file")
     if stat.S_ISDIR(mode):
         raise ConfigError(f"'{path}': expected a file, found a directory")
     return path
@@ -140,15 +140,15 @@ def find_file(text: str) -> Path:
 
 def load_installation(path: Path) -> Installation:
     """Load the file of `--config`. Raises ConfigError with all its problems."""
-    installation, problems = read_installation(_load(path), f"'{path}'")
-    _raise(problems)
+    installation, problems = read_installation(_load_document(path), f"'{path}'")
+    _raise_problems(problems)
     return installation
 
 
 def load_defaults(path: Path) -> Json:
     """Load the file of `--defaults`. Raises ConfigError with all its problems."""
-    defaults: Json = _load(path)
-    _raise(check_defaults(defaults, f"'{path}'"))
+    defaults: Json = _load_document(path)
+    _raise_problems(check_defaults(defaults, f"'{path}'"))
     return defaults
 
 
@@ -162,12 +162,12 @@ def find_unknown_variables(environment: Mapping[str, str], known: Iterable[str])
     ]
 
 
-def _load(path: Path) -> Any:
+def _load_document(path: Path) -> Any:
     """Return the one document of a YAML file, `{}` if it has none."""
     try:
         document = manifests.parse_document(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
-        hint = _similar_name(path) if isinstance(error, FileNotFoundError) else ""
+        hint = _suggest_similar_name(path) if isinstance(error, FileNotFoundError) else ""
         raise ConfigError(f"'{path}': {describe_os_error(error)}{hint}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"'{path}': byte {error.start} is not UTF-8") from None
@@ -176,23 +176,23 @@ def _load(path: Path) -> Any:
     return {} if document is None else document
 
 
-def _raise(problems: list[Problem]) -> None:
+def _raise_problems(problems: list[Problem]) -> None:
     if problems:
         raise ConfigError("\n".join(problem.in_full() for problem in problems))
 
 
-def _find(text: str, what: str) -> tuple[Path, int]:
+def _find_existing(text: str, what: str) -> tuple[Path, int]:
     """Return a path that exists, and its file mode."""
     path = parse_path(text)
     try:
         return path, path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        raise ConfigError(f"'{path}': no such {what}{_similar_name(path)}") from None
+        raise ConfigError(f"'{path}': no such {what}{_suggest_similar_name(path)}") from None
     except OSError as error:
         raise ConfigError(f"'{path}': {describe_os_error(error)}") from None
 
 
-def _similar_name(path: Path) -> str:
+def _suggest_similar_name(path: Path) -> str:
     """Return a hint at a file of almost that name in the same directory."""
     try:
         names = [other.name for other in path.parent.iterdir()]

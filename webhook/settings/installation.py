@@ -40,7 +40,7 @@ def read_installation(document: object, origin: str) -> tuple[Installation, list
             "expected the installation, found a ConfigMap: use the text of its key config.yaml"
         )
         return Installation(), [Problem(origin, message)]
-    problems.extend(_unknown_keys(map(str, fields), origin))
+    problems.extend(_find_unknown_keys(map(str, fields), origin))
     values = {}
     for name, key in KEYS.items():
         if fields.get(name) is not None:
@@ -58,7 +58,7 @@ def check_defaults(defaults: object, origin: str, *, separator: str = " ") -> li
     return problems
 
 
-def _unknown_keys(names: Iterable[str], origin: str) -> Iterable[Problem]:
+def _find_unknown_keys(names: Iterable[str], origin: str) -> Iterable[Problem]:
     for name in names:
         if name not in KEYS:
             hint = suggest(f"defaults.{name}") if name in DEFAULTS else did_you_mean(name, KEYS)
@@ -66,7 +66,7 @@ def _unknown_keys(names: Iterable[str], origin: str) -> Iterable[Problem]:
             yield Problem(f"{origin} {name}", message)
 
 
-def _read_word(what: str, words: type[StrEnum]) -> _Read:
+def _make_word_reader(what: str, words: type[StrEnum]) -> _Read:
     def read(setting: RawSetting, problems: list[Problem]) -> StrEnum | None:
         value = setting.value
         if isinstance(value, str) and value in [*words]:
@@ -85,7 +85,7 @@ def _read_mode(setting: RawSetting, problems: list[Problem]) -> Any:
     """Read a mode; YAML 1.1 reads `off` without quotes as false."""
     if setting.value is False:
         return Mode.OFF
-    return _read_word("mode", Mode)(setting, problems)
+    return _make_word_reader("mode", Mode)(setting, problems)
 
 
 def _read_namespace_modes(setting: RawSetting, problems: list[Problem]) -> dict[str, Mode]:
@@ -134,8 +134,8 @@ KEYS = {
     "mode": _Key("mode", _read_mode),
     "namespaceModes": _Key("namespace_modes", _read_namespace_modes),
     "planModes": _Key("plan_modes", _read_boolean),
-    "scope": _Key("scope", _read_word("scope", Scope)),
-    "onError": _Key("on_error", _read_word("action", OnError)),
+    "scope": _Key("scope", _make_word_reader("scope", Scope)),
+    "onError": _Key("on_error", _make_word_reader("action", OnError)),
     "identityLabels": _Key("identity_labels", _read_boolean),
     "annotationPrefix": _Key("prefix", _read_prefix),
     "defaults": _Key("defaults", _read_defaults),

@@ -79,7 +79,7 @@ def test_what_the_chart_says_by_default_is_what_the_server_does_by_default() -> 
         option = OPTIONS[name]
         default = option.default
         if name in ("--log-format", "--config") or name.startswith("--certs"):
-            continue  # a pod is no terminal, and in a cluster there is one to ask
+            continue  # for a terminal, and for a server outside a cluster, the default is another
         assert value == ("" if option.is_flag else str(default)), name
 
 

@@ -32,7 +32,7 @@ def report(plane: ControlPlane) -> Any:
 
 
 def a_second_later() -> None:
-    """Wait for the next second: times of the API server are no finer."""
+    """Wait for the next second: the API server's times have whole seconds."""
     time.sleep(1.1)
 
 

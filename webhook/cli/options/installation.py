@@ -32,21 +32,21 @@ _DEFAULT = Installation()
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def _option(flag: str, **attributes: Any) -> _Decorator:
+def _make_option(flag: str, **attributes: Any) -> _Decorator:
     variable = flag.partition("/")[0].removeprefix("--").replace("-", "_").upper()
     return click.option(flag, envvar=f"{ENVIRONMENT}_{variable}", show_default=True, **attributes)
 
 
-def _yaml_file(flag: str, text: str) -> _Decorator:
+def _make_file_option(flag: str, text: str) -> _Decorator:
     kind = Parsed("file", configured("find_file"))
-    return _option(flag, type=kind, shell_complete=complete_path, help=text)
+    return _make_option(flag, type=kind, shell_complete=complete_path, help=text)
 
 
-def _one_of(words: type[StrEnum]) -> click.Choice[str]:
+def _make_choice(words: type[StrEnum]) -> click.Choice[str]:
     return click.Choice([word.value for word in words])
 
 
-def _prefix(text: str) -> str:
+def _parse_prefix(text: str) -> str:
     if wrong := check_key(f"{text}/placement"):
         from webhook.server.config import ConfigError  # noqa: PLC0415 - see webhook.cli.options.types
 
@@ -54,48 +54,48 @@ def _prefix(text: str) -> str:
     return text
 
 
-_CONFIG = _yaml_file("--config", "Installation (YAML); flags override its settings.")
-_PREFIX = _option(
+_CONFIG = _make_file_option("--config", "Installation (YAML); flags override its settings.")
+_PREFIX = _make_option(
     "--annotation-prefix",
-    type=Parsed("name", _prefix),
+    type=Parsed("name", _parse_prefix),
     default=_DEFAULT.prefix,
     help="Of the annotations on plans and pods.",
 )
 _OPTIONS = [
     _CONFIG,
-    _yaml_file(
-        "--defaults", "Settings (YAML) for plans that have none; overrides those of --config."
+    _make_file_option(
+        "--defaults", "Default settings of plans (YAML), instead of those of --config."
     ),
-    _option(
+    _make_option(
         "--mode",
-        type=_one_of(Mode),
+        type=_make_choice(Mode),
         default=_DEFAULT.mode.value,
         help="Place pods, only report what would be done, or neither.",
     ),
-    _option(
+    _make_option(
         "--namespace-mode",
         type=Parsed("namespace=mode", configured("parse_namespace_mode")),
         multiple=True,
         help="Mode for the pods of one namespace.",
     ),
-    _option(
+    _make_option(
         "--plan-modes/--no-plan-modes",
         default=_DEFAULT.plan_modes,
         help="Allow plans to override the mode.",
     ),
-    _option(
+    _make_option(
         "--scope",
-        type=_one_of(Scope),
+        type=_make_choice(Scope),
         default=_DEFAULT.scope.value,
         help="Namespaces of pod rules that name none.",
     ),
-    _option(
+    _make_option(
         "--on-error",
-        type=_one_of(OnError),
+        type=_make_choice(OnError),
         default=_DEFAULT.on_error.value,
         help="Allow or deny pods of plans with invalid settings.",
     ),
-    _option(
+    _make_option(
         "--identity-labels/--no-identity-labels",
         default=_DEFAULT.identity_labels,
         help="Add app=virt-v2v and forklift.app/plan.",

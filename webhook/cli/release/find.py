@@ -116,7 +116,7 @@ def _read_release(
     namespace, name = service["namespace"], service["name"]
     try:
         config_map = _get_config_map(client, namespace, f"{name}-config")
-        installation = _parse(config_map)
+        installation = _read_settings(config_map)
     except _UnknownSettingsError as error:
         unread.append(f"{error}; the settings of '{release.configuration}' are not known")
         return release
@@ -124,7 +124,7 @@ def _read_release(
         release,
         deployment=f"{namespace}/{name}",
         config_map=f"{namespace}/{config_map['metadata']['name']}",
-        since=max(created, *_times(config_map)),
+        since=max(created, *_list_times(config_map)),
         mode=installation.mode.value,
         installation=installation,
     )
@@ -144,7 +144,7 @@ def _get_config_map(client: "Client", namespace: str, name: str) -> Json:
     return config_map
 
 
-def _parse(config_map: Json) -> Installation:
+def _read_settings(config_map: Json) -> Installation:
     """Read the settings as the server does, which refuses to start with any problem in them."""
     from webhook.kube import manifests  # noqa: PLC0415 - help and completion do without
     from webhook.settings.installation import read_installation  # noqa: PLC0415
@@ -164,7 +164,7 @@ def _parse(config_map: Json) -> Installation:
     return installation
 
 
-def _times(config_map: Json) -> Iterator[str]:
+def _list_times(config_map: Json) -> Iterator[str]:
     """Yield when a ConfigMap was created, and when its settings were written."""
     metadata = config_map["metadata"]
     yield metadata.get("creationTimestamp") or ""

@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Every test that needs no cluster, in two halves that take about as long. Each is a pytest of its own:
 # pytest-xdist would read all tests twice and tell every result twice, a fifth of the time.
 PYTEST := $(BIN)/pytest -q -m "not e2e and not chart and not image"
-ONE_HALF := certs webhook/kube/api webhook/inventory webhook/server webhook/telemetry
+ONE_HALF := certs webhook/admission webhook/kube/api webhook/inventory webhook/server webhook/telemetry
 
 .PHONY: help install demo test tests one-half other-half coverage wheel docs workflows e2e bench \
 	bench-cluster chart image lock clean

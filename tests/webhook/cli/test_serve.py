@@ -1,4 +1,4 @@
-"""`convertor-webhook serve`: what its flags become, and what a wrong one says. Exit code 2."""
+"""`convertor-webhook serve`: the configuration from its flags, and the errors of invalid ones."""
 
 import json
 from pathlib import Path
@@ -15,14 +15,14 @@ from webhook.server.config import Address, Certificates, Config
 
 
 @pytest.fixture
-def served(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
+def configs(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     """Collect the configurations that the server is started with, instead of starting it."""
     found: list[Config] = []
 
-    async def remember(config: Config) -> None:
+    async def record(config: Config) -> None:
         found.append(config)
 
-    monkeypatch.setattr("webhook.server.run.serve", remember)
+    monkeypatch.setattr("webhook.server.run.serve", record)
     return found
 
 
@@ -30,15 +30,15 @@ def run(*args: object, **environment: str) -> Result:
     return CliRunner(env=environment).invoke(main, ["serve", *map(str, args)])
 
 
-def fault(result: Result) -> str:
-    """Return what is said besides how the command is used."""
+def error_of(result: Result) -> str:
+    """Return the message of a usage error, without the usage."""
     assert result.exit_code == 2
     return result.stderr.partition("Error: ")[2].strip()
 
 
-def test_without_flags_it_is_what_a_cluster_needs(served: list[Config]) -> None:
+def test_without_flags_the_configuration_is_that_of_a_cluster(configs: list[Config]) -> None:
     assert run().exit_code == 0
-    assert served == [
+    assert configs == [
         Config(
             listen=Address("0.0.0.0", 8443),
             status_listen=Address("0.0.0.0", 8080),
@@ -47,7 +47,7 @@ def test_without_flags_it_is_what_a_cluster_needs(served: list[Config]) -> None:
     ]
 
 
-def test_every_flag_counts(served: list[Config], tmp_path: Path) -> None:
+def test_every_flag_is_in_the_configuration(configs: list[Config], tmp_path: Path) -> None:
     defaults = tmp_path / "defaults.yaml"
     defaults.write_text("labels: {team: a}")
     flags = {
@@ -66,7 +66,7 @@ def test_every_flag_counts(served: list[Config], tmp_path: Path) -> None:
     }
     given = [part for pair in flags.items() for part in pair]
     assert run(*given, "--no-plan-modes", "--no-identity-labels").exit_code == 0
-    assert served == [
+    assert configs == [
         Config(
             listen=Address("127.0.0.1", 1),
             status_listen=Address("127.0.0.1", 2),
@@ -89,7 +89,7 @@ def test_every_flag_counts(served: list[Config], tmp_path: Path) -> None:
     ]
 
 
-def test_every_flag_is_a_variable_too(served: list[Config], tmp_path: Path) -> None:
+def test_every_flag_has_an_environment_variable(configs: list[Config], tmp_path: Path) -> None:
     result = run(
         CONVERTOR_WEBHOOK_PLANS=str(tmp_path),
         CONVERTOR_WEBHOOK_MODE="audit",
@@ -98,7 +98,7 @@ def test_every_flag_is_a_variable_too(served: list[Config], tmp_path: Path) -> N
         CONVERTOR_WEBHOOK_TLS_NAME="host.example",
     )
     assert result.exit_code == 0
-    (config,) = served
+    (config,) = configs
     assert config.plans == tmp_path
     assert config.installation == Installation(
         mode=Mode.AUDIT, namespace_modes={"a": Mode.OFF, "b": Mode.ENFORCE}, plan_modes=False
@@ -106,7 +106,7 @@ def test_every_flag_is_a_variable_too(served: list[Config], tmp_path: Path) -> N
     assert config.certificates.names[-1] == "host.example"
 
 
-def test_a_misspelt_variable_is_told(served: list[Config]) -> None:
+def test_a_misspelt_environment_variable_is_a_warning(configs: list[Config]) -> None:
     result = run(CONVERTOR_WEBHOOK_MODUS="audit")
     assert result.exit_code == 0
     assert (
@@ -115,25 +115,25 @@ def test_a_misspelt_variable_is_told(served: list[Config]) -> None:
     ) in result.stderr
 
 
-def test_a_certificate_in_files(served: list[Config], tmp_path: Path) -> None:
+def test_the_certificate_may_be_in_files(configs: list[Config], tmp_path: Path) -> None:
     made = write(tmp_path)
     for flags in (["--tls-dir", tmp_path], ["--tls-cert", made.cert, "--tls-key", made.key]):
         assert run(*flags, "--client-ca", made.ca).exit_code == 0
     expected = Certificates(files=(made.cert, made.key), client_ca=made.ca)
-    assert [config.certificates for config in served] == [expected, expected]
+    assert [config.certificates for config in configs] == [expected, expected]
 
 
-def test_a_certificate_of_the_cluster(served: list[Config]) -> None:
+def test_the_certificate_may_be_in_a_secret(configs: list[Config]) -> None:
     flags = ["--certs-secret=ns/ca", "--certs-service=ns/hook", "--certs-webhook-config=hook"]
     assert run(*flags).exit_code == 0
-    assert served[0].certificates == Certificates(
+    assert configs[0].certificates == Certificates(
         names=("hook.ns.svc", "hook.ns.svc.cluster.local", "hook.ns", "hook"),
         secret=("ns", "ca"),
         webhook_config="hook",
     )
 
 
-WRONG: list[tuple[list[str], str]] = [
+INVALID_FLAGS: list[tuple[list[str], str]] = [
     (["--lisen", "x"], "No such option '--lisen'. (Did you mean one of: "),
     (["--mode", "audti"], "Invalid value for '--mode': 'audti' is not one of "),
     (
@@ -189,29 +189,33 @@ WRONG: list[tuple[list[str], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("flags", "said"), WRONG, ids=[flags[0] for flags, _ in WRONG])
-def test_a_wrong_flag_is_an_error_that_says_what_to_try(flags: list[str], said: str) -> None:
-    assert fault(run(*flags)).startswith(said)
+@pytest.mark.parametrize(
+    ("flags", "message"), INVALID_FLAGS, ids=[flags[0] for flags, _ in INVALID_FLAGS]
+)
+def test_an_invalid_flag_is_a_usage_error(flags: list[str], message: str) -> None:
+    assert error_of(run(*flags)).startswith(message)
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "message"),
     [
         (["tls-cert"], "expected --tls-cert and --tls-key together, --tls-key is missing"),
         (["tls-key"], "expected --tls-cert and --tls-key together, --tls-cert is missing"),
         (["tls-cert", "tls-dir"], "expected --tls-dir or --tls-cert with --tls-key, found both"),
     ],
 )
-def test_half_a_certificate_is_an_error(flags: list[str], said: str, tmp_path: Path) -> None:
+def test_contradictory_certificate_flags_are_a_usage_error(
+    flags: list[str], message: str, tmp_path: Path
+) -> None:
     made = write(tmp_path)
     values = {"tls-cert": made.cert, "tls-key": made.key, "tls-dir": tmp_path}
-    assert fault(run(*(f"--{flag}={values[flag]}" for flag in flags))) == said
+    assert error_of(run(*(f"--{flag}={values[flag]}" for flag in flags))) == message
 
 
-def test_defaults_with_a_mistake_are_an_error_with_a_caret(tmp_path: Path) -> None:
+def test_invalid_defaults_are_a_usage_error_with_a_caret(tmp_path: Path) -> None:
     path = tmp_path / "defaults.yaml"
     path.write_text("affinity: REQUIRE pods(app=x) on nodes")
-    assert fault(run("--defaults", path)) == (
+    assert error_of(run("--defaults", path)) == (
         f"'{path}' affinity line 1 column 24: unknown topology 'nodes': expected node, zone, "
         "region, rack or a label key; did you mean 'node'?\n"
         "  REQUIRE pods(app=x) on nodes\n"
@@ -220,9 +224,9 @@ def test_defaults_with_a_mistake_are_an_error_with_a_caret(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "part", ["server.run.serve", "server.config.load_defaults"], ids=["later", "at once"]
+    "part", ["server.run.serve", "server.config.load_defaults"], ids=["server", "flags"]
 )
-def test_what_nobody_foresaw_ends_with_one_line_and_its_trace_in_the_log(
+def test_an_unexpected_error_is_one_line_with_the_stack_trace_in_the_log(
     monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     def fail(*_: object) -> None:
@@ -233,13 +237,13 @@ def test_what_nobody_foresaw_ends_with_one_line_and_its_trace_in_the_log(
     assert result.exit_code == 70
     *_, event, line = result.stderr.splitlines()
     assert line == "Error: unexpected KeyError: 'x'"
-    told = json.loads(event)
-    assert (told["level"], told["message"]) == ("error", "unexpected error")
-    assert told["exception"].endswith("KeyError: 'x'")
+    logged = json.loads(event)
+    assert (logged["level"], logged["message"]) == ("error", "unexpected error")
+    assert logged["exception"].endswith("KeyError: 'x'")
     assert not result.stdout
 
 
-def test_every_flag_is_explained() -> None:
+def test_every_flag_has_a_help_text() -> None:
     for parameter in serve.params:
         assert isinstance(parameter, click.Option)
         assert parameter.help, parameter.name

@@ -1,4 +1,4 @@
-"""`POST /mutate` over ASGI: every answer that a client can get, whole."""
+"""Every response to `POST /mutate`, over ASGI."""
 
 import asyncio
 import base64
@@ -28,7 +28,7 @@ PATCH = [
 
 
 class Webhook:
-    """The application over plans that all say PLAN, unless told otherwise."""
+    """The application with PLAN as the result of every look-up, or with other plans."""
 
     def __init__(
         self, plans: FakePlans | None = None, concurrent: int = 2, **installation: Any
@@ -54,8 +54,8 @@ def status(code: int, reason: str, message: str) -> dict[str, Any]:
     }
 
 
-def unplaced(uid: str, reason: Reason, warnings: list[str], **audit: str) -> dict[str, Any]:
-    """Make the answer that lets a pod through unchanged."""
+def failed_review(uid: str, reason: Reason, warnings: list[str], **audit: str) -> dict[str, Any]:
+    """Return the review that admits an object unchanged."""
     return {
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
@@ -68,18 +68,18 @@ def unplaced(uid: str, reason: Reason, warnings: list[str], **audit: str) -> dic
     }
 
 
-def test_a_convertor_pod_is_answered_with_its_patch() -> None:
+def test_the_response_to_a_convertor_pod_has_the_patch() -> None:
     webhook = Webhook()
-    answer = webhook(encode_review(minimal_pod()), query="timeout=3s")
-    assert answer == Response(
+    response = webhook(encode_review(minimal_pod()), query="timeout=3s")
+    assert response == Response(
         200,
-        {"content-type": "application/json", "content-length": str(len(answer.body))},
-        answer.body,
+        {"content-type": "application/json", "content-length": str(len(response.body))},
+        response.body,
     )
-    said = answer.json()
-    patch = said["response"].pop("patch")
+    review = response.json()
+    patch = review["response"].pop("patch")
     assert json.loads(base64.b64decode(patch)) == PATCH
-    assert said == {
+    assert review == {
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
         "response": {
@@ -99,45 +99,46 @@ def test_a_convertor_pod_is_answered_with_its_patch() -> None:
     assert webhook.reporter.reasons == ["Placed"]
 
 
-def test_what_is_no_convertor_pod_passes_without_a_look_at_the_plans() -> None:
+def test_another_pod_is_admitted_without_a_look_up_of_a_plan() -> None:
     webhook = Webhook()
     webhook.plans.error = AssertionError("looked up")
-    answer = webhook(encode_review({"metadata": {"labels": {"app": "web"}}}))
-    assert answer.json()["response"] == {"uid": "u-1", "allowed": True}
+    response = webhook(encode_review({"metadata": {"labels": {"app": "web"}}}))
+    assert response.json()["response"] == {"uid": "u-1", "allowed": True}
     assert webhook.reporter.reasons == ["NotAConvertorPod"]
 
 
 @pytest.mark.parametrize("size", [1, 100, 65536])
-def test_a_body_in_pieces_is_one_body(size: int) -> None:
-    answer = Webhook()(*split(encode_review(minimal_pod()), size))
-    assert answer.json()["response"]["patchType"] == "JSONPatch"
+def test_a_body_may_arrive_in_chunks(size: int) -> None:
+    response = Webhook()(*split(encode_review(minimal_pod()), size))
+    assert response.json()["response"]["patchType"] == "JSONPatch"
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
-def test_the_body_counts_and_not_what_it_is_called(content_type: str) -> None:
-    answer = Webhook()(encode_review(minimal_pod()), headers={"content-type": content_type})
-    assert answer.status == 200
+def test_the_content_type_is_ignored(content_type: str) -> None:
+    response = Webhook()(encode_review(minimal_pod()), headers={"content-type": content_type})
+    assert response.status == 200
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff", b"{", b"[]", b"null", b"{}", b"[1", b"[" * 100_000])
-def test_what_is_no_review_is_a_400_that_says_why(body: bytes) -> None:
+def test_a_body_that_is_not_a_review_is_a_400_with_a_message(body: bytes) -> None:
     webhook = Webhook()
-    answer = webhook(body)
-    assert (answer.status, answer.headers["connection"]) == (400, "close")
-    said = answer.json()
-    assert said == status(400, "MalformedReview", said["message"])
-    assert said["message"]
+    response = webhook(body)
+    assert (response.status, response.headers["connection"]) == (400, "close")
+    error = response.json()
+    assert error == status(400, "MalformedReview", error["message"])
+    assert error["message"]
     assert webhook.reporter.reasons == ["MalformedReview"]
     assert webhook.reporter.decisions[0][0] is None
 
 
-def test_a_review_that_is_malformed_but_for_its_uid_is_answered_as_a_review() -> None:
+def test_the_response_to_a_malformed_review_with_a_uid_is_a_review() -> None:
     body = json.dumps({"apiVersion": "v2", "kind": "AdmissionReview", "request": {"uid": "u-7"}})
-    answer = Webhook()(body.encode())
-    assert (answer.status, answer.headers["connection"]) == (400, "close")
-    said = answer.json()
-    assert said == unplaced("u-7", Reason.MALFORMED_REVIEW, said["response"]["warnings"])
-    assert "v2" in said["response"]["warnings"][0]
+    response = Webhook()(body.encode())
+    assert (response.status, response.headers["connection"]) == (400, "close")
+    review = response.json()
+    warnings = review["response"]["warnings"]
+    assert review == failed_review("u-7", Reason.MALFORMED_REVIEW, warnings)
+    assert "v2" in warnings[0]
 
 
 TOO_LARGE = status(
@@ -152,27 +153,27 @@ TOO_LARGE = status(
         ([b"x" * (MAX_BODY_BYTES // 2)] * 4, {}, 3),
         ([b"x", b"x"], {"Content-Length": str(MAX_BODY_BYTES + 1)}, 1),
     ],
-    ids=["at once", "in pieces, without a length", "announced"],
+    ids=["one chunk", "several chunks", "Content-Length"],
 )
-def test_a_body_that_is_too_large_is_a_413_and_no_more_of_it_is_read(
+def test_a_body_that_is_too_large_is_a_413_and_is_not_read_to_the_end(
     chunks: list[bytes], headers: dict[str, str], read: int
 ) -> None:
     webhook = Webhook()
     exchange = Exchange(chunks, headers=headers)
-    answer = asyncio.run(send(webhook.app, exchange))
-    assert (answer.status, answer.headers["connection"]) == (413, "close")
-    assert answer.json() == TOO_LARGE
+    response = asyncio.run(send(webhook.app, exchange))
+    assert (response.status, response.headers["connection"]) == (413, "close")
+    assert response.json() == TOO_LARGE
     assert exchange.read == read
     assert webhook.reporter.reasons == ["ReviewTooLarge"]
 
 
-def test_a_body_of_the_largest_size_is_read() -> None:
+def test_a_body_of_the_maximum_size_is_accepted() -> None:
     body = encode_review(minimal_pod())
-    answer = Webhook()(body + b" " * (MAX_BODY_BYTES - len(body)))
-    assert answer.status == 200
+    response = Webhook()(body + b" " * (MAX_BODY_BYTES - len(body)))
+    assert response.status == 200
 
 
-def test_bodies_on_their_way_together_are_no_more_than_there_is_room_for(
+def test_a_body_over_the_limit_of_pending_bytes_is_a_429(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     body = encode_review(minimal_pod())
@@ -180,17 +181,17 @@ def test_bodies_on_their_way_together_are_no_more_than_there_is_room_for(
     monkeypatch.setattr("webhook.server.body.MAX_PENDING_BYTES", len(body) + half)
     webhook = Webhook(concurrent=5)
 
-    async def scene() -> list[Response]:
+    async def send_all() -> list[Response]:
         slow = [Exchange([body[:half], body[half:]], pause=0.01) for _ in range(3)]
         first = list(await asyncio.gather(*(send(webhook.app, one) for one in slow)))
         return [*first, await send(webhook.app, Exchange(split(body, 10)))]
 
-    answers = asyncio.run(scene())
-    assert sorted(answer.status for answer in answers[:3]) == [200, 200, 429]
-    assert answers[3].status == 200
+    responses = asyncio.run(send_all())
+    assert sorted(response.status for response in responses[:3]) == [200, 200, 429]
+    assert responses[3].status == 200
 
 
-def test_a_client_that_goes_away_is_not_answered() -> None:
+def test_a_client_that_disconnects_gets_no_response() -> None:
     webhook = Webhook()
     exchange = Exchange([{"type": "http.disconnect"}])
     asyncio.run(webhook.app(exchange.scope, exchange.receive, exchange.send))
@@ -200,36 +201,36 @@ def test_a_client_that_goes_away_is_not_answered() -> None:
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD"])
 def test_another_method_is_a_405(method: str) -> None:
-    answer = Webhook()(b"", method=method)
-    assert (answer.status, answer.headers["allow"]) == (405, "POST")
-    assert answer.json() == status(405, "MethodNotAllowed", "method not allowed")
+    response = Webhook()(b"", method=method)
+    assert (response.status, response.headers["allow"]) == (405, "POST")
+    assert response.json() == status(405, "MethodNotAllowed", "method not allowed")
 
 
 @pytest.mark.parametrize("path", ["/", "/mutate/", "/docs", "/openapi.json"])
 def test_another_path_is_a_404(path: str) -> None:
-    answer = Webhook()(b"", path=path)
-    assert answer.status == 404
-    assert answer.json() == status(404, "NotFound", "not found")
+    response = Webhook()(b"", path=path)
+    assert response.status == 404
+    assert response.json() == status(404, "NotFound", "not found")
 
 
 @pytest.mark.parametrize("mode", Mode)
-def test_a_bug_lets_the_pod_through_and_is_told_with_its_trace(mode: Mode) -> None:
+def test_after_an_internal_error_the_pod_is_admitted_and_the_error_is_reported(mode: Mode) -> None:
     webhook = Webhook(mode=mode)
     webhook.plans.error = ZeroDivisionError("boom")
-    answer = webhook(encode_review(minimal_pod()))
-    assert answer.status == 200
-    assert answer.json() == unplaced(
+    response = webhook(encode_review(minimal_pod()))
+    assert response.status == 200
+    assert response.json() == failed_review(
         "u-1",
         Reason.INTERNAL_ERROR,
         ["internal error of the webhook, see its log; the pod is not placed"],
         mode=mode,
     )
-    assert b"boom" not in answer.body
+    assert b"boom" not in response.body
     assert webhook.reporter.errors == [("u-1", webhook.plans.error)]
     assert webhook.reporter.reasons == ["InternalError"]
 
 
-def test_a_bug_before_the_uid_is_known_is_a_500_without_a_trace(
+def test_an_internal_error_before_the_uid_is_decoded_is_a_500_without_a_stack_trace(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def decode(_body: bytes) -> None:
@@ -237,64 +238,64 @@ def test_a_bug_before_the_uid_is_known_is_a_500_without_a_trace(
 
     monkeypatch.setattr("webhook.admission.review.decode", decode)
     webhook = Webhook()
-    answer = webhook(encode_review(minimal_pod()))
-    assert (answer.status, answer.headers["connection"]) == (500, "close")
-    assert answer.json() == status(
+    response = webhook(encode_review(minimal_pod()))
+    assert (response.status, response.headers["connection"]) == (500, "close")
+    assert response.json() == status(
         500, "InternalError", "internal error of the webhook, see its log; the pod is not placed"
     )
-    assert [type(fault) for _uid, fault in webhook.reporter.errors] == [ZeroDivisionError]
+    assert [type(error) for _uid, error in webhook.reporter.errors] == [ZeroDivisionError]
 
 
-def test_a_plan_that_is_not_there_yet_is_fetched_within_the_time() -> None:
+def test_a_plan_that_is_not_delivered_yet_is_fetched_within_the_timeout() -> None:
     webhook = Webhook(FakePlans(Reason.PLAN_NOT_FOUND, fetched=PLAN))
-    answer = webhook(encode_review(minimal_pod()), query="timeout=3s")
-    assert answer.json()["response"]["patchType"] == "JSONPatch"
+    response = webhook(encode_review(minimal_pod()), query="timeout=3s")
+    assert response.json()["response"]["patchType"] == "JSONPatch"
     (seconds,) = webhook.plans.fetches
     assert 2.5 < seconds <= 2.7
 
 
 @pytest.mark.parametrize("reason", [Reason.PLAN_NOT_FOUND, Reason.PLANS_NOT_SYNCED])
-def test_a_plan_that_stays_away_leaves_the_pod_unchanged(reason: Reason) -> None:
+def test_a_pod_whose_plan_cannot_be_fetched_is_admitted(reason: Reason) -> None:
     webhook = Webhook(FakePlans(reason))
-    answer = webhook(encode_review(minimal_pod()))
-    response = answer.json()["response"]
-    assert (response["allowed"], response["auditAnnotations"]["reason"]) == (True, reason)
+    response = webhook(encode_review(minimal_pod()))
+    body = response.json()["response"]
+    assert (body["allowed"], body["auditAnnotations"]["reason"]) == (True, reason)
     assert len(webhook.plans.fetches) == 1
 
 
-def test_what_no_time_can_cure_is_not_waited_for() -> None:
+def test_an_ambiguous_plan_is_not_fetched() -> None:
     webhook = Webhook(FakePlans(Reason.PLAN_AMBIGUOUS))
     webhook(encode_review(minimal_pod()))
     assert webhook.plans.fetches == []
     assert webhook.reporter.reasons == ["PlanAmbiguous"]
 
 
-def test_plans_that_hang_do_not_hold_up_the_answer() -> None:
+def test_a_fetch_that_hangs_ends_at_the_deadline() -> None:
     webhook = Webhook(FakePlans(Reason.PLAN_NOT_FOUND))
     webhook.plans.hangs = True
-    answer = webhook(encode_review(minimal_pod()), query="timeout=120ms")
-    assert answer.json()["response"]["allowed"] is True
+    response = webhook(encode_review(minimal_pod()), query="timeout=120ms")
+    assert response.json()["response"]["allowed"] is True
     assert webhook.reporter.reasons == ["DeadlineExceeded"]
 
 
-def test_audit_mode_answers_without_a_patch() -> None:
+def test_in_mode_audit_the_response_has_no_patch() -> None:
     webhook = Webhook(mode=Mode.AUDIT)
     response = webhook(encode_review(minimal_pod())).json()["response"]
     assert "patch" not in response
     assert response["auditAnnotations"]["outcome"] == "would-patch"
 
 
-def test_too_many_reviews_at_once_are_sent_elsewhere_and_the_others_answered() -> None:
+def test_a_review_over_the_limit_of_concurrent_ones_is_a_429_with_retry_after() -> None:
     webhook = Webhook(FakePlans(Reason.PLAN_NOT_FOUND, fetched=PLAN))
     webhook.plans.hangs = True
 
-    async def three() -> list[Response]:
+    async def send_three() -> list[Response]:
         exchanges = [
             Exchange([encode_review(minimal_pod())], query="timeout=150ms") for _ in range(3)
         ]
         return list(await asyncio.gather(*(send(webhook.app, one) for one in exchanges)))
 
-    first, second, third = asyncio.run(three())
+    first, second, third = asyncio.run(send_three())
     assert (first.status, second.status) == (200, 200)
     assert third == Response(
         429,

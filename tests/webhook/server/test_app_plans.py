@@ -1,4 +1,4 @@
-"""`POST /validate` over ASGI: plans are refused or let through, and nobody sees a trace."""
+"""Responses to `POST /validate`, over ASGI."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ from webhook.server import app
 
 
 class Webhook:
-    """The application; it has no use for the plans that are there already."""
+    """The application; a look-up of a plan is an error."""
 
     def __init__(self) -> None:
         self.plans = FakePlans(Reason.PLAN_NOT_FOUND)
@@ -30,10 +30,10 @@ def plan_review(rule: str) -> bytes:
     return encode_review(plan(affinity=rule), namespace="konveyor-forklift", name="db")
 
 
-def test_a_plan_that_cannot_be_carried_out_is_refused_with_place_and_caret() -> None:
+def test_an_invalid_plan_is_denied_with_location_and_caret() -> None:
     webhook = Webhook()
-    answer = webhook(plan_review("REQUIRE pods(app=ceph) on nodes"))
-    assert answer.status == 200
+    response = webhook(plan_review("REQUIRE pods(app=ceph) on nodes"))
+    assert response.status == 200
     where = f"Plan konveyor-forklift/db annotation {PREFIX}/affinity line 1 column 27"
     problem = (
         f"{where}: unknown topology 'nodes': expected node, zone, region, rack or a label key; "
@@ -41,7 +41,7 @@ def test_a_plan_that_cannot_be_carried_out_is_refused_with_place_and_caret() -> 
         "  REQUIRE pods(app=ceph) on nodes\n"
         "                            ^^^^^"
     )
-    assert answer.json()["response"] == {
+    assert response.json()["response"] == {
         "uid": "u-1",
         "allowed": False,
         "status": {
@@ -61,14 +61,13 @@ def test_a_plan_that_cannot_be_carried_out_is_refused_with_place_and_caret() -> 
     assert webhook.reporter.reasons == ["SettingsInvalid"]
 
 
-def test_a_sound_plan_is_let_through_without_a_look_at_the_plans() -> None:
+def test_a_valid_plan_is_admitted_without_a_look_up_of_a_plan() -> None:
     webhook = Webhook()
-    answer = webhook(plan_review("REQUIRE pods(app=ceph) on node"))
-    response = answer.json()["response"]
-    assert (response["allowed"], response["auditAnnotations"]["reason"]) == (True, "SettingsValid")
+    body = webhook(plan_review("REQUIRE pods(app=ceph) on node")).json()["response"]
+    assert (body["allowed"], body["auditAnnotations"]["reason"]) == (True, "SettingsValid")
 
 
-def test_pods_and_plans_are_each_looked_at_on_their_own_path() -> None:
+def test_a_review_on_the_path_of_another_kind_is_skipped() -> None:
     webhook = Webhook()
     webhook(encode_review(minimal_pod()))
     webhook(plan_review("REQUIRE"), path="/mutate")
@@ -76,14 +75,14 @@ def test_pods_and_plans_are_each_looked_at_on_their_own_path() -> None:
     assert webhook.reporter.reviewed == ["plan", "pod"]
 
 
-def test_a_bug_lets_the_plan_through(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_an_internal_error_the_plan_is_admitted(monkeypatch: pytest.MonkeyPatch) -> None:
     def validate(*_: object) -> None:
         raise ZeroDivisionError("boom")
 
     monkeypatch.setattr(app, "validate", validate)
     webhook = Webhook()
-    answer = webhook(plan_review("REQUIRE"))
-    assert answer.json() == {
+    response = webhook(plan_review("REQUIRE"))
+    assert response.json() == {
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
         "response": {
@@ -97,4 +96,4 @@ def test_a_bug_lets_the_plan_through(monkeypatch: pytest.MonkeyPatch) -> None:
             },
         },
     }
-    assert [uid for uid, _fault in webhook.reporter.errors] == ["u-1"]
+    assert [uid for uid, _error in webhook.reporter.errors] == ["u-1"]

@@ -1,3 +1,5 @@
+"""The timeout of a request, and the seconds in which to respond."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,12 +23,12 @@ from webhook.server.deadline import parse_duration, seconds_to_respond
         ("0", 0.0),
     ],
 )
-def test_a_duration_is_what_go_makes_of_it(text: str, seconds: float) -> None:
+def test_a_duration_is_parsed_as_in_go(text: str, seconds: float) -> None:
     assert parse_duration(text) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize("text", ["", "3", "s", "3 s", "-3s", "3x", "3s ", "1e3s", "٣s"])
-def test_anything_else_is_no_duration(text: str) -> None:
+def test_any_other_text_is_not_a_duration(text: str) -> None:
     with pytest.raises(ValueError, match="expected a duration such as '3s' or '500ms', found"):
         parse_duration(text)
 
@@ -43,10 +45,10 @@ def test_anything_else_is_no_duration(text: str) -> None:
         (b"timeout=-1s", 9.0),
     ],
 )
-def test_a_part_of_the_time_is_kept_for_the_way_back(query: bytes, seconds: float) -> None:
+def test_a_tenth_of_the_timeout_is_left_for_the_way_back(query: bytes, seconds: float) -> None:
     assert seconds_to_respond(query) == pytest.approx(seconds)
 
 
 @given(st.binary(max_size=40))
-def test_no_query_string_is_too_odd(query: bytes) -> None:
+def test_any_query_string_has_a_deadline(query: bytes) -> None:
     assert seconds_to_respond(b"timeout=" + query) >= 0

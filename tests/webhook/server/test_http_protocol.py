@@ -1,4 +1,4 @@
-"""Clients that never come to the point, over real sockets."""
+"""Clients that send too much or too little, over real sockets."""
 
 import asyncio
 import socket
@@ -13,65 +13,65 @@ from webhook.server import http_protocol, listener
 from webhook.server.config import Address
 from webhook.server.responses import send_json
 
-Scene = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Exchange = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 REQUEST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
 
 
-async def fine(_scope: Scope, receive: Receive, send: Send) -> None:
+async def respond_ok(_scope: Scope, receive: Receive, send: Send) -> None:
     while (await receive()).get("more_body"):
         pass
     await send_json(send, 200, b"{}")
 
 
-def play(scene: Scene) -> None:
-    async def whole() -> None:
+def run(exchange: Exchange) -> None:
+    async def serve_and_run() -> None:
         own = listener.bind(Address("127.0.0.1", 0), "--listen")
-        serving = listener.build(fine)
-        task = asyncio.create_task(serving.serve(sockets=[own]))
+        server = listener.build(respond_ok)
+        task = asyncio.create_task(server.serve(sockets=[own]))
         reader, writer = await asyncio.open_connection(*own.getsockname())
         try:
-            await scene(reader, writer)
+            await exchange(reader, writer)
         finally:
             writer.close()
-            serving.should_exit = serving.force_exit = True
+            server.should_exit = server.force_exit = True
             await task
 
-    uvloop.run(whole())
+    uvloop.run(serve_and_run())
 
 
-async def answered(reader: asyncio.StreamReader) -> bool:
+async def read_response(reader: asyncio.StreamReader) -> bool:
     head = await reader.readuntil(b"\r\n\r\n")
     return head.startswith(b"HTTP/1.1 200") and await reader.readexactly(2) == b"{}"
 
 
-async def ended(reader: asyncio.StreamReader) -> bool:
+async def is_closed(reader: asyncio.StreamReader) -> bool:
     try:
         return await asyncio.wait_for(reader.read(), 5) == b""
     except ConnectionError:
         return True
 
 
-def ends_after(*said: bytes) -> Scene:
-    """Send all of this, with an answer to each whole request, and have the connection ended."""
+def expect_close_after(*sent: bytes) -> Exchange:
+    """Send this, expect a response to each complete request, and then the end of the connection."""
 
-    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for each in said:
+    async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for each in sent:
             writer.write(each)
-            assert not each.startswith(REQUEST) or await answered(reader)
-        assert await ended(reader)
+            assert not each.startswith(REQUEST) or await read_response(reader)
+        assert await is_closed(reader)
 
-    return scene
+    return exchange
 
 
-def test_a_head_may_come_in_pieces_and_one_after_another() -> None:
-    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+def test_requests_may_arrive_in_pieces_and_pipelined() -> None:
+    async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for piece in (REQUEST[:1], REQUEST[1:20], REQUEST[20:], REQUEST, REQUEST[:-1]):
             writer.write(piece)
             await asyncio.sleep(0.01)
         writer.write(REQUEST[-1:])
-        assert [await answered(reader) for _ in range(3)] == [True] * 3
+        assert [await read_response(reader) for _ in range(3)] == [True] * 3
 
-    play(scene)
+    run(exchange)
 
 
 @pytest.mark.parametrize("before", [b"", REQUEST], ids=["first", "second"])
@@ -80,29 +80,29 @@ def test_a_head_may_come_in_pieces_and_one_after_another() -> None:
     [b"POST /" + b"x" * 100_000, REQUEST[:-6] + b"\r\nX: " + b"x" * 100_000],
     ids=["path", "header"],
 )
-def test_a_head_without_end_ends_the_connection(before: bytes, endless: bytes) -> None:
-    play(ends_after(before, endless))
+def test_a_connection_with_too_large_headers_is_closed(before: bytes, endless: bytes) -> None:
+    run(expect_close_after(before, endless))
 
 
-@pytest.mark.parametrize("said", [REQUEST[:10], REQUEST[:-2], REQUEST[:-1], REQUEST + REQUEST[:10]])
-def test_a_request_that_does_not_come_ends_the_connection(
-    said: bytes, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("sent", [REQUEST[:10], REQUEST[:-2], REQUEST[:-1], REQUEST + REQUEST[:10]])
+def test_a_connection_with_an_incomplete_request_is_closed_after_the_timeout(
+    sent: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_protocol, "REQUEST_TIMEOUT_SECONDS", 0.05)
-    play(ends_after(said))
+    run(expect_close_after(sent))
 
 
-@pytest.mark.parametrize("said", [b"", REQUEST])
-def test_an_idle_connection_ends_when_the_api_server_has_given_it_up(
-    said: bytes, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("sent", [b"", REQUEST])
+def test_an_idle_connection_is_closed_after_the_keep_alive_time(
+    sent: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listener, "KEEP_ALIVE_SECONDS", 0.1)
-    play(ends_after(said))
+    run(expect_close_after(sent))
 
 
-@pytest.mark.parametrize("said", [b"", REQUEST])
+@pytest.mark.parametrize("sent", [b"", REQUEST])
 def test_a_connection_that_the_client_resets_leaves_no_timer(
-    said: bytes, monkeypatch: pytest.MonkeyPatch
+    sent: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[http_protocol.BoundedHttpProtocol] = []
 
@@ -111,9 +111,9 @@ def test_a_connection_that_the_client_resets_leaves_no_timer(
             super().connection_made(transport)
             made.append(self)
 
-    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(said)
-        assert not said or await answered(reader)
+    async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(sent)
+        assert not sent or await read_response(reader)
         while not made:  # noqa: ASYNC110 - uvicorn's own state, as below
             await asyncio.sleep(0.001)
         assert made[0].timeout_keep_alive_task is not None
@@ -125,20 +125,22 @@ def test_a_connection_that_the_client_resets_leaves_no_timer(
         assert made[0].timeout_keep_alive_task is None
 
     monkeypatch.setattr(listener, "BoundedHttpProtocol", Watched)
-    play(scene)
+    run(exchange)
 
 
-def test_a_request_may_be_slow_and_a_connection_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_request_and_an_idle_connection_are_within_their_limits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(http_protocol, "REQUEST_TIMEOUT_SECONDS", 0.2)
 
-    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.25)
         writer.write(REQUEST[:-1])
         await asyncio.sleep(0.05)
         writer.write(REQUEST[-1:])
-        assert await answered(reader)
+        assert await read_response(reader)
         await asyncio.sleep(0.25)
         writer.write(REQUEST)
-        assert await answered(reader)
+        assert await read_response(reader)
 
-    play(scene)
+    run(exchange)

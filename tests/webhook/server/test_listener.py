@@ -1,4 +1,4 @@
-"""Two servers in one loop, told by signals when to go: over real sockets, as curl sees them."""
+"""Two servers in one event loop that drain after a signal, over real sockets."""
 
 import asyncio
 import contextlib
@@ -20,32 +20,32 @@ QUICK = DrainTimes(at_least=0.2, quiet=0.1, at_most=5)
 NEVER = DrainTimes(at_least=600, quiet=600, at_most=600)
 
 
-async def fine(_scope: Scope, receive: Receive, send: Send) -> None:
+async def respond_ok(_scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
     await send_json(send, 200, b"{}")
 
 
-class Running(NamedTuple):
+class Servers(NamedTuple):
     reviews: listener.Server
     port: int
     status_port: int
     task: asyncio.Task[None]
 
-    async def ended(self, seconds: float) -> bool:
+    async def has_ended(self, seconds: float) -> bool:
         done, _ = await asyncio.wait([self.task], timeout=seconds)
         return bool(done)
 
 
 @contextlib.asynccontextmanager
-async def running(times: DrainTimes) -> AsyncIterator[Running]:
-    reviews, status = listener.build(fine), listener.build(fine)
+async def run_servers(times: DrainTimes) -> AsyncIterator[Servers]:
+    reviews, status = listener.build(respond_ok), listener.build(respond_ok)
     sockets = [listener.bind(Address("127.0.0.1", 0), "--listen") for _ in range(2)]
     task = asyncio.create_task(listener.run(reviews, status, (sockets[0], sockets[1]), times))
     while not (reviews.started and status.started):  # noqa: ASYNC110 - uvicorn's flags
         await asyncio.sleep(0.01)
     port, status_port = (own.getsockname()[1] for own in sockets)
     try:
-        yield Running(reviews, port, status_port, task)
+        yield Servers(reviews, port, status_port, task)
     finally:
         reviews.should_exit = status.should_exit = True
         await task
@@ -58,13 +58,13 @@ class Client:
         self._reader, self._writer = reader, writer
 
     async def get(self) -> dict[str, str]:
-        """Send a request; return the answer's headers, under "" its status."""
+        """Send a request; return the headers of the response, and its status line under ""."""
         self._writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
         await self._reader.readexactly(2)
         return {"": head[0]} | dict(line.lower().split(": ", 1) for line in head[1:])
 
-    async def closed(self) -> bool:
+    async def is_closed(self) -> bool:
         rest = await self._reader.read()
         self.close()
         return rest == b""
@@ -73,84 +73,84 @@ class Client:
         self._writer.close()
 
 
-async def client(port: int) -> Client:
+async def connect(port: int) -> Client:
     return Client(*await asyncio.open_connection("127.0.0.1", port))
 
 
-def test_a_connection_is_kept_and_nothing_is_said_of_the_server() -> None:
-    async def scene() -> None:
-        async with running(QUICK) as now:
-            one = await client(now.port)
+def test_a_connection_is_kept_and_a_response_does_not_name_the_server() -> None:
+    async def check() -> None:
+        async with run_servers(QUICK) as servers:
+            one = await connect(servers.port)
             for _ in range(3):
-                answer = await one.get()
-                assert answer[""] == "HTTP/1.1 200 OK"
-                assert answer.keys() == {"", "date", "content-type", "content-length"}
+                response = await one.get()
+                assert response[""] == "HTTP/1.1 200 OK"
+                assert response.keys() == {"", "date", "content-type", "content-length"}
             one.close()
-            assert now.reviews.config.timeout_keep_alive > 90
+            assert servers.reviews.config.timeout_keep_alive > 90
 
-    asyncio.run(scene())
+    asyncio.run(check())
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_server_that_drains_answers_and_sends_its_clients_away_and_ends(number: int) -> None:
-    async def scene() -> None:
-        async with running(QUICK) as now:
-            old = await client(now.port)
+def test_a_draining_server_responds_closes_its_connections_and_stops(number: int) -> None:
+    async def check() -> None:
+        async with run_servers(QUICK) as servers:
+            old = await connect(servers.port)
             await old.get()
             os.kill(os.getpid(), number)
             await asyncio.sleep(0.05)
-            new = await client(now.port)
+            new = await connect(servers.port)
             for one in (old, new):
                 assert (await one.get())["connection"] == "close"
-                assert await one.closed()
-            probe = await client(now.status_port)
+                assert await one.is_closed()
+            probe = await connect(servers.status_port)
             assert "connection" not in await probe.get()
             probe.close()
-            assert now.reviews.draining
-            assert await now.ended(5)
+            assert servers.reviews.draining
+            assert await servers.has_ended(5)
 
-    asyncio.run(scene())
+    asyncio.run(check())
 
 
-def test_a_connection_that_is_held_is_not_closed_under_whoever_comes_back_to_it() -> None:
-    async def scene() -> None:
-        async with running(QUICK) as now:
-            one = await client(now.port)
+def test_a_draining_server_keeps_an_idle_connection_until_its_next_response() -> None:
+    async def check() -> None:
+        async with run_servers(QUICK) as servers:
+            one = await connect(servers.port)
             await one.get()
             os.kill(os.getpid(), signal.SIGTERM)
-            assert not await now.ended(2 * QUICK.at_least)
+            assert not await servers.has_ended(2 * QUICK.at_least)
             assert (await one.get())["connection"] == "close"
-            assert await one.closed()
-            assert await now.ended(5)
+            assert await one.is_closed()
+            assert await servers.has_ended(5)
 
-    asyncio.run(scene())
+    asyncio.run(check())
 
 
-def test_the_header_outlives_the_second_in_which_uvicorn_renews_its_own() -> None:
-    async def scene() -> None:
-        async with running(NEVER) as now:
+def test_the_close_header_is_sent_after_uvicorn_has_updated_its_default_headers() -> None:
+    async def check() -> None:
+        async with run_servers(NEVER) as servers:
             os.kill(os.getpid(), signal.SIGTERM)
             await asyncio.sleep(0.05)
-            await now.reviews.on_tick(0)
-            one = await client(now.port)
+            await servers.reviews.on_tick(0)
+            one = await connect(servers.port)
             assert (await one.get())["connection"] == "close"
-            assert await one.closed()
+            assert await one.is_closed()
 
-    asyncio.run(scene())
+    asyncio.run(check())
 
 
-def test_a_second_signal_ends_it_at_once() -> None:
-    async def scene() -> None:
-        async with running(NEVER) as now:
+def test_a_second_signal_stops_the_servers_at_once() -> None:
+    async def check() -> None:
+        async with run_servers(NEVER) as servers:
             os.kill(os.getpid(), signal.SIGTERM)
-            assert not await now.ended(0.2)
+            assert not await servers.has_ended(0.2)
             os.kill(os.getpid(), signal.SIGTERM)
-            assert await now.ended(5)
+            assert await servers.has_ended(5)
 
-    asyncio.run(scene())
+    asyncio.run(check())
 
 
-def test_all_addresses_are_all_addresses() -> None:
+def test_all_ipv4_and_ipv6_addresses_accept_ipv4_connections() -> None:
     for host in ["0.0.0.0", *(["::"] if socket.has_dualstack_ipv6() else [])]:
         with listener.bind(Address(host, 0), "--listen") as bound:
             port = bound.getsockname()[1]
@@ -158,7 +158,7 @@ def test_all_addresses_are_all_addresses() -> None:
                 pass
 
 
-def test_an_address_in_use_is_an_error_that_names_the_flag() -> None:
+def test_an_address_in_use_is_an_error_with_the_flag() -> None:
     with listener.bind(Address("127.0.0.1", 0), "--listen") as taken:
         address = Address(*taken.getsockname())
         with pytest.raises(ConfigError) as error:
@@ -166,7 +166,7 @@ def test_an_address_in_use_is_an_error_that_names_the_flag() -> None:
     assert str(error.value) == f"--listen {address}: address already in use"
 
 
-def test_an_address_that_is_not_ours_is_an_error() -> None:
+def test_an_address_of_another_host_is_an_error() -> None:
     with pytest.raises(ConfigError) as error:
         listener.bind(Address("192.0.2.1", 0), "--status-listen")
     assert str(error.value) == "--status-listen 192.0.2.1:0: cannot assign requested address"

@@ -1,3 +1,5 @@
+"""Probes and metrics, over ASGI."""
+
 import asyncio
 
 import pytest
@@ -27,29 +29,29 @@ def get(path: str, checks: dict[str, str], accept: str = "", method: str = "GET"
     return asyncio.run(send(app, exchange))
 
 
-def test_it_is_ready_when_no_check_returns_a_text() -> None:
-    answer = get("/readyz", {"plans": "", "certificate": ""})
-    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
-    assert answer.json() == {
+def test_a_server_is_ready_when_no_check_returns_a_text() -> None:
+    response = get("/readyz", {"plans": "", "certificate": ""})
+    assert (response.status, response.headers["content-type"]) == (200, "application/json")
+    assert response.json() == {
         "ready": True,
         "checks": {"plans": "ok", "certificate": "ok"},
         "plans": PLANS,
     }
 
 
-def test_it_is_not_ready_while_a_check_returns_what_is_missing() -> None:
-    answer = get("/readyz", {"plans": "", "certificate": "there is no certificate yet"})
-    assert answer.status == 503
-    assert answer.json() == {
+def test_a_server_is_not_ready_while_a_check_returns_a_text() -> None:
+    response = get("/readyz", {"plans": "", "certificate": "there is no certificate yet"})
+    assert response.status == 503
+    assert response.json() == {
         "ready": False,
         "checks": {"plans": "ok", "certificate": "there is no certificate yet"},
         "plans": PLANS,
     }
 
 
-def test_it_is_alive_whatever_is_missing() -> None:
-    answer = get("/livez", {"plans": "gone", "certificate": "gone"})
-    assert (answer.status, answer.body) == (200, b"ok")
+def test_a_server_that_is_not_ready_is_alive() -> None:
+    response = get("/livez", {"plans": "gone", "certificate": "gone"})
+    assert (response.status, response.body) == (200, b"ok")
 
 
 @pytest.mark.parametrize(
@@ -57,9 +59,9 @@ def test_it_is_alive_whatever_is_missing() -> None:
     [("", "text/plain"), ("application/openmetrics-text", "application/openmetrics-text")],
 )
 def test_the_format_of_metrics_is_negotiated(accept: str, content_type: str) -> None:
-    answer = get("/metrics", {}, accept)
-    assert answer.headers["content-type"].startswith(content_type)
-    assert b"calls_total 3.0\n" in answer.body
+    response = get("/metrics", {}, accept)
+    assert response.headers["content-type"].startswith(content_type)
+    assert b"calls_total 3.0\n" in response.body
 
 
 def test_probes_may_use_head() -> None:
@@ -67,5 +69,5 @@ def test_probes_may_use_head() -> None:
 
 
 @pytest.mark.parametrize(("path", "method", "code"), [("/", "GET", 404), ("/readyz", "POST", 405)])
-def test_every_other_path_and_method_is_an_error(path: str, method: str, code: int) -> None:
+def test_any_other_path_or_method_is_an_error(path: str, method: str, code: int) -> None:
     assert get(path, {}, method=method).status == code

@@ -1,4 +1,4 @@
-"""The whole server on the example plans, called as an API server calls it."""
+"""The whole server with the example plans, over real sockets."""
 
 import asyncio
 import base64
@@ -26,9 +26,11 @@ FREE = Address("127.0.0.1", 0)
 REVIEW = (EXAMPLES / "review.json").read_bytes()
 
 
-class Served(NamedTuple):
+class RunningServer(NamedTuple):
     reviews: int
+    """The port."""
     status: int
+    """The port."""
     tls: ssl.SSLContext
     log: list[Any]
 
@@ -52,16 +54,18 @@ class Served(NamedTuple):
         writer.write(f"{head}Host: x\r\nConnection: close\r\n\r\n".encode() + body)
         with contextlib.suppress(ConnectionError):
             await writer.drain()
-        answer = await reader.read()
+        response = await reader.read()
         writer.close()
         with contextlib.suppress(ConnectionError, ssl.SSLError):
             await writer.wait_closed()
-        first, _, rest = answer.partition(b"\r\n\r\n")
+        first, _, rest = response.partition(b"\r\n\r\n")
         return int(first.split()[1]), json.loads(rest)
 
 
 @contextlib.asynccontextmanager
-async def serving(tmp_path: Path, plans: Path = EXAMPLES / "plans") -> AsyncIterator[Served]:
+async def run_server(
+    tmp_path: Path, plans: Path = EXAMPLES / "plans"
+) -> AsyncIterator[RunningServer]:
     config = Config(
         listen=FREE,
         status_listen=FREE,
@@ -71,82 +75,84 @@ async def serving(tmp_path: Path, plans: Path = EXAMPLES / "plans") -> AsyncIter
     )
     with capture_logs() as log:
         task = asyncio.create_task(serve(config))
-        said: Any = {}
-        while not (said and "the plans have been read" in {line["event"] for line in log}):
+        addresses: Any = {}
+        while not (addresses and "the plans have been read" in {line["event"] for line in log}):
             await asyncio.sleep(0.01)
             assert not task.done(), task.exception()
-            said = next((line for line in log if line["event"] == "serving"), {})
-        ports = [int(said[name].rpartition(":")[2]) for name in ("reviews", "status")]
+            addresses = next((line for line in log if line["event"] == "serving"), {})
+        ports = [int(addresses[name].rpartition(":")[2]) for name in ("reviews", "status")]
         tls = ssl.create_default_context(cafile=tmp_path / "ca.crt")
         try:
-            yield Served(ports[0], ports[1], tls, log)
+            yield RunningServer(ports[0], ports[1], tls, log)
         finally:
             os.kill(os.getpid(), signal.SIGTERM)
             await task
 
 
-Scene = Callable[[Served], Any]
+Check = Callable[[RunningServer], Any]
 
 
-def play(tmp_path: Path, scene: Scene) -> None:
-    async def whole() -> None:
-        async with serving(tmp_path) as served:
-            await scene(served)
+def run(tmp_path: Path, check: Check) -> None:
+    async def run_and_check() -> None:
+        async with run_server(tmp_path) as server:
+            await check(server)
 
-    uvloop.run(whole())
+    uvloop.run(run_and_check())
 
 
-def test_an_example_is_placed_told_counted_and_the_server_drains(tmp_path: Path) -> None:
-    async def scene(served: Served) -> None:
-        status, answer = await served.post(REVIEW)
+def test_a_pod_is_placed_and_logged_until_the_server_has_drained(tmp_path: Path) -> None:
+    async def check(server: RunningServer) -> None:
+        status, review = await server.post(REVIEW)
         assert status == 200
-        patch = json.loads(base64.b64decode(answer["response"]["patch"]))
+        patch = json.loads(base64.b64decode(review["response"]["patch"]))
         widened = "/spec/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/0"
         assert {"op": "add", "path": f"{widened}/namespaceSelector", "value": {}} in patch
-        status, ready = await served.get("/readyz")
+        status, ready = await server.get("/readyz")
         assert (status, ready["ready"], ready["plans"]["count"]) == (200, True, 24)
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.sleep(0.05)
-        status, ready = await served.get("/readyz")
+        status, ready = await server.get("/readyz")
         assert (status, ready["checks"]["draining"]) == (503, "the server is shutting down")
-        assert (await served.post(REVIEW))[0] == 200
+        assert (await server.post(REVIEW))[0] == 200
         await asyncio.sleep(0.1)
-        (told, again) = (line for line in served.log if line.get("reason") == "Placed")
-        assert told["plan"] == again["plan"] == "konveyor-forklift/high-io-migration"
+        (first, second) = (line for line in server.log if line.get("reason") == "Placed")
+        assert first["plan"] == second["plan"] == "konveyor-forklift/high-io-migration"
 
-    play(tmp_path, scene)
+    run(tmp_path, check)
 
 
-def test_whoever_starts_it_is_told_how_to_try_it_and_what_is_in_the_way(tmp_path: Path) -> None:
-    async def scene(served: Served) -> None:
-        (line,) = (line for line in served.log if "try_it" in line)
+def test_a_command_to_try_the_server_is_logged_and_an_address_in_use_is_an_error(
+    tmp_path: Path,
+) -> None:
+    async def check(server: RunningServer) -> None:
+        (line,) = (line for line in server.log if "try_it" in line)
         assert line["ca"] == f"{tmp_path}/ca.crt"
         assert line["try_it"] == (
             f"curl --cacert {tmp_path}/ca.crt --data-binary @review.json "
-            f"https://localhost:{served.reviews}/mutate"
+            f"https://localhost:{server.reviews}/mutate"
         )
-        address = Address("127.0.0.1", served.reviews)
+        address = Address("127.0.0.1", server.reviews)
         config = Config(listen=address, status_listen=FREE, plans=tmp_path)
         with pytest.raises(ConfigError) as error:
             await serve(config)
         assert str(error.value) == f"--listen {address}: address already in use"
 
-    play(tmp_path, scene)
+    run(tmp_path, check)
 
 
-def test_a_body_that_is_too_large_is_refused_in_words_that_arrive(tmp_path: Path) -> None:
+def test_a_client_receives_the_error_for_a_body_that_is_too_large(tmp_path: Path) -> None:
     body = b" " * (9 * 2**20)
     chunked = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
 
-    async def scene(served: Served) -> None:
+    async def check(server: RunningServer) -> None:
         for sent, head in ((body, ""), (chunked, "Transfer-Encoding: chunked\r\n")):
-            status, answer = await served.post(sent, head)
-            assert (status, answer["reason"]) == (413, "ReviewTooLarge")
+            status, error = await server.post(sent, head)
+            assert (status, error["reason"]) == (413, "ReviewTooLarge")
 
-    play(tmp_path, scene)
+    run(tmp_path, check)
 
 
-def test_without_a_cluster_there_has_to_be_a_directory(
+def test_without_a_cluster_and_a_directory_the_server_does_not_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))

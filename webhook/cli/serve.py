@@ -1,4 +1,4 @@
-"""`convertor-webhook serve`: the flags, and what they mean together."""
+"""`convertor-webhook serve`: its flags, and the checks of flags that exclude or need each other."""
 
 import os
 from enum import StrEnum
@@ -21,11 +21,11 @@ from webhook.telemetry import logs
 _ADDRESS = Parsed("host:port", config.parse_address)
 _DIRECTORY = Parsed("directory", config.find_directory)
 _FILE = Parsed("file", config.find_file)
-_NEW = Parsed("path", config.parse_path)
+_PATH = Parsed("path", config.parse_path)
 _OBJECT = Parsed("namespace/name", config.parse_object_name)
 
 
-def _one_of(words: type[StrEnum]) -> click.Choice[str]:
+def _make_choice(words: type[StrEnum]) -> click.Choice[str]:
     return click.Choice([word.value for word in words])
 
 
@@ -37,67 +37,74 @@ def _one_of(words: type[StrEnum]) -> click.Choice[str]:
     }
 )
 @click.option(
-    "--plans", type=_DIRECTORY, help="Read Plans from the YAML files in here, no cluster."
+    "--plans", type=_DIRECTORY, help="Read Plans from the YAML files in it, without a cluster."
 )
-@click.option("--kubeconfig", type=_FILE, help="Cluster that has the pods.  [default: our own]")
-@click.option("--hub-kubeconfig", type=_FILE, help="Cluster that has the Plans, if another.")
+@click.option(
+    "--kubeconfig", type=_FILE, help="Cluster with the pods.  [default: that of this pod]"
+)
+@click.option("--hub-kubeconfig", type=_FILE, help="Cluster with the Plans, if another.")
 @click.option("--listen", type=_ADDRESS, default="0.0.0.0:8443", help="Reviews, over TLS.")
 @click.option("--status-listen", type=_ADDRESS, default="0.0.0.0:8080", help="Probes and metrics.")
-@click.option("--certs-secret", type=_OBJECT, help="Secret with the CA that our replicas share.")
-@click.option("--certs-service", type=_OBJECT, help="Service by which API servers call us.")
+@click.option("--certs-secret", type=_OBJECT, help="Secret with the CA that the replicas share.")
+@click.option("--certs-service", type=_OBJECT, help="Service that API servers call.")
 @click.option("--certs-webhook-config", metavar="NAME", help="Configurations to publish the CA in.")
 @click.option(
-    "--tls-dir", type=_DIRECTORY, help="Certificate in files: tls.crt and tls.key in here."
+    "--tls-dir", type=_DIRECTORY, help="Directory with the certificate: tls.crt and tls.key."
 )
 @click.option("--tls-cert", type=_FILE, help="Certificate (PEM), with the chain to its CA.")
 @click.option("--tls-key", type=_FILE, help="Private key of that certificate (PEM).")
-@click.option("--tls-name", metavar="NAME", multiple=True, help="More names when we make our own.")
-@click.option("--state-dir", type=_NEW, help="Where the CA of one that we make is written.")
+@click.option(
+    "--tls-name",
+    metavar="NAME",
+    multiple=True,
+    help="Another name in a certificate of the local CA.",
+)
+@click.option("--state-dir", type=_PATH, help="Directory for the local CA.")
 @click.option("--client-ca", type=_FILE, help="Serve only clients with a certificate of this CA.")
 @installation_options
 @click.option(
     "--watch-pods/--no-watch-pods",
     default=True,
-    help="Look for convertor pods that came through unplaced.",
+    help="Find convertor pods that were missed.",
 )
 @click.option(
     "--max-concurrent",
     type=click.IntRange(1),
     default=MAX_CONCURRENT_REVIEWS,
-    help="Reviews at a time; more have to come again in a second.",
+    help="Reviews at a time; more get 429 and Retry-After.",
 )
 @click.option(
     "--log-format",
-    type=_one_of(logs.Format),
+    type=_make_choice(logs.Format),
     default=logs.Format.AUTO.value,
     help="auto is text on a terminal and JSON elsewhere.",
 )
 @click.option(
     "--log-level",
-    type=_one_of(logs.Level),
+    type=_make_choice(logs.Level),
     default=logs.Level.INFO.value,
-    help="The least important lines to write.",
+    help="Lowest level to log.",
 )
 @click.pass_context
 def serve(context: click.Context, /, log_format: str, log_level: str, **flags: Any) -> None:
-    """Serve reviews until told to stop.
+    """Serve reviews until SIGTERM or SIGINT.
 
     Every flag is an environment variable too: --tls-dir is CONVERTOR_WEBHOOK_TLS_DIR. Without
-    --certs-secret and --tls-dir the server makes its own certificate and tells where its CA is.
+    --certs-secret and --tls-dir the server signs its certificate with a local CA and logs where that is.
     """
     logs.configure(logs.Format(log_format), logs.Level(log_level))
     known = [f"{config.ENVIRONMENT}_{flag.name}".upper() for flag in context.command.params]
     for warning in config.find_unknown_variables(os.environ, known):
         structlog.get_logger().warning(warning)
     try:
-        uvloop.run(server.serve(_config(flags)))
+        uvloop.run(server.serve(_read_config(flags)))
     except ConfigError as error:
         raise UserError(str(error)) from None
 
 
-def _config(flags: dict[str, Any]) -> Config:
+def _read_config(flags: dict[str, Any]) -> Config:
     if flags["plans"] and (flags["kubeconfig"] or flags["hub_kubeconfig"]):
-        raise UserError("expected --plans or a cluster by kubeconfig, found both")
+        raise UserError("expected --plans or a kubeconfig, found both")
     return Config(
         listen=flags["listen"],
         status_listen=flags["status_listen"],
@@ -105,29 +112,27 @@ def _config(flags: dict[str, Any]) -> Config:
         kubeconfig=flags["kubeconfig"],
         hub_kubeconfig=flags["hub_kubeconfig"],
         watch_pods=flags["watch_pods"],
-        certificates=_certificates(flags),
+        certificates=_read_certificates(flags),
         max_concurrent=flags["max_concurrent"],
         installation=flags["installation"],
     )
 
 
-def _certificates(flags: dict[str, Any]) -> Certificates:
+def _read_certificates(flags: dict[str, Any]) -> Certificates:
     service, secret = flags["certs_service"], flags["certs_secret"]
-    files = _files(flags)
+    files = _find_files(flags)
     if secret and files:
         raise UserError("expected --certs-secret or a certificate in files, found both")
     if (secret or flags["certs_webhook_config"]) and not service:
         raise UserError("--certs-service is missing: the name that API servers call")
     if flags["plans"] and (secret or service):
-        raise UserError(
-            "--plans does without a cluster, --certs-secret and --certs-service need one"
-        )
+        raise UserError("--plans is without a cluster, --certs-secret and --certs-service need one")
     if flags["tls_name"] and (files or service):
         raise UserError(
-            "--tls-name is for a certificate that we make: not in files, not of a Service"
+            "--tls-name is for a certificate of the local CA: not for files, not for a Service"
         )
     return Certificates(
-        names=() if files and not service else _names(flags, service),
+        names=() if files and not service else _list_names(flags, service),
         files=files,
         secret=secret,
         webhook_config=flags["certs_webhook_config"] or "",
@@ -136,8 +141,8 @@ def _certificates(flags: dict[str, Any]) -> Certificates:
     )
 
 
-def _names(flags: dict[str, Any], service: tuple[str, str] | None) -> tuple[str, ...]:
-    """Give the name that API servers call first; the others are for people."""
+def _list_names(flags: dict[str, Any], service: tuple[str, str] | None) -> tuple[str, ...]:
+    """Return the DNS names of the certificate; first the one that API servers call."""
     if service is None:
         return (*LOCAL_NAMES, *flags["tls_name"])
     namespace, name = service
@@ -145,7 +150,7 @@ def _names(flags: dict[str, Any], service: tuple[str, str] | None) -> tuple[str,
     return f"{full}.svc", f"{full}.svc.cluster.local", full, name
 
 
-def _files(flags: dict[str, Any]) -> tuple[Path, Path] | None:
+def _find_files(flags: dict[str, Any]) -> tuple[Path, Path] | None:
     directory, cert, key = flags["tls_dir"], flags["tls_cert"], flags["tls_key"]
     if directory and (cert or key):
         raise UserError("expected --tls-dir or --tls-cert with --tls-key, found both")

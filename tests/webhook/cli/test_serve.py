@@ -147,19 +147,19 @@ INVALID_FLAGS: list[tuple[list[str], str]] = [
     (["--state-dir", ""], "Invalid value for '--state-dir': the path is empty"),
     (
         ["--plans", ".", "--kubeconfig", __file__],
-        "expected --plans or a cluster by kubeconfig, found both",
+        "expected --plans or a kubeconfig, found both",
     ),
     (
         ["--plans", ".", "--hub-kubeconfig", __file__],
-        "expected --plans or a cluster by kubeconfig, found both",
+        "expected --plans or a kubeconfig, found both",
     ),
     (
         ["--tls-dir", ".", "--tls-name", "host.example"],
-        "--tls-name is for a certificate that we make: not in files, not of a Service",
+        "--tls-name is for a certificate of the local CA: not for files, not for a Service",
     ),
     (
         ["--certs-service=ns/hook", "--tls-name", "host.example"],
-        "--tls-name is for a certificate that we make: not in files, not of a Service",
+        "--tls-name is for a certificate of the local CA: not for files, not for a Service",
     ),
     (["--plans", "no/such"], "Invalid value for '--plans': 'no/such': no such directory"),
     (["--tls-cert", "no.crt"], "Invalid value for '--tls-cert': 'no.crt': no such file"),
@@ -180,7 +180,7 @@ INVALID_FLAGS: list[tuple[list[str], str]] = [
     ),
     (
         ["--plans", ".", "--certs-service=ns/hook"],
-        "--plans does without a cluster, --certs-secret and --certs-service need one",
+        "--plans is without a cluster, --certs-secret and --certs-service need one",
     ),
     (
         ["--tls-dir", ".", "--certs-secret=ns/ca", "--certs-service=ns/hook"],

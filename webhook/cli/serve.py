@@ -90,7 +90,8 @@ def serve(context: click.Context, /, log_format: str, log_level: str, **flags: A
     """Serve reviews until SIGTERM or SIGINT.
 
     Every flag is an environment variable too: --tls-dir is CONVERTOR_WEBHOOK_TLS_DIR. Without
-    --certs-secret and --tls-dir the server signs its certificate with a local CA and logs where that is.
+    --certs-secret and --tls-dir the server signs its certificate with a local CA and logs where
+    that is.
     """
     logs.configure(logs.Format(log_format), logs.Level(log_level))
     known = [f"{config.ENVIRONMENT}_{flag.name}".upper() for flag in context.command.params]

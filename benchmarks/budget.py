@@ -1,4 +1,4 @@
-"""A number that is held against a bar."""
+"""A measured number with its limit."""
 
 from typing import NamedTuple
 

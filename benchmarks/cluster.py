@@ -1,6 +1,6 @@
-"""Measure in a real cluster what needs one: many large plans, and what a pod's creation costs.
+"""Measure in a real cluster the memory of many large plans and the latency of pod creation.
 
-It takes ten minutes, most of them to create the plans. `--write` puts the results into
+It takes ten minutes, most of them to create the plans. `--write` writes the results into
 docs/performance.md and the raw data into benchmarks/results.
 """
 
@@ -27,23 +27,25 @@ from tests.system.e2e.setting import add_namespace, furnish
 from tests.system.guide.forklift import Generation, convertor_pod
 
 ONE, MANY = 1, 10_000
-"""Plans. The pods that are created belong to the one."""
+"""Numbers of plans. The pods that are created belong to the first plan."""
 
-UNASKED = "unasked"
-"""A namespace whose pods the webhook is not asked about."""
+EXCLUDED = "excluded"
+"""A namespace for whose pods the API server does not call the webhook."""
 
 
 def main() -> int:
-    """Print a line for each number; 1 when a budget is not met."""
+    """Print a line for each result; return 1 if a budget is not met."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
         "--write", action="store_true", help="also write docs/performance.md and the raw data"
     )
-    parser.add_argument("--plans", type=int, default=MANY, help="how many are many")
+    parser.add_argument(
+        "--plans", type=int, default=MANY, help="number of plans of the larger measurement"
+    )
     options = parser.parse_args()
     raw = Raw()
     measure(raw, options.plans)
-    budgets = held(raw, options.plans)
+    budgets = compare(raw, options.plans)
     print(*budgets, *cluster_document.lines(raw), sep="\n")
     if options.write:
         document.put("cluster", cluster_document.results(budgets, raw), cluster_document.data(raw))
@@ -51,13 +53,13 @@ def main() -> int:
 
 
 def measure(raw: Raw, many: int) -> None:
-    """Fill `raw`; the replicas begin anew with each number of plans."""
+    """Fill `raw`; the replicas are restarted for each number of plans."""
     with cluster() as plane:
         api = plane.admin
         made = api.create(crowd.large(0, TARGET))
         pod = convertor_pod(Generation.V2_12, made)
-        unasked = pod | {"metadata": pod["metadata"] | {"namespace": UNASKED}}
-        # Ten thousand Plans are not checked here when they are written: the replicas are away.
+        excluded = pod | {"metadata": pod["metadata"] | {"namespace": EXCLUDED}}
+        # Without validation, because no replica runs while ten thousand Plans are created.
         with running(plane, pod, "bench", planValidation={"enabled": False}) as replicas:
             both = replicas.running
             for plans in (ONE, many):
@@ -68,12 +70,12 @@ def measure(raw: Raw, many: int) -> None:
                 raw.ready[plans] = start(both)
                 raw.memory[plans] = memory(both[0])
                 replicas.await_used()
-                raw.creation[plans] = creation.measure(api, replicas, pod, unasked)
+                raw.creation[plans] = creation.measure(api, replicas, pod, excluded)
 
 
 @contextmanager
 def cluster() -> Iterator[ControlPlane]:
-    """Have a control plane with nobody in it who does something by himself."""
+    """Run a control plane without a scheduler, so that only the benchmark changes objects."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         plane = ControlPlane(Path(folder))
         try:
@@ -81,7 +83,7 @@ def cluster() -> Iterator[ControlPlane]:
             plane.scheduler.stop()
             furnish(plane.admin)
             crowd.furnish(plane.admin)
-            for name in (TARGET, UNASKED):
+            for name in (TARGET, EXCLUDED):
                 add_namespace(plane.admin, name)
             yield plane
         finally:
@@ -94,7 +96,7 @@ def end(replicas: Sequence[Replica]) -> None:
 
 
 def start(replicas: Sequence[Replica]) -> float:
-    """Start one after the other; return how many seconds the first took."""
+    """Start the replicas one by one; return the seconds until the first was ready."""
     began = perf_counter()
     first, *others = replicas
     first.start()
@@ -107,12 +109,12 @@ def start(replicas: Sequence[Replica]) -> float:
 
 
 def memory(replica: Replica) -> int:
-    """Return the bytes that are its own."""
+    """Return the bytes of its private memory."""
     return Webhook(Target(0, ssl.create_default_context(), replica.process.pid), "").resident()
 
 
-def held(raw: Raw, many: int) -> list[Budget]:
-    """Hold what was measured against the bars of the design."""
+def compare(raw: Raw, many: int) -> list[Budget]:
+    """Compare the results with the budgets."""
     growth = (raw.memory[many] - raw.memory[ONE]) / 1e6
     calls = sum(each.calls for each in raw.creation.values())
     reviews = sum(each.reviews for each in raw.creation.values())

@@ -1,4 +1,4 @@
-"""What was measured in a cluster, for the terminal and for docs/performance.md."""
+"""Results of the measurements in a cluster, for the terminal and for docs/performance.md."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,36 +9,36 @@ from benchmarks.creation import Creation, total
 from benchmarks.document import table, verdicts
 from benchmarks.scrape import Histogram
 
-HEAD = ("with", "what", "pods", "mean", "half within", "99 % within")
+HEAD = ("plans", "what", "pods", "mean", "p50 at most", "p99 at most")
 
 
 @dataclass
 class Raw:
-    """Everything that was measured, by number of plans."""
+    """Raw results, by number of plans."""
 
     created: float = 0
     """Seconds to create all plans."""
     ready: dict[int, float] = field(default_factory=dict)
-    """Seconds from the start of a replica to its readiness."""
+    """Seconds from the start of a replica until it is ready."""
     memory: dict[int, int] = field(default_factory=dict)
-    """Bytes of a replica that has just started."""
+    """Private bytes of a replica after its start."""
     creation: dict[int, Creation] = field(default_factory=dict)
 
 
 def lines(raw: Raw) -> Iterator[str]:
-    """Say what has no bar, for people."""
-    for said in _facts(raw):
-        yield f"     {said}"
+    """Yield the results without a budget, as text."""
+    for fact in _facts(raw):
+        yield f"     {fact}"
     for plans, what, pods, mean, half, most in _rows(raw):
-        yield f"     {plans}, {what}: {mean}, half within {half}, 99 % within {most}, {pods} pods"
+        yield f"     {plans}, {what}: {mean}, p50 at most {half}, p99 at most {most}, {pods} pods"
 
 
 def results(budgets: Sequence[Budget], raw: Raw) -> str:
-    """Return the section of the document."""
+    """Return the section of docs/performance.md."""
     return "\n\n".join(
         (
             verdicts(budgets),
-            "\n".join(f"* {said}" for said in _facts(raw)),
+            "\n".join(f"* {fact}" for fact in _facts(raw)),
             table(HEAD, [*_rows(raw)]),
         )
     )
@@ -89,10 +89,10 @@ def data(raw: Raw) -> dict[str, Any]:
 
 
 def _counts(found: Histogram) -> dict[str, float]:
-    """Return how many there were within each bar, up to the first that has all."""
+    """Return the cumulative count of each bucket, up to the first that has all."""
     counts = {}
-    for bar, count in sorted(found.at_most.items()):
-        counts[f"{bar:g}"] = count
+    for bound, count in sorted(found.at_most.items()):
+        counts[f"{bound:g}"] = count
         if count == found.count:
             break
     return counts

@@ -1,4 +1,4 @@
-"""What the API server says of pods: how long their creation took, and the webhook's part of it."""
+"""Latency of pod creation and of the webhook call in it, by the API server's metrics."""
 
 import statistics
 from collections.abc import Sequence
@@ -10,49 +10,49 @@ from tests.system.controlplane.replicas import Replicas
 from tests.system.e2e.reliability.creators import Creators
 
 ROUNDS, PODS = 7, 150
-"""One pod after the other, in turns with the webhook and without it."""
+"""The pods of a round are created one by one, alternately with and without the webhook."""
 
 WEBHOOK = "pods.convertor.forklift.konveyor.io"
 READS = [(verb, resource) for verb in ("GET", "LIST") for resource in ("plans", "nodes")]
-"""What a review could ask the API server for."""
+"""API requests that a review might cause."""
 
 
 @dataclass
 class Creation:
-    """Round by round."""
+    """Results of each round."""
 
     without: list[Histogram] = field(default_factory=list)
     placed: list[Histogram] = field(default_factory=list)
     """With the webhook."""
     admission: list[Histogram] = field(default_factory=list)
-    """The webhook's part of it, TLS and network included."""
+    """The call of the webhook, including TLS and network."""
     calls: float = 0
-    """That a review could have made."""
+    """API requests during the reviews."""
     reviews: float = 0
     reviewing: float = 0
-    """Seconds that all reviews together took the webhook itself."""
+    """Sum of the seconds of all reviews, by the webhook's own metric."""
 
     @property
     def named(self) -> dict[str, list[Histogram]]:
         return {
-            "creation of a pod, the webhook not asked": self.without,
+            "creation of a pod, webhook not called": self.without,
             "creation of a pod, placed by the webhook": self.placed,
-            "the webhook's part of it": self.admission,
+            "the call of the webhook": self.admission,
         }
 
     @property
     def added(self) -> float:
-        """The seconds that the webhook adds on average: the median over the rounds."""
+        """The mean of the seconds that the webhook adds; the median over the rounds."""
         pairs = zip(self.placed, self.without, strict=True)
         return statistics.median(placed.mean - without.mean for placed, without in pairs)
 
 
 def measure(api: Api, replicas: Replicas, placed: Json, without: Json) -> Creation:
-    """Create pods that the webhook places, and such that it is not asked about."""
+    """Create pods that the webhook places, and pods for which it is not called."""
     found = Creation()
     reads, (reviews, seconds) = _reads(api), _reviews(replicas)
     for number in range(ROUNDS):
-        # Each round begins with the other one.
+        # The order alternates.
         for pod in (placed, without) if number % 2 else (without, placed):
             creation, admission = _create(api, pod)
             if pod is placed:
@@ -68,10 +68,10 @@ def measure(api: Api, replicas: Replicas, placed: Json, without: Json) -> Creati
 
 
 def total(rounds: Sequence[Histogram]) -> Histogram:
-    """Return all rounds as one."""
+    """Return the sum of all rounds."""
     first, *others = rounds
     for each in others:
-        first = first.and_also(each)
+        first = first.add(each)
     return first
 
 
@@ -80,7 +80,7 @@ def _create(api: Api, pod: Json) -> tuple[Histogram, Histogram]:
     with Creators(api, [pod], count=1) as creators:
         creators.more(PODS)
     if creators.tally.refused:
-        raise RuntimeError(f"pods were refused: {creators.tally}")
+        raise RuntimeError(f"pods were rejected: {creators.tally}")
     creation, admission = (
         now.since(then) for now, then in zip(_histograms(api), before, strict=True)
     )
@@ -104,7 +104,7 @@ def _reads(api: Api) -> float:
 
 
 def _reviews(replicas: Replicas) -> tuple[float, float]:
-    """Return how many reviews there were, and the seconds that they took."""
+    """Return the number of reviews, and the sum of their seconds."""
     name = "convertor_webhook_review_duration_seconds"
     count, seconds = (
         sum(replica.metric(f"{name}_{part}") for replica in replicas.running)

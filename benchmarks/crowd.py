@@ -1,4 +1,4 @@
-"""Many large Plans, put into a real API server."""
+"""Creates many large Plans in a real API server."""
 
 import json
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ VM = {
 
 
 def furnish(api: Api) -> None:
-    """Make the namespaces of all plans."""
+    """Create the namespaces of all plans."""
     for number in range(NAMESPACES):
         metadata = {"name": plan(number)["metadata"]["namespace"]}
         api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
@@ -37,7 +37,7 @@ def create(api: Api, numbers: Iterable[int]) -> None:
 
 
 def large(number: int, target: str = "target") -> Json:
-    """Return a Plan of so many VMs that it is as large as it should be."""
+    """Return a Plan with so many VMs that it has KILOBYTES."""
     body: Json = json.loads((DATA / "plan-v2.12.json").read_text(encoding="utf-8"))
     made = plan(number)["metadata"]
     body["metadata"] = {key: made[key] for key in ("name", "namespace", "annotations")}
@@ -47,5 +47,5 @@ def large(number: int, target: str = "target") -> Json:
 
 
 def _size(body: Json) -> int:
-    """Return how large it is where it is stored."""
+    """Return the bytes that the API server stores."""
     return len(json.dumps(body, separators=(",", ":")))

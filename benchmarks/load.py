@@ -1,6 +1,6 @@
-"""A load generator: raw HTTP/1.1 over TLS, as light as Python can, so that the server is measured.
+"""Load generator with little overhead of its own: raw HTTP/1.1 over TLS.
 
-It keeps connections open as the API server does, and sends bytes that were made beforehand.
+It keeps connections open as the API server does, and sends requests that were encoded before.
 """
 
 import asyncio
@@ -15,28 +15,28 @@ _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 
 class Target(NamedTuple):
-    """A server, and what a client of it needs."""
+    """A server, with the TLS context of its clients."""
 
     port: int
     context: ssl.SSLContext
     pid: int
 
     def cpu(self) -> float:
-        """Return the seconds of CPU that it has used so far."""
+        """Return the CPU seconds that it has used so far."""
         return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[0]) / 1e9
 
 
 class Rate(NamedTuple):
-    """How a server did in one round."""
+    """The result of a server in one round."""
 
     reviews: float
-    """A second."""
+    """Reviews per second."""
     cpu: float
-    """Seconds of its CPU for each."""
+    """CPU seconds of the server per review."""
 
 
 def request(body: bytes) -> bytes:
-    """Make what the API server sends for a review."""
+    """Return the HTTP request that the API server sends for a review."""
     head = (
         "POST /mutate?timeout=10s HTTP/1.1\r\n"
         "Host: convertor-webhook.convertor.svc:443\r\n"
@@ -50,12 +50,12 @@ def request(body: bytes) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """One request at a time; `answered` is called when its answer is complete."""
+    """Sends one request at a time; `on_response` is called when its response is complete."""
 
     transport: asyncio.Transport
 
     def __init__(self) -> None:
-        self.answered: Callable[[Connection], None] = lambda _self: None
+        self.on_response: Callable[[Connection], None] = lambda _self: None
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -68,10 +68,10 @@ class Connection(asyncio.Protocol):
             return
         length = _LENGTH.search(self._buffer, 0, end)
         if length is None or not self._buffer.startswith(b"HTTP/1.1 200"):
-            raise RuntimeError(f"unexpected answer: {self._buffer[:200]!r}")
+            raise RuntimeError(f"unexpected response: {self._buffer[:200]!r}")
         if len(self._buffer) >= end + 4 + int(length[1]):
             self._buffer = b""
-            self.answered(self)
+            self.on_response(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if exc is not None:
@@ -90,24 +90,24 @@ async def connect(target: Target, count: int) -> list[Connection]:
 async def throughput(
     connections: Sequence[Connection], requests: Sequence[bytes], seconds: float
 ) -> float:
-    """Answers a second, with one request always under way on every connection."""
+    """Return the responses per second, with one request in flight on every connection."""
     done = asyncio.get_running_loop().create_future()
-    count, under_way = 0, len(connections)
+    count, in_flight = 0, len(connections)
     began = perf_counter()
     end = began + seconds
 
-    def answered(connection: Connection) -> None:
-        nonlocal count, under_way
+    def send_next(connection: Connection) -> None:
+        nonlocal count, in_flight
         count += 1
         if perf_counter() < end:
             connection.transport.write(requests[count % len(requests)])
             return
-        under_way -= 1
-        if not under_way:
+        in_flight -= 1
+        if not in_flight:
             done.set_result(None)
 
     for number, connection in enumerate(connections):
-        connection.answered = answered
+        connection.on_response = send_next
         connection.transport.write(requests[number % len(requests)])
     await done
     return count / (perf_counter() - began)
@@ -120,9 +120,9 @@ async def latencies(
     seconds: float,
     delay: float = 0,
 ) -> list[float]:
-    """Seconds from each request to its answer, at `rate` requests a second.
+    """Return the seconds from each request to its response, at `rate` requests per second.
 
-    A request that waits because all connections are busy has waited: nothing is left out.
+    The time in which a request waits for a free connection is included.
     """
     loop = asyncio.get_running_loop()
     done = loop.create_future()
@@ -139,7 +139,7 @@ async def latencies(
             due_at[connection] = due
             connection.transport.write(requests[number % len(requests)])
 
-    def answered(connection: Connection) -> None:
+    def record(connection: Connection) -> None:
         found.append(perf_counter() - due_at[connection])
         free.append(connection)
         start()
@@ -147,11 +147,11 @@ async def latencies(
             done.set_result(None)
 
     for connection in connections:
-        connection.answered = answered
+        connection.on_response = record
     began = perf_counter() + delay
     for number in range(total):
         await asyncio.sleep(began + number / rate - perf_counter())
-        # Timers are exact to a millisecond, which is more than a review takes.
+        # A timer may be a millisecond late, which is longer than a review: take the present time.
         waiting.append((perf_counter(), number))
         start()
     await done

@@ -1,4 +1,4 @@
-"""The Plans of the benchmarks, small and large."""
+"""Plans of the benchmarks, small and large."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What many plans cost: memory, and time to find one."""
+"""Memory and lookup time of many plans."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ LOOKUPS = 2000
 
 
 def memory(plans: int, certificate: Certificate, directory: Path) -> int:
-    """Bytes of a webhook that has listed so many plans from an API server."""
+    """Return the private bytes of a webhook that has listed this many plans from an API server."""
     with (
         processes.api_server(plans, KILOBYTES, directory) as (_api, kubeconfig),
         processes.webhook(certificate, "--kubeconfig", kubeconfig) as webhook,
@@ -27,10 +27,10 @@ def memory(plans: int, certificate: Certificate, directory: Path) -> int:
 
 
 def lookups(counts: Sequence[int], rounds: int) -> dict[int, list[float]]:
-    """Seconds for a look-up among so many plans, round by round.
+    """Return the seconds of a lookup among this many plans, for each round.
 
-    As many plans as the smallest count are asked for again and again, by what a pod of
-    Forklift 2.12 says of its plan: of all plans there are, few migrate at a time.
+    The lookups are of as many plans as the smallest count, with the labels of a pod of Forklift
+    2.12: of all plans, only a few migrate at a time.
     """
     indexes = {count: _index(count) for count in counts}
     found: dict[int, list[float]] = {count: [] for count in counts}

@@ -1,4 +1,4 @@
-"""The processes that take part in a measurement."""
+"""Processes of a measurement: webhook, servers to compare with, fake API server."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ class Certificate(NamedTuple):
     cert: Path
     key: Path
     trust: ssl.SSLContext
-    """What a client needs."""
+    """The context of clients, which trusts the CA."""
 
 
 class Webhook(NamedTuple):
@@ -43,14 +43,14 @@ class Webhook(NamedTuple):
         return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
 
     def resident(self) -> int:
-        """Bytes of memory that are its own."""
+        """Return the bytes of its private memory."""
         rollup = Path(f"/proc/{self.target.pid}/smaps_rollup").read_text()
         fields = dict(line.split()[:2] for line in rollup.splitlines()[1:])
         return 1024 * sum(int(fields[f"Private_{kind}:"]) for kind in ("Clean", "Dirty"))
 
 
 def certificate(directory: Path) -> Certificate:
-    """Make the one certificate that all servers of a run show."""
+    """Create the certificate of all servers of a run."""
     pair, ca = create_key_pair(LOCAL_NAMES)
     cert, key = directory / "tls.crt", directory / "tls.key"
     cert.write_bytes(pair.chain)
@@ -59,23 +59,23 @@ def certificate(directory: Path) -> Certificate:
 
 
 CPUS = os.sched_getaffinity(0)
-"""All that there were before anything was pinned."""
+"""The CPUs before anything was pinned."""
 
 
 def unpin() -> None:
-    """Let this process, and what it starts from now on, have all CPUs again."""
+    """Let this process and its future children use all CPUs again."""
     os.sched_setaffinity(0, CPUS)
 
 
 def pin(cpu: int, pid: int = 0) -> None:
-    """Keep a process on one CPU, so that server and client are not in each other's way."""
+    """Pin a process to a CPU, so that server and client do not compete."""
     if cpu in os.sched_getaffinity(0) | {SERVER_CPU, CLIENT_CPU} and (os.cpu_count() or 1) > 1:
         os.sched_setaffinity(pid, {cpu})
 
 
 @contextlib.contextmanager
 def compared(kind: str, certificate: Certificate) -> Iterator[Target]:
-    """Run one of the servers that the webhook is compared with."""
+    """Run a server that the webhook is compared with."""
     files = (certificate.cert, certificate.key)
     command = [*PYTHON, "benchmarks.servers", kind, *map(str, files)]
     with _running(command) as (process, _log):
@@ -92,7 +92,7 @@ def api_server(plans: int, kilobytes: int, directory: Path) -> Iterator[tuple[Fa
 
 @contextlib.contextmanager
 def webhook(certificate: Certificate, *source: str | Path) -> Iterator[Webhook]:
-    """Run the webhook as a cluster does, its log included, and wait until it knows its plans."""
+    """Run the webhook as in a cluster, with its log, and wait until it has read the plans."""
     flags = ["--tls-cert", str(certificate.cert), "--tls-key", str(certificate.key)]
     flags += ["--listen", "127.0.0.1:0", "--status-listen", "127.0.0.1:0"]
     with _running([SCRIPT, "serve", *source, *flags]) as (process, log):
@@ -103,8 +103,8 @@ def webhook(certificate: Certificate, *source: str | Path) -> Iterator[Webhook]:
 
 
 def fetch(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=60) as answer:
-        body: bytes = answer.read()
+    with urllib.request.urlopen(url, timeout=60) as response:
+        body: bytes = response.read()
         return body
 
 
@@ -112,7 +112,7 @@ def fetch(url: str) -> bytes:
 def _running(
     command: Sequence[str | Path],
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-    """Run a command on the servers' CPU until the end of the block; its stderr is the file."""
+    """Run a command on the CPU of the servers; yield the process and the file of its stderr."""
     with tempfile.NamedTemporaryFile(prefix="bench-", suffix=".log") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log)
         pin(SERVER_CPU, process.pid)
@@ -131,7 +131,7 @@ def _port(process: subprocess.Popen[bytes]) -> int:
 
 
 def _line(log: Path, message: str, seconds: float = 300) -> dict[str, Any]:
-    """Wait for a line of the log."""
+    """Return the log line with this message, when it is written."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         for line in log.read_text().splitlines():
@@ -139,4 +139,4 @@ def _line(log: Path, message: str, seconds: float = 300) -> dict[str, Any]:
                 found: dict[str, Any] = json.loads(line)
                 return found
         time.sleep(0.1)
-    raise RuntimeError(f"the webhook does not say {message!r}: {log.read_text()}")
+    raise RuntimeError(f"the webhook did not log {message!r}: {log.read_text()}")

@@ -1,4 +1,4 @@
-"""Everything that was measured."""
+"""Raw results of the measurements."""
 
 from dataclasses import dataclass, field
 
@@ -7,15 +7,15 @@ from benchmarks.load import Rate
 
 @dataclass
 class Raw:
-    """Filled while the budgets are measured."""
+    """The results of `benchmarks/run.py`, filled while it runs."""
 
     rates: dict[str, list[Rate]] = field(default_factory=dict)
-    """By server, round by round."""
+    """By server, one for each round."""
     latencies: dict[int, dict[str, list[list[float]]]] = field(default_factory=dict)
-    """Seconds of each review, by reviews a second and server, round by round."""
+    """Seconds of each review, by reviews per second and server, for each round."""
     memory: dict[int, int] = field(default_factory=dict)
     """Bytes by number of plans."""
     lookups: dict[int, list[float]] = field(default_factory=dict)
-    """Seconds by number of plans, round by round."""
+    """Seconds by number of plans, for each round."""
     tests: float = 0
-    """Seconds."""
+    """Seconds of the default test run."""

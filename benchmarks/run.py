@@ -1,8 +1,8 @@
-"""Measure the budgets of the design that need no cluster, and say PASS or FAIL for each.
+"""Measure the performance budgets that need no cluster, and print PASS or FAIL for each.
 
-Machines are noisy, so a budget is, wherever it can be, a ratio of two things that are measured
-in turns in one run. `--write` puts the results into
-docs/performance.md and the raw data into benchmarks/results.
+Machines are noisy, so where possible a budget is a ratio of two things that are measured
+alternately in one run. `--write` writes the results into docs/performance.md and the raw data into
+benchmarks/results.
 """
 
 import argparse
@@ -25,18 +25,18 @@ from benchmarks.raw import Raw
 from tests.support.fake_api import FakeApi
 
 PLANS = 100
-"""Known to the webhook while its speed is measured; each review is about another one."""
+"""Plans of the webhook while its speed is measured; successive reviews are of different plans."""
 
 FEW, MANY = 10, 10_000
 
-OTHERS = {"plain": "the plainest FastAPI webhook", "bare": "a bare ASGI answer"}
+OTHERS = {"plain": "the plainest FastAPI webhook", "bare": "a bare ASGI response"}
 
-UNLIKE = 1000
-"""Pods no two of which are alike: more than answers are remembered."""
+DIFFERENT = 1000
+"""Pods that are all different: more than the response cache has entries."""
 
 
 def main() -> int:
-    """Print a line for each budget; 1 when one is not met."""
+    """Print a line for each budget; return 1 if one is not met."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
         "--write", action="store_true", help="also write docs/performance.md and the raw data"
@@ -54,7 +54,7 @@ def main() -> int:
 
 
 def measure(raw: Raw) -> Iterator[Budget]:
-    """Measure one after the other."""
+    """Measure all budgets, one after the other."""
     with tempfile.TemporaryDirectory() as made:
         directory = Path(made)
         certificate = processes.certificate(directory)
@@ -64,7 +64,7 @@ def measure(raw: Raw) -> Iterator[Budget]:
 
 
 def speed_of_reviews(certificate: Certificate, directory: Path, raw: Raw) -> Iterator[Budget]:
-    """Compare the webhook with what else can be on the same server."""
+    """Compare the webhook with other applications on the same server."""
     requests = [load.request(review(number)) for number in range(PLANS)]
     with (
         processes.api_server(PLANS, 1, directory) as (api, kubeconfig),
@@ -78,10 +78,10 @@ def speed_of_reviews(certificate: Certificate, directory: Path, raw: Raw) -> Ite
         for bar, name in ((1.0, "plain"), (0.5, "bare")):
             ours, theirs = ([one.reviews for one in rates[each]] for each in ("webhook", name))
             ratio = speed.ratio(ours, theirs)
-            yield at_least(bar, f"reviews/s, to {OTHERS[name]}", ratio)
-        unlike = [load.request(review(number, alike=False)) for number in range(UNLIKE)]
-        alone = {"webhook, no two pods alike": webhook.target}
-        raw.rates |= uvloop.run(speed.rates(alone, unlike, rounds=3, seconds=1.0))
+            yield at_least(bar, f"reviews/s, relative to {OTHERS[name]}", ratio)
+        different = [load.request(review(number, alike=False)) for number in range(DIFFERENT)]
+        alone = {"webhook, all pods different": webhook.target}
+        raw.rates |= uvloop.run(speed.rates(alone, different, rounds=3, seconds=1.0))
         targets = {"webhook": webhook.target, "plain": plain}
         for rate, seconds in ((20, 10.0), (300, 3.0)):
             times = uvloop.run(speed.latencies(targets, requests, rate, rounds=5, seconds=seconds))
@@ -90,14 +90,15 @@ def speed_of_reviews(certificate: Certificate, directory: Path, raw: Raw) -> Ite
                 [speed.percentile(one, 99) for one in times[name]] for name in ("webhook", "plain")
             )
             ratio = speed.ratio(ours, theirs)
-            yield at_most(1.2, f"p99 at {rate} reviews/s, to {OTHERS['plain']}", ratio)
+            name = f"p99 at {rate} reviews/s, relative to {OTHERS['plain']}"
+            yield at_most(1.2, name, ratio)
         yield at_most(0, "API calls per review", (_calls(api) - calls) / _reviews(webhook))
 
 
 def review(number: int, *, alike: bool = True) -> bytes:
-    """Make the review of a pod that Forklift 2.12 would create for one of the plans.
+    """Return the review of a pod that Forklift 2.12 would create for one of the plans.
 
-    Pods of one plan are alike to the webhook, unless somebody gives each an annotation of its own.
+    The pods of one plan get the same response. If not `alike`, an annotation makes each different.
     """
     found = json.loads((processes.ROOT / "examples" / "review.json").read_text())
     metadata = plan(number % PLANS)["metadata"]
@@ -111,18 +112,18 @@ def review(number: int, *, alike: bool = True) -> bytes:
 
 
 def cost_of_plans(certificate: Certificate, directory: Path, raw: Raw) -> Iterator[Budget]:
-    """Compare many plans with none, and with few."""
+    """Compare memory with that of no plans, and lookups with those among few plans."""
     sizes = {count: plans.memory(count, certificate, directory) for count in (0, MANY)}
     raw.memory = sizes
     growth = (sizes[MANY] - sizes[0]) / 1e6
     yield at_most(20, f"memory for {MANY} plans of {plans.KILOBYTES} KB", growth, " MB")
     times = raw.lookups = plans.lookups((FEW, MANY), rounds=31)
     ratio = speed.ratio(times[MANY], times[FEW])
-    yield at_most(1.1, f"time to find one of {MANY} plans, to one of {FEW}", ratio)
+    yield at_most(1.1, f"lookup time among {MANY} plans, relative to {FEW}", ratio)
 
 
 def time_of_tests(raw: Raw) -> Budget:
-    """Run the tests as `make test` does; red ones have no time."""
+    """Run the tests as `make test` does; if they fail, their time is infinite."""
     processes.unpin()
     began = perf_counter()
     done = subprocess.run(["make", "tests"], cwd=processes.ROOT, check=False, capture_output=True)
@@ -134,7 +135,7 @@ def time_of_tests(raw: Raw) -> Budget:
 
 
 def _calls(api: FakeApi) -> int:
-    """Return the number of requests; a watch that is restarted does not count."""
+    """Return the number of get and list requests; restarted watches are not counted."""
     return len(api.filter_requests("get", "list"))
 
 

@@ -1,27 +1,28 @@
-"""What a Prometheus would make of an API server's `/metrics`."""
+"""Parser of histograms and counters in the `/metrics` of an API server."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 
-class Histogram(NamedTuple):
-    """Seconds: how many there were, their sum, and how many were at most so many."""
+@dataclass(frozen=True)
+class Histogram:
+    """A histogram of seconds: count, sum, and the cumulative count by upper bound."""
 
     count: float
     sum: float
     at_most: dict[float, float]
 
     def since(self, before: "Histogram") -> "Histogram":
-        """Return what was added."""
+        """Return the observations after `before`."""
         then = before.at_most
         at_most = {bar: count - then.get(bar, 0) for bar, count in self.at_most.items()}
         return Histogram(self.count - before.count, self.sum - before.sum, at_most)
 
-    def and_also(self, other: "Histogram") -> "Histogram":
-        """Return both together."""
+    def add(self, other: "Histogram") -> "Histogram":
+        """Return the sum of both."""
         at_most = {bar: count + other.at_most[bar] for bar, count in self.at_most.items()}
         return Histogram(self.count + other.count, self.sum + other.sum, at_most)
 
@@ -30,13 +31,13 @@ class Histogram(NamedTuple):
         return self.sum / self.count
 
     def bound(self, share: float) -> float:
-        """Return the least bar that so many are below: all that is known of a percentile."""
+        """Return the bucket's upper bound that this share of the observations does not exceed."""
         wanted = share * self.count
         return min(bar for bar, count in self.at_most.items() if count >= wanted)
 
 
 def histogram(text: str, name: str, /, **labels: str) -> Histogram:
-    """Add up the histograms of this name that have these labels."""
+    """Return the sum of the histograms of this name with these labels."""
     count = total = 0.0
     at_most: dict[float, float] = {}
     for sample in _samples(text, name, labels):
@@ -51,12 +52,12 @@ def histogram(text: str, name: str, /, **labels: str) -> Histogram:
 
 
 def counter(text: str, name: str, /, **labels: str) -> float:
-    """Add up the counters of this name that have these labels."""
+    """Return the sum of the counters of this name with these labels."""
     return sum(sample.value for sample in _samples(text, name, labels))
 
 
 def _samples(text: str, name: str, labels: dict[str, str]) -> Iterator[Sample]:
-    # A parser for all of it takes seconds.
+    # Parsing the whole text takes seconds.
     lines = (line for line in text.splitlines(keepends=True) if line.startswith(name))
     for family in text_string_to_metric_families("".join(lines)):
         for sample in family.samples:

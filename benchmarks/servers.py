@@ -1,7 +1,7 @@
-"""What the webhook is compared with, each a process of its own.
+"""Applications that the webhook is compared with.
 
-`python benchmarks/servers.py plain|bare CERT KEY` serves one of them on the server class,
-the event loop and the TLS of the webhook; only the application differs.
+`python -m benchmarks.servers plain|bare CERT KEY` serves one of them with the server class, the
+event loop and the TLS of the webhook; only the application differs.
 """
 
 import socket
@@ -17,11 +17,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from certs.serving.tls import SwappableContext
 from webhook.server import listener
 
-_BARE_ANSWER = b'{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview"}'
+_BARE_RESPONSE = b'{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview"}'
 
 
 def plain() -> ASGIApp:
-    """Make the plainest FastAPI webhook there is: it decodes the review and allows it."""
+    """Return the plainest FastAPI webhook: it decodes the review and allows it."""
     app = FastAPI()
 
     @app.post("/mutate")
@@ -36,17 +36,17 @@ def plain() -> ASGIApp:
 
 
 class Bare:
-    """A bare ASGI answer: reads the body, decodes nothing, says always the same."""
+    """A bare ASGI application: reads the body, decodes nothing, has one constant response."""
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         while (await receive()).get("more_body"):
             pass
         headers = [
             (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(_BARE_ANSWER)),
+            (b"content-length", b"%d" % len(_BARE_RESPONSE)),
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": _BARE_ANSWER})
+        await send({"type": "http.response.body", "body": _BARE_RESPONSE})
 
 
 APPLICATIONS: dict[str, Callable[[], ASGIApp]] = {"plain": plain, "bare": Bare}

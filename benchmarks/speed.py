@@ -1,4 +1,4 @@
-"""Reviews a second, and how long one takes, against other applications on the same server."""
+"""Throughput and latency of several applications on the same server."""
 
 import asyncio
 import statistics
@@ -14,13 +14,13 @@ CONNECTIONS = 8
 async def rates(
     targets: Mapping[str, Target], requests: Sequence[bytes], rounds: int, seconds: float
 ) -> dict[str, list[Rate]]:
-    """Drive each server in turn at its limit, again and again."""
+    """Measure the maximum throughput of each server, alternately."""
     opened = await _connect(targets)
     for connections in opened.values():
         await load.throughput(connections, requests, seconds)
     found: dict[str, list[Rate]] = {name: [] for name in targets}
     for number in range(rounds):
-        # Each round begins with another one, so that none is always after the same.
+        # Each round begins with another server, so that the order has no influence.
         first = number % len(targets)
         for name in [*targets][first:] + [*targets][:first]:
             before, began = targets[name].cpu(), perf_counter()
@@ -38,9 +38,10 @@ async def latencies(
     rounds: int,
     seconds: float,
 ) -> dict[str, list[list[float]]]:
-    """Send each server `rate` requests a second, to all at the same time and out of step.
+    """Send each server `rate` requests per second, to all servers during the same time.
 
-    So they share whatever else the machine is busy with. Seconds of each request, by round.
+    So other load of the machine affects all of them. Returns the seconds of each request, for each
+    round.
     """
     opened = await _connect(targets)
     for connections in opened.values():
@@ -59,7 +60,7 @@ async def latencies(
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """Return the median of the ratios, round by round."""
+    """Return the median of the ratios of each round."""
     return statistics.median(mine / other for mine, other in zip(ours, theirs, strict=True))
 
 

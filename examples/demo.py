@@ -31,7 +31,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from webhook.cli.review.diff import coloured
+from webhook.cli.review.diff import coloured_diff
 
 HERE = Path(__file__).parent
 START_SECONDS = 30
@@ -130,7 +130,7 @@ def _show(
     console.print("The plan asks:", style="bold")
     console.print(Padding(Text(_asks(plan), "yellow"), (0, 2)))
     console.print("The pod, as Forklift made it (-) and as it is created (+):", style="bold")
-    console.print(Padding(coloured(pod, after), (0, 2)))
+    console.print(Padding(coloured_diff(pod, after), (0, 2)))
     return bool(response["allowed"] and patch)
 
 

@@ -1,4 +1,4 @@
-"""What shells and kubectl are told when somebody presses TAB."""
+"""Completion of commands, flags and names, in shells and in kubectl."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ BIN = Path(sys.executable).parent
 
 
 class Candidates:
-    """`kubectl_complete-convertor`, as kubectl calls it; what it prints, line by line."""
+    """The lines that `kubectl_complete-convertor` prints when kubectl calls it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self._monkeypatch = monkeypatch
@@ -24,9 +24,9 @@ class Candidates:
     def __call__(self, *words: str) -> list[str]:
         self._monkeypatch.setattr(sys, "argv", ["kubectl_complete-convertor", *words])
         completion.candidates()
-        said = self._capsys.readouterr()
-        assert said.err == ""
-        return said.out.splitlines()
+        printed = self._capsys.readouterr()
+        assert printed.err == ""
+        return printed.out.splitlines()
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def candidates(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     return Candidates(monkeypatch, capsys)
 
 
-def test_commands_are_completed_with_what_they_are_for(candidates: Candidates) -> None:
+def test_commands_are_completed_with_their_summaries(candidates: Candidates) -> None:
     assert candidates("ka") == ["karl\tCompile, check or explain KARL rules.", ":4"]
     *commands, directive = candidates("")
     assert {line.partition("\t")[0] for line in commands} >= {"patch", "show", "karl", "review"}
@@ -70,7 +70,7 @@ def test_commands_are_completed_with_what_they_are_for(candidates: Candidates) -
         (["nosuch", "--h"], ["--help", ":4"]),
     ],
 )
-def test_what_comes_next_is_completed(
+def test_arguments_and_values_are_completed(
     candidates: Candidates, cluster: FakeApi, words: list[str], lines: list[str]
 ) -> None:
     cluster.add(plan(), plan("web"), plan("till", "shop"))
@@ -80,7 +80,7 @@ def test_what_comes_next_is_completed(
 CONFIG = "{apiVersion: v1, kind: Config, contexts: [{name: %s}, {name: both}]}\n"
 
 
-def test_contexts_are_those_of_the_kubeconfigs(
+def test_contexts_of_all_kubeconfigs_are_completed(
     candidates: Candidates, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("kind", "prod"):
@@ -93,7 +93,7 @@ def test_contexts_are_those_of_the_kubeconfigs(
 
 
 @pytest.mark.parametrize("text", ["", "a: [", "contexts: 5", "contexts: [{}]", "- a", "\xff"])
-def test_a_kubeconfig_that_is_none_completes_nothing(
+def test_an_invalid_kubeconfig_completes_nothing(
     candidates: Candidates, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
 ) -> None:
     (tmp_path / ".kube").mkdir()
@@ -103,18 +103,14 @@ def test_a_kubeconfig_that_is_none_completes_nothing(
     assert candidates("show", "--context", "") == [":4"]
 
 
-def test_plans_are_completed_by_one_call_that_asks_for_names_only(
-    candidates: Candidates, cluster: FakeApi
-) -> None:
+def test_plans_are_completed_with_one_request(candidates: Candidates, cluster: FakeApi) -> None:
     candidates("patch", "plan", "d")
     assert cluster.request_lines == [
         "GET /apis/forklift.konveyor.io/v1beta1/namespaces/konveyor-forklift/plans?limit=500"
     ]
 
 
-def test_a_cluster_that_does_not_answer_completes_nothing(
-    candidates: Candidates, cluster: FakeApi
-) -> None:
+def test_a_forbidden_request_completes_nothing(candidates: Candidates, cluster: FakeApi) -> None:
     cluster.forbid("list")
     assert candidates("patch", "plan", "") == [":4"]
 
@@ -127,14 +123,16 @@ def test_without_a_cluster_nothing_is_completed(
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_a_shell_gets_its_script(run: Run, monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
+def test_completion_prints_the_script_of_a_shell(
+    run: Run, monkeypatch: pytest.MonkeyPatch, shell: str
+) -> None:
     result = run("completion", shell)
     assert (result.exit_code, result.stderr) == (0, "")
     assert f"_KUBECTL_CONVERTOR_COMPLETE={shell}_complete" in result.stdout
     assert "kubectl-convertor" in result.stdout
 
 
-def test_another_shell_is_told_which_there_are(run: Run) -> None:
+def test_an_unknown_shell_is_an_error_with_the_known_ones(run: Run) -> None:
     result = run("completion", "tcsh")
     assert result.exit_code == 2
     assert result.stderr.endswith(
@@ -142,7 +140,7 @@ def test_another_shell_is_told_which_there_are(run: Run) -> None:
     )
 
 
-def test_bash_completes_with_the_script_that_is_printed() -> None:
+def test_bash_completes_with_the_printed_script() -> None:
     script = """
         PATH="$1:$PATH"
         eval "$(kubectl-convertor completion bash)"
@@ -155,6 +153,6 @@ def test_bash_completes_with_the_script_that_is_printed() -> None:
     assert (done.stdout, done.stderr) == ("patch\n", "")
 
 
-def test_kubectl_finds_the_commands_by_their_names() -> None:
+def test_the_plugin_has_the_file_names_that_kubectl_expects() -> None:
     for name in ("kubectl-convertor", "kubectl_complete-convertor"):
         assert (BIN / name).exists()

@@ -1,4 +1,4 @@
-"""docs/cli.md shows what happens, and every example in the help works."""
+"""docs/cli.md has the output of its commands, and every example in the help works."""
 
 import itertools
 import re
@@ -41,7 +41,7 @@ def objects() -> Iterator[Json]:
 
 
 @pytest.fixture
-def there(cluster: FakeApi) -> FakeApi:
+def documented_cluster(cluster: FakeApi) -> FakeApi:
     cluster.add(*objects())
     return cluster
 
@@ -68,8 +68,8 @@ class Terminal:
         return self._last.output
 
 
-def shown(section: str, terminal: Terminal) -> str:
-    """Return a section with what the commands in its blocks print."""
+def run_section(section: str, terminal: Terminal) -> str:
+    """Return a section with the output of the commands in its blocks."""
 
     def fill(block: re.Match[str]) -> str:
         commands = COMMAND.findall(block[1])
@@ -80,7 +80,7 @@ def shown(section: str, terminal: Terminal) -> str:
     return CONSOLE.sub(fill, section)
 
 
-def test_what_stands_below_a_command_is_what_it_prints(
+def test_every_command_on_the_page_prints_the_output_below_it(
     run: Run,
     cluster: FakeApi,
     golden: Golden,
@@ -92,7 +92,7 @@ def test_what_stands_below_a_command_is_what_it_prints(
     head = page[: page.index("\n## ") + 1]
     sections = [head, *SECTION.findall(page)]
     assert "".join(sections) == page
-    golden(PAGE, "".join(shown(section, Terminal(run, cluster)) for section in sections))
+    golden(PAGE, "".join(run_section(section, Terminal(run, cluster)) for section in sections))
 
 
 def test_every_command_has_its_help_on_the_page() -> None:
@@ -120,7 +120,11 @@ def test_every_flag_of_the_installation_is_on_the_page_with_its_variable() -> No
 
 @pytest.mark.parametrize("name", kubectl.COMMANDS)
 def test_the_examples_in_the_help_work(
-    run: Run, there: FakeApi, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run,
+    documented_cluster: FakeApi,
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     convertor_pod = pod("vms/db-vm-1", "", {"forklift.app": "virt-v2v", "plan": "uid-db"})

@@ -1,4 +1,4 @@
-"""`kubectl convertor karl`: what comes out, and with which exit code."""
+"""`kubectl convertor karl`: output and exit codes."""
 
 import json
 from pathlib import Path
@@ -35,9 +35,7 @@ def test_rules_come_from_a_file_or_from_standard_input(run: Run, tmp_path: Path)
 @pytest.mark.parametrize(
     ("scope", "where"), [("all", "any namespace"), ("own", "its own namespace")]
 )
-def test_a_rule_is_said_in_english_with_the_scope_that_it_gets(
-    run: Run, scope: str, where: str
-) -> None:
+def test_a_rule_is_explained_in_english_with_its_scope(run: Run, scope: str, where: str) -> None:
     result = run("karl", RULE, "-o", "english", "--scope", scope)
     assert result.stdout == (
         f"A convertor pod must run on the same node as a pod where app is ceph-osd, in {where}.\n"
@@ -45,9 +43,7 @@ def test_a_rule_is_said_in_english_with_the_scope_that_it_gets(
 
 
 @pytest.mark.parametrize("output", ["yaml", "json", "text", "english"])
-def test_a_wrong_rule_is_shown_with_its_caret_whatever_is_to_be_printed(
-    run: Run, output: str
-) -> None:
+def test_an_invalid_rule_is_reported_with_its_caret_in_every_format(run: Run, output: str) -> None:
     result = run("karl", "REQUIRE pods(app=ceph-osd) on nodes", "-o", output)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
@@ -59,7 +55,7 @@ def test_a_wrong_rule_is_shown_with_its_caret_whatever_is_to_be_printed(
 
 
 @pytest.mark.parametrize("words", [[], [RULE, "-f", "-"]])
-def test_rules_come_from_one_place(run: Run, words: list[str]) -> None:
+def test_rules_from_two_sources_are_an_error(run: Run, words: list[str]) -> None:
     result = run("karl", *words)
     assert result.exit_code == 2
     assert result.stderr.endswith(
@@ -67,7 +63,7 @@ def test_rules_come_from_one_place(run: Run, words: list[str]) -> None:
     )
 
 
-def test_a_file_that_cannot_be_read_is_named_with_the_reason(run: Run, tmp_path: Path) -> None:
+def test_an_unreadable_file_is_reported_with_the_reason(run: Run, tmp_path: Path) -> None:
     binary = tmp_path / "rules.karl"
     binary.write_bytes(b"REQUIRE \xff")
     for path, reason in ((binary, "byte 8 is not UTF-8"), (tmp_path, "is a directory")):

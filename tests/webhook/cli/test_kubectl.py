@@ -1,4 +1,4 @@
-"""`kubectl convertor` as a whole: its commands, its start, and its last words."""
+"""`kubectl convertor` as a whole: its commands, imports, exit codes and errors."""
 
 import json
 import subprocess
@@ -17,13 +17,13 @@ from webhook.server import config
 RULE = "REQUIRE pods(app=ceph-osd) on node"
 
 
-def test_the_commands_are_listed_with_what_they_are_for(run: Run) -> None:
+def test_the_help_lists_all_commands(run: Run) -> None:
     lines = run("--help").stdout.splitlines()
     listed = [line.split()[0] for line in lines[lines.index("Commands:") + 1 :]]
     assert listed == ["audit", "completion", "explain", "karl", "patch", "review", "show"]
 
 
-def test_a_word_that_is_no_command_is_told_with_a_hint(run: Run) -> None:
+def test_an_unknown_command_is_an_error_with_a_hint(run: Run) -> None:
     result = run("pach", "plan", "db")
     assert result.exit_code == 2
     assert result.stderr == (
@@ -33,7 +33,7 @@ def test_a_word_that_is_no_command_is_told_with_a_hint(run: Run) -> None:
     )
 
 
-def test_the_version_is_the_packages(run: Run) -> None:
+def test_the_version_is_that_of_the_package(run: Run) -> None:
     assert run("--version").stdout == "0.1.0\n"
 
 
@@ -67,7 +67,9 @@ except SystemExit as done:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_command_loads_what_it_needs_and_no_more(words: list[str], loaded: str) -> None:
+def test_a_command_imports_no_heavy_package_that_it_does_not_need(
+    words: list[str], loaded: str
+) -> None:
     command = [sys.executable, "-c", LOADED, *words]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stderr == f"{loaded}\n"
@@ -92,24 +94,24 @@ for words in json.loads(calls):
 
 
 def heavy(module: str, function: str, calls: list[list[str]]) -> list[str]:
-    """Return what a program has loaded after each of these calls that takes long to load."""
+    """Return the slow packages that a program has imported after each of these calls."""
     command = [sys.executable, "-c", QUICK, module, function, json.dumps(calls)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.count("\n") > len(calls)
     return done.stderr.splitlines()
 
 
-def test_help_loads_nothing_slow() -> None:
+def test_help_imports_no_slow_package() -> None:
     calls = [["--help"], *([name, "--help"] for name in kubectl.COMMANDS)]
     assert heavy("webhook.cli.kubectl", "main", calls) == list(map(str, calls))
 
 
-def test_completion_loads_nothing_slow() -> None:
+def test_completion_imports_no_slow_package() -> None:
     calls = [["k"], *([name, "--"] for name in kubectl.COMMANDS), ["show", "plan", "-o", ""]]
     assert heavy("webhook.cli.completion", "candidates", calls) == list(map(str, calls))
 
 
-def test_the_variables_of_the_flags_are_those_of_the_server() -> None:
+def test_flags_have_the_same_variables_as_in_the_server() -> None:
     assert installation.ENVIRONMENT == config.ENVIRONMENT
 
 
@@ -127,7 +129,7 @@ def test_an_internal_error_is_reported_without_a_stack_trace(
     )
 
 
-def test_the_trace_is_printed_where_it_is_asked_for(
+def test_debug_prints_the_stack_trace(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _break(monkeypatch, "--debug", "karl", RULE)
@@ -144,7 +146,7 @@ def _break(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
     monkeypatch.setattr(sys, "argv", ["kubectl-convertor", *words])
 
 
-def test_a_cluster_that_cannot_be_found_ends_with_3(
+def test_a_missing_kubeconfig_exits_with_3(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
@@ -153,7 +155,7 @@ def test_a_cluster_that_cannot_be_found_ends_with_3(
     assert result.stderr == f"Error: kubeconfig '{tmp_path / 'none'}': no such file\n"
 
 
-def test_a_cluster_without_forklift_ends_with_3(run: Run, cluster: FakeApi) -> None:
+def test_a_cluster_without_forklift_exits_with_3(run: Run, cluster: FakeApi) -> None:
     cluster.unserved.add("plans")
     result = run("show")
     assert result.exit_code == 3
@@ -163,7 +165,7 @@ def test_a_cluster_without_forklift_ends_with_3(run: Run, cluster: FakeApi) -> N
     )
 
 
-def test_a_cluster_that_refuses_ends_with_3(run: Run, cluster: FakeApi) -> None:
+def test_rejected_credentials_exit_with_3(run: Run, cluster: FakeApi) -> None:
     cluster.token = "valid"
     result = run("patch", "plan", "db", "--mode", "off")
     assert result.exit_code == 3
@@ -172,7 +174,7 @@ def test_a_cluster_that_refuses_ends_with_3(run: Run, cluster: FakeApi) -> None:
     )
 
 
-def test_defaults_that_cannot_be_used_are_told_with_their_place(run: Run, tmp_path: Path) -> None:
+def test_invalid_defaults_are_reported_with_their_place(run: Run, tmp_path: Path) -> None:
     defaults = tmp_path / "defaults.yaml"
     defaults.write_text("label: {a: b}\n", encoding="utf-8")
     result = run("show", "--plans", str(tmp_path), "--defaults", str(defaults))

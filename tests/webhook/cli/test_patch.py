@@ -1,4 +1,4 @@
-"""`kubectl convertor patch`: what is written, what is refused before, and what is said."""
+"""`kubectl convertor patch`: settings that are written or refused, and the messages."""
 
 import json
 
@@ -57,7 +57,7 @@ def test_the_flags_of_the_guide_become_annotations(run: Run, cluster: FakeApi) -
         ["plans.forklift.konveyor.io", "db"],
     ],
 )
-def test_a_plan_is_named_as_for_kubectl(run: Run, cluster: FakeApi, words: list[str]) -> None:
+def test_a_plan_is_named_as_in_kubectl(run: Run, cluster: FakeApi, words: list[str]) -> None:
     cluster.add(plan())
     assert run("patch", *words, *AFFINITY).exit_code == 0
     assert annotations(cluster.get("plans", "konveyor-forklift", "db")) == {"affinity": RULE}
@@ -78,7 +78,7 @@ def test_a_plan_is_named_as_for_kubectl(run: Run, cluster: FakeApi, words: list[
         (["plan", "db", "-n", "A"], "'A' is no name of a namespace"),
     ],
 )
-def test_what_names_no_plan_is_told_before_anything_is_asked(
+def test_an_invalid_plan_name_is_an_error_before_any_request(
     run: Run, cluster: FakeApi, words: list[str], message: str
 ) -> None:
     result = run("patch", *words, *AFFINITY)
@@ -90,7 +90,7 @@ def test_what_names_no_plan_is_told_before_anything_is_asked(
     assert cluster.request_lines == []
 
 
-def test_without_a_setting_there_is_nothing_to_change(run: Run, cluster: FakeApi) -> None:
+def test_without_a_setting_it_is_an_error(run: Run, cluster: FakeApi) -> None:
     result = run("patch", "plan", "db")
     assert result.exit_code == 2
     assert result.stderr.endswith(
@@ -99,9 +99,7 @@ def test_without_a_setting_there_is_nothing_to_change(run: Run, cluster: FakeApi
     assert cluster.request_lines == []
 
 
-def test_settings_that_cannot_be_carried_out_are_all_told_and_none_is_written(
-    run: Run, cluster: FakeApi
-) -> None:
+def test_invalid_settings_are_all_reported_and_none_is_written(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
     result = run(
         *("patch", "plan", "db", "--convertor-affinity", f"{RULE}s"),
@@ -121,7 +119,7 @@ def test_settings_that_cannot_be_carried_out_are_all_told_and_none_is_written(
     assert cluster.request_lines == [f"GET {PATH}"]
 
 
-def test_what_was_wrong_before_is_a_warning(run: Run, cluster: FakeApi) -> None:
+def test_a_problem_that_the_plan_had_before_is_a_warning(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(labels="batch"))
     result = run("patch", "plan", "db", *AFFINITY)
     assert result.exit_code == 0
@@ -132,7 +130,7 @@ def test_what_was_wrong_before_is_a_warning(run: Run, cluster: FakeApi) -> None:
 
 
 @pytest.mark.parametrize("before", [None, RULE, f"{RULE}s", "AVOID pods(tier=production) on nodes"])
-def test_what_is_typed_has_no_problems_whatever_the_plan_had_before(
+def test_an_invalid_rule_is_refused_although_the_plan_had_a_problem_before(
     run: Run, cluster: FakeApi, before: str | None
 ) -> None:
     cluster.add(plan(annotations={"affinity": before} if before else {}))
@@ -150,21 +148,23 @@ def test_what_is_typed_has_no_problems_whatever_the_plan_had_before(
 
 
 @pytest.mark.parametrize("change", ["x=b c", "y=b c", "z=1,y=b c"])
-def test_an_entry_that_is_typed_is_no_old_problem(run: Run, cluster: FakeApi, change: str) -> None:
+def test_an_invalid_entry_is_refused_although_the_plan_had_it_before(
+    run: Run, cluster: FakeApi, change: str
+) -> None:
     cluster.add(plan(labels="x=b c"))
     result = run("patch", "plan", "db", "--convertor-labels", change)
     assert result.exit_code == 2
     assert "entry 1: value 'b c' must consist of" in result.stderr
 
 
-def test_an_entry_that_is_wrong_can_be_removed(run: Run, cluster: FakeApi) -> None:
+def test_an_invalid_entry_can_be_removed(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(labels="batch,a=1"))
     result = run("patch", "plan", "db", "--convertor-labels", "batch-")
     assert (result.exit_code, result.stderr) == (0, "")
     assert annotations(cluster.get("plans", "konveyor-forklift", "db")) == {"labels": "a=1"}
 
 
-def test_rules_that_cannot_be_had_beside_those_of_the_spec_are_refused(
+def test_rules_that_exceed_the_limit_with_those_of_the_spec_are_refused(
     run: Run, cluster: FakeApi
 ) -> None:
     rules = "; ".join(f"AVOID nodes(x{i}=1,y{i}=2)" for i in range(6))
@@ -176,7 +176,7 @@ def test_rules_that_cannot_be_had_beside_those_of_the_spec_are_refused(
     assert "together with spec.convertorAffinity: the rules are not applied" in result.stderr
 
 
-def test_a_flag_that_is_given_several_times_counts_each_time(run: Run, cluster: FakeApi) -> None:
+def test_a_repeated_flag_adds_its_values(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
     result = run(
         *("patch", "plan", "db", *AFFINITY, "--convertor-affinity", "AVOID nodes(spot=true)"),
@@ -202,7 +202,7 @@ def test_a_flag_that_is_given_several_times_counts_each_time(run: Run, cluster: 
         "--convertor-tolerations",
     ],
 )
-def test_an_empty_value_beside_others_is_refused(run: Run, cluster: FakeApi, flag: str) -> None:
+def test_an_empty_value_with_others_is_refused(run: Run, cluster: FakeApi, flag: str) -> None:
     cluster.add(plan(annotations={flag.removeprefix("--convertor-"): RULE}))
     for values in (["", "a=1"], ["a=1", " "]):
         result = run("patch", "plan", "db", *(word for each in values for word in (flag, each)))
@@ -215,19 +215,19 @@ def test_an_empty_value_beside_others_is_refused(run: Run, cluster: FakeApi, fla
     assert annotations(cluster.get("plans", "konveyor-forklift", "db")) == {}
 
 
-def test_variables_of_a_script_that_are_not_set_remove_nothing(run: Run, cluster: FakeApi) -> None:
+def test_unset_variables_of_a_script_remove_nothing(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(labels="a=1"))
-    for change, said in (
+    for change, error in (
         (",", "is empty; only an empty value removes the whole setting"),
         ("-", "expected a key before '-', found '-'"),
     ):
         result = run("patch", "plan", "db", "--convertor-labels", change)
         assert result.exit_code == 2
-        assert result.stderr == f"Error: nothing is written: labels entry 1: {said}\n"
+        assert result.stderr == f"Error: nothing is written: labels entry 1: {error}\n"
     assert annotations(cluster.get("plans", "konveyor-forklift", "db")) == {"labels": "a=1"}
 
 
-def test_a_toleration_stands_beside_those_of_the_same_key(run: Run, cluster: FakeApi) -> None:
+def test_tolerations_with_the_same_key_are_all_kept(run: Run, cluster: FakeApi) -> None:
     both = "dedicated=a:NoSchedule,dedicated=b:NoSchedule"
     cluster.add(plan())
     run("patch", "plan", "db", "--convertor-tolerations", both)
@@ -250,28 +250,28 @@ def test_entries_are_added_replaced_and_removed(run: Run, cluster: FakeApi) -> N
     }
 
 
-def test_a_change_that_contradicts_itself_is_refused(run: Run, cluster: FakeApi) -> None:
+def test_a_contradictory_change_is_refused(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
     result = run("patch", "plan", "db", "--convertor-labels", "a=1,a-")
     assert result.exit_code == 2
     assert result.stderr == ("Error: nothing is written: labels: 'a' is set or removed twice\n")
 
 
-def test_what_is_there_already_is_not_written_again(run: Run, cluster: FakeApi) -> None:
+def test_an_unchanged_plan_is_not_written(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(affinity=RULE))
     result = run("patch", "plan", "db", *AFFINITY)
     assert result.stdout == "plan.forklift.konveyor.io/db patched (no change)\n"
     assert cluster.request_lines == [f"GET {PATH}"]
 
 
-def test_a_dry_run_of_the_client_writes_nothing(run: Run, cluster: FakeApi) -> None:
+def test_a_client_dry_run_writes_nothing(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
     result = run("patch", "plan", "db", *AFFINITY, "--dry-run", "client")
     assert result.stdout == "plan.forklift.konveyor.io/db patched (dry run)\n"
     assert cluster.request_lines == [f"GET {PATH}"]
 
 
-def test_a_dry_run_of_the_server_is_asked_for(run: Run, cluster: FakeApi) -> None:
+def test_a_server_dry_run_is_a_request_with_dry_run(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
     result = run("patch", "plan", "db", *AFFINITY, "--dry-run=server")
     assert result.stdout == "plan.forklift.konveyor.io/db patched (server dry run)\n"
@@ -280,7 +280,7 @@ def test_a_dry_run_of_the_server_is_asked_for(run: Run, cluster: FakeApi) -> Non
 
 
 @pytest.mark.parametrize("dry_run", ["none", "client", "server"])
-def test_the_plan_is_printed_as_it_is_then(run: Run, cluster: FakeApi, dry_run: str) -> None:
+def test_the_patched_plan_is_printed(run: Run, cluster: FakeApi, dry_run: str) -> None:
     body = plan()
     body["metadata"]["managedFields"] = [{"manager": "forklift"}]
     cluster.add(body)
@@ -293,7 +293,7 @@ def test_the_plan_is_printed_as_it_is_then(run: Run, cluster: FakeApi, dry_run: 
     assert run(*words, "-o", "name").stdout == "plan.forklift.konveyor.io/db\n"
 
 
-def test_what_the_spec_says_is_shown_and_stays(run: Run, cluster: FakeApi) -> None:
+def test_the_fields_of_the_spec_are_kept_and_noted(run: Run, cluster: FakeApi) -> None:
     cluster.add(
         plan(spec={"convertorLabels": {"a": "1"}, "convertorAffinity": {"podAffinity": {}}})
     )
@@ -324,7 +324,7 @@ def test_a_label_that_contradicts_the_spec_is_refused_with_the_command_that_chan
     assert cluster.request_lines == [f"GET {PATH}"]
 
 
-def test_somebody_who_writes_at_the_same_time_loses_nothing(run: Run, cluster: FakeApi) -> None:
+def test_a_concurrent_write_is_not_lost(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(labels="a=1"))
 
     def write() -> None:
@@ -336,7 +336,7 @@ def test_somebody_who_writes_at_the_same_time_loses_nothing(run: Run, cluster: F
     assert annotations(cluster.get("plans", "konveyor-forklift", "db")) == {"labels": "a=1,b=2,c=3"}
 
 
-def test_a_plan_that_is_written_all_the_time_is_given_up(run: Run, cluster: FakeApi) -> None:
+def test_patch_gives_up_after_several_conflicts(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
     cluster.before_write = [lambda: cluster.add(plan())] * 5
     result = run("patch", "plan", "db", *AFFINITY)
@@ -360,7 +360,7 @@ def test_a_plan_that_is_written_all_the_time_is_given_up(run: Run, cluster: Fake
         ("nothing-like-it", (), "namespace 'konveyor-forklift' has no plan 'nothing-like-it'"),
     ],
 )
-def test_a_plan_that_is_not_there_is_missed_with_a_hint(
+def test_a_missing_plan_is_an_error_with_a_hint(
     run: Run, cluster: FakeApi, name: str, words: tuple[str, ...], message: str
 ) -> None:
     cluster.add(plan(), plan("web", "shop"))
@@ -368,13 +368,13 @@ def test_a_plan_that_is_not_there_is_missed_with_a_hint(
     assert (result.exit_code, result.stderr) == (2, f"Error: {message}\n")
 
 
-def test_a_hint_is_not_worth_an_error(run: Run, cluster: FakeApi) -> None:
+def test_a_forbidden_list_only_costs_the_hint(run: Run, cluster: FakeApi) -> None:
     cluster.forbid("list", "plans")
     result = run("patch", "plan", "db", *AFFINITY)
     assert result.stderr == "Error: namespace 'konveyor-forklift' has no plan 'db'\n"
 
 
-def test_a_refusal_of_the_server_is_passed_on(run: Run, cluster: FakeApi) -> None:
+def test_an_error_of_the_api_server_is_reported(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
     cluster.fail("patch", 403, message="admission webhook denied the request: no")
     result = run("patch", "plan", "db", *AFFINITY)
@@ -384,7 +384,7 @@ def test_a_refusal_of_the_server_is_passed_on(run: Run, cluster: FakeApi) -> Non
     )
 
 
-def test_the_prefix_of_the_annotations_is_the_installations(run: Run, cluster: FakeApi) -> None:
+def test_the_annotations_have_the_prefix_of_the_installation(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
     environment = {"CONVERTOR_WEBHOOK_ANNOTATION_PREFIX": "v2v.example.com"}
     run("patch", "plan", "db", *AFFINITY, env=environment)

@@ -1,4 +1,4 @@
-"""`kubectl convertor review` shows what the server would answer."""
+"""`kubectl convertor review` has the decision of the server."""
 
 import base64
 import errno
@@ -66,7 +66,7 @@ def response(output: str) -> Json:
     return found
 
 
-def test_a_pod_is_shown_before_and_after(run: Run, files: Files) -> None:
+def test_the_default_output_is_a_diff_of_the_pod(run: Run, files: Files) -> None:
     result = run("review", "-f", files("pod.yaml", OWNED), "--plan", files("plan.yaml", PLAN))
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == (
@@ -96,20 +96,20 @@ def test_a_pod_is_shown_before_and_after(run: Run, files: Files) -> None:
 
 
 @pytest.mark.parametrize(("environment", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
-def test_colours_are_for_terminals_that_want_them(
+def test_colours_are_used_on_terminals_without_no_color(
     run: Run, files: Files, environment: dict[str, str], coloured: bool
 ) -> None:
     words = ("review", "-f", files("pod.yaml", OWNED), "--plan", files("plan.yaml", PLAN))
     plain = run(*words).stdout
-    shown = run(*words, env={"FORCE_COLOR": "1", "TERM": "xterm", **environment}).stdout
+    printed = run(*words, env={"FORCE_COLOR": "1", "TERM": "xterm", **environment}).stdout
     green, end = ("\x1b[32m", "\x1b[0m") if coloured else ("", "")
-    assert f"{green}+    batch: '1'{end}\n" in shown
-    assert shown.startswith(f"{green}patched{end} (Placed")
-    assert (shown == plain) is not coloured
+    assert f"{green}+    batch: '1'{end}\n" in printed
+    assert printed.startswith(f"{green}patched{end} (Placed")
+    assert (printed == plain) is not coloured
 
 
 @pytest.mark.parametrize("output", ["diff", "yaml", "json", "patch"])
-def test_the_example_review_comes_out_as_the_server_would_answer_it(
+def test_the_example_review_has_the_response_of_the_server(
     run: Run, golden: Golden, output: str
 ) -> None:
     files = ("-f", str(EXAMPLES / "review.json"), "--plan", str(EXAMPLES / "plans"))
@@ -118,19 +118,19 @@ def test_the_example_review_comes_out_as_the_server_would_answer_it(
     golden(EXPECTED / f"review.{output}", result.stdout)
 
 
-def test_all_forms_of_the_output_agree(run: Run, files: Files) -> None:
+def test_all_output_formats_agree(run: Run, files: Files) -> None:
     words = ("review", "-f", files("pod.yaml", OWNED), "--plan", files("plan.yaml", PLAN))
     after = yaml.safe_load(run(*words, "-o", "yaml").stdout)
     patch = json.loads(run(*words, "-o", "patch").stdout)
-    answered = response(run(*words, "-o", "json").stdout)
-    assert json.loads(base64.b64decode(answered["patch"])) == patch
+    review_response = response(run(*words, "-o", "json").stdout)
+    assert json.loads(base64.b64decode(review_response["patch"])) == patch
     assert jsonpatch.apply_patch(OWNED, patch) == after
     assert after["metadata"]["labels"]["batch"] == "1"
-    assert answered["uid"] == "kubectl-convertor"
+    assert review_response["uid"] == "kubectl-convertor"
 
 
 @pytest.mark.parametrize("name", ["pod.yaml", "pod.json"])
-def test_a_pod_may_come_by_standard_input_in_yaml_and_json(
+def test_a_pod_is_read_from_standard_input_in_yaml_and_json(
     run: Run, files: Files, name: str
 ) -> None:
     text = Path(files(name, OWNED)).read_text(encoding="utf-8")
@@ -139,18 +139,18 @@ def test_a_pod_may_come_by_standard_input_in_yaml_and_json(
     assert json.loads(result.stdout)
 
 
-def test_the_decision_stays_out_of_what_is_piped(run: Run, files: Files) -> None:
+def test_the_decision_is_not_in_piped_output(run: Run, files: Files) -> None:
     words = ("review", "-f", files("pod.yaml", OWNED), "--plan", files("plan.yaml", PLAN))
-    said = (
+    decision = (
         "patched (Placed, mode enforce, plan konveyor-forklift/db)\n"
         "placed by plan 'konveyor-forklift/db'\n"
     )
-    assert run(*words, "-o", "yaml").stderr == said
-    assert run(*words, "-o", "patch").stderr == said
+    assert run(*words, "-o", "yaml").stderr == decision
+    assert run(*words, "-o", "patch").stderr == decision
     assert run(*words, "-o", "json").stderr == ""
 
 
-def test_of_a_directory_the_plan_that_owns_the_pod_is_found(run: Run, files: Files) -> None:
+def test_the_owning_plan_is_found_in_a_directory(run: Run, files: Files) -> None:
     files("plans/web.yaml", plan("web", labels="web=1"))
     files("plans/db.json", PLAN)
     pod_file = files("pod.yaml", OWNED)
@@ -159,7 +159,7 @@ def test_of_a_directory_the_plan_that_owns_the_pod_is_found(run: Run, files: Fil
     assert "plan konveyor-forklift/db" in result.stderr
 
 
-def test_of_two_plans_of_one_name_the_first_counts_as_for_the_server(
+def test_the_first_of_two_plans_with_the_same_name_is_used_as_by_the_server(
     run: Run, files: Files
 ) -> None:
     plans = files("plans.yaml", PLAN, plan(labels="batch=2"))
@@ -167,7 +167,7 @@ def test_of_two_plans_of_one_name_the_first_counts_as_for_the_server(
     assert yaml.safe_load(result.stdout)["metadata"]["labels"]["batch"] == "1"
 
 
-def test_a_pod_whose_plan_is_not_among_many_is_not_placed(run: Run, files: Files) -> None:
+def test_a_pod_without_its_plan_in_a_directory_is_not_placed(run: Run, files: Files) -> None:
     plans = files("plans.yaml", PLAN, plan("web"))
     result = run("review", "-f", files("pod.yaml", pod(plan="uid-x")), "--plan", plans)
     assert result.exit_code == 1
@@ -177,7 +177,7 @@ def test_a_pod_whose_plan_is_not_among_many_is_not_placed(run: Run, files: Files
 @pytest.mark.parametrize(
     ("labels", "names"), [({"plan": "uid-x"}, "names plan 'uid-x'"), ({}, "names no plan")]
 )
-def test_the_only_plan_is_the_pods_and_what_the_pod_lacks_is_told(
+def test_a_single_plan_is_used_and_the_missing_reference_is_reported(
     run: Run, files: Files, labels: dict[str, str], names: str
 ) -> None:
     words = ("-f", files("pod.yaml", pod(**labels)), "--plan", files("plan.yaml", PLAN))
@@ -189,7 +189,7 @@ def test_the_only_plan_is_the_pods_and_what_the_pod_lacks_is_told(
     assert result.stdout.startswith("patched (Placed")
 
 
-def test_problems_are_shown_with_their_carets(run: Run, files: Files) -> None:
+def test_problems_are_reported_with_their_carets(run: Run, files: Files) -> None:
     wrong = plan(affinity=f"{RULE}s", labels="batch=1")
     result = run("review", "-f", files("pod.yaml", OWNED), "--plan", files("plan.yaml", wrong))
     assert result.exit_code == 0
@@ -204,7 +204,7 @@ def test_problems_are_shown_with_their_carets(run: Run, files: Files) -> None:
     )
 
 
-def test_what_the_installation_decided_decides_here_too(run: Run, files: Files) -> None:
+def test_the_flags_of_the_installation_apply(run: Run, files: Files) -> None:
     wrong = plan(labels="batch")
     words = ("review", "-f", files("pod.yaml", OWNED), "--plan", files("plan.yaml", wrong))
     denied = run(*words, "--on-error", "deny")
@@ -220,20 +220,27 @@ def test_what_the_installation_decided_decides_here_too(run: Run, files: Files) 
     assert off.stdout.startswith("unchanged (ModeOff, mode off, plan konveyor-forklift/db)\n")
 
 
-def test_in_audit_mode_the_pod_stays_and_what_it_would_get_is_shown(run: Run, files: Files) -> None:
+def test_audit_mode_prints_the_patch_and_keeps_the_pod(run: Run, files: Files) -> None:
     words = ("-f", files("pod.yaml", OWNED), "--plan", files("plan.yaml", PLAN), "--mode", "audit")
-    shown = run("review", *words).stdout
-    assert shown.startswith("would-patch (WouldPlace, mode audit, plan konveyor-forklift/db)\n")
-    assert "+    batch: '1'\n" in shown
+    printed = run("review", *words).stdout
+    assert printed.startswith("would-patch (WouldPlace, mode audit, plan konveyor-forklift/db)\n")
+    assert "+    batch: '1'\n" in printed
     assert yaml.safe_load(run("review", *words, "-o", "yaml").stdout) == OWNED
     assert json.loads(run("review", *words, "-o", "patch").stdout)
     assert "patch" not in response(run("review", *words, "-o", "json").stdout)
 
 
-def test_nodes_say_which_values_are_at_least(run: Run, files: Files) -> None:
-    asks = plan(node_selector="memory=64Gi+")
+def test_minimums_use_the_label_values_of_the_given_nodes(run: Run, files: Files) -> None:
+    with_minimum = plan(node_selector="memory=64Gi+")
     nodes = [node(size, {"memory": size}) for size in ("32Gi", "128Gi")]
-    words = ("-f", files("pod.yaml", OWNED), "--plan", files("plan.yaml", asks), "-o", "yaml")
+    words = (
+        "-f",
+        files("pod.yaml", OWNED),
+        "--plan",
+        files("plan.yaml", with_minimum),
+        "-o",
+        "yaml",
+    )
     for more, values in ([], ["64Gi"]), (["--nodes", files("n.yaml", *nodes)], ["64Gi", "128Gi"]):
         after = yaml.safe_load(run("review", *words, *more).stdout)
         required = after["spec"]["affinity"]["nodeAffinity"].popitem()[1]
@@ -241,7 +248,7 @@ def test_nodes_say_which_values_are_at_least(run: Run, files: Files) -> None:
         assert term["matchExpressions"] == [{"key": "memory", "operator": "In", "values": values}]
 
 
-def test_what_is_no_convertor_pod_needs_no_plan(run: Run, files: Files) -> None:
+def test_another_pod_needs_no_plan(run: Run, files: Files) -> None:
     other = OWNED | {"metadata": {"name": "web", "labels": {"app": "web"}}}
     result = run("review", "-f", files("pod.yaml", other))
     assert result.stdout == (
@@ -250,7 +257,7 @@ def test_what_is_no_convertor_pod_needs_no_plan(run: Run, files: Files) -> None:
 
 
 @pytest.mark.parametrize("labels", [{"plan": "uid-db"}, {}])
-def test_a_pod_without_a_namespace_is_where_its_plan_migrates_to(
+def test_a_pod_without_a_namespace_is_in_the_target_namespace_of_its_plan(
     run: Run, files: Files, labels: dict[str, str]
 ) -> None:
     words = ("-f", files("pod.yaml", pod(None, **labels)), "--plan", files("p.yaml", PLAN))
@@ -262,13 +269,13 @@ def test_a_pod_without_a_namespace_is_where_its_plan_migrates_to(
     )
 
 
-def test_of_many_plans_the_pods_own_says_where_it_is(run: Run, files: Files) -> None:
+def test_the_target_namespace_is_that_of_the_owning_plan(run: Run, files: Files) -> None:
     plans = files("plans.yaml", plan("web", spec={"targetNamespace": "shop"}), PLAN)
     words = ("-f", files("pod.yaml", pod(None, plan="uid-web")), "--plan", plans)
     assert "as if it were in 'shop'" in run("review", *words).stderr
 
 
-def test_where_the_plan_is_not_found_no_namespace_is_made_up(run: Run, files: Files) -> None:
+def test_without_the_owning_plan_the_pod_has_no_namespace(run: Run, files: Files) -> None:
     plans = files("plans.yaml", plan("web"), PLAN)
     words = ("-f", files("pod.yaml", pod(None, plan="uid-x")), "--plan", plans)
     result = run("review", *words)
@@ -277,7 +284,9 @@ def test_where_the_plan_is_not_found_no_namespace_is_made_up(run: Run, files: Fi
 
 
 @pytest.mark.parametrize("mode", ["enforce", "audit"])
-def test_a_pod_that_is_elsewhere_cannot_be_placed(run: Run, files: Files, mode: str) -> None:
+def test_a_pod_outside_the_target_namespace_is_not_placed(
+    run: Run, files: Files, mode: str
+) -> None:
     body = pod("default", plan="uid-db")
     words = ("-f", files("pod.yaml", body), "--plan", files("p.yaml", PLAN), "--mode", mode)
     result = run("review", *words)
@@ -286,7 +295,7 @@ def test_a_pod_that_is_elsewhere_cannot_be_placed(run: Run, files: Files, mode: 
     assert "this pod in 'default' is not one of its pods and is not placed\n" in result.stdout
 
 
-def test_without_a_target_namespace_no_pod_can_be_placed(run: Run, files: Files) -> None:
+def test_without_a_target_namespace_no_pod_is_placed(run: Run, files: Files) -> None:
     nowhere = plan(spec={"targetNamespace": None})
     words = ("-f", files("pod.yaml", pod(None, plan="uid-db")), "--plan", files("p.yaml", nowhere))
     result = run("review", *words)
@@ -297,12 +306,12 @@ def test_without_a_target_namespace_no_pod_can_be_placed(run: Run, files: Files)
     )
 
 
-def test_a_pod_of_which_nothing_is_asked_is_fine(run: Run, files: Files) -> None:
+def test_a_plan_without_settings_is_no_failure(run: Run, files: Files) -> None:
     words = ("-f", files("pod.yaml", OWNED), "--plan", files("p.yaml", plan()))
     assert run("review", *words, "--no-identity-labels").exit_code == 0
 
 
-def test_the_review_of_a_plan_is_decided_as_well(run: Run, files: Files) -> None:
+def test_the_review_of_a_plan_is_decided_too(run: Run, files: Files) -> None:
     wrong = run("review", "-f", files("wrong.json", admission_review(plan(affinity="REQUIRE"))))
     assert wrong.exit_code == 1
     assert wrong.stdout.startswith("denied (SettingsInvalid, mode enforce")
@@ -326,7 +335,7 @@ def test_the_review_of_a_plan_is_decided_as_well(run: Run, files: Files) -> None
         ([OWNED | {"metadata": {"namespace": 5}}], "'request.namespace'"),
     ],
 )
-def test_what_is_neither_a_pod_nor_a_review_is_told(
+def test_input_that_is_neither_a_pod_nor_a_review_is_an_error(
     run: Run, files: Files, documents: list[Any], message: str
 ) -> None:
     path = files("pod.yaml", *documents)
@@ -336,7 +345,7 @@ def test_what_is_neither_a_pod_nor_a_review_is_told(
     assert result.stderr.count("\n") == 1
 
 
-def test_a_file_without_a_plan_is_told(run: Run, files: Files) -> None:
+def test_a_file_without_a_plan_is_an_error(run: Run, files: Files) -> None:
     pod_file = files("pod.yaml", OWNED)
     result = run("review", "-f", pod_file, "--plan", pod_file)
     assert (result.exit_code, result.stderr) == (
@@ -345,7 +354,7 @@ def test_a_file_without_a_plan_is_told(run: Run, files: Files) -> None:
     )
 
 
-def test_a_directory_that_cannot_be_read_is_told(
+def test_an_unreadable_directory_is_an_error(
     run: Run, files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:

@@ -1,4 +1,4 @@
-"""`kubectl convertor show`: plans and their settings, of a cluster and of files."""
+"""`kubectl convertor show`: plans of a cluster and of files, with their settings."""
 
 import json
 from pathlib import Path
@@ -49,7 +49,7 @@ def test_plans_are_shown_with_the_effective_settings(
         assert len(cluster.request_lines) == calls
 
 
-def test_plans_are_those_of_a_namespace(run: Run, cluster: FakeApi, files: Path) -> None:
+def test_a_namespace_limits_the_plans(run: Run, cluster: FakeApi, files: Path) -> None:
     cluster.add(DB, WEB)
     for where, names in ([[], ["db"]], [["-n", "shop"], ["web"]], [["-A"], ["db", "web"]]):
         assert _names(run("show", *where).stdout) == names
@@ -58,7 +58,7 @@ def test_plans_are_those_of_a_namespace(run: Run, cluster: FakeApi, files: Path)
 
 @pytest.mark.parametrize("words", [["db"], ["plan", "db"], ["plan/db"]])
 @pytest.mark.parametrize("source", ["cluster", "files"])
-def test_one_plan_is_shown_by_its_name(
+def test_a_plan_is_shown_by_name(
     run: Run, cluster: FakeApi, files: Path, words: list[str], source: str
 ) -> None:
     cluster.add(DB)
@@ -68,32 +68,32 @@ def test_one_plan_is_shown_by_its_name(
 
 
 @pytest.mark.parametrize("words", [[], ["plan"], ["plans"]])
-def test_without_a_name_all_are_meant(run: Run, cluster: FakeApi, words: list[str]) -> None:
+def test_without_a_name_all_plans_are_shown(run: Run, cluster: FakeApi, words: list[str]) -> None:
     cluster.add(DB, PLAIN)
     assert _names(run("show", *words).stdout) == ["db", "plain"]
 
 
-def test_many_plans_come_in_pages(run: Run, cluster: FakeApi) -> None:
+def test_many_plans_are_listed_in_pages(run: Run, cluster: FakeApi) -> None:
     cluster.add(*(plan(f"plan-{number:03}") for number in range(50)))
     assert len(_names(run("show").stdout)) == 50
     assert len(cluster.request_lines) > 1
 
 
-def test_the_installations_defaults_count(run: Run, cluster: FakeApi, tmp_path: Path) -> None:
+def test_the_defaults_of_the_installation_apply(run: Run, cluster: FakeApi, tmp_path: Path) -> None:
     defaults = tmp_path / "defaults.yaml"
     defaults.write_text("labels: {a: b}\naffinity: avoid nodes(spot=true)\n", encoding="utf-8")
     cluster.add(PLAIN, DB)
-    shown = json.loads(run("show", "--defaults", str(defaults), "-o", "json").stdout)
-    assert [(each["labels"]["a"], each["rules"][-1]) for each in shown] == [
+    printed = json.loads(run("show", "--defaults", str(defaults), "-o", "json").stdout)
+    assert [(each["labels"]["a"], each["rules"][-1]) for each in printed] == [
         ("b", "PREFER nodes(memory>=64Gi) weight=5"),
         ("b", "AVOID nodes(spot=true)"),
     ]
 
 
-def test_the_mode_is_the_installations_where_the_plan_has_none(run: Run, cluster: FakeApi) -> None:
+def test_a_plan_without_a_mode_has_that_of_the_installation(run: Run, cluster: FakeApi) -> None:
     cluster.add(PLAIN, DB)
-    shown = json.loads(run("show", "--mode", "off", "-o", "json").stdout)
-    assert [each["mode"] for each in shown] == ["audit", "off"]
+    printed = json.loads(run("show", "--mode", "off", "-o", "json").stdout)
+    assert [each["mode"] for each in printed] == ["audit", "off"]
 
 
 DEFAULTS = {"labels": {"team": "a"}, "nodeSelector": {"disk": "nvme"}}
@@ -104,26 +104,26 @@ def test_the_mode_and_the_defaults_are_those_of_the_installation(
 ) -> None:
     cluster.add(PLAIN, *release(mode="audit", defaults=DEFAULTS))
     result = run("show", "plan", "plain", "-o", "json")
-    shown = json.loads(result.stdout)
-    assert (shown["mode"], shown["labels"], shown["nodeSelector"], result.stderr) == (
+    printed = json.loads(result.stdout)
+    assert (printed["mode"], printed["labels"], printed["nodeSelector"], result.stderr) == (
         *("audit", {"team": "a"}, {"disk": "nvme"}),
         "",
     )
 
 
-def test_flags_that_are_given_count_instead(run: Run, cluster: FakeApi, tmp_path: Path) -> None:
+def test_flags_override_the_installation(run: Run, cluster: FakeApi, tmp_path: Path) -> None:
     defaults = tmp_path / "defaults.yaml"
     defaults.write_text("labels: {team: b}\n", encoding="utf-8")
     cluster.add(PLAIN, *release(mode="audit", defaults=DEFAULTS))
     words = ("--mode", "enforce", "--defaults", str(defaults))
-    (shown,) = json.loads(run("show", *words, "-o", "json").stdout)
-    assert (shown["mode"], shown["labels"], shown["nodeSelector"]) == (
+    (printed,) = json.loads(run("show", *words, "-o", "json").stdout)
+    assert (printed["mode"], printed["labels"], printed["nodeSelector"]) == (
         *("enforce", {"team": "b"}),
         {},
     )
 
 
-def test_where_no_webhook_is_installed_it_is_said(run: Run, cluster: FakeApi) -> None:
+def test_a_missing_webhook_is_reported(run: Run, cluster: FakeApi) -> None:
     cluster.add(PLAIN, DB)
     result = run("show")
     assert [" ".join(line.split()[2:5]) for line in result.stdout.splitlines()[1:]] == [
@@ -138,7 +138,7 @@ def test_where_no_webhook_is_installed_it_is_said(run: Run, cluster: FakeApi) ->
 
 
 @pytest.mark.parametrize("words", [[], ["--scope", "own"]])
-def test_what_may_not_be_read_of_the_installation_is_said(
+def test_an_unreadable_installation_is_reported(
     run: Run, cluster: FakeApi, words: list[str]
 ) -> None:
     cluster.add(PLAIN, *release(mode="audit"))
@@ -150,12 +150,12 @@ def test_what_may_not_be_read_of_the_installation_is_said(
     assert result.stderr.endswith(f"; the settings of '{CONFIGURATION}' are not known\n")
 
 
-def test_a_mode_that_is_given_is_known(run: Run, cluster: FakeApi) -> None:
+def test_the_mode_of_a_flag_is_known(run: Run, cluster: FakeApi) -> None:
     cluster.add(PLAIN, *release(mode="later"))
     assert "   enforce   " in run("show", "--mode", "enforce").stdout
 
 
-def test_of_several_webhooks_none_is_chosen(run: Run, cluster: FakeApi) -> None:
+def test_none_of_several_webhooks_is_chosen(run: Run, cluster: FakeApi) -> None:
     cluster.add(PLAIN, *release(mode="audit"), *release(called="other"))
     result = run("show", "-o", "wide")
     assert "   enforce (not known)   " in result.stdout
@@ -164,13 +164,13 @@ def test_of_several_webhooks_none_is_chosen(run: Run, cluster: FakeApi) -> None:
     )
 
 
-def test_a_cell_that_is_too_long_is_cut(run: Run, cluster: FakeApi) -> None:
+def test_a_long_cell_is_truncated(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(labels=f"key={'x' * 60}"))
     result = run("show")
     assert f"key={'x' * 35}…   " in result.stdout
 
 
-def test_where_there_are_none_it_is_said(run: Run, cluster: FakeApi) -> None:
+def test_a_namespace_without_plans_is_reported(run: Run, cluster: FakeApi) -> None:
     result = run("show")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "No plans found\n")
     assert run("show", "-o", "json").stdout == "[]\n"
@@ -187,7 +187,7 @@ def test_where_there_are_none_it_is_said(run: Run, cluster: FakeApi) -> None:
         (["migration", "db"], "expected 'plan NAME' or 'plan/NAME', found 'migration db'"),
     ],
 )
-def test_a_plan_that_cannot_be_shown_is_told(
+def test_invalid_arguments_are_rejected(
     run: Run, files: Path, words: list[str], message: str
 ) -> None:
     result = run("show", *words, "--plans", str(files))
@@ -195,19 +195,19 @@ def test_a_plan_that_cannot_be_shown_is_told(
     assert result.stderr.endswith(f"Error: {message.format(files=files)}\n")
 
 
-def test_a_plan_that_is_not_there_is_missed(run: Run, cluster: FakeApi) -> None:
+def test_a_missing_plan_is_an_error(run: Run, cluster: FakeApi) -> None:
     result = run("show", "db")
     assert result.stderr == "Error: namespace 'konveyor-forklift' has no plan 'db'\n"
 
 
-def test_a_broken_file_does_not_hide_the_others(run: Run, files: Path) -> None:
+def test_an_invalid_file_does_not_hide_the_others(run: Run, files: Path) -> None:
     (files / "c.yaml").write_text("a: [", encoding="utf-8")
     result = run("show", "--plans", str(files))
     assert _names(result.stdout) == ["db", "plain", "web"]
     assert result.stderr.startswith(f"Warning: '{files / 'c.yaml'}': line ")
 
 
-def test_one_file_that_is_broken_is_an_error(run: Run, tmp_path: Path) -> None:
+def test_a_single_invalid_file_is_an_error(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_text("{", encoding="utf-8")
     result = run("show", "--plans", str(path))
@@ -215,7 +215,7 @@ def test_one_file_that_is_broken_is_an_error(run: Run, tmp_path: Path) -> None:
     assert result.stderr.startswith(f"Error: '{path}': line 1 column 2: expected JSON")
 
 
-def test_files_that_are_not_there_are_told_with_a_hint(run: Run, files: Path) -> None:
+def test_missing_files_are_an_error_with_a_hint(run: Run, files: Path) -> None:
     result = run("show", "--plans", f"{files}/b.jsn")
     assert result.exit_code == 2
     assert result.stderr.endswith(

@@ -16,7 +16,7 @@ from webhook.settings import read
 from webhook.settings.installation import KEYS, read_installation
 
 DOC = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-INSTALLATION = DOC[DOC.index("## The installation\n") : DOC.index("## What is wrong\n")]
+INSTALLATION = DOC[DOC.index("## The installation\n") : DOC.index("## Invalid settings\n")]
 BLOCK = re.compile(r"^```(yaml|text)\n(?:# ([^\n]+)\n)?(.*?)^```", re.MULTILINE | re.DOTALL)
 SECTIONS = re.split(r"^## ", DOC.replace(INSTALLATION, ""), flags=re.MULTILINE)[1:]
 NODE_VALUES = {"memory": ["32Gi", "128Gi"]}

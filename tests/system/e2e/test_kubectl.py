@@ -103,7 +103,7 @@ def test_patched_plans_have_their_pods_where_the_command_says(
     patched = api.get("Plan", row.plan_name, PLAN_NAMESPACE)
     assert patched["spec"] == plan["spec"]
     assert patched["metadata"]["annotations"] == {
-        f"{PREFIX}/{key}": text for key, text in row.asked.items()
+        f"{PREFIX}/{key}": text for key, text in row.settings.items()
     }
 
 

@@ -8,11 +8,11 @@ from tests.support.paths import DATA
 from tests.system.controlplane.api import Json
 
 TEMPLATE_PLAN, TEMPLATE_VM = "plain", "vm-1630"
-"""What the pods in tests/data/pods were made for."""
+"""The plan and the VM of the pods in tests/data/pods."""
 
 
 class Generation(StrEnum):
-    """Of Forklift; what its pods look like changed twice."""
+    """A generation of Forklift; its pods changed twice."""
 
     V2_9 = "2.9"
     V2_10 = "2.10"
@@ -41,18 +41,18 @@ def convertor_pod(generation: Generation, plan: Json, vm: str = TEMPLATE_VM) -> 
     """
     path = DATA / "pods" / f"{generation.template}.json"
     pod: Json = json.loads(_renamed(path.read_text(encoding="utf-8"), plan, vm))
-    metadata, spec, asked = pod["metadata"], pod["spec"], copy.deepcopy(plan["spec"])
-    metadata["namespace"] = asked["targetNamespace"]
+    metadata, spec, fields = pod["metadata"], pod["spec"], copy.deepcopy(plan["spec"])
+    metadata["namespace"] = fields["targetNamespace"]
     metadata["labels"]["plan"] = plan["metadata"]["uid"]
     if generation is Generation.V2_12:
         metadata["labels"]["plan-namespace"] = plan["metadata"]["namespace"]
     if generation is Generation.V2_10:
-        metadata["labels"] = asked.get("convertorLabels", {}) | metadata["labels"]
+        metadata["labels"] = fields.get("convertorLabels", {}) | metadata["labels"]
     if generation is Generation.V2_12:
-        metadata["labels"] |= asked.get("convertorLabels", {})
+        metadata["labels"] |= fields.get("convertorLabels", {})
     if generation is not Generation.V2_9:
-        spec["nodeSelector"] |= asked.get("convertorNodeSelector", {})
-        spec["affinity"] = asked.get("convertorAffinity", spec["affinity"])
+        spec["nodeSelector"] |= fields.get("convertorNodeSelector", {})
+        spec["affinity"] = fields.get("convertorAffinity", spec["affinity"])
     return {"apiVersion": "v1", "kind": "Pod", **pod}
 
 

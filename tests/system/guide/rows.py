@@ -1,4 +1,4 @@
-"""The guide's commands as data: what each asks for, and a small cluster where it comes true."""
+"""The guide's commands as data: their settings, and a small cluster that shows the effect."""
 
 import functools
 import json
@@ -28,12 +28,12 @@ FLAGS = {
 
 
 class Form(StrEnum):
-    """Where a Plan has its settings."""
+    """The place of the settings in a Plan."""
 
     ANNOTATIONS = "annotations"
     """As text, on every release."""
     SPEC = "spec"
-    """As `kubectl mtv` leaves them: compiled, without namespaces; from 2.10 on."""
+    """As `kubectl mtv` writes them: compiled, without namespaces; from 2.10 on."""
     BOTH = "both"
 
 
@@ -44,21 +44,21 @@ class Node(msgspec.Struct, forbid_unknown_fields=True):
     taints: list[str] = []
     """`key=value:Effect` or `key:Effect`."""
     runs_vms: bool = True
-    """Whether KubeVirt may use it, and it has KVM."""
+    """It is schedulable for KubeVirt, and has KVM."""
 
 
 class Neighbour(msgspec.Struct, forbid_unknown_fields=True):
-    """A pod that is there already."""
+    """A pod that is on a node before."""
 
     namespace: str
     labels: dict[str, str]
     node: str
     cpu: int = 0
-    """What it asks for, so that the scheduler likes its node less."""
+    """Its request, by which the scheduler scores its node lower."""
 
 
 class Landing(msgspec.Struct, forbid_unknown_fields=True):
-    """What becomes of convertor pods; one of these is said."""
+    """The expected outcome for convertor pods; one field is set."""
 
     lands: list[str] = []
     zones: list[int] = []
@@ -81,23 +81,23 @@ class Row(msgspec.Struct, forbid_unknown_fields=True):
 
     @property
     def placed(self) -> Landing:
-        """What the webhook makes come true."""
+        """The expected outcome with the webhook."""
         return Landing(lands=self.lands, zones=self.zones)
 
     @property
-    def asked(self) -> dict[str, str]:
+    def settings(self) -> dict[str, str]:
         """The texts of the command's convertor flags, by the annotation of each."""
         words = shlex.split(self.command)
         return {FLAGS[flag]: text for flag, text in pairwise(words) if flag in FLAGS}
 
     @property
-    def asked_labels(self) -> dict[str, str]:
-        return _map(self.asked.get("labels", ""))
+    def all_labels(self) -> dict[str, str]:
+        return _map(self.settings.get("labels", ""))
 
     @property
     def labels(self) -> dict[str, str]:
         """The labels that the command gives, and that its pods can get."""
-        return {k: v for k, v in self.asked_labels.items() if k not in SYSTEM_LABELS}
+        return {k: v for k, v in self.all_labels.items() if k not in SYSTEM_LABELS}
 
     @property
     def plan_name(self) -> str:
@@ -108,22 +108,24 @@ class Row(msgspec.Struct, forbid_unknown_fields=True):
 
     @property
     def forms(self) -> list[Form]:
-        """Where all of the settings can be: some have no field in the spec."""
+        """The places that can have all settings: some have no field in the spec."""
         fields = {"labels", "node-selector"}
-        if self.asked.get("affinity") in compiled():
+        if self.settings.get("affinity") in compiled():
             fields.add("affinity")
-        whole = self.asked.keys() <= fields
+        whole = self.settings.keys() <= fields
         return [Form.SPEC, Form.ANNOTATIONS] if whole else [Form.ANNOTATIONS]
 
     def plan(self, form: Form, target_namespace: str) -> Json:
-        """Return the Plan as somebody sends it to the API server."""
+        """Return the Plan as a client sends it to the API server."""
         body: Json = json.loads((DATA / "plan-v2.12.json").read_text(encoding="utf-8"))
         spec = {
             key: value for key, value in body["spec"].items() if not key.startswith("convertor")
         }
         metadata: Json = {"name": self.plan_name, "namespace": PLAN_NAMESPACE}
         if form is not Form.SPEC:
-            metadata["annotations"] = {f"{PREFIX}/{key}": text for key, text in self.asked.items()}
+            metadata["annotations"] = {
+                f"{PREFIX}/{key}": text for key, text in self.settings.items()
+            }
         if form is not Form.ANNOTATIONS:
             spec |= self._in_spec()
         spec["targetNamespace"] = target_namespace
@@ -132,9 +134,9 @@ class Row(msgspec.Struct, forbid_unknown_fields=True):
     def _in_spec(self) -> Json:
         """Return the fields of the Plan's spec that the flags become, as far as there are any."""
         fields: Json = {
-            "convertorLabels": self.asked_labels,
-            "convertorNodeSelector": _map(self.asked.get("node-selector", "")),
-            "convertorAffinity": compiled().get(self.asked.get("affinity", "")),
+            "convertorLabels": self.all_labels,
+            "convertorNodeSelector": _map(self.settings.get("node-selector", "")),
+            "convertorAffinity": compiled().get(self.settings.get("affinity", "")),
         }
         return {field: value for field, value in fields.items() if value}
 

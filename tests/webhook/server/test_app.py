@@ -107,6 +107,15 @@ def test_another_pod_is_admitted_without_a_look_up_of_a_plan() -> None:
     assert webhook.reporter.reasons == ["NotAConvertorPod"]
 
 
+def test_a_convertor_pod_without_a_plan_reference_is_admitted_with_a_warning() -> None:
+    webhook = Webhook()
+    webhook.plans.error = AssertionError("looked up")
+    pod = {"metadata": {"labels": {"forklift.app": "virt-v2v"}}, "spec": {}}
+    body = webhook(encode_review(pod)).json()["response"]
+    assert (body["allowed"], len(body["warnings"])) == (True, 2)
+    assert webhook.reporter.reasons == ["NoPlanReference"]
+
+
 @pytest.mark.parametrize("size", [1, 100, 65536])
 def test_a_body_may_arrive_in_chunks(size: int) -> None:
     response = Webhook()(*split(encode_review(minimal_pod()), size))

@@ -98,6 +98,14 @@ def test_files_that_cannot_be_served_are_a_config_error(
     assert str(error.value) == message.format(dir=tmp_path)
 
 
+def test_a_state_directory_that_cannot_be_written_is_a_config_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    keeper = TlsKeeper(LocalCA(["localhost"], tmp_path / "file"), None)
+    with pytest.raises(ConfigError) as error:
+        keeper.start()
+    assert str(error.value) == f"--state-dir '{tmp_path}/file': file exists"
+
+
 def test_a_client_ca_without_a_certificate_is_a_config_error(tmp_path: Path) -> None:
     ca = tmp_path / "ca.crt"
     keeper = TlsKeeper(LocalCA(["localhost"], tmp_path / "state"), ca)
@@ -154,3 +162,4 @@ def test_a_new_client_ca_is_loaded_and_an_invalid_one_changes_nothing(
     keeper._reload_client_ca()
     source.offer(pair(1))
     assert swapped[1:] == [made(1).ca, made(1).ca]
+    keeper.stop()

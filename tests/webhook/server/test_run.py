@@ -16,7 +16,11 @@ import uvloop
 from structlog.testing import capture_logs
 
 from certs.serving.local_ca import LOCAL_NAMES
+from tests.support.builders import convertor_pod, encode_review, plan
+from tests.support.fake_api import FakeApi
+from tests.support.object_tracker import Selection
 from tests.support.paths import ROOT
+from tests.support.waiting import eventually
 from webhook.server.config import Address, Certificates, Config, ConfigError
 from webhook.server.drain import DrainTimes
 from webhook.server.run import serve
@@ -64,12 +68,14 @@ class RunningServer(NamedTuple):
 
 @contextlib.asynccontextmanager
 async def run_server(
-    tmp_path: Path, plans: Path = EXAMPLES / "plans"
+    tmp_path: Path, kubeconfig: Path | None = None
 ) -> AsyncIterator[RunningServer]:
+    """Run a server with the plans of a cluster, or with the example plans."""
     config = Config(
         listen=FREE,
         status_listen=FREE,
-        plans=plans,
+        plans=None if kubeconfig else EXAMPLES / "plans",
+        kubeconfig=kubeconfig,
         certificates=Certificates(names=LOCAL_NAMES, state_dir=tmp_path),
         drain=DrainTimes(at_least=0.1, quiet=0.05, at_most=5),
     )
@@ -92,9 +98,9 @@ async def run_server(
 Check = Callable[[RunningServer], Any]
 
 
-def run(tmp_path: Path, check: Check) -> None:
+def run(tmp_path: Path, check: Check, kubeconfig: Path | None = None) -> None:
     async def run_and_check() -> None:
-        async with run_server(tmp_path) as server:
+        async with run_server(tmp_path, kubeconfig) as server:
             await check(server)
 
     uvloop.run(run_and_check())
@@ -119,6 +125,24 @@ def test_a_pod_is_placed_and_logged_until_the_server_has_drained(tmp_path: Path)
         assert first["plan"] == second["plan"] == "konveyor-forklift/high-io-migration"
 
     run(tmp_path, check)
+
+
+def test_with_a_cluster_its_plans_are_read_and_events_are_written(
+    tmp_path: Path, api: FakeApi
+) -> None:
+    api.add(plan(labels="team=a"))
+    review = encode_review(convertor_pod(), namespace="vms")
+    events = Selection("events")
+
+    async def check(server: RunningServer) -> None:
+        status, response = await server.post(review)
+        assert (status, response["response"]["auditAnnotations"]["reason"]) == (200, "Placed")
+        await asyncio.to_thread(eventually, lambda: api.select(events))
+
+    run(tmp_path, check, api.write_kubeconfig(tmp_path))
+    [event] = api.select(events)
+    assert (event["reason"], event["involvedObject"]["name"]) == ("Placed", "db")
+    assert {request.resource for request in api.requests} == {"plans", "pods", "events"}
 
 
 def test_a_command_to_try_the_server_is_logged_and_an_address_in_use_is_an_error(

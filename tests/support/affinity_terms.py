@@ -1,13 +1,19 @@
 """Terms of affinities for tests."""
 
+from typing import Any
+
+from tests.support.builders import HOST
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json
 
-CEPH: Json = {
-    "labelSelector": {"matchLabels": {"app": "ceph-osd"}},
-    "topologyKey": "kubernetes.io/hostname",
-}
-CEPH_ANYWHERE = CEPH | {"namespaceSelector": {}}
+
+def pod_term(app: str = "ceph-osd", topology: str = HOST, **fields: Any) -> Json:
+    """Return a term that selects the pods of an app in the namespace of the pod."""
+    return {"labelSelector": {"matchLabels": {"app": app}}, "topologyKey": topology, **fields}
+
+
+CEPH = pod_term()
+CEPH_ANYWHERE = pod_term(namespaceSelector={})
 
 
 def node_terms(*terms: Json) -> Json:

@@ -15,6 +15,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from tests.support import builders
+from tests.support.affinity_terms import pod_term
 from tests.support.builders import HOST, ZONE
 from tests.support.node_affinity import every_node, is_at_least
 from webhook.forklift.labels import FORKLIFT_SPREADING_TERM
@@ -299,9 +300,9 @@ _MINIMUMS = [
 ]
 _SCOPES: list[Json] = [{}, {"namespaceSelector": {}}, {"namespaces": ["rook-ceph"]}]
 _POD_TERMS = [
-    {"labelSelector": {"matchLabels": {"app": app}}, "topologyKey": topology} | scope
+    pod_term(app, topology, **scope)
     for app in ("ceph", "db")
-    for topology in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
+    for topology in (HOST, ZONE)
     for scope in _SCOPES
 ]
 _WEIGHTED_POD_TERMS = [

@@ -5,12 +5,11 @@ import json
 import pytest
 import yaml
 
-from tests.support.builders import plan
+from tests.support.builders import PREFIX, plan
 from tests.support.commands import Run
 from tests.support.fake_api import FakeApi
 from webhook.kube.objects import Json
 
-PREFIX = "convertor.forklift.konveyor.io"
 PATH = "/apis/forklift.konveyor.io/v1beta1/namespaces/konveyor-forklift/plans/db"
 RULE = "REQUIRE pods(app=ceph-osd) on node"
 AFFINITY = ("--convertor-affinity", RULE)

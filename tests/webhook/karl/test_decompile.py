@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from tests.support import affinity_terms
 from tests.support.karl_strategies import rules
 from webhook import karl
 from webhook.karl.decompile import decompile, decompile_node_selector
@@ -17,8 +18,8 @@ def texts(affinity: Json) -> list[str | None]:
     return [karl.to_text(term.rule) if term.rule else None for term in decompile(affinity)]
 
 
-def pod_term(**more: Any) -> Json:
-    return {"labelSelector": {"matchLabels": {"app": "x"}}, "topologyKey": "zone", **more}
+def pod_term(**fields: Any) -> Json:
+    return affinity_terms.pod_term("x", "zone", **fields)
 
 
 def requirement(key: str, operator: str, *values: str) -> Json:

@@ -1,12 +1,12 @@
 """Merging of affinities, and the default namespaces of pod terms."""
 
 from itertools import product
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.affinity_terms import pod_term
 from webhook.kube.affinity import (
     PREFERRED,
     REQUIRED,
@@ -119,14 +119,6 @@ def test_a_product_of_more_than_64_terms_is_an_error() -> None:
     assert len(and_node_terms(terms[:12], others)) == 60
     with pytest.raises(ValueError, match=r"^makes more than 64 required node terms$"):
         and_node_terms(terms, others)
-
-
-def pod_term(app: str, **fields: Any) -> Json:
-    return {
-        "labelSelector": {"matchLabels": {"app": app}},
-        "topologyKey": "kubernetes.io/hostname",
-        **fields,
-    }
 
 
 def test_merging_unites_the_terms_without_duplicates() -> None:

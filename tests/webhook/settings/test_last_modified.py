@@ -2,10 +2,10 @@
 
 import pytest
 
+from tests.support.builders import PREFIX
 from webhook.kube.objects import Json
 from webhook.settings.last_modified import last_modified
 
-PREFIX = "convertor.forklift.konveyor.io"
 CREATED = "2026-08-01T08:00:00Z"
 LABELS: Json = {"f:metadata": {"f:annotations": {".": {}, f"f:{PREFIX}/labels": {}}}}
 AFFINITY: Json = {"f:spec": {"f:convertorAffinity": {}, "f:vms": {}}}

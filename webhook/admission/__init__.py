@@ -1,1 +1,1 @@
-"""Admission reviews: decoded, decided and answered, for pods and for Plans."""
+"""Admission reviews of pods and of Plans: from the body of the request to the response."""

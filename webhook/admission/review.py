@@ -25,7 +25,7 @@ API_VERSION = "admission.k8s.io/v1"
 KIND = "AdmissionReview"
 
 MAX_BODY_BYTES = 7 * 2**20
-"""An API server takes no object above 3 MiB; a review has the old and the new one."""
+"""An API server accepts objects of up to 3 MiB; a review has the old and the new one."""
 
 MAX_WARNING_CHARACTERS = 120
 """Wraps warnings for a terminal; the API server truncates a warning at 256."""
@@ -90,7 +90,7 @@ class ReviewResponse(NamedTuple):
 
 
 def respond(request: Request, decision: Decision) -> ReviewResponse:
-    """Make the response to a review."""
+    """Return the response to a review."""
     return ReviewResponse(request, decision, encode(request.uid, decision))
 
 
@@ -153,13 +153,13 @@ def encode(uid: str, decision: Decision) -> bytes:
 def _describe_invalid(body: bytes, error: msgspec.ValidationError) -> BadReview:
     """Describe JSON that is not a review, by its kind if it has one."""
     try:
-        whole = msgspec.json.decode(body)
+        decoded = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        whole = None  # the rest is not JSON
-    if not isinstance(whole, dict):
+        decoded = None  # JSON ends after the wrong type
+    if not isinstance(decoded, dict):
         return _malformed(describe_validation_error(error, "the body"))
-    uid = nested_string(whole, "request", "uid")
-    kind, api_version = whole.get("kind", ""), whole.get("apiVersion", "")
+    uid = nested_string(decoded, "request", "uid")
+    kind, api_version = decoded.get("kind", ""), decoded.get("apiVersion", "")
     if (kind, api_version) != (KIND, API_VERSION):
         return _wrong_kind(kind, api_version, uid)
     return _malformed(describe_validation_error(error, "the body"), uid)
@@ -178,7 +178,7 @@ def _malformed(message: str, uid: str = "") -> BadReview:
 
 
 def _wrap(warnings: Iterable[str]) -> Iterator[str]:
-    """Make warnings valid in an HTTP header: printable, without prefix, wrapped."""
+    """Yield lines that are valid in an HTTP header: printable, without prefix, wrapped."""
     for warning in warnings:
         text = _CONTROL.sub(" ", warning).strip().removeprefix("Warning:").lstrip()
         yield from textwrap.wrap(text, MAX_WARNING_CHARACTERS, break_on_hyphens=False)

@@ -4,10 +4,10 @@ A Plan is never changed, and every client can still write it: problems that were
 edit only warn, and edits of anything but settings are admitted.
 
 An edit is denied if any setting has more invalid places than before: entries of a list, rules of
-a text, terms of an object. Messages cannot be compared: two rules with the same mistake are two
-problems, and a rule that cannot be parsed has one problem, however many mistakes. The next one is
-found when the first is repaired, but it was there before, so a user who repairs a text step by
-step gets warnings until the last.
+a text, terms of an object. Comparing messages is not enough: two rules with the same mistake are
+two problems, and a rule that cannot be parsed has one problem, even with several mistakes. The next
+one is found when the first is repaired, but it was there before, so a user who repairs a text step
+by step gets warnings, and no denial.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Settings applied to one pod.
 
-`place` takes the pod as a dict and returns another one, which shares what is unchanged with the
-pod and with the plan. It changes none of its arguments.
+`place` takes the pod as a dict and returns another one, which shares unchanged parts with the pod
+and with the plan. It does not change its arguments.
 """
 
 from typing import Any
@@ -38,7 +38,7 @@ def place(pod: Json, plan: Plan, installation: Installation, node_values: NodeVa
     again changes nothing.
 
     Raises:
-        MalformedPod: a field that would be changed does not have the type that Kubernetes defines.
+        MalformedPod: a field of a placement does not have the type that Kubernetes defines.
 
     """
     check(pod)

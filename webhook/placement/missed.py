@@ -71,7 +71,7 @@ class EnforcementWindow:
 
     def __init__(self, start: str = "", reach: str = "") -> None:
         self.start = start
-        """The empty text means always, a time in the far future means never."""
+        """Empty means always, a time in the far future means never."""
         self._reach = reach or start
         self._earliest: dict[str, str] = {}
 

@@ -24,7 +24,7 @@ from webhook.server.pod_reviews import PodReviewHandler
 from webhook.server.responses import CLOSE, error_body, respond_to_http_error, send_json
 
 _RETRY_AFTER = (b"retry-after", b"1")
-"""The API server tries again only with this header, in whole seconds."""
+"""The API server tries again only with this header, in seconds."""
 
 _CONSEQUENCE = {
     Reviewed.POD: "the pod is not placed",

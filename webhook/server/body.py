@@ -13,7 +13,7 @@ MAX_PENDING_BYTES = 4 * MAX_BODY_BYTES
 
 
 class Disconnected(Exception):  # noqa: N818 - not an error
-    """The client disconnected before it had sent the whole body."""
+    """The client disconnected before the end of the body."""
 
 
 class BodyReader:
@@ -23,10 +23,13 @@ class BodyReader:
         self._held = 0
 
     async def read(self, scope: Scope, receive: Receive) -> bytes:
-        """Return the whole body.
+        """Return the body.
 
-        Raises BadReview, with 413 if it is longer than MAX_BODY_BYTES, also by its Content-Length,
-        and with 429 above MAX_PENDING_BYTES; and Disconnected.
+        Raises:
+            BadReview: HTTP 413 if the body or its Content-Length exceeds MAX_BODY_BYTES, HTTP 429
+                if all pending bodies exceed MAX_PENDING_BYTES.
+            Disconnected: the client disconnected.
+
         """
         message = await receive()
         chunk = _chunk(message)

@@ -1,14 +1,14 @@
 """Graceful shutdown: the time at which a draining server can stop without losing a review.
 
-The API server sends requests to a terminating pod for some seconds, on connections that it holds
-open, and never repeats a POST whose connection was closed. So a draining server goes on
-responding, closes each connection with its next response (the client's next one reaches another
-replica), and stops when no request has arrived for a while. In four runs of about 8,000 calls
+The API server sends requests to a terminating pod for some seconds, on connections that it keeps
+open, and never repeats a POST whose connection was closed. So a draining server continues to
+respond, closes each connection with its next response (the client's next connection reaches another
+replica), and stops when no request has arrived for some time. In four runs of about 8,000 calls
 this lost none; stopping at the signal lost 2 to 9 each.
 
-The API server reuses the connection that it used last, so it may return to another one after many
+The API server prefers the connection that it used last, so it may use another one again after many
 seconds, at the moment in which that is closed. So idle connections stay open as long as possible:
-each ends with the next response on it, or when the API server closes it.
+each is closed with its next response, or by the API server.
 """
 
 import msgspec

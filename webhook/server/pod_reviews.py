@@ -30,7 +30,7 @@ class PodReviewHandler:
     async def __call__(self, body: bytes, deadline: float) -> ReviewResponse:
         """Return the response to a review by `deadline`, a time of `perf_counter`.
 
-        The body of a convertor pod is decoded as a whole only if its fingerprint is not cached.
+        The body of a convertor pod is decoded completely only if its fingerprint is not cached.
 
         Raises:
             BadReview: the body is not a review.
@@ -64,6 +64,6 @@ class PodReviewHandler:
             return plan
         seconds = deadline - perf_counter()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):  # whatever the source does
+            async with asyncio.timeout(seconds):  # even if the source waits longer
                 return await self._plans.fetch(ref, seconds)
         return Reason.DEADLINE_EXCEEDED

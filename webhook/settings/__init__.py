@@ -44,7 +44,7 @@ _NO_SETTINGS = Settings()
 
 
 class PlanReading(NamedTuple):
-    """A Plan with the sources of its settings, for commands that show where each comes from."""
+    """A Plan with the sources of its settings, for commands that show the source of each."""
 
     plan: Plan
     sources: Sources
@@ -57,8 +57,7 @@ class PlanReading(NamedTuple):
 def read(plan_object: Json, installation: Installation) -> Plan:
     """Read the part of a Plan that placing its pods needs.
 
-    Never raises, whatever the object: `settings.problems` has what is invalid, and the rest is
-    applied.
+    Never raises: anything invalid is in `settings.problems`, and the rest is applied.
     """
     return read_plan(plan_object, installation).plan
 
@@ -120,7 +119,7 @@ def _merge(maps: Iterable[dict[str, str]]) -> dict[str, str]:
 
 
 def _merge_affinity(sources: Sources, problems: list[Problem]) -> tuple[Json, list[Source]]:
-    """Return the plan's affinity, and the sources that it comes from."""
+    """Return the plan's affinity, and the sources of its parts."""
     own = [each for each in (sources.spec, sources.annotations) if each.affinity is not None]
     affinity: Json = {}
     applied: list[Source] = []

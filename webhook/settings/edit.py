@@ -10,7 +10,7 @@ LISTS = ("labels", "node-selector", "tolerations")
 
 
 class EditError(ValueError):
-    """A change that is contradictory or empty; the message begins with the setting."""
+    """The requested change is contradictory or has an empty entry; the setting is in front."""
 
 
 class _EntryKey(NamedTuple):

@@ -135,10 +135,10 @@ def _check_label(key: str, value: str) -> str | None:
 
 
 def _contradiction(field: FieldLabels, key: str, value: str) -> str | None:
-    """Return why a label cannot have this value: `spec.convertorLabels` gives it another.
+    """Return the problem of a label that has another value in `spec.convertorLabels`, or None.
 
-    Forklift 2.12 looks for its pod by all of these labels. If one of them has another value it
-    finds none, and creates another pod every 3 seconds, on the same disks.
+    Forklift 2.12 looks for its pod by all of these labels. If one has another value, it finds no
+    pod and creates another one every 3 seconds, on the same disks.
     """
     in_field = field.labels.get(key, value)
     if in_field == value:

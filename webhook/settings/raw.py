@@ -21,7 +21,7 @@ class PlanName(NamedTuple):
 
 
 class RawSetting(NamedTuple):
-    """One setting of one source."""
+    """A setting of a source, before it is parsed."""
 
     where: str
     """`Plan konveyor-forklift/db spec.convertorLabels`."""

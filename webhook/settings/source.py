@@ -27,7 +27,7 @@ from webhook.settings.raw import (
 from webhook.settings.rules import read_affinity
 
 RawSettings = Mapping[str, RawSetting]
-"""The settings of one source, by the names that annotations give them."""
+"""The settings of one source, by their names in annotations."""
 
 DEFAULTS = {
     "labels": "labels",
@@ -50,7 +50,7 @@ _PLACEMENT = "placement"
 
 
 class Source(msgspec.Struct, frozen=True):
-    """The settings of one source: as written, and as read."""
+    """The settings of one source, raw and parsed."""
 
     raw: RawSettings
     labels: dict[str, str]

@@ -35,11 +35,11 @@ REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
             id="null parents are replaced",
         ),
         pytest.param(
-            {"metadata": {"labels": {"a~b/c": "1", "gone": "x"}}},
+            {"metadata": {"labels": {"a~b/c": "1", "old": "x"}}},
             {"metadata": {"labels": {"a~b/c": "2", "~/": "3"}}},
             [
                 ("replace", "/metadata/labels/a~0b~1c", "2"),
-                ("remove", "/metadata/labels/gone", ...),
+                ("remove", "/metadata/labels/old", ...),
                 ("add", "/metadata/labels/~0~1", "3"),
             ],
             id="keys are escaped",

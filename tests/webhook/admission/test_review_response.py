@@ -24,9 +24,9 @@ ADD: Json = {"op": "add", "path": "/metadata/labels/app", "value": "virt-v2v"}
 
 
 def encode_response(uid: str, decision: Decision) -> Json:
-    whole = json.loads(encode(uid, decision))
-    response: Json = whole.pop("response")
-    assert whole == {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
+    review = json.loads(encode(uid, decision))
+    response: Json = review.pop("response")
+    assert review == {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
     assert response.pop("uid") == uid
     return response
 

@@ -64,8 +64,8 @@ def test_every_flag_is_in_the_configuration(configs: list[Config], tmp_path: Pat
         "--tls-name": "host.example",
         "--state-dir": tmp_path,
     }
-    given = [part for pair in flags.items() for part in pair]
-    assert run(*given, "--no-plan-modes", "--no-identity-labels").exit_code == 0
+    args = [part for pair in flags.items() for part in pair]
+    assert run(*args, "--no-plan-modes", "--no-identity-labels").exit_code == 0
     assert configs == [
         Config(
             listen=Address("127.0.0.1", 1),
@@ -116,10 +116,10 @@ def test_a_misspelt_environment_variable_is_a_warning(configs: list[Config]) -> 
 
 
 def test_the_certificate_may_be_in_files(configs: list[Config], tmp_path: Path) -> None:
-    made = write(tmp_path)
-    for flags in (["--tls-dir", tmp_path], ["--tls-cert", made.cert, "--tls-key", made.key]):
-        assert run(*flags, "--client-ca", made.ca).exit_code == 0
-    expected = Certificates(files=(made.cert, made.key), client_ca=made.ca)
+    files = write(tmp_path)
+    for flags in (["--tls-dir", tmp_path], ["--tls-cert", files.cert, "--tls-key", files.key]):
+        assert run(*flags, "--client-ca", files.ca).exit_code == 0
+    expected = Certificates(files=(files.cert, files.key), client_ca=files.ca)
     assert [config.certificates for config in configs] == [expected, expected]
 
 
@@ -207,8 +207,8 @@ def test_an_invalid_flag_is_a_usage_error(flags: list[str], message: str) -> Non
 def test_contradictory_certificate_flags_are_a_usage_error(
     flags: list[str], message: str, tmp_path: Path
 ) -> None:
-    made = write(tmp_path)
-    values = {"tls-cert": made.cert, "tls-key": made.key, "tls-dir": tmp_path}
+    files = write(tmp_path)
+    values = {"tls-cert": files.cert, "tls-key": files.key, "tls-dir": tmp_path}
     assert error_of(run(*(f"--{flag}={values[flag]}" for flag in flags))) == message
 
 

@@ -122,11 +122,11 @@ def test_no_term_of_the_pod_or_the_plan_is_lost(case: Case) -> None:
 def test_a_node_matches_the_placed_pod_if_it_matches_the_pod_and_the_plan(case: Case) -> None:
     settings, before, after = case[0].settings, case[1], placed(case)
     named = {*settings.node_selector, *(each["key"] for each in settings.node_requirements)}
-    theirs = {key: value for key, value in selector(before).items() if key not in named}
+    of_pod = {key: value for key, value in selector(before).items() if key not in named}
 
     def matches_both(node: dict[str, str]) -> bool:
         return (
-            worlds.selects(theirs | settings.node_selector, node)
+            worlds.selects(of_pod | settings.node_selector, node)
             and all(matches(each, node) for each in settings.node_requirements)
             and admits(affinity(before), node)
             and admits(settings.affinity, node)

@@ -61,7 +61,7 @@ def test_a_placed_pod_without_its_labels_is_changed_back() -> None:
 
 
 def test_a_placed_pod_whose_labels_have_other_values_has_no_finding() -> None:
-    labels = CONVERTOR_LABELS | {"app": "mine", "forklift.app/plan": "db", "batch": "2"}
+    labels = CONVERTOR_LABELS | {"app": "x", "forklift.app/plan": "db", "batch": "2"}
 
     assert check(pod(placed=True, labels=labels), enforced_plan()) is None
 

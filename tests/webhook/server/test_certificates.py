@@ -113,7 +113,7 @@ def test_a_client_ca_without_a_certificate_is_a_config_error(tmp_path: Path) -> 
         keeper.start()
     assert str(error.value) == f"'{ca}': no such file or directory"
     ca.write_bytes(b"x")
-    # Also with a source whose first certificate comes later, from another thread.
+    # The same with a source that offers its first certificate later, from another thread.
     keeper = TlsKeeper(FakeSource(), ca)
     with pytest.raises(ConfigError) as error:
         keeper.start()

@@ -104,27 +104,27 @@ def test_an_idle_connection_is_closed_after_the_keep_alive_time(
 def test_a_connection_that_the_client_resets_leaves_no_timer(
     sent: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[http_protocol.BoundedHttpProtocol] = []
+    protocols: list[http_protocol.BoundedHttpProtocol] = []
 
-    class Watched(http_protocol.BoundedHttpProtocol):
+    class RecordedProtocol(http_protocol.BoundedHttpProtocol):
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
-            made.append(self)
+            protocols.append(self)
 
     async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(sent)
         assert not sent or await read_response(reader)
-        while not made:  # noqa: ASYNC110 - uvicorn's own state, as below
+        while not protocols:  # noqa: ASYNC110 - uvicorn's own state, as below
             await asyncio.sleep(0.001)
-        assert made[0].timeout_keep_alive_task is not None
+        assert protocols[0].timeout_keep_alive_task is not None
         linger = struct.pack("ii", 1, 0)  # close sends a reset
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         writer.close()
-        while made[0].connections:  # noqa: ASYNC110
+        while protocols[0].connections:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
-        assert made[0].timeout_keep_alive_task is None
+        assert protocols[0].timeout_keep_alive_task is None
 
-    monkeypatch.setattr(listener, "BoundedHttpProtocol", Watched)
+    monkeypatch.setattr(listener, "BoundedHttpProtocol", RecordedProtocol)
     run(exchange)
 
 

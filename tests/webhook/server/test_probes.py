@@ -50,7 +50,7 @@ def test_a_server_is_not_ready_while_a_check_returns_a_text() -> None:
 
 
 def test_a_server_that_is_not_ready_is_alive() -> None:
-    response = get("/livez", {"plans": "gone", "certificate": "gone"})
+    response = get("/livez", {"plans": "missing", "certificate": "missing"})
     assert (response.status, response.body) == (200, b"ok")
 
 

@@ -76,7 +76,7 @@ def problems(
             ": expected mode enforce, audit or off, found 'Audit'; did you mean 'audit'?",
         ),
         ("mode", "", ": expected mode enforce, audit or off, found ''"),
-        ("scope", "mine", ": expected scope all or own, found 'mine'"),
+        ("scope", "other", ": expected scope all or own, found 'other'"),
         (
             "affinity-policy",
             "replaces",

@@ -13,7 +13,7 @@ from webhook.inventory.directory_plans import find_files
 from webhook.inventory.plan_files import Contents, FileError
 from webhook.kube.manifests import DocumentError, parse_documents
 from webhook.kube.messages import describe_os_error
-from webhook.kube.objects import Json
+from webhook.kube.objects import Json, nested_map
 from webhook.model import Request
 
 UID = "kubectl-convertor"
@@ -78,13 +78,11 @@ def _review(found: Json, filename: str) -> Json:
         return found
     if kind != "Pod":
         raise UserError(f"'{filename}': expected a Pod or an {KIND}, found '{kind}'")
-    metadata = found.get("metadata")
-    namespace = metadata.get("namespace") if isinstance(metadata, dict) else None
     request = {
         "uid": UID,
         "kind": {"group": "", "version": "v1", "kind": "Pod"},
         "operation": "CREATE",
-        "namespace": namespace or "",
+        "namespace": nested_map(found, "metadata").get("namespace") or "",
         "object": found,
     }
     return {"apiVersion": API_VERSION, "kind": KIND, "request": request}

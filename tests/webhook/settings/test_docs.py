@@ -2,6 +2,7 @@
 
 import json
 import re
+from importlib.resources import files
 from typing import Any, NamedTuple
 
 import pytest
@@ -108,7 +109,7 @@ def test_the_errors_of_the_installation_are_those_of_the_reader() -> None:
 
 def test_the_schema_is_named() -> None:
     schema = json.loads(
-        (ROOT / "webhook" / "settings" / "installation.schema.json").read_text(encoding="utf-8")
+        files("webhook.settings").joinpath("installation.schema.json").read_text(encoding="utf-8")
     )
 
     assert f"\n# yaml-language-server: $schema={schema['$id']}\n" in INSTALLATION

@@ -1,6 +1,7 @@
 """The installation's file: every key, every kind of problem, and the schema that says the same."""
 
 import json
+from importlib.resources import files
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
@@ -8,14 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.paths import ROOT
 from webhook.kube.manifests import parse_document
 from webhook.kube.objects import Json
 from webhook.model import Installation, Mode, OnError, Scope
 from webhook.settings.installation import KEYS, read_installation
 
 SCHEMA: Json = json.loads(
-    (ROOT / "webhook" / "settings" / "installation.schema.json").read_text(encoding="utf-8")
+    files("webhook.settings").joinpath("installation.schema.json").read_text(encoding="utf-8")
 )
 VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
 KNOWN = (

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from certs.ca import pki
+from certs.ca import pki, verification
 from certs.ca.certificate import Certificate, KeyPair, TrustBundle, encode_pem
 from certs.ca.durations import Durations
 from certs.ca.secret import State
@@ -52,7 +52,7 @@ def needs_renewal(
 def is_accepted(serving: ServingCertificate, bundle: TrustBundle, name: str, now: datetime) -> bool:
     """Return whether an API server that trusts this caBundle accepts the certificate."""
     chain = (serving.pair.leaf, *serving.intermediates)
-    return pki.verify(chain, bundle, name, now) is None
+    return verification.verify(chain, bundle, name, now) is None
 
 
 def _intermediates(state: State, now: datetime) -> tuple[Certificate, ...]:

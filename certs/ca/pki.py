@@ -1,48 +1,28 @@
-"""Create and verify CAs, serving certificates and cross-signed CAs.
+"""Create CAs, serving certificates and cross-signed CAs.
 
 Keys are P-256 and signatures ECDSA with SHA-256, which every API server accepts, FIPS builds
 included. Times are arguments: nothing here reads a clock.
 """
 
-import functools
-import ipaddress
-import re
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from certs.ca.certificate import Authority, Certificate, parse_der
+from certs.ca.verification import (
+    PublicKey,
+    SigningKey,
+    load_key,
+    parse_general_name,
+    read_public_key,
+)
 
 SUBJECT = "convertor-webhook"
-
-_DNS_NAME = re.compile(r"(?:\*\.)?[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
-
-_PARSE_ERRORS = (
-    ValueError,
-    TypeError,
-    InvalidSignature,
-    UnsupportedAlgorithm,
-    x509.DuplicateExtension,
-    x509.InvalidVersion,
-    x509.UnsupportedGeneralNameType,
-)
-"""The exceptions of `cryptography` for a damaged certificate or key: it parses extensions, public
-key and signature of a certificate only when they are read."""
-
-_PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
-_SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-
-
-class PkiError(ValueError):
-    """A certificate, key or name that cannot be used; the text says why."""
 
 
 def make_ca(now: datetime, lifetime: timedelta, *, backdate: timedelta) -> Authority:
@@ -60,10 +40,10 @@ def cross_sign(successor: Certificate, by: Authority) -> Certificate:
 
     Served with a leaf of the new CA, it lets clients that trust only the old CA verify that leaf.
     """
-    new, issuer, key = successor.parsed, by.certificate.parsed, _load_key(by.key)
+    new, issuer, key = successor.parsed, by.certificate.parsed, load_key(by.key)
     until = min(successor.not_after, by.certificate.not_after)
     builder = _create_builder(
-        new.subject, issuer.subject, _read_public_key(new), successor.not_before, until
+        new.subject, issuer.subject, read_public_key(new), successor.not_before, until
     )
     builder = _add_ca_extensions(builder, path_length=0).add_extension(
         _make_authority_key_identifier(issuer), critical=False
@@ -78,7 +58,7 @@ def sign_leaf(
 
     `names` are DNS names or IP addresses; PkiError if one is neither.
     """
-    issuer, issuer_key = ca.certificate.parsed, _load_key(ca.key)
+    issuer, issuer_key = ca.certificate.parsed, load_key(ca.key)
     key = ec.generate_private_key(ec.SECP256R1())
     until = min(now + lifetime, ca.certificate.not_after)
     builder = _create_builder(
@@ -86,7 +66,7 @@ def sign_leaf(
     )
     builder = (
         builder.add_extension(
-            x509.SubjectAlternativeName([_parse_general_name(name) for name in names]),
+            x509.SubjectAlternativeName([parse_general_name(name) for name in names]),
             critical=False,
         )
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -97,97 +77,10 @@ def sign_leaf(
     return _sign(builder, issuer_key), _encode_key(key)
 
 
-class Description(NamedTuple):
-    """Subject, issuer and subject alternative names of a certificate."""
-
-    subject: str
-    issuer: str
-    names: tuple[str, ...]
-    """DNS names and IP addresses."""
-
-
-def describe(certificate: Certificate) -> Description:
-    """Return the names in a certificate; PkiError if they cannot be parsed."""
-    parsed = certificate.parsed
-    try:
-        return Description(
-            parsed.subject.rfc4514_string(),
-            parsed.issuer.rfc4514_string(),
-            _read_names(parsed),
-        )
-    except _PARSE_ERRORS as error:
-        raise _make_parse_error(error) from None
-
-
-@functools.lru_cache(maxsize=64)  # every round checks the same few certificates again
-def check_ca(certificate: Certificate) -> str | None:
-    """Return why this certificate cannot be published as a CA; None if it can.
-
-    A self-signature proves nothing to clients that trust the CA, but it detects a changed byte.
-    A CA that another one has signed names the key of that one (RFC 5280, 4.2.1.1) and is not
-    checked for that.
-    """
-    parsed = certificate.parsed
-    try:
-        extensions = parsed.extensions
-        constraints = extensions.get_extension_for_class(x509.BasicConstraints).value
-        if parsed.issuer == parsed.subject or not _has_extension(
-            extensions, x509.AuthorityKeyIdentifier
-        ):
-            parsed.verify_directly_issued_by(parsed)
-    except x509.ExtensionNotFound:
-        return "its certificate is not a CA: it has no basic constraints"
-    except InvalidSignature:
-        return "its certificate is damaged: the signature does not match"
-    except _PARSE_ERRORS as error:
-        return str(_make_parse_error(error))
-    return None if constraints.ca else "its certificate is not a CA"
-
-
-def check_authority(ca: Authority) -> str | None:
-    """Return why this certificate and key cannot sign as a CA; None if they can."""
-    try:
-        matches = _load_key(ca.key).public_key() == _read_public_key(ca.certificate.parsed)
-    except PkiError as error:
-        return str(error)
-    if not matches:
-        return "its key does not belong to its certificate"
-    return check_ca(ca.certificate)
-
-
-def is_cross_signed(cross: Certificate, of: Certificate, by: Certificate) -> bool:
-    """Return whether `cross` is CA `of` as signed by CA `by`."""
-    try:
-        cross.parsed.verify_directly_issued_by(by.parsed)
-        same_subject = cross.parsed.subject == of.parsed.subject
-        return same_subject and _read_public_key(cross.parsed) == _read_public_key(of.parsed)
-    except _PARSE_ERRORS:
-        return False
-
-
-def verify(
-    chain: Sequence[Certificate], roots: Sequence[Certificate], name: str, now: datetime
-) -> str | None:
-    """Return why a client that trusts `roots` rejects this chain, leaf first; None if it does not.
-
-    `name` is the DNS name or IP address by which the client calls the server.
-    """
-    if not roots:
-        return "there is no certificate to trust"
-    try:
-        store = Store([root.parsed for root in roots])
-        subject = _parse_general_name(name)
-        verifier = PolicyBuilder().store(store).time(now).build_server_verifier(subject)
-        verifier.verify(chain[0].parsed, [link.parsed for link in chain[1:]])
-    except VerificationError as error:
-        return str(error)
-    return None
-
-
 def _create_builder(
     subject: x509.Name,
     issuer: x509.Name,
-    public_key: _PublicKey,
+    public_key: PublicKey,
     not_before: datetime,
     not_after: datetime,
 ) -> x509.CertificateBuilder:
@@ -212,7 +105,7 @@ def _add_ca_extensions(
     return builder.add_extension(constraints, critical=True).add_extension(usage, critical=True)
 
 
-def _sign(builder: x509.CertificateBuilder, key: _SigningKey) -> Certificate:
+def _sign(builder: x509.CertificateBuilder, key: SigningKey) -> Certificate:
     signed = builder.sign(key, hashes.SHA256())
     return parse_der(signed.public_bytes(serialization.Encoding.DER))
 
@@ -238,21 +131,12 @@ def _make_authority_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKe
     try:
         identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     except x509.ExtensionNotFound:
-        return x509.AuthorityKeyIdentifier.from_issuer_public_key(_read_public_key(issuer))
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(read_public_key(issuer))
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
 
 
 def _make_name(common: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
-
-
-def _parse_general_name(name: str) -> x509.DNSName | x509.IPAddress:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        if not _DNS_NAME.fullmatch(name):
-            raise PkiError(f"expected a DNS name or an IP address, found {name!r}") from None
-        return x509.DNSName(name)
 
 
 def _encode_key(key: ec.EllipticCurvePrivateKey) -> bytes:
@@ -261,42 +145,3 @@ def _encode_key(key: ec.EllipticCurvePrivateKey) -> bytes:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-
-
-def _make_parse_error(error: Exception) -> PkiError:
-    return PkiError(f"its certificate cannot be read: {error}")
-
-
-def _has_extension(extensions: x509.Extensions, kind: type[x509.ExtensionType]) -> bool:
-    return any(isinstance(extension.value, kind) for extension in extensions)
-
-
-def _read_names(certificate: x509.Certificate) -> tuple[str, ...]:
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return ()
-    return (
-        *names.get_values_for_type(x509.DNSName),
-        *(str(address) for address in names.get_values_for_type(x509.IPAddress)),
-    )
-
-
-def _read_public_key(certificate: x509.Certificate) -> _PublicKey:
-    try:
-        key = certificate.public_key()
-    except _PARSE_ERRORS as error:
-        raise _make_parse_error(error) from None
-    if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
-        raise PkiError("expected a CA with an EC or RSA key")
-    return key
-
-
-def _load_key(pem: bytes) -> _SigningKey:
-    try:
-        key = serialization.load_pem_private_key(pem, password=None)
-    except _PARSE_ERRORS as error:
-        raise PkiError(f"its key cannot be read: {error}") from None
-    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise PkiError("expected an EC or RSA key")
-    return key

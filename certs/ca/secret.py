@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from certs.ca import pki
+from certs.ca import verification
 from certs.ca.certificate import Authority, Certificate, TrustBundle, parse_pem
 from webhook.kube.objects import Json
 
@@ -147,7 +147,7 @@ def _decode_authority(name: str, values: Mapping[str, bytes]) -> Authority:
     if len(found) != 1:
         raise SecretError(f"{name}.crt: expected one certificate in PEM, found {len(found)}")
     authority = Authority(found[0], values.get(f"{name}.key", b""))
-    error = pki.check_authority(authority)
+    error = verification.check_authority(authority)
     if error:
         raise SecretError(f"{name}.crt, {name}.key: {error}")
     return authority
@@ -155,7 +155,7 @@ def _decode_authority(name: str, values: Mapping[str, bytes]) -> Authority:
 
 def _decode_old_ca(ca: _OldCAJson) -> OldCA | None:
     found = parse_pem(ca.certificate.encode())
-    if len(found) != 1 or pki.check_ca(found[0]):
+    if len(found) != 1 or verification.check_ca(found[0]):
         return None
     retire_at = ca.retire_at if ca.retire_at.tzinfo else ca.retire_at.replace(tzinfo=UTC)
     return OldCA(found[0], retire_at)
@@ -165,6 +165,10 @@ def _decode_cross_certificate(
     pem: str, active: Certificate, old: tuple[OldCA, ...]
 ) -> Certificate | None:
     found = parse_pem(pem.encode())
-    if len(found) == 1 and old and pki.is_cross_signed(found[0], active, old[0].certificate):
+    if (
+        len(found) == 1
+        and old
+        and verification.is_cross_signed(found[0], active, old[0].certificate)
+    ):
         return found[0]
     return None

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from certs.bundle.publisher import decode_bundles
-from certs.ca import pki
+from certs.ca import verification
 from certs.ca.certificate import Certificate, parse_blocks, parse_pem_as_go
 from certs.ca.secret import State
 from webhook.kube.objects import Json
@@ -20,8 +20,8 @@ def describe_file(content: bytes, now: datetime) -> Iterator[str]:
             yield certificate
             continue
         try:
-            description = pki.describe(certificate)
-        except pki.PkiError as error:
+            description = verification.describe(certificate)
+        except verification.PkiError as error:
             yield f"{error}"
             continue
         yield f"{description.subject}"

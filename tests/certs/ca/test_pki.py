@@ -8,7 +8,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certs.ca import pki
+from certs.ca import pki, verification
 from certs.ca.certificate import Authority, Certificate, parse_der
 from tests.support.certs.der import encode_der, flip_bit
 
@@ -31,7 +31,7 @@ def roots(*authorities: Authority) -> list[Certificate]:
 def test_a_leaf_with_the_cross_signed_ca_verifies_with_either_ca_or_both(
     trust: list[Authority], name: str
 ) -> None:
-    assert pki.verify([LEAF, CROSS], roots(*trust), name, NOW) is None
+    assert verification.verify([LEAF, CROSS], roots(*trust), name, NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_leaf_with_the_cross_signed_ca_verifies_with_either_ca_or_both(
 def test_a_leaf_is_rejected(
     chain: list[Certificate], trust: list[Authority], name: str, now: datetime
 ) -> None:
-    assert pki.verify(chain, roots(*trust), name, now) is not None
+    assert verification.verify(chain, roots(*trust), name, now) is not None
 
 
 def test_a_leaf_is_for_servers_and_cannot_sign() -> None:
@@ -67,7 +67,10 @@ def test_a_leaf_is_for_servers_and_cannot_sign() -> None:
 
 
 def test_every_ca_has_a_unique_subject() -> None:
-    assert pki.describe(OLD.certificate).subject != pki.describe(NEW.certificate).subject
+    assert (
+        verification.describe(OLD.certificate).subject
+        != verification.describe(NEW.certificate).subject
+    )
 
 
 def test_no_certificate_outlives_its_ca() -> None:
@@ -78,9 +81,9 @@ def test_no_certificate_outlives_its_ca() -> None:
 
 
 def test_a_cross_certificate_has_the_key_of_one_ca_and_the_signature_of_another() -> None:
-    assert pki.is_cross_signed(CROSS, NEW.certificate, OLD.certificate)
-    assert not pki.is_cross_signed(CROSS, OLD.certificate, NEW.certificate)
-    assert not pki.is_cross_signed(CROSS, NEW.certificate, NEW.certificate)
+    assert verification.is_cross_signed(CROSS, NEW.certificate, OLD.certificate)
+    assert not verification.is_cross_signed(CROSS, OLD.certificate, NEW.certificate)
+    assert not verification.is_cross_signed(CROSS, NEW.certificate, NEW.certificate)
 
 
 def byte_indices(certificate: Certificate) -> st.SearchStrategy[int]:
@@ -97,8 +100,8 @@ def test_a_ca_with_a_flipped_bit_is_rejected(index: int, bit: int) -> None:
         ca = parse_der(flip_bit(OLD.certificate, index, bit))
     except ValueError:
         return
-    assert pki.check_ca(ca) is not None
-    assert pki.check_authority(Authority(ca, OLD.key)) is not None
+    assert verification.check_ca(ca) is not None
+    assert verification.check_authority(Authority(ca, OLD.key)) is not None
 
 
 @pytest.mark.filterwarnings("ignore:Parsed a serial number")
@@ -108,13 +111,13 @@ def test_a_cross_certificate_with_a_flipped_bit_is_rejected(index: int, bit: int
         cross = parse_der(flip_bit(CROSS, index, bit))
     except ValueError:
         return
-    assert not pki.is_cross_signed(cross, NEW.certificate, OLD.certificate)
+    assert not verification.is_cross_signed(cross, NEW.certificate, OLD.certificate)
 
 
 def test_a_ca_that_another_ca_signed_can_be_trusted() -> None:
     """An administrator may put an intermediate CA of a corporate PKI into the Secret."""
-    assert pki.check_ca(CROSS) is None
-    assert pki.check_ca(LEAF) == "its certificate is not a CA"
+    assert verification.check_ca(CROSS) is None
+    assert verification.check_ca(LEAF) == "its certificate is not a CA"
 
 
 def encode_key(
@@ -153,7 +156,7 @@ CONSTRAINTS = x509.BasicConstraints(ca=True, path_length=1)
 
 
 def test_a_certificate_without_basic_constraints_is_not_a_ca() -> None:
-    error = pki.check_ca(build_authority().certificate)
+    error = verification.check_ca(build_authority().certificate)
 
     assert error == "its certificate is not a CA: it has no basic constraints"
 
@@ -172,7 +175,7 @@ def test_a_ca_whose_certificate_has_an_ed25519_key_cannot_sign() -> None:
     public_key = ed25519.Ed25519PrivateKey.generate().public_key()
     authority = build_authority(CONSTRAINTS, public_key=public_key)
 
-    assert pki.check_authority(authority) == "expected a CA with an EC or RSA key"
+    assert verification.check_authority(authority) == "expected a CA with an EC or RSA key"
 
 
 @pytest.mark.parametrize(
@@ -191,25 +194,25 @@ def test_a_ca_whose_certificate_has_an_ed25519_key_cannot_sign() -> None:
     ],
 )
 def test_an_authority_must_be_able_to_sign(authority: Authority, error: str | None) -> None:
-    assert pki.check_authority(authority) == error
+    assert verification.check_authority(authority) == error
 
 
 def test_a_key_that_cannot_be_parsed_is_an_error() -> None:
-    error = pki.check_authority(Authority(OLD.certificate, b"no key"))
+    error = verification.check_authority(Authority(OLD.certificate, b"no key"))
     assert error is not None
     assert error.startswith("its key cannot be read: ")
 
 
 def test_a_name_is_a_dns_name_or_an_ip_address() -> None:
-    with pytest.raises(pki.PkiError) as caught:
+    with pytest.raises(verification.PkiError) as caught:
         pki.sign_leaf(OLD, ["not a name"], NOW, WEEK, backdate=HOUR)
     assert str(caught.value) == "expected a DNS name or an IP address, found 'not a name'"
 
 
 def test_a_description_has_subject_issuer_and_names() -> None:
-    assert pki.describe(LEAF) == (
+    assert verification.describe(LEAF) == (
         "CN=convertor-webhook",
-        pki.describe(NEW.certificate).subject,
+        verification.describe(NEW.certificate).subject,
         (NAME, "10.0.0.1"),
     )
 
@@ -217,5 +220,5 @@ def test_a_description_has_subject_issuer_and_names() -> None:
 def test_a_certificate_whose_subject_is_not_utf_8_cannot_be_described() -> None:
     der = encode_der(OLD.certificate).replace(b"convertor-webhook CA", b"convertor\xffwebhook CA")
 
-    with pytest.raises(pki.PkiError, match="cannot be read"):
-        pki.describe(parse_der(der))
+    with pytest.raises(verification.PkiError, match="cannot be read"):
+        verification.describe(parse_der(der))

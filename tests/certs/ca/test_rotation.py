@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from certs.ca import pki, rotation
+from certs.ca import pki, rotation, verification
 from certs.ca.certificate import Certificate
 from certs.ca.durations import Durations
 from certs.ca.secret import OldCA, State
@@ -56,7 +56,7 @@ def test_a_published_ca_becomes_active_cross_signed_by_the_old_one() -> None:
     assert PROMOTED.next is None
     assert PROMOTED.cross is not None
     old = FRESH.active.certificate
-    assert pki.is_cross_signed(PROMOTED.cross, PROMOTED.active.certificate, old)
+    assert verification.is_cross_signed(PROMOTED.cross, PROMOTED.active.certificate, old)
     assert PROMOTED.old == (OldCA(old, DUE + DAY + DURATIONS.leaf + DURATIONS.grace),)
 
 

@@ -8,7 +8,7 @@ another client destroyed until it has had a round to repair it.
 from datetime import timedelta
 
 from certs.bundle.interface import Target
-from certs.ca import pki, rotation, secret
+from certs.ca import rotation, secret, verification
 from certs.ca.certificate import TrustBundle, parse_pem
 from certs.ca.durations import Durations
 from certs.serving.clock import Clock
@@ -106,7 +106,7 @@ class Simulation:
         pair = replica.source.current()
         assert pair is not None
         for bundle in self._bundles(replica):
-            error = pki.verify(parse_pem(pair.chain), bundle, NAME, self.time.now())
+            error = verification.verify(parse_pem(pair.chain), bundle, NAME, self.time.now())
             assert error is None, f"after {self.time.seconds} s: {error}"
 
     def _bundles(self, replica: Replica) -> set[TrustBundle]:

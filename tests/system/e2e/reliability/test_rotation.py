@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from certs.ca import pki
+from certs.ca import verification
 from certs.ca.certificate import parse_pem
 from tests.system.controlplane.api import Api, Json
 from tests.system.controlplane.cluster import ControlPlane
@@ -40,19 +40,19 @@ class Seen:
         _note(self.active, self._signing())
         for replica, served in zip(self._replicas.running, self.served, strict=True):
             (leaf,) = parse_pem(replica.leaf().encode())
-            _note(served, pki.describe(leaf).issuer)
+            _note(served, verification.describe(leaf).issuer)
 
     def trusted(self) -> list[str]:
         """Return the CAs that API servers trust."""
         name = self._replicas.release.configuration
         (webhook,) = self._api.get("MutatingWebhookConfiguration", name)["webhooks"]
         bundle = base64.b64decode(webhook["clientConfig"]["caBundle"])
-        return [pki.describe(ca).subject for ca in parse_pem(bundle)]
+        return [verification.describe(ca).subject for ca in parse_pem(bundle)]
 
     def _signing(self) -> str:
         secret = self._api.get("Secret", *ca_secret(self._replicas))
         (ca,) = parse_pem(base64.b64decode(secret["data"]["ca.crt"]))
-        return pki.describe(ca).subject
+        return verification.describe(ca).subject
 
 
 def ca_secret(replicas: Replicas) -> tuple[str, str]:

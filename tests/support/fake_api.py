@@ -10,7 +10,7 @@ import sys
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -91,7 +91,8 @@ class FakeApi(ObjectTracker, ReactionChain):
         self.reactions.clear()
         self.release()
         self.end_watches()
-        self._http.socket.shutdown(socket.SHUT_RDWR)  # ends the wait for a connection
+        with suppress(OSError):  # the thread has ended without
+            self._http.socket.shutdown(socket.SHUT_RDWR)  # ends its wait for a connection
 
     def check(self, request: Request) -> None:
         """Refuse a request whatever objects there are.

@@ -73,8 +73,8 @@ def test_a_plan_is_named_as_in_kubectl(run: Run, cluster: FakeApi, words: list[s
         (["plan", ""], "the name of the plan is empty"),
         (["plan/"], "the name of the plan is empty"),
         ([""], "the name of the plan is empty"),
-        (["plan", "../x"], "'../x' is no name of a plan"),
-        (["plan", "db", "-n", "A"], "'A' is no name of a namespace"),
+        (["plan", "../x"], "'../x' is not a valid name of a plan"),
+        (["plan", "db", "-n", "A"], "'A' is not a valid name of a namespace"),
     ],
 )
 def test_an_invalid_plan_name_is_an_error_before_any_request(

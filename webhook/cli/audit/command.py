@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -13,12 +12,9 @@ from webhook.cli.errors import EXIT_FOUND, ClusterError
 from webhook.cli.options.cluster import cluster_flags, connected
 from webhook.cli.options.files import filename_option, path_option
 from webhook.cli.options.installation import installation_options
-from webhook.cli.output import console, output_option, structured, write
-from webhook.cli.release.find import Release, encode_releases, with_installed_defaults
+from webhook.cli.output import console, output_option
+from webhook.cli.release.find import Release, with_installed_defaults
 from webhook.model import Installation
-
-if TYPE_CHECKING:
-    from webhook.reports.audit import AuditInput, AuditReport
 
 FINDINGS = {
     "problem": {"plans"},
@@ -76,26 +72,25 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError("expected --namespace or --all-namespaces, found both")
     if filename and not plans:
         raise click.UsageError("--filename needs --plans: pods are checked against plans")
-    from webhook.reports.audit import build_report  # noqa: PLC0415 - see webhook.cli.options.cluster
+    from webhook.cli.audit import read, text  # noqa: PLC0415 - help and completion do not load them
+    from webhook.reports.audit import build_report  # noqa: PLC0415
 
     installed: list[Release] | None = None
     unread: list[str] = []
     incomplete: set[str] = set()
     with _show_progress() as show_progress:
         if plans:
-            audit_input = _read_files(plans, filename, namespace, installation)
+            audit_input = read.read_files(plans, filename, namespace, installation)
         else:
-            from webhook.cli.audit.read import ClusterReader  # noqa: PLC0415 - see webhook.cli.options.cluster
-
             with connected(context, kubeconfig) as client:
                 installation, installed = with_installed_defaults(client, installation, unread)
-                reader = ClusterReader(client, unread, show_progress)
+                reader = read.ClusterReader(client, unread, show_progress)
                 audit_input = reader.read_cluster(namespace, installation, installed)
                 incomplete = reader.incomplete
         report = build_report(audit_input, installation)
         if namespace:  # plans of other namespaces were not read, so their pods have none here
             report = msgspec.structs.replace(report, pods_without_plan=[])
-    _print(report, installed, unread, output)
+    text.write_report(report, installed, unread, output)
     counts = msgspec.structs.asdict(report.findings)
     if any(counts[each] for each in fail_on):
         sys.exit(EXIT_FOUND)
@@ -104,28 +99,8 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
             raise ClusterError(f"--fail-on {each}: not all {hidden} could be read; see 'Not read'")
 
 
-def _read_files(
-    plans: Path, filename: str | None, namespace: str, installation: Installation
-) -> "AuditInput":
-    from webhook import settings  # noqa: PLC0415 - see webhook.cli.options.cluster
-    from webhook.cli.files import plans as plan_files  # noqa: PLC0415
-    from webhook.cli.files import pods as pod_files  # noqa: PLC0415
-    from webhook.karl import minimums  # noqa: PLC0415 - see webhook.cli.options.cluster
-    from webhook.reports.audit import AuditInput  # noqa: PLC0415
-
-    contents = plan_files.read_contents(plans)
-    chosen = [plan for plan in contents.plans if namespace in ("", plan["metadata"]["namespace"])]
-    keys = {
-        key
-        for plan in chosen
-        for key in minimums.label_keys(settings.read(plan, installation).settings)
-    }
-    pods = pod_files.read_pods(filename) if filename else []
-    return AuditInput(chosen, pods, minimums.label_values(contents.nodes, keys))
-
-
 @contextmanager
-def _show_progress() -> "Iterator[Callable[[str], None]]":
+def _show_progress() -> Iterator[Callable[[str], None]]:
     """Show the progress on a terminal only."""
     printer = console(stderr=True)
     if not printer.is_terminal:
@@ -133,20 +108,3 @@ def _show_progress() -> "Iterator[Callable[[str], None]]":
         return
     with printer.status("reading the cluster") as status:
         yield status.update
-
-
-def _print(
-    report: "AuditReport", installed: list[Release] | None, unread: list[str], output: str
-) -> None:
-    from webhook.cli.audit.text import format_lines  # noqa: PLC0415 - see webhook.cli.options.cluster
-
-    if output in ("table", "wide"):
-        printer = console()
-        for line in format_lines(report, installed, unread, wide=output == "wide"):
-            printer.print(line.text, style=line.style or None)
-        return
-    fields = msgspec.to_builtins(report)
-    fields["installed"] = encode_releases(installed)
-    fields["unread"] = unread
-    fields["findings"] = msgspec.to_builtins(report.findings)
-    write(structured(fields, output))

@@ -1,9 +1,12 @@
-"""The cluster objects that `audit` uses, read as far as RBAC permits."""
+"""The objects that `audit` uses: of files, or of a cluster as far as RBAC permits."""
 
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 from webhook import settings
+from webhook.cli.files.plans import read_contents
+from webhook.cli.files.pods import read_pods
 from webhook.cli.options.cluster import items
 from webhook.cli.options.plan import plan_path
 from webhook.cli.release.find import Release
@@ -23,6 +26,26 @@ T = TypeVar("T")
 NEVER = "9999"
 """Later than any time: no pod is reported as missed if it is not known what is installed."""
 PROGRESS_INTERVAL_OBJECTS = 100
+
+
+def read_files(
+    plans: Path, filename: str | None, namespace: str, installation: Installation
+) -> AuditInput:
+    """Read plans and nodes of `plans`, a file or a directory, and the pods of a file.
+
+    Raises:
+        UserError: a file cannot be read.
+
+    """
+    contents = read_contents(plans)
+    chosen = [plan for plan in contents.plans if namespace in ("", plan["metadata"]["namespace"])]
+    keys = {
+        key
+        for plan in chosen
+        for key in minimums.label_keys(settings.read(plan, installation).settings)
+    }
+    pods_of_file = read_pods(filename) if filename else []
+    return AuditInput(chosen, pods_of_file, minimums.label_values(contents.nodes, keys))
 
 
 class ClusterReader:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from webhook.cli.explain.text import BAD, FAINT, HEADING, WARNING, Line
-from webhook.cli.output import table
-from webhook.cli.release.find import Release
+from webhook.cli.explain.text import BAD, FAINT, HEADING, WARNING, Line, print_lines
+from webhook.cli.output import structured, table, write
+from webhook.cli.release.find import Release, encode_releases
 from webhook.kube.messages import format_count, truncate
 from webhook.model import Outcome
 from webhook.reports.audit import AuditedPod, AuditReport
@@ -14,6 +14,20 @@ from webhook.reports.audit import AuditedPod, AuditReport
 _MAX_CELL_LENGTH = 80
 """Characters; `-o wide` has all."""
 NEXT_POD = "<next pod>"
+
+
+def write_report(
+    report: AuditReport, installed: list[Release] | None, unread: list[str], output: str
+) -> None:
+    """Print a report in one of the formats of `-o`."""
+    if output in ("table", "wide"):
+        print_lines(format_lines(report, installed, unread, wide=output == "wide"))
+        return
+    fields = msgspec.to_builtins(report)
+    fields["installed"] = encode_releases(installed)
+    fields["unread"] = unread
+    fields["findings"] = msgspec.to_builtins(report.findings)
+    write(structured(fields, output))
 
 
 def format_lines(

@@ -3,13 +3,12 @@
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 from webhook.cli.options.cluster import cluster_options, namespace_option
 from webhook.cli.options.installation import installation_options
 from webhook.cli.options.plan import get_plan, plan_argument
-from webhook.cli.output import console, output_option, structured, write
-from webhook.cli.release.find import encode_releases, with_installed_defaults
+from webhook.cli.output import output_option
+from webhook.cli.release.find import with_installed_defaults
 from webhook.kube.objects import spec_of
 from webhook.model import Installation
 
@@ -39,21 +38,14 @@ def explain(
       kubectl convertor explain plan db
       kubectl convertor explain plan db -n konveyor-forklift -o json
     """  # noqa: D301 - click's mark for "do not wrap"
-    from webhook.cli.explain.read import read_cluster  # noqa: PLC0415
-    from webhook.cli.explain.text import format_lines  # noqa: PLC0415
-    from webhook.reports.explain import explain as explain_plan  # noqa: PLC0415 - see webhook.cli.options.cluster
+    from webhook.cli.explain import read, text  # noqa: PLC0415 - help and completion do not load them
+    from webhook.reports.explain import explain as explain_plan  # noqa: PLC0415
 
     plan = get_plan(client, namespace, name)
     target = spec_of(plan).get("targetNamespace") or ""
     unread: list[str] = []
     installation, installed = with_installed_defaults(client, installation, unread)
-    cluster = read_cluster(client, target)
+    cluster = read.read_cluster(client, target)
     cluster = cluster._replace(unread=[*unread, *cluster.unread])
     explanation = explain_plan(plan, installation, cluster)
-    if output != "text":
-        fields = msgspec.to_builtins(explanation)
-        write(structured(fields | {"installed": encode_releases(installed)}, output))
-        return
-    printer = console()
-    for line in format_lines(explanation, is_installed=installed != []):
-        printer.print(line.text, style=line.style or None)
+    text.write_explanation(explanation, installed, output)

@@ -1,10 +1,13 @@
 """The text output of an explanation: sections of lines, each with a style for terminals."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from webhook.cli.output import as_yaml, table
+import msgspec
+
+from webhook.cli.output import as_yaml, console, structured, table, write
+from webhook.cli.release.find import Release, encode_releases
 from webhook.reports.explain.model import Advice, Explanation, Matches, NodeRow, PodRow, Rule
 
 MAX_ROWS = 40
@@ -17,6 +20,24 @@ HEADING, GOOD, BAD, WARNING, FAINT, COMMAND = "bold", "green", "red", "yellow", 
 class Line(NamedTuple):
     text: str
     style: str = ""
+
+
+def print_lines(lines: Iterable[Line]) -> None:
+    """Print lines, with their styles on a terminal."""
+    printer = console()
+    for line in lines:
+        printer.print(line.text, style=line.style or None)
+
+
+def write_explanation(
+    explanation: Explanation, installed: list[Release] | None, output: str
+) -> None:
+    """Print an explanation in one of the formats of `-o`."""
+    if output == "text":
+        print_lines(format_lines(explanation, is_installed=installed != []))
+        return
+    fields = msgspec.to_builtins(explanation)
+    write(structured(fields | {"installed": encode_releases(installed)}, output))
 
 
 def format_lines(explanation: Explanation, *, is_installed: bool) -> Iterator[Line]:

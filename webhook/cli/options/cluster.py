@@ -1,7 +1,7 @@
-"""The options of commands that talk to a cluster, and what they give.
+"""Options of commands that connect to a cluster, and the connection.
 
-Nothing here loads a Kubernetes client before a cluster is talked to: that takes a fifth of a
-second, and help, completion and what works offline do without.
+The Kubernetes client is imported only when a command connects: that takes a fifth of a second,
+which help, completion and commands without a cluster save.
 """
 
 import functools
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-PAGE = 100
-"""Objects asked for at a time."""
+PAGE_SIZE = 100
+"""Objects requested at a time."""
 
 _FILE = Parsed("file", configured("find_file"))
 
@@ -68,10 +68,10 @@ def cluster_options(command: Callable[P, R]) -> Callable[..., R]:
 
 @contextmanager
 def connected(context: str, kubeconfig: Path | None) -> "Iterator[Client]":
-    """Have a client; nothing is called yet.
+    """Provide a client, which connects with its first call.
 
     Raises:
-        ClusterError: there is no configuration, or a call within was refused or not answered.
+        ClusterError: there is no configuration, or the API server refused or did not respond.
 
     """
     from webhook.kube.api.client import connect  # noqa: PLC0415 - see above
@@ -86,14 +86,14 @@ def items(client: "Client", path: str, **query: str) -> Iterator[Json]:
     """Return all objects of a list, page by page.
 
     Raises:
-        ApiError: the server refused, or did not answer.
+        ApiError: the server refused, or did not respond.
 
     """
-    asked = {"limit": str(PAGE), **query}
+    query_with_limit = {"limit": str(PAGE_SIZE), **query}
     while True:
-        page = msgspec.json.decode(client.get(path, asked))
+        page = msgspec.json.decode(client.get(path, query_with_limit))
         yield from page["items"]
         more = page.get("metadata", {}).get("continue")
         if not more:
             return
-        asked["continue"] = more
+        query_with_limit["continue"] = more

@@ -1,4 +1,4 @@
-"""What the commands read: files named on the command line, and standard input."""
+"""Options and input of commands that read files or standard input."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

@@ -1,4 +1,4 @@
-"""Plans named on the command line: `plan NAME` or `plan/NAME`, found or missed with a hint."""
+"""The argument `plan NAME` or `plan/NAME`, and the GET of that plan."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -24,11 +24,11 @@ RESOURCE = f"plan.{GROUP}"
 _RESOURCES = ("plan", "plans", RESOURCE, f"plans.{GROUP}")
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 _COMPLETION_SECONDS = 2.0
-"""Whoever presses TAB does not wait longer."""
+"""A user who presses TAB does not wait longer."""
 
 
 def plan_argument(*, required: bool = True) -> Callable[[F], F]:
-    """Add the argument `plan NAME`; the command gets its `name`, empty where none is given."""
+    """Add the argument `plan NAME`; the command gets its `name`, empty if none is given."""
 
     def read(ctx: click.Context, _param: click.Parameter, words: tuple[str, ...]) -> Any:
         return words if ctx.resilient_parsing else _name(words, required=required)
@@ -46,8 +46,8 @@ def get_plan(client: "Client", namespace: str, name: str) -> Json:
     """Return a Plan as the API server has it.
 
     Raises:
-        UserError: there is none of that name, or the namespace is none.
-        ApiError: the server refused, or did not answer.
+        UserError: there is none of that name, or its namespace is invalid.
+        ApiError: the server refused, or did not respond.
 
     """
     try:
@@ -60,26 +60,26 @@ def get_plan(client: "Client", namespace: str, name: str) -> Json:
 
 
 def plan_path(client: "Client", namespace: str, name: str = "") -> str:
-    """Return the path of a Plan, or of all in a namespace; the context's where none is named.
+    """Return the path of a Plan, or of all in a namespace, by default that of the context.
 
     Raises:
-        click.UsageError: its name or namespace is none.
+        click.UsageError: its name or namespace is invalid.
 
     """
     namespace = namespace or client.namespace
     for what, text in (("plan", name), ("namespace", namespace)):
         if text and not NAME_PATTERN.fullmatch(text):
-            raise click.UsageError(f"'{text}' is no name of a {what}")
+            raise click.UsageError(f"'{text}' is not a valid name of a {what}")
     return f"{API_PATH}/namespaces/{namespace}/plans" + (f"/{name}" if name else "")
 
 
 def _name(words: Sequence[str], *, required: bool) -> str:
-    """Return the name that is meant, empty only where none is given."""
+    """Return the name, empty if none is given."""
     match words:
         case [] | ["plan" | "plans"] if not required:
             return ""
         case [*_, last] if not last or last in {f"{resource}/" for resource in _RESOURCES}:
-            # A script's variable that is not set; the path of no plan is that of all of them.
+            # An unset variable of a script; without a name the path would be that of all plans.
             raise click.UsageError("the name of the plan is empty")
         case [resource, name] if resource in _RESOURCES:
             return name
@@ -94,7 +94,7 @@ def _name(words: Sequence[str], *, required: bool) -> str:
 
 
 def _missing(client: "Client", namespace: str, name: str) -> UserError:
-    """Say that there is no such plan, and which one may have been meant."""
+    """Return the error for a missing plan, with a similar name or another namespace as a hint."""
     known = _known(client)
     elsewhere = sorted(where for where, other in known if other == name)
     hint = did_you_mean(name, [other for where, other in known if where == namespace])
@@ -104,7 +104,7 @@ def _missing(client: "Client", namespace: str, name: str) -> UserError:
 
 
 def _known(client: "Client", namespace: str = "", **limits: float) -> list[tuple[str, str]]:
-    """Return namespace and name of the plans that can be seen; none where they cannot."""
+    """Return namespace and name of all plans, or nothing if they cannot be listed."""
     path = plan_path(client, namespace) if namespace else f"{API_PATH}/plans"
     with suppress(ApiError):
         listed = client.get(path, {"limit": "500"}, accept=_METADATA, **limits)

@@ -33,12 +33,12 @@ def show(  # noqa: PLR0913, PLR0917 - one for each option
     kubeconfig: Path | None,
     installation: Installation,
 ) -> None:
-    """List plans and the settings in force for their convertor pods.
+    """List plans and the effective settings of their convertor pods.
 
-    Settings are those of the plan over the defaults of the installed webhook, or those of
-    --config and --defaults. A rule is shown as KARL where the plan has it as text; `object` is an
-    affinity that the plan's spec has compiled. A mode is only what it would be where it is
-    followed by `(no webhook)`, or by `(not known)`: -o wide says why.
+    Settings of the plan override the defaults of the installed webhook, or those of --config and
+    --defaults. Rules are shown as KARL if the plan has them as text; `object` is a compiled
+    affinity in the plan's spec. A mode followed by `(no webhook)` or `(not known)` would be
+    effective if such a webhook were installed; -o wide shows the reason.
 
     \b
     Examples:
@@ -49,38 +49,38 @@ def show(  # noqa: PLR0913, PLR0917 - one for each option
     """  # noqa: D301 - click's mark for "do not wrap"
     if name and all_namespaces:
         raise click.UsageError("expected a plan's name or --all-namespaces, found both")
-    from webhook.cli.show import plans as plan_objects  # noqa: PLC0415 - help and completion do without
+    from webhook.cli.show import plans as plan_table  # noqa: PLC0415 - help and completion do not load it
 
     unread: list[str] = []
-    doubt = ""
+    mode_note = ""
     if plans:
-        found = plan_objects.in_files(plans, namespace, name)
+        found = plan_table.read_files(plans, namespace, name)
     else:
         with connected(context, kubeconfig) as client:
-            found = plan_objects.in_cluster(client, namespace, name, everywhere=all_namespaces)
+            found = plan_table.read_cluster(client, namespace, name, everywhere=all_namespaces)
             installation, installed = with_installed_defaults(client, installation, unread)
-            doubt = _doubt(installed)
-    shown = [plan_objects.shown(plan, installation) for plan in found]
-    if output != "table":  # which has a word of it beside each mode
-        _tell(doubt, unread)
+            mode_note = _make_mode_note(installed)
+    described = [plan_table.describe_plan(plan, installation) for plan in found]
+    if output != "table":  # a table has a note in each row
+        _print_notes(mode_note, unread)
     if output in ("yaml", "json"):
-        write(structured(shown[0] if name and shown else shown, output))
-    elif shown:
-        write(plan_objects.as_table(shown, doubt, wide=output == "wide"))
+        write(structured(described[0] if name and described else described, output))
+    elif described:
+        write(plan_table.format_table(described, mode_note, wide=output == "wide"))
     else:
         click.echo("No plans found", err=True)
 
 
-def _doubt(installed: list[Release] | None) -> str:
-    """Return why a mode may be another one, or in force nowhere; empty where it is known."""
+def _make_mode_note(installed: list[Release] | None) -> str:
+    """Return why the effective mode may be another one; empty if it is known."""
     if installed == []:
         return _NO_WEBHOOK
     given = is_given("mode") or is_given("config")
     return "" if given or is_only_release_known(installed) else _NOT_KNOWN
 
 
-def _tell(doubt: str, unread: list[str]) -> None:
-    if doubt == _NO_WEBHOOK:
-        click.echo("Note: no webhook is installed: until one is, nothing of it counts", err=True)
+def _print_notes(mode_note: str, unread: list[str]) -> None:
+    if mode_note == _NO_WEBHOOK:
+        click.echo("Note: no webhook is installed, so none of these settings is applied", err=True)
     for text in unread:
         click.echo(f"Note: {text}", err=True)

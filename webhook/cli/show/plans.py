@@ -1,4 +1,4 @@
-"""What `show` shows: plans out of files and of a cluster, and their settings in a table."""
+"""Plans from files or a cluster, with their effective settings, as JSON or as a table."""
 
 import re
 from collections.abc import Iterable
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from webhook.kube.api.client import Client
 
 _MAX_CELL_LENGTH = 40
-"""Characters of a cell; `-o wide` has all."""
+"""Characters; `-o wide` has all."""
 
 _COLUMNS = ("namespace", "name", "mode", "labels", "nodeSelector", "rules", "tolerations")
 _WIDE = (*_COLUMNS[:2], "targetNamespace", *_COLUMNS[2:], "affinityPolicy")
 
 
-def in_files(path: Path, namespace: str, name: str) -> list[Json]:
-    """Return the plans of files; of a namespace and of a name, where these are not empty.
+def read_files(path: Path, namespace: str, name: str) -> list[Json]:
+    """Return the plans of files, only those of a namespace and a name that are not empty.
 
     Raises:
         UserError: there is none of that name, or the one file cannot be read.
@@ -52,15 +52,15 @@ def in_files(path: Path, namespace: str, name: str) -> list[Json]:
     return [plan for plan in plans if plan["metadata"]["name"] == name]
 
 
-def in_cluster(client: "Client", namespace: str, name: str, *, everywhere: bool) -> list[Json]:
-    """Return the plans of a cluster; of a name, where it is not empty.
+def read_cluster(client: "Client", namespace: str, name: str, *, everywhere: bool) -> list[Json]:
+    """Return the plans of a cluster, only that of a name that is not empty.
 
     Raises:
         UserError: there is none of that name.
-        ApiError: the server refused, or did not answer.
+        ApiError: the server refused, or did not respond.
 
     """
-    from webhook.kube.api.collection import ListWatch  # noqa: PLC0415 - see webhook.cli.options.cluster
+    from webhook.kube.api.collection import ListWatch  # noqa: PLC0415 - commands without a cluster do not load it
 
     if name:
         return [get_plan(client, namespace, name)]
@@ -68,8 +68,8 @@ def in_cluster(client: "Client", namespace: str, name: str, *, everywhere: bool)
     return [plan.to_json() for plan in ListWatch(client, path, PlanObject).list_items()]
 
 
-def shown(plan_object: Json, installation: Installation) -> Json:
-    """Return a plan and its settings as JSON; the fields are those of a Plan and of a pod."""
+def describe_plan(plan_object: Json, installation: Installation) -> Json:
+    """Return a plan and its effective settings as JSON, with the fields of a Plan and a pod."""
     plan, _, affinity_sources, _ = settings.read_plan(plan_object, installation)
     effective = plan.settings
     at_least = {each["key"]: _minimum(each) for each in effective.node_requirements}
@@ -102,10 +102,12 @@ def _rules(source: Source) -> list[str]:
     return [karl.to_text(rule) for rule in karl.parse(written)]
 
 
-def as_table(plans: Iterable[Json], doubt: str, *, wide: bool) -> str:
-    """Return plans, as `shown` has them, one a line; `doubt` stands beside each mode."""
+def format_table(plans: Iterable[Json], mode_note: str, *, wide: bool) -> str:
+    """Return one row for each described plan; `mode_note` is added to each mode."""
     columns = _WIDE if wide else _COLUMNS
-    plans = [plan | {"mode": f"{plan['mode']} ({doubt})"} if doubt else plan for plan in plans]
+    plans = [
+        plan | {"mode": f"{plan['mode']} ({mode_note})"} if mode_note else plan for plan in plans
+    ]
     rows = [[*(_cell(plan[column]) for column in columns), _problems(plan, wide)] for plan in plans]
     if not wide:
         rows = [[truncate(cell, _MAX_CELL_LENGTH) for cell in row] for row in rows]

@@ -281,7 +281,7 @@ def test_a_namespace_limits_the_audit_to_its_plans_and_their_pods(
     [
         (["-n", "a", "-A"], "expected --namespace or --all-namespaces, found both"),
         (["-f", "pods.yaml"], "--filename needs --plans: pods are checked against plans"),
-        (["-n", "A!"], "'A!' is no name of a namespace"),
+        (["-n", "A!"], "'A!' is not a valid name of a namespace"),
     ],
 )
 def test_invalid_arguments_are_rejected(

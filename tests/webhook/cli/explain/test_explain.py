@@ -249,7 +249,7 @@ def test_without_permission_to_list_pods_none_is_listed(run: Run, cluster: FakeA
             *(["explain", "plan", "dbb"], 2),
             "namespace 'konveyor-forklift' has no plan 'dbb'; did you mean 'db'?",
         ),
-        (["explain", "plan", "db", "-n", "UP"], 2, "'UP' is no name of a namespace"),
+        (["explain", "plan", "db", "-n", "UP"], 2, "'UP' is not a valid name of a namespace"),
     ],
 )
 def test_a_missing_plan_is_reported(

@@ -133,7 +133,7 @@ def test_a_missing_webhook_is_reported(run: Run, cluster: FakeApi) -> None:
     assert result.stderr == ""
     for output in ("wide", "yaml", "json"):
         assert run("show", "-o", output).stderr == (
-            "Note: no webhook is installed: until one is, nothing of it counts\n"
+            "Note: no webhook is installed, so none of these settings is applied\n"
         )
 
 

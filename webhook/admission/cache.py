@@ -13,13 +13,7 @@ from msgspec import Raw
 from webhook.admission.review import API_VERSION, KIND, ReviewResponse
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE, SYSTEM_LABELS
 from webhook.kube.objects import Json
-from webhook.model import (
-    Decision,
-    NodeValues,
-    Plan,
-    Reason,
-    Request,
-)
+from webhook.model import Decision, NodeValues, Plan, Reason, Request
 
 MAX_RESPONSES = 256
 """Cached responses, of some kilobytes each. When there are more, all are dropped."""

@@ -14,13 +14,7 @@ from webhook.admission.validate import PLAN
 from webhook.forklift.plan import API_VERSION, KIND
 from webhook.kube.messages import truncate_bytes
 from webhook.kube.objects import Json
-from webhook.model import (
-    Decision,
-    Outcome,
-    PlanRef,
-    Reason,
-    Request,
-)
+from webhook.model import Decision, Outcome, PlanRef, Reason, Request
 
 COMPONENT = "convertor-webhook"
 

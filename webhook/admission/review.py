@@ -13,13 +13,7 @@ import msgspec
 
 from webhook.kube.messages import describe_validation_error, truncate_bytes
 from webhook.kube.objects import Json, nested_string
-from webhook.model import (
-    Decision,
-    Mode,
-    Outcome,
-    Reason,
-    Request,
-)
+from webhook.model import Decision, Mode, Outcome, Reason, Request
 
 API_VERSION = "admission.k8s.io/v1"
 KIND = "AdmissionReview"

@@ -18,13 +18,7 @@ from webhook.inventory.index import Key, PlanIndex, key_of
 from webhook.karl import minimums
 from webhook.kube.messages import describe_internal_error, describe_os_error
 from webhook.kube.objects import Json
-from webhook.model import (
-    Installation,
-    NodeValues,
-    Plan,
-    PlanRef,
-    Reason,
-)
+from webhook.model import Installation, NodeValues, Plan, PlanRef, Reason
 
 log = structlog.get_logger(__name__)
 

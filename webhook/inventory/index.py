@@ -18,12 +18,7 @@ from webhook.forklift.plan import Spec
 from webhook.karl import minimums
 from webhook.kube.messages import describe_internal_error
 from webhook.kube.objects import Json
-from webhook.model import (
-    Installation,
-    Plan,
-    PlanRef,
-    Reason,
-)
+from webhook.model import Installation, Plan, PlanRef, Reason
 
 _SPEC_FIELDS = tuple(field.encode_name for field in msgspec.structs.fields(Spec))
 _canonical = msgspec.json.Encoder()

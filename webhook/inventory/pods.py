@@ -18,12 +18,7 @@ from webhook.inventory.index import Key
 from webhook.kube.api import reflector
 from webhook.kube.api.client import Client
 from webhook.kube.api.collection import ListWatch
-from webhook.model import (
-    Installation,
-    Plan,
-    PlanRef,
-    Reason,
-)
+from webhook.model import Installation, Plan, PlanRef, Reason
 from webhook.placement import missed
 from webhook.placement.missed import EnforcementWindow, Finding, PodMetadata
 

@@ -13,14 +13,7 @@ import msgspec
 
 from webhook.forklift.owner import read_plan_ref
 from webhook.kube.objects import Json
-from webhook.model import (
-    Installation,
-    Mode,
-    Plan,
-    PlanRef,
-    Reason,
-    Request,
-)
+from webhook.model import Installation, Mode, Plan, PlanRef, Reason, Request
 from webhook.placement import has_settings
 from webhook.placement.labels import place_labels
 from webhook.settings.mode import EffectiveMode, Origin, resolve_mode

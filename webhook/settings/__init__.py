@@ -14,15 +14,7 @@ from typing import Any, NamedTuple
 from webhook.karl import minimums
 from webhook.kube.affinity import merge_affinities, omit_empty_fields
 from webhook.kube.objects import Json, nested_string
-from webhook.model import (
-    AffinityPolicy,
-    Installation,
-    Mode,
-    Plan,
-    Problem,
-    Scope,
-    Settings,
-)
+from webhook.model import AffinityPolicy, Installation, Mode, Plan, Problem, Scope, Settings
 from webhook.settings.last_modified import last_modified
 from webhook.settings.raw import UNSET, PlanName, RawSetting, read_map, read_word
 from webhook.settings.source import (

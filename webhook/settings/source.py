@@ -10,20 +10,8 @@ from webhook.kube.affinity_fields import describe_unknown_field
 from webhook.kube.messages import correct_spelling, did_you_mean, join_with_or, quote, suggest
 from webhook.kube.objects import Json
 from webhook.model import AffinityPolicy, Problem, Scope
-from webhook.settings.lists import (
-    FieldLabels,
-    read_labels,
-    read_node_selector,
-    read_tolerations,
-)
-from webhook.settings.raw import (
-    UNSET,
-    PlanName,
-    RawSetting,
-    expected_text,
-    read_map,
-    read_word,
-)
+from webhook.settings.lists import FieldLabels, read_labels, read_node_selector, read_tolerations
+from webhook.settings.raw import UNSET, PlanName, RawSetting, expected_text, read_map, read_word
 from webhook.settings.rules import read_affinity
 
 RawSettings = Mapping[str, RawSetting]

@@ -5,13 +5,7 @@ import pytest
 
 from certs.ca.certificate import KeyPair
 from certs.serving.handshake import verify
-from certs.serving.local_ca import (
-    LOCAL_NAMES,
-    LocalCA,
-    LocalCAError,
-    create_key_pair,
-    write_ca,
-)
+from certs.serving.local_ca import LOCAL_NAMES, LocalCA, LocalCAError, create_key_pair, write_ca
 
 
 @pytest.mark.parametrize("name", [*LOCAL_NAMES, "host.example"])

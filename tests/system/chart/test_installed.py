@@ -7,12 +7,7 @@ from tests.system.chart import rendering
 from webhook.cli.release.find import Release, find_releases
 from webhook.kube.api.client import Client
 from webhook.kube.objects import Json
-from webhook.model import (
-    Installation,
-    Mode,
-    OnError,
-    Scope,
-)
+from webhook.model import Installation, Mode, OnError, Scope
 
 pytestmark = pytest.mark.chart
 

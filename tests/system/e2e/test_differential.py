@@ -8,13 +8,7 @@ from random import Random
 
 import pytest
 
-from tests.support.worlds import (
-    NAMESPACES,
-    TARGET,
-    build_namespaces,
-    draw_nodes,
-    draw_pods,
-)
+from tests.support.worlds import NAMESPACES, TARGET, build_namespaces, draw_nodes, draw_pods
 from tests.support.worlds import draw_plan as draw_plan_object
 from tests.system.controlplane.api import Api, Json, Refused
 from tests.system.controlplane.cluster import ControlPlane

@@ -21,13 +21,7 @@ from webhook.admission.mutate import decide, screen
 from webhook.admission.review import BadReview, ReviewResponse
 from webhook.forklift.owner import read_plan_ref
 from webhook.kube.objects import Json
-from webhook.model import (
-    Installation,
-    Mode,
-    OnError,
-    Plan,
-    Reason,
-)
+from webhook.model import Installation, Mode, OnError, Plan, Reason
 from webhook.server.pod_reviews import PodReviewHandler
 
 Case = tuple[Plan, Json]

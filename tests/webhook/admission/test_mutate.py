@@ -15,14 +15,7 @@ from tests.support.placements import (
     decide_on_pod,
 )
 from webhook.admission.mutate import screen
-from webhook.model import (
-    Decision,
-    Installation,
-    Mode,
-    Outcome,
-    Reason,
-    Request,
-)
+from webhook.model import Decision, Installation, Mode, Outcome, Reason, Request
 
 AUDIT = Installation(mode=Mode.AUDIT)
 

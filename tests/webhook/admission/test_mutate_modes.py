@@ -9,16 +9,7 @@ from tests.support import worlds
 from tests.support.builders import decoded_request, minimal_pod, parsed_plan
 from tests.support.placements import KEPT, NO_QUANTITY, OWNER, REF, UNKNOWN_VERB, decide_on_pod
 from webhook.kube.objects import Json
-from webhook.model import (
-    Decision,
-    Installation,
-    Mode,
-    OnError,
-    Outcome,
-    Plan,
-    Reason,
-    Settings,
-)
+from webhook.model import Decision, Installation, Mode, OnError, Outcome, Plan, Reason, Settings
 
 AUDIT = Installation(mode=Mode.AUDIT)
 DENIAL = """\

@@ -9,14 +9,7 @@ from hypothesis import strategies as st
 
 from webhook.admission.review import encode
 from webhook.kube.objects import Json
-from webhook.model import (
-    Decision,
-    Mode,
-    Outcome,
-    PlanRef,
-    Problem,
-    Reason,
-)
+from webhook.model import Decision, Mode, Outcome, PlanRef, Problem, Reason
 
 UID = "705ab4f5-6393-11e8-b7cc-42010a800002"
 PLAN = PlanRef(uid="b277", namespace="konveyor-forklift", name="db")

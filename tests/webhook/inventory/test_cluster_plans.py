@@ -16,12 +16,7 @@ from webhook.inventory.cluster_plans import ClusterPlans
 from webhook.kube.api.client import Client, connect
 from webhook.kube.api.reflector import ReflectorTiming
 from webhook.kube.objects import Json
-from webhook.model import (
-    Installation,
-    Plan,
-    PlanRef,
-    Reason,
-)
+from webhook.model import Installation, Plan, PlanRef, Reason
 
 QUICK = ReflectorTiming(
     initial_backoff_seconds=0.005, max_backoff_seconds=0.02, idle_timeout_seconds=5

@@ -11,12 +11,7 @@ from webhook import settings
 from webhook.inventory import plan_files
 from webhook.inventory.directory_plans import DirectoryPlans
 from webhook.kube.objects import Json
-from webhook.model import (
-    Installation,
-    Plan,
-    PlanRef,
-    Reason,
-)
+from webhook.model import Installation, Plan, PlanRef, Reason
 
 A = "11111111-1111-4111-8111-111111111111"
 

@@ -12,12 +12,7 @@ from webhook import settings
 from webhook.inventory.changes import log_changes
 from webhook.inventory.index import PlanIndex
 from webhook.kube.objects import Json
-from webhook.model import (
-    Installation,
-    Plan,
-    PlanRef,
-    Reason,
-)
+from webhook.model import Installation, Plan, PlanRef, Reason
 
 A = "11111111-1111-4111-8111-111111111111"
 B = "22222222-2222-4222-8222-222222222222"

@@ -16,9 +16,7 @@ from tests.support.paths import DATA
 from tests.support.reviews import review_pod
 from webhook.admission.patch import PATCHED_FIELDS
 from webhook.kube.objects import Json
-from webhook.model import (
-    Installation,
-)
+from webhook.model import Installation
 from webhook.settings import read
 
 CASE_FILES = Path(__file__).parent / "cases"

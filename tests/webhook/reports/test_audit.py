@@ -13,13 +13,7 @@ from tests.system.guide.forklift import Generation, convertor_pod
 from tests.system.guide.reviews import node_values, review_row, stored_plan
 from tests.system.guide.rows import ROWS, Form, Row
 from webhook.kube.objects import Json
-from webhook.model import (
-    Installation,
-    Mode,
-    OnError,
-    Outcome,
-    Reason,
-)
+from webhook.model import Installation, Mode, OnError, Outcome, Reason
 from webhook.placement.missed import EnforcementWindow
 from webhook.reports.audit import AuditInput, AuditReport, build_report
 from webhook.settings.mode import Origin

@@ -14,14 +14,7 @@ from webhook.admission.mutate import decide
 from webhook.admission.review import encode
 from webhook.admission.validate import PLAN, validate
 from webhook.kube.objects import Json
-from webhook.model import (
-    Decision,
-    Installation,
-    OnError,
-    Outcome,
-    Reason,
-    Request,
-)
+from webhook.model import Decision, Installation, OnError, Outcome, Reason, Request
 from webhook.reports.audit import AuditInput, build_report
 from webhook.reports.explain import ClusterObjects, explain
 from webhook.reports.model_pod import build_model_pod

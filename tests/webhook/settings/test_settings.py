@@ -12,15 +12,7 @@ from tests.support.builders import PREFIX, plan
 from tests.support.paths import DATA
 from webhook import karl
 from webhook.kube.objects import Json
-from webhook.model import (
-    AffinityPolicy,
-    Installation,
-    Mode,
-    Plan,
-    Problem,
-    Scope,
-    Settings,
-)
+from webhook.model import AffinityPolicy, Installation, Mode, Plan, Problem, Scope, Settings
 from webhook.settings import read
 from webhook.settings.installation import check_defaults
 

@@ -19,15 +19,7 @@ from webhook.forklift.owner import read_plan_ref
 from webhook.inventory.index import PlanIndex, key_of
 from webhook.karl import minimums
 from webhook.kube.objects import Json
-from webhook.model import (
-    Decision,
-    Installation,
-    Outcome,
-    Plan,
-    PlanRef,
-    Reason,
-    Request,
-)
+from webhook.model import Decision, Installation, Outcome, Plan, PlanRef, Reason, Request
 
 _STYLES = {
     Outcome.PATCHED: "green",

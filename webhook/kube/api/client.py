@@ -18,11 +18,7 @@ from kubernetes.config import ConfigException
 from urllib3 import HTTPResponse
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from webhook.kube.api.error_messages import (
-    ApiRequest,
-    error_from_exception,
-    error_from_response,
-)
+from webhook.kube.api.error_messages import ApiRequest, error_from_exception, error_from_response
 from webhook.kube.api.errors import KubeconfigError
 from webhook.kube.api.kubeconfig import ClientConfig, find_client_config
 

@@ -6,12 +6,7 @@ from webhook import settings
 from webhook.karl import minimums
 from webhook.kube.objects import Json, labels_of, spec_of
 from webhook.kube.scheduler import Snapshot, take_snapshot
-from webhook.model import (
-    Installation,
-    Mode,
-    NodeValues,
-    Plan,
-)
+from webhook.model import Installation, Mode, NodeValues, Plan
 from webhook.reports.explain.model import ClusterObjects
 from webhook.settings import PlanReading
 from webhook.settings.mode import mode_of

@@ -18,7 +18,7 @@ class Response(NamedTuple):
 
 
 class Exchange:
-    """One request to an ASGI application, its body arriving in chunks."""
+    """A request to an ASGI application, whose body arrives in chunks, and its response."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Exchange:
 
     async def receive(self) -> Message:
         if self.read == len(self._chunks):
-            await asyncio.Event().wait()  # a client that sends no more
+            await asyncio.Event().wait()  # the client sends no more
         await asyncio.sleep(self._pause)
         chunk = self._chunks[self.read]
         self.read += 1

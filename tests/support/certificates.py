@@ -1,4 +1,4 @@
-"""Certificates for tests, made once for a name."""
+"""Certificates for localhost, each created once."""
 
 import functools
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from certs.serving.local_ca import LOCAL_NAMES, create_key_pair
 
 
-class Made(NamedTuple):
+class KeyPair(NamedTuple):
     """PEM."""
 
     chain: bytes
@@ -15,23 +15,23 @@ class Made(NamedTuple):
     ca: bytes
 
 
-class Written(NamedTuple):
+class KeyPairFiles(NamedTuple):
     cert: Path
     key: Path
     ca: Path
 
 
 @functools.cache
-def made(number: int = 0) -> Made:
-    """Make a certificate for localhost; another one for each number."""
+def create_certificate(number: int = 0) -> KeyPair:
+    """Create a certificate and its CA; each number has its own."""
     pair, ca = create_key_pair(LOCAL_NAMES)
-    return Made(pair.chain, pair.key, ca.pem)
+    return KeyPair(pair.chain, pair.key, ca.pem)
 
 
-def write(directory: Path, number: int = 0) -> Written:
-    """Write one as Kubernetes names the files of a mounted Secret."""
-    chain, key, ca = made(number)
-    written = Written(*(directory / name for name in ("tls.crt", "tls.key", "ca.crt")))
-    for path, content in zip(written, (chain, key, ca), strict=True):
+def write_certificate(directory: Path, number: int = 0) -> KeyPairFiles:
+    """Write a certificate under the file names of a mounted Secret."""
+    chain, key, ca = create_certificate(number)
+    files = KeyPairFiles(*(directory / name for name in ("tls.crt", "tls.key", "ca.crt")))
+    for path, content in zip(files, (chain, key, ca), strict=True):
         path.write_bytes(content)
-    return written
+    return files

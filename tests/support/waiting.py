@@ -8,5 +8,5 @@ def eventually(condition: Callable[[], object], seconds: float = 30) -> None:
     """Wait until a condition holds."""
     until = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < until, "it never happened"
+        assert time.monotonic() < until, "the condition did not become true"
         time.sleep(0.002)

@@ -16,9 +16,9 @@ from cryptography.x509.oid import NameOID
 
 from certs.serving.handshake import KeyPairError
 from certs.serving.tls import ClientCAError, SwappableContext
-from tests.support.certificates import made
+from tests.support.certificates import create_certificate
 
-A, B = made(0), made(1)
+A, B = create_certificate(0), create_certificate(1)
 
 
 @contextlib.asynccontextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import documents
+from tests.support import yaml_files
 from tests.support.paths import ROOT
 from tests.system.chart.rendering import Json
 
@@ -33,7 +33,7 @@ def test_every_action_is_pinned_to_a_commit_and_says_which_version_that_is(path:
 
 def jobs(name: str) -> Json:
     path = ROOT / ".github" / "workflows" / name
-    found: Json = documents.load(path)["jobs"]
+    found: Json = yaml_files.load(path)["jobs"]
     return found
 
 

@@ -8,7 +8,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from tests.support import documents
+from tests.support import yaml_files
 from tests.support.paths import ROOT
 from webhook import settings
 from webhook.kube.objects import Json
@@ -63,7 +63,7 @@ def strict(schema: Any) -> Any:
 @pytest.fixture(scope="module")
 def crd() -> Any:
     path = ROOT / "tests" / "data" / "crds" / "plans-v2.12.5.yaml"
-    (version, *_) = documents.load(path)["spec"]["versions"]
+    (version, *_) = yaml_files.load(path)["spec"]["versions"]
     spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
     return jsonschema.Draft202012Validator(strict(spec))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.support import documents
+from tests.support import yaml_files
 from tests.support.paths import DATA
 from tests.system.controlplane.api import Json
 from webhook.forklift.labels import SYSTEM_LABELS
@@ -154,7 +154,7 @@ def _map(text: str) -> dict[str, str]:
 
 
 def _read(name: str) -> list[Row]:
-    return msgspec.convert(documents.load(HERE / name), list[Row])
+    return msgspec.convert(yaml_files.load(HERE / name), list[Row])
 
 
 GUIDE = _read("rows.yaml")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import documents
+from tests.support import yaml_files
 from tests.support.golden import Golden
 from tests.support.paths import DATA
 from tests.system.guide.forklift import Generation, convertor_pod
@@ -38,7 +38,7 @@ def test_a_pod_comes_out_as_the_command_asks(row: Row, golden: Golden) -> None:
             "warnings": warnings,
         }
         said = {key: value for key, value in placement.items() if value}
-        placements.setdefault(documents.dump(said), []).append(f"{generation} {form}")
+        placements.setdefault(yaml_files.dump(said), []).append(f"{generation} {form}")
     text = "\n".join(
         f"# {', '.join(names)}\n{placement}" for placement, names in placements.items()
     )

@@ -7,7 +7,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.support.certificates import write
+from tests.support.certificates import write_certificate
 from webhook.cli.main import main
 from webhook.cli.serve import serve
 from webhook.model import Installation, Mode, OnError, Scope
@@ -116,7 +116,7 @@ def test_a_misspelt_environment_variable_is_a_warning(configs: list[Config]) -> 
 
 
 def test_the_certificate_may_be_in_files(configs: list[Config], tmp_path: Path) -> None:
-    files = write(tmp_path)
+    files = write_certificate(tmp_path)
     for flags in (["--tls-dir", tmp_path], ["--tls-cert", files.cert, "--tls-key", files.key]):
         assert run(*flags, "--client-ca", files.ca).exit_code == 0
     expected = Certificates(files=(files.cert, files.key), client_ca=files.ca)
@@ -207,7 +207,7 @@ def test_an_invalid_flag_is_a_usage_error(flags: list[str], message: str) -> Non
 def test_contradictory_certificate_flags_are_a_usage_error(
     flags: list[str], message: str, tmp_path: Path
 ) -> None:
-    files = write(tmp_path)
+    files = write_certificate(tmp_path)
     values = {"tls-cert": files.cert, "tls-key": files.key, "tls-dir": tmp_path}
     assert error_of(run(*(f"--{flag}={values[flag]}" for flag in flags))) == message
 

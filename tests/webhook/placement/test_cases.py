@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import documents
+from tests.support import yaml_files
 from tests.support.golden import Golden
 from tests.support.paths import DATA
 from tests.support.reviews import review_pod
@@ -26,7 +26,7 @@ INSTALLATION = Installation()
 
 @cache
 def plan_of(case: Path) -> Json:
-    found: Json = documents.load(case / "plan.yaml")
+    found: Json = yaml_files.load(case / "plan.yaml")
     return found
 
 
@@ -57,7 +57,7 @@ def test_a_pod_of_forklift_is_placed_as_expected(case: Path, pod: Path, golden: 
         },
     }
 
-    golden(case / f"{pod.stem}.yaml", documents.dump(found))
+    golden(case / f"{pod.stem}.yaml", yaml_files.dump(found))
 
 
 def test_the_plan_with_fields_has_the_settings_of_a_plan_that_forklift_stored() -> None:

@@ -13,7 +13,7 @@ from certs.serving.handshake import parse_key_pair
 from certs.serving.local_ca import LocalCA
 from certs.serving.self_managed import SelfManaged
 from certs.serving.source import Status
-from tests.support.certificates import made, write
+from tests.support.certificates import create_certificate, write_certificate
 from webhook.server.certificates import TlsKeeper, create_source
 from webhook.server.config import Certificates, ConfigError
 
@@ -39,7 +39,7 @@ class FakeSource:
 
 
 def pair(number: int = 0) -> KeyPair:
-    return parse_key_pair(made(number).chain, made(number).key)
+    return parse_key_pair(create_certificate(number).chain, create_certificate(number).key)
 
 
 def test_each_configuration_has_its_source(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_readiness_and_its_reason_are_those_of_the_source() -> None:
     [
         ({}, "'{dir}/tls.crt': no such file or directory"),
         (
-            {"tls.key": made(1).key},
+            {"tls.key": create_certificate(1).key},
             "'{dir}/tls.crt', '{dir}/tls.key': the private key does not belong to the certificate",
         ),
         (
@@ -87,7 +87,7 @@ def test_files_that_cannot_be_served_are_a_config_error(
     tmp_path: Path, contents: dict[str, bytes], message: str
 ) -> None:
     if contents:
-        write(tmp_path)
+        write_certificate(tmp_path)
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
     config = Certificates(files=(tmp_path / "tls.crt", tmp_path / "tls.key"))
@@ -127,7 +127,7 @@ def test_a_new_client_ca_is_loaded_and_an_invalid_one_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ca = tmp_path / "ca.crt"
-    ca.write_bytes(made(0).ca)
+    ca.write_bytes(create_certificate(0).ca)
     source = FakeSource()
     keeper = TlsKeeper(source, ca)
     keeper.start()
@@ -144,22 +144,22 @@ def test_a_new_client_ca_is_loaded_and_an_invalid_one_changes_nothing(
     # Before there is a certificate, too.
     for content, event in (
         (b"x", "the client CA is not replaced"),
-        (made(2).ca, "client CA loaded"),
+        (create_certificate(2).ca, "client CA loaded"),
     ):
         ca.write_bytes(content)
         with capture_logs() as lines:
             keeper._reload_client_ca()
         assert [line["event"] for line in lines] == [event]
     source.offer(pair())
-    assert swapped == [made(2).ca]
+    assert swapped == [create_certificate(2).ca]
     keeper._reload_client_ca()
     assert len(swapped) == 1
     ca.write_bytes(b"x")
     with capture_logs() as lines:
         keeper._reload_client_ca()
     assert [line["event"] for line in lines] == ["the client CA is not replaced"]
-    ca.write_bytes(made(1).ca)
+    ca.write_bytes(create_certificate(1).ca)
     keeper._reload_client_ca()
     source.offer(pair(1))
-    assert swapped[1:] == [made(1).ca, made(1).ca]
+    assert swapped[1:] == [create_certificate(1).ca, create_certificate(1).ca]
     keeper.stop()

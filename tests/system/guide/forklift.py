@@ -1,4 +1,4 @@
-"""The convertor pods of three generations of Forklift, as Forklift makes them for a Plan."""
+"""The convertor pods that three generations of Forklift create for a Plan."""
 
 import copy
 import json
@@ -33,11 +33,11 @@ class Generation(StrEnum):
 
 
 def convertor_pod(generation: Generation, plan: Json, vm: str = TEMPLATE_VM) -> Json:
-    """Return the pod of one VM of a Plan that the API server has taken.
+    """Return the pod of one VM of a Plan that the API server has stored.
 
-    From 2.10 on Forklift applies the Plan's fields by itself: labels are added, up to 2.11 to its
-    own and from 2.12 on over them; node selector keys win over its own; the affinity takes the
-    place of its own.
+    From 2.10 on Forklift applies the Plan's fields itself: labels are added, up to 2.11 without
+    replacing its own, from 2.12 on replacing them; node selector keys replace its own; so does the
+    affinity.
     """
     path = DATA / "pods" / f"{generation.template}.json"
     pod: Json = json.loads(_renamed(path.read_text(encoding="utf-8"), plan, vm))
@@ -57,7 +57,7 @@ def convertor_pod(generation: Generation, plan: Json, vm: str = TEMPLATE_VM) -> 
 
 
 def _renamed(text: str, plan: Json, vm: str) -> str:
-    """Put the plan's name and the VM's wherever Forklift makes names of them."""
+    """Replace the names of the plan and the VM, also in names that Forklift derives from them."""
     name = plan["metadata"]["name"]
     return (
         text.replace(f'"{TEMPLATE_PLAN}"', f'"{name}"')

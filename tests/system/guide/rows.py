@@ -48,7 +48,7 @@ class Node(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Neighbour(msgspec.Struct, forbid_unknown_fields=True):
-    """A pod that is on a node before."""
+    """A pod that already runs on a node."""
 
     namespace: str
     labels: dict[str, str]
@@ -67,7 +67,7 @@ class Landing(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Row(msgspec.Struct, forbid_unknown_fields=True):
-    """One command; rows.yaml says what the fields are."""
+    """One command; rows.yaml describes the fields."""
 
     id: str
     command: str
@@ -96,12 +96,12 @@ class Row(msgspec.Struct, forbid_unknown_fields=True):
 
     @property
     def labels(self) -> dict[str, str]:
-        """The labels that the command gives, and that its pods can get."""
+        """The labels of the command that are not system labels, so that its pods get them."""
         return {k: v for k, v in self.all_labels.items() if k not in SYSTEM_LABELS}
 
     @property
     def plan_name(self) -> str:
-        """The name that the command gives, or the row's own where that is a placeholder."""
+        """The name in the command, or the row's ID if that is a placeholder."""
         words = shlex.split(self.command)
         name = words[words.index("plan") + 1]
         return self.id if name.startswith("<") else name
@@ -132,7 +132,7 @@ class Row(msgspec.Struct, forbid_unknown_fields=True):
         return body | {"metadata": metadata, "spec": spec}
 
     def _in_spec(self) -> Json:
-        """Return the fields of the Plan's spec that the flags become, as far as there are any."""
+        """Return the fields of the Plan's spec that have the flags' settings."""
         fields: Json = {
             "convertorLabels": self.all_labels,
             "convertorNodeSelector": _map(self.settings.get("node-selector", "")),
@@ -143,7 +143,7 @@ class Row(msgspec.Struct, forbid_unknown_fields=True):
 
 @functools.cache
 def compiled() -> dict[str, Json]:
-    """Return what karl-interpreter makes of the rules of public documents, by rule."""
+    """Return karl-interpreter's affinities for the rules of public documents, by rule."""
     text = (DATA / "karl-reference-vectors.json").read_text(encoding="utf-8")
     return {each["rule"]: each["affinity"] for each in json.loads(text) if "affinity" in each}
 

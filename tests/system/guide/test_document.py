@@ -8,16 +8,16 @@ from webhook.forklift.labels import SYSTEM_LABELS
 DOCUMENT = ROOT / "docs" / "guide.md"
 
 HEAD = """\
-# The guide's commands, one by one
+# The commands of the guide
 
 The effect of the convertor flags in kubectl-mtv's guide "Convertor Pod Scheduling and
 Optimization". Each row is tested on a real kube-apiserver and kube-scheduler, in a cluster where
 the wrong node is otherwise the better one (`make e2e`; the clusters are in
-`tests/system/guide/rows.yaml`). With the webhook all commands but 11 are applied in full, to pods
-of Forklift 2.9, 2.10 and 2.12, with the settings in the Plan's spec or in its annotations; and
-Forklift finds the pod that it created.
+`tests/system/guide/rows.yaml`). With the webhook all commands except 11 are applied in full,
+to pods of Forklift 2.9, 2.10 and 2.12, with the settings in the Plan's spec or in its annotations.
+Forklift still finds the pods that it created.
 
-| | flags | without the webhook, up to 2.9 | without it, from 2.10 on | with it |
+| | flags | Forklift alone, up to 2.9 | Forklift alone, from 2.10 on | with the webhook |
 | --- | --- | --- | --- | --- |
 """
 
@@ -30,11 +30,11 @@ the VMs only, where storage, proxies and production are not, or no pod has the l
 minutes ([troubleshooting](troubleshooting.md#convertor-pods-stay-pending)).
 
 `migration` in command 11 is a system label, by which Forklift finds its pods. A Plan with it
-is refused when it is written, in the spec and in an annotation, and so is the command
-`kubectl convertor patch plan PLAN`: give the label another name. On Forklift 2.12 a Plan
+is rejected when it is written, in the spec or in an annotation, and so is the command
+`kubectl convertor patch plan PLAN`: use another name for the label. On Forklift 2.12 a Plan
 with `migration` in its `convertorLabels` hangs in the step ConvertGuest, with or without the
 webhook; 2.10 keeps its own value. If the Plan was written before the webhook was installed, the
-rest of the command is applied.
+other settings of the command are applied.
 """
 
 
@@ -46,15 +46,15 @@ def test_the_document_has_the_tested_outcomes(golden: Golden) -> None:
 def _line(number: int, row: Row) -> str:
     flags = "<br>".join(f"{key}: `{text}`" for key, text in row.settings.items())
     system = [f"`{key}`" for key in row.all_labels if key in SYSTEM_LABELS]
-    refused = f"refused when written, for {', '.join(system)}; the rest as specified"
-    placed = refused if system else "as specified"
+    rejected = f"rejected when written, because of {', '.join(system)}; the rest as specified"
+    placed = rejected if system else "as specified"
     cells = [str(number), flags, "dropped", _outcome(row, row.copied), placed]
     return f"| {' | '.join(cells)} |\n"
 
 
 def _outcome(row: Row, landing: Landing) -> str:
     if landing.refused:
-        return f"refused: `{landing.refused}`"
+        return f"rejected: `{landing.refused}`"
     if landing.pending:
         return f"pending: *{landing.pending}*"
     return "as specified" if landing == row.placed else "wrong node"

@@ -1,4 +1,4 @@
-"""The guide's commands, pod by pod; `tests/system/e2e` schedules the pods."""
+"""Reviews of the pods of the guide's commands; `tests/system/e2e` schedules such pods."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ def cases(row: Row) -> list[tuple[Generation, Form]]:
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
-def test_a_pod_comes_out_as_the_command_asks(row: Row, golden: Golden) -> None:
+def test_a_pod_gets_the_settings_of_the_command(row: Row, golden: Golden) -> None:
     placements: dict[str, list[str]] = {}
     for generation, form in cases(row):
         after, warnings, _ = review_row(row, generation, stored_plan(row, form, generation))
@@ -37,8 +37,8 @@ def test_a_pod_comes_out_as_the_command_asks(row: Row, golden: Golden) -> None:
             "tolerations": after["spec"].get("tolerations"),
             "warnings": warnings,
         }
-        said = {key: value for key, value in placement.items() if value}
-        placements.setdefault(yaml_files.dump(said), []).append(f"{generation} {form}")
+        found = {key: value for key, value in placement.items() if value}
+        placements.setdefault(yaml_files.dump(found), []).append(f"{generation} {form}")
     text = "\n".join(
         f"# {', '.join(names)}\n{placement}" for placement, names in placements.items()
     )
@@ -62,7 +62,7 @@ def test_the_guide_has_23_commands() -> None:
 
 
 @pytest.mark.parametrize("generation", [Generation.V2_10, Generation.V2_12])
-def test_pods_are_made_as_forklift_makes_them(generation: Generation) -> None:
+def test_pods_equal_those_that_forklift_creates(generation: Generation) -> None:
     plan = json.loads((DATA / "plan-v2.12.json").read_text(encoding="utf-8"))
     made = convertor_pod(generation, plan)
     real = json.loads(

@@ -22,8 +22,8 @@ from benchmarks.processes import Webhook
 from tests.system.controlplane.cluster import ControlPlane
 from tests.system.controlplane.process import until
 from tests.system.controlplane.replica import Replica
+from tests.system.e2e.preparation import add_namespace, furnish
 from tests.system.e2e.reliability.running import TARGET, running
-from tests.system.e2e.setting import add_namespace, furnish
 from tests.system.guide.forklift import Generation, convertor_pod
 
 ONE, MANY = 1, 10_000

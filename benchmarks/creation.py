@@ -79,7 +79,7 @@ def _create(api: Api, pod: Json) -> tuple[Histogram, Histogram]:
     before = _histograms(api)
     with Creators(api, [pod], count=1) as creators:
         creators.more(PODS)
-    if creators.tally.refused:
+    if creators.tally.rejected:
         raise RuntimeError(f"pods were rejected: {creators.tally}")
     creation, admission = (
         now.since(then) for now, then in zip(_histograms(api), before, strict=True)

@@ -1,4 +1,4 @@
-"""The API as the tests use it: objects are dicts, and what the API server says is kept whole."""
+"""Kubernetes API client of the tests: objects are dicts, and responses are kept whole."""
 
 import json
 import ssl
@@ -34,11 +34,11 @@ RESOURCES = {
         "apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
     ),
 }
-"""Where the objects of a kind are."""
+"""The path of the collection of each kind."""
 
 
-class Refused(Exception):  # noqa: N818 - what the API server answers is often what a test is about
-    """The API server's answer was no."""
+class StatusError(Exception):
+    """The API server responded with a Status of failure."""
 
     def __init__(self, status: Json) -> None:
         super().__init__(status.get("message", ""))
@@ -47,7 +47,7 @@ class Refused(Exception):  # noqa: N818 - what the API server answers is often w
 
 
 class Api:
-    """One user's way to the API server. Safe to use from several threads."""
+    """A client with the rights of one user. Thread-safe."""
 
     def __init__(self, url: str, ca: Path, token: str) -> None:
         self.http = httpx.Client(
@@ -56,7 +56,7 @@ class Api:
             verify=ssl.create_default_context(cafile=ca),
             timeout=35,
             limits=httpx.Limits(max_connections=100),
-            trust_env=False,  # a proxy of the environment has no business on the loopback
+            trust_env=False,  # not through a proxy of the environment
         )
 
     def close(self) -> None:
@@ -64,7 +64,7 @@ class Api:
         self.http.close()
 
     def send(self, method: str, path: str, body: Any = None, **query: Any) -> httpx.Response:
-        """Send a request as it is and return the answer as it is, whatever it says."""
+        """Send a request and return the response, also if it is an error."""
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
         return self.http.request(
             method,
@@ -75,71 +75,71 @@ class Api:
         )
 
     def create(self, body: Json, **query: Any) -> Json:
-        return answered(self.send("POST", of(body), body, **query))
+        return unwrap(self.send("POST", of(body), body, **query))
 
     def ensure(self, body: Json) -> Json:
-        """Create an object, or put it in the place of the one of its name."""
+        """Create an object, or replace the one with its name."""
         found = self.send("GET", at(body))
         if found.status_code == httpx.codes.NOT_FOUND:
             return self.create(body)
-        version = answered(found)["metadata"]["resourceVersion"]
+        version = unwrap(found)["metadata"]["resourceVersion"]
         body = body | {"metadata": body["metadata"] | {"resourceVersion": version}}
-        return answered(self.send("PUT", at(body), body))
+        return unwrap(self.send("PUT", at(body), body))
 
     def get(self, kind: str, name: str, namespace: str = "") -> Json:
-        return answered(self.send("GET", path(kind, namespace, name)))
+        return unwrap(self.send("GET", path(kind, namespace, name)))
 
     def list(self, kind: str, namespace: str = "", **query: Any) -> list[Json]:
-        items: list[Json] = answered(self.send("GET", path(kind, namespace), **query))["items"]
+        items: list[Json] = unwrap(self.send("GET", path(kind, namespace), **query))["items"]
         return items
 
     def patch(self, kind: str, name: str, body: Json, namespace: str = "", **query: Any) -> Json:
         """Merge `body` into the object (RFC 7386)."""
-        return answered(self.send("PATCH", path(kind, namespace, name), body, **query))
+        return unwrap(self.send("PATCH", path(kind, namespace, name), body, **query))
 
     def delete(self, kind: str, name: str, namespace: str = "") -> None:
-        """Delete an object at once, where it is there; no kubelet is asked."""
+        """Delete an object at once, if it exists, without waiting for a kubelet."""
         answer = self.send("DELETE", path(kind, namespace, name), gracePeriodSeconds=0)
         if answer.status_code != httpx.codes.NOT_FOUND:
-            answered(answer)
+            unwrap(answer)
 
     def delete_all(self, kind: str, namespace: str = "", **query: Any) -> None:
-        """Delete the objects of a kind at once, all or those that `query` selects."""
-        answered(self.send("DELETE", path(kind, namespace), gracePeriodSeconds=0, **query))
+        """Delete the objects of a kind that `query` selects at once; by default all."""
+        unwrap(self.send("DELETE", path(kind, namespace), gracePeriodSeconds=0, **query))
 
     def token(self, account: str, namespace: str, *, seconds: int = 3600) -> str:
-        """Return a token of a ServiceAccount; the API server grants no less than ten minutes."""
+        """Return a token of a ServiceAccount; its minimum lifetime is ten minutes."""
         request = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
             "spec": {"expirationSeconds": seconds},
         }
         where = f"{path('ServiceAccount', namespace, account)}/token"
-        token: str = answered(self.send("POST", where, request))["status"]["token"]
+        token: str = unwrap(self.send("POST", where, request))["status"]["token"]
         return token
 
 
-def answered(answer: httpx.Response) -> Json:
-    """Return the object that was answered.
+def unwrap(answer: httpx.Response) -> Json:
+    """Return the object in a response.
 
     Raises:
-        Refused: it is a Status, and no good one.
+        StatusError: the response is an error.
 
     """
     body: Json = answer.json()
     if answer.is_error:
-        raise Refused(body)
+        raise StatusError(body)
     return body
 
 
 def warnings(answer: httpx.Response) -> list[str]:
-    """Return the texts of the answer's warnings, which are `299 - "text"` each."""
+    """Return the texts of the response's warnings; each header is `299 - "text"`."""
     lines = answer.headers.get_list("Warning")
     return [json.loads(line.split(" ", 2)[2]) for line in lines]
 
 
 def path(kind: str, namespace: str = "", name: str = "") -> str:
-    """Return the path of one object, or of all of a kind, in one namespace or in all."""
+    """Return the path of an object, or of the collection of a kind in one or all namespaces."""
     start, _, plural = RESOURCES[kind].rpartition("/")
     inside = f"/namespaces/{namespace}" if namespace else ""
     return f"/{start}{inside}/{plural}" + (f"/{name}" if name else "")

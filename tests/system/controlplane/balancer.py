@@ -1,7 +1,7 @@
-"""haproxy in the place of a Service: it forwards connections, and looks at nothing in them.
+"""haproxy as a replacement for a Service: it forwards TCP connections.
 
-Like kube-proxy it never tries a second replica for a connection that the first one refused, and
-leaves the connections there are alone when a replica is no longer ready.
+Like kube-proxy it does not try a second replica if the first one refuses a connection, and keeps
+open connections when a replica is no longer ready.
 """
 
 import socket
@@ -16,7 +16,7 @@ from tests.system.controlplane.programs import MissingProgram, program
 
 
 class Endpoint(NamedTuple):
-    """Where a replica is, or may be one day: ports of the loopback interface."""
+    """The ports of a present or future replica, on the loopback interface."""
 
     name: str
     port: int
@@ -29,13 +29,13 @@ class Balancer:
     def __init__(
         self, address: str, endpoints: Sequence[Endpoint], readiness: Json, folder: Path
     ) -> None:
-        """Listen nowhere yet.
+        """Write the configuration; `start` starts it.
 
         Args:
-            address: of the Service; its port is 443.
-            endpoints: every place where there may be a replica.
+            address: the address of the Service; its port is 443.
+            endpoints: the endpoints of all replicas, present or future.
             readiness: the readinessProbe of the replicas' container.
-            folder: for files.
+            folder: the folder for its files.
 
         """
         self._address = address
@@ -47,7 +47,7 @@ class Balancer:
         self.process = Process("haproxy", [program("haproxy"), "-db", "-f", config], folder)
 
     def start(self) -> None:
-        """Listen, and return when every replica has been looked at."""
+        """Start it, and return when every endpoint has been probed."""
         check_may_listen(self._address)
         self.process.start()
         self.process.wait_for("its checks", self.checked)
@@ -57,8 +57,8 @@ class Balancer:
         return {name for name, state in self._states().items() if state.startswith("UP")}
 
     def checked(self) -> bool:
-        """Whether every endpoint has been looked at."""
-        with suppress(OSError):  # not there yet
+        """Return True if every endpoint has been probed."""
+        with suppress(OSError):  # haproxy has not created the socket yet
             return all(self._states().values())
         return False
 
@@ -90,7 +90,7 @@ class Balancer:
                 "  mode tcp",
                 "  log global",
                 "  option tcplog",
-                "  option dontlog-normal",  # what failed, and on whose side
+                "  option dontlog-normal",  # log failures only
                 "  retries 0",
                 "  timeout connect 2s",
                 "  timeout client 1h",
@@ -109,16 +109,16 @@ class Balancer:
 
 
 def check_may_listen(address: str) -> None:
-    """Raise MissingProgram where this user or this system cannot stand in for a Service."""
+    """Raise MissingProgram if this process cannot listen on the address of a Service."""
     try:
         socket.create_server((address, 443)).close()
     except PermissionError:
         raise MissingProgram(
-            "port 443 is for root alone: to let everybody have it, type "
+            "only root may listen on port 443: to allow it for all users, run "
             "'sudo sysctl --write net.ipv4.ip_unprivileged_port_start=443'"
         ) from None
     except OSError as error:
         raise MissingProgram(
-            f"nobody can listen on {address}:443 here ({(error.strerror or str(error)).lower()}): "
-            "all of 127.0.0.0/8 has to be this machine's own, as it is on Linux"
+            f"cannot listen on {address}:443 ({(error.strerror or str(error)).lower()}): all of "
+            "127.0.0.0/8 must be local addresses, as on Linux"
         ) from None

@@ -1,9 +1,9 @@
-"""Build the control plane's programs where they are missing.
+"""Build the control plane's programs that are missing.
 
 `python -m tests.system.controlplane.build`
 
 The first run compiles kube-apiserver and kube-scheduler, which takes a quarter of an hour on two
-cores; all later ones only look.
+cores; later runs only print the paths.
 """
 
 import os
@@ -57,13 +57,13 @@ def _ensured(name: str) -> Path:
 
 
 def _build() -> None:
-    """Compile what go.mod pins into the cache, and put it there all at once."""
+    """Compile the versions pinned in go.mod, and move the result into the cache atomically."""
     go = shutil.which("go")
     if go is None:
         raise MissingProgram(
-            "go is not on the PATH, and is needed once, to build kube-apiserver and "
-            "kube-scheduler: install Go 1.26 or later from https://go.dev/dl, or point "
-            "KUBEBUILDER_ASSETS at a folder that has both"
+            "go is not on the PATH; it is needed once, to build kube-apiserver and "
+            "kube-scheduler: install Go 1.26 or later from https://go.dev/dl, or set "
+            "KUBEBUILDER_ASSETS to a folder that has both"
         )
     folder = built()
     click.echo(f"building {' and '.join(BUILT)} {version()}, once, into {folder}")
@@ -80,17 +80,17 @@ def _build() -> None:
         )
         try:
             Path(scratch, "bin").rename(folder)
-        except OSError:  # another run was faster
+        except OSError:  # a concurrent run was faster
             if not folder.is_dir():
                 raise
 
 
 def _ldflags() -> str:
-    """Have the programs say their version: helm holds it against a chart's kubeVersion."""
+    """Return flags that set the version, which helm compares with a chart's kubeVersion."""
     major, minor, _ = version().removeprefix("v").split(".", 2)
-    said = {"gitVersion": version(), "gitMajor": major, "gitMinor": minor}
+    variables = {"gitVersion": version(), "gitMajor": major, "gitMinor": minor}
     package = "k8s.io/component-base/version"
-    return " ".join(["-s -w", *(f"-X {package}.{key}={value}" for key, value in said.items())])
+    return " ".join(["-s -w", *(f"-X {package}.{key}={value}" for key, value in variables.items())])
 
 
 def _install(package: str) -> None:

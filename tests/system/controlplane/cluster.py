@@ -1,8 +1,8 @@
 """A real control plane on the loopback interface: etcd, kube-apiserver and kube-scheduler.
 
-There is no kube-controller-manager and no kubelet: nothing makes ServiceAccounts, bind volumes
-or run pods. A node is an object that a test creates, and a pod has arrived when the scheduler
-has bound it.
+kube-controller-manager and kubelet do not run, so ServiceAccounts are not created, volumes not
+bound and pods not run. A node is an object that a test creates, and a pod is placed when the
+scheduler has bound it.
 """
 
 import json
@@ -28,22 +28,22 @@ AUDIT_POLICY = {
     "kind": "Policy",
     "omitStages": ["RequestReceived"],
     "rules": [
-        # From this level on the API server writes down what a webhook's patch was.
+        # From this level on the API server records the patches of webhooks.
         {"level": "Request", "verbs": ["create"], "resources": [{"resources": ["pods"]}]},
         {"level": "None"},
     ],
 }
 
 OFF = [
-    "ServiceAccount",  # would want a `default` account in every namespace
-    "TaintNodesByCondition",  # would keep new nodes tainted for ever
-    "StorageObjectInUseProtection",  # would never let a claim go
+    "ServiceAccount",  # rejects pods in namespaces without a `default` account
+    "TaintNodesByCondition",  # taints new nodes until a controller removes the taint
+    "StorageObjectInUseProtection",  # adds a finalizer that a controller removes
 ]
-"""Admission plugins that wait for controllers that are not there."""
+"""Admission plugins that depend on controllers, which do not run here."""
 
 
 class ControlPlane:
-    """One cluster; what it knows is in `folder` and survives a stop and a start."""
+    """A cluster; its data is in `folder` and survives a restart."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -52,7 +52,7 @@ class ControlPlane:
         self._etcd_url = f"http://127.0.0.1:{free_port()}"
         self.port = free_port()
         self.url = f"https://127.0.0.1:{self.port}"
-        # Addresses of this machine, so that a Service is where somebody listens.
+        # Local addresses, so that a process can listen on the address of a Service.
         self._services = f"127.{randbelow(254) + 1}.{randbelow(254) + 1}.0/24"
         self.admin_token, self._scheduler_token = token_hex(), token_hex()
         self._write_credentials()
@@ -63,22 +63,22 @@ class ControlPlane:
         self.admin = Api(self.url, self.ca, self.admin_token)
 
     def start(self) -> None:
-        """Start everything and return when it is ready."""
+        """Start all components and return when they are ready."""
         self.etcd.start()
         self.etcd.wait_for("health", lambda: _ok(f"{self._etcd_url}/health"))
         self.start_apiserver()
         self.scheduler.start()
 
     def start_apiserver(self) -> None:
-        """Start the API server, for the first time or again, and return when it is ready."""
+        """Start or restart the API server, and return when it is ready."""
         self.apiserver.start()
         self.apiserver.wait_for("readyz", self._ready, seconds=60)
 
     @contextmanager
     def outage(self) -> Iterator[None]:
-        """Have no API server for a while.
+        """Stop the API server for a while.
 
-        Without the scheduler, which would take half a minute to notice that it is back.
+        The scheduler is restarted as well: it would take half a minute to reconnect.
         """
         self.scheduler.stop()
         self.apiserver.stop()
@@ -97,9 +97,9 @@ class ControlPlane:
         """Write a kubeconfig and return its path.
 
         Args:
-            name: of the user, and of the file.
-            token: itself, or the file that has it, which clients read again now and then.
-            port: where the API server is reached, if not at its own.
+            name: the name of the user and of the file.
+            token: the token, or its file, which clients read again from time to time.
+            port: the port of a proxy to the API server, if there is one.
 
         """
         user = {"tokenFile": str(token)} if isinstance(token, Path) else {"token": token}
@@ -123,13 +123,13 @@ class ControlPlane:
         return path
 
     def compact(self) -> None:
-        """Have etcd forget the past: a watch that wants to go on from there gets `410 Gone`."""
-        ask = {"key": "AA==", "limit": "1"}  # any key; the answer's header has the revision
-        revision = _etcd(f"{self._etcd_url}/v3/kv/range", ask)["header"]["revision"]
+        """Compact etcd: a watch that resumes from an old resourceVersion gets `410 Gone`."""
+        query = {"key": "AA==", "limit": "1"}  # any key; the response's header has the revision
+        revision = _etcd(f"{self._etcd_url}/v3/kv/range", query)["header"]["revision"]
         _etcd(f"{self._etcd_url}/v3/kv/compaction", {"revision": revision, "physical": True})
 
     def audited(self, audit_id: str) -> dict[str, Any]:
-        """Return what the audit log says of a request to create a pod, by its `Audit-Id`."""
+        """Return the audit event of a request to create a pod, by its `Audit-Id`."""
 
         def event() -> dict[str, Any] | None:
             lines = self.audit_log.read_text(encoding="utf-8").splitlines()
@@ -172,13 +172,16 @@ class ControlPlane:
             *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
             *("--initial-cluster", f"default={peer}"),
             *("--logger", "zap", "--log-level", "warn"),
-            *("--quota-backend-bytes", str(8 << 30)),  # 10,000 large Plans are too much for its own
+            *(
+                "--quota-backend-bytes",
+                str(8 << 30),
+            ),  # the default is too small
         ]
 
     def _apiserver_command(self) -> list[str | Path]:
         flags = {
             "etcd-servers": self._etcd_url,
-            "etcd-compaction-interval": "0",  # the tests say when
+            "etcd-compaction-interval": "0",  # the tests compact
             "bind-address": "127.0.0.1",
             "secure-port": self.port,
             "tls-cert-file": self.folder / "apiserver.crt",
@@ -204,7 +207,7 @@ class ControlPlane:
         document = {
             "apiVersion": "kubescheduler.config.k8s.io/v1",
             "kind": "KubeSchedulerConfiguration",
-            # Its own default of 50 requests a second is for clusters that have other things to do.
+            # The default of 50 requests per second would slow down the tests.
             "clientConnection": {"kubeconfig": str(kubeconfig), "qps": 1000, "burst": 1000},
             "leaderElection": {"leaderElect": False},
             "podInitialBackoffSeconds": 1,
@@ -226,7 +229,7 @@ def _ok(url: str) -> bool:
 
 
 def _etcd(url: str, body: dict[str, Any]) -> dict[str, Any]:
-    answer = httpx.post(url, json=body, trust_env=False)
-    answer.raise_for_status()
-    found: dict[str, Any] = answer.json()
+    response = httpx.post(url, json=body, trust_env=False)
+    response.raise_for_status()
+    found: dict[str, Any] = response.json()
     return found

@@ -1,4 +1,4 @@
-"""A release of the chart that Helm itself puts into the cluster, with nothing changed."""
+"""A release of the chart that Helm installs into the control plane, unchanged."""
 
 import subprocess
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from tests.system.controlplane.cluster import ControlPlane
 
 
 class Installed:
-    """One release of the chart, with values of its own, in a namespace that is there."""
+    """A release of the chart with its values, in an existing namespace."""
 
     def __init__(self, plane: ControlPlane, name: str, namespace: str, values: Json) -> None:
         self.plane, self.name, self.namespace = plane, name, namespace
         self.values = values
         self.folder = Path(mkdtemp(prefix=f"{name}-", dir=plane.folder))
         self.objects: list[Json] = []
-        """What Helm has applied last."""
+        """The objects of the last revision."""
         self._kubeconfig = plane.kubeconfig("helm", plane.admin_token)
 
     def install(self, chart: Path = CHART, *, major: int = 4) -> None:
@@ -31,14 +31,14 @@ class Installed:
         self._apply("upgrade", self.name, chart, *self._given(), major=major)
 
     def rollback(self, *, major: int = 4) -> None:
-        """Go back to what there was before the last upgrade."""
+        """Roll back to the previous revision."""
         self._apply("rollback", self.name, major=major)
 
     def uninstall(self, *, major: int = 4) -> None:
         self._helm("uninstall", self.name, "--ignore-not-found", major=major)
 
     def one(self, kind: str, name: str = "") -> Json:
-        """Return the one object of a kind, with this name where there are several."""
+        """Return the object of a kind; by its name if there are several."""
         (found,) = (
             each
             for each in self.objects
@@ -72,7 +72,7 @@ class Installed:
 
     @property
     def address(self) -> str:
-        """What the API server has given the Service."""
+        """The ClusterIP of the Service."""
         service = self.one("Service")["metadata"]["name"]
         address: str = self.plane.admin.get("Service", service, self.namespace)["spec"]["clusterIP"]
         return address

@@ -1,4 +1,4 @@
-"""Programs that a test starts and ends, by their process ids and nothing else."""
+"""Programs that a test starts, and stops by their process IDs."""
 
 import shutil
 import signal
@@ -13,38 +13,36 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# Linux ends the program with whoever started it, also when that was killed and could not tidy up.
+# Linux stops the program when the test process ends, also if that was killed.
 _SETPRIV = shutil.which("setpriv")
 _LEASH = [_SETPRIV, "--pdeathsig", "TERM", "--"] if _SETPRIV else []
 
 
 class WaitError(AssertionError):
-    """Something that was waited for did not come."""
+    """A condition did not become true in time."""
 
 
 def until(what: str, found: Callable[[], T | None], *, seconds: float = 60) -> T:
-    """Ask every few milliseconds until there is an answer that is true, and return it.
-
-    What is waited for comes in a moment; the limit is for machines that are busy.
+    """Call `found` every 20 ms until it returns a true value, and return that.
 
     Raises:
-        WaitError: after `seconds`; the text says what was waited for.
+        WaitError: after `seconds`, which allow for a busy machine; the text has `what`.
 
     """
     end = time.monotonic() + seconds
     while True:
-        if answer := found():
-            return answer
+        if value := found():
+            return value
         if time.monotonic() > end:
             raise WaitError(f"waited {seconds:g} s for {what}")
         time.sleep(0.02)
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback interface that nobody listens on.
+    """Return a TCP port of the loopback interface that is not in use.
 
-    It is below those from which Linux takes the near ends of connections: whoever is to listen
-    there later would find one of the thousands of connections of these tests in its place.
+    It is below the ephemeral ports, which the thousands of connections of these tests use: one of
+    those could be taken before the program listens on it.
     """
     while True:
         port = 10_000 + randbelow(20_000)
@@ -54,7 +52,7 @@ def free_port() -> int:
 
 
 class Process:
-    """A program with its output in a file; it can be started again after it has ended."""
+    """A program with its output in a file; it can be restarted."""
 
     def __init__(self, name: str, command: list[str | Path], folder: Path) -> None:
         self.name = name
@@ -63,7 +61,7 @@ class Process:
         self._running: subprocess.Popen[bytes] | None = None
 
     def start(self, environment: Mapping[str, str] | None = None) -> None:
-        """Start it; `environment` takes the place of this process's own."""
+        """Start it; `environment` replaces that of this process."""
         with self.log.open("ab") as log:
             self._running = subprocess.Popen(
                 [*_LEASH, *self.command],
@@ -84,7 +82,7 @@ class Process:
         return self._running is not None and self._running.poll() is None
 
     def wait_for(self, what: str, found: Callable[[], T | None], *, seconds: float = 60) -> T:
-        """Wait as `until`, but no longer than the program lives."""
+        """Wait as `until`, but fail when the program ends."""
 
         def alive() -> T | None:
             if not self.running:
@@ -97,12 +95,12 @@ class Process:
             raise WaitError(f"{error}; its log:\n{self.tail()}") from None
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal, where the program is still there."""
+        """Send a signal, if the program is running."""
         if self._running is not None and self.running:
             self._running.send_signal(number)
 
     def stop(self, *, seconds: float = 10) -> int | None:
-        """Ask the program to end, then make it; return its exit code, None if it never ran."""
+        """Send SIGTERM, and SIGKILL after `seconds`; return the exit code, None if it never ran."""
         if self._running is None:
             return None
         self.signal(signal.SIGTERM)
@@ -112,13 +110,13 @@ class Process:
             return self.kill()
 
     def kill(self) -> int | None:
-        """End the program without asking."""
+        """Send SIGKILL."""
         if self._running is None:
             return None
         self.signal(signal.SIGKILL)
         return self._running.wait(10)
 
     def tail(self, lines: int = 40) -> str:
-        """Return the end of what it has written."""
+        """Return the end of its output."""
         text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
         return "\n".join(text.splitlines()[-lines:])

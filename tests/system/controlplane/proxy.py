@@ -1,4 +1,4 @@
-"""A wire between a client and a server on the loopback interface, which a test can cut."""
+"""TCP proxy on the loopback interface whose connections a test can close."""
 
 import contextlib
 import socket
@@ -9,40 +9,40 @@ from contextlib import contextmanager
 BYTES = 65536
 
 
-class Wire:
-    """Passes TCP connections on to `port`, while it is whole."""
+class TcpProxy:
+    """Forwards TCP connections to `port`, unless it is disconnected."""
 
     def __init__(self, port: int) -> None:
         self._to = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        self._whole = True
+        self._connected = True
         self._ends: set[socket.socket] = set()
         self._lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        """End it for good."""
-        self._break()
+        """Close all connections and stop listening."""
+        self._disconnect()
         self._listener.close()
 
     @contextmanager
-    def cut(self) -> Iterator[None]:
-        """Break every connection and take no new one, for a while."""
-        self._break()
+    def disconnected(self) -> Iterator[None]:
+        """Close every connection and accept no new one, for a while."""
+        self._disconnect()
         try:
             yield
         finally:
-            self._whole = True
+            self._connected = True
 
     def interrupt(self) -> None:
-        """Break every connection, once."""
-        with self.cut():
+        """Close every connection, once."""
+        with self.disconnected():
             pass
 
-    def _break(self) -> None:
+    def _disconnect(self) -> None:
         with self._lock:
-            self._whole = False
+            self._connected = False
             for end in self._ends:
                 with contextlib.suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
@@ -55,7 +55,7 @@ class Wire:
 
     def _serve(self, near: socket.socket) -> None:
         with near, contextlib.suppress(OSError):
-            if not self._whole:
+            if not self._connected:
                 return
             with socket.create_connection(("127.0.0.1", self._to)) as far:
                 with self._lock:
@@ -69,7 +69,7 @@ class Wire:
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:
-    """Pass bytes on until one end is closed, then close the other."""
+    """Forward bytes until one side is closed, then close the other."""
     with contextlib.suppress(OSError):
         while data := source.recv(BYTES):
             sink.sendall(data)

@@ -1,6 +1,6 @@
-"""The webhook as the chart installs it, but for its pods: those are a process on this machine.
+"""A release of the chart whose pods are a process on this machine.
 
-Everything else is applied as Helm renders it, and the process has the token of the chart's
+All other objects are applied as Helm renders them, and the process has a token of the chart's
 ServiceAccount. The Service is an alias of the loopback interface, so the API server calls
 `<service>.<namespace>.svc` and verifies that name, as in a cluster.
 """
@@ -29,7 +29,7 @@ from tests.system.controlplane.programs import version
 NAMESPACE = "convertor-webhook"
 KUBERNETES = ".".join(version().removeprefix("v").split(".")[:2])
 OPT_IN = "e2e"
-"""Label of the namespaces of a release; its value is the release's name."""
+"""Label of the namespaces that a release handles; its value is the name of the release."""
 
 APPLIED = (
     "Namespace",
@@ -45,7 +45,7 @@ APPLIED = (
 
 
 class Release:
-    """A release of the chart under a name of its own, for the namespaces labelled with it."""
+    """A release of the chart, for the namespaces that are labelled with its name."""
 
     def __init__(
         self,
@@ -56,14 +56,14 @@ class Release:
         api_port: int = 0,
         files: Mapping[str, Path] | None = None,
     ) -> None:
-        """Install nothing yet.
+        """Render the chart; `install` and `start` do the rest.
 
         Args:
             plane: the cluster.
-            name: of the release.
-            values: of the chart, over its own.
-            api_port: where the process reaches the API server, if not at its own port.
-            files: that flags name, and a cluster would mount.
+            name: the name of the release.
+            values: values of the chart that override its defaults.
+            api_port: the port of a proxy to the API server, if there is one.
+            files: files for flags, which a cluster would mount.
 
         """
         self.plane, self.name = plane, name
@@ -78,25 +78,25 @@ class Release:
 
     @property
     def objects(self) -> list[Json]:
-        """What the chart makes of the release."""
+        """The rendered objects."""
         return rendering.objects(
             self.values, kubernetes=KUBERNETES, release=self.name, namespace=NAMESPACE
         )
 
     def one(self, kind: str) -> Json:
-        """Return the one object of a kind."""
+        """Return the only object of a kind."""
         (found,) = (each for each in self.objects if each["kind"] == kind)
         return found
 
     @property
     def service(self) -> Json:
-        """Where the API server is told to find the webhook."""
+        """The Service in the webhook configuration."""
         found: Json = self.one("MutatingWebhookConfiguration")["webhooks"][0]["clientConfig"]
         service: Json = found["service"]
         return service
 
     def install(self) -> None:
-        """Apply what Helm renders."""
+        """Apply the rendered objects."""
         api = self.plane.admin
         api.ensure({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         api.ensure(self._service())
@@ -105,7 +105,7 @@ class Release:
                 api.ensure(self._reachable(body))
 
     def uninstall(self) -> None:
-        """End the process and delete what was applied."""
+        """Kill the process and delete the applied objects."""
         self.kill()
         for body in self.objects:
             if body["kind"] in APPLIED:
@@ -115,23 +115,23 @@ class Release:
                 )
 
     def start(self) -> None:
-        """Start the process, as the ServiceAccount, and return when it is ready."""
+        """Start the process with the ServiceAccount's token, and return when it is ready."""
         self.renew_token()
         self.process.start({"PATH": "/nonexistent", "HOME": str(self.folder)})
         self.process.wait_for("readyz", self.ready)
 
     def kill(self) -> None:
-        """End the process, without the time that it takes to lose no review."""
+        """Kill the process, without a drain."""
         self.process.kill()
         self._http.close()
 
     def renew_token(self) -> None:
-        """Write a fresh token of the ServiceAccount where the process looks for it."""
+        """Write a new token of the ServiceAccount into the process's token file."""
         token = self.plane.admin.token(self.account, NAMESPACE)
         (self.folder / "token").write_text(token, encoding="utf-8")
 
-    def answered(self, kind: str) -> int:
-        """Return with which HTTP status the API server lists a kind to the process's account."""
+    def list_status(self, kind: str) -> int:
+        """Return the HTTP status of a list request with the process's token."""
         token = (self.folder / "token").read_text(encoding="utf-8")
         with closing(Api(self.plane.url, self.plane.ca, token)) as own:
             return own.send("GET", path(kind), limit=1).status_code
@@ -142,12 +142,12 @@ class Release:
         return False
 
     def status(self) -> Json:
-        """Return what /readyz says, ready or not."""
+        """Return the body of /readyz, ready or not."""
         body: Json = self._http.get(f"http://127.0.0.1:{self.status_port}/readyz").json()
         return body
 
     def metric(self, name: str, **labels: str) -> float:
-        """Return the sum of a metric's samples that have these labels."""
+        """Return the sum of a metric's samples with these labels."""
         text = self._http.get(f"http://127.0.0.1:{self.status_port}/metrics").text
         return sum(
             sample.value
@@ -157,7 +157,7 @@ class Release:
         )
 
     def review(self, pod: Json) -> Json:
-        """Ask the process itself about a pod, past the API server; return its response."""
+        """Send the process the review of a pod, without the API server; return the response."""
         request = {
             "uid": "e2e",
             "kind": {"group": "", "version": "v1", "kind": "Pod"},
@@ -166,33 +166,33 @@ class Release:
             "object": pod,
         }
         body = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
-        answer = self._http.post(
+        response = self._http.post(
             f"https://127.0.0.1:{self.port}/mutate?timeout=3s", content=json.dumps(body)
         )
-        answer.raise_for_status()
-        response: Json = answer.json()["response"]
-        return response
+        response.raise_for_status()
+        review_response: Json = response.json()["response"]
+        return review_response
 
     def reviewed(self, pod: Json) -> Json:
-        """Return a pod as the process's own answer leaves it."""
+        """Return a pod with the patch of its review."""
         patch = base64.b64decode(self.review(pod).get("patch", "W10="))
         placed: Json = jsonpatch.apply_patch(pod, json.loads(patch))
         return placed
 
     def wait(self, what: str, found: Callable[[], Any], *, seconds: float = 60) -> Any:
-        """Wait as `until`; the message has what /readyz says."""
+        """Wait as `until`; the error has the body of /readyz."""
         try:
             return until(what, found, seconds=seconds)
         except AssertionError as error:
-            raise AssertionError(f"{error}; {self.name} says {self.status()}") from None
+            raise AssertionError(f"{error}; /readyz of {self.name}: {self.status()}") from None
 
     def log_lines(self) -> list[Json]:
-        """Return what the process has logged."""
+        """Return the JSON lines of the process's log."""
         lines = self.process.log.read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def _command(self, api_port: int, files: Mapping[str, Path]) -> list[str | Path]:
-        """Return the container's own arguments, with this machine's addresses and files."""
+        """Return the container's arguments, with local addresses and files."""
         kubeconfig = self.plane.kubeconfig(self.name, self.folder / "token", port=api_port)
         config = self.folder / "config.yaml"
         config.write_text(self.one("ConfigMap")["data"]["config.yaml"], encoding="utf-8")
@@ -213,7 +213,7 @@ class Release:
         ]
 
     def _trust(self) -> ssl.SSLContext:
-        """Make the serving certificate; return a context that trusts its CA."""
+        """Create the serving certificate; return a context that trusts its CA."""
         now = datetime.now(UTC)
         ca = pki.make_ca(now, DAY, backdate=DAY)
         names = [f"{self.service['name']}.{NAMESPACE}.svc", "127.0.0.1"]
@@ -233,7 +233,7 @@ class Release:
         }
 
     def _reachable(self, body: Json) -> Json:
-        """Give the webhooks of a configuration our CA, and the port that stands in for 443."""
+        """Set the CA and the port of the process in the webhooks of a configuration."""
         for webhook in body.get("webhooks", ()):
             bundle = base64.b64encode((self.folder / "ca.crt").read_bytes()).decode()
             webhook["clientConfig"]["caBundle"] = bundle
@@ -246,7 +246,7 @@ def _selector(name: str) -> Json:
 
 
 def _merged(base: Json, over: Json) -> Json:
-    """Merge two nested objects; `over` wins."""
+    """Merge two nested objects; `over` has precedence."""
     both = {
         key: _merged(base[key], over[key])
         for key in base.keys() & over.keys()

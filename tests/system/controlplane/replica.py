@@ -1,4 +1,4 @@
-"""One of the webhook's pods: a process with the container's arguments and the pod's rights."""
+"""A pod of the webhook: a process with the container's arguments and the pod's rights."""
 
 import json
 import ssl
@@ -20,12 +20,12 @@ T = TypeVar("T")
 
 PROGRAM = (Path(sys.executable).with_name("convertor-webhook"),)
 
-SECONDS = 40
-"""Until a pod that does not end is killed: the chart's terminationGracePeriodSeconds."""
+GRACE_PERIOD_SECONDS = 40
+"""The chart's terminationGracePeriodSeconds."""
 
 
 class Replica:
-    """A pod of `release`, at a place of its own; it can be started again after it has ended."""
+    """A pod of `release` with its own ports; it can be restarted."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Replica:
         self._program = program
         name = f"{release.namespace}-{endpoint.name}"
         self.kubeconfig = release.plane.kubeconfig(name, self._folder / "token")
-        """With the pod's rights."""
+        """A kubeconfig with the pod's rights."""
         self.process = Process(endpoint.name, [], release.folder)
         release.plane.processes.append(self.process)
         self._http = httpx.Client(
@@ -48,7 +48,7 @@ class Replica:
         )
 
     def start(self) -> None:
-        """Start the process as the ServiceAccount, with what the Deployment says now."""
+        """Start the process with a token of the ServiceAccount and the Deployment's arguments."""
         self.process.command = [*self._program, *self._arguments()]
         token = self._release.plane.admin.token(self._release.account, self._release.namespace)
         (self._folder / "token").write_text(token, encoding="utf-8")
@@ -58,15 +58,15 @@ class Replica:
         try:
             self.process.wait_for("readyz", self.ready)
         except AssertionError as error:
-            said = self.status() if self.process.running else ""
-            raise AssertionError(f"{error}; it says {said}") from None
+            status = self.status() if self.process.running else ""
+            raise AssertionError(f"{error}; /readyz: {status}") from None
 
     def stop(self) -> int | None:
-        """End the process as a kubelet does, and return its exit code."""
-        return self.process.stop(seconds=SECONDS)
+        """Terminate the process as a kubelet does, and return its exit code."""
+        return self.process.stop(seconds=GRACE_PERIOD_SECONDS)
 
     def close(self) -> None:
-        """End the process without asking, where it runs, and ask it nothing more."""
+        """Kill the process, if it is running, and close the connections to it."""
         self.process.kill()
         self._http.close()
 
@@ -76,14 +76,14 @@ class Replica:
         return False
 
     def status(self) -> Json:
-        """Return what /readyz says, ready or not; nothing where nobody answers."""
+        """Return the body of /readyz, ready or not; empty if the process does not respond."""
         with suppress(httpx.TransportError):
-            said: Json = self._http.get("/readyz").json()
-            return said
+            body: Json = self._http.get("/readyz").json()
+            return body
         return {}
 
     def metric(self, name: str, **labels: str) -> float:
-        """Return the sum of a metric's samples that have these labels."""
+        """Return the sum of a metric's samples with these labels."""
         return sum(
             sample.value
             for family in text_string_to_metric_families(self._http.get("/metrics").text)
@@ -92,7 +92,7 @@ class Replica:
         )
 
     def review(self, pod: Json) -> Json:
-        """Ask it about a pod, past the Service and whom the API server trusts."""
+        """Send it the review of a pod, without the Service, whatever its certificate."""
         request = {
             "uid": "e2e",
             "kind": {"group": "", "version": "v1", "kind": "Pod"},
@@ -102,22 +102,22 @@ class Replica:
         }
         body = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
         url = f"https://127.0.0.1:{self._endpoint.port}/mutate?timeout=3s"
-        answer = httpx.post(url, json=body, verify=False, trust_env=False)
-        answer.raise_for_status()
-        response: Json = answer.json()["response"]
-        return response
+        response = httpx.post(url, json=body, verify=False, trust_env=False)
+        response.raise_for_status()
+        review_response: Json = response.json()["response"]
+        return review_response
 
-    def leaf(self) -> str:
+    def serving_certificate(self) -> str:
         """Return the certificate that it serves, as PEM."""
         return ssl.get_server_certificate(("127.0.0.1", self._endpoint.port), timeout=10)
 
     def log(self) -> list[Json]:
-        """Return what the process has logged since it was first started."""
+        """Return the JSON lines of its log since the first start."""
         lines = self.process.log.read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def _arguments(self) -> list[str]:
-        """Return the container's own, with this machine's addresses and files."""
+        """Return the container's arguments, with local addresses and files."""
         release = self._release
         (volume,) = (each for each in release.pod["volumes"] if each["name"] == "config")
         mounted = release.one("ConfigMap", volume["configMap"]["name"])

@@ -1,6 +1,6 @@
-"""What the cluster makes of the chart's Deployment and Service, without the cluster.
+"""Processes and a balancer in place of the chart's Deployment and Service.
 
-Two replicas behind the Service's address, and a place for a third while they are exchanged.
+Two replicas behind the Service's address, and a third one during a rolling update.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ class Replicas:
         return [replica for replica in self._all if replica.process.running]
 
     def start(self) -> None:
-        """Start the replicas and the Service, and return when all of them are used."""
+        """Start the replicas and the Service, and return when the Service uses all of them."""
         for replica in self._all[: self._count]:
             replica.start()
         for replica in self.running:
@@ -48,7 +48,7 @@ class Replicas:
             replica.close()
 
     def roll(self) -> int:
-        """Exchange all replicas as the Deployment does, one more and then one less; count them."""
+        """Replace all replicas as the Deployment does, one by one; return their number."""
         leaving = self.running
         for old in leaving:
             new = next(replica for replica in self._all if not replica.process.running)
@@ -60,7 +60,7 @@ class Replicas:
         return len(leaving)
 
     def await_used(self) -> None:
-        """Return when the Service sends connections to those who run, and to nobody else."""
+        """Return when the Service sends connections to the running replicas only."""
         names = {replica.name for replica in self.running}
         until(
             f"the Service to use {sorted(names)}",

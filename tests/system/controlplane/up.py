@@ -1,4 +1,4 @@
-"""A control plane to play with: `python -m tests.system.controlplane.up`, ended by an interrupt."""
+"""Run a control plane until an interrupt: `python -m tests.system.controlplane.up`."""
 
 import shlex
 import signal
@@ -27,7 +27,7 @@ def main() -> int:
             plane.start()
             click.echo(f"export KUBECONFIG={kubeconfig}")
             click.echo(f"alias kubectl={kubectl}")
-            click.echo(f"# logs are in {folder}; an interrupt ends it and removes all of it")
+            click.echo(f"# logs are in {folder}; an interrupt stops it and removes the folder")
             signal.pause()
         except KeyboardInterrupt:
             pass

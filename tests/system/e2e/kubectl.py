@@ -1,4 +1,4 @@
-"""kubectl as a person has it: with the commands of this package on the PATH."""
+"""kubectl with the plugin of this package on the PATH."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from tests.system.controlplane.programs import program
 
 
 class Kubectl:
-    """kubectl of the administrator."""
+    """Runs kubectl with the rights of the administrator."""
 
     def __init__(self, plane: ControlPlane) -> None:
         self._program = program("kubectl")
@@ -20,7 +20,7 @@ class Kubectl:
         }
 
     def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run it, whatever comes of it."""
+        """Run it, and return its exit code and output."""
         return subprocess.run(
             [self._program, *words],
             capture_output=True,
@@ -30,7 +30,7 @@ class Kubectl:
         )
 
     def done(self, *words: str) -> str:
-        """Run it, and return what it prints; it succeeds without a warning."""
+        """Run it, assert that it succeeds without a warning, and return its output."""
         result = self(*words)
         assert (result.returncode, result.stderr) == (0, ""), result.stderr
         return result.stdout

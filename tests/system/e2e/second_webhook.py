@@ -1,4 +1,4 @@
-"""Another mutating webhook, as clusters have them: served by the test, called by the API server."""
+"""Another mutating webhook, served by the test and called by the API server."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ from certs.ca import pki
 from tests.system.controlplane.api import Api, Json, of
 from tests.system.controlplane.cluster import DAY
 from tests.system.controlplane.process import until
-from tests.system.e2e.world import pod
+from tests.system.e2e.row_cluster import pod
 
 NAME = "zz-second"
 """The API server calls webhooks in the order of their configurations' names."""
@@ -22,10 +22,10 @@ NAME = "zz-second"
 
 @contextmanager
 def second_webhook(api: Api, folder: Path, namespace: str, patch: list[Json]) -> Iterator[None]:
-    """Patch every pod in a namespace, after all other webhooks; begin when it is called."""
+    """Patch every pod in a namespace, after all other webhooks; yield when it is called."""
     called = threading.Event()
     context, bundle = _certificate(folder)
-    answer = {
+    response = {
         "patchType": "JSONPatch",
         "patch": base64.b64encode(json.dumps(patch).encode()).decode(),
     }
@@ -34,7 +34,7 @@ def second_webhook(api: Api, folder: Path, namespace: str, patch: list[Json]) ->
         def do_POST(self) -> None:
             called.set()
             review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            review["response"] = {"uid": review.pop("request")["uid"], "allowed": True, **answer}
+            review["response"] = {"uid": review.pop("request")["uid"], "allowed": True, **response}
             body = json.dumps(review).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
@@ -43,7 +43,7 @@ def second_webhook(api: Api, folder: Path, namespace: str, patch: list[Json]) ->
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Suppress the access log."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -51,12 +51,12 @@ def second_webhook(api: Api, folder: Path, namespace: str, patch: list[Json]) ->
         api.create(_configuration(server.server_address[1], namespace, bundle))
         probe = pod(namespace, {})
 
-        def heard_of() -> bool:
+        def is_called() -> bool:
             api.send("POST", of(probe), probe, dryRun="All")
             return called.is_set()
 
         try:
-            until("the API server to call the second webhook", heard_of)
+            until("the API server to call the second webhook", is_called)
             yield
         finally:
             api.delete("MutatingWebhookConfiguration", NAME)

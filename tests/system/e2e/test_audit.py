@@ -1,4 +1,4 @@
-"""What enforce would do is told everywhere and done nowhere; then it is done just so."""
+"""Mode audit reports what mode enforce then does, in every place, and changes no pod."""
 
 import json
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from tests.system.controlplane.api import Api, Json
 from tests.system.controlplane.cluster import ControlPlane
 from tests.system.controlplane.release import OPT_IN, Release
-from tests.system.e2e.arrival import Arrival, created, send
-from tests.system.e2e.setting import UNTOUCHED, add_namespace, events, use_plans_of
+from tests.system.e2e.pod_results import PodResult, created, send
+from tests.system.e2e.preparation import UNTOUCHED, add_namespace, events, use_plans_of
 from tests.system.guide.forklift import Generation, convertor_pod
 from tests.system.guide.rows import PLAN_NAMESPACE, PREFIX, ROWS, Form, Row
 from webhook.admission.patch_summary import summarize
@@ -21,7 +21,7 @@ from webhook.cli.kubectl import group
 WEBHOOK = "pods.convertor.forklift.konveyor.io"
 REVIEWS = "convertor_webhook_reviews_total"
 AUDITED = "audited"
-"""The release, and the namespace of its own."""
+"""The release, and its namespace."""
 
 CASES = [
     (row, generation, Form.ANNOTATIONS if generation is Generation.V2_9 else ROWS[row].forms[0])
@@ -46,41 +46,42 @@ def audited(plane: ControlPlane) -> Iterator[Release]:
         plan = ROWS["labels"].plan(Form.ANNOTATIONS, AUDITED)
         with created(plane.admin, plan) as plan:
             pod = convertor_pod(Generation.V2_9, plan)
-            release.wait("a warning", lambda: send(plane.admin, pod, dryRun="All").told)
+            release.wait("a warning", lambda: send(plane.admin, pod, dryRun="All").warnings)
         yield release
     finally:
         release.uninstall()
 
 
 @pytest.mark.parametrize(("name", "generation", "form"), CASES)
-def test_audit_tells_what_enforce_then_does(
+def test_audit_reports_what_enforce_then_does(
     plane: ControlPlane, audited: Release, name: str, generation: Generation, form: Form
 ) -> None:
     api, row = plane.admin, ROWS[name]
     with created(api, row.plan(form, AUDITED)) as plan:
         try:
-            _tells_and_then_does(plane, audited, row, plan, convertor_pod(generation, plan))
+            _report_and_enforce(plane, audited, row, plan, convertor_pod(generation, plan))
         finally:
             for namespace in (AUDITED, UNTOUCHED):
                 api.delete_all("Pod", namespace)
 
 
-def _tells_and_then_does(
+def _report_and_enforce(
     plane: ControlPlane, audited: Release, row: Row, plan: Json, pod: Json
 ) -> None:
     api = plane.admin
     before = audited.metric(REVIEWS, outcome="would-patch", mode="audit")
-    told = send(api, pod)
-    said = annotations(plane, told)
-    would: list[Json] = json.loads(said["patch"])
+    audited_pod = send(api, pod)
+    audit = annotations(plane, audited_pod)
+    would: list[Json] = json.loads(audit["patch"])
 
-    # Nothing is changed, whatever became of the pod.
+    # The pod is the same as without a webhook, also if it was rejected.
     apart = pod | {"metadata": pod["metadata"] | {"namespace": UNTOUCHED}}
-    assert as_sent(told) == as_sent(send(api, apart))
+    assert as_sent(audited_pod) == as_sent(send(api, apart))
     # The response and the audit log,
-    assert f"nothing is changed: the pod would get {summarize(would)}" in " ".join(told.told)
+    warning = " ".join(audited_pod.warnings)
+    assert f"nothing is changed: the pod would get {summarize(would)}" in warning
     whose = f"{PLAN_NAMESPACE}/{row.plan_name}"
-    assert (said["mode"], said["outcome"], said["plan"]) == ("audit", "would-patch", whose)
+    assert (audit["mode"], audit["outcome"], audit["plan"]) == ("audit", "would-patch", whose)
     # the metrics,
     audited.wait(
         "the review to be counted",
@@ -89,32 +90,32 @@ def _tells_and_then_does(
     # the report,
     (reported,) = (each for each in report(plane)["plans"] if each["plan"] == whose)
     assert (reported["mode"], reported["modeFrom"]) == ("audit", "installation")
-    if not told.refusal:
+    if not audited_pod.rejection:
         assert [each["patch"] for each in reported["pods"]] == [would]
-    # and the Event on the Plan say what would be.
+    # and the Event on the Plan report what would be done.
     (event,) = events(audited, plan, 1)
-    assert event["reason"] == said["reason"] in ("WouldPlace", "SettingsInvalid")
+    assert event["reason"] == audit["reason"] in ("WouldPlace", "SettingsInvalid")
     assert event["message"].startswith("mode audit, nothing is changed: ")
     if event["reason"] == "WouldPlace":
         assert event["message"].endswith(f"'{whose}': {summarize(would)}")
 
-    # Then just that is done.
+    # Then the same is done.
     mode = {"metadata": {"annotations": {f"{PREFIX}/mode": "enforce"}}}
     api.patch("Plan", row.plan_name, mode, PLAN_NAMESPACE)
     audited.wait("the plan to be enforced", lambda: not is_audited(send(api, pod, dryRun="All")))
     done = send(api, pod)
-    assert not done.refusal
+    assert not done.rejection
     assert patch_of(plane, audited, done) == would
-    if not told.refusal:
-        assert as_sent(done) == normal(jsonpatch.apply_patch(told.pod, would))
+    if not audited_pod.rejection:
+        assert as_sent(done) == normal(jsonpatch.apply_patch(audited_pod.pod, would))
     assert annotations(plane, done)["outcome"] == "patched"
     reasons = sorted(each["reason"] for each in events(audited, plan, 2))
     assert reasons in (["Placed", "WouldPlace"], ["SettingsInvalid", "SettingsInvalid"])
 
 
-def annotations(plane: ControlPlane, arrival: Arrival) -> dict[str, str]:
-    """Return what the API server's audit log says in the name of the webhook."""
-    found = plane.audited(arrival.audit_id)["annotations"]
+def annotations(plane: ControlPlane, result: PodResult) -> dict[str, str]:
+    """Return the webhook's annotations in the API server's audit log."""
+    found = plane.audited(result.audit_id)["annotations"]
     return {
         key.removeprefix(f"{WEBHOOK}/"): value
         for key, value in found.items()
@@ -122,25 +123,25 @@ def annotations(plane: ControlPlane, arrival: Arrival) -> dict[str, str]:
     }
 
 
-def patch_of(plane: ControlPlane, release: Release, arrival: Arrival) -> Any:
-    """Return the patch of a release as the API server's audit log has it."""
+def patch_of(plane: ControlPlane, release: Release, result: PodResult) -> Any:
+    """Return the patch of a release in the API server's audit log."""
     name = release.one("MutatingWebhookConfiguration")["metadata"]["name"]
-    for key, value in plane.audited(arrival.audit_id)["annotations"].items():
+    for key, value in plane.audited(result.audit_id)["annotations"].items():
         if key.startswith("patch.webhook.admission.k8s.io/round_0"):
-            said = json.loads(value)
-            if said["configuration"] == name:
-                return said["patch"]
+            recorded = json.loads(value)
+            if recorded["configuration"] == name:
+                return recorded["patch"]
     return None
 
 
-def as_sent(arrival: Arrival) -> str:
-    """Return the bytes of a pod without its names, or the reasons of its refusal in order.
+def as_sent(result: PodResult) -> str:
+    """Return the JSON of a pod without its names, or the sorted reasons of its rejection.
 
-    The API server goes through a node selector in any order, and so do its reasons.
+    The API server validates a node selector in any order, so its reasons are in any order.
     """
-    reasons = arrival.refusal.partition(" is invalid: ")[2].strip("[]")
+    reasons = result.rejection.partition(" is invalid: ")[2].strip("[]")
     in_order = sorted(reason.removeprefix("spec.") for reason in reasons.split(", spec."))
-    return "\n".join(in_order) or normal(arrival.pod)
+    return "\n".join(in_order) or normal(result.pod)
 
 
 def normal(pod: Json) -> str:
@@ -149,8 +150,8 @@ def normal(pod: Json) -> str:
     return json.dumps(pod | {"metadata": metadata}, sort_keys=True)
 
 
-def is_audited(arrival: Arrival) -> bool:
-    return "mode audit" in " ".join(arrival.told)
+def is_audited(result: PodResult) -> bool:
+    return "mode audit" in " ".join(result.warnings)
 
 
 def report(plane: ControlPlane) -> Any:
@@ -174,7 +175,7 @@ def test_a_dry_run_leaves_no_event(api: Api, audited: Release, plan: Json) -> No
     assert is_audited(send(api, pod, dryRun="All"))
     send(api, pod)
 
-    (event,) = events(audited, plan, 1)  # that of the second: they are told in their order
+    (event,) = events(audited, plan, 1)  # of the second pod: Events are written in order
     assert (event["reason"], event["count"]) == ("WouldPlace", 1)
 
 

@@ -1,4 +1,4 @@
-"""Forklift has one convertor pod for a VM, whatever its plan says and whenever it is changed."""
+"""Forklift has one convertor pod for each VM, with any plan and after any change of it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +9,10 @@ import pytest
 from tests.system.controlplane.api import Api, Json
 from tests.system.controlplane.cluster import ControlPlane
 from tests.system.controlplane.release import Release
-from tests.system.e2e.arrival import created, send
 from tests.system.e2e.conversion import ConversionController
+from tests.system.e2e.pod_results import created, send
+from tests.system.e2e.preparation import PLACED, UNTOUCHED, events, use_generation, use_plans_of
 from tests.system.e2e.second_webhook import second_webhook
-from tests.system.e2e.setting import PLACED, UNTOUCHED, events, use_generation, use_plans_of
 from tests.system.guide.forklift import Generation, convertor_pod
 from tests.system.guide.rows import PLAN_NAMESPACE, PREFIX, ROWS, Form
 
@@ -33,7 +33,7 @@ WITH_FIELDS = [Generation.V2_10, Generation.V2_12]
 
 @pytest.fixture(scope="module")
 def generation(request: pytest.FixtureRequest, api: Api, release: Release) -> Iterator[Generation]:
-    """Have the Plan CRD of a generation of Forklift."""
+    """Install the Plan CRD of a generation of Forklift."""
     generation: Generation = request.param
     use_generation(release, generation)
     yield generation
@@ -58,7 +58,7 @@ def plan_with(spec: Json, namespace: str = PLACED, **annotations: str) -> Json:
 
 
 def await_plan(release: Release, pod: Json) -> None:
-    """Return when the webhook knows the plan of a pod."""
+    """Wait until the webhook knows the plan of a pod."""
 
     def known() -> bool:
         sent = send(release.plane.admin, pod, dryRun="All")
@@ -78,10 +78,10 @@ def await_plan(release: Release, pod: Json) -> None:
     ],
     ids=["unchanged", "label added", "value replaced", "label removed"],
 )
-def test_the_stand_in_creates_the_pods_that_forklift_2_12_created(
+def test_the_fake_controller_creates_the_pods_that_forklift_2_12_created(
     plane: ControlPlane, tmp_path: Path, generation: Generation, change: list[Any], pods: int
 ) -> None:
-    # Forklift's own EnsurePod was run three more times after each of these changes.
+    # The numbers are those of Forklift's own EnsurePod, run three more times after each change.
     api = plane.admin
     controller = ConversionController(api, generation)
     with (
@@ -108,7 +108,7 @@ def test_with_a_contradicting_annotation_there_is_one_pod_with_every_other_setti
     with created(api, body) as plan:
         pod = convertor_pod(generation, plan)
         await_plan(release, pod)
-        arrival = controller.convert(pod)
+        result = controller.convert(pod)
         assert controller.reconcile() == []
         (found,) = api.list("Pod", PLACED)
         (event,) = events(release, plan, 1)
@@ -117,7 +117,7 @@ def test_with_a_contradicting_annotation_there_is_one_pod_with_every_other_setti
     assert found["spec"]["nodeSelector"]["disk"] == "nvme"
     assert PREFERRED in found["spec"]["affinity"]["nodeAffinity"]
     assert TOLERATION in found["spec"]["tolerations"]
-    assert CONFLICT in " ".join(arrival.told)
+    assert CONFLICT in " ".join(result.warnings)
     assert (event["type"], event["reason"]) == ("Warning", "SettingsInvalid")
     assert CONFLICT in event["message"]
 
@@ -135,14 +135,14 @@ def test_a_field_that_is_changed_during_the_migration_changes_no_pod_of_it(
         api.patch("Plan", "labels", changed, PLAN_NAMESPACE)
 
         def warned() -> bool:
-            return "batch=2 of the plan" in " ".join(send(api, second, dryRun="All").told)
+            return "batch=2 of the plan" in " ".join(send(api, second, dryRun="All").warnings)
 
-        release.wait("the webhook to hear of the change", warned)
-        arrival = controller.convert(second)
+        release.wait("the webhook to apply the change", warned)
+        result = controller.convert(second)
         assert controller.reconcile() == []
         pods = api.list("Pod", PLACED)
     assert [pod["metadata"]["labels"]["batch"] for pod in pods] == ["1", "1"]
-    assert " ".join(arrival.told) == (
+    assert " ".join(result.warnings) == (
         "label batch=1 of the pod is kept, batch=2 of the plan is not applied: Forklift finds its "
         "pods by the labels that it created them with"
     )
@@ -160,10 +160,10 @@ def test_an_annotation_that_is_changed_during_the_migration_adds_no_pod(
         changed = {"metadata": {"annotations": {f"{PREFIX}/labels": "batch=2"}}}
         api.patch("Plan", "labels", changed, PLAN_NAMESPACE)
 
-        def heard() -> bool:
+        def applied() -> bool:
             return send(api, second, dryRun="All").labels["batch"] == "2"
 
-        release.wait("the webhook to hear of the change", heard)
+        release.wait("the webhook to apply the change", applied)
         controller.convert(second)
         assert controller.reconcile() == []
         pods = api.list("Pod", PLACED)

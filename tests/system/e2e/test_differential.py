@@ -1,4 +1,4 @@
-"""What `webhook.kube.scheduler` says of a pod is what kube-scheduler says, node by node."""
+"""`webhook.kube.scheduler` gives every node of random clusters kube-scheduler's verdict."""
 
 import json
 from collections import Counter
@@ -10,10 +10,10 @@ import pytest
 
 from tests.support.worlds import NAMESPACES, TARGET, build_namespaces, draw_nodes, draw_pods
 from tests.support.worlds import draw_plan as draw_plan_object
-from tests.system.controlplane.api import Api, Json, Refused
+from tests.system.controlplane.api import Api, Json, StatusError
 from tests.system.controlplane.cluster import ControlPlane
 from tests.system.controlplane.process import until
-from tests.system.e2e.world import HOSTNAME, pod
+from tests.system.e2e.row_cluster import HOSTNAME, pod
 from webhook import settings
 from webhook.cli.explain.read import read_cluster
 from webhook.kube.affinity import REQUIRED
@@ -26,7 +26,7 @@ from webhook.reports.model_pod import build_model_pod
 
 WORLDS = range(240)
 LAST = "last-drawn"
-"""Namespace, made last, of the pods by which the scheduler is known to have seen a world."""
+"""The namespace of the pods that show that the scheduler has seen a world; created last."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -43,7 +43,7 @@ def client(plane: ControlPlane) -> Client:
 
 @pytest.fixture
 def clean(api: Api) -> Iterator[None]:
-    """Leave nothing in the cluster."""
+    """Delete all pods and nodes after the test."""
     yield
     for namespace in (*NAMESPACES, LAST):
         api.delete_all("Pod", namespace)
@@ -52,34 +52,32 @@ def clean(api: Api) -> Iterator[None]:
 
 @pytest.mark.usefixtures("clean")
 @pytest.mark.parametrize("seed", WORLDS)
-def test_every_node_is_judged_as_kube_scheduler_judges_it(
-    seed: int, api: Api, client: Client
-) -> None:
+def test_every_node_gets_the_verdict_of_kube_scheduler(seed: int, api: Api, client: Client) -> None:
     random = Random(seed)
     build(api, random)
-    placed = draw_pod(random, world_of(client))
-    world = world_of(client)
-    verdicts = run_filters(with_defaults(placed), world)
+    placed = draw_pod(random, read_snapshot(client))
+    snapshot = read_snapshot(client)
+    verdicts = run_filters(with_defaults(placed), snapshot)
     disagreements: list[str] = []
 
     fitting = [verdict.node for verdict in verdicts if verdict.fits]
-    expected = " or ".join(fitting) or told([verdict.reasons for verdict in verdicts])
-    said = ask(api, placed)
-    if said not in (fitting or [expected]):
-        disagreements.append(f"expected {expected}, kube-scheduler says {said}")
+    expected = " or ".join(fitting) or summarize([verdict.reasons for verdict in verdicts])
+    actual = schedule(api, placed)
+    if actual not in (fitting or [expected]):
+        disagreements.append(f"expected {expected}, kube-scheduler: {actual}")
 
     for verdict in verdicts:
         only = on_one_node(placed, verdict.node)
-        reasons = [each.reasons for each in run_filters(with_defaults(only), world)]
-        expected = verdict.node if verdict.fits else told(reasons)
-        said = ask(api, only)
-        if said != expected:
-            disagreements.append(f"{verdict.node}: expected {expected}, kube-scheduler says {said}")
-    assert not disagreements, report(seed, disagreements, placed, world)
+        reasons = [each.reasons for each in run_filters(with_defaults(only), snapshot)]
+        expected = verdict.node if verdict.fits else summarize(reasons)
+        actual = schedule(api, only)
+        if actual != expected:
+            disagreements.append(f"{verdict.node}: expected {expected}, kube-scheduler: {actual}")
+    assert not disagreements, report(seed, disagreements, placed, snapshot)
 
 
 def build(api: Api, random: Random) -> None:
-    """Create a world that the scheduler has seen, to the last pod."""
+    """Create a random world, and return when the scheduler has seen all of it."""
     nodes = draw_nodes(random)
     for node in nodes:
         api.create(node)
@@ -92,7 +90,7 @@ def build(api: Api, random: Random) -> None:
     in_last = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": LAST}}}
     affinity = {"podAffinity": {REQUIRED: [near | in_last]}}
     needy = pod(LAST, {}, affinity=affinity, nodeSelector={HOSTNAME: "last"})
-    until("kube-scheduler to see the world", lambda: ask(api, needy) == "last")
+    until("kube-scheduler to see the world", lambda: schedule(api, needy) == "last")
 
 
 def _room() -> Json:
@@ -107,23 +105,23 @@ def create_in_phase(api: Api, drawn: Json) -> None:
         assert api.send("PATCH", path, {"status": {"phase": phase}}).is_success
 
 
-def world_of(client: Client) -> Snapshot:
+def read_snapshot(client: Client) -> Snapshot:
     found = read_cluster(client, TARGET)
     assert not found.unread
     return take_snapshot(found.nodes, found.pods, found.namespaces)
 
 
-def draw_pod(random: Random, world: Snapshot) -> Json:
-    """Draw a plan, and return what a convertor pod of it looks like."""
+def draw_pod(random: Random, snapshot: Snapshot) -> Json:
+    """Draw a plan, and return a convertor pod of it."""
     plan_object = draw_plan_object(random)
     plan = settings.read(plan_object, Installation())
-    labels = [node["metadata"]["labels"] for node in world.nodes]
+    labels = [node["metadata"]["labels"] for node in snapshot.nodes]
     values = {key: {each[key] for each in labels if key in each} for key in ("cores", "mem")}
     return place(build_model_pod(plan, plan_object["spec"]), plan, Installation(), values).pod
 
 
 def on_one_node(placed: Json, node: str) -> Json:
-    """Let a pod onto this node only, so that the scheduler tells what it thinks of that one."""
+    """Restrict a pod to this node, so that the scheduler reports its verdict on that one."""
     spec, affinity = placed["spec"], placed["spec"].get("affinity") or {}
     here = [{"key": "metadata.name", "operator": "In", "values": [node]}]
     node_affinity = affinity.get("nodeAffinity") or {}
@@ -133,31 +131,31 @@ def on_one_node(placed: Json, node: str) -> Json:
     return placed | {"spec": spec | {"affinity": affinity}}
 
 
-def ask(api: Api, asked: Json) -> str:
-    """Return the node that the scheduler gives a pod, or what it says; the pod is gone again."""
-    metadata = api.create(asked)["metadata"]
+def schedule(api: Api, pod_object: Json) -> str:
+    """Create a pod; return the node that the scheduler chooses or its message; delete the pod."""
+    metadata = api.create(pod_object)["metadata"]
     name, namespace = metadata["name"], metadata["namespace"]
 
-    def answered() -> str:
+    def decided() -> str:
         found = api.get("Pod", name, namespace)
         conditions = found.get("status", {}).get("conditions", [])
         unschedulable = [c["message"] for c in conditions if c.get("reason") == "Unschedulable"]
-        return found["spec"].get("nodeName") or (counted(unschedulable[0]) if unschedulable else "")
+        return found["spec"].get("nodeName") or (shorten(unschedulable[0]) if unschedulable else "")
 
     try:
-        return until(f"kube-scheduler to decide on pod {name}", answered)
+        return until(f"kube-scheduler to decide on pod {name}", decided)
     finally:
-        with suppress(Refused):
+        with suppress(StatusError):
             api.delete("Pod", name, namespace)
 
 
-def counted(message: str) -> str:
-    """Return `0/3 nodes are available: 1 Insufficient cpu, 2 Too many pods` of a longer message."""
+def shorten(message: str) -> str:
+    """Return `0/3 nodes are available: 1 Insufficient cpu, 2 Too many pods` of a message."""
     return message.partition(". ")[0].removesuffix(".")
 
 
-def told(reasons: list[list[str]]) -> str:
-    """Return what the scheduler says of nodes that have these reasons."""
+def summarize(reasons: list[list[str]]) -> str:
+    """Return the scheduler's message for nodes with these reasons."""
     counts = Counter(reason for of_node in reasons for reason in of_node)
     if set(counts) == {"pod affinity terms conflict"}:
         return f"0/{len(reasons)} nodes are available: pod affinity terms conflict"
@@ -165,7 +163,7 @@ def told(reasons: list[list[str]]) -> str:
     return f"0/{len(reasons)} nodes are available: {', '.join(texts)}"
 
 
-def report(seed: int, disagreements: list[str], placed: Json, world: Snapshot) -> str:
-    pods = [each for there in world.pods.values() for each in there]
-    shown = {"pod": placed, "nodes": world.nodes, "pods": pods}
-    return "\n".join([f"seed {seed}", *disagreements, json.dumps(shown, indent=1)])
+def report(seed: int, disagreements: list[str], placed: Json, snapshot: Snapshot) -> str:
+    pods = [each for on_node in snapshot.pods.values() for each in on_node]
+    objects = {"pod": placed, "nodes": snapshot.nodes, "pods": pods}
+    return "\n".join([f"seed {seed}", *disagreements, json.dumps(objects, indent=1)])

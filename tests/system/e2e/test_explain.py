@@ -1,4 +1,4 @@
-"""`kubectl convertor explain plan` agrees with what becomes of the pods, and its advice helps."""
+"""`kubectl convertor explain plan` agrees with the scheduler, and its advice is effective."""
 
 import json
 import shlex
@@ -9,11 +9,11 @@ import pytest
 from tests.system.controlplane.api import Api, Json
 from tests.system.controlplane.cluster import ControlPlane
 from tests.system.controlplane.release import Release
-from tests.system.e2e.arrival import created
 from tests.system.e2e.conversion import converting
 from tests.system.e2e.kubectl import Kubectl
-from tests.system.e2e.setting import PLACED, await_placing, use_plans_of
-from tests.system.e2e.world import World
+from tests.system.e2e.pod_results import created
+from tests.system.e2e.preparation import PLACED, await_placing, use_plans_of
+from tests.system.e2e.row_cluster import RowCluster
 from tests.system.guide.forklift import Generation
 from tests.system.guide.rows import PLAN_NAMESPACE, Form, Landing, Neighbour, Node, Row
 
@@ -33,19 +33,19 @@ STUCK = Row(
 
 
 @pytest.fixture
-def world(api: Api, release: Release) -> Iterator[World]:
+def cluster(api: Api, release: Release) -> Iterator[RowCluster]:
     use_plans_of(api, Generation.V2_12)
     await_placing(release, PLACED)
-    world = World(api, STUCK)
+    cluster = RowCluster(api, STUCK)
     try:
-        world.build()
-        yield world
+        cluster.build()
+        yield cluster
     finally:
-        world.remove()
+        cluster.remove()
 
 
-def test_it_says_what_the_scheduler_says_and_what_to_type(
-    plane: ControlPlane, world: World, release: Release
+def test_it_has_the_message_of_the_scheduler_and_commands_that_help(
+    plane: ControlPlane, cluster: RowCluster, release: Release
 ) -> None:
     kubectl = Kubectl(plane)
 
@@ -54,14 +54,14 @@ def test_it_says_what_the_scheduler_says_and_what_to_type(
         found: Json = json.loads(kubectl.done("convertor", *words))
         return found
 
-    with created(world.api, STUCK.plan(Form.ANNOTATIONS, PLACED)) as plan:
-        with converting(world, Generation.V2_12, plan) as (waiting,):
+    with created(cluster.api, STUCK.plan(Form.ANNOTATIONS, PLACED)) as plan:
+        with converting(cluster, Generation.V2_12, plan) as (waiting,):
             found = explained()
             (pod,) = found["pods"]
             assert pod["message"] == waiting.why_pending
             assert pod["nodes"] == 0
             assert "placement" not in pod
-            assert waiting.why_pending.startswith(said(found))
+            assert waiting.why_pending.startswith(summarize(found))
             assert found["judged"] == f"{PLACED}/{pod['name']}"
         commands = [each.get("command", "") for each in explained()["advice"]]
         patches = [each for each in commands if "convertor patch" in each]
@@ -71,14 +71,14 @@ def test_it_says_what_the_scheduler_says_and_what_to_type(
         assert fitting == "beside"
 
         def lands() -> bool:
-            with converting(world, Generation.V2_12, plan) as (arrival,):
-                return arrival.node == "beside"
+            with converting(cluster, Generation.V2_12, plan) as (result,):
+                return result.node == "beside"
 
-        release.wait("the webhook to hear of the patches", lands)
+        release.wait("the webhook to apply the patches", lands)
 
 
-def said(found: Json) -> str:
-    """Return what the scheduler would say of the nodes."""
+def summarize(found: Json) -> str:
+    """Return the scheduler's message for the nodes."""
     reasons = [reason for node in found["nodes"] for reason in node["reasons"]]
     counts = sorted(f"{reasons.count(reason)} {reason}" for reason in set(reasons))
     return f"0/{len(found['nodes'])} nodes are available: {', '.join(counts)}."

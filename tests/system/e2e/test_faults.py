@@ -1,4 +1,4 @@
-"""The API server away, its past forgotten, rights withdrawn: reviews go on, then catch up."""
+"""Reviews continue during outages, expired watches and missing rights, and catch up later."""
 
 import time
 from collections.abc import Iterator
@@ -9,36 +9,35 @@ import pytest
 from tests.system.controlplane.api import Api, Json
 from tests.system.controlplane.cluster import ControlPlane
 from tests.system.controlplane.process import until
-from tests.system.controlplane.proxy import Wire
+from tests.system.controlplane.proxy import TcpProxy
 from tests.system.controlplane.release import NAMESPACE, OPT_IN, Release
-from tests.system.e2e.arrival import created
-from tests.system.e2e.setting import PLACED, add_namespace, await_placing, use_plans_of
+from tests.system.e2e.pod_results import created
+from tests.system.e2e.preparation import PLACED, add_namespace, await_placing, use_plans_of
 from tests.system.guide.forklift import Generation, convertor_pod
 from tests.system.guide.rows import PLAN_NAMESPACE, PREFIX, ROWS, Form
 
-OUTAGE = 60
-"""Seconds."""
+OUTAGE_SECONDS = 60
 
-WIRED = "wired"
+PROXIED = "proxied"
 PLANS = "plans.forklift.konveyor.io"
 
 
 @pytest.fixture(scope="module")
-def wire(plane: ControlPlane) -> Iterator[Wire]:
-    wire = Wire(plane.port)
-    yield wire
-    wire.close()
+def proxy(plane: ControlPlane) -> Iterator[TcpProxy]:
+    proxy = TcpProxy(plane.port)
+    yield proxy
+    proxy.close()
 
 
 @pytest.fixture(scope="module")
-def wired(plane: ControlPlane, wire: Wire) -> Iterator[Release]:
-    """Install the chart once more; its server reaches the API server over the wire."""
-    release = Release(plane, WIRED, api_port=wire.port)
-    add_namespace(plane.admin, WIRED, {OPT_IN: WIRED})
+def proxied(plane: ControlPlane, proxy: TcpProxy) -> Iterator[Release]:
+    """Install another release whose server connects to the API server through the proxy."""
+    release = Release(plane, PROXIED, api_port=proxy.port)
+    add_namespace(plane.admin, PROXIED, {OPT_IN: PROXIED})
     try:
         release.install()
         release.start()
-        await_placing(release, WIRED)
+        await_placing(release, PROXIED)
         yield release
     finally:
         release.uninstall()
@@ -46,124 +45,126 @@ def wired(plane: ControlPlane, wire: Wire) -> Iterator[Release]:
 
 @pytest.fixture
 def plan(api: Api) -> Iterator[Json]:
-    with created(api, ROWS["cost-optimized"].plan(Form.ANNOTATIONS, WIRED)) as plan:
+    with created(api, ROWS["cost-optimized"].plan(Form.ANNOTATIONS, PROXIED)) as plan:
         yield plan
 
 
-def say(api: Api, plan: Json, value: str) -> None:
-    """Have the plan ask for the label `said`."""
+def set_label(api: Api, plan: Json, value: str) -> None:
+    """Set the label `version` in the plan's settings."""
     name, namespace = plan["metadata"]["name"], plan["metadata"]["namespace"]
-    body = {"metadata": {"annotations": {f"{PREFIX}/labels": f"said={value}"}}}
+    body = {"metadata": {"annotations": {f"{PREFIX}/labels": f"version={value}"}}}
     api.patch("Plan", name, body, namespace)
 
 
-def said(release: Release, plan: Json) -> str:
-    """Return the label `said` of a pod of the plan, as the server itself answers a review."""
+def placed_label(release: Release, plan: Json) -> str:
+    """Return the label `version` that the server gives a pod of the plan."""
     pod = release.reviewed(convertor_pod(Generation.V2_9, plan))
-    return str(pod["metadata"]["labels"].get("said", ""))
+    return str(pod["metadata"]["labels"].get("version", ""))
 
 
-def await_said(release: Release, plan: Json, value: str) -> None:
+def await_label(release: Release, plan: Json, value: str) -> None:
     release.wait(
-        f"the plan to say {value}",
-        lambda: said(release, plan) == value,
+        f"pods to get the label version={value}",
+        lambda: placed_label(release, plan) == value,
     )
 
 
-def await_answer(release: Release, status: int) -> None:
-    """Wait until the API server goes by what it was told; it takes a token for 10 s unread."""
+def await_list_status(release: Release, status: int) -> None:
+    """Wait until a list of Plans has this HTTP status; the API server caches tokens for 10 s."""
     release.wait(
-        f"a list of Plans to be answered {status}", lambda: release.answered("Plan") == status
+        f"status {status} of a list of Plans", lambda: release.list_status("Plan") == status
     )
 
 
-def test_reviews_go_on_for_a_minute_without_an_api_server(
-    plane: ControlPlane, api: Api, wired: Release, plan: Json
+def test_reviews_continue_for_a_minute_without_an_api_server(
+    plane: ControlPlane, api: Api, proxied: Release, plan: Json
 ) -> None:
-    say(api, plan, "before")
-    await_said(wired, plan, "before")
+    set_label(api, plan, "before")
+    await_label(proxied, plan, "before")
     with plane.outage():
-        end = time.monotonic() + OUTAGE
+        end = time.monotonic() + OUTAGE_SECONDS
         while time.monotonic() < end:
-            assert said(wired, plan) == "before"
+            assert placed_label(proxied, plan) == "before"
             time.sleep(0.5)
-        assert wired.ready()
-        assert wired.status()["plans"]["age_seconds"] > OUTAGE / 2
-    say(api, plan, "after")
-    await_said(wired, plan, "after")
+        assert proxied.ready()
+        assert proxied.status()["plans"]["age_seconds"] > OUTAGE_SECONDS / 2
+    set_label(api, plan, "after")
+    await_label(proxied, plan, "after")
 
 
-def test_a_watch_that_has_expired_is_begun_anew(
-    plane: ControlPlane, api: Api, wire: Wire, wired: Release, plan: Json
+def test_a_watch_that_has_expired_is_restarted(
+    plane: ControlPlane, api: Api, proxy: TcpProxy, proxied: Release, plan: Json
 ) -> None:
-    say(api, plan, "before")
-    with created(api, ROWS["labels"].plan(Form.ANNOTATIONS, WIRED)) as gone:
-        await_said(wired, plan, "before")
-        with wire.cut():
+    set_label(api, plan, "before")
+    with created(api, ROWS["labels"].plan(Form.ANNOTATIONS, PROXIED)) as gone:
+        await_label(proxied, plan, "before")
+        with proxy.disconnected():
             api.delete("Plan", gone["metadata"]["name"], PLAN_NAMESPACE)
-            say(api, plan, "after")
+            set_label(api, plan, "after")
             plane.compact()
-            with plane.outage():  # a new API server has no more of the past than etcd
-                assert said(wired, plan) == "before"
-    await_said(wired, plan, "after")
-    errors = [line["error"] for line in wired.log_lines() if "error" in line]
+            with plane.outage():  # a new API server has no older versions in its watch cache
+                assert placed_label(proxied, plan) == "before"
+    await_label(proxied, plan, "after")
+    errors = [line["error"] for line in proxied.log_lines() if "error" in line]
     assert any("too old resource version" in error for error in errors), errors
-    response = wired.review(convertor_pod(Generation.V2_12, gone))
+    response = proxied.review(convertor_pod(Generation.V2_12, gone))
     assert response["auditAnnotations"]["reason"] == "PlanNotFound"
 
 
-def test_reviews_go_on_while_the_webhook_has_no_rights(
-    api: Api, wire: Wire, wired: Release, plan: Json
+def test_reviews_continue_while_the_webhook_has_no_rights(
+    api: Api, proxy: TcpProxy, proxied: Release, plan: Json
 ) -> None:
-    binding = wired.one("ClusterRoleBinding")
-    say(api, plan, "before")
-    await_said(wired, plan, "before")
+    binding = proxied.one("ClusterRoleBinding")
+    set_label(api, plan, "before")
+    await_label(proxied, plan, "before")
     api.delete("ClusterRoleBinding", binding["metadata"]["name"])
-    await_answer(wired, httpx.codes.FORBIDDEN)
-    wire.interrupt()
-    wired.wait(
-        "it to miss its rights", lambda: "may not watch" in wired.status()["plans"]["message"]
+    await_list_status(proxied, httpx.codes.FORBIDDEN)
+    proxy.interrupt()
+    proxied.wait(
+        "a message on missing rights",
+        lambda: "may not watch" in proxied.status()["plans"]["message"],
     )
-    say(api, plan, "after")
-    assert said(wired, plan) == "before"
-    assert wired.ready()
+    set_label(api, plan, "after")
+    assert placed_label(proxied, plan) == "before"
+    assert proxied.ready()
     api.create(binding)
-    await_said(wired, plan, "after")
-    assert wired.status()["plans"]["message"] == ""
+    await_label(proxied, plan, "after")
+    assert proxied.status()["plans"]["message"] == ""
 
 
 def test_a_token_that_has_become_invalid_is_read_again(
-    api: Api, wire: Wire, wired: Release, plan: Json
+    api: Api, proxy: TcpProxy, proxied: Release, plan: Json
 ) -> None:
-    say(api, plan, "before")
-    await_said(wired, plan, "before")
-    # Another account of the same name: the tokens of the old one are good no more.
-    api.delete("ServiceAccount", wired.account, NAMESPACE)
-    api.create(wired.one("ServiceAccount"))
-    await_answer(wired, httpx.codes.UNAUTHORIZED)
-    wire.interrupt()
-    wired.wait(
-        "it to be a stranger", lambda: "does not accept" in wired.status()["plans"]["message"]
+    set_label(api, plan, "before")
+    await_label(proxied, plan, "before")
+    # A new account of the same name: the tokens of the old one are no longer valid.
+    api.delete("ServiceAccount", proxied.account, NAMESPACE)
+    api.create(proxied.one("ServiceAccount"))
+    await_list_status(proxied, httpx.codes.UNAUTHORIZED)
+    proxy.interrupt()
+    proxied.wait(
+        "a message on the invalid token",
+        lambda: "does not accept" in proxied.status()["plans"]["message"],
     )
-    assert said(wired, plan) == "before"
-    wired.renew_token()
-    say(api, plan, "after")
-    await_said(wired, plan, "after")
+    assert placed_label(proxied, plan) == "before"
+    proxied.renew_token()
+    set_label(api, plan, "after")
+    await_label(proxied, plan, "after")
 
 
-def test_a_server_that_is_there_before_forklift_gets_to_know_its_plans(
-    api: Api, release: Release, wired: Release
+def test_a_server_that_starts_before_the_crd_exists_reads_plans_later(
+    api: Api, release: Release, proxied: Release
 ) -> None:
     api.delete("CustomResourceDefinition", PLANS)
-    until("the API server to forget the Plans", lambda: PLANS not in _names(api))
-    wired.process.kill()
-    wired.start()  # ready, for there is nothing to wait for
+    until("the CRD of Plans to be deleted", lambda: PLANS not in _crd_names(api))
+    proxied.process.kill()
+    proxied.start()  # it is ready without the CRD
     use_plans_of(api, Generation.V2_12)
-    with created(api, ROWS["cost-optimized"].plan(Form.ANNOTATIONS, WIRED)) as plan:
-        say(api, plan, "at-last")
-        await_said(wired, plan, "at-last")
-    await_placing(release, PLACED)  # which had to go through the same
+    with created(api, ROWS["cost-optimized"].plan(Form.ANNOTATIONS, PROXIED)) as plan:
+        set_label(api, plan, "at-last")
+        await_label(proxied, plan, "at-last")
+    await_placing(release, PLACED)  # its watch was interrupted as well
 
 
-def _names(api: Api) -> set[str]:
+def _crd_names(api: Api) -> set[str]:
     return {each["metadata"]["name"] for each in api.list("CustomResourceDefinition")}

@@ -1,4 +1,4 @@
-"""Every command of the guide on a real scheduler, with the webhook and without."""
+"""Every command of the guide on a real scheduler, with the webhook and without it."""
 
 from collections.abc import Iterator
 
@@ -6,10 +6,10 @@ import pytest
 
 from tests.system.controlplane.api import Api
 from tests.system.controlplane.release import Release
-from tests.system.e2e.arrival import check
 from tests.system.e2e.conversion import migrate
-from tests.system.e2e.setting import PLACED, UNTOUCHED, use_generation, use_plans_of
-from tests.system.e2e.world import World
+from tests.system.e2e.pod_results import check
+from tests.system.e2e.preparation import PLACED, UNTOUCHED, use_generation, use_plans_of
+from tests.system.e2e.row_cluster import RowCluster
 from tests.system.guide.forklift import Generation
 from tests.system.guide.rows import ROWS, Form
 
@@ -23,9 +23,9 @@ WITH = [
 WITHOUT = [(generation, row) for generation in Generation for row in ROWS]
 
 
-@pytest.fixture(scope="session")  # wider than a world, so that it changes less often
+@pytest.fixture(scope="session")  # a wider scope than the rows, so that it changes less often
 def generation(request: pytest.FixtureRequest, api: Api, release: Release) -> Iterator[Generation]:
-    """Have the Plan CRD of a generation of Forklift."""
+    """Install the Plan CRD of a generation of Forklift."""
     generation: Generation = request.param
     use_generation(release, generation)
     yield generation
@@ -33,31 +33,33 @@ def generation(request: pytest.FixtureRequest, api: Api, release: Release) -> It
 
 
 @pytest.fixture(scope="module")
-def world(request: pytest.FixtureRequest, api: Api) -> Iterator[World]:
-    """Have the nodes and pods of a row."""
-    world = World(api, ROWS[request.param])
+def cluster(request: pytest.FixtureRequest, api: Api) -> Iterator[RowCluster]:
+    """Create the nodes and pods of a row."""
+    cluster = RowCluster(api, ROWS[request.param])
     try:
-        world.build()
-        yield world
+        cluster.build()
+        yield cluster
     finally:
-        world.remove()
+        cluster.remove()
 
 
-@pytest.mark.parametrize(("generation", "world", "form"), WITH, indirect=["generation", "world"])
-def test_pods_land_where_the_command_says(
-    generation: Generation, world: World, form: Form, release: Release
+@pytest.mark.parametrize(
+    ("generation", "cluster", "form"), WITH, indirect=["generation", "cluster"]
+)
+def test_pods_run_on_the_nodes_of_the_command(
+    generation: Generation, cluster: RowCluster, form: Form, release: Release
 ) -> None:
-    arrivals = migrate(world, generation, form, PLACED)
-    check(world, arrivals, world.row.placed)
-    for arrival in arrivals:
-        assert world.row.labels.items() <= arrival.labels.items()
-        assert arrival.labels["forklift.app/plan"] == world.row.plan_name
+    results = migrate(cluster, generation, form, PLACED)
+    check(cluster, results, cluster.row.placed)
+    for result in results:
+        assert cluster.row.labels.items() <= result.labels.items()
+        assert result.labels["forklift.app/plan"] == cluster.row.plan_name
 
 
-@pytest.mark.parametrize(("generation", "world"), WITHOUT, indirect=["generation", "world"])
-def test_without_the_webhook_forklift_does_what_it_does(
-    generation: Generation, world: World
+@pytest.mark.parametrize(("generation", "cluster"), WITHOUT, indirect=["generation", "cluster"])
+def test_without_the_webhook_pods_are_placed_as_the_row_expects(
+    generation: Generation, cluster: RowCluster
 ) -> None:
     dropped = generation is Generation.V2_9
-    landing = world.row.dropped if dropped else world.row.copied
-    check(world, migrate(world, generation, Form.SPEC, UNTOUCHED), landing)
+    landing = cluster.row.dropped if dropped else cluster.row.copied
+    check(cluster, migrate(cluster, generation, Form.SPEC, UNTOUCHED), landing)

@@ -1,4 +1,4 @@
-"""What a real API server does with a webhook that no fake would think of."""
+"""Behaviour of a real API server towards a webhook that a fake would not have."""
 
 import json
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ from tests.system.controlplane.api import Api, Json
 from tests.system.controlplane.cluster import ControlPlane
 from tests.system.controlplane.process import until
 from tests.system.controlplane.release import OPT_IN, Release
-from tests.system.e2e.arrival import created, send
+from tests.system.e2e.pod_results import created, send
+from tests.system.e2e.preparation import MAIN, PLACED, add_namespace, use_generation
 from tests.system.e2e.second_webhook import second_webhook
-from tests.system.e2e.setting import MAIN, PLACED, add_namespace, use_generation
 from tests.system.guide.forklift import Generation, convertor_pod
 from tests.system.guide.rows import PLAN_NAMESPACE, PREFIX, ROWS, Form
 
@@ -25,33 +25,33 @@ REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 @pytest.fixture(scope="module", autouse=True)
 def _plans(release: Release) -> None:
-    """Have the Plan CRD of 2.12, and a webhook that watches it again after the last change of it.
+    """Install the Plan CRD of 2.12, and wait until the webhook watches Plans again.
 
-    An API server that gets another CRD ends all watches, and answers 429 for about a second.
+    An API server ends all watches when a CRD changes, and responds with 429 for about a second.
     """
     use_generation(release, Generation.V2_12)
 
 
 @pytest.fixture
 def plan(api: Api) -> Iterator[Json]:
-    """Have a Plan with labels, node selector and affinity, in annotations."""
+    """Create a Plan with labels, node selector and affinity, in annotations."""
     with created(api, ROWS["cost-optimized"].plan(Form.ANNOTATIONS, PLACED)) as plan:
         yield plan
     api.delete_all("Pod", PLACED)
 
 
 def labelled(text: str) -> Json:
-    """Return a merge patch that has a Plan ask for labels."""
+    """Return a merge patch that sets the labels of a Plan's settings."""
     return {"metadata": {"annotations": {f"{PREFIX}/labels": text}}}
 
 
-def test_a_dry_run_shows_the_placed_pod_and_keeps_none(api: Api, plan: Json) -> None:
-    arrival = send(api, convertor_pod(Generation.V2_12, plan), dryRun="All")
-    assert arrival.pod["spec"]["nodeSelector"]["node-lifecycle"] == "spot"
+def test_a_dry_run_returns_the_placed_pod_and_creates_none(api: Api, plan: Json) -> None:
+    result = send(api, convertor_pod(Generation.V2_12, plan), dryRun="All")
+    assert result.pod["spec"]["nodeSelector"]["node-lifecycle"] == "spot"
     assert api.list("Pod", PLACED) == []
 
 
-def test_a_pod_that_another_webhook_changes_is_looked_at_again_and_left_alone(
+def test_a_pod_that_another_webhook_changes_is_reviewed_again_and_not_changed(
     plane: ControlPlane, plan: Json, tmp_path: Path
 ) -> None:
     pod = convertor_pod(Generation.V2_12, plan)
@@ -72,7 +72,7 @@ def test_a_pod_that_another_webhook_changes_is_looked_at_again_and_left_alone(
     assert [each["mutated"] for each in called.values()] == [False]
 
 
-def test_what_another_webhook_takes_away_is_put_back(
+def test_settings_that_another_webhook_removes_are_added_again(
     plane: ControlPlane, plan: Json, tmp_path: Path
 ) -> None:
     pod = convertor_pod(Generation.V2_12, plan)
@@ -90,9 +90,9 @@ def test_what_another_webhook_takes_away_is_put_back(
 
 
 @contextmanager
-def nobody_there(plane: ControlPlane, policy: str) -> Iterator[Json]:
-    """Install the chart without a server; yield a convertor pod that it is asked about."""
-    name = f"nobody-{policy.lower()}"
+def without_server(plane: ControlPlane, policy: str) -> Iterator[Json]:
+    """Install the chart without a server; yield a convertor pod for which it is called."""
+    name = f"without-server-{policy.lower()}"
     release = Release(plane, name, {"webhook": {"failurePolicy": policy}})
     add_namespace(plane.admin, name, {OPT_IN: name})
     try:
@@ -104,10 +104,10 @@ def nobody_there(plane: ControlPlane, policy: str) -> Iterator[Json]:
         plane.admin.delete_all("Pod", name)
 
 
-def test_when_nobody_answers_the_pod_goes_through_and_the_audit_log_says_so(
+def test_without_a_server_the_pod_is_admitted_and_the_audit_log_has_it(
     plane: ControlPlane,
 ) -> None:
-    with nobody_there(plane, "Ignore") as pod:
+    with without_server(plane, "Ignore") as pod:
 
         def failed_open() -> list[str]:
             sent = send(plane.admin, pod)
@@ -119,17 +119,17 @@ def test_when_nobody_answers_the_pod_goes_through_and_the_audit_log_says_so(
         ]
 
 
-def test_when_nobody_answers_and_the_policy_is_fail_the_pod_is_refused(
+def test_without_a_server_and_with_the_policy_fail_the_pod_is_rejected(
     plane: ControlPlane,
 ) -> None:
-    with nobody_there(plane, "Fail") as pod:
-        refusal = until(
-            "the API server to refuse", lambda: send(plane.admin, pod, dryRun="All").refusal
+    with without_server(plane, "Fail") as pod:
+        rejection = until(
+            "the API server to reject", lambda: send(plane.admin, pod, dryRun="All").rejection
         )
-        assert 'failed calling webhook "pods.convertor.forklift.konveyor.io"' in refusal
+        assert 'failed calling webhook "pods.convertor.forklift.konveyor.io"' in rejection
 
 
-def test_a_node_selector_that_the_namespace_forbids_is_refused_and_the_user_is_told_why(
+def test_a_pod_whose_node_selector_conflicts_with_its_namespace_is_rejected_with_a_warning(
     api: Api,
 ) -> None:
     add_namespace(
@@ -141,29 +141,29 @@ def test_a_node_selector_that_the_namespace_forbids_is_refused_and_the_user_is_t
     with created(api, ROWS["cost-optimized"].plan(Form.ANNOTATIONS, "confined")) as plan:
         sent = send(api, convertor_pod(Generation.V2_9, plan))
     assert "pod node label selector conflicts with its namespace node label selector" in (
-        sent.refusal
+        sent.rejection
     )
-    assert "node-lifecycle" in " ".join(sent.told)
+    assert "node-lifecycle" in " ".join(sent.warnings)
 
 
-def test_pods_made_a_moment_after_a_plan_was_patched_are_placed_as_it_says_now(
+def test_pods_created_a_moment_after_a_patch_of_their_plan_get_the_new_settings(
     api: Api, plan: Json
 ) -> None:
-    # The webhook hears of a change when Forklift does, and a review asks nobody. Of pods made
-    # with no moment between, one in a hundred came some 10 ms too soon.
+    # The webhook gets a change when Forklift does, and a review does no request. Of pods that were
+    # created at once, one in a hundred was some 10 ms too early.
     pod = convertor_pod(Generation.V2_9, plan)
     name, namespace = plan["metadata"]["name"], plan["metadata"]["namespace"]
 
-    def heard(value: str) -> bool:
+    def applied(value: str) -> bool:
         return send(api, pod, dryRun="All").labels.get("patched") == value
 
     for number in map(str, range(20)):
         api.patch("Plan", name, labelled(f"patched={number}"), namespace)
-        until(f"a pod with the label patched={number}", partial(heard, number), seconds=5)
+        until(f"a pod with the label patched={number}", partial(applied, number), seconds=5)
 
 
 @pytest.mark.parametrize("generation", Generation)
-def test_pods_made_right_after_their_plan_are_placed(
+def test_pods_created_right_after_their_plan_are_placed(
     api: Api, plan: Json, generation: Generation
 ) -> None:
     for number in range(10):
@@ -172,10 +172,10 @@ def test_pods_made_right_after_their_plan_are_placed(
         body = {**plan, "metadata": metadata | {"annotations": annotations}}
         with created(api, body) as new:
             sent = send(api, convertor_pod(generation, new), dryRun="All")
-        assert sent.labels["number"] == str(number), sent.told
+        assert sent.labels["number"] == str(number), sent.warnings
 
 
-def test_a_pod_that_claims_a_plan_of_another_namespace_goes_through_as_it_came(
+def test_a_pod_outside_the_target_namespace_of_its_plan_is_admitted_unchanged(
     api: Api, plan: Json
 ) -> None:
     add_namespace(api, "elsewhere-vms", {OPT_IN: MAIN})
@@ -184,7 +184,7 @@ def test_a_pod_that_claims_a_plan_of_another_namespace_goes_through_as_it_came(
     sent = send(api, pod, dryRun="All")
     assert sent.labels == pod["metadata"]["labels"]
     assert sent.pod["spec"]["affinity"] == pod["spec"]["affinity"]
-    assert " ".join(sent.told) == (
+    assert " ".join(sent.warnings) == (
         "plan 'konveyor-forklift/cost-optimized' migrates into namespace 'vms', so this pod in "
         "'elsewhere-vms' is none of its pods and is not placed"
     )
@@ -193,6 +193,6 @@ def test_a_pod_that_claims_a_plan_of_another_namespace_goes_through_as_it_came(
 def test_fifty_pods_at_once_are_all_placed(api: Api, plan: Json) -> None:
     pods = [convertor_pod(Generation.V2_12, plan, f"vm-{number}") for number in range(50)]
     with ThreadPoolExecutor(len(pods)) as threads:
-        arrivals = list(threads.map(lambda pod: send(api, pod), pods))
-    assert all(arrival.labels["cost-optimization"] == "true" for arrival in arrivals)
+        results = list(threads.map(lambda pod: send(api, pod), pods))
+    assert all(result.labels["cost-optimization"] == "true" for result in results)
     assert len(api.list("Pod", PLACED)) == len(pods)

@@ -1,4 +1,4 @@
-"""A migration into a remote cluster: its pods are here, its Plan is on the hub alone."""
+"""A migration into a remote cluster: its pods are in this cluster, its Plan on the hub only."""
 
 from collections.abc import Iterator
 
@@ -7,9 +7,9 @@ import pytest
 from tests.system.controlplane.api import Api, Json
 from tests.system.controlplane.cluster import ControlPlane
 from tests.system.controlplane.release import OPT_IN, Release
-from tests.system.e2e.arrival import created, scheduled, send
-from tests.system.e2e.setting import add_namespace, use_plans_of
-from tests.system.e2e.world import World, claim
+from tests.system.e2e.pod_results import created, scheduled, send
+from tests.system.e2e.preparation import add_namespace, use_plans_of
+from tests.system.e2e.row_cluster import RowCluster, claim
 from tests.system.guide.forklift import Generation, convertor_pod
 from tests.system.guide.rows import PLAN_NAMESPACE, ROWS, Form
 
@@ -19,7 +19,7 @@ READER = "remote-convertor-webhook"
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """Start a second control plane, with Plans and an account that may read them."""
+    """Start a second control plane, with Plans and an account that can read them."""
     hub = ControlPlane(tmp_path_factory.mktemp("hub"))
     try:
         hub.start()
@@ -34,7 +34,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 
 @pytest.fixture(scope="module")
 def remote(plane: ControlPlane, hub: ControlPlane) -> Iterator[Release]:
-    """Install the chart here, with a kubeconfig for the hub."""
+    """Install the chart in this cluster, with a kubeconfig for the hub."""
     kubeconfig = hub.kubeconfig(READER, hub.admin.token(READER, PLAN_NAMESPACE))
     values = {"hubKubeconfig": {"secretName": "hub"}}
     release = Release(plane, REMOTE, values, files={"--hub-kubeconfig": kubeconfig})
@@ -48,26 +48,26 @@ def remote(plane: ControlPlane, hub: ControlPlane) -> Iterator[Release]:
 
 
 @pytest.mark.parametrize("generation", [Generation.V2_9, Generation.V2_12])
-def test_a_pod_here_is_placed_among_the_nodes_here_as_its_plan_on_the_hub_says(
+def test_a_pod_is_placed_by_its_plan_on_the_hub_and_the_nodes_of_its_own_cluster(
     api: Api, hub: ControlPlane, remote: Release, generation: Generation
 ) -> None:
     row = ROWS["resource-intensive"]
-    world = World(api, row)
+    cluster = RowCluster(api, row)
     try:
-        world.build()
+        cluster.build()
         with created(hub.admin, row.plan(Form.ANNOTATIONS, REMOTE)) as plan:
             pod = convertor_pod(generation, plan)
             claim(api, REMOTE, f"{row.plan_name}-vm-1630-disk-0")
             remote.wait(
-                "the API server to hear of the release",
+                "the API server to call the release",
                 lambda: send(api, pod, dryRun="All").labels.get("app"),
             )
-            arrival = scheduled(api, send(api, pod))
+            result = scheduled(api, send(api, pod))
     finally:
         api.delete_all("Pod", REMOTE)
-        world.remove()
-    assert arrival.node in row.lands
-    (term,) = arrival.pod["spec"]["affinity"]["nodeAffinity"][
+        cluster.remove()
+    assert result.node in row.lands
+    (term,) = result.pod["spec"]["affinity"]["nodeAffinity"][
         "requiredDuringSchedulingIgnoredDuringExecution"
     ]["nodeSelectorTerms"]
     memory = {"key": "memory", "operator": "In", "values": ["64Gi", "128Gi", "1Ti"]}

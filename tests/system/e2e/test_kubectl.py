@@ -1,4 +1,4 @@
-"""The guide's commands for plans that are there, typed as it says, with `kubectl convertor`."""
+"""The guide's commands for existing plans, with `kubectl convertor` instead of `kubectl mtv`."""
 
 import re
 import shlex
@@ -9,11 +9,11 @@ import pytest
 from tests.system.controlplane.api import Api, Json
 from tests.system.controlplane.cluster import ControlPlane
 from tests.system.controlplane.release import Release
-from tests.system.e2e.arrival import check, created, send
 from tests.system.e2e.conversion import converting
 from tests.system.e2e.kubectl import Kubectl
-from tests.system.e2e.setting import PLACED, UNTOUCHED, use_generation
-from tests.system.e2e.world import World
+from tests.system.e2e.pod_results import check, created, send
+from tests.system.e2e.preparation import PLACED, UNTOUCHED, use_generation
+from tests.system.e2e.row_cluster import RowCluster
 from tests.system.guide.forklift import Generation, convertor_pod
 from tests.system.guide.rows import (
     GUIDE,
@@ -38,41 +38,41 @@ def kubectl(plane: ControlPlane) -> Kubectl:
 
 @pytest.fixture(scope="module")
 def generation(request: pytest.FixtureRequest, release: Release) -> Generation:
-    """Have the Plan CRD of a generation of Forklift."""
+    """Install the Plan CRD of a generation of Forklift."""
     generation: Generation = request.param
     use_generation(release, generation)
     return generation
 
 
 @pytest.fixture
-def world(request: pytest.FixtureRequest, api: Api) -> Iterator[World]:
-    """Have the nodes and pods of a row."""
-    world = World(api, ROWS[request.param])
+def cluster(request: pytest.FixtureRequest, api: Api) -> Iterator[RowCluster]:
+    """Create the nodes and pods of a row."""
+    cluster = RowCluster(api, ROWS[request.param])
     try:
-        world.build()
-        yield world
+        cluster.build()
+        yield cluster
     finally:
-        world.remove()
+        cluster.remove()
 
 
 @pytest.fixture
-def plan(world: World, generation: Generation) -> Iterator[Json]:
-    """Have the row's plan, before anybody asks anything of it."""
-    body = world.row.plan(Form.ANNOTATIONS, PLACED)
+def plan(cluster: RowCluster, generation: Generation) -> Iterator[Json]:
+    """Create the row's plan, without settings."""
+    body = cluster.row.plan(Form.ANNOTATIONS, PLACED)
     body["metadata"] |= {"annotations": {}}
-    with created(world.api, body) as plan:
+    with created(cluster.api, body) as plan:
         yield plan
 
 
-def patch(kubectl: Kubectl, world: World) -> str:
-    """Type the row's command with `convertor` for `mtv`, and where the plan is."""
-    words = shlex.split(world.row.command)
+def patch(kubectl: Kubectl, cluster: RowCluster) -> str:
+    """Run the row's command with `convertor` instead of `mtv`, and with the plan's namespace."""
+    words = shlex.split(cluster.row.command)
     assert words[:2] == ["kubectl", "mtv"]
     return kubectl.done("convertor", *words[2:], "--namespace", PLAN_NAMESPACE)
 
 
-def asked(api: Api, pod: Json) -> Json:
-    """Return what a pod would get now."""
+def placement(api: Api, pod: Json) -> Json:
+    """Return the placement that a pod would get now."""
     found = send(api, pod, dryRun="All").pod
     return {
         "labels": found["metadata"]["labels"],
@@ -80,26 +80,26 @@ def asked(api: Api, pod: Json) -> Json:
     }
 
 
-def test_the_guide_patches_plans_five_times() -> None:
+def test_the_guide_has_five_patch_commands() -> None:
     assert len(PATCHES) == 5
 
 
 @pytest.mark.parametrize(
-    ("generation", "world"),
+    ("generation", "cluster"),
     [(generation, row) for generation in GENERATIONS for row in PATCHES],
     indirect=True,
 )
-def test_patched_plans_have_their_pods_where_the_command_says(
-    kubectl: Kubectl, release: Release, generation: Generation, world: World, plan: Json
+def test_pods_of_patched_plans_run_on_the_nodes_of_the_command(
+    kubectl: Kubectl, release: Release, generation: Generation, cluster: RowCluster, plan: Json
 ) -> None:
-    api, row, pod = world.api, world.row, convertor_pod(generation, plan)
-    before = asked(api, pod)
-    assert patch(kubectl, world) == f"plan.forklift.konveyor.io/{row.plan_name} patched\n"
-    release.wait("the webhook to hear of the patch", lambda: asked(api, pod) != before)
-    with converting(world, generation, plan) as arrivals:
-        check(world, arrivals, row.placed)
-    for arrival in arrivals:
-        assert row.labels.items() <= arrival.labels.items()
+    api, row, pod = cluster.api, cluster.row, convertor_pod(generation, plan)
+    before = placement(api, pod)
+    assert patch(kubectl, cluster) == f"plan.forklift.konveyor.io/{row.plan_name} patched\n"
+    release.wait("the webhook to apply the patch", lambda: placement(api, pod) != before)
+    with converting(cluster, generation, plan) as results:
+        check(cluster, results, row.placed)
+    for result in results:
+        assert row.labels.items() <= result.labels.items()
     patched = api.get("Plan", row.plan_name, PLAN_NAMESPACE)
     assert patched["spec"] == plan["spec"]
     assert patched["metadata"]["annotations"] == {
@@ -125,30 +125,30 @@ MY_PLAN = Row(
 
 
 @pytest.fixture
-def my_plan(api: Api) -> Iterator[World]:
-    world = World(api, MY_PLAN)
+def my_plan(api: Api) -> Iterator[RowCluster]:
+    cluster = RowCluster(api, MY_PLAN)
     try:
-        world.build()
-        yield world
+        cluster.build()
+        yield cluster
     finally:
-        world.remove()
+        cluster.remove()
 
 
 @pytest.mark.parametrize("generation", GENERATIONS, indirect=True)
-def test_the_commands_for_troubleshooting_find_what_they_promise(
-    kubectl: Kubectl, generation: Generation, my_plan: World
+def test_the_commands_for_troubleshooting_find_pods_and_nodes(
+    kubectl: Kubectl, generation: Generation, my_plan: RowCluster
 ) -> None:
     pods_of_plan = ("pods", "-l", "forklift.app/plan=my-plan", "-n", PLACED)
     with (
         created(my_plan.api, MY_PLAN.plan(Form.ANNOTATIONS, PLACED)) as plan,
-        converting(my_plan, generation, plan) as arrivals,
+        converting(my_plan, generation, plan) as results,
     ):
         described = kubectl.done("describe", *pods_of_plan)
         wide = kubectl.done("get", *pods_of_plan, "-o", "wide")
         storage = kubectl.done(
             *("get", "pods", "-l", "app=ceph-osd", "-n", "openshift-storage", "-o", "wide")
         )
-    names = [arrival.pod["metadata"]["name"] for arrival in arrivals]
+    names = [result.pod["metadata"]["name"] for result in results]
     assert len(names) == MY_PLAN.vms
     assert field(described, "Name") == names
     assert field(described, "Node") == ["fast/", "fast/"]
@@ -160,8 +160,8 @@ def test_the_commands_for_troubleshooting_find_what_they_promise(
     assert field(described, "Name") == ["fast"]
 
 
-def test_without_the_webhook_the_guides_label_finds_nothing(
-    kubectl: Kubectl, my_plan: World
+def test_without_the_webhook_the_label_of_the_guide_selects_no_pod(
+    kubectl: Kubectl, my_plan: RowCluster
 ) -> None:
     with (
         created(my_plan.api, MY_PLAN.plan(Form.ANNOTATIONS, UNTOUCHED)) as plan,
@@ -171,15 +171,15 @@ def test_without_the_webhook_the_guides_label_finds_nothing(
     assert (found.stdout, found.stderr) == ("", f"No resources found in {UNTOUCHED} namespace.\n")
 
 
-def test_plans_are_shown_and_completed_by_kubectl(kubectl: Kubectl, api: Api) -> None:
+def test_kubectl_prints_and_completes_plans(kubectl: Kubectl, api: Api) -> None:
     with created(api, MY_PLAN.plan(Form.ANNOTATIONS, PLACED)):
-        shown = kubectl.done("convertor", "show", "-A")
+        table = kubectl.done("convertor", "show", "-A")
         missed = kubectl("convertor", "show", "plan", "my-plan")
         completed = [
             kubectl("__complete", "convertor", *words).stdout.splitlines()
             for words in (["pat"], ["patch", "plan", "--namespace", PLAN_NAMESPACE, "my"])
         ]
-    assert column(shown, "NAME") == ["my-plan"]
+    assert column(table, "NAME") == ["my-plan"]
     assert missed.returncode == 2
     assert missed.stderr == (
         "Error: namespace 'default' has no plan 'my-plan'; try --namespace konveyor-forklift\n"
@@ -191,7 +191,7 @@ def test_plans_are_shown_and_completed_by_kubectl(kubectl: Kubectl, api: Api) ->
 
 
 def column(table: str, name: str) -> list[str]:
-    """Return the cells below a heading of kubectl's, which begin where it begins."""
+    """Return the cells of a column of kubectl's table."""
     header, *lines = table.splitlines()
     start = re.search(rf"\b{name}\b", header)
     assert start, header
@@ -199,5 +199,5 @@ def column(table: str, name: str) -> list[str]:
 
 
 def field(described: str, name: str) -> list[str]:
-    """Return a field of each object that kubectl describes."""
+    """Return a field of each object in the output of `kubectl describe`."""
     return re.findall(rf"^{name}: +(\S+)", described, re.MULTILINE)

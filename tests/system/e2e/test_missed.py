@@ -1,6 +1,6 @@
-"""Pods that a release has missed, or that were changed since, are found by it and by the report.
+"""The release and the report find pods that were missed, or changed since.
 
-In a module of its own: the report calls no pod missed while a release in another mode is installed.
+In a module of its own: the report has no missed pods while a release in another mode is installed.
 """
 
 import json
@@ -12,14 +12,14 @@ from click.testing import CliRunner
 from tests.system.controlplane.api import Json
 from tests.system.controlplane.cluster import ControlPlane
 from tests.system.controlplane.release import OPT_IN, Release
-from tests.system.e2e.arrival import Arrival, created, send
-from tests.system.e2e.setting import add_namespace, events, use_plans_of
+from tests.system.e2e.pod_results import PodResult, created, send
+from tests.system.e2e.preparation import add_namespace, events, use_plans_of
 from tests.system.guide.forklift import Generation, convertor_pod
 from tests.system.guide.rows import PLAN_NAMESPACE, ROWS, Form
 from webhook.cli.kubectl import group
 
 UNWATCHED = "unwatched"
-"""The release, and the namespace of its own."""
+"""The release, and its namespace."""
 
 
 def report(plane: ControlPlane) -> Any:
@@ -55,11 +55,11 @@ def test_pods_that_are_missed_or_changed_back_are_found(plane: ControlPlane) -> 
 def _missed_and_changed_back(plane: ControlPlane, release: Release, plan: Json) -> None:
     api, row = plane.admin, ROWS["labels"]
 
-    def arrive(vm: str) -> Arrival:
+    def arrive(vm: str) -> PodResult:
         return send(api, convertor_pod(Generation.V2_12, plan, vm))
 
     def found() -> dict[str, str]:
-        """Return the reasons by the names of the pods, as the Events have them."""
+        """Return the reasons in the Events, by the names of the pods."""
         return {
             each["related"]["name"]: each["reason"]
             for each in events(release, plan, 1)
@@ -67,15 +67,15 @@ def _missed_and_changed_back(plane: ControlPlane, release: Release, plan: Json) 
         }
 
     def count(reason: str, number: int) -> None:
-        """Wait until this release counts pods: the Event may be that of another one."""
+        """Wait until this release counts the pods: the Event may be from another one."""
         release.wait(
             f"{number} pods to be {reason}",
             lambda: release.metric("convertor_webhook_missed_pods", reason=reason) == number,
         )
 
-    def placed() -> Arrival | None:
-        arrival = arrive("vm-1")
-        return arrival if row.labels.items() <= arrival.labels.items() else None
+    def placed() -> PodResult | None:
+        result = arrive("vm-1")
+        return result if row.labels.items() <= result.labels.items() else None
 
     release.wait("a pod to be placed", placed)
     api.delete_all("Pod", UNWATCHED)
@@ -97,7 +97,7 @@ def _missed_and_changed_back(plane: ControlPlane, release: Release, plan: Json) 
 
     a_second_later()
     other, changed = (arrive(vm).pod["metadata"]["name"] for vm in ("vm-3", "vm-4"))
-    # With another value Forklift may have created it, and nothing is reported.
+    # A label with another value is not reported: Forklift may have created the pod with it.
     api.patch("Pod", other, {"metadata": {"labels": {"batch": "9"}}}, UNWATCHED)
     api.patch("Pod", changed, {"metadata": {"labels": {"batch": None}}}, UNWATCHED)
     release.wait("the changed pod", lambda: found() == {name: "Missed", changed: "ChangedBack"})

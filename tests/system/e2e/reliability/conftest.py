@@ -1,15 +1,15 @@
-"""Pods without pause, and what they come to in numbers."""
+"""Clients that create pods without pause, and the table of the results."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.system.controlplane.api import Api, Json
-from tests.system.e2e.arrival import created
+from tests.system.e2e.pod_results import created
+from tests.system.e2e.preparation import add_namespace
 from tests.system.e2e.reliability.creators import Creators
 from tests.system.e2e.reliability.numbers import Row, keep, table
 from tests.system.e2e.reliability.running import TARGET
-from tests.system.e2e.setting import add_namespace
 from tests.system.guide.forklift import Generation, convertor_pod
 from tests.system.guide.rows import ROWS, Form
 
@@ -18,7 +18,7 @@ _NUMBERS = pytest.StashKey[list[Row]]()
 
 @pytest.fixture(scope="session")
 def numbers(request: pytest.FixtureRequest) -> list[Row]:
-    """Collect the numbers, which are printed at the end."""
+    """Return the rows of the table, which is printed at the end."""
     return request.config.stash.setdefault(_NUMBERS, [])
 
 
@@ -35,7 +35,7 @@ def pytest_terminal_summary(
 
 @pytest.fixture(scope="session")
 def pods(api: Api) -> Iterator[list[Json]]:
-    """Return a convertor pod of each generation, of a Plan that is there."""
+    """Create a Plan, and return a convertor pod of each generation for it."""
     add_namespace(api, TARGET)
     plan = ROWS["labels"].plan(Form.ANNOTATIONS, TARGET)
     plan["metadata"]["name"] = TARGET
@@ -45,5 +45,5 @@ def pods(api: Api) -> Iterator[list[Json]]:
 
 @pytest.fixture
 def creators(api: Api, pods: list[Json]) -> Creators:
-    """Return somebody who creates pods, for a `with`."""
+    """Return clients that create pods during a `with` block."""
     return Creators(api, pods)

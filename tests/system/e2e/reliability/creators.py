@@ -1,4 +1,4 @@
-"""Somebody who creates convertor pods without pause, and counts what becomes of them."""
+"""Clients that create convertor pods without pause and count the results."""
 
 import threading
 import time
@@ -13,29 +13,29 @@ from tests.system.controlplane.api import Api, Json, of
 from tests.system.guide.rows import PREFIX
 
 CREATORS = 4
-AGAIN = 0.1
-"""Seconds before a pod that was refused is tried again, which Forklift's controllers do not do."""
-GIVEN_UP = 15.0
-"""Seconds of trying after which a pod counts as lost."""
+RETRY_SECONDS = 0.1
+"""Before a rejected creation is repeated; Forklift's controllers do not repeat it."""
+GIVE_UP_SECONDS = 15.0
+"""After which a pod counts as lost."""
 _CLOSED = (": EOF", ": connection reset by peer")
 
 
 @dataclass
 class Tally:
-    """What became of the pods. A refused creation is tried again, so that few pods are lost."""
+    """The results of the creations. A rejected creation is repeated, so few pods are lost."""
 
     placed: int = 0
     unplaced: int = 0
-    """Created, and the webhook had no say."""
+    """Created without their placement."""
     lost: int = 0
-    refused: int = 0
-    """Creations, not pods."""
+    rejected: int = 0
+    """Rejected creations, not pods."""
     slowest: float = 0.0
-    """Seconds that the slowest creation took that was not refused."""
-    why: Counter[str] = field(default_factory=Counter)
-    """What the API server said to those that were refused."""
-    when: list[float] = field(default_factory=list)
-    """Monotonic times of them."""
+    """Seconds of the slowest successful creation."""
+    messages: Counter[str] = field(default_factory=Counter)
+    """The API server's messages of the rejections."""
+    times: list[float] = field(default_factory=list)
+    """Monotonic times of the rejections."""
 
     @property
     def pods(self) -> int:
@@ -43,40 +43,40 @@ class Tally:
 
     @property
     def closed(self) -> int:
-        """Of those refused, how many because the connection ended under the review.
+        """The number of rejections because the connection was closed during the review.
 
-        HTTP/1.1 has no way to close an idle connection that a client may not be writing to at
-        that moment, and the API server does not repeat a POST.
+        A server cannot close an idle HTTP/1.1 connection without the risk that the client is just
+        sending a request, and the API server does not repeat a POST.
         """
-        return sum(count for text, count in self.why.items() if text.endswith(_CLOSED))
+        return sum(count for text, count in self.messages.items() if text.endswith(_CLOSED))
 
     @property
     def is_smooth(self) -> bool:
-        """Whether all were created and placed, with one closed connection in the way at most."""
-        harm = self.lost + self.unplaced + (self.refused - self.closed)
+        """True if all pods were placed, with at most one rejection, by a closed connection."""
+        harm = self.lost + self.unplaced + (self.rejected - self.closed)
         return not harm and self.closed <= 1
 
     @property
-    def seconds_refused(self) -> float:
-        """From the first refusal to the last one."""
-        return max(self.when) - min(self.when) if self.when else 0.0
+    def seconds_rejected(self) -> float:
+        """The time from the first rejection to the last."""
+        return max(self.times) - min(self.times) if self.times else 0.0
 
     def __str__(self) -> str:
-        why = "".join(f"\n  {count} x {text}" for text, count in self.why.most_common(5))
+        messages = "".join(f"\n  {count} x {text}" for text, count in self.messages.most_common(5))
         return (
             f"{self.pods} pods, {self.lost} lost, {self.unplaced} unplaced, "
-            f"{self.refused} creations refused{why}"
+            f"{self.rejected} creations rejected{messages}"
         )
 
 
 class Creators:
-    """Several at once, from `start` to `stop`, each with one pod after the other.
+    """Clients that create pods one after the other, during a `with` block.
 
-    Every pod is deleted when it has been looked at, as Forklift does when a VM is migrated.
+    Every pod is deleted after it has been checked.
     """
 
     def __init__(self, api: Api, pods: list[Json], *, count: int = CREATORS) -> None:
-        """`pods` have no names of their own, and are created in turn."""
+        """`pods` are created in turn; they have a generateName."""
         self.tally = Tally()
         self._api, self._pods = api, pods
         self._ended = threading.Event()
@@ -102,7 +102,7 @@ class Creators:
             thread.join()
 
     def more(self, pods: int, *, seconds: float = 60) -> None:
-        """Return when so many more pods have been created."""
+        """Return when this many more pods have been created."""
         goal = self.tally.pods + pods
         end = time.monotonic() + seconds
         while self.tally.pods < goal:
@@ -117,11 +117,11 @@ class Creators:
                     self._api.delete("Pod", metadata["name"], metadata["namespace"])
 
     def _created(self, pod: Json) -> Json:
-        """Create the pod, sooner or later; return it, empty where it was lost."""
-        end = time.monotonic() + GIVEN_UP
+        """Create the pod, with retries; return it, or an empty dict if it is lost."""
+        end = time.monotonic() + GIVE_UP_SECONDS
         while True:
             began = time.monotonic()
-            made, refusal = self._attempt(pod)
+            made, message = self._attempt(pod)
             took = time.monotonic() - began
             with self._lock:
                 if made:
@@ -131,19 +131,19 @@ class Creators:
                     else:
                         self.tally.unplaced += 1
                     return made
-                self.tally.refused += 1
-                self.tally.when.append(began)
-                self.tally.why[refusal] += 1
+                self.tally.rejected += 1
+                self.tally.times.append(began)
+                self.tally.messages[message] += 1
                 if time.monotonic() > end:
                     self.tally.lost += 1
                     return {}
-            time.sleep(AGAIN)
+            time.sleep(RETRY_SECONDS)
 
     def _attempt(self, pod: Json) -> tuple[Json, str]:
-        """Return the pod as it was made, or what the API server said."""
+        """Return the created pod, or the API server's message."""
         try:
-            answer = self._api.send("POST", of(pod), pod)
+            response = self._api.send("POST", of(pod), pod)
         except httpx.TransportError as error:
             return {}, repr(error)
-        body: Json = answer.json()
-        return (body, "") if answer.is_success else ({}, body["message"])
+        body: Json = response.json()
+        return (body, "") if response.is_success else ({}, body["message"])

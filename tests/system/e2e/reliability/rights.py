@@ -1,4 +1,4 @@
-"""The rules of a release's roles, one right at a time."""
+"""The rights in a release's roles, which a test can remove one at a time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from tests.system.controlplane.installed import Installed
 
 
 class Right(NamedTuple):
-    """To do one thing with one resource."""
+    """A verb on a resource."""
 
     verb: str
     resource: str
@@ -19,7 +19,7 @@ class Right(NamedTuple):
 
 
 def rights(release: Installed) -> set[Right]:
-    """Return all that the rendered roles give."""
+    """Return all rights of the rendered roles."""
     return {
         Right(verb, resource)
         for role in _roles(release)
@@ -31,11 +31,11 @@ def rights(release: Installed) -> set[Right]:
 
 @contextmanager
 def without(right: Right, release: Installed) -> Iterator[None]:
-    """Take a right away for a while."""
+    """Remove a right for a while."""
     api, roles = release.plane.admin, _roles(release)
     try:
         for role in roles:
-            api.ensure(role | {"rules": list(_less(role["rules"], right))})
+            api.ensure(role | {"rules": list(_without(role["rules"], right))})
         yield
     finally:
         for role in roles:
@@ -46,7 +46,7 @@ def _roles(release: Installed) -> list[Json]:
     return [body for body in release.objects if body["kind"] in ("Role", "ClusterRole")]
 
 
-def _less(rules: list[Json], right: Right) -> Iterator[Json]:
+def _without(rules: list[Json], right: Right) -> Iterator[Json]:
     for rule in rules:
         for resource in rule["resources"]:
             verbs = [verb for verb in rule["verbs"] if (verb, resource) != right]

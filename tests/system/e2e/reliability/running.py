@@ -1,4 +1,4 @@
-"""A release with `failurePolicy: Fail` and all of its replicas, asked about the same pods."""
+"""A release with `failurePolicy: Fail` and its replicas, for the pods of one namespace."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,12 +11,12 @@ from tests.system.controlplane.process import until
 from tests.system.controlplane.release import OPT_IN
 from tests.system.controlplane.replica import PROGRAM
 from tests.system.controlplane.replicas import Replicas
-from tests.system.e2e.arrival import send
-from tests.system.e2e.setting import add_namespace
+from tests.system.e2e.pod_results import send
+from tests.system.e2e.preparation import add_namespace
 from tests.system.guide.rows import PREFIX
 
 TARGET = "vms-reliability"
-"""The namespace that the VMs migrate into; its label names the release that is asked."""
+"""The namespace that the VMs migrate into; its label names the release that is called."""
 
 
 @contextmanager
@@ -27,9 +27,9 @@ def running(
     program: Sequence[str | Path] = PROGRAM,
     **further: Json,
 ) -> Iterator[Replicas]:
-    """Have a release of the chart in a namespace of this name, in whose hands `pod` is.
+    """Install a release in a new namespace `name`, which handles pods such as `pod`.
 
-    `further` values of the chart may be given.
+    `further` are additional values of the chart.
     """
     add_namespace(plane.admin, name)
     release = Installed(plane, "convertor-webhook", name, values(name) | further)
@@ -47,14 +47,14 @@ def running(
 
 
 def values(name: str) -> Json:
-    """Return the chart's values for a release whose failures are seen."""
+    """Return the chart's values for a release whose failures are visible."""
     selector = {"matchLabels": {OPT_IN: name}}
     return {"webhook": {"failurePolicy": "Fail", "namespaceSelector": selector}}
 
 
 @contextmanager
 def opted_in(api: Api, pod: Json, name: str) -> Iterator[None]:
-    """Have the namespace of the VMs belong to the release, from when that has an effect."""
+    """Label the namespace of the VMs for the release, and wait until that is effective."""
     label: Json = {"metadata": {"labels": {OPT_IN: name}}}
     api.patch("Namespace", TARGET, label)
     try:
@@ -63,7 +63,7 @@ def opted_in(api: Api, pod: Json, name: str) -> Iterator[None]:
     finally:
         label["metadata"]["labels"][OPT_IN] = None
         api.patch("Namespace", TARGET, label)
-        until(f"release {name} not to be asked", lambda: not _is_placed(api, pod))
+        until(f"release {name} to be no longer called", lambda: not _is_placed(api, pod))
 
 
 def _is_placed(api: Api, pod: Json) -> bool:

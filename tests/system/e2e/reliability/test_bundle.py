@@ -1,4 +1,4 @@
-"""A `caBundle` that somebody else writes to while pods are created."""
+"""A `caBundle` that another client changes while pods are created."""
 
 import base64
 import time
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from certs.ca import pki
-from tests.system.controlplane.api import Api, Json, answered, at
+from tests.system.controlplane.api import Api, Json, at, unwrap
 from tests.system.controlplane.cluster import ControlPlane
 from tests.system.controlplane.process import until
 from tests.system.controlplane.replicas import Replicas
@@ -65,10 +65,10 @@ def test_a_damaged_bundle_is_repaired_within_seconds_and_no_pod_is_lost(
 
 
 def repaired(api: Api, name: str, damage: Callable[[Json], None], ours: set[bytes]) -> float:
-    """Do the damage, and return the seconds until the bundle has these certificates again."""
+    """Damage the bundle; return the seconds until it has these certificates again."""
     body = api.get(KIND, name)
     damage(body["webhooks"][0]["clientConfig"])
-    answered(api.send("PUT", at(body), body))
+    unwrap(api.send("PUT", at(body), body))
     began = time.monotonic()
     until("the bundle to be repaired", lambda: ours <= trusted(api.get(KIND, name)))
     return time.monotonic() - began

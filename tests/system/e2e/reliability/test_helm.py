@@ -1,4 +1,4 @@
-"""What Helm does to a release, and what is left of it in the end."""
+"""Upgrade, rollback and uninstallation with Helm."""
 
 import shutil
 from pathlib import Path
@@ -11,29 +11,29 @@ from tests.system.controlplane.api import Json
 from tests.system.controlplane.cluster import ControlPlane
 from tests.system.controlplane.installed import Installed
 from tests.system.controlplane.replicas import Replicas
+from tests.system.e2e.preparation import add_namespace
 from tests.system.e2e.reliability.creators import Creators
 from tests.system.e2e.reliability.everything import everything, identity
 from tests.system.e2e.reliability.numbers import Row
 from tests.system.e2e.reliability.running import opted_in, values
-from tests.system.e2e.setting import add_namespace
 
-OF_THE_PAST = """\
+REMOVED_OBJECT = """\
 apiVersion: v1
 kind: ConfigMap
 metadata:
-  {{- include "convertor-webhook.metadata" (list . "of-the-past" true) | nindent 2 }}
+  {{- include "convertor-webhook.metadata" (list . "removed" true) | nindent 2 }}
 """
 
 NOT_RENDERED = (" IPAddress ", "/sh.helm.release.")
-"""What the API server makes of a Service, and Helm of a release."""
+"""Objects that the API server creates for a Service, and Helm for a release."""
 
 
 @pytest.fixture(scope="session")
 def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a chart to upgrade from.
 
-    None has been released before this one, so it is this one with another version, an object
-    that is gone since, one that is new since, and a rule that is new since.
+    No earlier version has been released, so it is this chart with another version, one more object,
+    and without two of its objects.
     """
     chart = tmp_path_factory.mktemp("previous") / CHART.name
     shutil.copytree(CHART, chart)
@@ -41,14 +41,14 @@ def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
     about |= {"version": "0.0.9", "appVersion": "0.0.9"}
     (chart / "Chart.yaml").write_text(yaml.safe_dump(about), encoding="utf-8")
     templates = chart / "templates"
-    (templates / "of-the-past.yaml").write_text(OF_THE_PAST, encoding="utf-8")
+    (templates / "removed.yaml").write_text(REMOVED_OBJECT, encoding="utf-8")
     (templates / "validatingwebhookconfiguration.yaml").unlink()
     (templates / "poddisruptionbudget.yaml").unlink()
     return chart
 
 
 @pytest.mark.parametrize(("first", "then"), [(3, 3), (3, 4), (4, 4)])
-def test_upgrade_rollback_and_uninstall_leave_what_they_should_and_nothing_else(
+def test_upgrade_rollback_and_uninstall_leave_exactly_the_rendered_objects(
     first: int, then: int, plane: ControlPlane, previous: Path
 ) -> None:
     name = f"helm-{first}-{then}"
@@ -93,9 +93,9 @@ def test_upgrade_rollback_and_uninstall_lose_no_pod(
             with creators:
                 creators.more(100)
                 release.upgrade()
-                exchanged = replicas.roll()
+                replaced = replicas.roll()
                 release.rollback()
-                exchanged += replicas.roll()
+                replaced += replicas.roll()
                 creators.more(100)
             with Creators(plane.admin, pods) as later:
                 release.uninstall()
@@ -105,7 +105,7 @@ def test_upgrade_rollback_and_uninstall_lose_no_pod(
         replicas.stop()
 
     tally = creators.tally
-    numbers.append(Row("helm upgrade and rollback", tally, f"{exchanged} replicas exchanged"))
+    numbers.append(Row("helm upgrade and rollback", tally, f"{replaced} replicas replaced"))
     assert tally.is_smooth, str(tally)
-    assert (later.tally.lost, later.tally.refused) == (0, 0), str(later.tally)
+    assert (later.tally.lost, later.tally.rejected) == (0, 0), str(later.tally)
     assert everything(plane.admin) == before

@@ -1,4 +1,4 @@
-"""Every right of the chart is needed, and whoever takes one away is told which one."""
+"""Every right of the chart is needed, and a missing one is reported."""
 
 import copy
 import time
@@ -7,16 +7,16 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.system.controlplane.api import Api, Json, answered, at
+from tests.system.controlplane.api import Api, Json, at, unwrap
 from tests.system.controlplane.balancer import Endpoint
 from tests.system.controlplane.cluster import ControlPlane
 from tests.system.controlplane.installed import Installed
 from tests.system.controlplane.process import free_port, until
 from tests.system.controlplane.replica import Replica
-from tests.system.e2e.arrival import created
+from tests.system.e2e.pod_results import created
+from tests.system.e2e.preparation import add_namespace
 from tests.system.e2e.reliability.rights import Right, rights, without
 from tests.system.e2e.reliability.running import TARGET, values
-from tests.system.e2e.setting import add_namespace
 from tests.system.guide.rows import ROWS, Form
 from webhook.telemetry.reporter import EVENT_DELAY_SECONDS
 
@@ -26,21 +26,21 @@ MUTATING, VALIDATING = "mutatingwebhookconfigurations", "validatingwebhookconfig
 
 
 class Case(NamedTuple):
-    """What it takes to need a right, and whether a replica is ready without it."""
+    """A right, the actions that make a replica use it, and its readiness without the right."""
 
     right: Right
     is_ready: bool = True
-    before: Callable[["World"], None] | None = None
-    """Done before the replica starts."""
-    after: Callable[["World"], None] | None = None
-    """Done again and again when it is ready."""
+    before: Callable[["Scenario"], None] | None = None
+    """Called before the replica starts."""
+    after: Callable[["Scenario"], None] | None = None
+    """Called repeatedly when it is ready."""
 
     @property
     def id(self) -> str:
         return str(self.right)
 
 
-class World(NamedTuple):
+class Scenario(NamedTuple):
     release: Installed
     replica: Replica
     pod: Json
@@ -50,42 +50,42 @@ class World(NamedTuple):
         return self.release.plane.admin
 
 
-def empty_the_secret(world: World) -> None:
-    body = world.release.one("Secret")
-    world.api.ensure(body)
+def empty_the_secret(scenario: Scenario) -> None:
+    body = scenario.release.one("Secret")
+    scenario.api.ensure(body)
 
 
-def empty_bundle(kind: str) -> Callable[[World], None]:
-    def empty(world: World) -> None:
-        body = world.api.get(kind, world.release.configuration)
+def empty_bundle(kind: str) -> Callable[[Scenario], None]:
+    def empty(scenario: Scenario) -> None:
+        body = scenario.api.get(kind, scenario.release.configuration)
         for webhook in body["webhooks"]:
             webhook["clientConfig"].pop("caBundle", None)
-        answered(world.api.send("PUT", at(body), body))
+        unwrap(scenario.api.send("PUT", at(body), body))
 
     return empty
 
 
-def send_a_pod(world: World) -> None:
-    world.replica.review(world.pod)
+def send_a_pod(scenario: Scenario) -> None:
+    scenario.replica.review(scenario.pod)
 
 
-def send_a_pod_of_no_plan(world: World) -> None:
-    pod = copy.deepcopy(world.pod)
+def send_a_pod_of_no_plan(scenario: Scenario) -> None:
+    pod = copy.deepcopy(scenario.pod)
     pod["metadata"]["labels"] |= {
         "plan": "00000000-0000-4000-8000-000000000000",
         "plan-name": "not-there",
         "plan-namespace": "nowhere",
     }
-    world.replica.review(pod)
+    scenario.replica.review(pod)
 
 
-def tell_twice_and_end(world: World) -> None:
-    """Have an Event whose count is brought up to date, at the latest in the end."""
-    if world.replica.process.running:
-        send_a_pod(world)
-        time.sleep(3 * EVENT_DELAY_SECONDS)  # less, and both would be told as one
-        send_a_pod(world)
-        world.replica.stop()
+def repeat_an_event_and_stop(scenario: Scenario) -> None:
+    """Cause an Event whose count is updated, at the latest when the replica stops."""
+    if scenario.replica.process.running:
+        send_a_pod(scenario)
+        time.sleep(3 * EVENT_DELAY_SECONDS)  # otherwise both would be one Event
+        send_a_pod(scenario)
+        scenario.replica.stop()
 
 
 CASES = [
@@ -97,7 +97,7 @@ CASES = [
     Case(Right("list", "pods")),
     Case(Right("watch", "pods")),
     Case(Right("create", "events"), after=send_a_pod),
-    Case(Right("patch", "events"), after=tell_twice_and_end),
+    Case(Right("patch", "events"), after=repeat_an_event_and_stop),
     Case(Right("get", MUTATING), is_ready=False),
     Case(Right("watch", MUTATING)),
     Case(
@@ -131,38 +131,38 @@ def release(plane: ControlPlane) -> Iterator[Installed]:
 
 @pytest.fixture(scope="module")
 def at_least(api: Api) -> Iterator[None]:
-    """Have a plan for which the labels of the nodes are needed."""
+    """Create a plan that compares labels of nodes."""
     plan = ROWS["resource-intensive"].plan(Form.ANNOTATIONS, TARGET)
     with created(api, plan):
         yield
 
 
-def test_every_right_that_the_chart_gives_has_its_case(release: Installed) -> None:
+def test_every_right_of_the_chart_has_a_case(release: Installed) -> None:
     assert rights(release) == {case.right for case in CASES}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 @pytest.mark.usefixtures("at_least")
-def test_a_right_that_is_missing_is_named_and_given_back_heals(
+def test_a_missing_right_is_reported_and_the_replica_recovers_when_it_is_granted(
     case: Case, release: Installed, pods: list[Json]
 ) -> None:
     place = Endpoint(str(case.right).replace(" ", "-"), free_port(), free_port())
-    world = World(release, Replica(release, place), pods[0])
-    replica, missing = world.replica, f"may not {case.right} "
+    scenario = Scenario(release, Replica(release, place), pods[0])
+    replica, missing = scenario.replica, f"may not {case.right} "
     try:
         if case.before:
-            case.before(world)
+            case.before(scenario)
         with without(case.right, release):
             replica.start()
             if case.is_ready:
                 replica.await_ready()
 
-            def named() -> bool:
+            def reported() -> bool:
                 if case.after:
-                    case.after(world)
-                return missing in said(replica)
+                    case.after(scenario)
+                return missing in read_output(replica)
 
-            until(f"somebody to say that it {missing}", named)
+            until(f"a message with '{missing}'", reported)
             assert replica.ready() is (case.is_ready and replica.process.running)
         if not replica.process.running:
             replica.start()
@@ -171,6 +171,6 @@ def test_a_right_that_is_missing_is_named_and_given_back_heals(
         replica.close()
 
 
-def said(replica: Replica) -> str:
-    """Return all that is there to be read by people."""
+def read_output(replica: Replica) -> str:
+    """Return /readyz and the log."""
     return f"{replica.status()} {replica.log()}"

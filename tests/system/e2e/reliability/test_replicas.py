@@ -1,4 +1,4 @@
-"""Replicas that come and go while pods are created."""
+"""Rolling restarts and killed replicas while pods are created."""
 
 from collections.abc import Iterator
 
@@ -25,15 +25,15 @@ def test_a_rolling_restart_loses_no_pod(
 ) -> None:
     with creators:
         creators.more(100)
-        exchanged = replicas.roll()
+        replaced = replicas.roll()
         creators.more(100)
 
     tally = creators.tally
-    numbers.append(Row("rolling restart", tally, f"{exchanged} replicas exchanged"))
+    numbers.append(Row("rolling restart", tally, f"{replaced} replicas replaced"))
     assert tally.is_smooth, str(tally)
 
 
-def test_a_killed_replica_costs_refusals_until_it_is_noticed_and_no_pod(
+def test_a_killed_replica_causes_rejections_until_its_probe_fails_and_no_lost_pod(
     replicas: Replicas, creators: Creators, numbers: list[Row]
 ) -> None:
     with creators:

@@ -1,16 +1,16 @@
-"""A row's small cluster on the real control plane."""
+"""The nodes and pods of a row, on the real control plane."""
 
 import itertools
 
-from tests.system.controlplane.api import Api, Json, Refused
+from tests.system.controlplane.api import Api, Json, StatusError
 from tests.system.controlplane.process import until
 from tests.system.guide.rows import Neighbour, Node, Row
 
 DISK = "disk"
-"""The one volume that all claims have; it is on the network and binds no pod to a node."""
+"""The volume of all claims; it is a network volume, which every node can access."""
 
 SETTLED = "settled"
-"""Namespace of the pods by which a world knows that the scheduler has seen all of it."""
+"""The namespace of the pods that show that the scheduler has seen all objects."""
 
 HOSTNAME = "kubernetes.io/hostname"
 
@@ -18,27 +18,27 @@ ALWAYS_THERE = {
     "no-vms": Node(cpu=64, runs_vms=False),
     "control-plane": Node(cpu=64, taints=["node-role.kubernetes.io/control-plane:NoSchedule"]),
 }
-"""Nodes where no convertor pod may ever land, however much room they have."""
+"""Nodes on which no convertor pod may run, although they have much free capacity."""
 
 _numbers = itertools.count(1)
 
 
-def node(name: str, said: Node) -> Json:
-    """Return a node, with room for 110 pods and, where VMs run, KubeVirt's label and device."""
+def node(name: str, row_node: Node) -> Json:
+    """Return a Node for 110 pods; if it runs VMs, with KubeVirt's label and device."""
     labels = {
         HOSTNAME: name,
-        "topology.kubernetes.io/zone": said.zone,
+        "topology.kubernetes.io/zone": row_node.zone,
         "topology.kubernetes.io/region": "here",
     }
-    room = {"cpu": str(said.cpu), "memory": "256Gi", "pods": "110", "ephemeral-storage": "1Ti"}
-    if said.runs_vms:
+    room = {"cpu": str(row_node.cpu), "memory": "256Gi", "pods": "110", "ephemeral-storage": "1Ti"}
+    if row_node.runs_vms:
         labels["kubevirt.io/schedulable"] = "true"
         room["devices.kubevirt.io/kvm"] = "1k"
     return {
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": name, "labels": labels | said.labels},
-        "spec": {"taints": [_taint(text) for text in said.taints]},
+        "metadata": {"name": name, "labels": labels | row_node.labels},
+        "spec": {"taints": [_taint(text) for text in row_node.taints]},
         "status": {"capacity": room, "allocatable": room},
     }
 
@@ -46,7 +46,7 @@ def node(name: str, said: Node) -> Json:
 def pod(
     namespace: str, labels: dict[str, str], *, node_name: str = "", cpu: int = 0, **spec: object
 ) -> Json:
-    """Return a pod of somebody else's; with a node it is there already."""
+    """Return a pod of another workload; with a node it is already bound."""
     container = {"name": "main", "image": "none", "resources": {"requests": {"cpu": str(cpu)}}}
     return {
         "apiVersion": "v1",
@@ -56,17 +56,17 @@ def pod(
     }
 
 
-class World:
-    """The nodes and pods of a row. The scheduler sees all pods, so there is one world at a time."""
+class RowCluster:
+    """The nodes and pods of a row. The scheduler sees all pods, so use one at a time."""
 
     def __init__(self, api: Api, row: Row) -> None:
         self.api, self.row = api, row
         self.nodes = row.nodes | ALWAYS_THERE
 
     def build(self) -> None:
-        """Create everything, and return when the scheduler knows of it."""
-        for name, said in self.nodes.items():
-            self.api.create(node(name, said))
+        """Create all objects, and return when the scheduler has seen them."""
+        for name, row_node in self.nodes.items():
+            self.api.create(node(name, row_node))
         for neighbour in self.row.pods:
             self.api.create(_neighbour(neighbour))
         settle(self.api)
@@ -79,9 +79,9 @@ class World:
 
 
 def settle(api: Api) -> None:
-    """Return when the scheduler has seen everything that was created before.
+    """Return when the scheduler has seen all objects that were created before.
 
-    It hears of nodes, pods and claims each in their order. So a last one of each is made, and a
+    Its watches of nodes, pods and claims each keep the order. So one more of each is created, and a
     pod that needs all three.
     """
     number = str(next(_numbers))
@@ -100,7 +100,7 @@ def settle(api: Api) -> None:
     )
 
     def bound() -> bool:
-        """Try with a pod of its own: one that came too early is tried again after a second."""
+        """Try with a new pod: the scheduler would retry an unschedulable one after a second."""
         name = api.create(needy)["metadata"]["name"]
 
         def decided() -> Json | None:
@@ -111,16 +111,16 @@ def settle(api: Api) -> None:
                 else None
             )
 
-        return "nodeName" in until("kube-scheduler to look at a pod", decided)["spec"]
+        return "nodeName" in until("kube-scheduler to decide on a pod", decided)["spec"]
 
-    until("kube-scheduler to see the world", bound)
+    until("kube-scheduler to see all objects", bound)
     api.delete_all("Pod", SETTLED)
     api.delete_all("PersistentVolumeClaim", SETTLED)
     api.delete("Node", f"settled-{number}")
 
 
 def claim(api: Api, namespace: str, name: str) -> None:
-    """Have a bound claim of this name; nobody is there to bind one."""
+    """Create a bound claim, unless it exists; no controller would bind it."""
     try:
         api.create(
             {
@@ -139,8 +139,8 @@ def claim(api: Api, namespace: str, name: str) -> None:
                 },
             }
         )
-    except Refused as refused:
-        if refused.reason != "AlreadyExists":
+    except StatusError as error:
+        if error.reason != "AlreadyExists":
             raise
 
 
@@ -157,8 +157,8 @@ def disk() -> Json:
     }
 
 
-def _neighbour(said: Neighbour) -> Json:
-    return pod(said.namespace, said.labels, node_name=said.node, cpu=said.cpu)
+def _neighbour(neighbour: Neighbour) -> Json:
+    return pod(neighbour.namespace, neighbour.labels, node_name=neighbour.node, cpu=neighbour.cpu)
 
 
 def _taint(text: str) -> Json:

@@ -1,7 +1,6 @@
-"""`convertor-webhook` with certificates that last seconds: a year of rotations takes minutes.
+"""`convertor-webhook` with certificates that last seconds: ten rotations take two minutes.
 
-`python -m tests.system.e2e.reliability.swift serve …` differs in nothing else from the real
-command.
+`python -m tests.system.e2e.reliability.short_lived_certs serve …` is otherwise the real command.
 """
 
 from datetime import timedelta
@@ -19,7 +18,7 @@ DURATIONS = Durations(
     grace=timedelta(seconds=3),
     settle=timedelta(seconds=1),
 )
-"""A new CA every twelve seconds: it is made after two thirds of the one before."""
+"""A new CA every twelve seconds: after two thirds of the lifetime of the previous one."""
 
 if __name__ == "__main__":
     with patch(

@@ -1,14 +1,14 @@
-# The fixed commands; people, CI and checks call them. `make` alone lists them.
+# The commands of people and CI. `make` without a target lists them.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-# Where this is set to anything, every test run compiles all modules again.
+# If it is set, every test run compiles all modules again.
 export PYTHONDONTWRITEBYTECODE :=
 
-# Every test that needs no cluster, in two halves that take about as long. Each is a pytest of its own:
-# pytest-xdist would read all tests twice and tell every result twice, a fifth of the time.
+# Every test that needs no cluster, in two halves of about the same duration, each in its own pytest:
+# pytest-xdist would collect all tests twice and report every result twice, a fifth of the time.
 PYTEST := $(BIN)/pytest -q -m "not e2e and not chart and not image"
 ONE_HALF := certs webhook/admission webhook/kube/api webhook/inventory webhook/server webhook/telemetry
 
@@ -17,7 +17,7 @@ ONE_HALF := certs webhook/admission webhook/kube/api webhook/inventory webhook/s
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
-install: $(INSTALLED)  ## .venv with the project and its development tools
+install: $(INSTALLED)  ## create .venv with the project and its development tools
 
 $(INSTALLED): pyproject.toml requirements/dev.txt
 	$(PYTHON) -m venv .venv
@@ -25,7 +25,7 @@ $(INSTALLED): pyproject.toml requirements/dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-# Tools with a venv of their own, so that `make install` stays small.
+# Tools in their own venvs, so that `make install` stays small.
 DOCS := .build/docs
 WORKFLOWS := .build/workflows
 DOCS_INSTALLED := $(DOCS)/.installed
@@ -36,10 +36,10 @@ $(DOCS_INSTALLED) $(WORKFLOWS_INSTALLED): .build/%/.installed: requirements/%.tx
 	.build/$*/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-demo: $(INSTALLED)  ## real Forklift pods before and after, over TLS, no cluster
+demo: $(INSTALLED)  ## show real Forklift pods before and after, over TLS, without a cluster
 	@$(BIN)/python examples/demo.py
 
-test: $(INSTALLED)  ## lint, types, import contracts and every test that needs no cluster
+test: $(INSTALLED)  ## run lint, types, import contracts and every test that needs no cluster
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
@@ -55,14 +55,14 @@ one-half:
 other-half:
 	$(PYTEST) $(ONE_HALF:%=--ignore=tests/%) tests
 
-# The folders that take and return values only. Patterns of `coverage report`, separated by spaces.
+# The pure folders, as patterns of `coverage report` separated by spaces.
 PURE := webhook/model.py webhook/kube/* webhook/forklift/* webhook/karl/* webhook/settings/* \
 	webhook/placement/* webhook/admission/* webhook/reports/explain/* certs/ca/*
 NOT_PURE := webhook/kube/api/*
 COMMA := ,
 SPACE := $(subst ,, )
 
-coverage: $(INSTALLED)  ## what the tests execute; of the pure folders every branch
+coverage: $(INSTALLED)  ## measure the tests' coverage; every branch of the pure folders
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -q -m "not e2e and not chart and not image" tests
 	$(BIN)/coverage report
@@ -72,32 +72,32 @@ coverage: $(INSTALLED)  ## what the tests execute; of the pure folders every bra
 wheel: $(INSTALLED)  ## build the wheel, install it into a new venv and test it without the sources
 	.ci/wheel
 
-docs: $(DOCS_INSTALLED)  ## the docs as a site in .build/site; fails on a broken link or anchor
+docs: $(DOCS_INSTALLED)  ## build the docs as a site in .build/site; fails on a broken link or anchor
 	$(PYTHON) tests/system/docs/links.py
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
 
 workflows: $(WORKFLOWS_INSTALLED)  ## check the workflows with zizmor, offline
 	$(WORKFLOWS)/bin/zizmor --offline --quiet --persona=pedantic .github
 
-e2e: $(INSTALLED)  ## the tests that need a real control plane; builds and starts it
+e2e: $(INSTALLED)  ## run the tests that need a real control plane; builds and starts it
 	$(BIN)/python -m tests.system.controlplane.build
 	$(BIN)/pytest -m e2e -q tests/system/e2e
 
-bench: $(INSTALLED)  ## the budgets, one line each
+bench: $(INSTALLED)  ## measure the performance budgets
 	@$(BIN)/python benchmarks/run.py
 
-bench-cluster: $(INSTALLED)  ## the budgets that need a real control plane; takes a quarter of an hour
+bench-cluster: $(INSTALLED)  ## measure the budgets that need a real control plane; a quarter of an hour
 	$(BIN)/python -m tests.system.controlplane.build
 	@$(BIN)/python benchmarks/cluster.py
 
-chart: $(INSTALLED)  ## lint, render and check the chart with helm 3 and 4 (Debian: tests/system/chart/apt.txt)
+chart: $(INSTALLED)  ## lint, render and check the chart with helm 3 and 4 (needs tests/system/chart/apt.txt)
 	$(BIN)/pytest -q tests/system/chart
 
-image: $(INSTALLED)  ## build the image and run it, as root, with no Docker (Debian: tests/system/image/apt.txt)
+image: $(INSTALLED)  ## build and run the image as root, without Docker (needs tests/system/image/apt.txt)
 	$(BIN)/pytest -q tests/system/image
 
-# Renovate runs the command that it finds in the header of a locked file, so the options are those
-# that it knows, each with "=".
+# Renovate runs the command in the header of a locked file, so use only options that Renovate knows, each
+# with "=".
 LOCK := uv pip compile --quiet --universal --generate-hashes --python-version=3.11
 
 lock:  ## pin all dependencies with hashes, from pyproject.toml and requirements/*.in (needs uv)
@@ -107,6 +107,6 @@ lock:  ## pin all dependencies with hashes, from pyproject.toml and requirements
 	$(LOCK) --output-file=requirements/docs.txt requirements/docs.in
 	$(LOCK) --output-file=requirements/workflows.txt requirements/workflows.in
 
-clean:  ## remove what the other commands made here
+clean:  ## remove the files of the other commands
 	rm -rf .venv .build .mypy_cache .pytest_cache .ruff_cache \
 		.hypothesis .import_linter_cache .coverage dist

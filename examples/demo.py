@@ -1,8 +1,8 @@
-"""The webhook at work: real convertor pods of Forklift, before and after, without a cluster.
+"""Demo of the webhook: real convertor pods of Forklift before and after, without a cluster.
 
-Starts `convertor-webhook serve` on the plans beside this file with a certificate of its own,
-sends it the reviews that an API server would send for the pods beside this file, over TLS that
-is verified, and shows what the answers make of the pods.
+Starts `convertor-webhook serve` with the plans in this folder and its own certificate, sends it the
+reviews that an API server would send for the pods in this folder, over verified TLS, and prints the
+pods with the patches applied.
 """
 
 import argparse
@@ -37,38 +37,38 @@ HERE = Path(__file__).parent
 START_SECONDS = 30
 STORIES = {
     "v2.12-vsphere-invalid-node-selector.json": (
-        "Forklift 2.12 copied '16+' into the node selector, and the API server would refuse the "
-        "pod. It becomes node affinity; of the nodes' memory labels, two are large enough."
+        "Forklift 2.12 copied '16+' into the node selector, so the API server would reject the "
+        "pod. It becomes node affinity; two of the nodes' memory labels are large enough."
     ),
     "v2.9-vsphere-cold.json": (
-        "Forklift 2.9 has no field for any of it. The plan says it in annotations, which every "
-        "release keeps."
+        "Forklift 2.9 has no fields for these settings. The plan has them in annotations, which "
+        "every release keeps."
     ),
     "v2.12-vsphere-with-settings.json": (
-        "Forklift 2.12 copied the plan's affinity, which looks for Ceph in the pod's own "
-        "namespace only, so the pod would stay Pending. The term is widened where it is."
+        "Forklift 2.12 copied the plan's affinity, which matches Ceph in the pod's own namespace "
+        "only, so the pod would stay Pending. The term is corrected in place."
     ),
-    "v2.10-vsphere-with-settings.json": (
-        "Forklift 2.10 names no plan but by its UID. That is enough."
-    ),
+    "v2.10-vsphere-with-settings.json": ("Forklift 2.10 identifies the plan by its UID only."),
 }
-PICTURED = 2
-"""The first stories make a picture that fits a page."""
+STORIES_IN_PICTURE = 2
+"""The first stories; their picture fits on a page."""
 
 
 def main() -> int:
-    """Run the demo; 1 when a pod did not become what its plan asks."""
+    """Run the demo; return 1 if a pod was not placed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--svg", type=Path, help="also write what is shown as a picture")
+    parser.add_argument("--svg", type=Path, help="also write the output as a picture")
     picture = parser.parse_args().svg
     console = Console(record=bool(picture), width=100 if picture else None, highlight=False)
     plans = {plan["metadata"]["uid"]: plan for plan in _plans()}
     with tempfile.TemporaryDirectory() as state, _server(Path(state)) as (port, ca):
         tls = ssl.create_default_context(cafile=ca)
-        console.print("convertor-webhook serves examples/plans over TLS; there is no cluster\n")
-        stories = list(STORIES)[:PICTURED] if picture else STORIES
+        console.print("convertor-webhook serves examples/plans over TLS, without a cluster\n")
+        stories = list(STORIES)[:STORIES_IN_PICTURE] if picture else STORIES
         placed = [_show(console, name, plans, port, tls) for name in stories]
-    console.print(f"{sum(placed)} of {len(placed)} pods placed as their plans ask.", style="bold")
+    console.print(
+        f"{sum(placed)} of {len(placed)} pods placed as their plans specify.", style="bold"
+    )
     if picture:
         drawn = console.export_svg(title="make demo")
         picture.write_text(re.sub(r" *@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL))
@@ -93,15 +93,15 @@ def _server(state: Path) -> Iterator[tuple[int, Path]]:
         f"--status-listen=127.0.0.1:{status}",
     ]
     with (state / "log").open("w") as log:
-        # not the environment of whoever runs this: a variable there could change the outcome
+        # without variables of the environment that could change the result
         clean = {key: value for key, value in os.environ.items() if "CONVERTOR_" not in key}
         process = subprocess.Popen(command, stdout=log, stderr=log, env=clean)  # noqa: S603
         try:
             _await_ready(process, status, state / "log")
             yield port, state / "ca.crt"
         finally:
-            process.send_signal(signal.SIGTERM)  # once to drain, and again because nobody else is
-            process.send_signal(signal.SIGINT)  # there; two of a kind may arrive as one
+            process.send_signal(signal.SIGTERM)  # the first signal starts the drain, the second
+            process.send_signal(signal.SIGINT)  # ends it; two of a kind may arrive as one
             process.wait(START_SECONDS)
 
 
@@ -113,13 +113,13 @@ def _await_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None
                 return
         except OSError:
             time.sleep(0.05)
-    sys.exit(f"the server does not start; this is its log:\n{log.read_text()}")
+    sys.exit(f"the server did not start; its log:\n{log.read_text()}")
 
 
 def _show(
     console: Console, name: str, plans: dict[str, Any], port: int, tls: ssl.SSLContext
 ) -> bool:
-    """Have one pod reviewed and show it; whether it was placed."""
+    """Review a pod and print it; return True if it was placed."""
     pod = json.loads((HERE / "pods" / name).read_text())
     plan = plans[pod["metadata"]["labels"]["plan"]]
     response = _review(pod, port, tls)
@@ -127,15 +127,15 @@ def _show(
     after = jsonpatch.apply_patch(pod, patch)
     console.rule(f"[bold]{name.removesuffix('.json')}[/], plan {plan['metadata']['name']}")
     console.print(Text(STORIES[name]), "\n")
-    console.print("The plan asks:", style="bold")
-    console.print(Padding(Text(_asks(plan), "yellow"), (0, 2)))
-    console.print("The pod, as Forklift made it (-) and as it is created (+):", style="bold")
+    console.print("Settings of the plan:", style="bold")
+    console.print(Padding(Text(_settings(plan), "yellow"), (0, 2)))
+    console.print("The pod as Forklift sends it (-) and as it is created (+):", style="bold")
     console.print(Padding(coloured_diff(pod, after), (0, 2)))
     return bool(response["allowed"] and patch)
 
 
-def _asks(plan: dict[str, Any]) -> str:
-    """Return the settings as they stand in the plan."""
+def _settings(plan: dict[str, Any]) -> str:
+    """Return the settings as written in the plan."""
     annotations = plan["metadata"].get("annotations") or {}
     rules = [f"{key}:\n{indent(value.strip(), '  ')}" for key, value in annotations.items()]
     fields = {key: value for key, value in plan["spec"].items() if key.startswith("convertor")}
@@ -143,15 +143,15 @@ def _asks(plan: dict[str, Any]) -> str:
 
 
 def _review(pod: dict[str, Any], port: int, tls: ssl.SSLContext) -> dict[str, Any]:
-    """Ask as an API server does: the example review, with this pod in it."""
+    """Send the example review with this pod, as an API server does; return the response."""
     review = json.loads((HERE / "review.json").read_text())
     review["request"]["object"] = pod
     connection = http.client.HTTPSConnection("127.0.0.1", port, context=tls, timeout=10)
     body = json.dumps(review)
     connection.request("POST", "/mutate?timeout=3s", body, {"Content-Type": "application/json"})
-    answer: dict[str, Any] = json.loads(connection.getresponse().read())["response"]
+    response: dict[str, Any] = json.loads(connection.getresponse().read())["response"]
     connection.close()
-    return answer
+    return response
 
 
 def _free_port() -> int:

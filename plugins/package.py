@@ -1,7 +1,7 @@
-"""Make what krew installs out of a wheel: `python plugins/package.py WHEEL FOLDER`.
+"""Package a wheel for krew: `python plugins/package.py WHEEL FOLDER`.
 
-Writes an archive with the launcher, the unpacked wheel, its pinned dependencies and the license,
-and the manifest that names the archive by its hash. The same input gives the same bytes.
+Writes an archive with the launcher, the unpacked wheel, its pinned requirements and the license,
+and the manifest with the hash of the archive. The same input gives the same bytes.
 """
 
 import argparse
@@ -28,7 +28,7 @@ class _File(NamedTuple):
 
 
 def main() -> int:
-    """Write both files, and say where they are."""
+    """Write both files and print their paths."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("wheel", type=Path)
     parser.add_argument("folder", type=Path)

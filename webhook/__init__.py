@@ -1,1 +1,1 @@
-"""Places the convertor pods of Forklift where their migration plan wants them."""
+"""Places the convertor pods of Forklift as their migration plan specifies."""

@@ -1,4 +1,4 @@
-"""Hooks of MkDocs: links out of docs/ lead to the repository, and no page loads from elsewhere."""
+"""MkDocs hooks: links out of docs/ lead to the repository, and pages load from no other host."""
 
 import logging
 import re
@@ -43,7 +43,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 
 def on_post_page(output: str, page: Any, **_: Any) -> str:
-    """Warn of what a browser would load from another host."""
+    """Warn if a browser would load something from another host."""
     for found in _LOADED.findall(output):
         _log.warning("%s loads from another host: %s", page.file.src_uri, found)
     return output

@@ -35,7 +35,7 @@ class _Group(click.Group):
 )
 @click.version_option(version("convertor-webhook"), message="%(version)s")
 def main() -> None:
-    """Put the virt-v2v convertor pods of Forklift where their migration plan wants them."""
+    """Place the virt-v2v convertor pods of Forklift as their migration plan specifies."""
 
 
 main.add_command(serve)

@@ -1,7 +1,7 @@
-"""Links between the Markdown files of the repository: each leads to a file and to a heading in it.
+"""Checker of the links between the Markdown files of the repository, to files and to headings.
 
-As a program it prints the broken ones, with the place of each. It needs nothing but Python, and no
-network: links to other hosts are not followed.
+As a program it prints the broken links with their places. It needs only Python; links to other
+hosts are not checked.
 """
 
 import re
@@ -25,45 +25,45 @@ _LINK = re.compile(
 )
 _HEADING = re.compile(r"^#{1,6} +(.*?)(?: +#+)?$", re.MULTILINE)
 _ID = re.compile(r"""<[a-z]+\b[^>]*?\b(?:id|name)=["']([^"']+)""")
-_ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
+_OTHER_HOST = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 
 
 def main() -> int:
-    """Print the broken links of all pages; 1 if there are any."""
+    """Print the broken links of all pages; return 1 if there are any."""
     broken = [line for page in pages(ROOT) for line in check(page, ROOT)]
     sys.stdout.writelines(f"{line}\n" for line in broken)
     return 1 if broken else 0
 
 
 def pages(root: Path) -> list[Path]:
-    """Return the Markdown files, without those of tools."""
+    """Return the Markdown files of the repository."""
     found = root.rglob("*.md")
     return sorted(path for path in found if SKIPPED.isdisjoint(path.relative_to(root).parts))
 
 
 def check(page: Path, root: Path) -> Iterator[str]:
-    """Return a line for each link that leads nowhere."""
+    """Yield a line for each broken link."""
     text = _blanked(_COMMENT, page.read_text(encoding="utf-8"))
     text = _blanked(_CODE, _blanked(_FENCE, text))
     for link in _LINK.finditer(text):
         target = next(filter(None, link.groups()))
-        if fault := _fault(target, page, root):
+        if problem := _find_problem(target, page, root):
             line = text.count("\n", 0, link.start()) + 1
-            yield f"{page.relative_to(root)}:{line}: {target}: {fault}"
+            yield f"{page.relative_to(root)}:{line}: {target}: {problem}"
 
 
-def _fault(target: str, page: Path, root: Path) -> str | None:
-    if _ELSEWHERE.match(target):
+def _find_problem(target: str, page: Path, root: Path) -> str | None:
+    if _OTHER_HOST.match(target):
         return None
     path, _, anchor = target.partition("#")
     if path.startswith("/"):
         return "expected a relative path"
-    there = (page.parent / path).resolve() if path else page
-    if not there.is_relative_to(root.resolve()):
+    file = (page.parent / path).resolve() if path else page
+    if not file.is_relative_to(root.resolve()):
         return "outside of the repository"
-    if not there.exists():
+    if not file.exists():
         return "no such file"
-    if anchor and there.suffix == ".md" and anchor not in anchors(there):
+    if anchor and file.suffix == ".md" and anchor not in anchors(file):
         return "no such heading"
     return None
 
@@ -89,7 +89,7 @@ def slug(heading: str) -> str:
 
 
 def _blanked(pattern: re.Pattern[str], text: str) -> str:
-    """Replace what matches by its line breaks, so that line numbers stay."""
+    """Replace matches by their line breaks, so that line numbers do not change."""
     return pattern.sub(lambda found: "\n" * found[0].count("\n"), text)
 
 

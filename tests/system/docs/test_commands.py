@@ -1,4 +1,4 @@
-"""Every `kubectl convertor` command in the documents is one that the program understands."""
+"""Every `kubectl convertor` command in the docs is valid."""
 
 import re
 import shlex
@@ -11,26 +11,26 @@ from tests.support.paths import ROOT
 from webhook.cli.kubectl import group
 
 DOCS = ROOT / "docs"
-SAID = re.compile(r"(?:^|`|\$ )kubectl convertor ([^`\n]+)", re.MULTILINE)
+COMMAND = re.compile(r"(?:^|`|\$ )kubectl convertor ([^`\n]+)", re.MULTILINE)
 COMMANDS = sorted(
     {
         (page.name, found.strip())
         for page in DOCS.glob("*.md")
-        if page.name != "cli.md"  # whose own test runs what it shows
-        for found in SAID.findall(page.read_text(encoding="utf-8").replace("\\\n", " "))
+        if page.name != "cli.md"  # another test runs its commands
+        for found in COMMAND.findall(page.read_text(encoding="utf-8").replace("\\\n", " "))
     }
 )
 
 
-def read(words: list[str]) -> None:
-    """Have click read the words, down to the command that they name, and run nothing."""
+def parse(words: list[str]) -> None:
+    """Parse the words with click, without running the command."""
     command: click.Command | None = group
-    # A command keeps the names of its help flag, which its group decides.
+    # A command inherits the names of its help flag from its group.
     context = click.Context(group, **group.context_settings)
     while isinstance(command, click.Group) and words:
         command = command.get_command(context, words.pop(0))
     assert command is not None
-    if words:  # in a sentence a command may be named without its arguments
+    if words:  # a sentence may mention a command without its arguments
         command.make_context(command.name, words, parent=context)
 
 
@@ -39,7 +39,7 @@ def test_there_are_commands() -> None:
 
 
 @pytest.mark.parametrize(("page", "command"), COMMANDS)
-def test_a_command_that_is_shown_is_understood(
+def test_a_command_in_the_docs_is_valid(
     page: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = shlex.split(re.split(r" [|>] ", command)[0], comments=True)
@@ -47,4 +47,4 @@ def test_a_command_that_is_shown_is_understood(
     for word in words:
         if word.endswith(".yaml"):
             Path(word).touch()
-    read(words)
+    parse(words)

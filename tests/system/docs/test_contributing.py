@@ -14,11 +14,11 @@ ROWS = {
     name: cells.split(" | ")[-1].strip()
     for name, cells in re.findall(r"^\| `make ([\w-]+)` \| (.+) \|$", PAGE, re.MULTILINE)
 }
-"""What the table says of each command in its last column."""
+"""The last column of the table, by command."""
 
 
 def jobs() -> dict[str, str]:
-    """Return what each job of ci.yaml runs."""
+    """Return the scripts of each job of ci.yaml."""
     found = yaml.safe_load((WORKFLOWS / "ci.yaml").read_text())["jobs"]
     return {
         name: "\n".join(step.get("run", "") for step in job["steps"]) for name, job in found.items()
@@ -32,14 +32,14 @@ def test_every_command_of_the_table_exists() -> None:
     assert [name for name in ROWS if f"\n{name}: " not in makefile] == []
 
 
-def test_the_table_says_which_commands_have_a_job() -> None:
+def test_the_table_has_the_commands_with_a_job() -> None:
     run = {
         name
         for script in jobs().values()
         for name in re.findall(r"^make ([\w-]+)$", script, re.MULTILINE)
     }
 
-    assert {name for name, said in ROWS.items() if said != "no"} == run
+    assert {name for name, in_ci in ROWS.items() if in_ci != "no"} == run
 
 
 def test_a_job_without_a_command_is_described() -> None:
@@ -60,7 +60,7 @@ def test_the_pythons_of_the_table_are_those_of_the_job() -> None:
     assert ROWS["test"] == "Python " + ", ".join(matrix["matrix"]["python"])
 
 
-def test_the_folders_whose_every_branch_is_measured_are_those_of_the_contract() -> None:
+def test_coverage_requires_all_branches_of_the_folders_in_the_contract_for_pure_folders() -> None:
     contracts = tomllib.loads((TOP / "pyproject.toml").read_text())["tool"]["importlinter"]
     [pure] = (each for each in contracts["contracts"] if each["name"].startswith("Pure folders"))
     makefile = (TOP / "Makefile").read_text().replace("\\\n", " ")

@@ -1,4 +1,4 @@
-"""Decision records have one form, and the index lists them all."""
+"""Decision records have the same sections, and the index lists all of them."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The files are what .editorconfig says; how long a line may be, ruff checks."""
+"""The files follow .editorconfig, except for line lengths, which ruff checks."""
 
 import configparser
 import re
@@ -11,7 +11,7 @@ TOP = Path(__file__).parents[3]
 
 
 def sections() -> list[tuple[re.Pattern[str], dict[str, str]]]:
-    """Return a pattern of paths for each section, with its keys, in the order of the file."""
+    """Return a path pattern and the keys of each section, in the order of the file."""
     parser = configparser.ConfigParser(allow_no_value=True)
     parser.read_string("[root]\n" + (TOP / ".editorconfig").read_text())
     return [(_pattern(name), dict(parser[name])) for name in parser.sections()[1:]]
@@ -24,7 +24,7 @@ def _pattern(glob: str) -> re.Pattern[str]:
 
 
 def settings(path: str) -> dict[str, str]:
-    """Return what holds for a path: later sections win, `unset` removes a key."""
+    """Return the settings of a path: later sections have precedence, `unset` removes a key."""
     found: dict[str, str] = {}
     for pattern, keys in SECTIONS:
         if pattern.fullmatch(path):
@@ -53,7 +53,7 @@ def test_a_path_has_the_settings_of_the_last_section_that_matches(
     assert settings(path).get(key) == value
 
 
-def test_every_file_is_as_the_settings_say() -> None:
+def test_every_file_follows_the_settings() -> None:
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=TOP, capture_output=True, text=True, check=False
     )
@@ -62,20 +62,20 @@ def test_every_file_is_as_the_settings_say() -> None:
     wrong = []
     for path in filter(None, listed.stdout.split("\0")):
         if (TOP / path).is_file():
-            wrong += [f"{path}: {fault}" for fault in _faults(path)]
+            wrong += [f"{path}: {problem}" for problem in _find_problems(path)]
     assert wrong == []
 
 
-def _faults(path: str) -> list[str]:
+def _find_problems(path: str) -> list[str]:
     text = (TOP / path).read_bytes().decode()  # utf-8, or an error
     rules = settings(path)
-    faults = []
+    problems = []
     if "\r" in text:
-        faults.append("a carriage return")
+        problems.append("a carriage return")
     if rules.get("insert_final_newline") and text and not text.endswith("\n"):
-        faults.append("no newline at the end")
+        problems.append("no newline at the end")
     if rules.get("trim_trailing_whitespace") and re.search(r"[ \t]$", text, re.MULTILINE):
-        faults.append("white space at the end of a line")
+        problems.append("trailing white space")
     if rules.get("indent_style") == "space" and re.search(r"^ *\t", text, re.MULTILINE):
-        faults.append("a tab")
-    return faults
+        problems.append("a tab")
+    return problems

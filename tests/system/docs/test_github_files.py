@@ -1,4 +1,4 @@
-"""What GitHub, Renovate and pre-commit read has the form that they take."""
+"""The files for GitHub, Renovate and pre-commit are valid."""
 
 import json
 import re
@@ -29,13 +29,13 @@ def load(path: Path) -> Any:
     ],
     ids=lambda value: value.name if isinstance(value, Path) else "",
 )
-def test_a_file_has_the_form_that_its_reader_takes(path: Path, schema: str) -> None:
+def test_a_file_is_valid_by_its_schema(path: Path, schema: str) -> None:
     errors = Draft7Validator(get_builtin_schema(schema)).iter_errors(load(path))
 
     assert [error.message for error in errors] == []
 
 
-def test_a_bug_report_asks_for_what_an_answer_needs() -> None:
+def test_a_bug_report_requires_versions_explanation_and_logs() -> None:
     form = load(GITHUB / "ISSUE_TEMPLATE/bug_report.yaml")
     required = {
         field["id"] for field in form["body"] if field.get("validations", {}).get("required")
@@ -44,7 +44,7 @@ def test_a_bug_report_asks_for_what_an_answer_needs() -> None:
     assert required >= {"forklift", "kubernetes", "webhook", "explain", "logs"}
 
 
-def test_renovate_reads_every_locked_file() -> None:
+def test_renovate_updates_every_locked_file() -> None:
     [pattern] = load(GITHUB / "renovate.json")["pip-compile"]["managerFilePatterns"]
     locked = sorted(path.name for path in (TOP / "requirements").glob("*.txt"))
 
@@ -54,7 +54,7 @@ def test_renovate_reads_every_locked_file() -> None:
     ] == []
 
 
-def test_hooks_before_a_commit_are_the_tools_of_the_project() -> None:
+def test_pre_commit_hooks_use_the_tools_of_the_project() -> None:
     config = load(TOP / ".pre-commit-config.yaml")
 
     assert [repo["repo"] for repo in config["repos"]] == ["local"]

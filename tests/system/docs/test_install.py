@@ -1,4 +1,4 @@
-"""The OpenSSL commands of docs/install.md make files that the server serves."""
+"""The OpenSSL commands of docs/install.md create files that the server can use."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ NAME = "convertor-webhook.convertor-webhook.svc"
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
-def test_the_certificate_made_with_openssl_can_be_served(tmp_path: Path) -> None:
+def test_the_server_accepts_the_certificate_of_openssl(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8").replace("\\\n", " ")
     commands = re.findall(r"^\$ (openssl .*)", page, re.MULTILINE)
     for command in commands:

@@ -1,4 +1,4 @@
-"""Links in Markdown lead to files and headings that exist."""
+"""Links in Markdown lead to existing files and headings."""
 
 from pathlib import Path
 
@@ -56,7 +56,7 @@ def test_a_heading_has_the_anchor_that_github_gives_it(heading: str, anchor: str
     assert links.slug(heading) == anchor
 
 
-def test_headings_that_are_alike_are_numbered(tmp_path: Path) -> None:
+def test_anchors_of_equal_headings_are_numbered(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# A\n\n## B\n\n## B\n\n```sh\n# C\n```\n")
 

@@ -1,4 +1,4 @@
-"""docs/metrics.md has the metrics that there are, with their types, labels and words."""
+"""docs/metrics.md has all metrics with their types and labels."""
 
 import re
 from collections import Counter
@@ -13,8 +13,8 @@ from webhook.telemetry.metrics import DURATION_BUCKETS_SECONDS, Metrics
 PAGE = (ROOT / "docs/metrics.md").read_text()
 
 
-def exposed() -> dict[str, tuple[str, str]]:
-    """Return type and labels of each of our metrics, by its name."""
+def exported() -> dict[str, tuple[str, str]]:
+    """Return the type and labels of each metric, by name."""
     metrics = Metrics()
     now = datetime.now(UTC)
     metrics.export_plans(lambda: PlansStatus(synced=True, age_seconds=0, count=0, invalid=0))
@@ -30,12 +30,12 @@ def exposed() -> dict[str, tuple[str, str]]:
     return found
 
 
-def test_the_table_is_what_the_server_exposes() -> None:
+def test_the_table_has_the_metrics_that_the_server_exports() -> None:
     rows = re.findall(r"^\| `(convertor_webhook_\w+)` \| (\w+) \|([^|]*)\|", PAGE, re.MULTILINE)
-    shown = {name: (kind, labels.replace("`", "").strip()) for name, kind, labels in rows}
-    assert shown == exposed()
+    documented = {name: (kind, labels.replace("`", "").strip()) for name, kind, labels in rows}
+    assert documented == exported()
 
 
 def test_the_buckets_are_those_of_the_histogram() -> None:
-    [shown] = re.findall(r"^Buckets, in seconds: (.+)\.$", PAGE, re.MULTILINE)
-    assert [float(bucket) for bucket in shown.split(", ")] == list(DURATION_BUCKETS_SECONDS)
+    [documented] = re.findall(r"^Buckets, in seconds: (.+)\.$", PAGE, re.MULTILINE)
+    assert [float(bucket) for bucket in documented.split(", ")] == list(DURATION_BUCKETS_SECONDS)

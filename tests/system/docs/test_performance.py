@@ -46,7 +46,7 @@ def test_the_rates_of_the_page_are_those_of_the_raw_data() -> None:
     assert [line for line in section("run").splitlines() if line in expected] == expected
 
 
-def test_the_page_itself_has_no_raw_data() -> None:
+def test_the_page_has_no_raw_data() -> None:
     assert "```json" not in PAGE
     assert max(map(len, PAGE.splitlines())) < 200
 

@@ -1,4 +1,4 @@
-"""What the README shows is what happens."""
+"""The examples of the README are real."""
 
 import asyncio
 import base64
@@ -28,7 +28,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
-def test_the_patch_is_the_answer_to_the_example_review() -> None:
+def test_the_patch_is_the_response_to_the_example_review() -> None:
     plans = DirectoryPlans(ROOT / "examples/plans", Installation())
     request = review.decode((ROOT / "examples/review.json").read_bytes())
     ref = read_plan_ref(request)
@@ -36,13 +36,13 @@ def test_the_patch_is_the_answer_to_the_example_review() -> None:
     plan = asyncio.run(plans.fetch(ref, 10))
     decision = decide(request, ref, plan, Installation(), plans.node_values)
     response = json.loads(review.encode(request.uid, decision))["response"]
-    [shown] = blocks("json")
-    assert json.loads(shown) == json.loads(base64.b64decode(response["patch"]))
+    [patch] = blocks("json")
+    assert json.loads(patch) == json.loads(base64.b64decode(response["patch"]))
 
 
 def test_the_example_plan_has_no_problems() -> None:
-    [shown] = blocks("yaml")
-    plan: dict[str, Any] = yaml.safe_load(shown)
+    [example] = blocks("yaml")
+    plan: dict[str, Any] = yaml.safe_load(example)
     read = settings.read(plan, Installation()).settings
     assert read.problems == []
     assert read.affinity
@@ -52,8 +52,8 @@ def test_the_example_plan_has_no_problems() -> None:
 
 
 @pytest.mark.parametrize("block", [block for block in blocks("console") if "karl" in block])
-def test_a_command_prints_what_is_shown(block: str) -> None:
-    command, _, shown = block.removeprefix("$ .venv/bin/").partition("\n")
+def test_a_command_prints_the_output_of_the_readme(block: str) -> None:
+    command, _, output = block.removeprefix("$ .venv/bin/").partition("\n")
     program, *arguments = shlex.split(command)
     run = subprocess.run(
         [str(Path(sys.executable).with_name(program)), *arguments],
@@ -61,7 +61,7 @@ def test_a_command_prints_what_is_shown(block: str) -> None:
         text=True,
         check=False,
     )
-    assert (run.stdout + run.stderr).strip() == shown.strip()
+    assert (run.stdout + run.stderr).strip() == output.strip()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The locked requirements are what `make lock` writes and what Renovate can write again."""
+"""The locked requirements are the output of `make lock`, and Renovate can update them."""
 
 import re
 import tomllib
@@ -13,7 +13,7 @@ LOCKED = sorted((TOP / "requirements").glob("*.txt"))
 PROJECT = tomllib.loads((TOP / "pyproject.toml").read_text())
 
 RENOVATE = {"--universal", "--generate-hashes", "--python-version", "--output-file", "--extra"}
-"""Options of `uv pip compile` that Renovate's manager pip-compile takes from a header."""
+"""Options of `uv pip compile` that Renovate's manager pip-compile supports in a header."""
 
 locked = pytest.mark.parametrize("path", LOCKED, ids=lambda path: path.stem)
 
@@ -36,7 +36,7 @@ def test_renovate_understands_the_command_in_the_header(path: Path) -> None:
 
 
 @locked
-def test_every_source_of_a_locked_file_is_there(path: Path) -> None:
+def test_every_source_of_a_locked_file_exists(path: Path) -> None:
     sources = [word for word in command(path) if not word.startswith("-")]
 
     assert sources
@@ -64,7 +64,7 @@ def test_every_dependency_of_the_project_is_locked_within_its_range(name: str) -
         assert versions[canonicalize_name(requirement.name)] in requirement.specifier
 
 
-def test_the_build_is_locked_from_what_the_project_requires() -> None:
+def test_the_locked_build_requirements_are_those_of_the_project() -> None:
     assert (TOP / "requirements/build.in").read_text().split("\n")[:-1] == PROJECT["build-system"][
         "requires"
     ]

@@ -45,7 +45,7 @@ def test_links_out_of_docs_lead_to_the_repository(
     assert hooks.on_page_markdown(written, page=page(uri)) == rewritten
 
 
-def test_a_link_out_of_docs_to_nothing_is_a_warning(
+def test_a_broken_link_out_of_docs_is_a_warning(
     hooks: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
@@ -63,7 +63,7 @@ def test_a_link_out_of_docs_to_nothing_is_a_warning(
         "<style>a{background:url(https://example.com/a.png)}</style>",
     ],
 )
-def test_what_a_page_would_load_from_another_host_is_a_warning(
+def test_a_resource_from_another_host_is_a_warning(
     hooks: Any, caplog: pytest.LogCaptureFixture, html: str
 ) -> None:
     with caplog.at_level(logging.WARNING):
@@ -72,13 +72,13 @@ def test_what_a_page_would_load_from_another_host_is_a_warning(
     assert len(caplog.messages) == 1
 
 
-def test_a_link_to_another_host_loads_nothing(hooks: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_link_to_another_host_is_allowed(hooks: Any, caplog: pytest.LogCaptureFixture) -> None:
     hooks.on_post_page('<a href="https://example.com/">x</a>', page=page("a.md"))
 
     assert caplog.messages == []
 
 
-def test_the_site_asks_no_other_host_and_stops_at_warnings() -> None:
+def test_the_site_uses_no_other_host_and_fails_on_warnings() -> None:
     text = (TOP / "mkdocs.yml").read_text().replace("!!python/object/apply:", "# ")
     config = yaml.safe_load(text)
 

@@ -16,7 +16,7 @@ def alerts() -> list[str]:
     return re.findall(r"^\s*- alert: (\w+)$", text, re.MULTILINE)
 
 
-def test_reasons_and_alerts_are_documented_and_nothing_else_is_called_one() -> None:
+def test_the_entries_are_those_of_all_reasons_and_alerts() -> None:
     words = {title for title in ENTRIES if " " not in title}
     assert words == {*Reason, *alerts()}
 
@@ -26,11 +26,11 @@ def test_there_are_alerts() -> None:
 
 
 @pytest.mark.parametrize("title", ENTRIES)
-def test_an_entry_begins_with_the_command_to_type(title: str) -> None:
+def test_an_entry_begins_with_a_command(title: str) -> None:
     assert re.match(r"```sh\nkubectl .+\n```\n\n\S", ENTRIES[title])
 
 
-def test_the_anchors_of_the_alerts_lead_here() -> None:
+def test_the_runbook_links_of_the_alerts_lead_to_their_entries() -> None:
     text = (ROOT / "charts/convertor-webhook/files/alerts.yaml").read_text()
     anchors = set(re.findall(r"troubleshooting\.md#(\S+)", text))
     assert anchors == {alert.lower() for alert in alerts()}

@@ -15,7 +15,7 @@ def texts(picture: str) -> list[str]:
 
 def test_the_demo_places_all_pods_and_its_picture_is_that_of_the_readme(tmp_path: Path) -> None:
     picture = tmp_path / "demo.svg"
-    command = [sys.executable, ROOT / "examples" / "demo.py", "--svg", picture]
+    command: list[str | Path] = [sys.executable, ROOT / "examples" / "demo.py", "--svg", picture]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert run.returncode == 0, run.stderr

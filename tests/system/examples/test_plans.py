@@ -1,4 +1,4 @@
-"""The example plans are Plans, and each asks what the guide's command above it asks."""
+"""The example plans are valid Plans with the settings of the guide's command above them."""
 
 import re
 import shlex
@@ -25,7 +25,7 @@ FLAGS = {
 
 class Example(NamedTuple):
     command: str
-    """Of the guide; empty where there is none."""
+    """The command of the guide; empty if there is none."""
     plan: Json
 
 
@@ -51,7 +51,7 @@ def name(example: Example) -> str:
 
 
 def strict(schema: Any) -> Any:
-    """Refuse fields that the CRD does not know, as `kubectl apply` does."""
+    """Reject fields that are not in the CRD, as `kubectl apply` does."""
     if isinstance(schema, list):
         return [strict(each) for each in schema]
     if not isinstance(schema, dict):
@@ -68,7 +68,7 @@ def crd() -> Any:
     return jsonschema.Draft202012Validator(strict(spec))
 
 
-def test_all_commands_of_the_guide_are_there_and_something_beyond() -> None:
+def test_there_are_examples_for_all_commands_of_the_guide_and_more() -> None:
     assert len(OF_THE_GUIDE) == 23
     assert len(EXAMPLES) > len(OF_THE_GUIDE)
 
@@ -79,25 +79,25 @@ def test_an_example_is_a_plan_of_forklift(example: Example, crd: Any) -> None:
 
 
 @pytest.mark.parametrize("example", OF_THE_GUIDE, ids=name)
-def test_an_example_asks_what_its_command_asks(example: Example) -> None:
+def test_an_example_has_the_settings_of_its_command(example: Example) -> None:
     *_, first_flag = re.split(
         r"kubectl mtv (?:create|patch) plan \S+ ", example.command, maxsplit=1
     )
     words = shlex.split(first_flag)
     flags = dict(zip(words[::2], words[1::2], strict=True))
     annotations = {f"{PREFIX}/{FLAGS[flag]}": flags[flag] for flag in flags.keys() & FLAGS.keys()}
-    asked = {
-        "metadata": {"name": "asked", "namespace": "forklift", "annotations": annotations},
+    expected = {
+        "metadata": {"name": "expected", "namespace": "forklift", "annotations": annotations},
         "spec": {"targetNamespace": "target"},
     }
-    assert what(example.plan) == what(asked)
+    assert placement(example.plan) == placement(expected)
 
 
-def what(plan: Json) -> Any:
+def placement(plan: Json) -> Any:
     found: Settings = settings.read(plan, Installation()).settings
     return found.labels, found.node_selector, found.node_requirements, found.affinity
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=name)
-def test_an_example_is_not_refused_when_it_is_written(example: Example) -> None:
+def test_an_example_has_no_problems(example: Example) -> None:
     assert settings.read(example.plan, Installation()).settings.problems == []

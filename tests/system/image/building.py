@@ -1,7 +1,7 @@
-"""The image built and run without a container engine: buildah on a base made by debootstrap.
+"""Builds and runs the image without a container engine: buildah, on a base from debootstrap.
 
-Base and layers stay in the user's cache. What runs is the image's own command, in its own
-environment, with its root file system mounted read-only, as Kubernetes would do it.
+Base and layers are kept in the user's cache. The image's command runs with its environment, and
+with a read-only root file system as in Kubernetes.
 """
 
 import contextlib
@@ -37,13 +37,13 @@ exec chroot --userspec="$user" --groups= "$root" env -i "$@"
 
 
 def build() -> None:
-    """Build the image, the base too when it is not there yet."""
+    """Build the image, and the base if it does not exist."""
     STORE.mkdir(parents=True, exist_ok=True)
     present = subprocess.run(_buildah("images", "--quiet", BASE), check=False, capture_output=True)
     if present.returncode:
         _build_base()
     with tempfile.TemporaryDirectory(dir=STORE) as scratch:
-        # pip trusts whom this machine trusts: its index may be behind a proxy.
+        # pip uses the CAs of this machine: its index may be behind a proxy.
         config = Path(scratch) / "pip.conf"
         config.write_text(f"[global]\ncert = {CERTIFICATES}\n", encoding="utf-8")
         mounts = [f"{CERTIFICATES}:{CERTIFICATES}:ro", f"{config}:/etc/pip.conf:ro"]
@@ -53,7 +53,7 @@ def build() -> None:
             *(f"--build-arg=BASE={BASE}", "--build-arg=VERSION=0.1.0", f"--tag={IMAGE}"),
             str(CONTEXT),
         )
-    # Each image is a whole copy with this storage; the base and the newest are enough.
+    # With this storage each image is a full copy: keep only the base and the newest.
     _run(*_buildah("rmi", "--prune"))
 
 
@@ -67,7 +67,7 @@ def config() -> Json:
 
 @contextlib.contextmanager
 def mounted() -> Iterator[Path]:
-    """Mount a container of the image; gone afterwards."""
+    """Create and mount a container of the image; remove it at the end."""
     container = _run(*_buildah("from", "--pull-never", IMAGE)).strip()
     try:
         yield Path(_run(*_buildah("mount", container)).strip())
@@ -76,7 +76,7 @@ def mounted() -> Iterator[Path]:
 
 
 def command(root: Path, shared: Path, *arguments: str, user: str) -> list[str]:
-    """Say how to run the image's entry point; `shared` is /mnt there, the network is ours."""
+    """Return the command that runs the entry point with `shared` as /mnt, in the host's network."""
     image = config()
     inside = ["sh", "-c", IN_NAMESPACE, "sh", str(root), str(shared), user, *image["Env"]]
     return ["unshare", "--mount", *inside, *(arguments or image["Entrypoint"] + image["Cmd"])]

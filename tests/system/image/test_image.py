@@ -1,4 +1,4 @@
-"""The image does what the chart expects of it: any user, nothing written, nothing too much."""
+"""The image runs as any user on a read-only file system, and has no superfluous files."""
 
 import json
 import os
@@ -22,8 +22,8 @@ from tests.system.image import building
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(600)]
 
-SOMEBODY = "1000660000:0"
-"""A user that the image does not know, in group 0, as OpenShift chooses one."""
+ARBITRARY_USER = "1000660000:0"
+"""A user without an entry in the image, in group 0, as OpenShift assigns it."""
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +34,11 @@ def root() -> Iterator[Path]:
 
 
 def run(root: Path, shared: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    line = building.command(root, shared, *arguments, user=SOMEBODY)
+    line = building.command(root, shared, *arguments, user=ARBITRARY_USER)
     return subprocess.run(line, capture_output=True, text=True, check=False)
 
 
-def test_it_runs_as_nobody_in_particular(root: Path) -> None:
+def test_it_has_a_user_other_than_root_and_the_ports_and_command_of_the_server(root: Path) -> None:
     config = building.config()
 
     assert config["User"] == "1001:0"
@@ -47,7 +47,7 @@ def test_it_runs_as_nobody_in_particular(root: Path) -> None:
     assert {*config["ExposedPorts"]} == {"8443/tcp", "8080/tcp"}
 
 
-def test_it_says_what_it_is(root: Path) -> None:
+def test_it_has_labels_and_a_license(root: Path) -> None:
     labels = building.config()["Labels"]
 
     assert labels["org.opencontainers.image.title"] == "convertor-webhook"
@@ -57,12 +57,12 @@ def test_it_says_what_it_is(root: Path) -> None:
 
 
 @pytest.mark.parametrize("tool", ["pip", "pip3", "gcc", "cc", "c++", "ld", "make"])
-def test_no_tool_is_left_to_build_or_install_with(root: Path, tmp_path: Path, tool: str) -> None:
+def test_it_has_no_tool_to_build_or_install_software(root: Path, tmp_path: Path, tool: str) -> None:
     assert run(root, tmp_path, "sh", "-c", f"command -v {tool}").stdout == ""
 
 
 @pytest.mark.parametrize("module", ["pip", "setuptools", "ensurepip", "hatchling", "pytest"])
-def test_no_package_is_left_that_only_the_build_needs(
+def test_it_has_no_package_that_only_the_build_needs(
     root: Path, tmp_path: Path, module: str
 ) -> None:
     done = run(root, tmp_path, "python3", "-c", f"import {module}")
@@ -70,14 +70,14 @@ def test_no_package_is_left_that_only_the_build_needs(
     assert f"No module named '{module}'" in done.stderr
 
 
-def test_everything_can_be_read_and_nothing_written_by_any_user(root: Path) -> None:
+def test_files_are_readable_and_not_writable_by_all_users(root: Path) -> None:
     for path in (root / "opt").rglob("*"):
         mode = path.lstat().st_mode
         assert path.is_symlink() or mode & 0o044 == 0o044, path
         assert path.is_symlink() or not mode & 0o022, path
 
 
-def test_nothing_of_the_sources_but_the_packages_is_in_it(root: Path) -> None:
+def test_it_has_the_packages_and_no_other_sources(root: Path) -> None:
     packages = next((root / "opt/convertor-webhook/lib").glob("python3*/site-packages"))
 
     assert {"webhook", "certs"} <= {path.name for path in packages.iterdir()}
@@ -100,9 +100,9 @@ class Server(NamedTuple):
     """The image's server, for a plan in a file."""
 
     reviews: int
-    """Port."""
+    """The port for reviews."""
     status: int
-    """Port."""
+    """The port for probes and metrics."""
     ca: Path
 
 
@@ -115,7 +115,7 @@ def server(root: Path, tmp_path: Path) -> Iterator[Server]:
         (tmp_path / name).write_bytes(content)
     (tmp_path / "plans").mkdir()
     (tmp_path / "plans" / "plan.json").write_bytes((DATA / "plan-v2.12.json").read_bytes())
-    os.chmod(tmp_path, 0o755)  # noqa: PTH101 - pytest makes it for us alone
+    os.chmod(tmp_path, 0o755)  # noqa: PTH101 - pytest creates it for the present user only
     reviews, status = free_port(), free_port()
     process = subprocess.Popen(
         building.command(
@@ -124,7 +124,7 @@ def server(root: Path, tmp_path: Path) -> Iterator[Server]:
             *("convertor-webhook", "serve", "--plans=/mnt/plans", "--tls-dir=/mnt"),
             f"--listen=127.0.0.1:{reviews}",
             f"--status-listen=127.0.0.1:{status}",
-            user=SOMEBODY,
+            user=ARBITRARY_USER,
         )
     )
     try:
@@ -136,7 +136,7 @@ def server(root: Path, tmp_path: Path) -> Iterator[Server]:
 
 
 def ready(port: int) -> bool:
-    """Ask until it is ready, for half a minute."""
+    """Return True when it is ready, False after half a minute."""
     until = time.monotonic() + 30
     while time.monotonic() < until:
         try:
@@ -148,7 +148,7 @@ def ready(port: int) -> bool:
     return False
 
 
-def test_a_user_it_does_not_know_places_a_pod_on_a_file_system_that_is_read_only(
+def test_it_places_a_pod_as_an_arbitrary_user_with_a_read_only_file_system(
     server: Server,
 ) -> None:
     assert ready(server.status)
@@ -162,27 +162,27 @@ def test_a_user_it_does_not_know_places_a_pod_on_a_file_system_that_is_read_only
         "namespace": "target",
         "object": pod,
     }
-    answer = httpx.post(
+    response = httpx.post(
         f"https://localhost:{server.reviews}/mutate",
         json={"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request},
         verify=ssl.create_default_context(cafile=str(server.ca)),
     ).json()["response"]
 
-    assert (answer["uid"], answer["allowed"]) == (request["uid"], True)
-    assert answer["patchType"] == "JSONPatch"
+    assert (response["uid"], response["allowed"]) == (request["uid"], True)
+    assert response["patchType"] == "JSONPatch"
 
 
 def test_the_test_of_the_chart_passes(root: Path, server: Server, tmp_path: Path) -> None:
     assert ready(server.status)
     (container,) = rendering.one("Pod")["spec"]["containers"]
     script = container["args"][0]
-    for there, here in (
+    for original, local in (
         ("convertor-webhook.migration.svc", "localhost"),
         (":8080", f":{server.status}"),
         ("(service, 443)", f"(service, {server.reviews})"),
     ):
-        assert there in script
-        script = script.replace(there, here)
+        assert original in script
+        script = script.replace(original, local)
 
     done = run(root, tmp_path, *container["command"], script)
 

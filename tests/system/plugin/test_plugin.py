@@ -1,4 +1,4 @@
-"""What krew installs: the manifest, the archive, and its launcher."""
+"""The krew plugin: its manifest, archive and launcher."""
 
 import hashlib
 import os
@@ -24,7 +24,7 @@ TAG = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return what a build of the wheel has of the command line."""
+    """Return a wheel with the command line."""
     path = tmp_path_factory.mktemp("wheel") / f"convertor_webhook-{VERSION}-py3-none-any.whl"
     about = f"convertor_webhook-{VERSION}.dist-info/METADATA"
     with zipfile.ZipFile(path, "w") as packed:
@@ -52,7 +52,7 @@ def manifest(made: Path) -> Any:
 
 @pytest.fixture
 def plugin(made: Path, manifest: Any, tmp_path: Path) -> Path:
-    """Install the archive as krew does, and return the link on the PATH."""
+    """Extract the archive and create the link as krew does; return the link."""
     (platform,) = manifest["spec"]["platforms"]
     store = tmp_path / "store"
     with tarfile.open(made / platform["uri"].rpartition("/")[2]) as archive:
@@ -69,7 +69,7 @@ def package(wheel: Path, folder: Path) -> None:
 
 
 def call(plugin: Path, python: Path | str, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run the plugin where a folder of its package's name lies about."""
+    """Run the plugin in a folder that has another package of the same name."""
     (plugin.parent / "webhook").mkdir()
     (plugin.parent / "webhook" / "__init__.py").write_text("raise SystemExit('not ours')")
     return subprocess.run(
@@ -90,7 +90,7 @@ def stub(folder: Path, script: str) -> Path:
     return path
 
 
-def test_the_manifest_is_one_that_krew_takes(manifest: Any) -> None:
+def test_the_manifest_is_valid_for_krew(manifest: Any) -> None:
     assert manifest.keys() == {"apiVersion", "kind", "metadata", "spec"}
     assert manifest["apiVersion"] == "krew.googlecontainertools.github.com/v1alpha2"
     assert (manifest["kind"], manifest["metadata"]) == ("Plugin", {"name": "convertor"})
@@ -102,7 +102,7 @@ def test_the_manifest_is_one_that_krew_takes(manifest: Any) -> None:
     assert systems == {"key": "os", "operator": "In", "values": ["linux", "darwin"]}
 
 
-def test_the_archive_is_the_one_that_the_manifest_names(made: Path, manifest: Any) -> None:
+def test_the_archive_has_the_hash_in_the_manifest(made: Path, manifest: Any) -> None:
     (platform,) = manifest["spec"]["platforms"]
     start, _, name = platform["uri"].rpartition("/")
     assert start.endswith(f"/releases/download/v{VERSION}")
@@ -121,7 +121,7 @@ def test_the_same_wheel_gives_the_same_archive(wheel: Path, made: Path, tmp_path
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()
 
 
-def test_the_first_call_fetches_what_is_pinned_and_the_next_does_not(plugin: Path) -> None:
+def test_the_first_call_downloads_the_pinned_dependencies(plugin: Path) -> None:
     store = plugin.resolve().parent
     log = plugin.parent / "log"
     script = f'if [ "$2" = pip ]; then echo "$@" >> {log}; exit; fi; exec {sys.executable} "$@"'
@@ -134,39 +134,39 @@ def test_the_first_call_fetches_what_is_pinned_and_the_next_does_not(plugin: Pat
     assert list(store.glob("fetched.*")) == []
 
 
-def test_what_is_fetched_is_there_for_the_next_call(plugin: Path) -> None:
+def test_later_calls_use_the_downloaded_dependencies(plugin: Path) -> None:
     (plugin.resolve().parent / f"packages-{TAG}").mkdir()
     done = call(plugin, sys.executable, "karl", "REQUIRE pods(a=b) on node", "-o", "text")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "REQUIRE pods(a=b) on node\n"
 
 
-def link_of_the_page(plugin: Path) -> Path:
-    """Make the link that the documentation and the manifest ask for."""
+def create_link(plugin: Path) -> Path:
+    """Create the link of docs/cli.md and the manifest."""
     (command,) = re.findall(r"^ln -s .*$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     environment = os.environ | {"KREW_ROOT": str(plugin.parents[1])}
     subprocess.run(["/bin/sh", "-c", command], env=environment, check=True)
     return plugin.with_name("kubectl_complete-convertor")
 
 
-def test_by_the_link_of_the_page_it_is_what_kubectl_completes_with(plugin: Path) -> None:
+def test_kubectl_completes_through_the_link(plugin: Path) -> None:
     (plugin.resolve().parent / f"packages-{TAG}").mkdir()
-    done = call(link_of_the_page(plugin), sys.executable, "patch", "plan", "db", "--mode", "a")
+    done = call(create_link(plugin), sys.executable, "patch", "plan", "db", "--mode", "a")
     assert (done.returncode, done.stdout, done.stderr) == (0, "audit\n:4\n", "")
 
 
-def test_completion_fetches_nothing(plugin: Path) -> None:
+def test_completion_downloads_nothing(plugin: Path) -> None:
     script = f'if [ "$2" = pip ]; then exit 1; fi; exec {sys.executable} "$@"'
-    done = call(link_of_the_page(plugin), stub(plugin.parent, script), "ka")
+    done = call(create_link(plugin), stub(plugin.parent, script), "ka")
     assert (done.returncode, done.stdout, done.stderr) == (0, ":4\n", "")
 
 
-def test_the_manifest_has_the_link_of_the_page(manifest: Any) -> None:
+def test_the_manifest_has_the_link_of_the_docs(manifest: Any) -> None:
     (command,) = re.findall(r"^ln -s .*$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert f"  {command}\n" in manifest["spec"]["caveats"]
 
 
-def test_a_fetch_that_fails_leaves_nothing_behind(plugin: Path) -> None:
+def test_a_failed_download_leaves_no_files(plugin: Path) -> None:
     script = f'if [ "$2" = pip ]; then echo no network >&2; exit 1; fi; exec {sys.executable} "$@"'
     done = call(plugin, stub(plugin.parent, script), "--version")
     assert (done.returncode, done.stderr.splitlines()[1:]) == (1, ["no network"])
@@ -177,7 +177,7 @@ def test_a_fetch_that_fails_leaves_nothing_behind(plugin: Path) -> None:
 @pytest.mark.parametrize(
     ("script", "found"), [("echo 3.10; exit 1", "3.10"), ("exit 127", "not at all")]
 )
-def test_a_python_that_is_too_old_is_told(plugin: Path, script: str, found: str) -> None:
+def test_a_python_that_is_too_old_is_an_error(plugin: Path, script: str, found: str) -> None:
     python = stub(plugin.parent, script)
     done = call(plugin, python, "--version")
     assert done.returncode == 2

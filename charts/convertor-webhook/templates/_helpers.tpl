@@ -1,4 +1,4 @@
-{{/* What the names of the release's objects begin with; 63 characters at most, a DNS label. */}}
+{{/* Prefix of the names of all objects; a DNS label of at most 63 characters. */}}
 {{- define "convertor-webhook.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
 {{- $full := printf "%s-%s" .Release.Name $name -}}
@@ -9,24 +9,24 @@
 {{- end -}}
 {{- $full = $full | replace "." "-" | trunc 63 | trimSuffix "-" -}}
 {{- if not (regexMatch "^[a-z]" $full) -}}
-{{- fail (printf "the name %q must begin with a letter, as a Service's does: set fullnameOverride" $full) -}}
+{{- fail (printf "the name %q must begin with a letter, because it is the name of a Service: set fullnameOverride" $full) -}}
 {{- end -}}
 {{- $full -}}
 {{- end }}
 
-{{/* The name of what has no namespace: two releases of one name in two namespaces stay apart. */}}
+{{/* Name of cluster-scoped objects; with the namespace, so that releases of the same name do not conflict. */}}
 {{- define "convertor-webhook.clustername" -}}
 {{ include "convertor-webhook.fullname" . }}-{{ .Release.Namespace }}
 {{- end }}
 
-{{/* Labels of the server's pods. Quoted, as every name is: a release may be called `on` or `123`. */}}
+{{/* Labels of the server's pods. Names are quoted, because a release may be called `on` or `123`. */}}
 {{- define "convertor-webhook.selectorLabels" -}}
 app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
-{{/* Labels of the test pod: with the server's own it would be an endpoint of the Service, count
-     for the PodDisruptionBudget and be shut in by the NetworkPolicy. */}}
+{{/* Labels of the test pod, other than the server's: Service, PodDisruptionBudget and NetworkPolicy must not
+     select it. */}}
 {{- define "convertor-webhook.testLabels" -}}
 app.kubernetes.io/name: {{ printf "%s-test" (default .Chart.Name .Values.nameOverride) | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
@@ -42,8 +42,8 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- toYaml (mergeOverwrite (deepCopy (default dict .Values.commonLabels)) $labels $selector) -}}
 {{- end }}
 
-{{/* Metadata, of (list root name namespaced), with annotations and labels of its own if given.
-     A map that a user leaves empty, `commonLabels:`, is none at all to Helm: hence the defaults. */}}
+{{/* Metadata of (list root name namespaced), optionally with annotations and labels. Helm removes a
+     map that a user leaves empty, `commonLabels:`, hence the defaults. */}}
 {{- define "convertor-webhook.metadata" -}}
 {{- $root := index . 0 -}}
 {{- $annotations := deepCopy (default dict $root.Values.commonAnnotations) -}}
@@ -77,8 +77,8 @@ annotations:
 {{- end -}}
 {{- end }}
 
-{{/* The Secret with the serving certificate; self-managed: with the CA. Each mode has a name of its
-     own: what another one has left behind is refused by Helm and by OpenShift's service CA. */}}
+{{/* The Secret with the serving certificate, or in mode self-managed with the CA. Each mode uses another
+     name, because Helm and OpenShift's service CA reject Secrets of other owners. */}}
 {{- define "convertor-webhook.certificateSecret" -}}
 {{- if eq .Values.certificates.mode "provided" -}}
 {{ required "certificates.mode provided needs certificates.provided.secretName" .Values.certificates.provided.secretName }}
@@ -89,7 +89,7 @@ annotations:
 {{- end -}}
 {{- end }}
 
-{{/* The seconds of a duration such as 2160h or 1h30m. */}}
+{{/* Seconds of a duration such as 2160h or 1h30m. */}}
 {{- define "convertor-webhook.seconds" -}}
 {{- $hours := regexFind "[0-9]+h" . | trimSuffix "h" | atoi -}}
 {{- $minutes := regexFind "[0-9]+m" . | trimSuffix "m" | atoi -}}
@@ -97,12 +97,11 @@ annotations:
 {{- add (mul 3600 $hours) (mul 60 $minutes) $seconds -}}
 {{- end }}
 
-{{/* How many seconds before its end a serving certificate is late, because whoever renews it
-     should have done so long ago. */}}
+{{/* Seconds before its expiry when a serving certificate should have been renewed for some time. */}}
 {{- define "convertor-webhook.late" -}}
 {{- $days := mul 3 86400 -}}
 {{- if eq .Values.certificates.mode "self-managed" -}}
-{{- /* Of seven days it is renewed after two thirds, when more than two are left. */ -}}
+{{- /* It is renewed after two thirds of seven days, when more than two days are left. */ -}}
 86400
 {{- else if eq .Values.certificates.mode "openshift" -}}
 {{- /* The service CA renews it when less than an hour is left. */ -}}
@@ -114,24 +113,24 @@ annotations:
 {{- end -}}
 {{- end }}
 
-{{/* Whether the server writes the CA bundle; otherwise an injector does. */}}
+{{/* "true" if the server publishes the CA; otherwise an injector does. */}}
 {{- define "convertor-webhook.publishes" -}}
 {{- if has .Values.certificates.mode (list "self-managed" "provided") }}true{{ end -}}
 {{- end }}
 
-{{/* Annotations of the webhook configurations: the injector's, where there is one. */}}
+{{/* Annotations of the webhook configurations, including those for an injector. */}}
 {{- define "convertor-webhook.injection" -}}
 {{- $annotations := deepCopy (default dict .Values.webhook.annotations) -}}
 {{- if eq .Values.certificates.mode "cert-manager" -}}
-{{- $leaf := printf "%s/%s" .Release.Namespace (include "convertor-webhook.certificateSecret" .) -}}
-{{- $annotations = set $annotations "cert-manager.io/inject-ca-from" $leaf -}}
+{{- $certificate := printf "%s/%s" .Release.Namespace (include "convertor-webhook.certificateSecret" .) -}}
+{{- $annotations = set $annotations "cert-manager.io/inject-ca-from" $certificate -}}
 {{- else if eq .Values.certificates.mode "openshift" -}}
 {{- $annotations = set $annotations "service.beta.openshift.io/inject-cabundle" "true" -}}
 {{- end -}}
 {{- toYaml $annotations -}}
 {{- end }}
 
-{{/* What the API server is to call; no caBundle ever: see docs/operations.md. */}}
+{{/* The Service that the API server calls. caBundle is never rendered: see docs/operations.md. */}}
 {{- define "convertor-webhook.clientConfig" -}}
 service:
   name: {{ include "convertor-webhook.fullname" (index . 0) | quote }}
@@ -140,7 +139,7 @@ service:
   port: 443
 {{- end }}
 
-{{/* The namespaces whose convertor pods are ours. */}}
+{{/* Selector of the namespaces for whose pods the webhook is called. */}}
 {{- define "convertor-webhook.namespaceSelector" -}}
 {{- $excluded := default list .Values.webhook.excludedNamespaces -}}
 {{- if .Values.webhook.excludeReleaseNamespace -}}
@@ -161,9 +160,9 @@ matchExpressions:
     values: [virt-v2v]
 {{- end }}
 
-{{/* Which convertor pods are none of ours after all; the policy asks for no placement of those. */}}
+{{/* Conditions that exclude convertor pods, from the webhook and from the policy. */}}
 {{- define "convertor-webhook.matchConditions" -}}
-# A mirror pod cannot be placed: the kubelet has already started it.
+# A mirror pod cannot be placed: the kubelet has already started its pod.
 - name: not-a-mirror-pod
   expression: "!has(object.metadata.annotations) || !('kubernetes.io/config.mirror' in object.metadata.annotations)"
 {{- with .Values.webhook.matchConditions }}

@@ -1,4 +1,4 @@
-"""Values that make the chart look different: every way to get a certificate, every switch."""
+"""Values that cover the templates: every certificate mode, every switch."""
 
 from tests.system.chart.rendering import Json
 

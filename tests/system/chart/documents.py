@@ -1,8 +1,8 @@
-"""The chart's values.schema.json and the tables of its README, out of values.yaml.
+"""Generator of the chart's values.schema.json and README tables from values.yaml.
 
-`pytest tests/system/chart --update-golden` writes both. In values.yaml the comment right above a
-key describes it, a line `@schema` in that comment adds keywords of JSON Schema in YAML's flow
-style, and a comment `## Heading` begins a section of the README.
+`pytest tests/system/chart --update-golden` writes both. In values.yaml the comment above a key is
+its description, a line `@schema` in it adds keywords of JSON Schema in YAML's flow style, and a
+comment `## Heading` begins a section of the README.
 """
 
 import json
@@ -22,9 +22,12 @@ TYPES = {
     type(None): "null",
 }
 ALWAYS_ALLOWED: dict[str, Any] = {
-    "global": {"description": "Helm's own, where the chart is a dependency.", "type": "object"},
+    "global": {
+        "description": "Global values of Helm, for a chart that depends on this one.",
+        "type": "object",
+    },
     "enabled": {
-        "description": "For the condition of a chart that depends on this one; read by none here.",
+        "description": "For the condition of a chart that depends on this one; not used here.",
         "type": "boolean",
     },
 }
@@ -32,7 +35,7 @@ ALWAYS_ALLOWED: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Value:
-    """One key of values.yaml, with what its comment says."""
+    """A key of values.yaml, with its comment."""
 
     path: tuple[str, ...]
     default: Any
@@ -42,14 +45,14 @@ class Value:
 
     @property
     def is_group(self) -> bool:
-        """Whether its keys are values of their own: a closed map."""
+        """True for a closed map, whose keys are values themselves."""
         return isinstance(self.default, dict) and bool(self.default) and not self.keywords
 
     @property
     def may_be_left_empty(self) -> bool:
-        """Whether `key:` with nothing after it is a value: none of the map, the list, the text.
+        """True if `key:` without a value is valid, as an empty map, list or text.
 
-        To Helm the key is then not there at all, and its default neither.
+        Helm then removes the key, together with its default.
         """
         if self.is_group or "minItems" in self.keywords:
             return False
@@ -57,14 +60,14 @@ class Value:
 
 
 def leaves(text: str) -> list[Value]:
-    """Return the values that can be set, in the order of the file."""
+    """Return the values that are not groups, in the order of the file."""
     return [value for value in values(text) if not value.is_group]
 
 
 def schema(text: str) -> str:
-    """Write values.schema.json: closed, with every type, draft 7 as Helm 3 and 4 read it.
+    """Return values.schema.json: closed, with all types, in draft 7, which Helm 3 and 4 support.
 
-    Whatever may not be left empty is required: it is there unless somebody has left it empty.
+    Values that must not be empty are required: they are missing only if the user has emptied them.
     """
     root: dict[str, Any] = {
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -82,7 +85,7 @@ def schema(text: str) -> str:
 
 
 def readme(text: str, present: str) -> str:
-    """Write the README again: what is before its tables stays, the tables are made."""
+    """Return the README with its tables generated again; the text before them is kept."""
     lines = [present.partition("## Values")[0] + "## Values"]
     section = ""
     for value in values(text):
@@ -110,7 +113,7 @@ def _property(value: Value) -> dict[str, Any]:
 
 
 def values(text: str) -> Iterator[Value]:
-    """Yield everything in values.yaml that has a name, groups too, in the order of the file."""
+    """Yield all values, including groups, in the order of the file."""
     lines = text.splitlines()
     section = ""
 
@@ -118,7 +121,7 @@ def values(text: str) -> Iterator[Value]:
         nonlocal section
         for key, content in node.value:
             section, description, keywords = _comment(lines, key.start_mark.line, section)
-            # values.yaml is ours; the default comes from the node that the comment is at.
+            # The node of the comment, because the default must be the one that is described.
             default = yaml.safe_load(yaml.serialize(content))
             value = Value((*above, key.value), default, description, keywords, section)
             yield value
@@ -131,7 +134,7 @@ def values(text: str) -> Iterator[Value]:
 
 
 def _comment(lines: list[str], end: int, section: str) -> tuple[str, str, dict[str, Any]]:
-    """Read the comment block above a line, and the heading that may stand before it."""
+    """Return the heading, the description and the keywords in the comments above a line."""
     words: list[str] = []
     keywords: dict[str, Any] = {}
     number = end - 1

@@ -1,4 +1,4 @@
-"""The chart as Helm renders it, once for each question."""
+"""Renders the chart with Helm; equal renderings are cached."""
 
 import functools
 import json
@@ -20,11 +20,11 @@ OLDEST, NEWEST = "1.25", "1.37"
 
 
 class ChartError(Exception):
-    """Helm refused; the text is Helm's."""
+    """Helm failed; the text is its error."""
 
 
 def helm(*arguments: str, major: int = 4, stdin: str = "") -> str:
-    """Run Helm, with no cluster and no plugins, and return what it prints."""
+    """Run Helm, without a cluster, and return its output."""
     done = subprocess.run(
         [wheels.helm(major), *arguments], input=stdin, capture_output=True, text=True, check=False
     )
@@ -69,10 +69,10 @@ def _text(
     )
 
 
-def merged(base: Json, over: Json) -> Json:
-    """Merge nested values, as Helm does; `over` wins."""
+def merge(base: Json, over: Json) -> Json:
+    """Merge nested values as Helm does; `over` has precedence."""
     both = {
-        key: merged(base[key], over[key])
+        key: merge(base[key], over[key])
         for key in base.keys() & over.keys()
         if isinstance(base[key], dict) and isinstance(over[key], dict)
     }
@@ -85,7 +85,7 @@ def objects(values: Json | None = None, **options: Any) -> list[Json]:
 
 
 def one(kind: str, values: Json | None = None, *, name: str = "", **options: Any) -> Json:
-    """Return the one object of a kind, with this name where there are several."""
+    """Return the object of a kind; by its name if there are several."""
     (found,) = (
         each
         for each in objects(values, **options)
@@ -95,7 +95,7 @@ def one(kind: str, values: Json | None = None, *, name: str = "", **options: Any
 
 
 def pod_specs(rendered: list[Json]) -> Iterator[Json]:
-    """Every pod that the chart runs, the test pod too."""
+    """Yield the spec of every pod of the chart, including the test pod."""
     for each in rendered:
         if each["kind"] == "Pod":
             yield each["spec"]

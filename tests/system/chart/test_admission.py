@@ -1,4 +1,4 @@
-"""What the API server is told to send to the webhook, row by row of docs/compliance.md."""
+"""The webhook configurations, by the rows of docs/compliance.md."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def validating(values: Json | None = None, **options: str) -> Json:
     return webhook
 
 
-def test_only_the_creation_of_pods_is_sent_so_incidents_and_leases_are_not_touched() -> None:
+def test_the_webhook_is_called_for_the_creation_of_pods_only() -> None:
     assert mutating()["rules"] == [
         {
             "apiGroups": [""],
@@ -32,13 +32,13 @@ def test_only_the_creation_of_pods_is_sent_so_incidents_and_leases_are_not_touch
     ]
 
 
-def test_only_forklifts_convertor_pods_are_sent() -> None:
+def test_the_webhook_is_called_for_convertor_pods_only() -> None:
     assert mutating()["objectSelector"] == {
         "matchExpressions": [{"key": "forklift.app", "operator": "In", "values": ["virt-v2v"]}]
     }
 
 
-def test_system_namespaces_and_the_own_one_are_left_out() -> None:
+def test_system_namespaces_and_the_release_namespace_are_excluded() -> None:
     assert mutating()["namespaceSelector"] == {
         "matchExpressions": [
             {
@@ -50,7 +50,7 @@ def test_system_namespaces_and_the_own_one_are_left_out() -> None:
     }
 
 
-def test_the_own_namespace_can_be_let_in() -> None:
+def test_the_release_namespace_can_be_included() -> None:
     (expression,) = mutating({"webhook": {"excludeReleaseNamespace": False}})["namespaceSelector"][
         "matchExpressions"
     ]
@@ -58,7 +58,7 @@ def test_the_own_namespace_can_be_let_in() -> None:
     assert "migration" not in expression["values"]
 
 
-def test_no_excluded_namespace_means_no_empty_expression() -> None:
+def test_without_excluded_namespaces_the_selector_is_empty() -> None:
     values = {"webhook": {"excludedNamespaces": [], "excludeReleaseNamespace": False}}
 
     assert mutating(values)["namespaceSelector"] == {}
@@ -76,21 +76,21 @@ def test_namespaces_can_opt_in() -> None:
 
 
 @pytest.mark.parametrize(("kubernetes", "has"), [("1.27", False), ("1.28", True), ("1.37", True)])
-def test_match_conditions_are_there_where_the_cluster_has_them(
+def test_match_conditions_are_rendered_if_the_cluster_supports_them(
     kubernetes: str, *, has: bool
 ) -> None:
     assert ("matchConditions" in mutating(kubernetes=kubernetes)) is has
     assert ("matchConditions" in validating(kubernetes=kubernetes)) is has
 
 
-def test_match_conditions_of_the_user_come_after_those_of_the_chart() -> None:
+def test_match_conditions_of_the_user_follow_those_of_the_chart() -> None:
     own = {"name": "from-forklift", "expression": "request.userInfo.username != ''"}
     found = mutating({"webhook": {"matchConditions": [own]}})["matchConditions"]
 
     assert [each["name"] for each in found] == ["not-a-mirror-pod", "from-forklift"]
 
 
-def test_the_webhook_fails_open_soon_and_may_be_asked_again() -> None:
+def test_the_webhook_fails_open_after_a_short_timeout_and_may_be_reinvoked() -> None:
     found = mutating()
 
     assert {key: found[key] for key in ("failurePolicy", "timeoutSeconds", "matchPolicy")} == {
@@ -103,7 +103,7 @@ def test_the_webhook_fails_open_soon_and_may_be_asked_again() -> None:
     assert found["admissionReviewVersions"] == ["v1"]
 
 
-def test_plans_are_checked_and_never_refused_for_want_of_the_webhook() -> None:
+def test_plans_are_validated_and_validation_fails_open() -> None:
     found = validating({"webhook": {"failurePolicy": "Fail"}})
 
     assert found["rules"] == [
@@ -124,7 +124,7 @@ def test_names_are_qualified_and_unique() -> None:
     assert names == ["pods.convertor.forklift.konveyor.io", "plans.convertor.forklift.konveyor.io"]
 
 
-def test_the_service_is_named_and_no_address() -> None:
+def test_the_client_config_has_a_service_and_no_url() -> None:
     for webhook, path in ((mutating(), "/mutate"), (validating(), "/validate")):
         assert webhook["clientConfig"] == {
             "service": {
@@ -136,7 +136,7 @@ def test_the_service_is_named_and_no_address() -> None:
         }
 
 
-def test_several_replicas_stand_behind_a_cluster_address() -> None:
+def test_several_replicas_are_behind_a_cluster_ip() -> None:
     deployment, service = one("Deployment")["spec"], one("Service")["spec"]
 
     assert deployment["replicas"] == 2
@@ -146,7 +146,7 @@ def test_several_replicas_stand_behind_a_cluster_address() -> None:
     assert service["ports"][0]["port"] == 443
 
 
-def test_replicas_keep_apart_where_they_can() -> None:
+def test_replicas_are_spread_over_zones_and_nodes() -> None:
     constraints = one("Deployment")["spec"]["template"]["spec"]["topologySpreadConstraints"]
 
     assert [(each["topologyKey"], each["whenUnsatisfiable"]) for each in constraints] == [
@@ -155,7 +155,7 @@ def test_replicas_keep_apart_where_they_can() -> None:
     ]
 
 
-def test_the_policy_that_looks_at_the_end_asks_for_our_annotation() -> None:
+def test_the_admission_policy_requires_the_placement_annotation() -> None:
     values = cases.ALL["everything-on"] | {"annotationPrefix": "convertor.example.com"}
     policy = one("ValidatingAdmissionPolicy", values)["spec"]
 
@@ -169,7 +169,7 @@ def test_the_policy_that_looks_at_the_end_asks_for_our_annotation() -> None:
     )
 
 
-def test_the_policy_takes_no_pod_for_missed_that_is_never_sent_to_the_webhook() -> None:
+def test_the_admission_policy_has_the_conditions_of_the_webhook() -> None:
     own = {"name": "from-forklift", "expression": "request.userInfo.username != ''"}
     values = {"admissionPolicy": {"enabled": True}, "webhook": {"matchConditions": [own]}}
     policy = one("ValidatingAdmissionPolicy", values)["spec"]
@@ -178,7 +178,7 @@ def test_the_policy_takes_no_pod_for_missed_that_is_never_sent_to_the_webhook() 
     assert len(policy["matchConditions"]) == 2
 
 
-def test_the_notes_say_when_a_tag_is_overruled() -> None:
+def test_the_notes_mention_a_tag_that_the_digest_overrides() -> None:
     image = {"tag": "9.9.9", "digest": f"sha256:{'0' * 64}"}
 
     assert "image.tag '9.9.9' is not used" in rendering.text({"image": image}, notes=True)
@@ -186,7 +186,7 @@ def test_the_notes_say_when_a_tag_is_overruled() -> None:
         assert "is not used" not in rendering.text({"image": dict([alone])}, notes=True)
 
 
-def test_the_notes_name_what_is_there() -> None:
+def test_the_notes_have_the_names_of_the_objects() -> None:
     notes = rendering.text(notes=True).partition("NOTES:")[2]
 
     assert "deployment convertor-webhook --namespace migration" in notes

@@ -1,4 +1,4 @@
-"""docs/compliance.md has every row, and whatever it names as proof exists."""
+"""docs/compliance.md has every recommendation, and the proofs that it names exist."""
 
 import re
 
@@ -13,24 +13,24 @@ def test_every_recommendation_has_its_row() -> None:
     assert rows == list(range(1, 54))
 
 
-def test_every_test_that_is_named_exists() -> None:
+def test_every_named_test_exists() -> None:
     named = set(re.findall(r"`(test_[a-z0-9_]+)`", PAGE))
-    there = {
+    existing = {
         name
         for path in (ROOT / "tests").rglob("test_*.py")
         for name in re.findall(r"def (test_\w+)", path.read_text(encoding="utf-8"))
     }
 
-    assert named - there == set()
+    assert named - existing == set()
 
 
-def test_every_file_that_is_named_exists() -> None:
+def test_every_named_file_exists() -> None:
     named = re.findall(r"`((?:charts|\.github|docs)/[^`]+)`", PAGE)
 
     assert [path for path in named if not (ROOT / path).is_file()] == []
 
 
-def test_every_section_that_is_named_exists() -> None:
+def test_every_named_section_exists() -> None:
     for page, section in re.findall(r"\((\w+\.md)#([\w-]+)\)", PAGE):
         text = (ROOT / "docs" / page).read_text(encoding="utf-8")
         headings = re.findall(r"^#+ (.*)", text, re.MULTILINE)

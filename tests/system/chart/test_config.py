@@ -43,7 +43,7 @@ def installation(values: Json) -> Installation:
 
 
 @pytest.mark.parametrize("values", CASES.values(), ids=CASES)
-def test_every_key_is_there_and_valid(values: Json) -> None:
+def test_the_config_map_has_every_key_and_is_valid(values: Json) -> None:
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
     document = yaml.safe_load(text(values))
 
@@ -56,7 +56,7 @@ def test_the_chart_has_the_defaults_of_the_server() -> None:
     assert installation({}) == Installation(defaults={"affinityPolicy": "merge"})
 
 
-def test_every_value_arrives() -> None:
+def test_the_config_map_has_the_values() -> None:
     assert installation(SWITCHED) == Installation(
         mode=Mode.AUDIT,
         plan_modes=False,
@@ -97,7 +97,7 @@ def test_a_mode_may_be_off_with_or_without_quotes() -> None:
         },
     ],
 )
-def test_defaults_are_those_of_the_values(defaults: Json) -> None:
+def test_the_config_map_has_the_defaults_of_the_values(defaults: Json) -> None:
     assert installation({"defaults": defaults}).defaults == defaults
 
 
@@ -110,7 +110,7 @@ def test_a_change_restarts_the_pods(change: Json) -> None:
     assert checksum(change) != checksum({})
 
 
-def test_the_server_reads_what_is_mounted() -> None:
+def test_the_server_reads_the_mounted_config_map() -> None:
     pod = rendering.one("Deployment")["spec"]["template"]["spec"]
     (container,) = pod["containers"]
 
@@ -123,7 +123,7 @@ def test_the_server_reads_what_is_mounted() -> None:
     } in container["volumeMounts"]
 
 
-def test_the_file_names_the_schema_of_its_version() -> None:
+def test_the_file_refers_to_the_schema_of_its_version() -> None:
     version = yaml.safe_load((rendering.CHART / "Chart.yaml").read_text())["appVersion"]
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
 
@@ -132,8 +132,8 @@ def test_the_file_names_the_schema_of_its_version() -> None:
     )
 
 
-def test_the_file_is_the_one_of_the_documentation() -> None:
-    """docs/settings.md has the file; its keys are values of the chart."""
+def test_the_file_equals_the_one_in_the_docs() -> None:
+    """Render the example of docs/settings.md, whose keys are values of the chart."""
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     described = page.partition("```yaml\n# config.yaml\n")[2].partition("```")[0]
     _schema, _release, _separator, *rendered = text(yaml.safe_load(described)).splitlines()

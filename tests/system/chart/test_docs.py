@@ -1,4 +1,4 @@
-"""Installing and operating are described as they are: every command and manifest is tried."""
+"""Every command, manifest and value in the docs on installing and operating is valid."""
 
 import re
 import shlex
@@ -21,10 +21,10 @@ PAGES = [
     rendering.CHART / "README.md",
 ]
 CHARTS = ("oci://ghcr.io/convertor-webhook/charts/convertor-webhook", "convertor-webhook-0.1.0.tgz")
-"""What the chart is called where it is published."""
+"""The references of the published chart."""
 
-OURS = ("forklift.konveyor.io", "argoproj.io")
-"""Groups that Kubernetes has no schema for."""
+CUSTOM_GROUPS = ("forklift.konveyor.io", "argoproj.io")
+"""API groups without a Kubernetes schema."""
 
 
 def blocks(language: str) -> Iterator[str]:
@@ -47,7 +47,7 @@ CERTS = [found[1] for line in commands() if (found := re.search(r"-m certs (.*)"
 
 @pytest.mark.parametrize("command", HELM, ids=range(len(HELM)))
 @pytest.mark.parametrize("major", [3, 4])
-def test_every_installation_that_is_described_renders(command: str, major: int) -> None:
+def test_every_helm_command_of_the_docs_renders(command: str, major: int) -> None:
     _, _, release, chart, *rest = shlex.split(command)
     flags = [word for word in rest if word not in ("--create-namespace", "--reuse-values")]
 
@@ -57,7 +57,7 @@ def test_every_installation_that_is_described_renders(command: str, major: int) 
 
 
 @pytest.mark.parametrize("command", CERTS, ids=range(len(CERTS)))
-def test_every_command_for_certificates_that_is_described_is_one(command: str) -> None:
+def test_every_certs_command_of_the_docs_is_valid(command: str) -> None:
     name, *arguments = shlex.split(command)
     found = getattr(certs.cli.commands, name)
 
@@ -66,14 +66,18 @@ def test_every_command_for_certificates_that_is_described_is_one(command: str) -
 
 
 @pytest.mark.parametrize("values", [block for block in blocks("yaml") if "# values.yaml" in block])
-def test_every_values_file_that_is_described_is_one(values: str) -> None:
+def test_every_values_file_of_the_docs_is_valid(values: str) -> None:
     assert rendering.text(yaml.safe_load(values)) != rendering.text()
 
 
 @pytest.mark.parametrize("block", [block for block in blocks("yaml") if "kind:" in block])
-def test_every_manifest_that_is_described_is_one(block: str) -> None:
+def test_every_manifest_of_the_docs_is_valid(block: str) -> None:
     for manifest in yaml.safe_load_all(block):
-        if not manifest or "apiVersion" not in manifest or manifest["apiVersion"].startswith(OURS):
+        if (
+            not manifest
+            or "apiVersion" not in manifest
+            or manifest["apiVersion"].startswith(CUSTOM_GROUPS)
+        ):
             continue
         kubernetes_validate.validate(manifest, rendering.NEWEST, strict=True)
 
@@ -87,13 +91,13 @@ def test_the_argo_cd_application_sets_values_that_exist() -> None:
 
 
 @pytest.mark.parametrize("name", ["convertor-webhook-convertor-webhook", "convertor-webhook-ca"])
-def test_the_names_that_are_described_are_there(name: str) -> None:
+def test_the_names_in_the_docs_are_rendered(name: str) -> None:
     rendered = rendering.objects(namespace="convertor-webhook")
 
     assert name in {each["metadata"]["name"] for each in rendered}
 
 
-def test_every_value_that_is_named_exists() -> None:
+def test_every_value_in_the_docs_exists() -> None:
     known = yaml.safe_load((rendering.CHART / "values.yaml").read_text(encoding="utf-8"))
     for page in PAGES[:2]:
         for name in re.findall(r"`([a-z][A-Za-z]+(?:\.[a-z][A-Za-z]+)+)`", page.read_text()):

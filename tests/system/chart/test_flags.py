@@ -15,10 +15,10 @@ BY_EXTRA_ARGS = {
     "--kubeconfig": "a cluster other than the pod's own",
     "--tls-cert": "the certificate is a mounted directory: --tls-dir",
     "--tls-key": "the certificate is a mounted directory: --tls-dir",
-    "--tls-name": "for a certificate made without a cluster",
-    "--state-dir": "for a certificate made without a cluster",
+    "--tls-name": "for a certificate that is created without a cluster",
+    "--state-dir": "for a certificate that is created without a cluster",
 }
-"""Flags that have no value of their own, and why an installation does not need them."""
+"""Flags without a chart value, and the reason."""
 
 OPTIONS = {
     name: option
@@ -31,7 +31,7 @@ OPTIONS = {
 @click.command()
 @installation_options
 def _installation() -> None:
-    """Have the options of the installation."""
+    """Command with the options of the installation."""
 
 
 IN_FILE = {
@@ -40,7 +40,7 @@ IN_FILE = {
     for name in (*option.opts, *option.secondary_opts)
     if name != "--config"
 }
-"""Flags whose settings are in the ConfigMap: test_config."""
+"""Flags whose settings are in the ConfigMap, see test_config."""
 
 CASES = cases.ALL | {"switched": {"watchPods": False}}
 
@@ -53,12 +53,12 @@ def flags(values: Json) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("values", CASES.values(), ids=CASES)
-def test_the_server_knows_every_flag_that_is_rendered(values: Json) -> None:
+def test_the_server_has_every_rendered_flag(values: Json) -> None:
     assert [name for name, _ in flags(values) if name not in OPTIONS] == []
 
 
 @pytest.mark.parametrize("values", CASES.values(), ids=CASES)
-def test_the_server_takes_every_value_that_is_rendered(values: Json) -> None:
+def test_the_server_accepts_every_rendered_flag_value(values: Json) -> None:
     for name, value in flags(values):
         option = OPTIONS[name]
         is_path = value.startswith("/")
@@ -67,36 +67,36 @@ def test_the_server_takes_every_value_that_is_rendered(values: Json) -> None:
             option.type.convert(value, option, None)
 
 
-def test_every_flag_of_the_server_is_reached_by_a_value() -> None:
+def test_every_flag_of_the_server_has_a_value() -> None:
     rendered = {name for values in CASES.values() for name, _ in flags(values)}
 
     assert rendered | BY_EXTRA_ARGS.keys() | IN_FILE == OPTIONS.keys()
     assert not rendered & IN_FILE
 
 
-def test_what_the_chart_says_by_default_is_what_the_server_does_by_default() -> None:
+def test_the_chart_renders_the_defaults_of_the_server() -> None:
     for name, value in flags({}):
         option = OPTIONS[name]
         default = option.default
         if name in ("--log-format", "--config") or name.startswith("--certs"):
-            continue  # for a terminal, and for a server outside a cluster, the default is another
+            continue  # the default is for a terminal, or for a server outside a cluster
         assert value == ("" if option.is_flag else str(default)), name
 
 
 @pytest.mark.parametrize("name", ["--config", *sorted(IN_FILE)])
-def test_no_argument_and_no_variable_overrides_the_config_map(name: str) -> None:
-    """`kubectl convertor` reads the ConfigMap alone."""
+def test_arguments_and_variables_cannot_override_the_config_map(name: str) -> None:
+    """Settings must be in the ConfigMap, because `kubectl convertor` reads only that."""
     variable = f"CONVERTOR_WEBHOOK_{name.removeprefix('--').replace('-', '_').upper()}"
-    said = ": the ConfigMap would not have all settings, which kubectl convertor reads there; set"
+    reason = ": the ConfigMap would not have all settings, which kubectl convertor reads there; set"
     for args in ([f"{name}=x"], [name, "x"]):
-        with pytest.raises(rendering.ChartError, match=f"extraArgs has {args[0]}{said}"):
+        with pytest.raises(rendering.ChartError, match=f"extraArgs has {args[0]}{reason}"):
             rendering.text({"extraArgs": ["--log-level=debug", *args]})
     if not name.startswith("--no-"):
-        with pytest.raises(rendering.ChartError, match=f"extraEnv has {variable}{said}"):
+        with pytest.raises(rendering.ChartError, match=f"extraEnv has {variable}{reason}"):
             rendering.text({"extraEnv": [{"name": "TZ"}, {"name": variable, "value": "x"}]})
 
 
-def test_other_arguments_and_variables_are_left_alone() -> None:
+def test_other_arguments_and_variables_are_rendered() -> None:
     args = ["--plans=/plans", "--scopes=x", "mode"]
     env = [{"name": "CONVERTOR_WEBHOOK_MODES", "value": "x"}, {"name": "MODE", "value": "x"}]
 

@@ -1,4 +1,4 @@
-"""Commands find the settings of a release among the objects of the chart."""
+"""`kubectl convertor` finds the settings of a release in the rendered objects."""
 
 import pytest
 
@@ -44,7 +44,7 @@ SINCE = "2026-08-01T08:00:00Z"
         ),
     ],
 )
-def test_a_release_is_understood(
+def test_the_settings_of_a_release_are_found(
     api: FakeApi, client: Client, values: Json, installation: Installation
 ) -> None:
     for rendered in rendering.objects(values, release="mtv", namespace="migration"):

@@ -1,4 +1,4 @@
-"""Alerts and dashboard are sound, go off when they should, and ask for metrics that exist."""
+"""Alerts fire in their conditions, and queries of alerts and dashboard use existing metrics."""
 
 import json
 import re
@@ -45,7 +45,7 @@ def queries() -> Iterator[str]:
 
 
 def existing() -> set[str]:
-    """Return the name of every series that the server may expose."""
+    """Return the names of all series that the server can export."""
     metrics = Metrics()
     metrics.export_plans(lambda: PlansStatus(synced=True, age_seconds=0, count=0, invalid=0))
     metrics.export_certificate(lambda: Status(not_after=datetime.now(UTC)))
@@ -62,17 +62,17 @@ def test_promtool_accepts_the_rules(tmp_path: Path) -> None:
     promtool("check", "rules", ALERTS, cwd=tmp_path)
 
 
-def shipped(mode: str, certificates: rendering.Json | None = None) -> rendering.Json:
-    """Return the rules as a mode of the certificates has them."""
-    values = rendering.merged(cases.MODES[mode], {"certificates": certificates or {}})
+def rendered_rules(mode: str, certificates: rendering.Json | None = None) -> rendering.Json:
+    """Return the rules that are rendered for a certificate mode."""
+    values = rendering.merge(cases.MODES[mode], {"certificates": certificates or {}})
     rule = rendering.one("PrometheusRule", values | {"prometheusRule": {"enabled": True}})
     spec: rendering.Json = rule["spec"]
     return spec
 
 
 @pytest.mark.parametrize("mode", cases.MODES)
-def test_every_alert_fires_when_it_should_and_only_then(mode: str, tmp_path: Path) -> None:
-    (tmp_path / ALERTS.name).write_text(json.dumps(shipped(mode)), encoding="utf-8")
+def test_every_alert_fires_only_in_its_condition(mode: str, tmp_path: Path) -> None:
+    (tmp_path / ALERTS.name).write_text(json.dumps(rendered_rules(mode)), encoding="utf-8")
     shutil.copy(CASES, tmp_path)
 
     promtool("test", "rules", CASES.name, cwd=tmp_path)
@@ -92,10 +92,10 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
         ("cert-manager", 45 * MINUTE, {"certManager": {"duration": "24h", "renewBefore": "1h30m"}}),
     ],
 )
-def test_a_certificate_is_late_when_its_renewer_should_long_have_come(
+def test_the_certificate_alert_fires_after_the_renewal_is_overdue(
     mode: str, late: int, certificates: rendering.Json, tmp_path: Path
 ) -> None:
-    rules = shipped(mode, certificates)
+    rules = rendered_rules(mode, certificates)
     (tmp_path / "rules.yaml").write_text(json.dumps(rules), encoding="utf-8")
     at = 30 * MINUTE
     expiry = "convertor_webhook_certificate_expiry_timestamp_seconds"
@@ -117,26 +117,26 @@ def test_a_certificate_is_late_when_its_renewer_should_long_have_come(
     promtool("test", "rules", "test.yaml", cwd=tmp_path)
 
 
-def test_every_alert_is_tried() -> None:
+def test_every_alert_has_a_test_case() -> None:
     alerts = {
         rule["alert"]
         for group in yaml.safe_load(ALERTS.read_text(encoding="utf-8"))["groups"]
         for rule in group["rules"]
     }
-    tried = set(re.findall(r"alertname: (\w+)", CASES.read_text(encoding="utf-8")))
+    tested = set(re.findall(r"alertname: (\w+)", CASES.read_text(encoding="utf-8")))
 
-    assert tried == alerts
+    assert tested == alerts
 
 
 @pytest.mark.parametrize("query", [*queries()])
-def test_every_query_names_metrics_that_exist(query: str) -> None:
+def test_every_query_uses_existing_metrics(query: str) -> None:
     named = set(re.findall(r"\b(?:convertor_webhook|apiserver|process)_\w+", query))
 
     assert named
     assert named <= existing() | API_SERVER
 
 
-def test_the_alerts_and_the_dashboard_are_shipped_as_they_are() -> None:
+def test_the_alerts_and_the_dashboard_are_rendered_unchanged() -> None:
     values: dict[str, Any] = {"prometheusRule": {"enabled": True}, "dashboard": {"enabled": True}}
     rule = rendering.one("PrometheusRule", values)
     board = rendering.one("ConfigMap", values, name="convertor-webhook-dashboard")
@@ -146,7 +146,7 @@ def test_the_alerts_and_the_dashboard_are_shipped_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("label", ["serviceMonitor", "prometheusRule", "dashboard"])
-def test_what_monitoring_looks_for_has_the_labels_it_is_looked_for_by(label: str) -> None:
+def test_monitoring_objects_have_the_labels_that_select_them(label: str) -> None:
     values = {label: {"enabled": True, "labels": {"release": "prometheus"}}}
     found = [
         each

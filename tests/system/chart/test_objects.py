@@ -1,4 +1,4 @@
-"""What the rendered objects must and must not say, whatever the values are."""
+"""Properties of the rendered objects for all values: rights, selectors, names, security."""
 
 import re
 from collections.abc import Iterator
@@ -36,12 +36,12 @@ def rules(values: Json) -> list[Json]:
 
 
 @every_case
-def test_no_bundle_is_rendered_so_nobody_fights_over_it(values: Json) -> None:
+def test_no_ca_bundle_is_rendered(values: Json) -> None:
     assert "caBundle" not in set(keys(objects(values)))
 
 
 @every_case
-def test_every_object_is_where_it_belongs(values: Json) -> None:
+def test_every_namespaced_object_is_in_the_release_namespace(values: Json) -> None:
     for each in objects(values):
         namespace = None if each["kind"] in CLUSTER_SCOPED else rendering.NAMESPACE
         assert each["metadata"].get("namespace") == namespace
@@ -57,7 +57,7 @@ def test_every_object_has_the_common_labels_and_annotations(values: Json) -> Non
 
 
 @every_case
-def test_no_rule_says_everything(values: Json) -> None:
+def test_no_rule_has_wildcards_or_dangerous_verbs(values: Json) -> None:
     for rule in rules(values):
         assert "*" not in [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
         assert not {"escalate", "bind", "impersonate", "delete", "deletecollection"} & {
@@ -66,7 +66,7 @@ def test_no_rule_says_everything(values: Json) -> None:
 
 
 @every_case
-def test_secrets_are_read_by_name_in_the_own_namespace_alone(values: Json) -> None:
+def test_secrets_are_read_by_name_in_the_release_namespace_only(values: Json) -> None:
     for each in objects(values):
         for rule in each["rules"] if each["kind"] in ("ClusterRole", "Role") else []:
             if "secrets" in rule["resources"]:
@@ -75,14 +75,14 @@ def test_secrets_are_read_by_name_in_the_own_namespace_alone(values: Json) -> No
 
 
 @every_case
-def test_what_is_written_is_named(values: Json) -> None:
+def test_rights_to_write_are_limited_by_name(values: Json) -> None:
     for rule in rules(values):
         if rule["resources"] != ["events"] and {*rule["verbs"]} & {"update", "patch"}:
             assert rule["resourceNames"]
             assert "create" not in rule["verbs"]
 
 
-def test_every_rule_has_its_reason() -> None:
+def test_every_rule_has_a_comment() -> None:
     lines = (rendering.CHART / "templates" / "rbac.yaml").read_text().splitlines()
     starts = [number for number, line in enumerate(lines) if "- apiGroups:" in line]
 
@@ -115,7 +115,7 @@ def _kind(volume: Json) -> str:
 
 
 @every_case
-def test_every_pod_asks_for_memory_and_cpu_and_is_never_throttled(values: Json) -> None:
+def test_every_pod_has_requests_and_no_cpu_limit(values: Json) -> None:
     if "resources" in values:
         values = values | {"resources": {}}
     for pod in rendering.pod_specs(objects(values)):
@@ -125,7 +125,7 @@ def test_every_pod_asks_for_memory_and_cpu_and_is_never_throttled(values: Json) 
 
 
 @every_case
-def test_every_volume_is_mounted_and_every_mount_has_its_volume(values: Json) -> None:
+def test_volumes_and_mounts_match(values: Json) -> None:
     for pod in rendering.pod_specs(objects(values)):
         (container,) = pod["containers"]
         mounted = [mount["name"] for mount in container.get("volumeMounts", [])]
@@ -133,7 +133,7 @@ def test_every_volume_is_mounted_and_every_mount_has_its_volume(values: Json) ->
 
 
 @every_case
-def test_selectors_select_the_servers_pods_and_no_other_pod(values: Json) -> None:
+def test_selectors_select_only_the_pods_of_the_server(values: Json) -> None:
     server = one("Deployment", values)["spec"]["template"]
     test = one("Pod", values)["metadata"]["labels"]
     spread = server["spec"]["topologySpreadConstraints"]
@@ -145,12 +145,12 @@ def test_selectors_select_the_servers_pods_and_no_other_pod(values: Json) -> Non
 
     assert len(selectors) >= 4
     for selector in selectors:
-        wanted = selector.get("matchLabels", selector).items()
-        assert wanted <= server["metadata"]["labels"].items()
-        assert not wanted <= test.items()
+        required = selector.get("matchLabels", selector).items()
+        assert required <= server["metadata"]["labels"].items()
+        assert not required <= test.items()
 
 
-def test_the_selector_of_the_documents_selects_the_servers_pods_and_no_other_pod() -> None:
+def test_the_selector_in_the_docs_selects_only_the_pods_of_the_server() -> None:
     key = "app.kubernetes.io/name"
     server = one("Deployment")["spec"]["template"]["metadata"]["labels"]
 
@@ -158,7 +158,7 @@ def test_the_selector_of_the_documents_selects_the_servers_pods_and_no_other_pod
     assert one("Pod")["metadata"]["labels"][key] == "convertor-webhook-test"
 
 
-def test_the_test_reaches_the_server_where_only_some_may() -> None:
+def test_the_network_policy_admits_the_test_pod() -> None:
     values = cases.ALL["restricted-network"]
     policy = one("NetworkPolicy", values)["spec"]
     labels = one("Pod", values)["metadata"]["labels"]
@@ -171,20 +171,20 @@ def test_the_test_reaches_the_server_where_only_some_may() -> None:
     assert [wanted.items() <= labels.items() for wanted in selected] == [True]
 
 
-def test_on_the_nodes_network_the_old_pod_goes_first_because_it_has_the_ports() -> None:
+def test_with_host_network_an_old_pod_is_stopped_first() -> None:
     spec = one("Deployment", {"hostNetwork": True})["spec"]
 
     assert spec["template"]["spec"]["hostNetwork"] is True
     assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 1, "maxSurge": 0}
 
 
-def test_the_pod_of_the_test_stays_until_its_logs_are_read() -> None:
+def test_the_test_pod_is_kept_for_its_logs() -> None:
     annotations = one("Pod")["metadata"]["annotations"]
 
     assert annotations["helm.sh/hook-delete-policy"] == "before-hook-creation"
 
 
-def test_nothing_but_the_test_is_a_hook() -> None:
+def test_only_the_test_pod_is_a_hook() -> None:
     hooks = [
         each
         for each in objects(cases.ALL["everything-on"])
@@ -196,7 +196,7 @@ def test_nothing_but_the_test_is_a_hook() -> None:
     ]
 
 
-def test_the_shipped_secret_has_no_key_that_an_upgrade_could_take_back() -> None:
+def test_the_secret_is_rendered_without_data() -> None:
     secret = one("Secret")
 
     assert secret["metadata"]["name"] == "convertor-webhook-ca"
@@ -204,7 +204,7 @@ def test_the_shipped_secret_has_no_key_that_an_upgrade_could_take_back() -> None
 
 
 @pytest.mark.parametrize("mode", cases.MODES)
-def test_a_certificate_is_made_for_the_name_that_the_api_server_calls(mode: str) -> None:
+def test_certificates_are_for_the_name_that_the_api_server_calls(mode: str) -> None:
     values = cases.MODES[mode]
     name = one("Service", values)["metadata"]["name"]
     for kind in CONFIGURATIONS:
@@ -219,7 +219,7 @@ def test_a_certificate_is_made_for_the_name_that_the_api_server_calls(mode: str)
         assert f"--certs-service={rendering.NAMESPACE}/{name}" in args
 
 
-def test_each_mode_names_one_secret_throughout() -> None:
+def test_each_mode_uses_one_name_for_its_secret() -> None:
     openshift, manager = cases.MODES["openshift"], cases.MODES["cert-manager"]
     annotations = one("Service", openshift)["metadata"]["annotations"]
     leaf = one("Certificate", manager, name="convertor-webhook-cert-manager-tls")
@@ -231,14 +231,14 @@ def test_each_mode_names_one_secret_throughout() -> None:
     assert _tls(cases.MODES["provided"]) == "tls"
 
 
-def test_no_mode_takes_the_secret_of_another_one() -> None:
-    """Helm and OpenShift's service CA refuse what they find there and did not make."""
+def test_each_mode_uses_another_secret() -> None:
+    """Helm and OpenShift's service CA reject an existing Secret of another owner."""
     secrets = [{_tls(cases.MODES["openshift"])}, {_tls(cases.MODES["provided"])}]
     for mode in ("self-managed", "cert-manager"):
         of_mode = objects(cases.MODES[mode])
-        shipped = {each["metadata"]["name"] for each in of_mode if each["kind"] == "Secret"}
-        made = {each["spec"]["secretName"] for each in of_mode if each["kind"] == "Certificate"}
-        secrets.append(shipped | made)
+        rendered = {each["metadata"]["name"] for each in of_mode if each["kind"] == "Secret"}
+        issued = {each["spec"]["secretName"] for each in of_mode if each["kind"] == "Certificate"}
+        secrets.append(rendered | issued)
 
     assert [len(each) for each in secrets] == [1, 1, 1, 2]
     assert len(set().union(*secrets)) == 5
@@ -251,7 +251,7 @@ def _tls(values: Json) -> str:
 
 
 @pytest.mark.parametrize("mode", ["cert-manager", "openshift"])
-def test_where_an_injector_writes_the_bundle_the_server_may_not(mode: str) -> None:
+def test_with_an_injector_the_server_has_no_right_to_write_the_bundle(mode: str) -> None:
     values = cases.MODES[mode]
 
     assert not any("admissionregistration.k8s.io" in rule["apiGroups"] for rule in rules(values))
@@ -271,7 +271,7 @@ def test_where_an_injector_writes_the_bundle_the_server_may_not(mode: str) -> No
         ("a" * 53, "a" * 53 + "-convertor"),
     ],
 )
-def test_names_come_from_the_release_and_stay_dns_labels(release: str, name: str) -> None:
+def test_names_derive_from_the_release_and_are_dns_labels(release: str, name: str) -> None:
     rendered = objects(cases.ALL["everything-on"], release=release, namespace="n" * 63)
 
     assert {"Service", "Deployment"} <= {
@@ -283,7 +283,7 @@ def test_names_come_from_the_release_and_stay_dns_labels(release: str, name: str
         assert all(len(value) <= 63 for value in each["metadata"]["labels"].values())
 
 
-def test_a_name_stays_a_name_whatever_yaml_would_read_in_it() -> None:
+def test_names_that_yaml_reads_as_other_types_are_quoted() -> None:
     values: Json = {
         **cases.ALL["everything-on"],
         "nameOverride": "101",
@@ -317,14 +317,14 @@ def _numbers(value: Any) -> Iterator[float]:
         yield from _numbers(each)
 
 
-def test_a_name_that_no_service_may_have_is_refused_with_what_to_do() -> None:
+def test_an_invalid_service_name_is_an_error_with_a_hint() -> None:
     with pytest.raises(
         rendering.ChartError, match=r"must begin with a letter.*set fullnameOverride"
     ):
         rendering.text(release="1st")
 
 
-def test_two_releases_of_one_name_do_not_share_what_has_no_namespace() -> None:
+def test_releases_of_one_name_have_different_cluster_scoped_names() -> None:
     names = [
         {each["metadata"]["name"] for each in rendered if each["kind"] in CLUSTER_SCOPED}
         for rendered in (objects(namespace="a"), objects(namespace="b"))

@@ -1,4 +1,4 @@
-"""The chart as a whole: it is sound, and says the same each time, to every Helm."""
+"""The chart passes helm lint and the Kubernetes schemas, and renders the same with every Helm."""
 
 from pathlib import Path
 
@@ -13,20 +13,22 @@ pytestmark = pytest.mark.chart
 
 KUBERNETES = [f"1.{minor}" for minor in range(25, 38)]
 FOREIGN = {"Certificate", "Issuer", "ServiceMonitor", "PrometheusRule"}
-"""Kinds of others, for which `kubernetes-validate` has no schema."""
+"""Kinds for which `kubernetes-validate` has no schema."""
 
 every_case = pytest.mark.parametrize("values", cases.ALL.values(), ids=cases.ALL)
 every_helm = pytest.mark.parametrize("major", [3, 4])
 
 
 @every_helm
-def test_helm_lint_has_nothing_to_say(major: int) -> None:
-    said = rendering.helm("lint", "--strict", str(rendering.CHART), major=major)
+def test_helm_lint_passes(major: int) -> None:
+    output = rendering.helm("lint", "--strict", str(rendering.CHART), major=major)
 
-    assert "[INFO] Chart.yaml: icon is recommended\n\n1 chart(s) linted, 0 chart(s) failed" in said
+    assert (
+        "[INFO] Chart.yaml: icon is recommended\n\n1 chart(s) linted, 0 chart(s) failed" in output
+    )
 
 
-def test_the_default_rendering_is_the_expected_one(
+def test_the_default_rendering_is_as_expected(
     golden: Golden,
 ) -> None:
     golden(Path(__file__).parent / "data" / "default.yaml", rendering.text())
@@ -45,7 +47,7 @@ def test_two_renderings_are_identical(values: rendering.Json, major: int) -> Non
 @every_case
 def test_helm_3_and_helm_4_render_the_same(values: rendering.Json) -> None:
     def by_name(major: int) -> dict[tuple[str, str], rendering.Json]:
-        # Each has an order of its own for kinds that it does not know.
+        # The order of unknown kinds differs.
         found = rendering.objects(values, major=major)
         return {(each["kind"], each["metadata"]["name"]): each for each in found}
 
@@ -65,6 +67,6 @@ def test_every_kubernetes_release_accepts_every_object(release: str) -> None:
 
 
 def _too_new(each: rendering.Json, release: str) -> bool:
-    """Say whether a user asked for what this release does not have: `admissionPolicy.enabled`."""
+    """Return True for an object that this release does not support: `admissionPolicy.enabled`."""
     policy = each["kind"].startswith("ValidatingAdmissionPolicy")
     return policy and KUBERNETES.index(release) < KUBERNETES.index("1.30")

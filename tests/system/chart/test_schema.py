@@ -1,4 +1,4 @@
-"""values.yaml, its schema and the README agree, and what is no value is refused."""
+"""values.yaml, its schema and the README agree, and invalid values are rejected."""
 
 import functools
 import re
@@ -15,16 +15,16 @@ pytestmark = pytest.mark.chart
 VALUES = (rendering.CHART / "values.yaml").read_text(encoding="utf-8")
 
 
-def test_the_schema_is_made_from_the_comments(golden: Callable[..., None]) -> None:
+def test_the_schema_is_generated_from_the_comments(golden: Callable[..., None]) -> None:
     golden(rendering.CHART / "values.schema.json", documents.schema(VALUES))
 
 
-def test_the_readme_is_made_from_the_comments(golden: Callable[..., None]) -> None:
+def test_the_readme_is_generated_from_the_comments(golden: Callable[..., None]) -> None:
     readme = rendering.CHART / "README.md"
     golden(readme, documents.readme(VALUES, readme.read_text(encoding="utf-8")))
 
 
-def test_the_schema_is_a_schema() -> None:
+def test_the_schema_is_valid() -> None:
     check = [sys.executable, "-m", "check_jsonschema", "--check-metaschema"]
 
     subprocess.run([*check, rendering.CHART / "values.schema.json"], check=True)
@@ -63,7 +63,7 @@ def test_every_value_is_described() -> None:
         ({"commonLabels": {"team": None}}, "team"),
     ],
 )
-def test_what_is_no_value_is_refused_by_name(
+def test_an_invalid_value_is_rejected_by_name(
     values: rendering.Json, named: str, major: int
 ) -> None:
     with pytest.raises(rendering.ChartError, match=named):
@@ -71,7 +71,7 @@ def test_what_is_no_value_is_refused_by_name(
 
 
 def nested(path: tuple[str, ...], value: object) -> rendering.Json:
-    """Return the values that set this one."""
+    """Return nested values with this one."""
     *above, key = path
     values = {key: value}
     for name in reversed(above):
@@ -80,54 +80,54 @@ def nested(path: tuple[str, ...], value: object) -> rendering.Json:
 
 
 def left_empty(value: documents.Value) -> object:
-    """Return what `key:` with nothing after it stands for.
+    """Return the value that `key:` without a value is equal to.
 
-    Nothing else takes away a map that the chart has: Helm merges `{}` into it.
+    Only null removes a non-empty map of the chart: Helm merges `{}` with it.
     """
-    is_there = isinstance(value.default, dict) and value.default
-    return None if is_there or value.default is None else type(value.default)()
+    is_map = isinstance(value.default, dict) and value.default
+    return None if is_map or value.default is None else type(value.default)()
 
 
 @pytest.mark.parametrize("major", [3, 4])
-def test_a_value_that_is_left_empty_is_an_empty_one(major: int) -> None:
+def test_a_null_value_equals_an_empty_one(major: int) -> None:
     switches = [value.path for value in documents.leaves(VALUES) if value.path[-1] == "enabled"]
-    nothing = empty = functools.reduce(rendering.merged, [nested(path, True) for path in switches])
+    nothing = empty = functools.reduce(rendering.merge, [nested(path, True) for path in switches])
     for value in documents.leaves(VALUES):
         if value.may_be_left_empty:
-            nothing = rendering.merged(nothing, nested(value.path, None))
-            empty = rendering.merged(empty, nested(value.path, left_empty(value)))
+            nothing = rendering.merge(nothing, nested(value.path, None))
+            empty = rendering.merge(empty, nested(value.path, left_empty(value)))
 
     assert rendering.objects(nothing, major=major) == rendering.objects(empty, major=major)
 
 
 @pytest.mark.parametrize("major", [3, 4])
 @pytest.mark.parametrize("depth", [1, 2, 3])
-def test_what_may_not_be_left_empty_is_refused_by_name(depth: int, major: int) -> None:
-    needed = [
+def test_required_values_are_rejected_by_name_if_null(depth: int, major: int) -> None:
+    required = [
         value.path
         for value in documents.values(VALUES)
         if len(value.path) == depth and not value.may_be_left_empty
     ]
     values: rendering.Json = {}
-    for path in needed:
-        values = rendering.merged(values, nested(path, None))
+    for path in required:
+        values = rendering.merge(values, nested(path, None))
 
-    assert needed
-    with pytest.raises(rendering.ChartError) as refused:
+    assert required
+    with pytest.raises(rendering.ChartError) as error:
         rendering.text(values, major=major)
-    for path in needed:
-        assert path[-1] in str(refused.value)
+    for path in required:
+        assert path[-1] in str(error.value)
 
 
 MANAGED: rendering.Json = {"mode": "cert-manager"}
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         (
             {"ports": {"webhook": 9443, "status": 9443}},
-            "ports.webhook and ports.status are both 9443: the pod needs two ports",
+            "ports.webhook and ports.status are both 9443: the pod needs two different ports",
         ),
         (
             {"admissionPolicy": {"validationActions": ["Warn", "Deny"]}},
@@ -145,22 +145,22 @@ MANAGED: rendering.Json = {"mode": "cert-manager"}
                 "certificates": MANAGED
                 | {"certManager": {"duration": "59m60s", "renewBefore": "4m"}}
             },
-            "certificates.certManager.renewBefore is 4m, and cert-manager takes no less than 5m",
+            "certificates.certManager.renewBefore is 4m, expected at least 5m",
         ),
         (
             {
                 "certificates": MANAGED
                 | {"certManager": {"duration": "59m59s", "renewBefore": "9m"}}
             },
-            "certificates.certManager.duration is 59m59s, and cert-manager takes no less than 1h",
+            "certificates.certManager.duration is 59m59s, expected at least 1h",
         ),
     ],
 )
-def test_values_that_do_not_go_together_are_refused_with_the_reason(
-    values: rendering.Json, said: str
+def test_conflicting_values_are_rejected_with_the_reason(
+    values: rendering.Json, message: str
 ) -> None:
     for major in (3, 4):
-        with pytest.raises(rendering.ChartError, match=re.escape(said)):
+        with pytest.raises(rendering.ChartError, match=re.escape(message)):
             rendering.text(values, major=major)
 
 
@@ -172,7 +172,7 @@ def test_values_that_do_not_go_together_are_refused_with_the_reason(
         {"admissionPolicy": {"enabled": True, "validationActions": ["Audit", "Deny"]}},
     ],
 )
-def test_values_that_go_together_or_that_nothing_reads_are_none_of_its_business(
+def test_values_without_a_conflict_are_accepted(
     values: rendering.Json,
 ) -> None:
     rendering.text(values)

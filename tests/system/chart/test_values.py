@@ -1,4 +1,4 @@
-"""No value without a template that reads it, and every value where it belongs."""
+"""Every value is used by a template."""
 
 from pathlib import Path
 
@@ -16,10 +16,10 @@ CHANGES: dict[str, Json] = yaml.safe_load(
 )
 
 
-def merged(base: Json, path: str, value: object) -> Json:
+def merge(base: Json, path: str, value: object) -> Json:
     """Return `base` with one value set at a dotted path."""
     key, dot, rest = path.partition(".")
-    return base | {key: merged(base.get(key, {}), rest, value) if dot else value}
+    return base | {key: merge(base.get(key, {}), rest, value) if dot else value}
 
 
 def test_every_value_has_a_change() -> None:
@@ -29,12 +29,12 @@ def test_every_value_has_a_change() -> None:
 @pytest.mark.parametrize("path", CHANGES)
 def test_every_value_changes_the_rendering(path: str) -> None:
     base = CHANGES[path].get("with", {})
-    changed = merged(base, path, CHANGES[path]["set"])
+    changed = merge(base, path, CHANGES[path]["set"])
 
     assert rendering.text(changed) != rendering.text(base)
 
 
-def test_the_digest_wins_over_the_tag() -> None:
+def test_the_digest_overrides_the_tag() -> None:
     digest = CHANGES["image.digest"]["set"]
     image = {"registry": "mirror.example.com", "tag": "9.9.9", "digest": digest}
 
@@ -49,7 +49,7 @@ def test_the_tag_is_the_version_of_the_application() -> None:
     assert rendering.container()["image"].endswith(f"/convertor-webhook:{version}")
 
 
-def test_a_provided_certificate_needs_the_name_of_its_secret() -> None:
+def test_the_mode_provided_requires_the_name_of_a_secret() -> None:
     with pytest.raises(
         rendering.ChartError,
         match=r"provided needs certificates\.provided\.secretName",

@@ -1,4 +1,4 @@
-"""CI and release run what is there, and nothing that somebody else could exchange."""
+"""Workflows are valid, and run existing commands and pinned actions."""
 
 import re
 import subprocess
@@ -16,14 +16,14 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yaml"))
 every_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 
 
-def test_workflows_are_what_github_takes() -> None:
+def test_workflows_are_valid() -> None:
     check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema=vendor.github-workflows"]
 
     subprocess.run([*check, *WORKFLOWS], check=True, capture_output=True)
 
 
 @every_workflow
-def test_every_action_is_pinned_to_a_commit_and_says_which_version_that_is(path: Path) -> None:
+def test_every_action_is_pinned_to_a_commit_with_its_version(path: Path) -> None:
     uses = re.findall(r"uses: (.*)", path.read_text(encoding="utf-8"))
     others = [use for use in uses if not use.startswith("./")]
 
@@ -38,14 +38,14 @@ def jobs(name: str) -> Json:
 
 
 @every_workflow
-def test_every_helm_is_of_a_version_that_is_named(path: Path) -> None:
+def test_every_helm_has_a_pinned_version(path: Path) -> None:
     for job in jobs(path.name).values():
         for step in job.get("steps", ()):
             if step.get("uses", "").startswith("azure/setup-helm@"):
                 assert step["with"]["version"]
 
 
-def test_nothing_is_published_before_everything_that_ci_runs_has_passed() -> None:
+def test_nothing_is_published_before_ci_has_passed() -> None:
     release = jobs("release.yaml")
 
     def comes_after(name: str) -> set[str]:
@@ -63,7 +63,7 @@ def test_nothing_is_published_before_everything_that_ci_runs_has_passed() -> Non
     assert release[tests]["permissions"] == {"contents": "read"}
 
 
-def test_the_test_of_the_chart_runs_with_the_logs_by_helm_3_and_helm_4() -> None:
+def test_helm_3_and_helm_4_run_the_test_of_the_chart_with_logs() -> None:
     kind = jobs("ci.yaml")["kind"]
     versions = {each["helm"] for each in kind["strategy"]["matrix"]["include"]}
 
@@ -74,7 +74,7 @@ def test_the_test_of_the_chart_runs_with_the_logs_by_helm_3_and_helm_4() -> None
 
 
 @every_workflow
-def test_every_command_of_make_exists(path: Path) -> None:
+def test_every_make_target_exists(path: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     named = set(re.findall(r"run: make (\w+)", path.read_text(encoding="utf-8")))
 

@@ -186,7 +186,7 @@ def test_a_pod_outside_the_target_namespace_of_its_plan_is_admitted_unchanged(
     assert sent.pod["spec"]["affinity"] == pod["spec"]["affinity"]
     assert " ".join(sent.warnings) == (
         "plan 'konveyor-forklift/cost-optimized' migrates into namespace 'vms', so this pod in "
-        "'elsewhere-vms' is none of its pods and is not placed"
+        "'elsewhere-vms' is not one of its pods and is not placed"
     )
 
 

@@ -92,7 +92,7 @@ def test_settings_that_another_webhook_removes_are_added_again(
 @contextmanager
 def without_server(plane: ControlPlane, policy: str) -> Iterator[Json]:
     """Install the chart without a server; yield a convertor pod for which it is called."""
-    name = f"without-server-{policy.lower()}"
+    name = f"no-server-{policy.lower()}"  # before MAIN in the order of the calls
     release = Release(plane, name, {"webhook": {"failurePolicy": policy}})
     add_namespace(plane.admin, name, {OPT_IN: name})
     try:

@@ -26,7 +26,7 @@ MAX_CONCURRENT_GETS = 8
 """Each takes a thread."""
 GET_TIMEOUT_SECONDS = 3.0
 GET_REUSE_SECONDS = 1.0
-"""How long the result of a GET is reused, so that many pods of a missing plan cause one GET."""
+"""The time in which the result of a GET is reused: many pods of a missing plan cause one GET."""
 MAX_WATCH_WAIT_SECONDS = 1.0
 """The wait for a plan of which only the UID is known, while the watch works."""
 POLL_INTERVAL_SECONDS = 0.01

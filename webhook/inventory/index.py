@@ -48,7 +48,7 @@ class PlanChange(NamedTuple):
     problems: Sequence[str] = ()
     """Of its settings."""
     error: Exception | None = None
-    """Why it cannot be read; its previous settings, if any, stay effective."""
+    """The error of reading it; its previous settings, if any, stay effective."""
 
 
 class PlanIndex:

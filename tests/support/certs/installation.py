@@ -21,7 +21,7 @@ from webhook.kube.objects import Json
 START = datetime(2030, 1, 1, tzinfo=UTC)
 TARGETS = targets_of("hook")
 SECRET = Key("secrets", "migration", "ca")
-"""Where the replicas find their CA."""
+"""The Secret in which the replicas share their CA."""
 
 
 def chart_objects() -> list[Json]:

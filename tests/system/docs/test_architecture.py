@@ -12,7 +12,7 @@ import webhook
 from tests.support.paths import ROOT
 
 PACKAGES = [Path(*package.__path__) for package in (webhook, certs)]
-"""Where the packages are imported from; with `make wheel` that is not the checkout."""
+"""The folder that the packages are imported from; in `make wheel` it is not the checkout."""
 
 PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

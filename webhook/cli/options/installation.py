@@ -126,7 +126,7 @@ _SETTINGS = {
     "identity_labels": _Setting("identity_labels", bool),
     "annotation_prefix": _Setting("prefix", str),
 }
-"""What each parameter of a command sets."""
+"""The field of an Installation that each parameter of a command sets."""
 
 
 def installation_options(command: Callable[P, R]) -> Callable[..., R]:

@@ -116,6 +116,6 @@ class Explanation(msgspec.Struct, frozen=True, rename="camel"):
     pods: list[PodRow]
     advice: list[Advice]
     limitations: list[str] = msgspec.field(name="unjudged")
-    """What is not evaluated."""
+    """Aspects that are not evaluated."""
     unread: list[str]
     """The resources that could not be read, with the consequence."""

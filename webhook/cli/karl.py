@@ -16,7 +16,7 @@ from webhook.model import Scope
     type=click.Choice([scope.value for scope in Scope]),
     default=Scope.ALL.value,
     show_default=True,
-    help="Where a rule on pods looks that names no namespace.",
+    help="Namespaces of pod rules that name none.",
 )
 @output_option("yaml", "json", "text", "english")
 def karl(rules: tuple[str, ...], filename: str | None, scope: str, output: str) -> None:

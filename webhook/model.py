@@ -1,7 +1,7 @@
 """The data types of the webhook, which the steps of a review take and return.
 
-They are `msgspec` structs, which are immutable, typed, and cheap to serialize
-(`webhook.inventory`).
+They are `msgspec` structs, which are immutable, typed, and cheap to serialize. The index keeps
+plans serialized (`webhook.inventory`), without field names, so that longer names need no memory.
 """
 
 from collections.abc import Collection, Mapping
@@ -114,7 +114,7 @@ class Problem(msgspec.Struct, frozen=True):
         return f"{self}\n{self.detail}".rstrip()
 
 
-class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
+class Settings(msgspec.Struct, frozen=True, array_like=True):
     """The settings of a plan, merged over the installation's defaults, validated and compiled.
 
     Node expressions in `node_requirements` and `affinity` may have the operators `AtLeast` and
@@ -150,7 +150,7 @@ class PlanRef(msgspec.Struct, frozen=True):
         return named or self.uid
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Plan(msgspec.Struct, frozen=True, array_like=True):
     """The parts of a Plan that placement needs."""
 
     namespace: str

@@ -85,7 +85,7 @@ def fingerprint_of(body: bytes) -> Fingerprint | None:
     if (review.kind, review.api_version) != (KIND, API_VERSION):
         return None
     name = request.name or metadata.name or metadata.generate_name
-    references = {"ownerReferences": metadata.owner_references}
+    owners = metadata.owner_references
     return Fingerprint(
         Request(
             uid=request.uid,
@@ -94,7 +94,7 @@ def fingerprint_of(body: bytes) -> Fingerprint | None:
             namespace=request.namespace,
             name=name or "",
             dry_run=bool(request.dry_run),
-            object={"metadata": {"labels": labels} | references},
+            object={"metadata": {"labels": labels, "ownerReferences": owners}},
         ),
         (
             request.namespace,

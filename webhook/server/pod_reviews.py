@@ -42,7 +42,9 @@ class PodReviewHandler:
             return review.respond(request, skipped)
 
         ref = read_plan_ref(request)
-        plan = await self._find(ref, deadline)
+        plan = self._plans.find(ref) if ref else Reason.NO_PLAN_REFERENCE
+        if ref and not isinstance(plan, Plan) and plan in _NOT_DELIVERED:
+            plan = await self._wait_for_plan(ref, deadline)
         node_values = self._plans.node_values
         if cached := self._cache.get(fingerprint, plan, node_values):
             return cached
@@ -55,13 +57,7 @@ class PodReviewHandler:
         self._cache.put(fingerprint, plan, node_values, response)
         return response
 
-    async def _find(self, ref: PlanRef | None, deadline: float) -> Plan | Reason:
-        """Return the plan or the reason why there is none; wait if it is not delivered yet."""
-        if ref is None:
-            return Reason.NO_PLAN_REFERENCE
-        plan = self._plans.find(ref)
-        if isinstance(plan, Plan) or plan not in _NOT_DELIVERED:
-            return plan
+    async def _wait_for_plan(self, ref: PlanRef, deadline: float) -> Plan | Reason:
         seconds = deadline - perf_counter()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):  # even if the source waits longer

@@ -17,8 +17,8 @@ LOOKUPS = 2000
 def memory(plans: int, certificate: Certificate, directory: Path) -> int:
     """Return the private bytes of a webhook that has listed this many plans from an API server."""
     with (
-        processes.api_server(plans, KILOBYTES, directory) as (_api, kubeconfig),
-        processes.webhook(certificate, "--kubeconfig", kubeconfig) as webhook,
+        processes.api_server(plans, KILOBYTES, directory) as api,
+        processes.webhook(certificate, "--kubeconfig", api.kubeconfig) as webhook,
     ):
         found = webhook.metric("convertor_webhook_plans ")
         if found != plans:

@@ -10,13 +10,15 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.load import Target
 from benchmarks.plan_objects import large_plans
 from certs.serving.local_ca import LOCAL_NAMES, create_key_pair
-from tests.support.fake_api import FakeApi, run_fake_api
+from tests.support.fake_api import run_fake_api
 
 ROOT = Path(__file__).parent.parent
 PYTHON = (sys.executable, "-m")
@@ -83,11 +85,43 @@ def compared(kind: str, certificate: Certificate) -> Iterator[Target]:
 
 
 @contextlib.contextmanager
-def api_server(plans: int, kilobytes: int, directory: Path) -> Iterator[tuple[FakeApi, Path]]:
-    """Run the fake API server of the tests in a thread; yield it with a kubeconfig."""
+def api_server(plans: int, kilobytes: int, directory: Path) -> Iterator["ApiServer"]:
+    """Run the fake API server of the tests, on the CPU of the servers.
+
+    It has a process of its own: in a thread it would slow down the client, and that only while
+    the webhook is measured.
+    """
+    context = get_context("spawn")
+    connection, remote = context.Pipe()
+    process = context.Process(target=_serve_api, args=(remote, plans, kilobytes, directory))
+    process.start()
+    pin(SERVER_CPU, process.pid or 0)
+    try:
+        yield ApiServer(connection.recv(), connection)
+    finally:
+        process.terminate()
+        process.join()
+
+
+class ApiServer(NamedTuple):
+    """A running fake API server."""
+
+    kubeconfig: Path
+    connection: Connection
+
+    def count_reads(self) -> int:
+        """Return the number of get and list requests so far."""
+        self.connection.send("count")
+        count: int = self.connection.recv()
+        return count
+
+
+def _serve_api(connection: Connection, plans: int, kilobytes: int, directory: Path) -> None:
     with run_fake_api() as api:
         api.add(*large_plans(plans, kilobytes))
-        yield api, api.write_kubeconfig(directory)
+        connection.send(api.write_kubeconfig(directory))
+        while connection.recv():
+            connection.send(len(api.filter_requests("get", "list")))
 
 
 @contextlib.contextmanager

@@ -116,7 +116,7 @@ def cost_of_plans(certificate: Certificate, directory: Path, raw: Raw) -> Iterat
     """Compare lookups with those among few plans, and memory with that of no plans."""
     # In a process of its own, whose memory has only the plans.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-        times = raw.lookups = process.submit(plans.lookups, (FEW, MANY), rounds=31).result()
+        times = raw.lookups = process.submit(plans.lookups, (FEW, MANY), rounds=151).result()
     ratio = speed.ratio(times[MANY], times[FEW])
     yield at_most(1.1, f"lookup time among {MANY} plans, relative to {FEW}", ratio)
     sizes = {count: plans.memory(count, certificate, directory) for count in (0, MANY)}

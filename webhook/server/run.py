@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import shlex
 import sys
 from socket import socket
 from typing import NamedTuple
@@ -115,9 +116,9 @@ def _log_addresses(sockets: tuple[socket, socket], source: Source) -> None:
     reviews, status = (Address(*listener.getsockname()[:2]) for listener in sockets)
     log.info("serving", reviews=f"https://{reviews}", status=f"http://{status}")
     if isinstance(source, LocalCA) and source.path is not None:
-        command = (
-            f"curl --cacert {source.path} --data-binary @review.json "
-            f"https://localhost:{reviews.port}/mutate"
+        url = f"https://localhost:{reviews.port}/mutate"
+        command = shlex.join(
+            ["curl", "--cacert", str(source.path), "--data-binary", "@review.json", url]
         )
         log.info("the certificate is signed by a local CA", ca=str(source.path), try_it=command)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.printed_commands import check, find_commands
 from tests.system.chart import cases, rendering
 from tests.system.chart.rendering import Json, one
 
@@ -184,6 +185,15 @@ def test_the_notes_mention_a_tag_that_the_digest_overrides() -> None:
     assert "image.tag '9.9.9' is not used" in rendering.text({"image": image}, notes=True)
     for alone in image.items():
         assert "is not used" not in rendering.text({"image": dict([alone])}, notes=True)
+
+
+@pytest.mark.parametrize("values", [*cases.MODES.values(), cases.SWITCHES["hub"]])
+def test_the_commands_in_the_notes_run_as_printed(values: Json) -> None:
+    commands = list(find_commands(rendering.text(values, notes=True).partition("NOTES:")[2]))
+
+    assert len(commands) >= 7
+    for command in commands:
+        check(command)
 
 
 def test_the_notes_have_the_names_of_the_objects() -> None:

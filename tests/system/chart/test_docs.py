@@ -49,7 +49,9 @@ CERTS = [found[1] for line in commands() if (found := re.search(r"-m certs (.*)"
 @pytest.mark.parametrize("major", [3, 4])
 def test_every_helm_command_of_the_docs_renders(command: str, major: int) -> None:
     _, _, release, chart, *rest = shlex.split(command)
-    flags = [word for word in rest if word not in ("--create-namespace", "--reuse-values")]
+    flags = [
+        word for word in rest if word not in ("--create-namespace", "--reset-then-reuse-values")
+    ]
 
     assert chart in CHARTS
     rendered = rendering.helm("template", release, str(rendering.CHART), *flags, major=major)

@@ -39,6 +39,7 @@ def explain(
       kubectl convertor explain plan db -n konveyor-forklift -o json
     """  # noqa: D301 - click's mark for "do not wrap"
     from webhook.cli.explain import read, text  # noqa: PLC0415 - help and completion do not load them
+    from webhook.reports.explain import KubectlFlags  # noqa: PLC0415
     from webhook.reports.explain import explain as explain_plan  # noqa: PLC0415
 
     plan = get_plan(client, namespace, name)
@@ -47,5 +48,7 @@ def explain(
     installation, installed = with_installed_defaults(client, installation, unread)
     cluster = read.read_cluster(client, target)
     cluster = cluster._replace(unread=[*unread, *cluster.unread])
-    explanation = explain_plan(plan, installation, cluster)
+    given = click.get_current_context().params
+    flags = KubectlFlags(given["context"], str(given["kubeconfig"] or ""))
+    explanation = explain_plan(plan, installation, cluster, flags)
     text.write_explanation(explanation, installed, output)

@@ -38,7 +38,8 @@ def show(  # noqa: PLR0913, PLR0917 - one for each option
     Settings of the plan override the defaults of the installed webhook, or those of --config and
     --defaults. Rules are shown as KARL if the plan has them as text; `object` is a compiled
     affinity in the plan's spec. A mode followed by `(no webhook)` or `(not known)` would be
-    effective if such a webhook were installed; -o wide shows the reason.
+    effective if such a webhook were installed; -o wide shows the reason. The pod selector, in all
+    outputs but the table, selects the pods of a plan, whatever its name is.
 
     \b
     Examples:

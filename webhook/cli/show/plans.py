@@ -29,7 +29,7 @@ _MAX_CELL_LENGTH = 40
 """Characters; `-o wide` has all."""
 
 _COLUMNS = ("namespace", "name", "mode", "labels", "nodeSelector", "rules", "tolerations")
-_WIDE = (*_COLUMNS[:2], "targetNamespace", *_COLUMNS[2:], "affinityPolicy")
+_WIDE = (*_COLUMNS[:2], "targetNamespace", "podSelector", *_COLUMNS[2:], "affinityPolicy")
 
 
 def read_files(path: Path, namespace: str, name: str) -> list[Json]:
@@ -77,6 +77,7 @@ def describe_plan(plan_object: Json, installation: Installation) -> Json:
         "namespace": plan.namespace,
         "name": plan.name,
         "targetNamespace": plan.target_namespace,
+        "podSelector": f"plan={plan.uid}" if plan.uid else "",
         "mode": mode_of(plan, plan.target_namespace, installation).value,
         "labels": effective.labels,
         "nodeSelector": effective.node_selector | at_least,

@@ -21,7 +21,7 @@ def _find_unsupported_fields(spec: Json, snapshot: Snapshot) -> Iterator[str]:
     if claims := sorted(_list_claims(spec)):
         yield (
             f"volumes: kube-scheduler rejects nodes that cannot access {_join(claims)}; "
-            "see kubectl describe pvc"
+            "see the events of these claims"
         )
     if spec.get("topologySpreadConstraints"):
         yield "topologySpreadConstraints of the pod: the plugin PodTopologySpread may reject nodes"

@@ -14,6 +14,7 @@ from webhook.kube.scheduler.scores import score
 from webhook.model import Installation, Mode
 from webhook.reports.explain.advice import advise_on_new_pod, advise_on_pending_pod
 from webhook.reports.explain.amounts import format_amount
+from webhook.reports.explain.commands import CURRENT_CONTEXT, KubectlFlags
 from webhook.reports.explain.context import read_context
 from webhook.reports.explain.effective_settings import list_effective_settings
 from webhook.reports.explain.model import ClusterObjects, Explanation, NodeRow
@@ -27,7 +28,7 @@ from webhook.reports.explain.pods import (
 )
 from webhook.reports.explain.rules import list_effective_rules
 
-__all__ = ["ClusterObjects", "Explanation", "explain"]
+__all__ = ["ClusterObjects", "Explanation", "KubectlFlags", "explain"]
 
 _NEW_POD = {
     Mode.ENFORCE: "a new convertor pod, as the webhook places it",
@@ -38,9 +39,14 @@ _NEW_POD = {
 _VOLUMES = "volumes: kube-scheduler rejects nodes that cannot access the disks of the pod's VM"
 
 
-def explain(plan_object: Json, installation: Installation, cluster: ClusterObjects) -> Explanation:
-    """Explain a Plan on a cluster."""
-    context = read_context(plan_object, installation, cluster)
+def explain(
+    plan_object: Json,
+    installation: Installation,
+    cluster: ClusterObjects,
+    flags: KubectlFlags = CURRENT_CONTEXT,
+) -> Explanation:
+    """Explain a Plan on a cluster; `flags` select the cluster in commands."""
+    context = read_context(plan_object, installation, cluster, flags)
     snapshot = context.snapshot
     pods = select_pods(context.plan, cluster.pods)
     pending = [pod for pod in pods if is_pending(pod)]

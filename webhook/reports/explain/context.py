@@ -7,6 +7,7 @@ from webhook.karl import minimums
 from webhook.kube.objects import Json, labels_of, spec_of
 from webhook.kube.scheduler import Snapshot, take_snapshot
 from webhook.model import Installation, Mode, NodeValues, Plan
+from webhook.reports.explain.commands import CURRENT_CONTEXT, Commands, KubectlFlags
 from webhook.reports.explain.model import ClusterObjects
 from webhook.settings import PlanReading
 from webhook.settings.mode import mode_of
@@ -24,6 +25,7 @@ class ExplainContext(NamedTuple):
     all_pods: bool
     """True if the snapshot has the pods of all namespaces."""
     node_values: NodeValues
+    flags: KubectlFlags
 
     @property
     def plan(self) -> Plan:
@@ -34,18 +36,27 @@ class ExplainContext(NamedTuple):
         return PlanName(self.plan.namespace, self.plan.name)
 
     @property
+    def commands(self) -> Commands:
+        return Commands(self.plan, self.installation, self.flags)
+
+    @property
     def mode(self) -> Mode:
         return mode_of(self.plan, self.plan.target_namespace, self.installation)
 
 
 def read_context(
-    plan_object: Json, installation: Installation, cluster: ClusterObjects
+    plan_object: Json,
+    installation: Installation,
+    cluster: ClusterObjects,
+    flags: KubectlFlags = CURRENT_CONTEXT,
 ) -> ExplainContext:
-    """Read a Plan, with all its sources."""
+    """Read a Plan, with all its sources; `flags` select the cluster in commands."""
     reading = settings.read_plan(plan_object, installation)
     snapshot = take_snapshot(cluster.nodes, cluster.pods, cluster.namespaces)
     node_values = minimums.label_values(
         map(labels_of, snapshot.nodes), minimums.label_keys(reading.plan.settings)
     )
     spec = spec_of(plan_object)
-    return ExplainContext(reading, spec, installation, snapshot, cluster.all_pods, node_values)
+    return ExplainContext(
+        reading, spec, installation, snapshot, cluster.all_pods, node_values, flags
+    )

@@ -1,6 +1,5 @@
 """Remedies for obstacles, with a command where one is known."""
 
-import shlex
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from webhook.kube.scheduler.inter_pod_affinity import pod_affinity
 from webhook.kube.scheduler.resources import PODS
 from webhook.model import Mode, Plan, Scope
 from webhook.reports.explain import near_misses
+from webhook.reports.explain.commands import RULES, Commands
 from webhook.reports.explain.context import ExplainContext
 from webhook.reports.explain.model import Advice
 from webhook.reports.explain.obstacles import Kind, Obstacle, format_node_terms, format_pod_term
@@ -38,6 +38,10 @@ class ObstacleContext(NamedTuple):
     def plan(self) -> Plan:
         return self.context.plan
 
+    @property
+    def commands(self) -> Commands:
+        return self.context.commands
+
 
 def advise_on_obstacle(obstacle: Obstacle, where: ObstacleContext) -> Advice:
     """Return what to do; the caller sets the `nodes` of the advice."""
@@ -48,24 +52,27 @@ def advise_enforcing(problem: str, context: ExplainContext) -> Advice:
     """Return how to enforce the plan; `problem` is the consequence of its mode."""
     namespace = context.plan.target_namespace
     if context.installation.plan_modes:
-        command = _patch(context.plan, "--mode", Mode.ENFORCE)
+        command = context.commands.patch("--mode", Mode.ENFORCE)
         return Advice(problem, "set the plan's mode to enforce", command)
     origin = resolve_mode(context.plan, namespace, context.installation).origin
     value = f"namespaceModes.{namespace}" if origin is Origin.NAMESPACE else "mode"
-    command = f"helm upgrade RELEASE CHART -n NAMESPACE --reuse-values --set {value}=enforce"
+    command = context.commands.helm(
+        *("upgrade", "RELEASE", "CHART", "-n", "NAMESPACE", "--reset-then-reuse-values"),
+        *("--set", f"{value}=enforce"),
+    )
     return Advice(problem, "planModes is false: set the installation's mode to enforce", command)
 
 
 def _cordon(obstacle: Obstacle, where: ObstacleContext) -> Advice:
-    command = f"kubectl uncordon {where.nodes[0]}"
+    command = where.commands.kubectl("uncordon", where.nodes[0])
     return Advice(obstacle.text, "make the node schedulable again", command)
 
 
 def _taint(obstacle: Obstacle, where: ObstacleContext) -> Advice:
     if obstacle.cause["key"].startswith(_WELL_KNOWN_TAINT_PREFIX):
-        command = f"kubectl describe node {where.nodes[0]}"
+        command = where.commands.kubectl("describe", "node", where.nodes[0])
         return Advice(obstacle.text, "Kubernetes sets it while the node is unhealthy", command)
-    command = _patch(where.plan, "--convertor-tolerations", _add_toleration(obstacle, where))
+    command = where.commands.patch("--convertor-tolerations", _add_toleration(obstacle, where))
     return Advice(obstacle.text, "tolerate it in the plan", command)
 
 
@@ -84,14 +91,17 @@ def _node_selector(obstacle: Obstacle, where: ObstacleContext) -> Advice:
     snapshot, closest = where.context.snapshot, where.nodes
     problem = f"{obstacle.text}: {near_misses.describe_label(key, snapshot)}"
     if key == _KUBEVIRT_LABEL:
-        command = "kubectl get pods -A -l kubevirt.io=virt-handler -o wide"
+        command = where.commands.kubectl(
+            *("get", "pods", "-A", "-l", "kubevirt.io=virt-handler", "-o", "wide")
+        )
         return Advice(problem, "KubeVirt sets it on nodes that can run VMs", command)
     others = near_misses.count_values(key, [n for n in snapshot.nodes if name_of(n) in closest])
     if key in where.plan.settings.node_selector and others:
         ((other, _),) = others.most_common(1)
-        command = _patch(where.plan, "--convertor-node-selector", f"{key}={other}")
+        command = where.commands.patch("--convertor-node-selector", f"{key}={other}")
         return Advice(problem, "label a node, or change the plan's node selector", command)
-    command = f"kubectl label node {closest[0]} {key}={value}"
+    overwrite = ["--overwrite"] if others else []  # kubectl refuses to change a value without
+    command = where.commands.kubectl("label", "node", closest[0], f"{key}={value}", *overwrite)
     return Advice(problem, "label a node", command)
 
 
@@ -108,7 +118,9 @@ def _resources(obstacle: Obstacle, where: ObstacleContext) -> Advice:
         return Advice(obstacle.text, "wait until other pods end, or add nodes")
     if resource.startswith(_KVM_RESOURCE_PREFIX) and not allocatable:
         text = "KubeVirt provides it on nodes with hardware virtualization"
-        return Advice(obstacle.text, text, f"kubectl describe node {where.nodes[0]}")
+        return Advice(
+            obstacle.text, text, where.commands.kubectl("describe", "node", where.nodes[0])
+        )
     if field := _FORKLIFT_REQUESTS.get(resource):
         text = f"free resources, add nodes, or lower {field} of the ForkliftController"
         return Advice(obstacle.text, text)
@@ -123,7 +135,7 @@ def _pod_affinity(obstacle: Obstacle, where: ObstacleContext) -> Advice:
         return Advice(obstacle.text, _explain_pod_affinity(where))
     unscoped = term.get("namespaceSelector") is None and not term.get("namespaces")
     if unscoped and where.context.reading.scope is Scope.OWN:
-        command = _patch(where.plan, "--rule-scope", "all")
+        command = where.commands.patch("--rule-scope", "all")
         return Advice(f"{rule}: {miss}", "extend the scope of the rules to all namespaces", command)
     return Advice(
         f"{rule}: {miss}", "start a pod with these labels, or change the rule", _change_rules(where)
@@ -143,24 +155,17 @@ def _pod_anti_affinity(obstacle: Obstacle, where: ObstacleContext) -> Advice:
     return Advice(obstacle.text, remedy, _change_rules(where))
 
 
-def _existing_anti_affinity(obstacle: Obstacle, _where: ObstacleContext) -> Advice:
+def _existing_anti_affinity(obstacle: Obstacle, where: ObstacleContext) -> Advice:
     namespace, _, name = obstacle.cause["pod"].partition("/")
-    command = f"kubectl get pod {name} -n {namespace} -o yaml"
+    command = where.commands.kubectl("get", "pod", name, "-n", namespace, "-o", "yaml")
     return Advice(obstacle.text, "see the affinity of that pod", command)
 
 
 def _change_rules(where: ObstacleContext) -> str:
     sources = where.context.reading.sources
-    command = _patch(where.plan, "--convertor-affinity", "RULES")
-    if sources.spec.affinity and not sources.annotations.affinity:
-        return command.replace("convertor", "mtv", 1)  # kubectl mtv writes the spec
-    return command
-
-
-def _patch(plan: Plan, flag: str, value: str) -> str:
-    return (
-        f"kubectl convertor patch plan {plan.name} -n {plan.namespace} {flag} {shlex.quote(value)}"
-    )
+    in_spec = sources.spec.affinity and not sources.annotations.affinity
+    patch = where.commands.patch_spec if in_spec else where.commands.patch
+    return patch("--convertor-affinity", RULES)
 
 
 _REMEDIES: dict[Kind, Callable[[Obstacle, ObstacleContext], Advice]] = {

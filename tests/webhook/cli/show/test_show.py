@@ -67,6 +67,15 @@ def test_a_plan_is_shown_by_name(
     assert json.loads(run("show", *words, *where, "-o", "json").stdout)["name"] == "db"
 
 
+@pytest.mark.parametrize("name", ["db", "d" * 64], ids=["short", "too long for a label"])
+def test_the_pod_selector_has_the_uid_whatever_the_name_is(
+    run: Run, cluster: FakeApi, name: str
+) -> None:
+    cluster.add(plan(name))
+    described = json.loads(run("show", name, "-o", "json").stdout)
+    assert described["podSelector"] == f"plan=uid-{name}"
+
+
 @pytest.mark.parametrize("words", [[], ["plan"], ["plans"]])
 def test_without_a_name_all_plans_are_shown(run: Run, cluster: FakeApi, words: list[str]) -> None:
     cluster.add(DB, PLAIN)

@@ -32,7 +32,7 @@ def claims(count: int) -> Json:
             [
                 (
                     "volumes: kube-scheduler rejects nodes that cannot access 'disk-0', 'disk-1'; "
-                    "see kubectl describe pvc"
+                    "see the events of these claims"
                 )
             ],
         ),
@@ -41,7 +41,7 @@ def claims(count: int) -> Json:
             [
                 (
                     "volumes: kube-scheduler rejects nodes that cannot access 'disk-0', 'disk-1', "
-                    "'disk-2' and 2 more; see kubectl describe pvc"
+                    "'disk-2' and 2 more; see the events of these claims"
                 )
             ],
         ),

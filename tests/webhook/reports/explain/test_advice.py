@@ -12,7 +12,7 @@ from tests.support.golden import Golden
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json
 from webhook.model import Installation, Mode
-from webhook.reports.explain import ClusterObjects, explain
+from webhook.reports.explain import ClusterObjects, KubectlFlags, explain
 from webhook.reports.explain.model import Advice
 
 EXPECTED = Path(__file__).parent / "expected"
@@ -58,6 +58,9 @@ CASES: dict[str, Case] = {
     ),
     "a label with very many values": Case(
         plan(node_selector="rack=z"), [node(f"n{i}", {"rack": f"r{i}"}) for i in range(5)], []
+    ),
+    "a label of the pod with another value": Case(
+        plan(), [node("a", {"zone": "b"})], [convertor_pod("w", nodeSelector={"zone": "a"})]
     ),
     "a label that no node has": Case(
         plan(node_selector="storage-teir=fast"), [node("a", {"storage-tier": "fast"})], []
@@ -169,6 +172,27 @@ def test_advice_for_each_obstacle(golden: Golden) -> None:
     golden(EXPECTED / "advice.yaml", yaml.safe_dump(expected, sort_keys=False, width=100))
 
 
+def test_commands_have_the_flags_that_selected_the_cluster_and_the_prefix() -> None:
+    case = CASES["an object of kubectl mtv"]
+    cluster = ClusterObjects([node("a", cordoned=True, taints=("gpu:NoSchedule",))], [], [], [])
+    installation = Installation(prefix="example.com")
+    flags = KubectlFlags("my hub", "kube config")
+    advice = explain(case.plan, installation, cluster, flags).advice
+    connection = "--context 'my hub' --kubeconfig 'kube config'"
+    patch = "kubectl convertor patch plan db -n konveyor-forklift"
+    prefix = "--annotation-prefix example.com"
+    assert [each.command for each in advice] == [
+        f"kubectl uncordon a {connection}",
+        f"{patch} --convertor-tolerations gpu:NoSchedule {prefix} {connection}",
+    ]
+    advice = explain(
+        case.plan, Installation(mode=Mode.OFF, plan_modes=False), cluster, flags
+    ).advice
+    assert advice[-1].command == (
+        f"{HELM} mode=enforce --kube-context 'my hub' --kubeconfig 'kube config'"
+    )
+
+
 def test_advice_is_about_the_nodes_with_the_fewest_and_most_common_obstacles() -> None:
     nodes = [node("z", taints=("a:NoSchedule", "b:NoSchedule"))]
     nodes += [
@@ -229,7 +253,7 @@ def test_in_mode_audit_the_pod_is_evaluated_unplaced() -> None:
 TOLERATED = plan(tolerations="gpu:NoSchedule")
 TAINTED = [node("a", taints=("gpu:NoSchedule",))]
 FITS = "in mode enforce the pod would fit 1 node"
-HELM = "helm upgrade RELEASE CHART -n NAMESPACE --reuse-values --set"
+HELM = "helm upgrade RELEASE CHART -n NAMESPACE --reset-then-reuse-values --set"
 
 
 @pytest.mark.parametrize(

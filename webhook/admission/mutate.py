@@ -20,6 +20,7 @@ from webhook.model import (
     Request,
 )
 from webhook.placement import MalformedPod, place
+from webhook.placement.warnings import find_pod_warnings
 from webhook.settings.mode import mode_of
 
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
@@ -130,7 +131,7 @@ def _enforce(
         reason,
         message,
         patch=patch,
-        warnings=[*placed.notes, *map(str, problems)],
+        warnings=[*placed.notes, *find_pod_warnings(placed.pod, plan), *map(str, problems)],
         problems=problems,
     )
 

@@ -29,6 +29,7 @@ from webhook.model import (
     Reason,
     Request,
 )
+from webhook.placement.warnings import find_plan_warnings
 from webhook.settings.mode import mode_of
 
 PLAN = "forklift.konveyor.io/v1beta1/Plan"
@@ -49,8 +50,9 @@ def validate(request: Request, installation: Installation) -> Decision:
         return Decision(Outcome.SKIPPED, Reason.NOT_A_PLAN_CHANGE, why, installation.mode)
     plan = settings.read(request.object, installation)
     new = new_problems(settings.read(request.old_object, installation), plan)
+    decision = _enforce(plan, new, find_plan_warnings(plan, installation))
     return msgspec.structs.replace(
-        _apply_mode(mode_of(plan, plan.target_namespace, installation), _enforce(plan, new), new),
+        _apply_mode(mode_of(plan, plan.target_namespace, installation), decision, new),
         plan=PlanRef(plan.uid, plan.namespace, plan.name),
         generation=plan.generation,
     )
@@ -120,12 +122,12 @@ def _without_position(problem: Problem) -> tuple[str, str]:
     return _POSITION.sub("", problem.where), problem.message
 
 
-def _enforce(plan: Plan, new: list[Problem]) -> Decision:
+def _enforce(plan: Plan, new: list[Problem], warnings: list[str]) -> Decision:
     """Return the decision of mode enforce, from which those of the other modes are made."""
     problems = plan.settings.problems
     if not problems:
         message = f"the placement settings of plan '{plan}' are valid"
-        return Decision(Outcome.UNCHANGED, Reason.SETTINGS_VALID, message)
+        return Decision(Outcome.UNCHANGED, Reason.SETTINGS_VALID, message, warnings=warnings)
     old = [str(problem) for problem in problems if problem not in new]
     if new:
         text = "\n".join(problem.in_full() for problem in new)
@@ -134,7 +136,13 @@ def _enforce(plan: Plan, new: list[Problem]) -> Decision:
     else:
         outcome = Outcome.UNCHANGED
         message = f"plan '{plan}' has invalid placement settings, as before: {'; '.join(old)}"
-    return Decision(outcome, Reason.SETTINGS_INVALID, message, warnings=old, problems=problems)
+    return Decision(
+        outcome,
+        Reason.SETTINGS_INVALID,
+        message,
+        warnings=[*old, *warnings],
+        problems=problems,
+    )
 
 
 def _apply_mode(mode: Mode, decision: Decision, new: list[Problem]) -> Decision:

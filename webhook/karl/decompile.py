@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+import msgspec
+
 from webhook.karl.minimums import AT_LEAST
 from webhook.karl.syntax import (
     TOPOLOGIES,
@@ -17,10 +19,13 @@ from webhook.karl.syntax import (
     Verb,
     Word,
 )
+from webhook.karl.text import to_text
 from webhook.kube.affinity import PREFERRED, REQUIRED
+from webhook.kube.messages import truncate
 from webhook.kube.objects import Json
 from webhook.model import Scope
 
+_MAX_JSON_CHARACTERS = 100
 _NO_SPAN = Span(0, 0)
 _NODE = TOPOLOGIES["node"]
 _VERBS = {
@@ -88,6 +93,18 @@ def decompile_node_selector(key: str, value: str) -> Rule:
     return Rule(Verb.REQUIRE, Target.NODES, (selector,), None, _to_word(_NODE), None, _NO_SPAN)
 
 
+def format_pod_term(verb: Verb, term: Json) -> str:
+    """Return a pod term as a rule on one line, or as JSON if KARL has no such rule."""
+    rule = decompile_pod_term(verb, term)
+    return to_text(rule) if rule else _format_json(term)
+
+
+def format_node_terms(terms: list[Json]) -> str:
+    """Return required node terms as a rule on one line, or as JSON if KARL has no such rule."""
+    rule = _decompile_required_node_terms({"nodeSelectorTerms": terms})
+    return to_text(rule) if rule else _format_json(terms)
+
+
 def _decompile_required_node_terms(required: Json) -> Rule | None:
     terms = required.get("nodeSelectorTerms") or []
     return _decompile_node_term(Verb.REQUIRE, terms[0], None) if len(terms) == 1 else None
@@ -136,3 +153,7 @@ def _decompile_expression(expression: Json) -> Selector | None:
 
 def _to_word(text: str) -> Word:
     return Word(text, _NO_SPAN)
+
+
+def _format_json(value: Json | list[Json]) -> str:
+    return truncate(msgspec.json.encode(value).decode(), _MAX_JSON_CHARACTERS)

@@ -50,6 +50,7 @@ def format_lines(explanation: Explanation, *, is_installed: bool) -> Iterator[Li
     for heading, section in (
         ("Effective settings", _settings(explanation)),
         ("Problems", _problems(explanation)),
+        ("Warnings", (Line(f"- {text}", WARNING) for text in explanation.warnings)),
         ("Effective rules", _rules(explanation)),
         ("Nodes", _nodes(explanation)),
         ("Convertor pods", _pods(explanation.pods)),

@@ -15,6 +15,7 @@ from webhook.kube.api.client import Client
 from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json, annotations_of, spec_of
 from webhook.model import Installation, Plan, Problem
+from webhook.placement.warnings import find_plan_warnings
 from webhook.settings.edit import EditError, edit_annotations
 
 FIELD_MANAGER = "kubectl-convertor"
@@ -51,8 +52,8 @@ class PatchedPlan(NamedTuple):
     before: Json
     after: Json
     changed: bool
-    problems: list[Problem]
-    """Invalid settings from before the change."""
+    warnings: list[str]
+    """Invalid settings from before the change, and warnings about the settings after it."""
 
 
 def patch_plan(client: Client, change: PlanChange, attempts: int = _ATTEMPTS) -> PatchedPlan:
@@ -66,9 +67,9 @@ def patch_plan(client: Client, change: PlanChange, attempts: int = _ATTEMPTS) ->
     before = get_plan(client, change.namespace, change.name)
     changed = _change_annotations(before, change)
     after = _merge(before, changed)
-    problems = _validate(before, after, change)
+    warnings = _validate(before, after, change)
     if not changed or change.dry_run == "client":
-        return PatchedPlan(before, after, bool(changed), problems)
+        return PatchedPlan(before, after, bool(changed), warnings)
     path = plan_path(client, change.namespace, change.name)
     # The version that was read makes a concurrent change a conflict, so that none is lost.
     version = before["metadata"].get("resourceVersion")
@@ -80,13 +81,13 @@ def patch_plan(client: Client, change: PlanChange, attempts: int = _ATTEMPTS) ->
         if error.status == 409 and attempts > 1:
             return patch_plan(client, change, attempts - 1)
         raise
-    return PatchedPlan(before, msgspec.json.decode(response), True, problems)
+    return PatchedPlan(before, msgspec.json.decode(response), True, warnings)
 
 
 def show(change: PlanChange, patched: PatchedPlan, output: str | None) -> None:
     """Print the patched plan, with warnings on standard error."""
-    for problem in patched.problems:
-        click.echo(f"Warning: {problem}", err=True)
+    for warning in patched.warnings:
+        click.echo(f"Warning: {warning}", err=True)
     _note_spec(spec_of(patched.before), change.settings)
     if output in ("yaml", "json"):
         patched.after["metadata"].pop("managedFields", None)
@@ -116,8 +117,8 @@ def _with(plan: Json, annotations: Json) -> Json:
     return plan | {"metadata": plan["metadata"] | {"annotations": annotations}}
 
 
-def _validate(before: Json, after: Json, change: PlanChange) -> list[Problem]:
-    """Return the problems from before the change.
+def _validate(before: Json, after: Json, change: PlanChange) -> list[str]:
+    """Return the warnings about the plan after the change, with the problems from before it.
 
     Raises:
         UserError: the change adds problems, or repeats a setting that is invalid already.
@@ -129,7 +130,7 @@ def _validate(before: Json, after: Json, change: PlanChange) -> list[Problem]:
     refused = [each for each in plan.settings.problems if each in new or each.message in repeated]
     if refused:
         raise UserError("\n".join(["nothing is written:", *(each.in_full() for each in refused)]))
-    return plan.settings.problems
+    return [*map(str, plan.settings.problems), *find_plan_warnings(plan, change.installation)]
 
 
 def _problems_of(before: Json, change: PlanChange) -> list[Problem]:

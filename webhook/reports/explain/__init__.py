@@ -12,6 +12,7 @@ from webhook.kube.scheduler import Verdict, limitations, run_filters
 from webhook.kube.scheduler.resources import requested
 from webhook.kube.scheduler.scores import score
 from webhook.model import Installation, Mode
+from webhook.placement.warnings import find_plan_warnings, find_pod_warnings
 from webhook.reports.explain.advice import advise_on_new_pod, advise_on_pending_pod
 from webhook.reports.explain.amounts import format_amount
 from webhook.reports.explain.commands import CURRENT_CONTEXT, KubectlFlags
@@ -64,6 +65,14 @@ def explain(
         mode=context.mode,
         settings=list_effective_settings(context),
         problems=context.plan.settings.problems,
+        warnings=[
+            *find_plan_warnings(context.plan, installation),
+            *(
+                f"{namespace_of(pod)}/{name_of(pod)}: {warning}"
+                for pod in pending[:1]
+                for warning in find_pod_warnings(pod, context.plan)
+            ),
+        ],
         rules=list_effective_rules(context, evaluated),
         evaluated_pod=(
             f"{namespace_of(evaluated)}/{name_of(evaluated)}" if pending else _NEW_POD[context.mode]

@@ -107,6 +107,8 @@ class Explanation(msgspec.Struct, frozen=True, rename="camel"):
     mode: Mode
     settings: list[Setting]
     problems: list[Problem]
+    warnings: list[str]
+    """About valid settings that hardly mean what is intended."""
     rules: list[Rule]
     evaluated_pod: str = msgspec.field(name="judged")
     """`target/db-vm-1`, or `a new convertor pod, as the webhook places it`."""

@@ -4,14 +4,9 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-import msgspec
-
-from webhook import karl
 from webhook.admission.patch_summary import format_toleration
-from webhook.karl.decompile import decompile, decompile_pod_term
+from webhook.karl.decompile import format_node_terms, format_pod_term
 from webhook.karl.syntax import Verb
-from webhook.kube.affinity import REQUIRED
-from webhook.kube.messages import truncate
 from webhook.kube.objects import Json
 from webhook.kube.scheduler import Rejection, Verdict
 from webhook.kube.scheduler.inter_pod_affinity import AFFINITY, ANTI_AFFINITY
@@ -19,8 +14,6 @@ from webhook.kube.scheduler.node_unschedulable import PLUGIN as NODE_UNSCHEDULAB
 from webhook.kube.scheduler.node_unschedulable import TAINT as CORDON_TAINT
 from webhook.kube.scheduler.resources import PODS
 from webhook.reports.explain.amounts import format_amount
-
-_MAX_JSON_LENGTH = 100
 
 
 class Kind(StrEnum):
@@ -59,22 +52,6 @@ def find_obstacles(rejection: Rejection) -> Iterator[Obstacle]:
         yield _CORDON
     for cause in rejection.causes:
         yield _describe_cause(cause, rejection.reasons[0])
-
-
-def format_pod_term(verb: Verb, term: Json) -> str:
-    """Return a required pod term as a rule, or as JSON if KARL has no such rule."""
-    rule = decompile_pod_term(verb, term)
-    return karl.to_text(rule) if rule else _format_json(term)
-
-
-def format_node_terms(terms: list[Json]) -> str:
-    """Return required node terms as a rule, or as JSON if KARL has no such rule."""
-    (part,) = decompile({"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": terms}}})
-    return karl.to_text(part.rule) if part.rule else _format_json(terms)
-
-
-def _format_json(value: Json | list[Json]) -> str:
-    return truncate(msgspec.json.encode(value).decode(), _MAX_JSON_LENGTH)
 
 
 _CORDON = Obstacle(Kind.CORDON, "cordoned", {}, "cordon")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from webhook.admission.patch_summary import format_toleration
+from webhook.karl.decompile import format_node_terms, format_pod_term
 from webhook.karl.syntax import Verb
 from webhook.kube.objects import Json, name_of
 from webhook.kube.scheduler.inter_pod_affinity import pod_affinity
@@ -13,7 +14,7 @@ from webhook.reports.explain import near_misses
 from webhook.reports.explain.commands import RULES, Commands
 from webhook.reports.explain.context import ExplainContext
 from webhook.reports.explain.model import Advice
-from webhook.reports.explain.obstacles import Kind, Obstacle, format_node_terms, format_pod_term
+from webhook.reports.explain.obstacles import Kind, Obstacle
 from webhook.settings.mode import Origin, resolve_mode
 
 _WELL_KNOWN_TAINT_PREFIX = "node.kubernetes.io/"

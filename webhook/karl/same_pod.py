@@ -1,0 +1,185 @@
+"""Warning about required pod terms that one existing pod has to match together.
+
+kube-scheduler counts an existing pod for `podAffinity` only if it matches all required terms of
+the incoming pod, whatever their topologies. So two pods on a node, one for each of
+`REQUIRE pods(app=a) on node` and `REQUIRE pods(app=b) on node`, do not make the node fit; one pod
+with both labels does. Each term of `podAntiAffinity` is evaluated by itself.
+"""
+
+from collections.abc import Iterable
+from itertools import chain
+from typing import NamedTuple
+
+from webhook.karl.contradiction import are_contradictory
+from webhook.karl.decompile import format_pod_term
+from webhook.karl.expressions import negate
+from webhook.karl.syntax import TOPOLOGIES, Verb
+from webhook.kube.affinity import REQUIRED
+from webhook.kube.messages import quote
+from webhook.kube.objects import Json, spec_of
+from webhook.kube.scheduler.defaulting import with_defaults
+from webhook.kube.scheduler.pod_terms import resolve_incoming_term
+from webhook.kube.scheduler.selectors import label_selector_matches
+
+MAX_REQUIREMENTS = 256
+"""Limits the time: every two of them are compared. More are not checked, values included."""
+_MAX_RULES = 4  # quoted in a warning
+
+_REMEDY = "to be near several pods, write REQUIRE for one of them and PREFER for the others"
+
+
+class _Term(NamedTuple):
+    """A required term as requirements."""
+
+    term: Json
+    labels: list[Json]
+    """Expressions on the labels of a pod."""
+    names: frozenset[str]
+    """Namespaces by name; empty text is the pod's own, if that is not known."""
+    namespace_labels: list[Json] | None
+    """Expressions on the labels of other namespaces; none match all. None selects no others."""
+
+    @property
+    def is_empty(self) -> bool:
+        """True if it matches no pod, which is an error of its own."""
+        return self.term.get("labelSelector") is None
+
+
+def warn_of_shared_pod(pod: Json) -> str:
+    """Return the warning about the required pod terms of a pod, or nothing.
+
+    There is none if the terms together mean the same as each by itself, because one is the
+    narrowest. Nor is there one if the pod matches all of them: the others of its kind do too, and
+    kube-scheduler lets it be the first. The affinity is valid; labels and namespace may be unknown.
+    """
+    affinity = spec_of(with_defaults(pod)).get("affinity") or {}
+    terms = [_read_term(term, pod) for term in get_required_pod_terms(affinity)]
+    if len(terms) < 2 or sum(map(_count_requirements, terms)) > MAX_REQUIREMENTS:
+        return ""
+    if any(each.is_empty for each in terms) or _matches_itself(pod, terms):
+        return ""
+    if what := _find_contradiction(terms):
+        return (
+            f"no node can fit: no pod matches {_quote_rules(terms)}, which contradict each other "
+            f"in {what}, and kube-scheduler counts only pods that match all of them; {_REMEDY}"
+        )
+    if _have_narrowest(terms):
+        return ""
+    return (
+        f"no node fits unless one pod matches {_quote_rules(terms)}, because kube-scheduler counts "
+        f"only pods that match all of them; {_REMEDY}"
+    )
+
+
+def get_required_pod_terms(affinity: Json) -> list[Json]:
+    """Return the required terms of podAffinity."""
+    return (affinity.get("podAffinity") or {}).get(REQUIRED) or []
+
+
+def _read_term(term: Json, pod: Json) -> _Term:
+    selector = term.get("namespaceSelector")
+    return _Term(
+        term,
+        labels=_read_selector(term.get("labelSelector") or {}),
+        names=resolve_incoming_term(term, pod).namespaces,
+        namespace_labels=None if selector is None else _read_selector(selector),
+    )
+
+
+def _read_selector(selector: Json) -> list[Json]:
+    """Return the expressions of a LabelSelector."""
+    labels = (selector.get("matchLabels") or {}).items()
+    equal = [{"key": key, "operator": "In", "values": [value]} for key, value in labels]
+    return equal + (selector.get("matchExpressions") or [])
+
+
+def _count_requirements(term: _Term) -> int:
+    expressions = [*term.labels, *(term.namespace_labels or ())]
+    return len(term.names) + sum(1 + len(each.get("values") or ()) for each in expressions)
+
+
+def _matches_itself(pod: Json, terms: Iterable[_Term]) -> bool:
+    return all(resolve_incoming_term(each.term, pod).matches(pod, {}) for each in terms)
+
+
+def _have_narrowest(terms: list[_Term]) -> bool:
+    """Return whether the terms together mean the same as each by itself.
+
+    They do if the pods of one are also those of all others, and are near them: `app=a, tier=b` on
+    node and `app=a` on zone. The other way round, a pod with `app=a` alone does not count on node.
+    """
+    narrowest = [term for term in terms if all(_implies(term, other) for other in terms)]
+    return bool(narrowest) and all(
+        _implies(term, narrowest[0]) or any(_is_inside(each, term) for each in narrowest)
+        for term in terms
+    )
+
+
+def _is_inside(term: _Term, other: _Term) -> bool:
+    """Return whether each domain of a term's topology is inside one of the other term's."""
+    inner, outer = (each.term["topologyKey"] for each in (term, other))
+    in_region = (inner, outer) == (TOPOLOGIES["zone"], TOPOLOGIES["region"])
+    return inner in {TOPOLOGIES["node"], outer} or in_region
+
+
+def _implies(term: _Term, other: _Term) -> bool:
+    """Return whether all pods of a term are also those of another one, as far as it is known."""
+    return _labels_imply(term.labels, other.labels) and _namespaces_imply(term, other)
+
+
+def _namespaces_imply(term: _Term, other: _Term) -> bool:
+    if other.namespace_labels == []:
+        return True
+    if not term.names <= other.names:
+        return False
+    if term.namespace_labels is None:
+        return True
+    return other.namespace_labels is not None and _labels_imply(
+        term.namespace_labels, other.namespace_labels
+    )
+
+
+def _labels_imply(expressions: list[Json], others: list[Json]) -> bool:
+    return all(
+        are_contradictory([*_of_key(expressions, other["key"]), negated])
+        for other in others
+        for negated in negate(other)
+    )
+
+
+def _find_contradiction(terms: list[_Term]) -> str:
+    """Return what no pod has that matches all terms: a value of a label, a namespace; or nothing.
+
+    Namespaces by name and by labels may be the same ones, and so may any and the pod's own.
+    """
+    if key := _find_contradictory_key(chain.from_iterable(term.labels for term in terms)):
+        return f"the label {quote(key)}"
+    named = [term.names for term in terms if term.namespace_labels is None and "" not in term.names]
+    if named and not frozenset.intersection(*named):
+        return "the namespace"
+    # kube-scheduler 1.34 to 1.36 also matches all namespaces if a selector matches no labels
+    labelled = [
+        term.namespace_labels or []
+        for term in terms
+        if not term.names and not label_selector_matches(term.term.get("namespaceSelector"), {})
+    ]
+    if key := _find_contradictory_key(chain.from_iterable(labelled)):
+        return f"the namespace's label {quote(key)}"
+    return ""
+
+
+def _find_contradictory_key(expressions: Iterable[Json]) -> str:
+    found = list(expressions)
+    keys = dict.fromkeys(each["key"] for each in found)
+    return next((key for key in keys if are_contradictory(_of_key(found, key))), "")
+
+
+def _of_key(expressions: Iterable[Json], key: str) -> list[Json]:
+    return [each for each in expressions if each["key"] == key]
+
+
+def _quote_rules(terms: list[_Term]) -> str:
+    *others, last = [quote(format_pod_term(Verb.REQUIRE, each.term)) for each in terms]
+    if len(others) >= _MAX_RULES:
+        *others, last = *others[:_MAX_RULES], f"{len(terms) - _MAX_RULES} more"
+    return f"{', '.join(others)} and {last}"

@@ -1,0 +1,36 @@
+"""Warnings about valid settings that hardly mean what is intended. They change no placement."""
+
+from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
+from webhook.karl.same_pod import get_required_pod_terms, warn_of_shared_pod
+from webhook.kube.affinity_validation import validate_affinity
+from webhook.kube.objects import Json, spec_of
+from webhook.model import Installation, Plan
+from webhook.placement import place
+
+
+def find_plan_warnings(plan: Plan, installation: Installation) -> list[str]:
+    """Return the warnings about the settings of a plan, each with the plan in front.
+
+    They are found when a plan is validated or shown; reviews of pods do not have them.
+    """
+    labels = {CONVERTOR_LABEL: CONVERTOR_VALUE}
+    pod = {"metadata": {"namespace": plan.target_namespace, "labels": labels}}
+    warning = warn_of_shared_pod(place(pod, plan, installation, {}).pod)
+    return [f"Plan {plan}: {warning}"] if warning else []
+
+
+def find_pod_warnings(pod: Json, plan: Plan) -> list[str]:
+    """Return the warnings about the plan's required pod terms with those that a pod was sent with.
+
+    `pod` is the placed pod, whose affinity may be invalid. If all of its terms are those of the
+    plan, the warning is that of the plan, and is not repeated for each of its pods.
+    """
+    affinity = spec_of(pod).get("affinity") or {}
+    terms = get_required_pod_terms(affinity)
+    planned = get_required_pod_terms(plan.settings.affinity)
+    common = [term for term in terms if term in planned]
+    if not common or len(common) == len(terms) or validate_affinity(affinity):
+        return []
+    warning = warn_of_shared_pod(pod)
+    own = f"the pod has required pod terms that plan '{plan}' does not have"
+    return [f"{own}: {warning}"] if warning else []

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from tests.support.affinity_terms import CEPH_ANYWHERE, pod_term
 from tests.support.builders import CONVERTOR_LABELS, decoded_request, minimal_pod, parsed_plan
 from tests.support.placements import (
     BARE,
@@ -15,6 +16,7 @@ from tests.support.placements import (
     decide_on_pod,
 )
 from webhook.admission.mutate import screen
+from webhook.kube.affinity import REQUIRED
 from webhook.model import Decision, Installation, Mode, Outcome, Reason, Request
 
 AUDIT = Installation(mode=Mode.AUDIT)
@@ -129,6 +131,20 @@ def test_a_pod_keeps_a_label_with_another_value_and_gets_the_other_settings() ->
         KEPT,
         "node selector disk=ssd of the pod replaced by disk=nvme of the plan",
     ]
+
+
+def test_required_pod_terms_that_only_the_pod_has_are_a_warning() -> None:
+    plan = parsed_plan(affinity={"podAffinity": {REQUIRED: [CEPH_ANYWHERE]}})
+    sent = minimal_pod(affinity={"podAffinity": {REQUIRED: [pod_term("other")]}})
+
+    decision = decide_on_pod(plan, request=decoded_request(sent))
+
+    assert (decision.outcome, decision.reason) == (Outcome.PATCHED, Reason.PLACED)
+    (warning,) = decision.warnings
+    assert warning.startswith(
+        "the pod has required pod terms that plan 'konveyor-forklift/db' does not have: no node can"
+    )
+    assert decide_on_pod(plan).warnings == []
 
 
 NO_PLAN_MESSAGES = {

@@ -144,6 +144,31 @@ def test_an_edit_with_a_new_problem_is_denied_and_the_old_problem_is_a_warning()
     assert decision.problems == [LABEL_PROBLEM, RULE_PROBLEM]
 
 
+TWO_PODS = "REQUIRE pods(app=ceph) on node; REQUIRE pods(app=proxy) on node"
+
+
+@pytest.mark.parametrize("mode", [Mode.ENFORCE, Mode.AUDIT])
+def test_rules_that_only_one_pod_can_meet_together_are_admitted_with_a_warning(mode: Mode) -> None:
+    decision = decide_on_plan(plan(affinity=TWO_PODS), installation=Installation(mode=mode))
+
+    assert (decision.outcome, decision.reason) == (Outcome.UNCHANGED, Reason.SETTINGS_VALID)
+    assert decision.problems == []
+    (warning,) = decision.warnings
+    assert warning.startswith("Plan konveyor-forklift/db: no node can fit: no pod matches ")
+    response = encode_response(decision)
+    assert response["allowed"]
+    assert " ".join(response["warnings"]) == warning
+
+
+def test_a_warning_stays_beside_problems_and_is_left_out_in_mode_off() -> None:
+    warning = decide_on_plan(plan(affinity=TWO_PODS)).warnings
+    invalid = plan(affinity=TWO_PODS, labels="team=a,batch")
+
+    assert decide_on_plan(invalid).warnings == warning
+    assert decide_on_plan(invalid, invalid).warnings == [str(LABEL_PROBLEM), *warning]
+    assert decide_on_plan(plan(affinity=TWO_PODS, mode="off")).warnings == []
+
+
 INVALID_TERM = {
     "topologyKey": "kubernetes.io/hostname",
     "labelSelector": {"matchLabels": {"a": "-"}},

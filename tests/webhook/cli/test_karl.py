@@ -54,6 +54,21 @@ def test_an_invalid_rule_is_reported_with_its_caret_in_every_format(run: Run, ou
     )
 
 
+@pytest.mark.parametrize("output", ["yaml", "json", "text", "english"])
+def test_rules_that_only_one_pod_can_meet_together_are_a_warning_in_every_format(
+    run: Run, output: str
+) -> None:
+    result = run("karl", RULE, "REQUIRE pods(team=x) on zone", "-o", output)
+    assert result.exit_code == 0
+    assert result.stdout
+    assert result.stderr == (
+        "Warning: no node fits unless one pod matches 'REQUIRE pods(app=ceph-osd) in all "
+        "namespaces on node' and 'REQUIRE pods(team=x) in all namespaces on zone', because "
+        "kube-scheduler counts only pods that match all of them; to be near several pods, write "
+        "REQUIRE for one of them and PREFER for the others\n"
+    )
+
+
 @pytest.mark.parametrize("words", [[], [RULE, "-f", "-"]])
 def test_rules_from_two_sources_are_an_error(run: Run, words: list[str]) -> None:
     result = run("karl", *words)

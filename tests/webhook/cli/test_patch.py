@@ -128,6 +128,21 @@ def test_a_problem_that_the_plan_had_before_is_a_warning(run: Run, cluster: Fake
     )
 
 
+def test_rules_that_only_one_pod_can_meet_together_are_written_with_a_warning(
+    run: Run, cluster: FakeApi
+) -> None:
+    cluster.add(plan())
+    rules = f"{RULE}\nREQUIRE pods(team=x) on zone"
+    result = run("patch", "plan", "db", "--convertor-affinity", rules)
+    assert (result.exit_code, annotations(cluster.get("plans", "konveyor-forklift", "db"))) == (
+        0,
+        {"affinity": rules},
+    )
+    assert result.stderr.startswith(
+        "Warning: Plan konveyor-forklift/db: no node fits unless one pod matches 'REQUIRE "
+    )
+
+
 @pytest.mark.parametrize("before", [None, RULE, f"{RULE}s", "AVOID pods(tier=production) on nodes"])
 def test_an_invalid_rule_is_refused_although_the_plan_had_a_problem_before(
     run: Run, cluster: FakeApi, before: str | None

@@ -109,6 +109,15 @@ def test_a_pod_that_does_not_start_is_explained(run: Run, cluster: FakeApi) -> N
     assert "ImagePullBackOff: no such image" in run("explain", "plan", "db").stdout
 
 
+def test_rules_that_only_one_pod_can_meet_together_are_a_section_of_the_text(
+    run: Run, cluster: FakeApi
+) -> None:
+    cluster.add(plan(affinity="REQUIRE pods(app=ceph-osd) on node; REQUIRE pods(team=x) on zone"))
+    lines = run("explain", "plan", "db").stdout.splitlines()
+    warning = lines[lines.index("Warnings") + 1]
+    assert warning.startswith("- Plan konveyor-forklift/db: no node fits unless one pod matches ")
+
+
 def explained(run: Run, *words: str) -> Json:
     result = run("explain", "plan", "db", *words, "-o", "json")
     assert (result.exit_code, result.stderr) == (0, "")

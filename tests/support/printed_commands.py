@@ -12,7 +12,7 @@ import click
 
 from certs.cli.commands import certs
 from webhook.cli.kubectl import group
-from webhook.cli.main import main
+from webhook.cli.main import group as server_group
 
 _PROGRAM = r"(?:kubectl|helm|convertor-webhook|python3? -m certs) (?=[a-z])"
 _BEFORE = r"(?:.*(?:command|field): |\s*(?:\$ |# )?)"
@@ -112,7 +112,7 @@ def _check_words(words: list[str]) -> None:
         case ["kubectl", "convertor", *rest]:
             _parse_with_click(group, rest)
         case ["convertor-webhook", *rest]:
-            _parse_with_click(main, rest)
+            _parse_with_click(server_group, rest)
         case ["python" | "python3", "-m", "certs", *rest]:
             _parse_with_click(certs, rest)
         case ["kubectl", "mtv", verb, resource, *rest] if rest:

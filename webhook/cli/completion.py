@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import click
 from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
 
-from webhook.cli.kubectl import COMPLETE_VARIABLE, PROGRAM, group
+from webhook import program
+from webhook.cli.kubectl import COMPLETE_VARIABLE, PROGRAM, group, print_traceback
 from webhook.cli.output import write
 
 _SHELLS = ("bash", "fish", "zsh")
@@ -44,7 +45,7 @@ def candidates() -> None:
     Prints one completion a line, with a tab before its description, then a directive, as kubectl
     expects it from plugins.
     """
-    click.echo("\n".join(_lines(sys.argv[1:])))
+    program.run(lambda: write("\n".join(_lines(sys.argv[1:]))), print_traceback)
 
 
 def _lines(words: Sequence[str]) -> list[str]:

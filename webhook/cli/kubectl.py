@@ -7,20 +7,20 @@ when it is called, and imports what it needs to run only then, so help and compl
 import importlib
 import sys
 import traceback
+from functools import partial
 from typing import NamedTuple
 
 import click
 from click.shell_completion import CompletionItem
 
+from webhook import program
 from webhook.kube.messages import did_you_mean
 
+_NAME = "kubectl convertor"
 PROGRAM = "kubectl-convertor"
 """The file name by which kubectl finds the plugin."""
 COMPLETE_VARIABLE = "_KUBECTL_CONVERTOR_COMPLETE"
 """The variable of click's completion scripts."""
-
-EXIT_UNEXPECTED = 70
-"""EX_SOFTWARE of sysexits(3): an internal error."""
 
 
 class _Command(NamedTuple):
@@ -80,7 +80,7 @@ class _LazyGroup(click.Group):
 
 
 @click.group(
-    "kubectl convertor",
+    _NAME,
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -96,16 +96,16 @@ def group(debug: bool) -> None:
 
 
 def main() -> None:
-    """Run the command line; an unexpected error ends it with a message instead of a stack trace."""
-    try:
-        group(prog_name="kubectl convertor", complete_var=COMPLETE_VARIABLE)
-    except Exception as error:  # noqa: BLE001 - the last resort
-        if "--debug" in sys.argv:
-            traceback.print_exc()
-        click.echo(
-            f"Error: unexpected {type(error).__name__}: {error}\n"
-            "This is an internal error; please report it with the output of --debug, given before "
-            "the command's name.",
-            err=True,
-        )
-        sys.exit(EXIT_UNEXPECTED)
+    """Run the command line, and exit."""
+    program.run(
+        partial(group, standalone_mode=False, prog_name=_NAME, complete_var=COMPLETE_VARIABLE),
+        print_traceback,
+        "\nThis is an internal error; please report it with the output of --debug, given before "
+        "the command's name.",
+    )
+
+
+def print_traceback(error: Exception) -> None:
+    """Print the traceback of an error with `--debug`."""
+    if "--debug" in sys.argv:
+        traceback.print_exception(error)

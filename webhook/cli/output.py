@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_WIDTH = 100
+
 
 def output_option(*formats: str) -> Callable[[F], F]:
     """Add `-o`; the first of the formats is the default."""
@@ -33,7 +35,14 @@ def console(*, stderr: bool = False) -> "Console":
     """Return a console for coloured texts: plain when piped or with NO_COLOR, never wrapped."""
     from rich.console import Console  # noqa: PLC0415 - help and completion do not load it
 
-    return Console(stderr=stderr, soft_wrap=True, highlight=False, markup=False, emoji=False)
+    return Console(
+        stderr=stderr,
+        soft_wrap=True,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        width=_WIDTH,  # of no effect, but with COLUMNS=0 nothing would be printed
+    )
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -55,7 +64,7 @@ def as_yaml(value: Any) -> str:
     """Return plain values as YAML, in their order."""
     import yaml  # noqa: PLC0415 - help and completion do not load it
 
-    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100))
+    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=_WIDTH))
 
 
 def structured(value: Any, form: str) -> str:

@@ -161,10 +161,12 @@ class DirectoryPlans:
 
     def _report(self, errors: list[str]) -> None:
         """Log the errors that are new, and keep all for the status."""
-        for error in errors:
+        # The name of a file need not be UTF-8, which an encoder of JSON rejects.
+        printable = [error.encode(errors="backslashreplace").decode() for error in errors]
+        for error in printable:
             if error not in self._errors:
                 log.warning("plans cannot be read", fault=error)
-        self._errors = errors
+        self._errors = printable
 
 
 def find_files(top: Path) -> Iterator[Path]:
@@ -180,11 +182,12 @@ def find_files(top: Path) -> Iterator[Path]:
 
     seen = set()
     for folder, folders, names in os.walk(top, onerror=fail, followlinks=True):
-        real = os.path.realpath(folder)
-        folders[:] = [] if real in seen else [name for name in folders if name[0] != "."]
-        if real not in seen:
+        stat = os.stat(folder)  # noqa: PTH116 - a name of os.walk
+        identity = (stat.st_dev, stat.st_ino)
+        folders[:] = [] if identity in seen else [name for name in folders if name[0] != "."]
+        if identity not in seen:
             yield from (Path(folder, name) for name in names if _has_suffix(name))
-        seen.add(real)
+        seen.add(identity)
 
 
 def _has_suffix(name: str) -> bool:

@@ -1,5 +1,6 @@
 """Structured logs: a JSON object per line, or readable text on a terminal."""
 
+import json
 import logging
 import sys
 from collections.abc import Callable, Iterable
@@ -106,7 +107,11 @@ def _encode(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
         "level": event.pop("level"),
         "message": event.pop("event"),
     }
-    return _json.encode({**leading, **event})
+    try:
+        return _json.encode({**leading, **event})
+    except UnicodeEncodeError:  # the name of a file need not be UTF-8
+        values = msgspec.to_builtins({**leading, **event}, enc_hook=str)
+        return json.dumps(values).encode()
 
 
 def _text_processors(stream: TextIO) -> list[Processor]:

@@ -23,7 +23,9 @@ class Candidates:
 
     def __call__(self, *words: str) -> list[str]:
         self._monkeypatch.setattr(sys, "argv", ["kubectl_complete-convertor", *words])
-        completion.candidates()
+        with pytest.raises(SystemExit) as ended:
+            completion.candidates()
+        assert ended.value.code == 0
         printed = self._capsys.readouterr()
         assert printed.err == ""
         return printed.out.splitlines()

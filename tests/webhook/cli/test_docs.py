@@ -16,6 +16,7 @@ from tests.support.commands import Run
 from tests.support.fake_api import FakeApi
 from tests.support.golden import Golden
 from tests.support.paths import ROOT
+from webhook import program
 from webhook.cli import errors, kubectl
 from webhook.kube.objects import Json
 
@@ -106,7 +107,9 @@ def test_every_exit_code_is_on_the_page() -> None:
         errors.EXIT_FOUND,
         errors.UserError.exit_code,
         errors.EXIT_CLUSTER,
-        kubectl.EXIT_UNEXPECTED,
+        program.EXIT_UNEXPECTED,
+        program.EXIT_INTERRUPTED,
+        program.EXIT_READER_GONE,
     ]
 
 

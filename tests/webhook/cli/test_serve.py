@@ -1,6 +1,7 @@
 """`convertor-webhook serve`: the configuration from its flags, and the errors of invalid ones."""
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -8,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.support.certificates import write_certificate
-from webhook.cli.main import main
+from webhook.cli.main import group, main
 from webhook.cli.serve import serve
 from webhook.model import Installation, Mode, OnError, Scope
 from webhook.server.config import Address, Certificates, Config
@@ -27,7 +28,7 @@ def configs(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
 
 
 def run(*args: object, **environment: str) -> Result:
-    return CliRunner(env=environment).invoke(main, ["serve", *map(str, args)])
+    return CliRunner(env=environment).invoke(group, ["serve", *map(str, args)])
 
 
 def error_of(result: Result) -> str:
@@ -227,20 +228,24 @@ def test_invalid_defaults_are_a_usage_error_with_a_caret(tmp_path: Path) -> None
     "part", ["server.run.serve", "server.config.load_defaults"], ids=["server", "flags"]
 )
 def test_an_unexpected_error_is_one_line_with_the_stack_trace_in_the_log(
-    monkeypatch: pytest.MonkeyPatch, part: str
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], part: str
 ) -> None:
     def fail(*_: object) -> None:
         raise KeyError("x")
 
     monkeypatch.setattr(f"webhook.{part}", fail)
-    result = run("--defaults", __file__) if part == "server.config.load_defaults" else run()
-    assert result.exit_code == 70
-    *_, event, line = result.stderr.splitlines()
+    flags = ["--defaults", __file__] if part == "server.config.load_defaults" else []
+    monkeypatch.setattr(sys, "argv", ["convertor-webhook", "serve", *flags])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 70
+    printed = capsys.readouterr()
+    *_, event, line = printed.err.splitlines()
     assert line == "Error: unexpected KeyError: 'x'"
     logged = json.loads(event)
     assert (logged["level"], logged["message"]) == ("error", "unexpected error")
     assert logged["exception"].endswith("KeyError: 'x'")
-    assert not result.stdout
+    assert not printed.out
 
 
 def test_every_flag_has_a_help_text() -> None:

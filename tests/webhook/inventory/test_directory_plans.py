@@ -195,6 +195,14 @@ def test_circular_and_broken_symlinks_do_no_harm(plans: DirectoryPlans, tmp_path
     )
 
 
+def test_the_name_of_a_file_need_not_be_utf_8(plans: DirectoryPlans, tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"a\xff.yaml")).write_text(plan("one"))
+    (tmp_path / os.fsdecode(b"b\xff.yaml")).write_text("a: [")
+    plans.scan()
+    assert labels(plans, "one") == {"a": "b"}
+    assert plans.status().message.startswith(rf"{tmp_path}/b\udcff.yaml: ")
+
+
 def test_a_named_pipe_is_not_read(plans: DirectoryPlans, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.yaml")
     plans.scan()

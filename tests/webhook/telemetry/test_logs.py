@@ -1,6 +1,7 @@
 import io
 import json
 import logging
+import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -80,6 +81,15 @@ def test_lines_that_are_written_together_are_text_on_a_terminal() -> None:
     first, second = stream.text.splitlines()
     assert "once" in first
     assert "often" in second
+
+
+def test_a_text_that_is_not_utf_8_is_escaped() -> None:
+    stream = Stream()
+    logs.configure(Format.JSON, Level.INFO, stream)
+    structlog.get_logger().info("read", file=os.fsdecode(b"\xff"), odd=object, count=1)
+    (line,) = stream.lines()
+    assert line["time"].endswith("Z")
+    assert (line["file"], line["odd"], line["count"]) == ("\udcff", "<class 'object'>", 1)
 
 
 def test_a_traceback_is_a_field() -> None:

@@ -32,7 +32,7 @@ _TOPOLOGY_SYNONYMS = {
 _TYPO_RATIO = 0.75
 """Minimum similarity of a misspelled topology: `nodes` and `noed` are, `nodepool` is not."""
 
-_QUOTES = "\"'`\u2018\u2019\u201c\u201d"
+_QUOTES = "\"'`"
 
 _EXAMPLES = {
     "label key": "expected a key such as app or example.com/app",

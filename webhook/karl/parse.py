@@ -9,6 +9,7 @@ from webhook.karl import check
 from webhook.karl.build import build_rule
 from webhook.karl.diagnose import diagnose
 from webhook.karl.errors import Mistake, build_error
+from webhook.karl.lookalikes import find_lookalikes
 from webhook.karl.split import split_rules
 from webhook.karl.syntax import Rule, Span
 
@@ -38,8 +39,9 @@ def parse(text: str) -> tuple[Rule, ...]:
     rules: list[Rule] = []
     mistakes: list[Mistake] = []
     for span in split_rules(text):
-        rule = _parse_rule(text, span)
-        if isinstance(rule, Mistake):
+        if lookalikes := list(find_lookalikes(text, span)):
+            mistakes += lookalikes
+        elif isinstance(rule := _parse_rule(text, span), Mistake):
             mistakes.append(rule)
         else:
             rules.append(rule)

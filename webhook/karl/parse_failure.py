@@ -1,6 +1,7 @@
 """The place where the parser stopped in a rule, for the probes that explain likely mistakes."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
@@ -88,15 +89,18 @@ def locate(text: str, rule: Span, error: lark.UnexpectedToken) -> ParseFailure:
     # lark's token for the end of the text has the position of the last token
     place = token.end_pos if token.type == "$END" else token.start_pos
     place = rule.start + (place or 0)
-    words = [
-        Word(match[0], Span(*match.span()))
-        for match in _PART.finditer(text, rule.start, rule.end)
-        if not match[0].startswith("#")
-    ]
+    words = list(split_words(text, rule))
     before = tuple(takewhile(lambda word: word.span.start < place, words))
     found, *after = (*words[len(before) :], Word("", Span(place, place)))
     rest = text[place : rule.end]
     return ParseFailure(before, found, tuple(after), rest, frozenset(error.accepts))
+
+
+def split_words(text: str, rule: Span) -> Iterator[Word]:
+    """Yield the words and signs of a rule, without comments."""
+    for match in _PART.finditer(text, rule.start, rule.end):
+        if not match[0].startswith("#"):
+            yield Word(match[0], Span(*match.span()))
 
 
 def step_back(failure: ParseFailure) -> ParseFailure:

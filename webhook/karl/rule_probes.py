@@ -15,6 +15,7 @@ from webhook.karl.parse_failure import (
     unexpected,
 )
 from webhook.karl.syntax import TOPOLOGIES, Verb
+from webhook.kube.lookalikes import to_ascii
 from webhook.kube.messages import did_you_mean, quote, suggest
 
 _SCOPES = (
@@ -41,7 +42,7 @@ def probe_verb(f: ParseFailure) -> Mistake | None:
     if f.is_sign:
         return unexpected(f, verbs)
     message = f"unknown rule {quote(f.text)}"
-    if f.word.startswith(("//", "--")):
+    if to_ascii(f.word).startswith(("//", "--")):
         return mistake_at(f, message, "a comment starts with #")
     if f.word in {"on", "in", "weight"}:
         return mistake_at(f, message, "a rule ends at the end of its line, except in parentheses")

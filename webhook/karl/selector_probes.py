@@ -13,10 +13,24 @@ from webhook.karl.parse_failure import (
     step_back,
     unexpected,
 )
+from webhook.karl.syntax import Span, Word
 from webhook.kube.messages import quote, suggest
 
 _COMPARISONS = {">", ">=", "<", "<="}
 _OPERATORS = _COMPARISONS | {"=", "==", "!=", "in", "notin"}
+_SIGNS = _COMPARISONS | {"=", "==", "!=", "!"}
+_OTHER_OPERATORS = {
+    "<>": "!=",
+    "=!": "!=",
+    "!==": "!=",
+    "===": "=",
+    "=>": ">=",
+    ">==": ">=",
+    "=<": "<=",
+    "<==": "<=",
+}
+"""Operators of other languages, as the signs that they consist of here."""
+_EQUALITY = {"is", "equals", "eq"}
 _AFTER_SELECTORS = {"on", "in", "weight"}
 """Words after the closing parenthesis, which are hardly ever label keys."""
 
@@ -25,6 +39,26 @@ _ALL_MATCH = "selectors are separated by ',' and all of them must match"
 _CONJUNCTIONS = dict.fromkeys(("and", "&", "&&"), _ALL_MATCH) | dict.fromkeys(
     ("or", "|", "||"), f"{_ALL_MATCH}; for one of several values write app in [web, api]"
 )
+
+
+def probe_operator(f: ParseFailure) -> Mistake | None:
+    """Explain `pods(app<>web)`, `pods(app===web)` and `nodes(cores=>16)`."""
+    words = (*f.before, f.found, *f.after)
+    start = end = len(f.before)
+    while start and words[start - 1].text in _SIGNS and _touch(words[start - 1], words[start]):
+        start -= 1
+    while words[end].text in _SIGNS and _touch(words[end], words[end + 1]):
+        end += 1
+    signs = "".join(word.text for word in words[start:end])
+    if signs not in _OTHER_OPERATORS:
+        return None
+    span = Span(words[start].span.start, words[end - 1].span.end)
+    hint = f"expected an operator{suggest(_OTHER_OPERATORS[signs])}"
+    return Mistake(span, f"unknown operator {quote(signs)}", hint)
+
+
+def _touch(word: Word, following: Word) -> bool:
+    return word.span.end == following.span.start
 
 
 def probe_missing_selector(f: ParseFailure) -> Mistake | None:
@@ -65,7 +99,10 @@ def probe_missing_parenthesis(f: ParseFailure) -> Mistake | None:
 def probe_missing_operator(f: ParseFailure) -> Mistake | None:
     """Explain `pods(app)`, `pods(app web)`, `pods(app: web)`, `pods(app not web)`."""
     if f.accepts == {"IN"}:
-        return missing_before(f, "'in'", "expected KEY not in [VALUE, ...]")
+        hint = "expected KEY not in [VALUE, ...]"
+        unequal = f.word in {"=", "=="} and f.next
+        meant = suggest(f"{f.before[-2].text}!={f.next}") if unequal else ""
+        return missing_before(f, "'in'", hint + meant)
     if "UNEQUAL" not in f.accepts or not f.before:
         return None
     key = f.before[-1].text.rstrip(":")
@@ -78,8 +115,10 @@ def probe_missing_operator(f: ParseFailure) -> Mistake | None:
         meant = key.replace(":", "=", 1) if ":" in key else f"has {key}"
     elif f.word in {"[", "("}:
         meant = f"{key} in {format_list(f)}"
+    elif f.word in _EQUALITY and f.next.lower() == "not" and len(f.after) > 2:
+        meant = f"{key}!={f.after[1].text}"
     else:
-        value = f.next if f.word in {"is", "equals", "eq"} else f.text
+        value = f.next if f.word in _EQUALITY else f.text
         meant = f"{key}={value}"
     hint = "expected KEY=VALUE, KEY in [VALUE, ...] or has KEY"
     return missing_before(f, "operator", hint + suggest(meant))
@@ -103,12 +142,6 @@ def probe_missing_value(f: ParseFailure) -> Mistake | None:
         )
     if f.word in {"]", ")"} and f.previous() in {"[", "(", ","}:
         return mistake_at(f, "empty list", "expected at least one item")
-    if f.word in _COMPARISONS and f.previous() == "=":
-        return mistake_at(
-            f,
-            f"unexpected {quote(f.text)}",
-            f"expected a value{suggest(f.word + '=')}",
-        )
     return missing_before(f, "value", "expected a value, as in app=web; has app matches any value")
 
 
@@ -127,6 +160,9 @@ def probe_missing_comma(f: ParseFailure) -> Mistake | None:
         return None
     if f.word in _CONJUNCTIONS:
         return unexpected(f, _CONJUNCTIONS[f.word])
+    for sign in ("&", "|"):
+        if sign in f.previous():
+            return unexpected(step_back(f), _CONJUNCTIONS[sign])
     if f.previous().startswith(("'", '"')):
         return unexpected(f, "a value has no quotes and no spaces")
     if not f.is_sign:
@@ -135,6 +171,7 @@ def probe_missing_comma(f: ParseFailure) -> Mistake | None:
 
 
 PROBES = (
+    probe_operator,
     probe_missing_parenthesis,
     probe_missing_selector,
     probe_missing_key,

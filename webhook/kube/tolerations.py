@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from webhook.kube import labels
-from webhook.kube.messages import expected_one_of, quote
+from webhook.kube.lookalikes import to_plain_entry
+from webhook.kube.messages import expected_one_of, quote, suggest
 
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _OPERATORS = ("Equal", "Exists")
@@ -33,7 +34,7 @@ def parse_tolerations(text: str) -> tuple[list[dict[str, Any]], list[TolerationE
         try:
             toleration = _parse_toleration(entry.strip())
         except ValueError as error:
-            errors.append(TolerationError(number, str(error)))
+            errors.append(TolerationError(number, f"{error}{_suggest_entry(entry.strip())}"))
         else:
             if toleration not in tolerations:
                 tolerations.append(toleration)
@@ -75,6 +76,12 @@ def _find_errors(toleration: dict[str, Any]) -> Iterator[str]:
 
 def _is_int64(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+
+
+def _suggest_entry(entry: str) -> str:
+    """Return a suggestion if an invalid entry is valid in ASCII, without quotes."""
+    plain = to_plain_entry(entry)
+    return suggest(plain) if plain != entry and not parse_tolerations(plain)[1] else ""
 
 
 def _parse_toleration(entry: str) -> dict[str, Any]:

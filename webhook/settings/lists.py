@@ -11,11 +11,15 @@ from webhook.forklift.plan import GROUP
 from webhook.karl import minimums
 from webhook.kube import labels
 from webhook.kube.affinity_fields import describe_unknown_field
-from webhook.kube.messages import describe_value, quote
+from webhook.kube.lookalikes import to_plain_entry
+from webhook.kube.messages import describe_value, quote, suggest
 from webhook.kube.objects import Json
 from webhook.kube.tolerations import TOLERATION_FIELDS, parse_tolerations, validate_toleration
 from webhook.model import Problem
 from webhook.settings.raw import PlanName, RawSetting, expected_text
+
+_Check = Callable[[str, str], str | None]
+"""Takes key and value of an entry, and returns what is wrong."""
 
 
 class FieldLabels(NamedTuple):
@@ -79,13 +83,11 @@ def _read_toleration(setting: RawSetting, problems: list[Problem]) -> list[Json]
     return []
 
 
-def _read_pairs(
-    setting: RawSetting, check: Callable[[str, str], str | None], problems: list[Problem]
-) -> dict[str, str]:
+def _read_pairs(setting: RawSetting, check: _Check, problems: list[Problem]) -> dict[str, str]:
     pairs: dict[str, str] = {}
-    for where, key, value in _read_entries(setting, problems):
+    for where, key, value in _read_entries(setting, check, problems):
         if wrong := check(key, value):
-            problems.append(Problem(where, wrong))
+            problems.append(Problem(where, wrong + _suggest_entry(f"{key}={value}", check)))
         elif (first := pairs.setdefault(key, value)) != value:
             wrong = (
                 f"{quote(key)} is specified twice: {quote(first)} is applied, {quote(value)} is not"
@@ -94,7 +96,9 @@ def _read_pairs(
     return pairs
 
 
-def _read_entries(setting: RawSetting, problems: list[Problem]) -> Iterator[tuple[str, str, str]]:
+def _read_entries(
+    setting: RawSetting, check: _Check, problems: list[Problem]
+) -> Iterator[tuple[str, str, str]]:
     """Yield location, key and value of each well-formed entry."""
     match setting.value:
         case str() as text:
@@ -105,7 +109,8 @@ def _read_entries(setting: RawSetting, problems: list[Problem]) -> Iterator[tupl
                 if equals:
                     yield where, key, value
                 else:
-                    problems.append(Problem(where, f"expected key=value, found {quote(key)}"))
+                    hint = _suggest_entry(key, check)
+                    problems.append(Problem(where, f"expected key=value, found {quote(key)}{hint}"))
         case dict() as pairs:
             for key, value in pairs.items():
                 where = f"{setting.where}[{describe_value(key)}]"
@@ -119,6 +124,17 @@ def _read_entries(setting: RawSetting, problems: list[Problem]) -> Iterator[tupl
         case other:
             message = f"expected key=value,key=value or a map, found {describe_value(other)}"
             problems.append(Problem(setting.where, message))
+
+
+def _suggest_entry(entry: str, check: _Check) -> str:
+    """Return a suggestion if an invalid entry is valid in ASCII, without quotes, as a minimum."""
+    plain = to_plain_entry(entry)
+    key, _, minimum = (part.strip() for part in plain.partition(">="))
+    for meant in (plain, f"{key}={minimum}+"):
+        pairs = [part.strip().partition("=") for part in meant.split(",")]
+        if meant != entry and all(equals and not check(k, value) for k, equals, value in pairs):
+            return suggest(meant)
+    return ""
 
 
 def _check_label(key: str, value: str) -> str | None:
@@ -159,9 +175,7 @@ def _patch_command(plan: PlanName, key: str, value: str) -> str:
 
 def _check_selector(key: str, value: str) -> str | None:
     if wrong := labels.check_key(key):
-        stripped = key.rstrip("> ")
-        hint = f"; did you mean '{stripped}={value}+'?" if stripped != key else ""
-        return f"key {quote(key)} {wrong}{hint}"
+        return f"key {quote(key)} {wrong}"
     if value.endswith("+"):
         try:
             minimums.to_expression(key, value[:-1])

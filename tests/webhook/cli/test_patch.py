@@ -70,6 +70,11 @@ def test_a_plan_is_named_as_in_kubectl(run: Run, cluster: FakeApi, words: list[s
         (["db"], "expected a plan's name, such as 'plan db'"),
         (["migration", "db"], "expected 'plan NAME' or 'plan/NAME', found 'migration db'"),
         (["plan", "db", "web"], "expected 'plan NAME' or 'plan/NAME', found 'plan db web'"),
+        (
+            ["plan", "db", "\u2014mode", "off"],
+            "expected 'plan NAME' or 'plan/NAME', found 'plan db \u2014mode off'; did you mean "
+            "'plan db --mode off'?",
+        ),
         (["plan", ""], "the name of the plan is empty"),
         (["plan/"], "the name of the plan is empty"),
         ([""], "the name of the plan is empty"),

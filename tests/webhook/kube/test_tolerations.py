@@ -64,6 +64,12 @@ def test_tolerations_are_parsed(text: str, tolerations: list[dict[str, Any]]) ->
             "a b",
             f"key 'a b' {NAME}",
         ),
+        (
+            "\uff41\uff1dv\uff1aNoExecute",
+            f"key '\uff41\uff1dv\uff1aNoExecute' {NAME}; did you mean 'a=v:NoExecute'?",
+        ),
+        ("'a=v:NoExecute'", f"key ''a' {NAME}; did you mean 'a=v:NoExecute'?"),
+        ("a=v\u2013:NoExecute", f"value 'v\u2013' {NAME}"),
         ("a=" + "v" * 64, f"value '{'v' * 64}' must be no more than 63 characters"),
     ],
 )

@@ -63,6 +63,31 @@ def problems(
             f" entry 1: key 'memory>' {NAME}; did you mean 'memory=64Gi+'?",
         ),
         (
+            "node-selector",
+            "disk=ssd,memory≥64Gi",
+            " entry 2: expected key=value, found 'memory≥64Gi'; did you mean 'memory=64Gi+'?",
+        ),
+        ("labels", "memory>=64Gi", f" entry 1: key 'memory>' {NAME}"),
+        ("labels", "a=b\u2013c", f" entry 1: value 'b\u2013c' {NAME}; did you mean 'a=b-c'?"),
+        (
+            "labels",
+            "a\uff1db",
+            " entry 1: expected key=value, found 'a\uff1db'; did you mean 'a=b'?",
+        ),
+        ("labels", "a=b\uff0cc=d", f" entry 1: value 'b\uff0cc=d' {NAME}; did you mean 'a=b,c=d'?"),
+        ("labels", "a=b\uff0cc", f" entry 1: value 'b\uff0cc' {NAME}"),
+        ("labels", "a\u200b=“b”", f" entry 1: key 'a\\u200b' {NAME}; did you mean 'a=b'?"),
+        (
+            "node-selector",
+            'disk="ssd"',
+            f" entry 1: value '\"ssd\"' {NAME}; did you mean 'disk=ssd'?",
+        ),
+        (
+            "tolerations",
+            "a\uff1db\uff1aNoExecute",
+            f" entry 1: key 'a\uff1db\uff1aNoExecute' {NAME}; did you mean 'a=b:NoExecute'?",
+        ),
+        (
             "tolerations",
             "spot,gpu:NoExec",
             (

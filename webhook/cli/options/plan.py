@@ -12,7 +12,8 @@ from webhook.cli.errors import ClusterError, UserError
 from webhook.cli.options.cluster import connected
 from webhook.forklift.plan import API_PATH, GROUP, NAME_PATTERN
 from webhook.kube.api.errors import ApiError
-from webhook.kube.messages import did_you_mean
+from webhook.kube.lookalikes import to_ascii
+from webhook.kube.messages import did_you_mean, suggest
 from webhook.kube.objects import Json
 
 if TYPE_CHECKING:
@@ -90,7 +91,9 @@ def _name(words: Sequence[str], *, required: bool) -> str:
                 return name
             raise click.UsageError(f"expected a plan's name, such as 'plan {name}'")
     found = " ".join(words)
-    raise click.UsageError(f"expected 'plan NAME' or 'plan/NAME', found '{found}'")
+    meant = to_ascii(found)  # an editor has made a dash of the hyphens of a flag
+    hint = suggest(meant) if meant != found else ""
+    raise click.UsageError(f"expected 'plan NAME' or 'plan/NAME', found '{found}'{hint}")
 
 
 def _missing(client: "Client", namespace: str, name: str) -> UserError:

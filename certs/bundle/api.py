@@ -10,7 +10,6 @@ from datetime import timedelta
 from http import HTTPStatus
 from urllib.parse import quote
 
-import msgspec
 import structlog
 
 from certs.bundle.interface import Target
@@ -86,18 +85,12 @@ class ClusterApi:
     def _read(self, collection: str, name: str) -> Json:
         path = f"{collection}/{quote(name)}"
         try:
-            body = self._client.get(path, timeout_seconds=_REQUEST_TIMEOUT_SECONDS)
-            found: Json = msgspec.json.decode(body)
-        except msgspec.DecodeError as error:
-            raise ApiError(
-                f"{self._client.server} answered {path} with invalid JSON: {error}"
-            ) from None
+            return self._client.get_object(path, timeout_seconds=_REQUEST_TIMEOUT_SECONDS)
         except ApiError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
             hint = "the chart contains it, 'helm upgrade' creates it again"
             raise ApiError(f"{error}: {hint}", error.status, error.reason) from None
-        return found
 
     def _write(self, method: str, collection: str, name: str, body: Json | list[Json]) -> None:
         path, query = f"{collection}/{quote(name)}", {"fieldManager": FIELD_MANAGER}

@@ -176,7 +176,7 @@ class FakeApi(ObjectTracker, ReactionChain):
         metadata = {"resourceVersion": str(version)}
         if end < len(items):
             metadata["continue"] = str(end)
-        return {"metadata": metadata, "items": items[start:end]}
+        return {"metadata": metadata, "items": items[start:end] or None}
 
 
 class _Http(ThreadingHTTPServer):

@@ -1,9 +1,11 @@
 """Parsing of YAML and JSON manifests as Kubernetes does: JSON values only, no duplicate keys."""
 
+import codecs
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import yaml
 
@@ -22,7 +24,28 @@ _MAX_NUMBER_CHARACTERS = 21
 
 
 class DocumentError(ValueError):
-    """A text that is not a manifest; the message begins with the position, if it is known."""
+    """A text that is not a manifest; the message begins with the position, if it is known.
+
+    `without_contents` is the message for a text with secrets: it quotes nothing of the text.
+    """
+
+    def __init__(self, message: str, without_contents: str = "") -> None:
+        super().__init__(message)
+        self.without_contents = without_contents or message
+
+
+def decode(data: bytes) -> str:
+    """Return the text of a file: UTF-8, or UTF-16 with a byte order mark, as Windows writes it.
+
+    Raises:
+        DocumentError: it is neither.
+
+    """
+    is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return data.decode("utf-16" if is_utf16 else "utf-8-sig")
+    except UnicodeDecodeError:
+        raise DocumentError("expected a text in UTF-8 or UTF-16") from None
 
 
 def parse_documents(text: str, *, is_json: bool) -> list[tuple[int, Any]]:
@@ -33,7 +56,7 @@ def parse_documents(text: str, *, is_json: bool) -> list[tuple[int, Any]]:
 
     """
     try:
-        return [(1, _parse_json(text))] if is_json else list(_parse_yaml(text))
+        return [(1, _parse_json(text))] if is_json else list(_parse_yaml(text, _Loader))
     except RecursionError:
         raise DocumentError("it is nested too deeply") from None
 
@@ -52,9 +75,23 @@ def parse_document(text: str) -> Any:
     return first[1]
 
 
-def _parse_yaml(text: str) -> Iterator[tuple[int, Any]]:
+def parse_first_document(text: str) -> Any:
+    """Return the first document of a YAML text as kubectl reads its own configuration.
+
+    Of equal keys the last one is used, and what follows the document is ignored. None if the text
+    is empty.
+
+    Raises:
+        DocumentError: it is not YAML.
+        RecursionError: it is nested too deeply.
+
+    """
+    return next(_parse_yaml(text, _LastKeyLoader), (1, None))[1]
+
+
+def _parse_yaml(text: str, loader_type: "type[_Loader]") -> Iterator[tuple[int, Any]]:
     try:
-        loader = _Loader(text)
+        loader = loader_type(text)
         while loader.check_node() and (node := loader.get_node()):
             if "&" in text:
                 _check_aliases(node, len(text))
@@ -62,9 +99,12 @@ def _parse_yaml(text: str) -> Iterator[tuple[int, Any]]:
     except yaml.MarkedYAMLError as error:
         where = _format_position(error.problem_mark) if error.problem_mark else ""
         context = f" {error.context}" if error.context else ""
-        raise DocumentError(f"{where}expected YAML: {error.problem}{context}") from None
+        message = f"{where}expected YAML: {error.problem}{context}"
+        is_syntax = isinstance(error, (yaml.scanner.ScannerError, yaml.parser.ParserError))
+        raise DocumentError(message, "" if is_syntax else f"{where}expected YAML") from None
     except yaml.YAMLError as error:
-        raise DocumentError(f"expected YAML: {str(error).splitlines()[0]}") from None
+        message = f"expected YAML: {str(error).splitlines()[0]}"
+        raise DocumentError(message, "expected YAML") from None
 
 
 def _check_aliases(root: yaml.Node, text_length: int) -> None:
@@ -120,6 +160,9 @@ def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class _Loader(_SafeLoader):
+    unique_keys = True
+    bool_values: ClassVar = _SafeLoader.bool_values | {"y": True, "n": False}
+
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         """Merge the maps that `<<` refers to; the map's own keys win, and must be unique."""
         seen = set()
@@ -129,11 +172,15 @@ class _Loader(_SafeLoader):
             if key.tag != _TEXT:
                 found = key.value if isinstance(key, yaml.ScalarNode) else "…"
                 _reject(key, f"expected a text as key, found '{found}'; quote it")
-            if key.value in seen:
+            if key.value in seen and self.unique_keys:
                 _reject(key, f"duplicate key '{key.value}'")
             seen.add(key.value)
         super().flatten_mapping(node)
         node.value = list({key.value: (key, value) for key, value in node.value}.values())
+
+
+class _LastKeyLoader(_Loader):
+    unique_keys = False
 
 
 def _with_number_check(construct: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -150,12 +197,32 @@ def _with_number_check(construct: Callable[[Any, Any], Any]) -> Callable[[Any, A
 
 
 _TAG = "tag:yaml.org,2002:"
-_TEXT, _MERGE, _TIMESTAMP = f"{_TAG}str", f"{_TAG}merge", f"{_TAG}timestamp"
+_TEXT, _MERGE = f"{_TAG}str", f"{_TAG}merge"
+
+# go.yaml.in/yaml/v2, with which Kubernetes reads YAML 1.1, also has `y`, `n` and `1e3`, and neither
+# numbers in base 60, such as `12:30`, nor dates.
+_SCALARS = {
+    "bool": (
+        "yYnNtTfFoO",
+        r"y|Y|yes|Yes|YES|n|N|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF",
+    ),
+    "int": ("-+0123456789", r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)"),
+    "float": (
+        "-+.0123456789",
+        (
+            r"[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?"
+            r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+        ),
+    ),
+}
+_REPLACED = {f"{_TAG}timestamp", *(_TAG + kind for kind in _SCALARS)}
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _REPLACED]
     for first, resolvers in _SafeLoader.yaml_implicit_resolvers.items()
 }
+for _kind, (_first, _pattern) in _SCALARS.items():
+    _Loader.add_implicit_resolver(_TAG + _kind, re.compile(f"(?:{_pattern})$"), list(_first))
 _constructors = _SafeLoader.yaml_constructors
 _Loader.yaml_constructors = {
     None: _constructors[None],  # rejects all other tags
@@ -169,4 +236,5 @@ def _format_position(mark: Any) -> str:
 
 
 def _reject(node: yaml.Node, message: str) -> NoReturn:
-    raise DocumentError(f"{_format_position(node.start_mark)}{message}")
+    where = _format_position(node.start_mark)
+    raise DocumentError(f"{where}{message}", f"{where}expected YAML with JSON values")

@@ -152,7 +152,10 @@ def test_a_missing_kubeconfig_exits_with_3(
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     result = run("show")
     assert result.exit_code == 3
-    assert result.stderr == f"Error: kubeconfig '{tmp_path / 'none'}': no such file\n"
+    assert result.stderr == (
+        f"Error: no cluster: no file of KUBECONFIG exists ('{tmp_path / 'none'}'), and this is not "
+        "a pod; try --kubeconfig FILE\n"
+    )
 
 
 def test_a_cluster_without_forklift_exits_with_3(run: Run, cluster: FakeApi) -> None:

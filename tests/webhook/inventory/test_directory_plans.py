@@ -169,7 +169,7 @@ def test_a_mounted_config_map_is_read_and_swapped_whole(
     def mount(version: str, text: str) -> None:
         (tmp_path / version / "team").mkdir(parents=True)
         (tmp_path / version / "x.yaml").write_text(text)
-        (tmp_path / version / "team" / "y.yaml").write_text(plan("y"))
+        (tmp_path / version / "team" / "y.yaml").write_text(plan("z"))
         (tmp_path / "..new").symlink_to(version)
         (tmp_path / "..new").rename(tmp_path / "..data")
 
@@ -212,7 +212,7 @@ def test_a_named_pipe_is_not_read(plans: DirectoryPlans, tmp_path: Path) -> None
 def test_nodes_in_the_directory_provide_the_node_values(
     plans: DirectoryPlans, tmp_path: Path
 ) -> None:
-    node = "apiVersion: v1\nkind: Node\nmetadata: {{name: {0}, labels: {{memory: {0}, x: y}}}}\n"
+    node = "apiVersion: v1\nkind: Node\nmetadata: {{name: {0}, labels: {{memory: {0}, x: z}}}}\n"
     (tmp_path / "nodes.yaml").write_text("---\n".join(node.format(v) for v in ("32Gi", "64Gi")))
     plans.scan()
     assert plans.node_values == {}

@@ -50,6 +50,80 @@ def test_repeated_aliases_of_a_long_text_are_rejected() -> None:
 def test_a_large_document_with_few_aliases_is_accepted() -> None:
     many = "\n".join(f"k{n}: {{a: *a, b: [,]}}" for n in range(500))
     ((_, found),) = manifests.parse_documents(
-        f"a: &a {{x: y}}\n{many.replace('[,]', '[]')}", is_json=False
+        f"a: &a {{x: z}}\n{many.replace('[,]', '[]')}", is_json=False
     )
-    assert found["k499"] == {"a": {"x": "y"}, "b": []}
+    assert found["k499"] == {"a": {"x": "z"}, "b": []}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("y", True),
+        ("N", False),
+        ("off", False),
+        ("12:30", "12:30"),
+        ("1:2:3.5", "1:2:3.5"),
+        ("2024-01-01", "2024-01-01"),
+        ("1e3", 1000.0),
+        ("-.5", -0.5),
+        ("1_000", 1000),
+        ("0x1F", 31),
+        ("017", 15),
+        ("08", 8.0),
+        ("0b11", 3),
+        ("-7", -7),
+        (".inf", float("inf")),
+        ("v1", "v1"),
+        ("1.2.3", "1.2.3"),
+        ("16Gi", "16Gi"),
+        ("''", ""),
+        ("~", None),
+        ("", None),
+    ],
+)
+def test_scalars_have_the_types_that_kubernetes_reads(text: str, value: object) -> None:
+    found = manifests.parse_document(f"a: {text}")["a"]
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_files_are_utf8_or_utf16_with_a_mark(encoding: str) -> None:
+    assert manifests.decode("a: \u65e5".encode(encoding)) == "a: \u65e5"
+
+
+@pytest.mark.parametrize("data", [b"\xe9", "a".encode("utf-16") + b"x", b"\x00\xff"])
+def test_other_encodings_are_an_error(data: bytes) -> None:
+    with pytest.raises(DocumentError, match="expected a text in UTF-8 or UTF-16"):
+        manifests.decode(data)
+
+
+@pytest.mark.parametrize(
+    ("text", "document"),
+    [
+        ("", None),
+        ("# a\n", None),
+        ("a: 1\n---\nb: [", {"a": 1}),
+        ("a: 1\na: 2", {"a": 2}),
+        ("{a: 1, b: {c: 1, c: 2}}", {"a": 1, "b": {"c": 2}}),
+    ],
+)
+def test_of_several_documents_and_keys_kubectl_reads_one(text: str, document: object) -> None:
+    assert manifests.parse_first_document(text) == document
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: *secret", "line 1 column 4: expected YAML"),
+        ("a: !secret b", "line 1 column 4: expected YAML"),
+        ("a: 0x_", "line 1 column 4: expected YAML with JSON values"),
+        ("{1: a}", "line 1 column 2: expected YAML with JSON values"),
+        ("a: \x00", "expected YAML"),
+        ("a: b: c", "line 1 column 5: expected YAML: mapping values are not allowed"),
+    ],
+)
+def test_an_error_has_a_message_without_contents(text: str, message: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        manifests.parse_first_document(text)
+    assert caught.value.without_contents.startswith(message)
+    assert "secret" not in caught.value.without_contents

@@ -50,7 +50,7 @@ def _list_objects(client: Client, path: str, kind: type[ApiObject]) -> list[Json
 def _as_json(item: ApiObject) -> Json:
     plain: Json = msgspec.to_builtins(item)
     metadata = plain["metadata"]
-    if metadata.get("labels", {}).get(CONVERTOR_LABEL) != CONVERTOR_VALUE:
+    if (metadata.get("labels") or {}).get(CONVERTOR_LABEL) != CONVERTOR_VALUE:
         metadata.pop("annotations", None)  # other pods' annotations only take memory
     return plain
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
-import msgspec
 
 from webhook.cli.errors import ClusterError
 from webhook.cli.options.types import Parsed, complete_path, configured
@@ -91,9 +90,11 @@ def items(client: "Client", path: str, **query: str) -> Iterator[Json]:
     """
     query_with_limit = {"limit": str(PAGE_SIZE), **query}
     while True:
-        page = msgspec.json.decode(client.get(path, query_with_limit))
-        yield from page["items"]
-        more = page.get("metadata", {}).get("continue")
+        page = client.get_object(path, query_with_limit)
+        if "items" not in page:
+            raise ApiError(f"{client.server} answered {path} without a list of items")
+        yield from page["items"] or ()  # Go encodes an empty slice as null
+        more = (page.get("metadata") or {}).get("continue")
         if not more:
             return
         query_with_limit["continue"] = more

@@ -5,7 +5,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import msgspec
 from click.shell_completion import CompletionItem
 
 from webhook.cli.errors import ClusterError, UserError
@@ -52,12 +51,11 @@ def get_plan(client: "Client", namespace: str, name: str) -> Json:
 
     """
     try:
-        plan: Json = msgspec.json.decode(client.get(plan_path(client, namespace, name)))
+        return client.get_object(plan_path(client, namespace, name))
     except ApiError as error:
         if error.status == 404 and error.reason == "NotFound":
             raise _missing(client, namespace or client.namespace, name) from None
         raise
-    return plan
 
 
 def plan_path(client: "Client", namespace: str, name: str = "") -> str:
@@ -110,8 +108,8 @@ def _known(client: "Client", namespace: str = "", **limits: float) -> list[tuple
     """Return namespace and name of all plans, or nothing if they cannot be listed."""
     path = plan_path(client, namespace) if namespace else f"{API_PATH}/plans"
     with suppress(ApiError):
-        listed = client.get(path, {"limit": "500"}, accept=_METADATA, **limits)
-        found = [item["metadata"] for item in msgspec.json.decode(listed)["items"]]
+        listed = client.get_object(path, {"limit": "500"}, accept=_METADATA, **limits)
+        found = [item["metadata"] for item in listed.get("items") or ()]
         return [(metadata["namespace"], metadata["name"]) for metadata in found]
     return []
 

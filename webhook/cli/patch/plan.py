@@ -76,12 +76,12 @@ def patch_plan(client: Client, change: PlanChange, attempts: int = _ATTEMPTS) ->
     body = {"metadata": {"annotations": changed, "resourceVersion": version}}
     dry_run = {"dryRun": "All"} if change.dry_run == "server" else {}
     try:
-        response = client.send("PATCH", path, body, {"fieldManager": FIELD_MANAGER} | dry_run)
+        after = client.send("PATCH", path, body, {"fieldManager": FIELD_MANAGER} | dry_run)
     except ApiError as error:
         if error.status == 409 and attempts > 1:
             return patch_plan(client, change, attempts - 1)
         raise
-    return PatchedPlan(before, msgspec.json.decode(response), True, warnings)
+    return PatchedPlan(before, after, True, warnings)
 
 
 def show(change: PlanChange, patched: PatchedPlan, output: str | None) -> None:

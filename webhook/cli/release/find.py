@@ -132,7 +132,7 @@ def _read_release(
 
 def _get_config_map(client: "Client", namespace: str, name: str) -> Json:
     try:
-        found = client.get(f"/api/v1/namespaces/{namespace}/configmaps/{name}")
+        return client.get_object(f"/api/v1/namespaces/{namespace}/configmaps/{name}")
     except ApiError as error:
         if error.status == 404:
             message = f"namespace '{namespace}' has no ConfigMap '{name}' with a {KEY}"
@@ -140,8 +140,6 @@ def _get_config_map(client: "Client", namespace: str, name: str) -> Json:
         if error.status == 403:
             raise _UnknownSettingsError(str(error)) from None
         raise
-    config_map: Json = msgspec.json.decode(found)
-    return config_map
 
 
 def _read_settings(config_map: Json) -> Installation:

@@ -1,7 +1,7 @@
 """A client of one API server, with JSON requests and responses and errors that explain themselves.
 
-The official client is used for authentication only. Its typed models drop unknown fields, and
-building them for a whole Plan costs megabytes.
+Of the official client only the transport is used. Its typed models drop unknown fields, and
+building them for a whole Plan costs megabytes; for its loader see `webhook.kube.api.kubeconfig`.
 """
 
 import contextlib
@@ -11,24 +11,28 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
-from kubernetes.client import ApiClient, ApiException
-from kubernetes.config import ConfigException
+import msgspec
+from kubernetes.client import ApiException
 from urllib3 import HTTPResponse
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from webhook.kube.api.error_messages import ApiRequest, error_from_exception, error_from_response
-from webhook.kube.api.errors import KubeconfigError
-from webhook.kube.api.kubeconfig import ClientConfig, find_client_config
+from webhook.kube.api.error_messages import (
+    ApiRequest,
+    error_from_exception,
+    error_from_response,
+    not_json,
+)
+from webhook.kube.api.errors import ApiError, KubeconfigError
+from webhook.kube.api.kubeconfig.find import ClientConfig, find_client_config
+from webhook.kube.api.transport import Transport
+from webhook.kube.objects import Json
 
 __all__ = ["Client", "WatchStream", "connect"]
 
-CONNECT_TIMEOUT_SECONDS = 5.0
 READ_TIMEOUT_SECONDS = 30.0
 CHUNK_BYTES = 1 << 16
-CONNECTION_POOL_SIZE = 32
-"""Connections that are kept; further ones are closed after each request."""
 JSON_MEDIA_TYPE = "application/json"
 
 
@@ -53,7 +57,8 @@ class Client:
         self._config = config
         self._user_agent = user_agent
         self._reloading = threading.Lock()
-        self._api = self._load()
+        self._transport = self._load()
+        self._outdated: Transport | None = None
 
     @property
     def namespace(self) -> str:
@@ -63,8 +68,7 @@ class Client:
     @property
     def server(self) -> str:
         """The API server's address and the configuration it comes from, for messages."""
-        host = self._api.configuration.host
-        return f"the API server at {host} ({self._config.origin})"
+        return f"the API server at {self._transport.address} ({self._config.origin})"
 
     def get(
         self,
@@ -74,14 +78,26 @@ class Client:
         accept: str = JSON_MEDIA_TYPE,
         timeout_seconds: float = READ_TIMEOUT_SECONDS,
     ) -> bytes:
-        """Return an object or a list; the timeout applies to each read from the connection.
+        """Return an object or a list as JSON; the timeout applies to each read from the connection.
 
         Raises:
-            ApiError: there was no response, or its status was not 2xx.
+            ApiError: there was no response, or its status was not 2xx, or it was not JSON.
 
         """
         request = ApiRequest("GET", path, query or {}, self.server)
         return self._read(request, {"Accept": accept}, None, timeout_seconds)
+
+    def get_object(
+        self,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        accept: str = JSON_MEDIA_TYPE,
+        timeout_seconds: float = READ_TIMEOUT_SECONDS,
+    ) -> Json:
+        """Return an object or a list; see `get`."""
+        body = self.get(path, query, accept=accept, timeout_seconds=timeout_seconds)
+        return self._decode(path, body)
 
     def send(
         self,
@@ -91,15 +107,15 @@ class Client:
         query: Mapping[str, str] | None = None,
         *,
         timeout_seconds: float = READ_TIMEOUT_SECONDS,
-    ) -> bytes:
+    ) -> Json:
         """POST, PUT or PATCH an object, and return the server's version of it.
 
         The body of a PATCH is a list of operations (JSON patch, RFC 6902), or an object (merge
         patch, RFC 7386).
 
         Raises:
-            ApiError: there was no response, or its status was not 2xx; 409 is a conflict with
-                another client's write.
+            ApiError: there was no response, or its status was not 2xx, or it was not JSON; 409 is
+                a conflict with another client's write.
 
         """
         content_type = JSON_MEDIA_TYPE
@@ -108,7 +124,7 @@ class Client:
             content_type = f"application/{patch}+json"
         request = ApiRequest(method, path, query or {}, self.server)
         headers = {"Accept": JSON_MEDIA_TYPE, "Content-Type": content_type}
-        return self._read(request, headers, body, timeout_seconds)
+        return self._decode(path, self._read(request, headers, body, timeout_seconds))
 
     def stream(
         self,
@@ -128,85 +144,91 @@ class Client:
         response = self._open(request, {"Accept": accept}, None, idle_timeout_seconds)
         return WatchStream(request, response)
 
+    def _decode(self, path: str, body: bytes) -> Json:
+        try:
+            found: Json = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ApiError(f"{self.server} answered {path} with invalid JSON: {error}") from None
+        return found
+
     def _read(
         self, request: ApiRequest, headers: Mapping[str, str], body: Any, timeout_seconds: float
     ) -> bytes:
         response = self._open(request, headers, body, timeout_seconds)
         try:
-            return response.read()
+            found = response.read()
         except HTTPError as error:
             raise error_from_exception(request, error) from None
         finally:
             response.release_conn()
+        if not found.lstrip().startswith(b"{"):
+            raise not_json(request, response.status, response.headers)
+        return found
 
     def _open(
         self, request: ApiRequest, headers: Mapping[str, str], body: Any, timeout_seconds: float
     ) -> HTTPResponse:
-        """Return a 2xx response whose body has not been read.
+        """Return a 2xx response of JSON whose body has not been read.
 
-        After a 401 the credentials are reloaded once: tokens expire, and their files are replaced.
+        After a 401 the credentials are loaded again, once: tokens expire, and their files are
+        replaced. After an error of TLS that is done by the next request: there may be a new CA.
         """
-        api = self._api
-        response = self._send(api, request, headers, body, timeout_seconds)
-        if response.status == 401 and self._reload(api):
+        server, transport = request.server, self._transport
+        if self._outdated is transport or transport.expired:
+            transport = self._reload(transport, f"{server} gets no credentials")
+        response = self._send(transport, request, headers, body, timeout_seconds)
+        if response.status == 401:
             response.close()
-            response = self._send(self._api, request, headers, body, timeout_seconds)
+            failure = f"{server} does not accept the credentials, and there are no others"
+            transport = self._reload(transport, failure)
+            response = self._send(transport, request, headers, body, timeout_seconds)
         self._set_clock_offset(response.headers.get("Date", ""))
-        if 200 <= response.status <= 299:
-            return response
-        raise error_from_response(request, response.status, response.headers, response.data)
+        if not 200 <= response.status <= 299:
+            raise error_from_response(request, response.status, response.headers, response.data)
+        if "json" not in response.headers.get("Content-Type", "json"):
+            response.close()
+            raise not_json(request, response.status, response.headers)
+        return response
 
     def _send(
         self,
-        api: ApiClient,
+        transport: Transport,
         request: ApiRequest,
         headers: Mapping[str, str],
         body: Any,
         timeout_seconds: float,
     ) -> HTTPResponse:
-        timeouts = (min(CONNECT_TIMEOUT_SECONDS, timeout_seconds), timeout_seconds)
         try:
-            serialized = api.param_serialize(
-                request.method,
-                request.path,
-                query_params=list(request.query.items()),
-                header_params=dict(headers),
-                body=body,
-                auth_settings=["BearerToken"],
-            )
-            response = api.call_api(*serialized, _request_timeout=timeouts)
-        except ApiException as error:  # a TLS error: a new CA would be in a new kubeconfig
-            self._reload(api)
+            return transport.send(request, headers, body, timeout_seconds)
+        except KubeconfigError as error:
+            raise ApiError(f"{request.server} gets no credentials: {error}") from None
+        except ApiException as error:
+            self._outdated = transport
             raise error_from_exception(request, error.reason) from None
-        except (HTTPError, ConfigException, OSError, ValueError) as error:
+        except (HTTPError, OSError, ValueError) as error:
             raise error_from_exception(request, error) from None
-        return cast("HTTPResponse", response.response)
 
     def _set_clock_offset(self, date: str) -> None:
         with contextlib.suppress(ValueError, TypeError):  # a proxy may drop the Date header
             self.clock_offset = parsedate_to_datetime(date) - datetime.now(UTC)
 
-    def _load(self) -> ApiClient:
-        configuration = self._config.load()
-        configuration.retries = False  # the callers retry, with their own backoff
-        configuration.keep_alive = True  # load balancers silently drop idle connections
-        configuration.connection_pool_maxsize = CONNECTION_POOL_SIZE
-        api = ApiClient(configuration)
-        api.user_agent = self._user_agent
-        return api
+    def _load(self) -> Transport:
+        return Transport(self._config.load(), self._user_agent)
 
-    def _reload(self, used: ApiClient) -> bool:
-        """Reload the configuration, unless another thread has replaced `used` already.
+    def _reload(self, used: Transport, failure: str) -> Transport:
+        """Load the configuration again, unless another thread has replaced `used` already.
 
-        Returns whether there is a newer configuration than `used`.
+        Raises:
+            ApiError: it cannot be loaded; the message begins with `failure`.
+
         """
         with self._reloading:
-            if self._api is used:
+            if self._transport is used:
                 try:
-                    self._api = self._load()
-                except KubeconfigError:
-                    return False
-        return True
+                    self._transport = self._load()
+                except KubeconfigError as error:
+                    raise ApiError(f"{failure}: {error}") from None
+            return self._transport
 
 
 class WatchStream:

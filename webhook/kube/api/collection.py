@@ -105,8 +105,7 @@ class ListWatch(Generic[T]):
         """List all objects in pages of about TARGET_PAGE_BYTES.
 
         Raises:
-            ApiError: a request failed.
-            msgspec.MsgspecError: the response is not a list of these objects.
+            ApiError: a request failed, or its response is not a list of these objects.
 
         """
         limit, next_page = INITIAL_PAGE_LIMIT, ""
@@ -115,7 +114,11 @@ class ListWatch(Generic[T]):
             if next_page:
                 query["continue"] = next_page
             body = self.client.get(self.path, query, accept=self._accept_list)
-            page = self._decode_page(body)
+            try:
+                page = self._decode_page(body)
+            except msgspec.MsgspecError as error:
+                message = f"{self.client.server} sent an invalid response: {error}"
+                raise ApiError(message) from None
             limit = max(1, min(MAX_PAGE_LIMIT, limit * TARGET_PAGE_BYTES // len(body)))
             del body
             yield page

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 from urllib3.exceptions import (
@@ -14,6 +15,7 @@ from urllib3.exceptions import (
 )
 
 from webhook.kube.api.errors import ApiError
+from webhook.kube.messages import quote
 
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _PATH = re.compile(
@@ -55,11 +57,24 @@ def error_from_response(
         message = _describe_forbidden(request, status.message)
     elif code == 404 and status.kind != "Status":
         message = _describe_not_served(request)
+    elif 300 <= code <= 399:
+        target = urlsplit(headers.get("Location", ""))
+        to = f" to {target.scheme}://{target.netloc}" if target.netloc else ""
+        message = f"{server} redirects{to}: is it a login page, or a proxy?"
     else:
         message = f"{server} answered {code}: {status.message or status.reason or 'no message'}"
     retry_after = headers.get("Retry-After", "")
     seconds = float(retry_after) if retry_after.isdecimal() else 0
     return ApiError(message, code, status.reason, seconds)
+
+
+def not_json(request: ApiRequest, code: int, headers: Mapping[str, str]) -> ApiError:
+    """Return the error for a 2xx response that an API server cannot have sent."""
+    media_type = headers.get("Content-Type", "").partition(";")[0] or "something else"
+    return ApiError(
+        f"{request.server} answered {code} with {quote(media_type)} instead of JSON: is it a login "
+        "page, or a proxy?"
+    )
 
 
 def error_from_exception(request: ApiRequest, error: Exception | str) -> ApiError:

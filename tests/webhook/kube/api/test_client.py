@@ -52,7 +52,7 @@ def test_the_content_type_matches_the_kind_of_patch(
     api: FakeApi, client: Client, *, method: str, path: str, body: Any, content_type: str
 ) -> None:
     api.add(DB)
-    assert json.loads(client.send(method, path, body))["a"] == 1
+    assert client.send(method, path, body)["a"] == 1
     assert api.requests[-1].headers["content-type"] == content_type
 
 
@@ -178,15 +178,59 @@ def test_a_rotated_token_is_reloaded(api: FakeApi, tmp_path: Path) -> None:
     ]
 
 
-def test_a_deleted_kubeconfig_does_not_change_the_message_of_a_401(
-    api: FakeApi, tmp_path: Path
-) -> None:
+def test_a_deleted_kubeconfig_leaves_no_other_credentials(api: FakeApi, tmp_path: Path) -> None:
     path = api.write_kubeconfig(tmp_path, token="old")
     client = connect(path)
     api.token = "new"
     path.unlink()
-    with pytest.raises(ApiError, match="does not accept the credentials"):
+    with pytest.raises(ApiError) as caught:
         client.get(PLANS)
+    assert str(caught.value) == (
+        f"{client.server} does not accept the credentials, and there are no others: "
+        f"kubeconfig '{path}': no such file"
+    )
+
+
+@pytest.mark.parametrize(
+    ("media_type", "body", "found"),
+    [
+        ("text/html; charset=utf-8", b"<html>Log in", "'text/html'"),
+        ("application/json", b" <html>Log in", "'application/json'"),
+        ("", b"", "'something else'"),
+    ],
+)
+def test_a_login_page_is_no_answer(
+    api: FakeApi, client: Client, *, media_type: str, body: bytes, found: str
+) -> None:
+    headers = (("Content-Type", media_type),) if media_type else ()
+    api.fail("*", 200, times=2, body=body, headers=headers)
+    message = f"{client.server} answered 200 with {found} instead of JSON: is it a login page"
+    with pytest.raises(ApiError, match=re.escape(message)):
+        client.get(PLANS)
+    with pytest.raises(ApiError, match=re.escape(message)):
+        client.send("PATCH", PLAN, {})
+
+
+def test_a_login_page_is_no_watch(api: FakeApi, client: Client) -> None:
+    api.fail("*", 200, body=b"<html>Log in", headers=(("Content-Type", "text/html"),))
+    with pytest.raises(ApiError, match="answered 200 with 'text/html' instead of JSON"):
+        client.stream(PLANS, watch(api), accept="", idle_timeout_seconds=1)
+
+
+def test_a_redirect_is_not_followed(api: FakeApi, client: Client) -> None:
+    location = ("Location", "https://login.example.com/?state=secret")
+    api.fail("list", 302, headers=(location,))
+    with pytest.raises(ApiError) as caught:
+        client.get(PLANS)
+    assert str(caught.value) == (
+        f"{client.server} redirects to https://login.example.com: is it a login page, or a proxy?"
+    )
+
+
+def test_invalid_json_is_an_error_of_the_server(api: FakeApi, client: Client) -> None:
+    api.fail("list", 200, body=b'{"items": [')
+    with pytest.raises(ApiError, match=f"answered {PLANS} with invalid JSON"):
+        client.get_object(PLANS)
 
 
 def test_lines_are_whole_whatever_chunks_they_are_sent_in(api: FakeApi, client: Client) -> None:
@@ -211,14 +255,14 @@ def test_a_read_is_interrupted_from_another_thread(api: FakeApi, client: Client)
 def test_a_read_is_interrupted_through_tls(tmp_path: Path) -> None:
     with run_fake_api() as api:
         ca = serve_tls(api, tmp_path)
-        client = connect(api.write_kubeconfig(tmp_path, ca=ca))
+        client = connect(api.write_kubeconfig(tmp_path, ca=ca, token="t"))
         assert_interrupted(client, api)
 
 
 def test_a_certificate_of_an_unknown_ca_is_rejected(tmp_path: Path) -> None:
     with run_fake_api() as api:
         serve_tls(api, tmp_path)
-        client = connect(api.write_kubeconfig(tmp_path))
+        client = connect(api.write_kubeconfig(tmp_path, token="t"))
         with pytest.raises(ApiError, match="certificate verify failed: self-signed certificate"):
             client.get(PLANS)
 
@@ -226,8 +270,8 @@ def test_a_certificate_of_an_unknown_ca_is_rejected(tmp_path: Path) -> None:
 def test_a_new_ca_is_loaded_after_a_tls_error(tmp_path: Path) -> None:
     with run_fake_api() as api:
         ca = serve_tls(api, tmp_path)
-        client = connect(api.write_kubeconfig(tmp_path))
-        api.write_kubeconfig(tmp_path, ca=ca)
+        client = connect(api.write_kubeconfig(tmp_path, token="t"))
+        api.write_kubeconfig(tmp_path, ca=ca, token="t")
         with pytest.raises(ApiError):
             client.get(PLANS)
         assert b"items" in client.get(PLANS)

@@ -216,7 +216,7 @@ def test_an_expired_resource_version_causes_a_new_list(
         ({"status": 401}, "does not accept the credentials"),
         ({"status": 404, "body": b"404"}, "is their CustomResourceDefinition installed?"),
         ({"status": 200, "body": b'{"items": 1}'}, "sent an invalid response"),
-        ({"status": 200, "body": b"<html>"}, "sent an invalid response"),
+        ({"status": 200, "body": b"<html>"}, "instead of JSON"),
     ],
 )
 def test_a_failed_list_is_reported_and_retried_until_it_succeeds(

@@ -37,7 +37,7 @@ class Row(NamedTuple):
     message: str = ""
     """A part of the message, where nothing is sent."""
     plugin: object = None
-    """What the exec plugin prints: the status of an ExecCredential, or a whole text."""
+    """The output of the exec plugin: the status of an ExecCredential, or a whole text."""
     context: str = ""
     environ: Mapping[str, str] = {}
     connected: Sequence[str] = ()
@@ -122,9 +122,9 @@ MERGING = {
         [config(current="''")], None, "has no current context; choose one of 'a'"
     ),
     "a user that does not exist": Row(
-        [config(context="cluster: a, user: nobody")],
+        [config(context="cluster: a, user: absent")],
         None,
-        "context 'a': there is no user 'nobody', there is 'u'",
+        "context 'a': there is no user 'absent', there is 'u'",
     ),
     "no user": Row([config(context="cluster: a")], None, "no credentials"),
     "a cluster that does not exist": Row(
@@ -347,7 +347,7 @@ PLUGINS = {
         None,
         "exec plugin 'no-such-plugin' is not installed: get it",
     ),
-    "a file that is no program": Row(
+    "a file that is not executable": Row(
         [config(plugin(command="./token"))], None, "token': permission denied"
     ),
     "a terminal that is needed": Row(

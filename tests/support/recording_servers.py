@@ -39,7 +39,7 @@ class Recorder(NamedTuple):
     connected: list[str]
     """Requests to the proxy: `CONNECT api.example.com:6443`, `SOCKS5 api.example.com:6443`."""
     ports: dict[str, int]
-    """Of `a`, `b`, `c` and `proxy`. The proxy connects to `a`, whatever the client asks for."""
+    """Of `a`, `b`, `c` and `proxy`. The proxy connects to `a`, whatever the client's request."""
     ca: Path
     client_cert: Path
     client_key: Path

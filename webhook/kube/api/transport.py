@@ -39,7 +39,7 @@ class Transport:
 
     @property
     def expired(self) -> bool:
-        """Whether the credentials have to be loaded again before the next request."""
+        """True if the credentials have to be loaded again before the next request."""
         expires_at = self._connection.credentials.expires_at
         return expires_at is not None and expires_at <= dt.datetime.now(dt.UTC)
 

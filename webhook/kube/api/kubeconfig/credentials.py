@@ -114,7 +114,7 @@ def _read_token(path: Path) -> str:
     try:
         token = _read("tokenFile", str(path), b"").decode().strip()
     except UnicodeDecodeError:
-        raise KubeconfigError("the file of 'tokenFile' is no text in UTF-8") from None
+        raise KubeconfigError("the file of 'tokenFile' is not text in UTF-8") from None
     if not token:
         raise KubeconfigError("the file of 'tokenFile' is empty")
     return token
@@ -161,7 +161,7 @@ def _read(name: str, path: str, data: bytes) -> bytes:
     except OSError as error:  # without the path: a token or a key may be where one belongs
         raise KubeconfigError(f"the file of '{name}': {describe_os_error(error)}") from None
     except ValueError:  # a NUL character
-        raise KubeconfigError(f"'{name}' is no path") from None
+        raise KubeconfigError(f"'{name}' is not a path") from None
 
 
 def _impersonation_headers(user: User) -> Iterator[tuple[str, str]]:

@@ -196,7 +196,7 @@ def read_files(paths: Sequence[Path]) -> Kubeconfig:
     """Read and merge kubeconfig files: the first file that has a name or a current context wins.
 
     Raises:
-        KubeconfigError: a file cannot be read, or is no kubeconfig; contents are never shown.
+        KubeconfigError: a file cannot be read, or is not a kubeconfig; contents are never shown.
 
     """
     found = Kubeconfig(os.pathsep.join(map(str, paths)), "", {}, {}, {})

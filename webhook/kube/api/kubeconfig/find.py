@@ -23,7 +23,7 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 class Connection(NamedTuple):
-    """What requests to an API server need."""
+    """The address, credentials and TLS settings of requests to an API server."""
 
     url: str
     """The API server's address, without a `/` at its end."""

@@ -19,7 +19,7 @@ def from_environment(url: str, environ: Mapping[str, str]) -> str:
     `.domain` or `*.domain` for its subdomains alone, and each but the network with a port.
 
     Raises:
-        KubeconfigError: the proxy is no URL, or of a kind that does not exist.
+        KubeconfigError: the URL of the proxy is invalid, or its scheme is unknown.
 
     """
     target = urlsplit(url)
@@ -34,7 +34,7 @@ def check(proxy: str, origin: str) -> str:
     """Return the URL of a proxy, with its port, and host names resolved by SOCKS proxies.
 
     Raises:
-        KubeconfigError: it is no URL, or of a kind that does not exist; `origin` is named, and
+        KubeconfigError: it is invalid, or its scheme is unknown; `origin` is named, and
             the URL is not, because it may have a password.
 
     """

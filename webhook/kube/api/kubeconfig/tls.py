@@ -68,7 +68,7 @@ def load_client_certificate(context: ssl.SSLContext, credentials: Credentials) -
         with tempfile.NamedTemporaryFile(suffix=".pem") as file:  # readable by this user alone
             file.write(credentials.certificate + b"\n" + credentials.key)
             file.flush()
-            context.load_cert_chain(file.name, password="")  # or it would ask for one
+            context.load_cert_chain(file.name, password="")  # or it would prompt for one
     except (ssl.SSLError, ValueError):
         raise KubeconfigError(
             "'client-certificate' and 'client-key': expected a certificate and its key in PEM, "

@@ -137,7 +137,7 @@ MERGING = {
 TEXTS = {
     "UTF-16 with a byte order mark": Row([config().encode("utf-16")], TOKEN),
     "UTF-8 with a byte order mark": Row([config().encode("utf-8-sig")], TOKEN),
-    "Latin-1": Row([config("{token: \xe9}").encode("latin-1")], None, "UTF-8 or UTF-16"),
+    "Latin-1": Row([config("{token: \xe9}").encode("latin-1")], None, "is not UTF-8"),
     "a text": Row(["hello"], None, "expected a map, found text"),
     "a list": Row(["[]\n---\n"], None, "expected a map, found a list"),
     "YAML that is broken after the first document": Row([config() + "---\n["], TOKEN),

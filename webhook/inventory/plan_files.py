@@ -47,13 +47,10 @@ def read_file(path: Path) -> Contents:
 
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = manifests.decode(path.read_bytes())
+        documents = manifests.parse_documents(text, is_json=path.suffix == ".json")
     except OSError as error:
         raise FileError(f"cannot be read: {describe_os_error(error)}") from None
-    except UnicodeDecodeError as error:
-        raise FileError(f"byte {error.start} is not UTF-8") from None
-    try:
-        documents = manifests.parse_documents(text, is_json=path.suffix == ".json")
     except manifests.DocumentError as error:
         raise FileError(str(error)) from None
     contents = Contents()

@@ -42,10 +42,11 @@ def decode(data: bytes) -> str:
 
     """
     is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    name = "UTF-16" if is_utf16 else "UTF-8"
     try:
         return data.decode("utf-16" if is_utf16 else "utf-8-sig")
-    except UnicodeDecodeError:
-        raise DocumentError("expected a text in UTF-8 or UTF-16") from None
+    except UnicodeDecodeError as error:
+        raise DocumentError(f"byte {error.start} is not {name}") from None
 
 
 def parse_documents(text: str, *, is_json: bool) -> list[tuple[int, Any]]:

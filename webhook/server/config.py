@@ -165,12 +165,10 @@ def find_unknown_variables(environment: Mapping[str, str], known: Iterable[str])
 def _load_document(path: Path) -> Any:
     """Return the one document of a YAML file, `{}` if it has none."""
     try:
-        document = manifests.parse_document(path.read_bytes().decode("utf-8-sig"))
+        document = manifests.parse_document(manifests.decode(path.read_bytes()))
     except OSError as error:
         hint = _suggest_similar_name(path) if isinstance(error, FileNotFoundError) else ""
         raise ConfigError(f"'{path}': {describe_os_error(error)}{hint}") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"'{path}': byte {error.start} is not UTF-8") from None
     except manifests.DocumentError as error:
         raise ConfigError(f"'{path}': {error}") from None
     return {} if document is None else document

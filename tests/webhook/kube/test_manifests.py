@@ -91,9 +91,16 @@ def test_files_are_utf8_or_utf16_with_a_mark(encoding: str) -> None:
     assert manifests.decode("a: \u65e5".encode(encoding)) == "a: \u65e5"
 
 
-@pytest.mark.parametrize("data", [b"\xe9", "a".encode("utf-16") + b"x", b"\x00\xff"])
-def test_other_encodings_are_an_error(data: bytes) -> None:
-    with pytest.raises(DocumentError, match="expected a text in UTF-8 or UTF-16"):
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"\xe9", "byte 0 is not UTF-8"),
+        ("a".encode("utf-16") + b"x", "byte 4 is not UTF-16"),
+        (b"a\xff\xfe", "byte 1 is not UTF-8"),
+    ],
+)
+def test_other_encodings_are_an_error(data: bytes, message: str) -> None:
+    with pytest.raises(DocumentError, match=message):
         manifests.decode(data)
 
 

@@ -224,7 +224,7 @@ def test_an_installation_with_mistakes_is_an_error_with_all_of_them(
 
 def test_defaults_that_are_no_text_are_an_error_that_says_so(tmp_path: Path) -> None:
     path = tmp_path / "defaults.yaml"
-    path.write_bytes("labels: {}".encode("utf-16"))
+    path.write_bytes("é: {}".encode("latin-1"))
     with pytest.raises(ConfigError) as error:
         config.load_defaults(path)
     assert str(error.value) == f"'{path}': byte 0 is not UTF-8"

@@ -24,16 +24,18 @@ def path_option(*names: str, help: str) -> Callable[[F], F]:  # noqa: A002 - as 
 
 
 def read_text(path: str) -> str:
-    """Read a file given on the command line, standard input for `-`, without a byte order mark.
+    """Read a file given on the command line, standard input for `-`, in UTF-8 or UTF-16.
 
     Raises:
         click.UsageError: the file cannot be read; the message says why.
 
     """
+    from webhook.kube import manifests  # noqa: PLC0415 - help and completion do without
+
     try:
-        with click.open_file(path, encoding="utf-8-sig") as stream:
-            return str(stream.read())
-    except UnicodeDecodeError as error:
-        raise click.UsageError(f"'{path}': byte {error.start} is not UTF-8") from None
+        with click.open_file(path, "rb") as stream:
+            return manifests.decode(stream.read())
+    except manifests.DocumentError as error:
+        raise click.UsageError(f"'{path}': {error}") from None
     except OSError as error:
         raise click.UsageError(f"'{path}': {describe_os_error(error)}") from None

@@ -72,8 +72,10 @@ def test_a_plan_is_named_as_in_kubectl(run: Run, cluster: FakeApi, words: list[s
         (["plan", "db", "web"], "expected 'plan NAME' or 'plan/NAME', found 'plan db web'"),
         (
             ["plan", "db", "\u2014mode", "off"],
-            "expected 'plan NAME' or 'plan/NAME', found 'plan db \u2014mode off'; did you mean "
-            "'plan db --mode off'?",
+            (
+                "expected 'plan NAME' or 'plan/NAME', found 'plan db \u2014mode off'; did you mean "
+                "'plan db --mode off'?"
+            ),
         ),
         (["plan", ""], "the name of the plan is empty"),
         (["plan/"], "the name of the plan is empty"),

@@ -24,8 +24,8 @@ def karl(rules: tuple[str, ...], filename: str | None, scope: str, output: str) 
     """Compile, check or explain KARL rules.
 
     Each argument is one or more rules. Prints the core/v1 Affinity; with -o text the rules in
-    canonical form, with -o english a sentence for each. Warns of rules that only one pod can
-    meet together. Exits 2 when a rule is wrong.
+    canonical form, with -o english a sentence for each. Warns of rules that hardly any node
+    can meet together. Exits 2 when a rule is wrong.
 
     \b
     Examples:
@@ -36,7 +36,7 @@ def karl(rules: tuple[str, ...], filename: str | None, scope: str, output: str) 
     if bool(rules) == bool(filename):
         raise click.UsageError("expected rules as arguments, or --filename FILE, one of the two")
     from webhook import karl as language  # noqa: PLC0415 - help and completion do without
-    from webhook.karl.same_pod import warn_of_shared_pod  # noqa: PLC0415
+    from webhook.karl.pod_rules import find_pod_rule_warnings  # noqa: PLC0415
 
     text = read_text(filename) if filename else "\n".join(rules)
     try:
@@ -45,7 +45,7 @@ def karl(rules: tuple[str, ...], filename: str | None, scope: str, output: str) 
         raise UserError(str(error)) from None
     labels = {CONVERTOR_LABEL: CONVERTOR_VALUE, "app": CONVERTOR_VALUE}
     pod = {"metadata": {"labels": labels}, "spec": {"affinity": affinity}}
-    if warning := warn_of_shared_pod(pod):
+    for warning in find_pod_rule_warnings(pod):
         click.echo(f"Warning: {warning}", err=True)
     if output == "text":
         write("\n".join(map(language.to_text, language.parse(text))))

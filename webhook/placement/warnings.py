@@ -1,7 +1,7 @@
 """Warnings about valid settings that hardly mean what is intended. They change no placement."""
 
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
-from webhook.karl.same_pod import get_required_pod_terms, warn_of_shared_pod
+from webhook.karl.pod_rules import find_pod_rule_warnings, list_required_pod_terms
 from webhook.kube.affinity_validation import validate_affinity
 from webhook.kube.objects import Json, spec_of
 from webhook.model import Installation, Plan
@@ -15,22 +15,26 @@ def find_plan_warnings(plan: Plan, installation: Installation) -> list[str]:
     """
     labels = {CONVERTOR_LABEL: CONVERTOR_VALUE}
     pod = {"metadata": {"namespace": plan.target_namespace, "labels": labels}}
-    warning = warn_of_shared_pod(place(pod, plan, installation, {}).pod)
-    return [f"Plan {plan}: {warning}"] if warning else []
+    placed = place(pod, plan, installation, {}).pod
+    return [f"Plan {plan}: {warning}" for warning in find_pod_rule_warnings(placed)]
 
 
 def find_pod_warnings(pod: Json, plan: Plan) -> list[str]:
     """Return the warnings about the plan's required pod terms with those that a pod was sent with.
 
-    `pod` is the placed pod, whose affinity may be invalid. If all of its terms are those of the
-    plan, the warning is that of the plan, and is not repeated for each of its pods.
+    `pod` is the placed pod, whose affinity may be invalid. Warnings about the plan's terms alone
+    are those of the plan, and are not repeated for each of its pods.
     """
     affinity = spec_of(pod).get("affinity") or {}
-    terms = get_required_pod_terms(affinity)
-    planned = get_required_pod_terms(plan.settings.affinity)
+    terms = list_required_pod_terms(affinity)
+    planned = list_required_pod_terms(plan.settings.affinity)
     common = [term for term in terms if term in planned]
     if not common or len(common) == len(terms) or validate_affinity(affinity):
         return []
-    warning = warn_of_shared_pod(pod)
-    own = f"the pod has required pod terms that plan '{plan}' does not have"
-    return [f"{own}: {warning}"] if warning else []
+    alone = pod | {"spec": {"affinity": plan.settings.affinity}}
+    known = find_pod_rule_warnings(alone)
+    return [
+        f"the pod has required pod terms that plan '{plan}' does not have: {warning}"
+        for warning in find_pod_rule_warnings(pod)
+        if warning not in known
+    ]

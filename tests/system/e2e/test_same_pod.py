@@ -10,7 +10,7 @@ from tests.system.e2e.preparation import add_namespace
 from tests.system.e2e.row_cluster import node, pod, settle
 from tests.system.guide.rows import Node
 from webhook import karl
-from webhook.karl.same_pod import warn_of_shared_pod
+from webhook.karl.pod_rules import find_pod_rule_warnings
 
 NAMESPACE = "same-pod"
 NODES = ("pair", "other")
@@ -30,7 +30,8 @@ def _two_nodes(api: Api) -> Iterator[None]:
 
 def test_two_rules_need_one_pod_with_the_labels_of_both(api: Api) -> None:
     needy = pod(NAMESPACE, {}, affinity=karl.compile(RULES))
-    assert warn_of_shared_pod(needy).startswith("no node fits unless one pod matches ")
+    (warning,) = find_pod_rule_warnings(needy)
+    assert warning.startswith("no node fits unless one pod matches ")
 
     api.create(pod(NAMESPACE, {"app": "ceph-osd"}, node_name="pair"))
     api.create(pod(NAMESPACE, {"tier": "proxy"}, node_name="pair"))

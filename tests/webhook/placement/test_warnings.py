@@ -66,6 +66,13 @@ def test_a_required_term_that_the_pod_was_sent_with_counts_with_the_plans() -> N
     assert warning.startswith(f"{OWN} unless one pod matches ")
 
 
+def test_a_warning_of_the_plan_is_not_repeated_for_a_pod_with_other_terms() -> None:
+    planned = parsed_plan(affinity=required(CEPH_ANYWHERE, pod_term("other")))
+    avoided = {"podAntiAffinity": {REQUIRED: [TEAM]}}
+    assert find_plan_warnings(planned, Installation())
+    assert not find_pod_warnings(place_pod(minimal_pod(affinity=avoided), planned).pod, planned)
+
+
 @pytest.mark.parametrize(
     ("sent", "planned"),
     [

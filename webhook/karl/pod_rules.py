@@ -1,4 +1,4 @@
-"""Warning about required pod terms that one existing pod has to match together.
+"""Warnings about required pod terms that hardly any node can meet together.
 
 kube-scheduler counts an existing pod for `podAffinity` only if it matches all required terms of
 the incoming pod, whatever their topologies. So two pods on a node, one for each of
@@ -6,7 +6,7 @@ the incoming pod, whatever their topologies. So two pods on a node, one for each
 with both labels does. Each term of `podAntiAffinity` is evaluated by itself.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ MAX_REQUIREMENTS = 256
 """Limits the time: every two of them are compared. More are not checked, values included."""
 _MAX_RULES = 4  # quoted in a warning
 
+_KINDS = ("podAffinity", "podAntiAffinity")
 _REMEDY = "to be near several pods, write REQUIRE for one of them and PREFER for the others"
 
 
@@ -40,40 +41,79 @@ class _Term(NamedTuple):
     """Expressions on the labels of other namespaces; none match all. None selects no others."""
 
     @property
-    def is_empty(self) -> bool:
-        """True if it matches no pod, which is an error of its own."""
+    def topology_key(self) -> str:
+        key: str = self.term["topologyKey"]
+        return key
+
+    @property
+    def matches_nothing(self) -> bool:
+        """True without a labelSelector, which is a problem of its own."""
         return self.term.get("labelSelector") is None
 
 
-def warn_of_shared_pod(pod: Json) -> str:
-    """Return the warning about the required pod terms of a pod, or nothing.
+def find_pod_rule_warnings(pod: Json) -> list[str]:
+    """Return the warnings about the required pod terms of a pod.
 
-    There is none if the terms together mean the same as each by itself, because one is the
-    narrowest. Nor is there one if the pod matches all of them: the others of its kind do too, and
-    kube-scheduler lets it be the first. The affinity is valid; labels and namespace may be unknown.
+    There are none if the pod matches all terms of podAffinity itself: the others of its kind do
+    too, and kube-scheduler lets it be the first. The affinity is valid; labels and namespace may be
+    unknown.
     """
     affinity = spec_of(with_defaults(pod)).get("affinity") or {}
-    terms = [_read_term(term, pod) for term in get_required_pod_terms(affinity)]
-    if len(terms) < 2 or sum(map(_count_requirements, terms)) > MAX_REQUIREMENTS:
-        return ""
-    if any(each.is_empty for each in terms) or _matches_itself(pod, terms):
-        return ""
-    if what := _find_contradiction(terms):
-        return (
+    required = list_required_pod_terms(affinity)
+    near, away = (
+        [_read_term(term, pod) for of_kind, term in required if of_kind == kind] for kind in _KINDS
+    )
+    if sum(map(_count_requirements, near + away)) > MAX_REQUIREMENTS:
+        return []
+    if any(each.matches_nothing for each in near) or _matches_itself(pod, near):
+        return []
+    return list(_find_contradiction(near)) or [*_find_shared_pod(near), *_find_avoided(near, away)]
+
+
+def list_required_pod_terms(affinity: Json) -> list[tuple[str, Json]]:
+    """Return the required terms of podAffinity and podAntiAffinity, each with its kind."""
+    return [
+        (kind, term) for kind in _KINDS for term in (affinity.get(kind) or {}).get(REQUIRED) or ()
+    ]
+
+
+def _find_contradiction(terms: list[_Term]) -> Iterator[str]:
+    """Yield the warning about terms that no pod can match together."""
+    if len(terms) > 1 and (what := _find_contradictory_part(terms)):
+        yield (
             f"no node can fit: no pod matches {_quote_rules(terms)}, which contradict each other "
             f"in {what}, and kube-scheduler counts only pods that match all of them; {_REMEDY}"
         )
-    if _have_narrowest(terms):
-        return ""
-    return (
-        f"no node fits unless one pod matches {_quote_rules(terms)}, because kube-scheduler counts "
-        f"only pods that match all of them; {_REMEDY}"
-    )
 
 
-def get_required_pod_terms(affinity: Json) -> list[Json]:
-    """Return the required terms of podAffinity."""
-    return (affinity.get("podAffinity") or {}).get(REQUIRED) or []
+def _find_shared_pod(terms: list[_Term]) -> Iterator[str]:
+    """Yield the warning about terms that only one pod can meet together.
+
+    There is none if the terms together mean the same as each by itself, because one is the
+    narrowest.
+    """
+    if len(terms) > 1 and not _have_narrowest(terms):
+        yield (
+            f"no node fits unless one pod matches {_quote_rules(terms)}, because kube-scheduler "
+            f"counts only pods that match all of them; {_REMEDY}"
+        )
+
+
+def _find_avoided(near: list[_Term], away: list[_Term]) -> Iterator[str]:
+    """Yield the warning about each anti-term that excludes every node near the required pods."""
+    labels = [expression for term in near for expression in term.labels]
+    for avoided in away:
+        if (
+            any(term.topology_key == avoided.topology_key for term in near)
+            and any(_namespaces_imply(term, avoided) for term in near)
+            and not avoided.matches_nothing
+            and _labels_imply(labels, avoided.labels)
+        ):
+            rule = quote(format_pod_term(Verb.AVOID, avoided.term))
+            yield (
+                f"no node can fit: {rule} excludes every node that meets {_quote_rules(near)}; "
+                "remove one of them, or give one another topology"
+            )
 
 
 def _read_term(term: Json, pod: Json) -> _Term:
@@ -117,7 +157,7 @@ def _have_narrowest(terms: list[_Term]) -> bool:
 
 def _is_inside(term: _Term, other: _Term) -> bool:
     """Return whether each domain of a term's topology is inside one of the other term's."""
-    inner, outer = (each.term["topologyKey"] for each in (term, other))
+    inner, outer = term.topology_key, other.topology_key
     in_region = (inner, outer) == (TOPOLOGIES["zone"], TOPOLOGIES["region"])
     return inner in {TOPOLOGIES["node"], outer} or in_region
 
@@ -147,7 +187,7 @@ def _labels_imply(expressions: list[Json], others: list[Json]) -> bool:
     )
 
 
-def _find_contradiction(terms: list[_Term]) -> str:
+def _find_contradictory_part(terms: list[_Term]) -> str:
     """Return what no pod has that matches all terms: a value of a label, a namespace; or nothing.
 
     Namespaces by name and by labels may be the same ones, and so may any and the pod's own.
@@ -182,4 +222,4 @@ def _quote_rules(terms: list[_Term]) -> str:
     *others, last = [quote(format_pod_term(Verb.REQUIRE, each.term)) for each in terms]
     if len(others) >= _MAX_RULES:
         *others, last = *others[:_MAX_RULES], f"{len(terms) - _MAX_RULES} more"
-    return f"{', '.join(others)} and {last}"
+    return f"{', '.join(others)} and {last}" if others else last

@@ -1,4 +1,4 @@
-"""The warning about required pod terms that one existing pod has to match together."""
+"""Warnings about required pod terms that hardly any node can meet together."""
 
 import pytest
 from hypothesis import given
@@ -6,18 +6,24 @@ from hypothesis import strategies as st
 
 from tests.support.builders import ZONE, namespace, node, pod
 from webhook import karl
-from webhook.karl.same_pod import MAX_REQUIREMENTS, warn_of_shared_pod
+from webhook.karl.pod_rules import MAX_REQUIREMENTS, find_pod_rule_warnings
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json, name_of
-from webhook.kube.scheduler.inter_pod_affinity import pod_affinity
+from webhook.kube.scheduler.inter_pod_affinity import pod_affinity, pod_anti_affinity
 from webhook.kube.scheduler.snapshot import Snapshot, take_snapshot
 
 REMEDY = "; to be near several pods, write REQUIRE for one of them and PREFER for the others"
 
 
 def warn(rules: str, labels: dict[str, str] | None = None) -> str:
-    """Return the warning about a pod in namespace vms with these rules."""
-    return warn_of_shared_pod(pod("vms/a", labels=labels, affinity=karl.compile(rules)))
+    """Return the warning about a pod in namespace vms with these rules, or nothing."""
+    return warn_of(pod("vms/a", labels=labels, affinity=karl.compile(rules)))
+
+
+def warn_of(pod_object: Json) -> str:
+    found = find_pod_rule_warnings(pod_object)
+    assert len(found) < 2
+    return "".join(found)
 
 
 def require(rules: list[str]) -> str:
@@ -86,7 +92,7 @@ def test_namespaces_that_may_be_the_same_are_not_a_contradiction(rules: list[str
 
 def test_an_unknown_namespace_may_be_any() -> None:
     rules = "REQUIRE pods(a=1) in own namespace on node; REQUIRE pods(b=1) in namespace x on node"
-    warning = warn_of_shared_pod({"spec": {"affinity": karl.compile(rules)}})
+    warning = warn_of({"spec": {"affinity": karl.compile(rules)}})
     assert warning.startswith("no node fits unless one pod matches ")
 
 
@@ -137,14 +143,56 @@ def test_rules_that_the_pod_itself_meets_are_no_warning() -> None:
 def test_label_keys_count_as_labels_of_the_pod() -> None:
     term: Json = {"labelSelector": {"matchLabels": {"app": "a"}}, "topologyKey": ZONE}
     terms = [term, term | {"labelSelector": {"matchLabels": {"app": "b"}}, "matchLabelKeys": ["x"]}]
-    warning = warn_of_shared_pod(pod("vms/a", labels={"x": "1"}, affinity=required(*terms)))
+    warning = warn_of(pod("vms/a", labels={"x": "1"}, affinity=required(*terms)))
     assert "contradict each other in the label 'app'" in warning
     assert '{"labelSelector":' in warning
 
 
+def test_a_rule_that_avoids_all_required_pods_is_a_warning() -> None:
+    assert warn("REQUIRE pods(app=a) in namespace x on zone; AVOID pods(has app) on zone") == (
+        "no node can fit: 'AVOID pods(has app) in all namespaces on zone' excludes every node that "
+        "meets 'REQUIRE pods(app=a) in namespace x on zone'; remove one of them, or give one "
+        "another topology"
+    )
+
+
+@pytest.mark.parametrize(
+    "avoided",
+    [
+        "(app=a) on node",
+        "(app=a, tier=b) on zone",
+        "(app=b) on zone",
+        "(app=a) in own namespace on zone",
+        "(app=a) in namespaces (team=x) on zone",
+    ],
+)
+def test_a_rule_that_avoids_other_pods_or_another_topology_is_no_warning(avoided: str) -> None:
+    assert not warn(f"REQUIRE pods(app=a) on zone; AVOID pods{avoided}")
+
+
+def test_required_pods_are_avoided_by_the_labels_of_all_rules() -> None:
+    rules = "REQUIRE pods(app=a) on zone; REQUIRE pods(tier=b) on node; AVOID pods({}) on zone"
+    shared, avoided = find_pod_rule_warnings(
+        pod("vms/a", affinity=karl.compile(rules.format("app=a, tier=b")))
+    )
+    assert shared.startswith("no node fits unless one pod matches ")
+    assert (
+        " excludes every node that meets 'REQUIRE pods(app=a) in all namespaces on zone' and 'R"
+        in avoided
+    )
+    assert warn(rules.format("app=a, tier=c")) == shared
+
+
+def test_of_a_contradiction_no_more_is_reported() -> None:
+    rules = "REQUIRE pods(app=a) on node; REQUIRE pods(app=b) on node; AVOID pods(app=c) on node"
+    assert "contradict" in warn(rules)
+
+
 def test_a_term_that_matches_no_pod_is_an_error_of_its_own() -> None:
     terms = [{"labelSelector": {"matchLabels": {"app": "a"}}, "topologyKey": ZONE}]
-    assert not warn_of_shared_pod(pod("vms/a", affinity=required(*terms, {"topologyKey": ZONE})))
+    assert not warn_of(pod("vms/a", affinity=required(*terms, {"topologyKey": ZONE})))
+    avoided = {"podAntiAffinity": {REQUIRED: [{"topologyKey": ZONE}]}}
+    assert not warn_of(pod("vms/a", affinity=required(*terms) | avoided))
 
 
 def test_the_number_of_compared_requirements_is_limited() -> None:
@@ -174,7 +222,8 @@ SCOPES = [
 ]
 RULES = st.lists(
     st.builds(
-        "REQUIRE pods(exists=yes, {}) {} on {}".format,
+        "{} pods(exists=yes, {}) {} on {}".format,
+        st.sampled_from(["REQUIRE", "REQUIRE", "REQUIRE", "AVOID"]),
         st.sampled_from([*SELECTORS, "app=a, tier=x", "has app, !tier"]),
         st.sampled_from(SCOPES[:1] * 4 + SCOPES),
         st.sampled_from(["node", "zone", "region", "rack"]),
@@ -208,8 +257,9 @@ def clusters(draw: st.DrawFn) -> Snapshot:
 
 def find_nodes(rules: str, snapshot: Snapshot) -> set[str]:
     """Return the nodes that a new pod fits, which matches none of the rules itself."""
-    reject = pod_affinity(pod("vms/a", affinity=karl.compile(rules)), snapshot)
-    return {name_of(each) for each in snapshot.nodes if not reject(each)}
+    new = pod("vms/a", affinity=karl.compile(rules))
+    rejects = pod_affinity(new, snapshot), pod_anti_affinity(new, snapshot)
+    return {name_of(each) for each in snapshot.nodes if not any(r(each) for r in rejects)}
 
 
 @given(RULES, clusters())
@@ -217,8 +267,9 @@ def test_without_a_warning_rules_mean_the_same_together_as_each_by_itself(
     rules: list[str], snapshot: Snapshot
 ) -> None:
     together = find_nodes("\n".join(rules), snapshot)
-    warning = warn("\n".join(rules))
-    if not warning:
+    new = pod("vms/a", affinity=karl.compile("\n".join(rules)))
+    warnings = find_pod_rule_warnings(new)
+    if not warnings:
         assert together == set.intersection(*(find_nodes(rule, snapshot) for rule in rules))
-    if warning.startswith("no node can fit"):
+    if any(warning.startswith("no node can fit") for warning in warnings):
         assert not together

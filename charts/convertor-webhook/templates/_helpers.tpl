@@ -1,15 +1,21 @@
+{{/* The chart's name for names and labels. Of a dependency it is the alias, which may be convertorWebhook or
+     convertor_webhook. There is room for "-test" in a label. */}}
+{{- define "convertor-webhook.name" -}}
+{{ default .Chart.Name .Values.nameOverride | lower | replace "_" "-" | trunc 58 | trimAll "-" | default "convertor-webhook" }}
+{{- end }}
+
 {{/* Prefix of the names of all objects; a DNS label of at most 63 characters. */}}
 {{- define "convertor-webhook.fullname" -}}
-{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- $name := include "convertor-webhook.name" . -}}
 {{- $full := printf "%s-%s" .Release.Name $name -}}
 {{- if .Values.fullnameOverride -}}
 {{- $full = .Values.fullnameOverride -}}
 {{- else if contains $name .Release.Name -}}
 {{- $full = .Release.Name -}}
 {{- end -}}
-{{- $full = $full | replace "." "-" | trunc 63 | trimSuffix "-" -}}
-{{- if not (regexMatch "^[a-z]" $full) -}}
-{{- fail (printf "the name %q must begin with a letter, because it is the name of a Service: set fullnameOverride" $full) -}}
+{{- $full = $full | replace "." "-" | trunc 63 | trimAll "-" -}}
+{{- if not (regexMatch "^[a-z][-a-z0-9]*$" $full) -}}
+{{- fail (printf "the name %q must begin with a letter and consist of lower case letters, digits and '-', because it is the name of a Service: set fullnameOverride" $full) -}}
 {{- end -}}
 {{- $full -}}
 {{- end }}
@@ -21,21 +27,26 @@
 
 {{/* Labels of the server's pods. Names are quoted, because a release may be called `on` or `123`. */}}
 {{- define "convertor-webhook.selectorLabels" -}}
-app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | quote }}
+app.kubernetes.io/name: {{ include "convertor-webhook.name" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{/* Labels of the test pod, other than the server's: Service, PodDisruptionBudget and NetworkPolicy must not
      select it. */}}
 {{- define "convertor-webhook.testLabels" -}}
-app.kubernetes.io/name: {{ printf "%s-test" (default .Chart.Name .Values.nameOverride) | quote }}
+app.kubernetes.io/name: {{ printf "%s-test" (include "convertor-webhook.name" .) | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end }}
+
+{{/* A label's value of at most 63 characters, with a letter or digit at both ends. */}}
+{{- define "convertor-webhook.labelValue" -}}
+{{ . | replace "+" "_" | trunc 63 | trimAll "-_." }}
 {{- end }}
 
 {{- define "convertor-webhook.labels" -}}
 {{- $labels := dict
-      "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-")
-      "app.kubernetes.io/version" (.Chart.AppVersion | replace "+" "_")
+      "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | include "convertor-webhook.labelValue")
+      "app.kubernetes.io/version" (include "convertor-webhook.labelValue" .Chart.AppVersion)
       "app.kubernetes.io/managed-by" .Release.Service
       "app.kubernetes.io/part-of" "forklift" -}}
 {{- $selector := include "convertor-webhook.selectorLabels" . | fromYaml -}}
@@ -73,7 +84,13 @@ annotations:
 {{- define "convertor-webhook.image" -}}
 {{- with .Values.image -}}
 {{- $at := .digest | empty | ternary (printf ":%s" (default $.Chart.AppVersion .tag)) (printf "@%s" .digest) -}}
-{{- with .registry }}{{ . }}/{{ end }}{{ .repository }}{{ $at }}
+{{- $image := printf "%s%s" (list (trimAll "/" .registry) (trimAll "/" .repository) | compact | join "/") $at -}}
+{{- $host := "([A-Za-z0-9.-]+|\\[[0-9A-Fa-f:]+\\])(:[0-9]+)?" -}}
+{{- $part := "[a-z0-9]+(([.]|_|__|-+)[a-z0-9]+)*" -}}
+{{- if not (regexMatch (printf "^(%s/)?%s(/%s)*(:[A-Za-z0-9_.-]+|@sha256:[0-9a-f]{64})$" $host $part $part) $image) -}}
+{{- fail (printf "%q is not the name of an image: expected a host such as ghcr.io in image.registry, a path in lower case in image.repository, and the tag in image.tag" $image) -}}
+{{- end -}}
+{{- $image -}}
 {{- end -}}
 {{- end }}
 
@@ -245,7 +262,7 @@ https://raw.githubusercontent.com/convertor-webhook/convertor-webhook/v{{ .Chart
 {{- end }}
 - --log-format={{ .Values.log.format }}
 - --log-level={{ .Values.log.level }}
-- --max-concurrent={{ .Values.maxConcurrent }}
+- --max-concurrent={{ int .Values.maxConcurrent }}
 {{- with .Values.extraArgs }}
 {{ toYaml . }}
 {{- end }}

@@ -31,6 +31,22 @@ ALWAYS_ALLOWED: dict[str, Any] = {
         "type": "boolean",
     },
 }
+_OBJECT_NAME = "[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+_LABEL_VALUE = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_KEY = f"^({_OBJECT_NAME}/)?{_LABEL_VALUE}$"
+
+
+def _map(value: dict[str, Any]) -> dict[str, Any]:
+    # Not `propertyNames`, for which Helm 4 reports another place.
+    return {"type": "object", "patternProperties": {_KEY: value}, "additionalProperties": False}
+
+
+DEFINITIONS: dict[str, Any] = {
+    "objectName": {"type": "string", "pattern": f"^({_OBJECT_NAME})?$", "maxLength": 253},
+    "labels": _map({"type": "string", "pattern": f"^({_LABEL_VALUE})?$"}),
+    "annotations": _map({"type": "string"}),
+}
+"""The schemas of several values: `$ref: '#/definitions/labels'`."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +87,7 @@ def schema(text: str) -> str:
     """
     root: dict[str, Any] = {
         "$schema": "http://json-schema.org/draft-07/schema#",
+        "definitions": DEFINITIONS,
         **_closed(),
     }
     root["properties"] |= ALWAYS_ALLOWED
@@ -108,7 +125,8 @@ def _property(value: Value) -> dict[str, Any]:
     described = {"description": value.description} if value.description else {}
     if value.is_group:
         return described | _closed()
-    kind = {} if "enum" in value.keywords else {"type": TYPES[type(value.default)]}
+    has_type = value.keywords.keys() & {"enum", "$ref"}
+    kind = {} if has_type else {"type": TYPES[type(value.default)]}
     return described | kind | value.keywords | {"default": value.default}
 
 

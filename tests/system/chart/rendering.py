@@ -2,8 +2,10 @@
 
 import functools
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -67,6 +69,20 @@ def _text(
         major=major,
         stdin=values,
     )
+
+
+def as_dependency(
+    alias: str, folder: Path, values: Json, *, major: int = 4, release: str = RELEASE
+) -> list[Json]:
+    """Return the objects of the chart as a dependency with an alias of a chart in `folder`."""
+    dependency = {"name": "convertor-webhook", "version": "0.1.0", "alias": alias}
+    parent = {"apiVersion": "v2", "name": "parent", "version": "1.0.0"}
+    (folder / "Chart.yaml").write_text(json.dumps(parent | {"dependencies": [dependency]}))
+    shutil.copytree(CHART, folder / "charts" / "convertor-webhook")
+    given = json.dumps({alias: values})
+    options = ("--namespace", NAMESPACE, "--kube-version", NEWEST, "--values", "-")
+    rendered = helm("template", release, str(folder), *options, major=major, stdin=given)
+    return [found for found in yaml.safe_load_all(rendered) if found]
 
 
 def merge(base: Json, over: Json) -> Json:

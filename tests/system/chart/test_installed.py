@@ -1,5 +1,7 @@
 """`kubectl convertor` finds the settings of a release in the rendered objects."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.support.fake_api import FakeApi
@@ -63,3 +65,16 @@ def test_the_settings_of_a_release_are_found(
         )
     ]
     assert unread == []
+
+
+def test_the_settings_of_a_dependency_with_an_alias_are_found(
+    api: FakeApi, client: Client, tmp_path: Path
+) -> None:
+    for rendered in rendering.as_dependency("Place_VMs", tmp_path, {}, release="r" * 53):
+        api.add(rendered)
+    unread: list[str] = []
+    found = find_releases(client, unread)
+    assert found is not None
+    (release,) = found
+    assert (release.installation, unread) == (Installation(defaults=MERGE), [])
+    assert release.deployment == f"migration/{'r' * 53}-place-vms"

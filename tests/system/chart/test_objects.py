@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -274,13 +275,40 @@ def test_with_an_injector_the_server_has_no_right_to_write_the_bundle(mode: str)
 def test_names_derive_from_the_release_and_are_dns_labels(release: str, name: str) -> None:
     rendered = objects(cases.ALL["everything-on"], release=release, namespace="n" * 63)
 
+    check_names(rendered, name)
+
+
+def check_names(rendered: list[Json], name: str) -> None:
+    """Check that the API server accepts names and labels, and that this is the Service's name."""
     assert {"Service", "Deployment"} <= {
         each["kind"] for each in rendered if each["metadata"]["name"] == name
     }
     for each in rendered:
         limit = 63 if each["kind"] in ("Service", "Deployment") else 253
-        assert re.fullmatch(f"[a-z][-a-z0-9.]{{0,{limit - 1}}}(?<![-.])", each["metadata"]["name"])
-        assert all(len(value) <= 63 for value in each["metadata"]["labels"].values())
+        assert re.fullmatch(f"[a-z][-a-z0-9]{{0,{limit - 1}}}(?<!-)", each["metadata"]["name"])
+        for value in each["metadata"]["labels"].values():
+            assert re.fullmatch("(?![-_.])[-A-Za-z0-9_.]{1,63}(?<![-_.])", value)
+
+
+@pytest.mark.parametrize(
+    ("alias", "release", "name"),
+    [
+        ("convertorWebhook", "mtv", "mtv-convertorwebhook"),
+        ("convertor_webhook", "mtv", "mtv-convertor-webhook"),
+        ("Placement", "my-placement", "my-placement"),
+        ("_Placement_", "mtv", "mtv-placement"),
+        ("Placement--" + "x" * 60, "r" * 52, "r" * 52 + "-placement"),
+        ("_", "mtv", "mtv-convertor-webhook"),
+        ("1st", "mtv", "mtv-1st"),
+    ],
+)
+def test_names_derive_from_the_alias_of_a_dependency(
+    alias: str, release: str, name: str, tmp_path: Path
+) -> None:
+    values = cases.ALL["everything-on"]
+    rendered = rendering.as_dependency(alias, tmp_path, values, release=release)
+
+    check_names(rendered, name)
 
 
 def test_names_that_yaml_reads_as_other_types_are_quoted() -> None:

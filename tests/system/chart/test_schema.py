@@ -61,6 +61,22 @@ def test_every_value_is_described() -> None:
         ({"certificates": {"certManager": {"issuerRef": {"kind": "Issuer"}}}}, "issuerRef"),
         ({"certificates": {"certManager": {"issuerRef": {"name": ""}}}}, "name"),
         ({"commonLabels": {"team": None}}, "team"),
+        ({"commonLabels": {"team": "a b"}}, "team"),
+        ({"podLabels": {"team": "a" * 64}}, "team"),
+        ({"podLabels": {"team": 1}}, "team"),
+        ({"podLabels": {"a b": "x"}}, "podLabels.*a b"),
+        ({"defaults": {"labels": {"team": "_"}}}, "team"),
+        ({"podAnnotations": {"example.com/scrape": True}}, "scrape"),
+        ({"podAnnotations": {"a b": "x"}}, "podAnnotations.*a b"),
+        ({"nodeSelector": {"gpu": True}}, "gpu"),
+        ({"tolerations": [{"key": "gpu", "value": True}]}, "value"),
+        ({"imagePullSecrets": [{"name": ""}]}, "name"),
+        ({"image": {"tag": 1.1}}, "tag"),
+        ({"image": {"tag": "a b"}}, "tag"),
+        ({"image": {"repository": "//"}}, "repository"),
+        ({"extraEnv": [{"name": "LIMIT", "value": 5}]}, "extraEnv.0.value"),
+        ({"extraEnv": [{"name": "A B", "value": ""}]}, "extraEnv.0.name"),
+        ({"extraArgs": [5]}, "extraArgs"),
     ],
 )
 def test_an_invalid_value_is_rejected_by_name(
@@ -154,6 +170,13 @@ MANAGED: rendering.Json = {"mode": "cert-manager"}
             },
             "certificates.certManager.duration is 59m59s, expected at least 1h",
         ),
+        (
+            {"image": {"registry": "https://ghcr.io", "tag": "1"}},
+            '"https://ghcr.io/convertor-webhook/convertor-webhook:1" is not the name of an image',
+        ),
+        ({"image": {"registry": "a b"}}, "expected a host such as ghcr.io in image.registry"),
+        ({"image": {"repository": "mirror/Webhook"}}, "a path in lower case in image.repository"),
+        ({"image": {"repository": "mirror/webhook:1"}}, "and the tag in image.tag"),
     ],
 )
 def test_conflicting_values_are_rejected_with_the_reason(

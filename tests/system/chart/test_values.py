@@ -43,6 +43,37 @@ def test_the_digest_overrides_the_tag() -> None:
     assert found == f"mirror.example.com/convertor-webhook/convertor-webhook@{digest}"
 
 
+@pytest.mark.parametrize(
+    ("registry", "repository", "name"),
+    [
+        ("ghcr.io/", "/a/b/", "ghcr.io/a/b"),
+        ("mirror:5000/ghcr/", "a/b", "mirror:5000/ghcr/a/b"),
+        ("[fd00::1]:5000", "a__b/c--d", "[fd00::1]:5000/a__b/c--d"),
+        ("", "a", "a"),
+    ],
+)
+def test_registry_and_repository_are_joined_by_one_slash(
+    registry: str, repository: str, name: str
+) -> None:
+    image = {"registry": registry, "repository": repository, "tag": "1"}
+
+    assert rendering.container({"image": image})["image"] == f"{name}:1"
+
+
+def test_large_numbers_are_written_in_full() -> None:
+    args = rendering.container({"maxConcurrent": 2_000_000})["args"]
+
+    assert "--max-concurrent=2000000" in args
+
+
+def test_annotations_of_the_pods_leave_the_checksum_of_the_settings() -> None:
+    values = {"podAnnotations": {"checksum/config": "x", "example.com/a": "1"}}
+    metadata = rendering.one("Deployment", values)["spec"]["template"]["metadata"]
+
+    assert len(metadata["annotations"]["checksum/config"]) == 64
+    assert metadata["annotations"]["example.com/a"] == "1"
+
+
 def test_the_tag_is_the_version_of_the_application() -> None:
     version = yaml.safe_load((rendering.CHART / "Chart.yaml").read_text())["appVersion"]
 

@@ -21,7 +21,7 @@ from webhook.kube.scheduler.defaulting import with_defaults
 from webhook.kube.scheduler.pod_terms import resolve_incoming_term
 from webhook.kube.scheduler.selectors import label_selector_matches
 
-MAX_REQUIREMENTS = 256
+MAX_REQUIREMENTS = 128
 """Limits the time: every two of them are compared. More are not checked, values included."""
 _MAX_RULES = 4  # quoted in a warning
 

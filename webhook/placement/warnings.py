@@ -25,9 +25,10 @@ def find_pod_warnings(pod: Json, plan: Plan) -> list[str]:
     `pod` is the placed pod, whose affinity may be invalid. Warnings about the plan's terms alone
     are those of the plan, and are not repeated for each of its pods.
     """
-    affinity = spec_of(pod).get("affinity") or {}
-    terms = list_required_pod_terms(affinity)
     planned = list_required_pod_terms(plan.settings.affinity)
+    affinity = spec_of(pod).get("affinity") or {}
+    if not planned or (terms := list_required_pod_terms(affinity)) == planned:
+        return []  # nearly always
     common = [term for term in terms if term in planned]
     if not common or len(common) == len(terms) or validate_affinity(affinity):
         return []

@@ -182,7 +182,7 @@ def test_kubectl_prints_and_completes_plans(kubectl: Kubectl, api: Api) -> None:
     assert column(table, "NAME") == ["my-plan"]
     assert missed.returncode == 2
     assert missed.stderr == (
-        "Error: namespace 'default' has no plan 'my-plan'; try --namespace konveyor-forklift\n"
+        "Error: no plan 'my-plan' in namespace 'default'; try --namespace konveyor-forklift\n"
     )
     assert completed == [
         ["patch\tChange the convertor settings of a plan.", ":4"],

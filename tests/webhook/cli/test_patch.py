@@ -371,14 +371,14 @@ def test_patch_gives_up_after_several_conflicts(run: Run, cluster: FakeApi) -> N
 @pytest.mark.parametrize(
     ("name", "words", "message"),
     [
-        ("dbs", (), "namespace 'konveyor-forklift' has no plan 'dbs'; did you mean 'db'?"),
-        ("web", (), "namespace 'konveyor-forklift' has no plan 'web'; try --namespace shop"),
+        ("dbs", (), "no plan 'dbs' in namespace 'konveyor-forklift'; did you mean 'db'?"),
+        ("web", (), "no plan 'web' in namespace 'konveyor-forklift'; try --namespace shop"),
         (
             "db",
             ("-n", "demo"),
-            "namespace 'demo' has no plan 'db'; try --namespace konveyor-forklift",
+            "no plan 'db' in namespace 'demo'; try --namespace konveyor-forklift",
         ),
-        ("nothing-like-it", (), "namespace 'konveyor-forklift' has no plan 'nothing-like-it'"),
+        ("nothing-like-it", (), "no plan 'nothing-like-it' in namespace 'konveyor-forklift'"),
     ],
 )
 def test_a_missing_plan_is_an_error_with_a_hint(
@@ -392,7 +392,7 @@ def test_a_missing_plan_is_an_error_with_a_hint(
 def test_a_forbidden_list_only_costs_the_hint(run: Run, cluster: FakeApi) -> None:
     cluster.forbid("list", "plans")
     result = run("patch", "plan", "db", *AFFINITY)
-    assert result.stderr == "Error: namespace 'konveyor-forklift' has no plan 'db'\n"
+    assert result.stderr == "Error: no plan 'db' in namespace 'konveyor-forklift'\n"
 
 
 def test_an_error_of_the_api_server_is_reported(run: Run, cluster: FakeApi) -> None:

@@ -101,7 +101,7 @@ def _missing(client: "Client", namespace: str, name: str) -> UserError:
     hint = did_you_mean(name, [other for where, other in known if where == namespace])
     if elsewhere:
         hint = f"; try --namespace {elsewhere[0]}"
-    return UserError(f"namespace '{namespace}' has no plan '{name}'{hint}")
+    return UserError(f"no plan '{name}' in namespace '{namespace}'{hint}")
 
 
 def _known(client: "Client", namespace: str = "", **limits: float) -> list[tuple[str, str]]:

@@ -256,7 +256,7 @@ def test_without_permission_to_list_pods_none_is_listed(run: Run, cluster: FakeA
         (["explain", "db"], 2, "expected a plan's name, such as 'plan db'"),
         (
             *(["explain", "plan", "dbb"], 2),
-            "namespace 'konveyor-forklift' has no plan 'dbb'; did you mean 'db'?",
+            "no plan 'dbb' in namespace 'konveyor-forklift'; did you mean 'db'?",
         ),
         (["explain", "plan", "db", "-n", "UP"], 2, "'UP' is not a valid name of a namespace"),
     ],

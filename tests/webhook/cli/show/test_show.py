@@ -206,7 +206,7 @@ def test_invalid_arguments_are_rejected(
 
 def test_a_missing_plan_is_an_error(run: Run, cluster: FakeApi) -> None:
     result = run("show", "db")
-    assert result.stderr == "Error: namespace 'konveyor-forklift' has no plan 'db'\n"
+    assert result.stderr == "Error: no plan 'db' in namespace 'konveyor-forklift'\n"
 
 
 def test_an_invalid_file_does_not_hide_the_others(run: Run, files: Path) -> None:

@@ -19,6 +19,7 @@ from webhook.karl import minimums
 from webhook.kube.messages import describe_internal_error
 from webhook.kube.objects import Json
 from webhook.model import Installation, Plan, PlanRef, Reason
+from webhook.settings.unknown_fields import UNKNOWN_FIELDS
 
 _SPEC_FIELDS = tuple(field.encode_name for field in msgspec.structs.fields(Spec))
 _canonical = msgspec.json.Encoder()
@@ -205,8 +206,8 @@ class PlanIndex:
         )
         spec = plan_object.get("spec") or {}
         fields = [spec.get(field) for field in _SPEC_FIELDS]
-        misspelt = sorted(filter(settings.is_misspelt, spec))
-        seen = (metadata.get("uid"), metadata.get("generation"), own, fields, misspelt)
+        unknown = plan_object.get(UNKNOWN_FIELDS)
+        seen = (metadata.get("uid"), metadata.get("generation"), own, fields, unknown)
         return hash(_canonical.encode(seen))
 
     def _count(self, plan: Plan, by: int) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
-from webhook import settings
 from webhook.forklift.plan import API_VERSION, GROUP, KIND, NAME_PATTERN, PlanObject
 from webhook.kube import manifests
 from webhook.kube.messages import describe_os_error, describe_validation_error, describe_value
 from webhook.kube.objects import Json
+from webhook.settings import unknown_fields
+from webhook.settings.unknown_fields import UNKNOWN_FIELDS
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -99,8 +100,8 @@ def _convert_plan(found: Json, line: int) -> Json:
         plan.metadata.namespace = plan.metadata.namespace or "default"
         _check_names(plan, line)
         kept = plan.to_json()
-        if misspelt := [field for field in found.get("spec") or () if settings.is_misspelt(field)]:
-            kept["spec"] |= dict.fromkeys(misspelt)  # `settings.read` reports them as problems
+        if paths := unknown_fields.find(found):
+            kept[UNKNOWN_FIELDS] = paths  # `settings.read` reports them as problems
         msgspec.msgpack.encode(kept)
     except msgspec.ValidationError as error:
         raise FileError(f"line {line}: {_describe_mismatch(error, KIND)}") from None

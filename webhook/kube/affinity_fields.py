@@ -1,7 +1,12 @@
-"""Detection of fields that core/v1 does not have: newer fields, or misspelt ones.
+"""Detection of fields that core/v1 does not have: newer fields, or mistakes.
 
 An API server prunes unknown fields from a Plan, but nothing prunes a file. There a misspelt
-`matchExpression` would leave an empty term, which no node matches.
+`matchExpression` would leave an empty term, which no node matches, and `labelSelector: {app: web}`
+an empty selector, which matches all pods.
+
+An unknown field may be one of a newer release, unless it is surely misspelt, or is a field of
+another object in an affinity, or is in a label selector: that cannot get a field, because clients
+that do not know it would match more than was meant.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,10 +31,12 @@ class _Fields(NamedTuple):
     """The known fields of an object; a scalar field has None."""
 
     known: Mapping[str, "_Fields | None"]
+    closed: bool = False
+    """True if no release can add a field."""
 
 
 _REQUIREMENT = _Fields(dict.fromkeys(("key", "operator", "values")))
-_SELECTOR = _Fields({"matchLabels": None, "matchExpressions": _REQUIREMENT})
+_SELECTOR = _Fields({"matchLabels": None, "matchExpressions": _REQUIREMENT}, closed=True)
 _POD_TERM = _Fields(
     {
         "labelSelector": _SELECTOR,
@@ -50,10 +57,25 @@ _NODE_TERMS = _Fields(
 AFFINITY = _Fields(
     {"nodeAffinity": _NODE_TERMS, "podAffinity": _POD_TERMS, "podAntiAffinity": _POD_TERMS}
 )
+_WRAPPER = "affinity"
+"""The field of a pod's spec, which a Plan's affinity does not have around it."""
+
+
+def _find_parents(fields: _Fields, parent: str) -> Iterator[tuple[str, str]]:
+    for name, below in fields.known.items():
+        yield name, parent
+        if below:
+            yield from _find_parents(below, name)
+
+
+_PARENTS: dict[str, dict[str, None]] = {}
+"""The fields of an affinity, and the fields whose objects have them."""
+for _name, _parent in _find_parents(AFFINITY, _WRAPPER):
+    _PARENTS.setdefault(_name, {})[_parent] = None
 
 
 def find_unknown_fields(affinity: object, *, closed: bool) -> Iterator[FieldError]:
-    """Yield the misspelt fields of an affinity, or with `closed` all unknown fields."""
+    """Yield the unknown fields of an affinity that are mistakes, or with `closed` all of them."""
     if _is_too_deep(affinity):
         yield FieldError("", f"is nested more than {MAX_DEPTH} levels deep")
     else:
@@ -75,10 +97,28 @@ def _find_unknown(value: Any, fields: _Fields, path: str, *, closed: bool) -> It
         for name, member in value.items():
             field = str(name)
             if field not in fields.known:
-                if closed or correct_spelling(field, fields.known):
-                    yield FieldError(path, describe_unknown_field(field, fields.known))
+                if closed or fields.closed or _is_mistake(field, fields):
+                    yield FieldError(path, _describe(field, member, fields))
             elif below := fields.known[field]:
                 yield from _find_unknown(member, below, f"{path}.{field}", closed=closed)
+
+
+def _is_mistake(field: str, fields: _Fields) -> bool:
+    return field in {*_PARENTS, _WRAPPER} or correct_spelling(field, fields.known) is not None
+
+
+def _describe(field: str, value: Any, fields: _Fields) -> str:
+    """Return the message for an unknown field, with the place where it is known."""
+    if correct_spelling(field, fields.known):
+        return describe_unknown_field(field, fields.known)
+    expected = f"unknown field {quote(field)}: expected {join_with_or(sorted(fields.known))}"
+    if field == _WRAPPER:
+        return f"{expected}; leave out {quote(field)} and keep what is in it"
+    if field in _PARENTS:
+        return f"{expected}; {quote(field)} is a field of {join_with_or(_PARENTS[field])}"
+    if fields is _SELECTOR and isinstance(value, str):
+        return f"{expected}{suggest(f'matchLabels: {{{field}: {value}}}')}"
+    return describe_unknown_field(field, fields.known)
 
 
 def _is_too_deep(value: object) -> bool:

@@ -12,8 +12,10 @@ import yaml
 from webhook.kube.messages import truncate
 
 try:
+    from yaml import CBaseLoader as _TextLoader
     from yaml import CSafeLoader as _SafeLoader
 except ImportError:  # PyYAML without libyaml: ten times slower
+    from yaml import BaseLoader as _TextLoader  # type: ignore[assignment]
     from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
 
 
@@ -88,6 +90,23 @@ def parse_first_document(text: str) -> Any:
 
     """
     return next(_parse_yaml(text, _LastKeyLoader), (1, None))[1]
+
+
+def parse_as_text(text: str) -> Any:
+    """Return the only document of a JSON or YAML text, with all scalars as they are written.
+
+    Raises:
+        DocumentError: it is neither, or has several documents.
+
+    """
+    try:
+        loader = _TextLoader(text)
+        node = loader.get_single_node()
+        if node is not None and "&" in text:
+            _check_aliases(node, len(text))
+        return None if node is None else loader.construct_document(node)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise DocumentError(f"expected YAML: {error}") from None
 
 
 def _parse_yaml(text: str, loader_type: "type[_Loader]") -> Iterator[tuple[int, Any]]:

@@ -93,6 +93,9 @@ def _parse_toleration(entry: str) -> dict[str, Any]:
         raise ValueError(f"{quote(entry)} has no key: {_FORM}")
     if colon and not effect:
         raise ValueError(f"{quote(entry)} has no effect after ':': {_FORM}")
+    in_effect, colon, last = effect.rpartition(":")
+    if colon and not equals and last in _EFFECTS:
+        raise ValueError(f"{_FORM}, found {quote(entry)}{suggest(f'{key}={in_effect}:{last}')}")
     operator = {"operator": "Equal", "value": value} if equals else {"operator": "Exists"}
     toleration = {"key": key, **operator, **({"effect": effect} if effect else {})}
     if wrong := validate_toleration(toleration):

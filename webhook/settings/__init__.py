@@ -15,6 +15,7 @@ from webhook.karl import minimums
 from webhook.kube.affinity import merge_affinities, omit_empty_fields
 from webhook.kube.objects import Json, nested_string
 from webhook.model import AffinityPolicy, Installation, Mode, Plan, Problem, Scope, Settings
+from webhook.settings import unknown_fields
 from webhook.settings.last_modified import last_modified
 from webhook.settings.raw import UNSET, PlanName, RawSetting, read_map, read_word
 from webhook.settings.source import (
@@ -24,12 +25,10 @@ from webhook.settings.source import (
     find_in_annotations,
     find_in_defaults,
     find_in_spec,
-    find_misspelt_fields,
-    is_misspelt,
     read_sources,
 )
 
-__all__ = ["ANNOTATIONS", "PlanReading", "is_misspelt", "read", "read_plan"]
+__all__ = ["ANNOTATIONS", "PlanReading", "read", "read_plan"]
 
 _NO_SETTINGS = Settings()
 """One object for all plans without settings, of which there may be thousands."""
@@ -69,7 +68,7 @@ def read_plan(plan_object: Json, installation: Installation) -> PlanReading:
     own_scope = read_word(in_annotations.get("scope", UNSET), Scope, "scope", problems)
     scope = own_scope or installation.scope
     in_defaults = find_in_defaults(installation.defaults, "defaults", problems)
-    problems.extend(find_misspelt_fields(spec, name))
+    problems.extend(unknown_fields.describe(fields, name, installation.prefix))
     sources = read_sources(
         (in_defaults, find_in_spec(spec, name), in_annotations), name, scope, problems
     )

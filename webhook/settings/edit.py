@@ -4,13 +4,19 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from webhook.kube.objects import Json
+from webhook.settings.structured import (
+    expected_pairs,
+    expected_tolerations,
+    parse_for_pairs,
+    parse_for_tolerations,
+)
 
 LISTS = ("labels", "node-selector", "tolerations")
 """Settings that are lists of entries with keys."""
 
 
 class EditError(ValueError):
-    """The requested change is contradictory or has an empty entry; the setting is in front."""
+    """The requested change is contradictory or has another form; the setting is in front."""
 
 
 class _EntryKey(NamedTuple):
@@ -40,7 +46,7 @@ def edit_annotations(
         prefix: the prefix of the annotations.
 
     Raises:
-        EditError: a list sets or removes one entry twice, or has an empty entry.
+        EditError: a list sets or removes one entry twice, has an empty entry, or is JSON or YAML.
 
     """
     edited: Json = {}
@@ -69,6 +75,7 @@ def _edit_list(name: str, before: str, change: str) -> str:
 
 def _parse_change(name: str, change: str) -> tuple[dict[_EntryKey, str], list[_EntryKey]]:
     """Return the entries that a change sets, and those that it removes."""
+    _check_form(name, change)
     sets: dict[_EntryKey, str] = {}
     removes: list[_EntryKey] = []
     for number, entry in enumerate(map(str.strip, change.split(",")), 1):
@@ -92,6 +99,15 @@ def _parse_change(name: str, change: str) -> tuple[dict[_EntryKey, str], list[_E
             if _matches(removed, entry_key):
                 raise _conflict(name, entry_key)
     return sets, removes
+
+
+def _check_form(name: str, change: str) -> None:
+    """Raise EditError for JSON and YAML, whose commas do not separate entries of the list."""
+    is_tolerations = name == "tolerations"
+    parse = parse_for_tolerations if is_tolerations else parse_for_pairs
+    if (collection := parse(change)) is not None:
+        expected = expected_tolerations if is_tolerations else expected_pairs
+        raise EditError(f"{name}: {expected(change, collection)}")
 
 
 def _conflict(name: str, entry_key: _EntryKey) -> EditError:

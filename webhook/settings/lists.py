@@ -17,6 +17,14 @@ from webhook.kube.objects import Json
 from webhook.kube.tolerations import TOLERATION_FIELDS, parse_tolerations, validate_toleration
 from webhook.model import Problem
 from webhook.settings.raw import PlanName, RawSetting, expected_text
+from webhook.settings.structured import (
+    expected_pairs,
+    expected_tolerations,
+    parse_for_pairs,
+    parse_for_tolerations,
+    suggest_pair,
+    suggest_pairs,
+)
 
 _Check = Callable[[str, str], str | None]
 """Takes key and value of an entry, and returns what is wrong."""
@@ -69,6 +77,10 @@ def _read_toleration(setting: RawSetting, problems: list[Problem]) -> list[Json]
             return []
         case str() as text:
             tolerations, errors = parse_tolerations(text)
+            if errors and (collection := parse_for_tolerations(text)) is not None:
+                message = expected_tolerations(text, collection)
+                problems.append(Problem(setting.where, message))
+                return []
             problems.extend(Problem(f"{setting.where} entry {e.entry}", e.message) for e in errors)
             return tolerations
         case dict() as toleration:
@@ -101,6 +113,8 @@ def _read_entries(
 ) -> Iterator[tuple[str, str, str]]:
     """Yield location, key and value of each well-formed entry."""
     match setting.value:
+        case str() as text if (collection := parse_for_pairs(text)) is not None:
+            problems.append(Problem(setting.where, expected_pairs(text, collection)))
         case str() as text:
             entries = text.split(",") if text.strip() else []
             for number, entry in enumerate(entries, 1):
@@ -109,7 +123,7 @@ def _read_entries(
                 if equals:
                     yield where, key, value
                 else:
-                    hint = _suggest_entry(key, check)
+                    hint = _suggest_entry(key, check) or suggest_pair(key)
                     problems.append(Problem(where, f"expected key=value, found {quote(key)}{hint}"))
         case dict() as pairs:
             for key, value in pairs.items():
@@ -122,7 +136,8 @@ def _read_entries(
         case None:
             pass
         case other:
-            message = f"expected key=value,key=value or a map, found {describe_value(other)}"
+            hint = suggest_pairs(other) if isinstance(other, list) else ""
+            message = f"expected key=value,key=value or a map, found {describe_value(other)}{hint}"
             problems.append(Problem(setting.where, message))
 
 

@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 from webhook import karl
+from webhook.karl.decompile import decompile
 from webhook.karl.errors import RuleError
 from webhook.kube.affinity import default_to_all_namespaces, omit_empty_fields
 from webhook.kube.affinity_unsatisfiable import unsatisfiable_terms
@@ -11,6 +12,7 @@ from webhook.kube.messages import describe_value
 from webhook.kube.objects import Json
 from webhook.model import Problem, Scope
 from webhook.settings.raw import RawSetting
+from webhook.settings.structured import parse_affinity
 
 
 def read_affinity(setting: RawSetting, scope: Scope, problems: list[Problem]) -> Json:
@@ -39,7 +41,10 @@ def _read_rules(setting: RawSetting, scope: Scope, problems: list[Problem]) -> J
     try:
         return _compile(setting.value, scope)
     except karl.KarlError as invalid:
-        problems.extend(_problem(setting.where, error) for error in invalid.errors)
+        if (affinity := parse_affinity(setting.value)) is not None:
+            problems.append(_object_problem(setting.where, affinity, scope))
+        else:
+            problems.extend(_problem(setting.where, error) for error in invalid.errors)
         return {}
 
 
@@ -48,6 +53,19 @@ def _compile(text: str, scope: Scope) -> Json:
     # The default rules are read with every plan, and many plans have equal rules: reading 10,000
     # plans with a default of one rule takes 0.5 s instead of 2.6 s.
     return karl.compile_unexpanded(text, scope=scope)
+
+
+def _object_problem(where: str, affinity: Json, scope: Scope) -> Problem:
+    """Return the problem of an object where rules are expected, with the same as rules."""
+    message = "expected rules, found an affinity object, which is for spec.convertorAffinity"
+    if validate_affinity(affinity):
+        return Problem(where, message)
+    scoped = default_to_all_namespaces(affinity) if scope is Scope.ALL else affinity
+    rules = [term.rule for term in decompile(omit_empty_fields(scoped))]
+    lines = [f"  {karl.to_text(rule)}" for rule in rules if rule]
+    if not lines or len(lines) < len(rules):
+        return Problem(where, message)
+    return Problem(where, message, "\n".join(["  As rules:", *lines]))
 
 
 def _problem(where: str, error: RuleError) -> Problem:

@@ -1,12 +1,10 @@
 """The three sources of settings, each read by itself: defaults, spec and annotations."""
 
 from collections.abc import Collection, Mapping
-from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
 
-from webhook.kube.affinity_fields import describe_unknown_field
 from webhook.kube.messages import correct_spelling, did_you_mean, join_with_or, quote, suggest
 from webhook.kube.objects import Json
 from webhook.model import AffinityPolicy, Problem, Scope
@@ -25,7 +23,7 @@ DEFAULTS = {
     "affinityPolicy": "affinity-policy",
 }
 """Fields of the defaults, and the settings that they hold."""
-_SPEC = {
+SPEC = {
     "convertorLabels": "labels",
     "convertorNodeSelector": "node-selector",
     "convertorAffinity": "affinity",
@@ -78,25 +76,7 @@ def find_in_defaults(
 
 def find_in_spec(spec: Json, plan: PlanName) -> RawSettings:
     """Find the settings in a Plan's spec."""
-    return _find(spec, _SPEC, f"{plan} spec.")
-
-
-@lru_cache(maxsize=256)
-def is_misspelt(field: str) -> bool:
-    """Return whether a field of a Plan's spec is a misspelt one of _SPEC, not one of Forklift's.
-
-    All plans have the same few fields, and comparing one takes longer than reading most plans.
-    """
-    return field not in _SPEC and correct_spelling(field, _SPEC) is not None
-
-
-def find_misspelt_fields(spec: Json, plan: PlanName) -> list[Problem]:
-    """Return the misspelt fields of a spec read from a file; an API server prunes them."""
-    return [
-        Problem(f"{plan} spec", describe_unknown_field(field, _SPEC))
-        for field in map(str, spec)
-        if is_misspelt(field)
-    ]
+    return _find(spec, SPEC, f"{plan} spec.")
 
 
 def find_in_annotations(

@@ -13,6 +13,7 @@ from webhook.inventory.changes import log_changes
 from webhook.inventory.index import PlanIndex
 from webhook.kube.objects import Json
 from webhook.model import Installation, Plan, PlanRef, Reason
+from webhook.settings.unknown_fields import UNKNOWN_FIELDS
 
 A = "11111111-1111-4111-8111-111111111111"
 B = "22222222-2222-4222-8222-222222222222"
@@ -137,7 +138,6 @@ def test_settings_are_not_read_again_if_only_the_status_changes(
         {"convertorNodeSelector": {"a": "b"}},
         {"convertorAffinity": {"nodeAffinity": {}}},
         {"targetNamespace": "elsewhere"},
-        {"convertorLabel": None},
         {"annotations": {"convertor.forklift.konveyer.io/labels": "a=b"}},
         {"uid": B},
     ],
@@ -148,6 +148,15 @@ def test_settings_are_read_again_if_their_fields_change(
     index.put(plan())
     assert index.put(plan(**change))
     assert not index.put(plan(**change))
+
+
+def test_settings_are_read_again_if_a_file_has_another_unknown_field(
+    index: PlanIndex, reads: list[str]
+) -> None:
+    index.put(plan())
+    changed = plan() | {UNKNOWN_FIELDS: ["spec.convertorLabel"]}
+    assert index.put(changed)
+    assert not index.put(changed)
     assert reads == ["db", "db"]
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from webhook.inventory import plan_files
 from webhook.inventory.plan_files import FileError
+from webhook.settings.unknown_fields import UNKNOWN_FIELDS
 
 PLAN = """\
 apiVersion: forklift.konveyor.io/v1beta1
@@ -53,7 +54,8 @@ status:
 def test_misspelt_fields_of_a_plan_are_kept_to_be_reported(tmp_path: Path) -> None:
     text = f"{PLAN}spec: {{convertorAffinty: x, covertorLabels: {{a: b}}, vms: []}}"
     (plan,) = read(tmp_path, text).plans
-    assert plan["spec"] == {"convertorAffinty": None, "covertorLabels": None}
+    assert plan["spec"] == {}
+    assert plan[UNKNOWN_FIELDS] == ["spec.convertorAffinty", "spec.covertorLabels"]
 
 
 def test_a_plan_without_namespace_is_in_the_default_one(tmp_path: Path) -> None:

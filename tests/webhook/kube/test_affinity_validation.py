@@ -51,6 +51,7 @@ POD_TERM = f".podAffinity.{REQUIRED}[0]"
 TERMS = f".nodeAffinity.{REQUIRED}.nodeSelectorTerms"
 NODE_EXPRESSION = f"{TERMS}[0].matchExpressions[0]"
 NODE_FIELD = f".nodeAffinity.{PREFERRED}[0].preference.matchFields[0]"
+KINDS = "nodeAffinity, podAffinity or podAntiAffinity"
 WEIGHTED = f".podAntiAffinity.{PREFERRED}[0]"
 
 
@@ -177,7 +178,7 @@ def test_every_error_has_its_path(affinity: Any, errors: list[tuple[str, str]]) 
 
 
 def test_unknown_fields_are_valid() -> None:
-    affinity = pods(labelSelector={"matchLabels": {"app": "a"}, "future": 1}, next=[2])
+    affinity = pods(labelSelector={"matchLabels": {"app": "a"}}, next=[2])
 
     assert validate_affinity(affinity | {"podLove": {}}) == []
 
@@ -214,6 +215,74 @@ def test_a_misspelt_field_is_an_error_with_a_suggestion(
     assert error.path == path
     assert error.message.startswith(f"unknown field '{field}': expected ")
     assert error.message.endswith(f"; did you mean '{hint}'?")
+
+
+@pytest.mark.parametrize(
+    ("affinity", "path", "field", "hint"),
+    [
+        (
+            pods(labelSelector={"app": "web"}),
+            f"{POD_TERM}.labelSelector",
+            "app",
+            "matchExpressions or matchLabels; did you mean 'matchLabels: {app: web}'?",
+        ),
+        (
+            pods(namespaceSelector={"matchNames": ["a"]}),
+            f"{POD_TERM}.namespaceSelector",
+            "matchNames",
+            "matchExpressions or matchLabels; did you mean 'matchLabels'?",
+        ),
+        (
+            pods(labelSelector={"matchLabels": {"a": "b"}, "topologyKey": "zone"}),
+            f"{POD_TERM}.labelSelector",
+            "topologyKey",
+            (
+                f"matchExpressions or matchLabels; 'topologyKey' is a field of {REQUIRED} or "
+                "podAffinityTerm"
+            ),
+        ),
+        (
+            {"affinity": pods()},
+            "",
+            "affinity",
+            f"{KINDS}; leave out 'affinity' and keep what is in it",
+        ),
+        (
+            {REQUIRED: []},
+            "",
+            REQUIRED,
+            f"{KINDS}; '{REQUIRED}' is a field of {KINDS}",
+        ),
+        (
+            {"podAffinity": pods()},
+            ".podAffinity",
+            "podAffinity",
+            f"{PREFERRED} or {REQUIRED}; 'podAffinity' is a field of affinity",
+        ),
+        (
+            {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [{"matchLabels": {"a": "b"}}]}}},
+            f"{TERMS}[0]",
+            "matchLabels",
+            (
+                "matchExpressions or matchFields; 'matchLabels' is a field of labelSelector or "
+                "namespaceSelector"
+            ),
+        ),
+        (
+            pods(weight=5),
+            POD_TERM,
+            "weight",
+            (
+                "labelSelector, matchLabelKeys, mismatchLabelKeys, namespaceSelector, namespaces "
+                f"or topologyKey; 'weight' is a field of {PREFERRED}"
+            ),
+        ),
+    ],
+)
+def test_a_field_that_would_be_lost_is_an_error_with_its_place(
+    affinity: Any, path: str, field: str, hint: str
+) -> None:
+    assert validate_affinity(affinity) == [(path, UNKNOWN.format(field, hint))]
 
 
 def test_every_unknown_field_of_a_closed_affinity_is_an_error() -> None:

@@ -56,7 +56,11 @@ def test_tolerations_are_parsed(text: str, tolerations: list[dict[str, Any]]) ->
         ("a:noschedule", f"{EFFECTS}, found 'noschedule'; did you mean 'NoSchedule'?"),
         ("a:NoExecut", f"{EFFECTS}, found 'NoExecut'; did you mean 'NoExecute'?"),
         ("a:Never", f"{EFFECTS}, found 'Never'"),
-        ("a:b:NoSchedule", f"{EFFECTS}, found 'b:NoSchedule'; did you mean 'NoSchedule'?"),
+        (
+            "a:b:NoSchedule",
+            f"{FORM}, found 'a:b:NoSchedule'; did you mean 'a=b:NoSchedule'?",
+        ),
+        ("a:b:NoSchedul", f"{EFFECTS}, found 'b:NoSchedul'; did you mean 'NoSchedule'?"),
         ("a:", f"'a:' has no effect after ':': {FORM}"),
         ("=v:NoSchedule", f"'=v:NoSchedule' has no key: {FORM}"),
         ("", f"is empty: {FORM}"),

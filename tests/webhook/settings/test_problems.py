@@ -230,17 +230,6 @@ def test_an_affinity_that_can_be_satisfied_is_not_a_problem(affinity: Json) -> N
     assert problems(convertorAffinity=affinity) == []
 
 
-def test_a_misspelt_field_of_the_spec_is_a_problem_and_other_fields_are_not() -> None:
-    assert problems(convertorAffinty="", convertorlabels={}, convertorDisk={}, vms=[]) == [
-        f"Plan mtv/db spec: unknown field '{field}': expected convertorAffinity, convertorLabels "
-        f"or convertorNodeSelector; did you mean '{meant}'?"
-        for field, meant in (
-            ("convertorAffinty", "convertorAffinity"),
-            ("convertorlabels", "convertorLabels"),
-        )
-    ]
-
-
 def test_an_annotation_with_a_misspelt_prefix_is_a_problem_and_others_are_not() -> None:
     annotations = {
         "convertor.forklift.konveyer.io/affinity": "",

@@ -1,0 +1,110 @@
+"""JSON and YAML where a setting has a form of its own, and the same in that form, for messages.
+
+An annotation is text, so it is easily given the form that its setting has elsewhere: a map of
+labels, or a list of core/v1 Tolerations.
+"""
+
+import re
+from typing import Any
+
+from webhook.kube.affinity_fields import AFFINITY
+from webhook.kube.labels import check_key
+from webhook.kube.lookalikes import to_ascii
+from webhook.kube.messages import quote, suggest
+from webhook.kube.objects import Json
+from webhook.kube.tolerations import TOLERATION_FIELDS, parse_tolerations
+
+Collection = dict[str, Any] | list[Any]
+
+_MAX_CHARACTERS = 16 * 1024
+"""Longer texts are not parsed a second time for the sake of a message."""
+_COLLECTION = re.compile(r"\s*(?:[\[{]|- +\S)")
+"""The beginning of a list or a map, except for a YAML map `key: value`."""
+_MAP = re.compile(r":(?:\s|$)")
+
+
+def parse_for_pairs(text: str) -> Collection | None:
+    """Return the JSON or YAML of a text where `k=v,k2=v2` is expected, which is never either.
+
+    None for a list of entries of which one is `k: v`: the others are applied.
+    """
+    is_map = _MAP.search(text) and "," not in text
+    return _parse(text) if is_map or _COLLECTION.match(text) else None
+
+
+def parse_for_tolerations(text: str) -> Collection | None:
+    """Return the JSON or YAML of a text where tolerations are expected, such as `a: NoSchedule`."""
+    return _parse(text) if _COLLECTION.match(text) else None
+
+
+def expected_pairs(text: str, found: Collection) -> str:
+    """Return the message for JSON or YAML where `k=v,k2=v2` is expected."""
+    return f"expected key=value,key=value, found {quote(text.strip())}{suggest_pairs(found)}"
+
+
+def expected_tolerations(text: str, found: Collection) -> str:
+    """Return the message for JSON or YAML where tolerations as text are expected."""
+    entries = ",".join(map(_format_toleration, found if isinstance(found, list) else [found]))
+    valid, errors = parse_tolerations(entries)
+    hint = suggest(entries) if valid and not errors else ""
+    return f"expected key=value:effect,key:effect, found {quote(text.strip())}{hint}"
+
+
+def suggest_pairs(found: Collection) -> str:
+    """Return `; did you mean 'k=v,k2=v2'?`, or nothing if there is no such form."""
+    parts = [_format_pairs(each) for each in (found if isinstance(found, list) else [found])]
+    return suggest(",".join(parts)) if parts and all(parts) else ""
+
+
+def suggest_pair(entry: str) -> str:
+    """Return the suggestion for one entry of a list, `team: a`, `team:a` or `{"team": "a"}`."""
+    if (found := parse_for_pairs(entry)) is not None:
+        return suggest_pairs(found)
+    key, _, value = entry.partition(":")
+    return suggest(f"{key}={value}") if value and check_key(key) is None else ""
+
+
+def parse_affinity(text: str) -> Json | None:
+    """Return the core/v1 Affinity of a JSON or YAML text where rules are expected."""
+    from webhook.kube.manifests import DocumentError, parse_document  # noqa: PLC0415 - see below
+
+    try:
+        found = parse_document(to_ascii(text)) if len(text) <= _MAX_CHARACTERS else None
+    except DocumentError:
+        return None
+    if not isinstance(found, dict):
+        return None
+    affinity = found.get("affinity", found)
+    return affinity if isinstance(affinity, dict) and affinity.keys() & AFFINITY.known else None
+
+
+def _parse(text: str) -> Collection | None:
+    """Return the map or list of a text, with all values as text, as they are written."""
+    from webhook.kube.manifests import DocumentError, parse_as_text  # noqa: PLC0415 - only for invalid settings
+
+    try:
+        found = parse_as_text(to_ascii(text)) if len(text) <= _MAX_CHARACTERS else None
+    except DocumentError:
+        return None
+    return found if isinstance(found, dict | list) else None
+
+
+def _format_pairs(found: object) -> str:
+    """Return the entries of a map, or a text that is one; empty if there is no such form."""
+    if isinstance(found, str):
+        return found if "=" in found else ""
+    pairs = found.items() if isinstance(found, dict) else ()
+    valid = all(isinstance(value, str) and "," not in f"{key}{value}" for key, value in pairs)
+    return ",".join(f"{key}={value}" for key, value in pairs) if valid else ""
+
+
+def _format_toleration(found: object) -> str:
+    """Return the entry of a core/v1 Toleration, or of `{key: value:effect}`; or empty."""
+    if isinstance(found, str):
+        return found
+    if not isinstance(found, dict) or not found.keys() & set(TOLERATION_FIELDS):
+        return _format_pairs(found)
+    if not found.keys() <= {"key", "operator", "value", "effect"}:
+        return ""
+    key, value, effect = (found.get(field) or "" for field in ("key", "value", "effect"))
+    return f"{key}{f'={value}' if value else ''}{f':{effect}' if effect else ''}"

@@ -1,0 +1,65 @@
+"""Fields of a Plan in a file that are meant as settings, but are not read.
+
+An API server prunes fields that the CRD does not have, and kubectl reports them; nothing does so
+for a file. All other unknown fields may be those of a newer Forklift.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from webhook.kube.messages import correct_spelling, quote, suggest
+from webhook.kube.objects import Json
+from webhook.model import Problem
+from webhook.settings.raw import PlanName
+from webhook.settings.source import SPEC
+
+UNKNOWN_FIELDS = "unknownFields"
+"""The field of a Plan from a file that has the paths that `find` has found."""
+
+_PARENTS = {
+    "metadata": "",
+    "spec": "",
+    "annotations": "metadata.",
+    **dict.fromkeys((*SPEC, "targetNamespace"), "spec."),
+}
+"""The fields that are read, and the beginning of their paths."""
+_ANNOTATIONS = {
+    "convertorTolerations": "tolerations",
+    "convertorAffinityPolicy": "affinity-policy",
+    "convertorMode": "mode",
+    "convertorScope": "scope",
+}
+"""Names like those of Forklift's fields, and the annotations that have these settings."""
+
+
+def find(plan: Json) -> list[str]:
+    """Return the paths of such fields, `spec.convertorLabel`; a null field sets nothing."""
+    objects = {"": plan, "metadata.": plan.get("metadata"), "spec.": plan.get("spec")}
+    return [path for parent, each in objects.items() for path in _find_in(parent, each)]
+
+
+def describe(plan: Json, name: PlanName, prefix: str) -> Iterator[Problem]:
+    """Yield the problems of the fields whose paths are in the Plan."""
+    paths = plan.get(UNKNOWN_FIELDS)
+    for path in paths if isinstance(paths, list) else ():
+        meant = _correct(str(path).rpartition(".")[2]) or ""
+        if annotation := _ANNOTATIONS.get(meant):
+            hint = f": use the annotation {quote(f'{prefix}/{annotation}')}"
+        else:
+            hint = suggest(f"{_PARENTS.get(meant, '')}{meant}")
+        yield Problem(f"{name} {path}", f"unknown field{hint}")
+
+
+def _find_in(parent: str, fields: object) -> Iterator[str]:
+    for field, value in fields.items() if isinstance(fields, dict) else ():
+        if _PARENTS.get(field) != parent and value is not None and _correct(field):
+            yield f"{parent}{field}"
+
+
+@lru_cache(maxsize=256)
+def _correct(field: str) -> str | None:
+    """Return the field or setting that is meant, or None for a field of something else.
+
+    All plans have the same few fields, and comparing one takes longer than reading most plans.
+    """
+    return correct_spelling(field, [*_PARENTS, *_ANNOTATIONS])

@@ -11,6 +11,9 @@ import msgspec
 
 from webhook.kube.objects import Json
 
+WEBHOOK_NAME = "pods.convertor.forklift.konveyor.io"
+"""Name of the webhook in its MutatingWebhookConfiguration, whatever the release is called."""
+
 NodeValues = Mapping[str, Collection[str]]
 """The values of labels on all nodes, by label key. Keys whose values are unknown are absent."""
 

@@ -13,14 +13,22 @@ SINCE = "2026-08-01T07:00:00Z"
 
 
 def release(
-    *, called: str = "convertor-webhook", since: str = SINCE, text: str = "", **config: Any
+    *,
+    called: str = "convertor-webhook",
+    since: str = SINCE,
+    text: str = "",
+    selectors: Json | None = None,
+    **config: Any,
 ) -> list[Json]:
-    """Return the objects of a release whose ConfigMap has these settings, or this text."""
-    webhook = {
+    """Return the objects of a release whose ConfigMap has these settings, or this text.
+
+    `selectors` are further fields of its webhook.
+    """
+    webhook: Json = {
         "name": "pods.convertor.forklift.konveyor.io",
         "clientConfig": {"service": {"name": called, "namespace": NAMESPACE, "path": "/mutate"}},
         "failurePolicy": "Ignore",
-    }
+    } | (selectors or {})
     metadata = {"name": f"{called}-config", "namespace": NAMESPACE, "creationTimestamp": since}
     return [
         {

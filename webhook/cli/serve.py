@@ -68,6 +68,12 @@ def _make_choice(words: type[StrEnum]) -> click.Choice[str]:
     help="Find convertor pods that were missed.",
 )
 @click.option(
+    "--webhook-config",
+    metavar="NAME",
+    default="",
+    help="Configuration whose selectors exclude pods from that.",
+)
+@click.option(
     "--max-concurrent",
     type=click.IntRange(1),
     default=MAX_CONCURRENT_REVIEWS,
@@ -113,6 +119,7 @@ def _read_config(flags: dict[str, Any]) -> Config:
         kubeconfig=flags["kubeconfig"],
         hub_kubeconfig=flags["hub_kubeconfig"],
         watch_pods=flags["watch_pods"],
+        webhook_config=flags["webhook_config"],
         certificates=_read_certificates(flags),
         max_concurrent=flags["max_concurrent"],
         installation=flags["installation"],

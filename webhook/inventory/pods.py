@@ -15,9 +15,11 @@ from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
 from webhook.inventory import Plans
 from webhook.inventory.clock import format_time
 from webhook.inventory.index import Key
+from webhook.inventory.webhook_calls import WebhookCalls
 from webhook.kube.api import reflector
 from webhook.kube.api.client import Client
 from webhook.kube.api.collection import ListWatch
+from webhook.kube.api.errors import ApiError
 from webhook.model import Installation, Plan, PlanRef, Reason
 from webhook.placement import missed
 from webhook.placement.missed import EnforcementWindow, Finding, PodMetadata
@@ -89,15 +91,23 @@ class PodWatch:
     Only metadata is watched, and a pod with its placement is not kept in memory.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it reads, and where it reports
         self,
         client: Client,
         plans: Plans,
         installation: Installation,
         event_sink: Callable[[PlanEvent], None],
         timing: PodWatchTiming | None = None,
+        *,
+        webhook_config: str = "",
     ) -> None:
+        """Start nothing.
+
+        `webhook_config` is the name of the webhook's configuration: pods for which the API server
+        does not call it are not missed. If it is empty, the webhook is called for every pod.
+        """
         self._client = client
+        self._webhook_config = webhook_config
         self._plans = plans
         self._installation = installation
         self._event_sink = event_sink
@@ -165,14 +175,22 @@ class PodWatch:
         while not self._stopped.wait(self._timing.check_interval_seconds):
             try:
                 self.check_due_pods()
+            except ApiError as error:
+                log.warning("looking for missed pods failed", reason=str(error))
             except Exception:  # an internal error; the next check may succeed
                 log.exception("looking for missed pods failed")
 
     def check_due_pods(self) -> None:
-        """Check the pending pods whose grace period is over."""
+        """Check the pending pods whose grace period is over.
+
+        Raises:
+            ApiError: the webhook's configuration could not be read; the next check may succeed.
+
+        """
         window = self._window
         if window is None:
             return
+        calls = WebhookCalls(self._client, self._webhook_config)
         latest = time.monotonic() - self._timing.grace_period_seconds
         with self._lock:
             due = [(key, pod) for key, (pod, first) in self._pending.items() if first <= latest]
@@ -183,8 +201,13 @@ class PodWatch:
             finding = None
             if isinstance(plan, Plan):
                 finding = missed.check_placement(pod, plan, self._installation, window)
+                if self._is_new_miss(key, finding) and not _is_called(calls, pod):
+                    finding = None
             if self._record(key, pod, finding) and finding:
                 self._report(pod, finding)
+
+    def _is_new_miss(self, key: Key, finding: Finding | None) -> bool:
+        return bool(finding and finding.reason is Reason.MISSED and key not in self._missed)
 
     def _record(self, key: Key, pod: PodMetadata, finding: Finding | None) -> bool:
         """Record a finding, unless the pod has changed since; return True if it is new."""
@@ -209,6 +232,11 @@ class PodWatch:
         related = RelatedPod(pod.namespace, pod.name, pod.uid)
         event = PlanEvent(ref, plan.generation, reason, message, is_warning=True, pod=related)
         self._event_sink(event)
+
+
+def _is_called(calls: WebhookCalls, pod: PodMetadata) -> bool:
+    """Return whether the webhook should have been called for a pod, or that is not known."""
+    return calls.includes(pod.namespace, pod.labels) is not False
 
 
 def _key(item: _PodObject) -> Key:

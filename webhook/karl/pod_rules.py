@@ -19,7 +19,7 @@ from webhook.kube.messages import quote
 from webhook.kube.objects import Json, spec_of
 from webhook.kube.scheduler.defaulting import with_defaults
 from webhook.kube.scheduler.pod_terms import resolve_incoming_term
-from webhook.kube.scheduler.selectors import label_selector_matches
+from webhook.kube.selectors import label_selector_matches
 
 MAX_REQUIREMENTS = 128
 """Limits the time: every two of them are compared. More are not checked, values included."""

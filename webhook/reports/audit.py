@@ -27,7 +27,9 @@ from webhook.model import (
     Request,
 )
 from webhook.placement import missed, place
-from webhook.placement.missed import EnforcementWindow
+from webhook.placement.missed import EnforcementWindow, PodMetadata
+from webhook.reports.duplicates import DuplicatePods, find_duplicates
+from webhook.reports.exclusions import InstalledWebhooks
 from webhook.reports.model_pod import build_model_pod
 from webhook.settings.mode import Origin, resolve_mode
 
@@ -70,11 +72,19 @@ class AuditedPlan(msgspec.Struct, frozen=True, rename="camel"):
     has_pods: bool
     is_enforced: bool = msgspec.field(name="inForce")
     """True if the plan's next pod will be placed."""
+    excluded: str
+    """The reason why the webhook is not called for the target namespace; empty if it is, or if not
+    known."""
+    duplicates: list[DuplicatePods]
+    """The VMs that have several convertor pods at the same time."""
 
     @property
     def change_count(self) -> int:
-        """The number of pods that enforce would change; none if it already applies to the next."""
-        if self.is_enforced and not self.has_pods:
+        """The number of pods that enforce would change.
+
+        None if it already applies to the next pod, and if the webhook is not called.
+        """
+        if self.excluded or (self.is_enforced and not self.has_pods):
             return 0
         return sum(pod.differs for pod in self.pods)
 
@@ -89,6 +99,10 @@ class FindingCounts(msgspec.Struct, frozen=True):
     problem: int
     change: int
     missed: int
+    excluded: int
+    """Plans whose settings have no effect, because the webhook is not called for their pods."""
+    duplicate: int
+    """VMs with several convertor pods."""
 
 
 class AuditReport(msgspec.Struct, frozen=True, rename="camel"):
@@ -103,6 +117,8 @@ class AuditReport(msgspec.Struct, frozen=True, rename="camel"):
             problem=sum(len(plan.problems) for plan in self.plans),
             change=sum(plan.change_count for plan in self.plans),
             missed=sum(plan.missed_count for plan in self.plans),
+            excluded=sum(bool(plan.excluded and plan.settings) for plan in self.plans),
+            duplicate=sum(len(plan.duplicates) for plan in self.plans),
         )
 
 
@@ -113,8 +129,8 @@ class AuditInput(msgspec.Struct, frozen=True):
     pods: list[Json]
     """The whole convertor pods that have not ended."""
     node_values: NodeValues = {}
-    is_installed: bool = False
-    """True if the cluster has the webhook."""
+    webhooks: InstalledWebhooks = InstalledWebhooks()
+    """The webhooks of the cluster; none in files, and if they cannot be read."""
     window: EnforcementWindow | None = None
     """The time in which the webhook would have placed pods; None if that is not known."""
 
@@ -122,12 +138,12 @@ class AuditInput(msgspec.Struct, frozen=True):
 def build_report(audit_input: AuditInput, installation: Installation) -> AuditReport:
     """Audit all plans and pods; the report is sorted, whatever the order of the input."""
     auditor = _Auditor(audit_input, installation)
-    pods_by_plan: dict[Key, list[AuditedPod]] = defaultdict(list)
+    pods_by_plan: dict[Key, list[tuple[Json, AuditedPod]]] = defaultdict(list)
     pods_without_plan = []
     for pod in sorted(audit_input.pods, key=lambda pod: (namespace_of(pod), name_of(pod))):
         plan, audited = auditor.audit_pod(pod)
         if isinstance(plan, Plan):
-            pods_by_plan[plan.namespace, plan.name].append(audited)
+            pods_by_plan[plan.namespace, plan.name].append((pod, audited))
         else:
             pods_without_plan.append(audited)
     plans = sorted(audit_input.plans, key=key_of)
@@ -154,6 +170,8 @@ class _Auditor:
         finding = None
         if isinstance(plan, Plan) and self._input.window:
             finding = missed.check_placement(metadata, plan, self._installation, self._input.window)
+            if finding and finding.reason is Reason.MISSED and not self._is_called(metadata):
+                finding = None
         audited = msgspec.structs.replace(
             _audited_pod(self._decide(pod, plan), str(metadata)),
             node=spec_of(pod).get("nodeName") or "",
@@ -162,12 +180,14 @@ class _Auditor:
         )
         return plan, audited
 
-    def audit_plan(self, plan_object: Json, pods: list[AuditedPod]) -> AuditedPlan:
-        """Audit a plan; `pods` are the results of its pods."""
+    def audit_plan(self, plan_object: Json, pods: list[tuple[Json, AuditedPod]]) -> AuditedPlan:
+        """Audit a plan; `pods` are its pods and their results."""
         plan = settings.read(plan_object, self._installation)
         mode = resolve_mode(plan, plan.target_namespace, self._installation)
         decision = self._decide(build_model_pod(plan, spec_of(plan_object)), plan)
         next_pod = _audited_pod(decision, plan.target_namespace)
+        exclusions = self._input.webhooks.list_exclusions(plan.target_namespace)
+        is_installed = bool(self._input.webhooks.selectors)
         return AuditedPlan(
             plan=str(plan),
             generation=plan.generation,
@@ -176,10 +196,15 @@ class _Auditor:
             mode_origin=mode.origin,
             settings=self._summarize_settings(plan),
             problems=decision.problems,
-            pods=sorted(pods, key=lambda pod: pod.name) or [next_pod],
+            pods=sorted((audited for _, audited in pods), key=lambda pod: pod.name) or [next_pod],
             has_pods=bool(pods),
-            is_enforced=self._input.is_installed and mode.mode is Mode.ENFORCE,
+            is_enforced=is_installed and not exclusions and mode.mode is Mode.ENFORCE,
+            excluded="; ".join(map(str, exclusions)),
+            duplicates=find_duplicates((pod for pod, _ in pods), plan_object),
         )
+
+    def _is_called(self, pod: PodMetadata) -> bool:
+        return self._input.webhooks.is_called(pod.namespace, pod.labels) is True
 
     def _decide(self, pod: Json, plan: Plan | Reason) -> Decision:
         namespace = pod["metadata"].get("namespace") or ""

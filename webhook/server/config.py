@@ -72,6 +72,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Of the cluster with the Plans, if that is another one."""
     watch_pods: bool = True
     """True finds missed convertor pods; needs a cluster."""
+    webhook_config: str = ""
+    """Name of the MutatingWebhookConfiguration, which excludes pods that are not missed."""
     certificates: Certificates = Certificates()
     max_concurrent: int = MAX_CONCURRENT_REVIEWS
     drain: DrainTimes = DrainTimes()

@@ -100,7 +100,13 @@ def _start_watching(
     recorder.start()
     stack.callback(recorder.stop)
     if config.watch_pods:
-        pods = PodWatch(clusters.cluster, clusters.plans, config.installation, recorder)
+        pods = PodWatch(
+            clusters.cluster,
+            clusters.plans,
+            config.installation,
+            recorder,
+            webhook_config=config.webhook_config,
+        )
         metrics.export_pods(pods.status)
         pods.start()
         stack.callback(pods.stop)

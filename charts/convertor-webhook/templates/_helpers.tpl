@@ -245,6 +245,9 @@ https://raw.githubusercontent.com/convertor-webhook/convertor-webhook/v{{ .Chart
 - --status-listen={{ .Values.bindAddress }}:{{ .Values.ports.status }}
 - --config=/etc/convertor-webhook/config/config.yaml
 - --{{ if not .Values.watchPods }}no-{{ end }}watch-pods
+{{- if .Values.watchPods }}
+- --webhook-config={{ include "convertor-webhook.clustername" . }}
+{{- end }}
 {{- if .Values.hubKubeconfig.secretName }}
 - --hub-kubeconfig=/etc/convertor-webhook/hub/kubeconfig
 {{- end }}

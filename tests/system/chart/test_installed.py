@@ -9,11 +9,15 @@ from tests.system.chart import rendering
 from webhook.cli.release.find import Release, find_releases
 from webhook.kube.api.client import Client
 from webhook.kube.objects import Json
+from webhook.kube.webhook_selectors import NAME_LABEL, WebhookSelectors
 from webhook.model import Installation, Mode, OnError, Scope
 
 pytestmark = pytest.mark.chart
 
 MERGE: Json = {"affinityPolicy": "merge"}
+SYSTEM_NAMESPACES = ["kube-system", "kube-public", "kube-node-lease"]
+EXCLUDED: Json = {"key": NAME_LABEL, "operator": "NotIn"}
+CONVERTOR_PODS: Json = {"key": "forklift.app", "operator": "In", "values": ["virt-v2v"]}
 SINCE = "2026-08-01T08:00:00Z"
 
 
@@ -62,6 +66,13 @@ def test_the_settings_of_a_release_are_found(
             config_map="migration/mtv-convertor-webhook-config",
             mode=installation.mode.value,
             installation=installation,
+            selectors=WebhookSelectors(
+                "mtv-convertor-webhook-migration",
+                {"matchExpressions": [EXCLUDED | {"values": [*SYSTEM_NAMESPACES, "migration"]}]},
+                {"matchExpressions": [CONVERTOR_PODS]},
+                ["not-a-mirror-pod"],
+                "migration",
+            ),
         )
     ]
     assert unread == []

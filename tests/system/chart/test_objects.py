@@ -14,6 +14,7 @@ from tests.system.chart.rendering import Json, objects, one
 pytestmark = pytest.mark.chart
 
 CONFIGURATIONS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+CONFIGURATION_GROUP = "admissionregistration.k8s.io"
 CLUSTER_SCOPED = {"ClusterRole", "ClusterRoleBinding", *CONFIGURATIONS} | {
     "ValidatingAdmissionPolicy",
     "ValidatingAdmissionPolicyBinding",
@@ -81,6 +82,29 @@ def test_rights_to_write_are_limited_by_name(values: Json) -> None:
         if rule["resources"] != ["events"] and {*rule["verbs"]} & {"update", "patch"}:
             assert rule["resourceNames"]
             assert "create" not in rule["verbs"]
+
+
+@pytest.mark.parametrize(
+    ("values", "readable"),
+    [
+        ({}, {"pods", "mutatingwebhookconfigurations"}),
+        (
+            {"webhook": {"namespaceSelector": {"matchLabels": {"convertor": "on"}}}},
+            {"pods", "mutatingwebhookconfigurations", "namespaces"},
+        ),
+        ({"watchPods": False}, set()),
+    ],
+)
+def test_the_rights_to_find_missed_pods_are_those_that_are_needed(
+    values: Json, readable: set[str]
+) -> None:
+    values |= {"certificates": {"mode": "openshift"}}
+    (role,) = (each for each in objects(values) if each["kind"] == "ClusterRole")
+    found = {resource for rule in role["rules"] for resource in rule["resources"]}
+    names = [rule.get("resourceNames") for rule in role["rules"]]
+
+    assert found == {"plans", "nodes", "events"} | readable
+    assert names.count([role["metadata"]["name"]]) == bool(readable)
 
 
 def test_every_rule_has_a_comment() -> None:
@@ -255,8 +279,10 @@ def _tls(values: Json) -> str:
 def test_with_an_injector_the_server_has_no_right_to_write_the_bundle(mode: str) -> None:
     values = cases.MODES[mode]
 
-    assert not any("admissionregistration.k8s.io" in rule["apiGroups"] for rule in rules(values))
-    assert not any("webhook-config" in arg for arg in rendering.container(values)["args"])
+    assert [
+        rule["verbs"] for rule in rules(values) if CONFIGURATION_GROUP in rule["apiGroups"]
+    ] == [["get"]]
+    assert not any("certs-webhook-config" in arg for arg in rendering.container(values)["args"])
     for kind in CONFIGURATIONS:
         (annotation,) = one(kind, values)["metadata"]["annotations"]
         assert re.search("inject", annotation)

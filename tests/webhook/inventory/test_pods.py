@@ -13,6 +13,7 @@ from tests.support.fake_api import FakeApi
 from tests.support.fake_plans import FakePlans
 from tests.support.missed_pods import BEFORE, PLACED_LABELS, UNREVIEWED, enforced_plan
 from tests.support.placements import MARK, OWNER
+from tests.support.releases import CONFIGURATION, release
 from tests.support.waiting import eventually
 from webhook.admission.events import PlanEvent, RelatedPod
 from webhook.inventory.clock import format_time
@@ -39,11 +40,23 @@ class Watched:
     def __init__(self, client: Client, timing: PodWatchTiming) -> None:
         self.events: list[PlanEvent] = []
         self.plans = FakePlans(PLAN)
-        self.pods = PodWatch(client, self.plans, Installation(), self.events.append, timing)
+        self.pods = PodWatch(
+            client,
+            self.plans,
+            Installation(),
+            self.events.append,
+            timing,
+            webhook_config=CONFIGURATION,
+        )
 
     @property
     def missed(self) -> dict[Reason, int]:
         return dict(self.pods.status().missed)
+
+
+@pytest.fixture(autouse=True)
+def _release(api: FakeApi) -> None:
+    api.add(*release())
 
 
 @pytest.fixture
@@ -54,11 +67,16 @@ def watched(client: Client) -> Iterator[Watched]:
 
 
 def put(
-    api: FakeApi, name: str = "db-vm-1", created: str = FUTURE, *, placed: bool = False
+    api: FakeApi,
+    name: str = "db-vm-1",
+    created: str = FUTURE,
+    *,
+    placed: bool = False,
+    **further: str,
 ) -> None:
     labels, annotations = (PLACED_LABELS, MARK) if placed else (CONVERTOR_LABELS, {})
     metadata = {"uid": name, "creationTimestamp": created, "annotations": annotations}
-    api.add(pod(f"target/{name}", labels=labels, metadata=metadata))
+    api.add(pod(f"target/{name}", labels=labels | further, metadata=metadata))
 
 
 def test_a_missed_pod_is_reported_once(
@@ -171,6 +189,45 @@ def test_a_pod_waits_for_its_plan(api: FakeApi, watched: Watched) -> None:
 
     watched.plans.found = PLAN
     eventually(lambda: watched.missed == {Reason.MISSED: 1})
+
+
+def test_a_pod_that_the_webhook_is_not_called_for_is_not_missed(
+    api: FakeApi, watched: Watched
+) -> None:
+    api.add(*release(selectors={"objectSelector": {"matchLabels": {"team": "a"}}}))
+    watched.pods.start()
+    eventually(lambda: watched.pods.status().synced)
+    put(api, "excluded")
+    put(api, "included", team="a")
+    eventually(lambda: watched.events)
+
+    assert [event.pod and event.pod.name for event in watched.events] == ["included"]
+    assert watched.missed == {Reason.MISSED: 1}
+
+
+def test_the_configuration_is_read_for_new_missed_pods_only(api: FakeApi, watched: Watched) -> None:
+    watched.pods.start()
+    eventually(lambda: watched.pods.status().synced)
+    put(api, "placed", placed=True)
+    put(api)
+    eventually(lambda: watched.events)
+    for _ in range(3):
+        watched.pods.check_due_pods()
+
+    assert len(api.filter_requests("get")) == 1
+
+
+def test_a_pod_is_checked_again_if_the_configuration_could_not_be_read(
+    api: FakeApi, watched: Watched, logs: list[EventDict]
+) -> None:
+    api.fail("get", 500, "mutatingwebhookconfigurations", message="etcd is away")
+    put(api)
+    watched.pods.start()
+    eventually(lambda: watched.missed == {Reason.MISSED: 1})
+
+    assert [line["event"] for line in logs if "etcd is away" in line.get("reason", "")] == [
+        "looking for missed pods failed"
+    ]
 
 
 def test_a_new_pod_is_checked_after_the_grace_period(api: FakeApi, client: Client) -> None:

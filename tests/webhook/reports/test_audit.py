@@ -13,13 +13,16 @@ from tests.system.guide.forklift import Generation, convertor_pod
 from tests.system.guide.reviews import node_values, review_row, stored_plan
 from tests.system.guide.rows import ROWS, Form, Row
 from webhook.kube.objects import Json
+from webhook.kube.webhook_selectors import WebhookSelectors
 from webhook.model import Installation, Mode, OnError, Outcome, Reason
 from webhook.placement.missed import EnforcementWindow
 from webhook.reports.audit import AuditInput, AuditReport, build_report
+from webhook.reports.exclusions import InstalledWebhooks
 from webhook.settings.mode import Origin
 
 WRITTEN, AFTER = "2026-08-01T08:00:00Z", "2026-08-01T09:00:00Z"
 AUDIT = Installation(mode=Mode.AUDIT)
+INSTALLED = InstalledWebhooks([WebhookSelectors("installed")])
 
 
 def plan(name: str = "db", namespace: str = "mtv", **settings: Any) -> Json:
@@ -68,9 +71,9 @@ def test_a_plan_without_pods_is_audited_with_its_next_pod() -> None:
 def test_an_enforced_plan_has_no_change_for_its_next_pod() -> None:
     plans = [plan(labels="batch=1")]
 
-    assert audited(plans, is_installed=True).findings.change == 0
-    assert audited(plans, is_installed=True, installation=AUDIT).findings.change == 1
-    assert audited(plans, pod("db-vm-1"), is_installed=True).findings.change == 1
+    assert audited(plans, webhooks=INSTALLED).findings.change == 0
+    assert audited(plans, webhooks=INSTALLED, installation=AUDIT).findings.change == 1
+    assert audited(plans, pod("db-vm-1"), webhooks=INSTALLED).findings.change == 1
 
 
 @pytest.mark.parametrize(
@@ -136,7 +139,7 @@ def test_missed_pods_are_found_only_if_a_webhook_is_installed() -> None:
     plans, mark = [plan(labels="batch=1")], {f"{PREFIX}/placement": "{}"}
     pods = [pod("a"), pod("b", annotations=mark, nodeName="alpha")]
 
-    known = audited(plans, *pods, window=EnforcementWindow(), is_installed=True)
+    known = audited(plans, *pods, window=EnforcementWindow(), webhooks=INSTALLED)
     unknown = audited(plans, *pods)
 
     assert [(each.name, each.missed, each.node) for each in known.plans[0].pods] == [

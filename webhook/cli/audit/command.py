@@ -16,10 +16,13 @@ from webhook.cli.output import console, output_option
 from webhook.cli.release.find import Release, with_installed_defaults
 from webhook.model import Installation
 
+_WEBHOOKS = ("mutatingwebhookconfigurations", "namespaces")
 FINDINGS = {
     "problem": {"plans"},
     "change": {"plans", "pods"},
-    "missed": {"plans", "pods"},
+    "missed": {"plans", "pods", *_WEBHOOKS, "configmaps"},
+    "excluded": {"plans", *_WEBHOOKS},
+    "duplicate": {"plans", "pods"},
 }
 """The values of `--fail-on`, with the resources that must be readable to find none."""
 

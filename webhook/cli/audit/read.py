@@ -10,6 +10,7 @@ from webhook.cli.files.pods import read_pods
 from webhook.cli.options.cluster import items
 from webhook.cli.options.plan import plan_path
 from webhook.cli.release.find import Release
+from webhook.cli.release.webhooks import read_webhooks
 from webhook.forklift.plan import API_PATH, NAME_PATTERN, PlanObject
 from webhook.inventory import nodes, pods
 from webhook.karl import minimums
@@ -20,6 +21,7 @@ from webhook.kube.objects import Json
 from webhook.model import Installation, NodeValues
 from webhook.placement.missed import EnforcementWindow
 from webhook.reports.audit import AuditInput
+from webhook.reports.exclusions import InstalledWebhooks
 
 T = TypeVar("T")
 
@@ -83,7 +85,7 @@ class ClusterReader:
             plans=plans or [],
             pods=[pod for read in found for pod in read or ()],
             node_values=self._read_node_values(keys),
-            is_installed=bool(installed),
+            webhooks=self._read_webhooks(installed, targets),
             window=_find_enforcement_window(installed, installation),
         )
 
@@ -102,6 +104,18 @@ class ClusterReader:
         labels = (node.labels for node in node_list.list_items())
         consequence = "for compared labels only the values in the settings are known"
         return minimums.label_values(self._read("nodes", labels, consequence) or (), keys)
+
+    def _read_webhooks(
+        self, installed: list[Release] | None, targets: Iterable[str]
+    ) -> InstalledWebhooks:
+        webhooks = read_webhooks(self._client, installed, targets, self._unread)
+        if installed is None:
+            self.incomplete.add("mutatingwebhookconfigurations")
+        elif not all(each.installation for each in installed):
+            self.incomplete.add("configmaps")
+        if None in webhooks.namespace_labels.values():
+            self.incomplete.add("namespaces")
+        return webhooks
 
     def _read(self, resource: str, found: Iterable[T], consequence: str) -> list[T] | None:
         """Return all objects of a resource; None if RBAC forbids it or it is not served."""
@@ -126,13 +140,16 @@ def _find_enforcement_window(
     """Return the time in which the webhook must have placed pods; None if there is none.
 
     There is none without a webhook, and if the flags of this command set other modes than those
-    of the installed one: what only these modes would place was not missed.
+    of the installed one: what only these modes would place was not missed. It never begins if the
+    settings of a webhook, and so the time of their last change, cannot be read.
     """
     if installed is None:
         return EnforcementWindow(NEVER)
     known = [each.installation for each in installed if each.installation]
     if not installed or any(_modes(each) != _modes(installation) for each in known):
         return None
+    if len(known) < len(installed):
+        return EnforcementWindow(NEVER)
     return EnforcementWindow(max(each.since for each in installed))
 
 

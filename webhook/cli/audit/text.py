@@ -1,5 +1,6 @@
 """The text output of the audit: sections of lines, each with a style for terminals."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
@@ -10,6 +11,7 @@ from webhook.cli.release.find import Release, encode_releases
 from webhook.kube.messages import format_count, truncate
 from webhook.model import Outcome
 from webhook.reports.audit import AuditedPod, AuditReport
+from webhook.reports.duplicates import REMEDY
 
 _MAX_CELL_LENGTH = 80
 """Characters; `-o wide` has all."""
@@ -39,6 +41,8 @@ def format_lines(
         ("Plans", _plans(report, wide=wide)),
         ("Changes in mode enforce", _changes(report, wide=wide)),
         ("Missed pods", _missed(report)),
+        ("VMs with several convertor pods", _duplicates(report)),
+        ("Excluded from the webhook", _excluded(report, wide=wide)),
         ("Problems", _problems(report)),
         ("Convertor pods without a plan", _pods_without_plan(report)),
         ("Not read", (Line(f"- {text}", WARNING) for text in unread)),
@@ -112,6 +116,24 @@ def _missed(report: AuditReport) -> Iterator[Line]:
                 yield Line(f"{pod.missed}: {pod.missed_message}", BAD)
 
 
+def _duplicates(report: AuditReport) -> Iterator[Line]:
+    for plan in report.plans:
+        for each in plan.duplicates:
+            yield Line(f"{plan.plan}: {each}", BAD)
+    if report.findings.duplicate:
+        yield Line(f"For each of them: {REMEDY}")
+
+
+def _excluded(report: AuditReport, *, wide: bool) -> Iterator[Line]:
+    plans_by_text: dict[str, list[str]] = defaultdict(list)
+    for plan in report.plans:
+        if plan.excluded:
+            plans_by_text[plan.excluded].append(plan.plan)
+    for text, plans in plans_by_text.items():
+        yield Line(text, BAD)
+        yield Line(_truncate(f"  {', '.join(plans)}", wide=wide))
+
+
 def _problems(report: AuditReport) -> Iterator[Line]:
     for plan in report.plans:
         for problem in plan.problems:
@@ -132,6 +154,8 @@ def _total(report: AuditReport) -> str:
         f"{format_count(pods + len(report.pods_without_plan), 'pod')}: "
         f"{format_count(findings.problem, 'problem')}, "
         f"{format_count(findings.change, 'change')}, {findings.missed} missed"
+        + (f", {findings.excluded} excluded" if findings.excluded else "")
+        + (f", {format_count(findings.duplicate, 'duplicate')}" if findings.duplicate else "")
     )
 
 

@@ -9,6 +9,7 @@ from webhook.cli.options.installation import installation_options
 from webhook.cli.options.plan import get_plan, plan_argument
 from webhook.cli.output import output_option
 from webhook.cli.release.find import with_installed_defaults
+from webhook.cli.release.webhooks import read_webhooks
 from webhook.kube.objects import spec_of
 from webhook.model import Installation
 
@@ -47,7 +48,8 @@ def explain(
     unread: list[str] = []
     installation, installed = with_installed_defaults(client, installation, unread)
     cluster = read.read_cluster(client, target)
-    cluster = cluster._replace(unread=[*unread, *cluster.unread])
+    webhooks = read_webhooks(client, installed, [target], unread)
+    cluster = cluster._replace(unread=[*unread, *cluster.unread], webhooks=webhooks)
     given = click.get_current_context().params
     flags = KubectlFlags(given["context"], str(given["kubeconfig"] or ""))
     explanation = explain_plan(plan, installation, cluster, flags)

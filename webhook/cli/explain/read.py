@@ -66,6 +66,7 @@ class _Metadata(_Part):
     annotations: dict[str, str] | None = None
     owner_references: list[Json] | None = None
     creation_timestamp: str = ""
+    deletion_timestamp: str = ""
     resource_version: str = ""
 
 

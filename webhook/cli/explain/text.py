@@ -8,6 +8,7 @@ import msgspec
 
 from webhook.cli.output import as_yaml, console, structured, table, write
 from webhook.cli.release.find import Release, encode_releases
+from webhook.reports.exclusions import describe_exclusion
 from webhook.reports.explain.model import Advice, Explanation, Matches, NodeRow, PodRow, Rule
 
 MAX_ROWS = 40
@@ -47,6 +48,9 @@ def format_lines(explanation: Explanation, *, is_installed: bool) -> Iterator[Li
     yield Line(f"Target namespace {target}, mode {explanation.mode}.")
     if not is_installed:
         yield Line("No webhook is installed: Forklift's pods are not placed.", WARNING)
+    if explanation.excluded:
+        excluded = describe_exclusion(explanation.target_namespace)
+        yield Line(f"{excluded[0].upper()}{excluded[1:]}.", WARNING)
     for heading, section in (
         ("Effective settings", _settings(explanation)),
         ("Problems", _problems(explanation)),

@@ -14,14 +14,12 @@ from webhook.cli.options.cluster import items
 from webhook.cli.options.installation import is_given, override
 from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json
-from webhook.model import Installation
+from webhook.kube.webhook_selectors import CONFIGURATIONS_PATH, WebhookSelectors, read_selectors
+from webhook.model import WEBHOOK_NAME, Installation
 
 if TYPE_CHECKING:
     from webhook.kube.api.client import Client
 
-CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
-WEBHOOK = "pods.convertor.forklift.konveyor.io"
-"""Name of the webhook in its configuration, whatever the release is called."""
 KEY = "config.yaml"
 """Key of the ConfigMap; its value is the file of `--config`."""
 
@@ -44,6 +42,7 @@ class Release(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """Namespace and name of the ConfigMap with the settings."""
     mode: str = ""
     installation: Installation | None = None
+    selectors: WebhookSelectors | None = None
 
 
 def find_releases(client: "Client", unread: list[str]) -> list[Release] | None:
@@ -54,7 +53,7 @@ def find_releases(client: "Client", unread: list[str]) -> list[Release] | None:
 
     """
     try:
-        configurations = list(items(client, CONFIGURATIONS))
+        configurations = list(items(client, CONFIGURATIONS_PATH))
     except ApiError as error:
         if error.status != 403:
             raise
@@ -64,7 +63,7 @@ def find_releases(client: "Client", unread: list[str]) -> list[Release] | None:
         _read_release(client, configuration, webhook, unread)
         for configuration in configurations
         for webhook in configuration.get("webhooks") or ()
-        if webhook.get("name") == WEBHOOK
+        if webhook.get("name") == WEBHOOK_NAME
     ]
 
 
@@ -99,7 +98,7 @@ def encode_releases(releases: list[Release] | None) -> list[Json] | None:
     if releases is None:
         return None
     return [
-        msgspec.to_builtins(msgspec.structs.replace(release, installation=None))
+        msgspec.to_builtins(msgspec.structs.replace(release, installation=None, selectors=None))
         for release in releases
     ]
 
@@ -109,9 +108,18 @@ def _read_release(
 ) -> Release:
     metadata = configuration["metadata"]
     created = metadata.get("creationTimestamp") or ""
-    release = Release(metadata["name"], webhook.get("failurePolicy") or "Fail", created)
+    release = Release(
+        metadata["name"],
+        webhook.get("failurePolicy") or "Fail",
+        created,
+        selectors=read_selectors(metadata["name"], webhook),
+    )
     service = (webhook.get("clientConfig") or {}).get("service")
     if not service:
+        name = release.configuration
+        unread.append(
+            f"the webhook of '{name}' has no Service; the settings of '{name}' are not known"
+        )
         return release
     namespace, name = service["namespace"], service["name"]
     try:

@@ -10,7 +10,10 @@ from webhook.cli.options.installation import installation_options, is_given
 from webhook.cli.options.plan import plan_argument
 from webhook.cli.output import output_option, structured, write
 from webhook.cli.release.find import Release, is_only_release_known, with_installed_defaults
+from webhook.cli.release.webhooks import read_webhooks
+from webhook.kube.objects import nested_string
 from webhook.model import Installation
+from webhook.reports.exclusions import InstalledWebhooks
 
 _NO_WEBHOOK, _NOT_KNOWN = "no webhook", "not known"
 
@@ -38,8 +41,9 @@ def show(  # noqa: PLR0913, PLR0917 - one for each option
     Settings of the plan override the defaults of the installed webhook, or those of --config and
     --defaults. Rules are shown as KARL if the plan has them as text; `object` is a compiled
     affinity in the plan's spec. A mode followed by `(no webhook)` or `(not known)` would be
-    effective if such a webhook were installed; -o wide shows the reason. The pod selector, in all
-    outputs but the table, selects the pods of a plan, whatever its name is.
+    effective if such a webhook were installed. After `(excluded)` nothing is placed, because the
+    webhook is not called in the plan's target namespace. -o wide shows the reasons. The pod
+    selector, in all outputs but the table, selects the pods of a plan, whatever its name is.
 
     \b
     Examples:
@@ -54,6 +58,7 @@ def show(  # noqa: PLR0913, PLR0917 - one for each option
 
     unread: list[str] = []
     mode_note = ""
+    webhooks = InstalledWebhooks()
     if plans:
         found = plan_table.read_files(plans, namespace, name)
     else:
@@ -61,9 +66,12 @@ def show(  # noqa: PLR0913, PLR0917 - one for each option
             found = plan_table.read_cluster(client, namespace, name, everywhere=all_namespaces)
             installation, installed = with_installed_defaults(client, installation, unread)
             mode_note = _make_mode_note(installed)
-    described = [plan_table.describe_plan(plan, installation) for plan in found]
+            targets = [nested_string(plan, "spec", "targetNamespace") for plan in found]
+            webhooks = read_webhooks(client, installed, targets, unread)
+    described = [plan_table.describe_plan(plan, installation, webhooks) for plan in found]
     if output != "table":  # a table has a note in each row
-        _print_notes(mode_note, unread)
+        excluded = [plan["excluded"] for plan in described if "excluded" in plan]
+        _print_notes(mode_note, [*unread, *dict.fromkeys(excluded)])
     if output in ("yaml", "json"):
         write(structured(described[0] if name and described else described, output))
     elif described:
@@ -80,8 +88,8 @@ def _make_mode_note(installed: list[Release] | None) -> str:
     return "" if given or is_only_release_known(installed) else _NOT_KNOWN
 
 
-def _print_notes(mode_note: str, unread: list[str]) -> None:
+def _print_notes(mode_note: str, notes: list[str]) -> None:
     if mode_note == _NO_WEBHOOK:
         click.echo("Note: no webhook is installed, so none of these settings is applied", err=True)
-    for text in unread:
+    for text in notes:
         click.echo(f"Note: {text}", err=True)

@@ -19,6 +19,7 @@ from webhook.karl import minimums
 from webhook.kube.messages import did_you_mean, truncate
 from webhook.kube.objects import Json
 from webhook.model import Installation
+from webhook.reports.exclusions import InstalledWebhooks
 from webhook.settings.mode import mode_of
 from webhook.settings.source import Source
 
@@ -68,10 +69,16 @@ def read_cluster(client: "Client", namespace: str, name: str, *, everywhere: boo
     return [plan.to_json() for plan in ListWatch(client, path, PlanObject).list_items()]
 
 
-def describe_plan(plan_object: Json, installation: Installation) -> Json:
-    """Return a plan and its effective settings as JSON, with the fields of a Plan and a pod."""
+def describe_plan(
+    plan_object: Json, installation: Installation, webhooks: InstalledWebhooks
+) -> Json:
+    """Return a plan and its effective settings as JSON, with the fields of a Plan and a pod.
+
+    It has the field `excluded` only if the webhook is not called for the pods of the plan.
+    """
     plan, _, affinity_sources, _ = settings.read_plan(plan_object, installation)
     effective = plan.settings
+    exclusions = webhooks.list_exclusions(plan.target_namespace)
     at_least = {each["key"]: _minimum(each) for each in effective.node_requirements}
     return {
         "namespace": plan.namespace,
@@ -86,7 +93,7 @@ def describe_plan(plan_object: Json, installation: Installation) -> Json:
         "affinityPolicy": effective.affinity_policy.value,
         "tolerations": effective.tolerations,
         "problems": msgspec.to_builtins(effective.problems),
-    }
+    } | ({"excluded": "; ".join(map(str, exclusions))} if exclusions else {})
 
 
 def _minimum(requirement: Json) -> str:
@@ -104,15 +111,21 @@ def _rules(source: Source) -> list[str]:
 
 
 def format_table(plans: Iterable[Json], mode_note: str, *, wide: bool) -> str:
-    """Return one row for each described plan; `mode_note` is added to each mode."""
+    """Return one row for each described plan.
+
+    `mode_note` is added to each mode, except that of a plan whose namespace is excluded.
+    """
     columns = _WIDE if wide else _COLUMNS
-    plans = [
-        plan | {"mode": f"{plan['mode']} ({mode_note})"} if mode_note else plan for plan in plans
-    ]
+    plans = [plan | {"mode": _format_mode(plan, mode_note)} for plan in plans]
     rows = [[*(_cell(plan[column]) for column in columns), _problems(plan, wide)] for plan in plans]
     if not wide:
         rows = [[truncate(cell, _MAX_CELL_LENGTH) for cell in row] for row in rows]
     return table([*map(_heading, columns), "PROBLEMS"], rows)
+
+
+def _format_mode(plan: Json, mode_note: str) -> str:
+    note = "excluded" if "excluded" in plan else mode_note
+    return f"{plan['mode']} ({note})" if note else str(plan["mode"])
 
 
 def _heading(column: str) -> str:

@@ -5,8 +5,8 @@ from typing import Any
 
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json, affinity_of, spec_of, status_of
-from webhook.kube.scheduler.selectors import label_selector_matches
 from webhook.kube.scheduler.snapshot import Snapshot
+from webhook.kube.selectors import label_selector_matches
 
 _DEFAULT_SCHEDULER = "default-scheduler"
 _MAX_LISTED = 3

@@ -3,8 +3,8 @@
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json, affinity_of, labels_of, name_of, spec_of
 from webhook.kube.scheduler.plugin import Filter, Rejection
-from webhook.kube.scheduler.selectors import node_selector_term_matches
 from webhook.kube.scheduler.snapshot import Snapshot
+from webhook.kube.selectors import node_selector_term_matches
 
 PLUGIN = "NodeAffinity"
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from webhook.kube.objects import Json, labels_of, namespace_of
-from webhook.kube.scheduler.selectors import Labels, label_selector_matches
+from webhook.kube.selectors import Labels, label_selector_matches
 
 NamespaceLabels = Mapping[str, Labels]
 

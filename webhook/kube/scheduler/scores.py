@@ -5,8 +5,8 @@ from collections import Counter
 from webhook.kube.affinity import PREFERRED
 from webhook.kube.objects import Json, affinity_of, labels_of, name_of
 from webhook.kube.scheduler.pod_terms import resolve_incoming_term
-from webhook.kube.scheduler.selectors import node_selector_term_matches
 from webhook.kube.scheduler.snapshot import Snapshot
+from webhook.kube.selectors import node_selector_term_matches
 
 _SIGNS = {"podAffinity": 1, "podAntiAffinity": -1}
 

@@ -11,12 +11,18 @@ from webhook.kube.objects import Json, name_of, namespace_of
 from webhook.kube.scheduler import Verdict, limitations, run_filters
 from webhook.kube.scheduler.resources import requested
 from webhook.kube.scheduler.scores import score
-from webhook.model import Installation, Mode
+from webhook.model import Installation
 from webhook.placement.warnings import find_plan_warnings, find_pod_warnings
-from webhook.reports.explain.advice import advise_on_new_pod, advise_on_pending_pod
+from webhook.reports.duplicates import find_duplicates
+from webhook.reports.explain.advice import (
+    advise_on_duplicates,
+    advise_on_exclusions,
+    advise_on_new_pod,
+    advise_on_pending_pod,
+)
 from webhook.reports.explain.amounts import format_amount
 from webhook.reports.explain.commands import CURRENT_CONTEXT, KubectlFlags
-from webhook.reports.explain.context import read_context
+from webhook.reports.explain.context import ExplainContext, read_context
 from webhook.reports.explain.effective_settings import list_effective_settings
 from webhook.reports.explain.model import ClusterObjects, Explanation, NodeRow
 from webhook.reports.explain.obstacles import find_obstacles
@@ -30,12 +36,6 @@ from webhook.reports.explain.pods import (
 from webhook.reports.explain.rules import list_effective_rules
 
 __all__ = ["ClusterObjects", "Explanation", "KubectlFlags", "explain"]
-
-_NEW_POD = {
-    Mode.ENFORCE: "a new convertor pod, as the webhook places it",
-    Mode.AUDIT: "a new convertor pod, as Forklift creates it: the mode is audit",
-    Mode.OFF: "a new convertor pod, as Forklift creates it: the mode is off",
-}
 
 _VOLUMES = "volumes: kube-scheduler rejects nodes that cannot access the disks of the pod's VM"
 
@@ -59,6 +59,7 @@ def explain(
         verdicts = run_filters(evaluated, snapshot)
         advice = advise_on_pending_pod(verdicts, context, recreate(evaluated, context, new))
     omitted = limitations(evaluated, snapshot)
+    duplicates = find_duplicates(pods, plan_object)
     return Explanation(
         plan=str(context.plan),
         target_namespace=context.plan.target_namespace,
@@ -75,15 +76,31 @@ def explain(
         ],
         rules=list_effective_rules(context, evaluated),
         evaluated_pod=(
-            f"{namespace_of(evaluated)}/{name_of(evaluated)}" if pending else _NEW_POD[context.mode]
+            f"{namespace_of(evaluated)}/{name_of(evaluated)}" if pending else _describe_new(context)
         ),
         requests={name: format_amount(name, each) for name, each in requested(evaluated).items()},
         nodes=_node_rows(verdicts, score(evaluated, snapshot)),
         pods=list_pod_rows(pods, context),
-        advice=advice,
-        limitations=omitted if pending else [_VOLUMES, *omitted],
+        advice=[
+            *advise_on_duplicates(duplicates, context),
+            *advise_on_exclusions(context),
+            *advice,
+        ],
+        limitations=[
+            *(() if pending else (_VOLUMES,)),
+            *cluster.webhooks.list_conditions(),
+            *omitted,
+        ],
         unread=cluster.unread,
+        excluded="; ".join(map(str, context.exclusions)),
+        duplicates=duplicates,
     )
+
+
+def _describe_new(context: ExplainContext) -> str:
+    if context.unplaced_reason:
+        return f"a new convertor pod, as Forklift creates it: {context.unplaced_reason}"
+    return "a new convertor pod, as the webhook places it"
 
 
 def _node_rows(verdicts: list[Verdict], scores: dict[str, int]) -> list[NodeRow]:

@@ -4,10 +4,11 @@ from collections import Counter
 
 import msgspec
 
+from webhook.forklift.plan import GROUP
 from webhook.kube.messages import format_count
 from webhook.kube.objects import Json
 from webhook.kube.scheduler import Verdict, run_filters
-from webhook.model import Mode
+from webhook.reports.duplicates import REMEDY, DuplicatePods
 from webhook.reports.explain.context import ExplainContext
 from webhook.reports.explain.model import Advice
 from webhook.reports.explain.obstacles import Obstacle, collect_obstacles
@@ -21,21 +22,58 @@ _MAX_OBSTACLE_SETS = 3
 def advise_on_new_pod(verdicts: list[Verdict], context: ExplainContext, pod: Json) -> list[Advice]:
     """Return what to change for a new pod, if no node fits.
 
-    The advice is about the pod as enforce places it: in another mode the pod does not have the
+    The advice is about the pod as the webhook would place it: otherwise the pod does not have the
     plan's settings.
     """
     if not verdicts or any(verdict.fits for verdict in verdicts):
         return []
-    if context.mode is Mode.ENFORCE:
+    if not context.unplaced_reason:
         return _advise_on_obstacles(verdicts, context, pod)
     placed = place_enforced(pod, context) or pod
     verdicts = run_filters(placed, context.snapshot)
     if fitting := sum(verdict.fits for verdict in verdicts):
-        problem = f"the mode is {context.mode}: in mode enforce the pod would fit {_nodes(fitting)}"
-        return [advise_enforcing(problem, context)]
-    problem = f"the mode is {context.mode}: all advice above is for pods in mode enforce"
+        problem = f"{context.unplaced_reason}: a placed pod would fit {_nodes(fitting)}"
+        return [_advise_placing(problem, context)]
+    problem = f"{context.unplaced_reason}: all advice above is for placed pods"
     advice = _advise_on_obstacles(verdicts, context, placed)
-    return [*advice, advise_enforcing(problem, context)]
+    return [*advice, _advise_placing(problem, context)]
+
+
+def advise_on_exclusions(context: ExplainContext) -> list[Advice]:
+    """Return what to change if the target namespace is excluded from the webhook."""
+    return [
+        Advice(
+            each.cause,
+            each.remedy,
+            context.commands.kubectl(*each.command) if each.command else "",
+        )
+        for each in context.exclusions
+    ]
+
+
+def advise_on_duplicates(duplicates: list[DuplicatePods], context: ExplainContext) -> list[Advice]:
+    """Return what to do about VMs with several convertor pods."""
+    return [
+        Advice(
+            str(each),
+            f"{REMEDY}; the UID of the Migration is {each.migration}",
+            context.commands.kubectl(
+                *("patch", f"migrations.{GROUP}", "MIGRATION", "-n", context.plan.namespace),
+                *("--type", "merge", "-p", _cancel(each.vm)),
+            ),
+        )
+        for each in duplicates
+    ]
+
+
+def _cancel(vm: str) -> str:
+    return msgspec.json.encode({"spec": {"cancel": [{"id": vm}]}}).decode()
+
+
+def _advise_placing(problem: str, context: ExplainContext) -> Advice:
+    if context.exclusions:
+        return Advice(problem, "include the namespace, see above")
+    return advise_enforcing(problem, context)
 
 
 def _advise_on_obstacles(

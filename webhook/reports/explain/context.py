@@ -7,6 +7,7 @@ from webhook.karl import minimums
 from webhook.kube.objects import Json, labels_of, spec_of
 from webhook.kube.scheduler import Snapshot, take_snapshot
 from webhook.model import Installation, Mode, NodeValues, Plan
+from webhook.reports.exclusions import Exclusion
 from webhook.reports.explain.commands import CURRENT_CONTEXT, Commands, KubectlFlags
 from webhook.reports.explain.model import ClusterObjects
 from webhook.settings import PlanReading
@@ -26,6 +27,8 @@ class ExplainContext(NamedTuple):
     """True if the snapshot has the pods of all namespaces."""
     node_values: NodeValues
     flags: KubectlFlags
+    exclusions: list[Exclusion]
+    """The reasons why the webhook is not called for the pods of the plan."""
 
     @property
     def plan(self) -> Plan:
@@ -43,6 +46,13 @@ class ExplainContext(NamedTuple):
     def mode(self) -> Mode:
         return mode_of(self.plan, self.plan.target_namespace, self.installation)
 
+    @property
+    def unplaced_reason(self) -> str:
+        """The reason why new pods of the plan are not placed; empty if they are."""
+        if self.exclusions:
+            return f"namespace '{self.plan.target_namespace}' is excluded from the webhook"
+        return "" if self.mode is Mode.ENFORCE else f"the mode is {self.mode}"
+
 
 def read_context(
     plan_object: Json,
@@ -56,7 +66,13 @@ def read_context(
     node_values = minimums.label_values(
         map(labels_of, snapshot.nodes), minimums.label_keys(reading.plan.settings)
     )
-    spec = spec_of(plan_object)
     return ExplainContext(
-        reading, spec, installation, snapshot, cluster.all_pods, node_values, flags
+        reading,
+        spec_of(plan_object),
+        installation,
+        snapshot,
+        cluster.all_pods,
+        node_values,
+        flags,
+        cluster.webhooks.list_exclusions(reading.plan.target_namespace),
     )

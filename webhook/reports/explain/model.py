@@ -6,6 +6,8 @@ import msgspec
 
 from webhook.kube.objects import Json
 from webhook.model import Mode, Problem
+from webhook.reports.duplicates import DuplicatePods
+from webhook.reports.exclusions import InstalledWebhooks
 
 
 class ClusterObjects(NamedTuple):
@@ -18,6 +20,7 @@ class ClusterObjects(NamedTuple):
     """The resources that could not be read, with the consequence."""
     all_pods: bool = True
     """True if the pods are those of all namespaces."""
+    webhooks: InstalledWebhooks = InstalledWebhooks()
 
 
 class Setting(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -121,3 +124,8 @@ class Explanation(msgspec.Struct, frozen=True, rename="camel"):
     """Aspects that are not evaluated."""
     unread: list[str]
     """The resources that could not be read, with the consequence."""
+    excluded: str
+    """The reason why the webhook is not called for the target namespace; empty if it is, or if not
+    known."""
+    duplicates: list[DuplicatePods]
+    """The VMs that have several convertor pods at the same time."""

@@ -19,7 +19,7 @@ from webhook.kube.objects import (
 )
 from webhook.kube.scheduler import run_filters
 from webhook.kube.scheduler.defaulting import with_defaults
-from webhook.model import Mode, Plan, Request
+from webhook.model import Plan, Request
 from webhook.placement import MalformedPod, Placed, place
 from webhook.reports.explain.context import ExplainContext
 from webhook.reports.explain.model import PodRow
@@ -45,14 +45,14 @@ def is_pending(pod: Json) -> bool:
 def build_new_pod(context: ExplainContext) -> Json:
     """Return the pod that would be created for one more VM."""
     pod = build_model_pod(context.plan, context.spec)
-    if context.mode is Mode.ENFORCE:
+    if not context.unplaced_reason:
         pod = place(pod, context.plan, context.installation, context.node_values).pod
     return with_defaults(pod)
 
 
 def recreate(pod: Json, context: ExplainContext, new: Json) -> Json:
     """Return a pending pod as it would be created now; `new` is the pod of one more VM."""
-    if context.mode is not Mode.ENFORCE:
+    if context.unplaced_reason:
         return new if _is_placed(pod, context) else pod
     placed = _place(pod, context)
     if placed is None:
@@ -63,7 +63,7 @@ def recreate(pod: Json, context: ExplainContext, new: Json) -> Json:
 
 
 def place_enforced(pod: Json, context: ExplainContext) -> Json | None:
-    """Return a pod as placed in mode enforce, whatever the mode is; None if it is malformed."""
+    """Return a pod as if it were placed, whatever the mode is; None if it is malformed."""
     placed = _place(pod, context)
     return placed.pod if placed else None
 
@@ -129,8 +129,8 @@ def _container_message(pod: Json) -> str:
 
 def _describe_placement(pod: Json, context: ExplainContext) -> str:
     """Return how a pod differs from one that is placed now; empty if it does not."""
-    if not _is_placed(pod, context) and context.mode is not Mode.ENFORCE:
-        return f"not placed, the mode is {context.mode}"
+    if not _is_placed(pod, context) and context.unplaced_reason:
+        return f"not placed, {context.unplaced_reason}"
     try:
         placed = place(pod, context.plan, context.installation, context.node_values)
     except MalformedPod as error:

@@ -13,7 +13,7 @@ from tests.system.controlplane.cluster import ControlPlane
 from tests.system.controlplane.installed import Installed
 from tests.system.controlplane.process import free_port, until
 from tests.system.controlplane.replica import Replica
-from tests.system.e2e.pod_results import created
+from tests.system.e2e.pod_results import created, send
 from tests.system.e2e.preparation import add_namespace
 from tests.system.e2e.reliability.rights import Right, rights, without
 from tests.system.e2e.reliability.running import TARGET, values
@@ -79,6 +79,15 @@ def send_a_pod_of_no_plan(scenario: Scenario) -> None:
     scenario.replica.review(pod)
 
 
+def leave_a_pod_unplaced(scenario: Scenario) -> None:
+    """Create a pod for which the webhook is not called.
+
+    Pods of the second in which the replica has started are not checked, so it is called again.
+    """
+    send(scenario.api, scenario.pod)
+    time.sleep(1)
+
+
 def repeat_an_event_and_stop(scenario: Scenario) -> None:
     """Cause an Event whose count is updated, at the latest when the replica stops."""
     if scenario.replica.process.running:
@@ -96,6 +105,7 @@ CASES = [
     Case(Right("watch", "nodes")),
     Case(Right("list", "pods")),
     Case(Right("watch", "pods")),
+    Case(Right("get", "namespaces"), after=leave_a_pod_unplaced),
     Case(Right("create", "events"), after=send_a_pod),
     Case(Right("patch", "events"), after=repeat_an_event_and_stop),
     Case(Right("get", MUTATING), is_ready=False),
@@ -169,6 +179,7 @@ def test_a_missing_right_is_reported_and_the_replica_recovers_when_it_is_granted
         replica.await_ready()
     finally:
         replica.close()
+        scenario.api.delete_all("Pod", TARGET)
 
 
 def read_output(replica: Replica) -> str:

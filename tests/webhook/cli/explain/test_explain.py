@@ -287,6 +287,31 @@ def test_large_clusters_are_listed_in_pages(run: Run, cluster: FakeApi) -> None:
     assert all("limit" in page.query for page in pages)
 
 
+def test_a_vm_with_several_convertor_pods_is_reported(
+    run: Run, cluster: FakeApi, golden: Golden
+) -> None:
+    labels = {"forklift.app": "virt-v2v", "plan": "uid-db", "migration": "4b1e", "vmID": "vm-1"}
+    deleted = {"deletionTimestamp": "2026-08-01T08:00:00Z"}
+    cluster.add(
+        plan(spec={"convertorLabels": {"workload": "migration"}}),
+        pod("vms/db-vm-1-a", "alpha", labels | {"workload": "batch"}),
+        pod("vms/db-vm-1-b", "gamma", labels | {"workload": "batch"}),
+        pod("vms/db-vm-1-c", "gamma", labels, metadata=deleted),
+    )
+    text = run("explain", "plan", "db").stdout
+    golden(EXPECTED / "explain-duplicates.text", text[text.index("Convertor pods") :])
+    assert explained(run)["duplicates"] == [
+        {
+            "vm": "vm-1",
+            "migration": "4b1e",
+            "pods": ["vms/db-vm-1-a", "vms/db-vm-1-b"],
+            "labels": [
+                "label workload: expected 'migration' as in spec.convertorLabels, found 'batch'"
+            ],
+        }
+    ]
+
+
 def test_a_plan_without_a_target_namespace_is_explained(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(spec={"targetNamespace": None}))
     result = run("explain", "plan", "db")

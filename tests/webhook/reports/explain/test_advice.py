@@ -252,7 +252,7 @@ def test_in_mode_audit_the_pod_is_evaluated_unplaced() -> None:
 
 TOLERATED = plan(tolerations="gpu:NoSchedule")
 TAINTED = [node("a", taints=("gpu:NoSchedule",))]
-FITS = "in mode enforce the pod would fit 1 node"
+FITS = "a placed pod would fit 1 node"
 HELM = "helm upgrade RELEASE CHART -n NAMESPACE --reset-then-reuse-values --set"
 
 
@@ -295,7 +295,7 @@ def test_in_mode_audit_the_obstacles_are_those_of_the_pod_in_mode_enforce() -> N
     advice = advised(Case(TOLERATED, tainted, []), Installation(mode=Mode.AUDIT))
     assert [each.problem for each in advice] == [
         "taint spot:NoSchedule",
-        "the mode is audit: all advice above is for pods in mode enforce",
+        "the mode is audit: all advice above is for placed pods",
     ]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from webhook.kube.objects import Json
-from webhook.kube.scheduler.selectors import (
+from webhook.kube.selectors import (
     expression_matches,
     label_selector_matches,
     node_selector_term_matches,

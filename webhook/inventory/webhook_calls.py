@@ -1,0 +1,84 @@
+"""The pods that the API server calls the webhook for, by the selectors in its configuration."""
+
+import functools
+
+import msgspec
+import structlog
+
+from webhook.kube.api.client import Client
+from webhook.kube.api.errors import ApiError
+from webhook.kube.api.namespaces import read_namespace_labels
+from webhook.kube.objects import Json
+from webhook.kube.selectors import Labels
+from webhook.kube.webhook_selectors import (
+    CONFIGURATIONS_PATH,
+    WebhookSelectors,
+    is_called,
+    list_unmet_by_namespace,
+    read_selectors,
+)
+from webhook.model import WEBHOOK_NAME
+
+log = structlog.get_logger()
+
+
+class WebhookCalls:
+    """Evaluates the selectors of a webhook for pods.
+
+    The configuration and the labels of each namespace are read once, when they are needed. Both
+    may change, so an instance is for a short time.
+    """
+
+    def __init__(self, client: Client, configuration: str) -> None:
+        """Read nothing; `configuration` is a name, empty if there is none to read."""
+        self._client = client
+        self._configuration = configuration
+        self._labels: dict[str, Labels | None] = {}
+
+    def includes(self, namespace: str, labels: Labels) -> bool | None:
+        """Return whether the webhook is called for a pod with these labels.
+
+        None if that is not known: without a configuration, and without a right, which is logged.
+
+        Raises:
+            ApiError: the API server did not answer.
+
+        """
+        selectors = self._selectors
+        if selectors is None:
+            return None
+        if list_unmet_by_namespace(selectors.namespace, namespace, None) is not None:
+            return is_called(selectors, namespace, None, labels)
+        if namespace not in self._labels:
+            self._labels[namespace] = self._read_labels(namespace)
+        return is_called(selectors, namespace, self._labels[namespace], labels)
+
+    @functools.cached_property
+    def _selectors(self) -> WebhookSelectors | None:
+        if not self._configuration:
+            return None
+        path = f"{CONFIGURATIONS_PATH}/{self._configuration}"
+        try:
+            found: Json = msgspec.json.decode(self._client.get(path))
+        except ApiError as error:
+            _raise_unless_hidden(error)
+            return None
+        for webhook in found.get("webhooks") or ():
+            if webhook.get("name") == WEBHOOK_NAME:
+                return read_selectors(self._configuration, webhook)
+        return None
+
+    def _read_labels(self, namespace: str) -> Labels | None:
+        try:
+            return read_namespace_labels(self._client, namespace)
+        except ApiError as error:
+            _raise_unless_hidden(error)
+            return None
+
+
+def _raise_unless_hidden(error: ApiError) -> None:
+    """Log that an object cannot be read or does not exist, or raise another error."""
+    if error.status not in (403, 404):
+        raise error
+    message = "pods may be reported as missed for which the webhook is not called"
+    log.warning(message, reason=str(error))

@@ -13,7 +13,7 @@ from tests.system.controlplane.api import Json
 from tests.system.controlplane.cluster import ControlPlane
 from tests.system.controlplane.release import OPT_IN, Release
 from tests.system.e2e.pod_results import PodResult, created, send
-from tests.system.e2e.preparation import add_namespace, events, use_plans_of
+from tests.system.e2e.preparation import UNTOUCHED, add_namespace, events, use_plans_of
 from tests.system.guide.forklift import Generation, convertor_pod
 from tests.system.guide.rows import PLAN_NAMESPACE, ROWS, Form
 from webhook.cli.kubectl import group
@@ -44,15 +44,23 @@ def test_pods_that_are_missed_or_changed_back_are_found(plane: ControlPlane) -> 
     try:
         release.install()
         release.start()
-        with created(api, ROWS["labels"].plan(Form.ANNOTATIONS, UNWATCHED)) as plan:
+        excluded = ROWS["labels"].plan(Form.ANNOTATIONS, UNTOUCHED)
+        excluded["metadata"]["name"] = "excluded"
+        with (
+            created(api, ROWS["labels"].plan(Form.ANNOTATIONS, UNWATCHED)) as plan,
+            created(api, excluded) as excluded,
+        ):
             a_second_later()
-            _missed_and_changed_back(plane, release, plan)
+            _missed_and_changed_back(plane, release, plan, excluded)
     finally:
         api.delete_all("Pod", UNWATCHED)
+        api.delete_all("Pod", UNTOUCHED)
         release.uninstall()
 
 
-def _missed_and_changed_back(plane: ControlPlane, release: Release, plan: Json) -> None:
+def _missed_and_changed_back(
+    plane: ControlPlane, release: Release, plan: Json, excluded: Json
+) -> None:
     api, row = plane.admin, ROWS["labels"]
 
     def arrive(vm: str) -> PodResult:
@@ -84,8 +92,13 @@ def _missed_and_changed_back(plane: ControlPlane, release: Release, plan: Json) 
     missed = arrive("vm-2")
     assert not row.labels.items() <= missed.labels.items()
     name = missed.pod["metadata"]["name"]
+    send(api, convertor_pod(Generation.V2_12, excluded, "vm-2"))
 
-    (reported,) = (each for each in report(plane)["plans"] if each["targetNamespace"] == UNWATCHED)
+    reports = {each["targetNamespace"]: each for each in report(plane)["plans"]}
+    assert reports[UNTOUCHED]["excluded"].startswith(f"namespace '{UNTOUCHED}' is excluded from ")
+    assert [each.get("missed") for each in reports[UNTOUCHED]["pods"]] == [None]
+    reported = reports[UNWATCHED]
+    assert reported["excluded"] == ""
     assert {each["name"]: each.get("missed") for each in reported["pods"]} == {
         f"{UNWATCHED}/{first.pod['metadata']['name']}": None,
         f"{UNWATCHED}/{name}": "Missed",

@@ -61,8 +61,10 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
 
     A change is a pod that would be different in mode enforce. For a plan without pods it is the
     next pod, unless the plan is enforced already. A problem is an invalid setting. A missed pod
-    should have been placed and was not, or was changed back since. If RBAC hides plans or pods
-    that --fail-on needs, and the others have no such finding, the exit code is 3.
+    should have been placed and was not, or was changed back since. An excluded plan has settings
+    without effect, because the webhook is not called in its target namespace. A duplicate is a VM
+    with several convertor pods at the same time. If RBAC hides plans, pods or other objects that
+    --fail-on needs, and the others have no such finding, the exit code is 3.
 
     \b
     Examples:

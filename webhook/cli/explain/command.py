@@ -30,8 +30,9 @@ def explain(
 
     Prints the effective settings and the source of each; each rule in plain English, compiled,
     and with what it matches now; every node, with kube-scheduler's first reason if a convertor
-    pod does not fit; the plan's pods; and what to change if no node fits. The evaluated pod is a
-    pending one, or one as Forklift would create it. Mode and defaults are those of the installed
+    pod does not fit; the plan's pods; and what to change if no node fits, if the webhook is not
+    called in the target namespace, or if a VM has several pods. The evaluated pod is a pending
+    one, or one as Forklift would create it. Mode and defaults are those of the installed
     webhook, unless --config or flags are given. The command only reads.
 
     \b

@@ -1,10 +1,12 @@
 """Forklift has one convertor pod for each VM, with any plan and after any change of it."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from tests.system.controlplane.api import Api, Json
 from tests.system.controlplane.cluster import ControlPlane
@@ -15,6 +17,7 @@ from tests.system.e2e.preparation import PLACED, UNTOUCHED, events, use_generati
 from tests.system.e2e.second_webhook import second_webhook
 from tests.system.guide.forklift import Generation, convertor_pod
 from tests.system.guide.rows import PLAN_NAMESPACE, PREFIX, ROWS, Form
+from webhook.cli.kubectl import group
 
 FIELD = {"convertorLabels": {"batch": "1", "team": "storage"}}
 CONFLICT = (
@@ -67,20 +70,43 @@ def await_plan(release: Release, pod: Json) -> None:
     release.wait("the webhook to know the plan", known)
 
 
+def find_duplicates(plane: ControlPlane) -> list[Any]:
+    """Return the VMs with several pods that `explain` and `audit` report for the plan."""
+    kubeconfig = plane.kubeconfig("reader", plane.admin_token)
+    options = ["-n", PLAN_NAMESPACE, "-o", "json", "--kubeconfig", str(kubeconfig)]
+    explained, audited = (
+        json.loads(CliRunner().invoke(group, [*command, *options]).stdout)
+        for command in (["explain", "plan", "labels"], ["audit"])
+    )
+    (plan,) = (each for each in audited["plans"] if each["plan"] == f"{PLAN_NAMESPACE}/labels")
+    return [explained["duplicates"], plan["duplicates"]]
+
+
 @pytest.mark.parametrize("generation", [Generation.V2_12], indirect=True)
 @pytest.mark.parametrize(
-    ("change", "pods"),
+    ("change", "expected"),
     [
-        ([], 1),
-        ([{"op": "add", "path": "/metadata/labels/added", "value": "1"}], 1),
-        ([{"op": "replace", "path": "/metadata/labels/batch", "value": "2"}], 4),
-        ([{"op": "remove", "path": "/metadata/labels/team"}], 4),
+        ([], (1, "")),
+        ([{"op": "add", "path": "/metadata/labels/added", "value": "1"}], (1, "")),
+        (
+            [{"op": "replace", "path": "/metadata/labels/batch", "value": "2"}],
+            (4, "label batch: expected '1' as in spec.convertorLabels, found '2'"),
+        ),
+        (
+            [{"op": "remove", "path": "/metadata/labels/team"}],
+            (4, "label team: expected 'storage' as in spec.convertorLabels, found no such label"),
+        ),
     ],
     ids=["unchanged", "label added", "value replaced", "label removed"],
 )
 def test_the_fake_controller_creates_the_pods_that_forklift_2_12_created(
-    plane: ControlPlane, tmp_path: Path, generation: Generation, change: list[Any], pods: int
+    plane: ControlPlane,
+    tmp_path: Path,
+    generation: Generation,
+    change: list[Any],
+    expected: tuple[int, str],
 ) -> None:
+    pods, label = expected
     # The numbers are those of Forklift's own EnsurePod, run three more times after each change.
     api = plane.admin
     controller = ConversionController(api, generation)
@@ -91,6 +117,10 @@ def test_the_fake_controller_creates_the_pods_that_forklift_2_12_created(
         controller.convert(convertor_pod(generation, plan))
         controller.reconcile()
         assert len(api.list("Pod", UNTOUCHED)) == pods
+        for each in find_duplicates(plane):
+            assert [(len(found["pods"]), found["labels"]) for found in each] == (
+                [(pods, [label])] if label else []
+            )
 
 
 @pytest.mark.parametrize("generation", WITH_FIELDS, indirect=True)

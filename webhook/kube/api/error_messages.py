@@ -11,6 +11,7 @@ from urllib3.exceptions import (
     NameResolutionError,
     NewConnectionError,
     ProtocolError,
+    ProxyError,
     ReadTimeoutError,
 )
 
@@ -22,6 +23,7 @@ _PATH = re.compile(
     r"/(?:api|apis/(?P<group>[^/]+))/(?P<version>[^/]+)(?:/namespaces/(?P<namespace>[^/]+)(?=/))?"
     r"/(?P<resource>[^/]+)(?:/(?P<name>[^/]+))?(?:/(?P<subresource>[^/]+))?"
 )
+_SOCKS_PREFIX = re.compile(r".*Failed to establish a new connection: (?:\[Errno \d+\] )?")
 _USER = re.compile(r'User "([^"]+)" cannot ')
 _MAX_BODY_BYTES = 200  # of a response that is not a Status object
 
@@ -114,10 +116,14 @@ def _describe_not_served(request: ApiRequest) -> str:
 def _describe_cause(error: BaseException) -> str:
     cause = error.__cause__
     match error:
+        case ProxyError():
+            return f"the proxy failed: {_describe_cause(error.original_error).partition('; ')[0]}"
         case NameResolutionError():
             return "its host name cannot be resolved; is it the right cluster?"
         case NewConnectionError() if isinstance(cause, OSError) and cause.strerror:
             return f"{cause.strerror.lower()}; is it running, and is it the right cluster?"
+        case NewConnectionError():  # a SOCKS proxy's has no cause
+            return f"the proxy failed: {re.sub(_SOCKS_PREFIX, '', str(error)).lower()}"
         case ConnectTimeoutError() | ReadTimeoutError():
             return "no response before the timeout"
         case ProtocolError():

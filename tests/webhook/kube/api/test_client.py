@@ -2,6 +2,7 @@ import datetime as dt
 import ipaddress
 import json
 import re
+import socket
 import threading
 import time
 from pathlib import Path
@@ -327,3 +328,18 @@ def serve_tls(api: FakeApi, folder: Path) -> Path:
     )
     api.use_tls(pem)
     return pem
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+def test_a_proxy_that_refuses_connections_is_reported(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        proxy = f"127.0.0.1:{server.getsockname()[1]}"
+    monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://me:secret@{proxy}")
+    api.url = "https://api.test.invalid"
+    client = connect(api.write_kubeconfig(tmp_path, token="t"))
+    with pytest.raises(ApiError, match="the proxy failed: connection refused$") as caught:
+        client.get(PLANS)
+    assert f"https://api.test.invalid through proxy {scheme}" in str(caught.value)
+    assert "secret" not in str(caught.value)

@@ -75,11 +75,15 @@ def find_client_config(
             f"no cluster: {searched}, and this is not a pod; try --kubeconfig FILE"
         )
     selected = found.select(context)
-    return ClientConfig(
-        f"context '{selected.name}' of '{found.paths}'",
-        selected.context.namespace or (_read_namespace(environ) if in_pod else "default"),
-        lambda: _connect(files.read_files(paths), selected.name, environ),
-    )
+    unused = [found]  # a file such as `<(command)` in a shell can be read once only
+
+    def load() -> Connection:
+        current = unused.pop() if unused else files.read_files(paths)
+        return _connect(current, selected.name, environ)
+
+    origin = f"context '{selected.name}' of '{found.paths}'"
+    default = _read_namespace(environ) if in_pod else "default"
+    return ClientConfig(origin, selected.context.namespace or default, load)
 
 
 def _connect(found: Kubeconfig, context: str, environ: Mapping[str, str]) -> Connection:

@@ -45,9 +45,19 @@ def test_a_given_file_comes_before_the_environment_and_the_default_file(home: Pa
     assert (found.load().url, found.origin) == ("http://default", f"context 'fake' of '{default}'")
 
 
+def test_a_file_is_read_once_and_again_for_new_credentials(home: Path) -> None:
+    path = write_config(home / "config")
+    found = find_client_config(path)
+    path.unlink()
+    assert found.load().url == "http://127.0.0.1:1"
+    write_config(path, "http://127.0.0.1:2")
+    assert found.load().url == "http://127.0.0.1:2"
+
+
 def test_the_context_stays_when_the_current_one_changes(home: Path) -> None:
     path = write_config(home / "config")
     found = find_client_config(path)
+    found.load()
     whole = json.loads(path.read_text())
     path.write_text(json.dumps(whole | {"current-context": "other"}))
     assert found.load().url == "http://127.0.0.1:1"

@@ -43,6 +43,7 @@ def with_labels(**labels: str) -> Json:
         (with_labels(of="db"), True),
         (with_labels(), False),
         (pod("vms/p", "a", {"plan": "uid-db"}), False),
+        (pod("vms/p", "a", {"forklift.app": "virt-v2v-inspection", "plan": "uid-db"}), False),
         (pod("other/p", "a", {"forklift.app": "virt-v2v", "plan": "uid-db"}), False),
     ],
 )

@@ -39,7 +39,7 @@ _KUBECTL: Mapping[str, Mapping[str, int]] = {
     "get": _READ | _OUTPUT | {"--show-labels": 0, "--raw": 1, "--field-selector": 1},
     "krew": {"--manifest-url": 1},
     "label": _CONNECTION | {"--overwrite": 0},
-    "logs": _READ | {"--tail": 1, "--since": 1, "--prefix": 0},
+    "logs": _CONNECTION | {"-l": 1, "--selector": 1, "--tail": 1, "--since": 1, "--prefix": 0},
     "patch": _CONNECTION | {"--type": 1, "-p": 1, "--patch": 1},
     "rollout": _CONNECTION,
     "top": _READ,

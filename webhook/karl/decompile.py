@@ -65,7 +65,9 @@ def decompile(affinity: Json) -> Iterator[DecompiledTerm]:
             {"nodeAffinity": {REQUIRED: required}}, _decompile_required_node_terms(required)
         )
     for weighted in node_affinity.get(PREFERRED) or ():
-        rule = _decompile_node_term(Verb.PREFER, weighted["preference"], weighted["weight"])
+        rule = _decompile_node_term(
+            Verb.PREFER, weighted.get("preference") or {}, weighted["weight"]
+        )
         yield DecompiledTerm({"nodeAffinity": {PREFERRED: [weighted]}}, rule)
     for (kind, field), verb in _VERBS.items():
         for item in (affinity.get(kind) or {}).get(field) or ():

@@ -57,7 +57,10 @@ def _compile(text: str, scope: Scope) -> Json:
 
 def _object_problem(where: str, affinity: Json, scope: Scope) -> Problem:
     """Return the problem of an object where rules are expected, with the same as rules."""
-    message = "expected rules, found an affinity object, which is for spec.convertorAffinity"
+    message = (
+        "expected rules, found an affinity object as text; spec.convertorAffinity takes it as an "
+        "object"
+    )
     if validate_affinity(affinity):
         return Problem(where, message)
     scoped = default_to_all_namespaces(affinity) if scope is Scope.ALL else affinity

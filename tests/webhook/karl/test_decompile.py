@@ -138,3 +138,12 @@ def normalize(value: Any) -> Any:
             found["matchExpressions"] = sorted(labels + found.get("matchExpressions", []), key=str)
         return found
     return [normalize(item) for item in value] if isinstance(value, list) else value
+
+
+def test_a_preferred_node_term_without_a_preference_has_no_rule() -> None:
+    assert texts(
+        {"nodeAffinity": {PREFERRED: [{"weight": 1}, {"weight": 1, "preference": None}]}}
+    ) == [
+        None,
+        None,
+    ]

@@ -148,11 +148,14 @@ def test_with_a_cluster_its_plans_are_read_and_events_are_written(
 def test_a_command_to_try_the_server_is_logged_and_an_address_in_use_is_an_error(
     tmp_path: Path,
 ) -> None:
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+
     async def check(server: RunningServer) -> None:
         (line,) = (line for line in server.log if "try_it" in line)
-        assert line["ca"] == f"{tmp_path}/ca.crt"
+        assert line["ca"] == f"{folder}/ca.crt"
         assert line["try_it"] == (
-            f"curl --cacert {tmp_path}/ca.crt --data-binary @review.json "
+            f"curl --cacert '{folder}/ca.crt' --data-binary @review.json "
             f"https://localhost:{server.reviews}/mutate"
         )
         address = Address("127.0.0.1", server.reviews)
@@ -161,7 +164,7 @@ def test_a_command_to_try_the_server_is_logged_and_an_address_in_use_is_an_error
             await serve(config)
         assert str(error.value) == f"--listen {address}: address already in use"
 
-    run(tmp_path, check)
+    run(folder, check)
 
 
 def test_a_client_receives_the_error_for_a_body_that_is_too_large(tmp_path: Path) -> None:

@@ -8,14 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.builders import PREFIX, plan
+from tests.support.paths import DATA
 from webhook import karl
 from webhook.kube.affinity import REQUIRED
+from webhook.kube.affinity_fields import AFFINITY as KNOWN
 from webhook.kube.objects import Json
 from webhook.model import Installation, Problem, Scope
 from webhook.settings import read
 from webhook.settings.edit import EditError, edit_annotations
 from webhook.settings.installation import check_defaults
 
+CASES = json.loads((DATA / "affinities.json").read_text(encoding="utf-8"))["cases"]
+FIELDS = KNOWN.known.keys()
 PAIRS = "expected key=value,key=value, found"
 TOLERATIONS = "expected key=value:effect,key:effect, found"
 MIGRATION = {"key": "dedicated", "operator": "Equal", "value": "migration", "effect": "NoSchedule"}
@@ -147,7 +151,9 @@ AFFINITY = {
     },
     "podAntiAffinity": {REQUIRED: [OSD]},
 }
-OBJECT = "expected rules, found an affinity object, which is for spec.convertorAffinity"
+OBJECT = (
+    "expected rules, found an affinity object as text; spec.convertorAffinity takes it as an object"
+)
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
@@ -177,6 +183,13 @@ def test_an_object_that_has_no_rules_is_a_problem_without_them(affinity: Json) -
     assert read_problems("affinity", json.dumps(affinity)) == [
         Problem(f"Plan mtv/db annotation {PREFIX}/affinity", OBJECT)
     ]
+
+
+@pytest.mark.parametrize("case", CASES, ids=map(str, range(len(CASES))))
+def test_any_affinity_as_text_is_one_problem(case: Json) -> None:
+    is_object = isinstance(case["affinity"], dict) and case["affinity"].keys() & FIELDS
+    found = read_problems("affinity", json.dumps(case["affinity"]))
+    assert [problem.message for problem in found] == [OBJECT] if is_object else found
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def score(pod: Json, snapshot: Snapshot) -> dict[str, int]:
         + sum(
             each["weight"]
             for each in preferred
-            if node_selector_term_matches(each["preference"], node)
+            if node_selector_term_matches(each.get("preference") or {}, node)
         )
         for node in snapshot.nodes
     }

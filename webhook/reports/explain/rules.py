@@ -109,7 +109,7 @@ def _match_pods(term: Json, pod: Json, context: ExplainContext) -> tuple[Matches
 def _match_nodes(affinity: Json, snapshot: Snapshot) -> tuple[Matches, str]:
     """Return the nodes that match the node affinity, and why there is none."""
     section = affinity.get("nodeAffinity") or {}
-    terms = [each["preference"] for each in section.get(PREFERRED) or ()]
+    terms = [each.get("preference") or {} for each in section.get(PREFERRED) or ()]
     terms += (section.get(REQUIRED) or {}).get("nodeSelectorTerms") or ()
     matching = [
         node

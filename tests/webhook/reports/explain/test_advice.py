@@ -9,7 +9,7 @@ import yaml
 
 from tests.support.builders import ZONE, convertor_pod, namespace, node, plan, pod
 from tests.support.golden import Golden
-from webhook.kube.affinity import REQUIRED
+from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.objects import Json
 from webhook.model import Installation, Mode
 from webhook.reports.explain import ClusterObjects, KubectlFlags, explain
@@ -191,6 +191,15 @@ def test_commands_have_the_flags_that_selected_the_cluster_and_the_prefix() -> N
     assert advice[-1].command == (
         f"{HELM} mode=enforce --kube-context 'my hub' --kubeconfig 'kube config'"
     )
+
+
+def test_a_preferred_node_term_may_lack_its_preference() -> None:
+    term = {"nodeAffinity": {PREFERRED: [{"weight": 1}]}}
+    explanation = explain(
+        plan(), Installation(defaults={"affinity": term}), ClusterObjects([node("a")], [], [], [])
+    )
+    assert [(each.name, each.score) for each in explanation.nodes] == [("a", 0)]
+    assert [each.text for each in explanation.rules] == [""]
 
 
 def test_advice_is_about_the_nodes_with_the_fewest_and_most_common_obstacles() -> None:

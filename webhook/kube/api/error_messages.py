@@ -116,17 +116,21 @@ def _describe_not_served(request: ApiRequest) -> str:
 def _describe_cause(error: BaseException) -> str:
     cause = error.__cause__
     match error:
-        case ProxyError():
-            return f"the proxy failed: {_describe_cause(error.original_error).partition('; ')[0]}"
         case NameResolutionError():
             return "its host name cannot be resolved; is it the right cluster?"
         case NewConnectionError() if isinstance(cause, OSError) and cause.strerror:
             return f"{cause.strerror.lower()}; is it running, and is it the right cluster?"
-        case NewConnectionError():  # a SOCKS proxy's has no cause
-            return f"the proxy failed: {re.sub(_SOCKS_PREFIX, '', str(error)).lower()}"
+        case ProxyError() | NewConnectionError():  # a SOCKS proxy's has no cause
+            return f"the proxy failed: {_describe_proxy_error(error)}"
         case ConnectTimeoutError() | ReadTimeoutError():
             return "no response before the timeout"
         case ProtocolError():
             return "the connection was closed before the response was complete"
         case _:
             return str(error) or type(error).__name__
+
+
+def _describe_proxy_error(error: ProxyError | NewConnectionError) -> str:
+    if isinstance(error, ProxyError):
+        return _describe_cause(error.original_error).partition("; ")[0]
+    return _SOCKS_PREFIX.sub("", str(error)).lower()

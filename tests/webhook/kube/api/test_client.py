@@ -339,7 +339,7 @@ def test_a_proxy_that_refuses_connections_is_reported(
     monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://me:secret@{proxy}")
     api.url = "https://api.test.invalid"
     client = connect(api.write_kubeconfig(tmp_path, token="t"))
-    with pytest.raises(ApiError, match="the proxy failed: connection refused$") as caught:
+    with pytest.raises(ApiError, match=r"the proxy failed: connection refused$") as caught:
         client.get(PLANS)
     assert f"https://api.test.invalid through proxy {scheme}" in str(caught.value)
     assert "secret" not in str(caught.value)

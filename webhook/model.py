@@ -108,9 +108,12 @@ class Problem(msgspec.Struct, frozen=True):
     """One line: what was expected, what was found, what to try. Lower case, no full stop."""
     detail: str = ""
     """The source lines with carets below the mistake, or empty."""
+    command: str = ""
+    """The kubectl command that the message ends with, for the current context; or empty."""
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.message}"
+        command = f": {self.command}" if self.command else ""
+        return f"{self.where}: {self.message}{command}"
 
     def in_full(self) -> str:
         """Return the message with the source lines below it."""

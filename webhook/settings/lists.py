@@ -46,7 +46,12 @@ def read_labels(
     def check(key: str, value: str) -> str | None:
         return _check_label(key, value) or (_contradiction(field, key, value) if field else None)
 
-    return _read_pairs(setting, check, problems)
+    def repair(key: str, value: str) -> str:
+        if field is None or _check_label(key, value):
+            return ""
+        return _patch_command(field.plan, key, value)
+
+    return _read_pairs(setting, check, problems, repair)
 
 
 def read_node_selector(setting: RawSetting, problems: list[Problem]) -> dict[str, str]:
@@ -95,11 +100,18 @@ def _read_toleration(setting: RawSetting, problems: list[Problem]) -> list[Json]
     return []
 
 
-def _read_pairs(setting: RawSetting, check: _Check, problems: list[Problem]) -> dict[str, str]:
+def _read_pairs(
+    setting: RawSetting,
+    check: _Check,
+    problems: list[Problem],
+    repair: Callable[[str, str], str] = lambda _key, _value: "",
+) -> dict[str, str]:
+    """Read the entries; `repair` returns the command for an invalid one, or nothing."""
     pairs: dict[str, str] = {}
     for where, key, value in _read_entries(setting, check, problems):
         if wrong := check(key, value):
-            problems.append(Problem(where, wrong + _suggest_entry(f"{key}={value}", check)))
+            message = wrong + _suggest_entry(f"{key}={value}", check)
+            problems.append(Problem(where, message, command=repair(key, value)))
         elif (first := pairs.setdefault(key, value)) != value:
             wrong = (
                 f"{quote(key)} is specified twice: {quote(first)} is applied, {quote(value)} is not"
@@ -177,7 +189,7 @@ def _contradiction(field: FieldLabels, key: str, value: str) -> str | None:
     return (
         f"expected {quote(f'{key}={in_field}')} as in spec.convertorLabels, by which Forklift "
         f"finds its pods, found {quote(f'{key}={value}')}; remove the entry, or change "
-        f"the field: {_patch_command(field.plan, key, value)}"
+        "the field"
     )
 
 

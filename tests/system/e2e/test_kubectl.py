@@ -1,5 +1,6 @@
 """The guide's commands for existing plans, with `kubectl convertor` instead of `kubectl mtv`."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -139,12 +140,15 @@ def test_the_commands_for_troubleshooting_find_pods_and_nodes(
     kubectl: Kubectl, generation: Generation, my_plan: RowCluster
 ) -> None:
     pods_of_plan = ("pods", "-l", "forklift.app/plan=my-plan", "-n", PLACED)
+    show = ("convertor", "show", "my-plan", "-n", PLAN_NAMESPACE, "-o", "json")
     with (
         created(my_plan.api, MY_PLAN.plan(Form.ANNOTATIONS, PLACED)) as plan,
         converting(my_plan, generation, plan) as results,
     ):
         described = kubectl.done("describe", *pods_of_plan)
         wide = kubectl.done("get", *pods_of_plan, "-o", "wide")
+        selector = json.loads(kubectl.done(*show))["podSelector"]
+        by_uid = kubectl.done("get", "pods", "-A", "-l", selector)
         storage = kubectl.done(
             *("get", "pods", "-l", "app=ceph-osd", "-n", "openshift-storage", "-o", "wide")
         )
@@ -153,6 +157,7 @@ def test_the_commands_for_troubleshooting_find_pods_and_nodes(
     assert field(described, "Name") == names
     assert field(described, "Node") == ["fast/", "fast/"]
     assert column(wide, "NODE") == ["fast", "fast"]
+    assert column(by_uid, "NAME") == names
     assert column(storage, "NODE") == ["fast"]
     workers = kubectl.done("get", "nodes", "-l", "migration-worker=true")
     assert column(workers, "NAME") == ["fast", "slow"]

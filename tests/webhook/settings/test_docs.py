@@ -49,7 +49,8 @@ def load_block(example: Example, block: str) -> Json:
 
 
 def format_problem(problem: Problem) -> str:
-    return f"{problem.where}:\n  {problem.message}\n{problem.detail}".rstrip("\n")
+    message = str(problem).removeprefix(f"{problem.where}: ")
+    return f"{problem.where}:\n  {message}\n{problem.detail}".rstrip("\n")
 
 
 def select_fields(pod: Json) -> Json:

@@ -78,6 +78,7 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
     if filename and not plans:
         raise click.UsageError("--filename needs --plans: pods are checked against plans")
     from webhook.cli.audit import read, text  # noqa: PLC0415 - help and completion do not load them
+    from webhook.cli.problems import for_cluster, selected_cluster  # noqa: PLC0415
     from webhook.reports.audit import build_report  # noqa: PLC0415
 
     installed: list[Release] | None = None
@@ -95,6 +96,12 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
         report = build_report(audit_input, installation)
         if namespace:  # plans of other namespaces were not read, so their pods have none here
             report = msgspec.structs.replace(report, pods_without_plan=[])
+    flags = selected_cluster()
+    rows = [
+        msgspec.structs.replace(row, problems=for_cluster(row.problems, flags))
+        for row in report.plans
+    ]
+    report = msgspec.structs.replace(report, plans=rows)
     text.write_report(report, installed, unread, output)
     counts = msgspec.structs.asdict(report.findings)
     if any(counts[each] for each in fail_on):

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from webhook.cli.options.cluster import cluster_options, namespace_option
 from webhook.cli.options.installation import installation_options
@@ -41,7 +42,7 @@ def explain(
       kubectl convertor explain plan db -n konveyor-forklift -o json
     """  # noqa: D301 - click's mark for "do not wrap"
     from webhook.cli.explain import read, text  # noqa: PLC0415 - help and completion do not load them
-    from webhook.reports.explain import KubectlFlags  # noqa: PLC0415
+    from webhook.cli.problems import for_cluster, selected_cluster  # noqa: PLC0415
     from webhook.reports.explain import explain as explain_plan  # noqa: PLC0415
 
     plan = get_plan(client, namespace, name)
@@ -51,7 +52,8 @@ def explain(
     cluster = read.read_cluster(client, target)
     webhooks = read_webhooks(client, installed, [target], unread)
     cluster = cluster._replace(unread=[*unread, *cluster.unread], webhooks=webhooks)
-    given = click.get_current_context().params
-    flags = KubectlFlags(given["context"], str(given["kubeconfig"] or ""))
+    flags = selected_cluster()
     explanation = explain_plan(plan, installation, cluster, flags)
+    problems = for_cluster(explanation.problems, flags)
+    explanation = msgspec.structs.replace(explanation, problems=problems)
     text.write_explanation(explanation, installed, output)

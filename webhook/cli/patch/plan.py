@@ -11,6 +11,7 @@ from webhook.admission.validate import new_problems
 from webhook.cli.errors import UserError
 from webhook.cli.options.plan import RESOURCE, get_plan, plan_path
 from webhook.cli.output import structured, write
+from webhook.cli.problems import for_cluster, selected_cluster
 from webhook.kube.api.client import Client
 from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json, annotations_of, spec_of
@@ -128,9 +129,12 @@ def _validate(before: Json, after: Json, change: PlanChange) -> list[str]:
     new = new_problems(change.read(before), plan)
     repeated = {problem.message for problem in _problems_of(before, change)}
     refused = [each for each in plan.settings.problems if each in new or each.message in repeated]
+    flags = selected_cluster()
     if refused:
-        raise UserError("\n".join(["nothing is written:", *(each.in_full() for each in refused)]))
-    return [*map(str, plan.settings.problems), *find_plan_warnings(plan, change.installation)]
+        lines = [each.in_full() for each in for_cluster(refused, flags)]
+        raise UserError("\n".join(["nothing is written:", *lines]))
+    problems = map(str, for_cluster(plan.settings.problems, flags))
+    return [*problems, *find_plan_warnings(plan, change.installation)]
 
 
 def _problems_of(before: Json, change: PlanChange) -> list[Problem]:

@@ -13,12 +13,13 @@ from webhook.cli.errors import UserError
 from webhook.cli.files import plans as plan_files
 from webhook.cli.options.plan import get_plan, plan_path
 from webhook.cli.output import table
+from webhook.cli.problems import for_cluster, selected_cluster
 from webhook.forklift.plan import API_PATH, PlanObject
 from webhook.inventory.index import key_of
 from webhook.karl import minimums
 from webhook.kube.messages import did_you_mean, truncate
 from webhook.kube.objects import Json
-from webhook.model import Installation
+from webhook.model import Installation, Problem
 from webhook.reports.exclusions import InstalledWebhooks
 from webhook.settings.mode import mode_of
 from webhook.settings.source import Source
@@ -92,7 +93,7 @@ def describe_plan(
         "affinity": minimums.expand(effective.affinity, {}),
         "affinityPolicy": effective.affinity_policy.value,
         "tolerations": effective.tolerations,
-        "problems": msgspec.to_builtins(effective.problems),
+        "problems": msgspec.to_builtins(for_cluster(effective.problems, selected_cluster())),
     } | ({"excluded": "; ".join(map(str, exclusions))} if exclusions else {})
 
 
@@ -149,4 +150,4 @@ def _problems(plan: Json, wide: bool) -> str:
     problems = plan["problems"]
     if not wide:
         return str(len(problems) or "")
-    return "; ".join(f"{problem['where']}: {problem['message']}" for problem in problems)
+    return "; ".join(str(msgspec.convert(problem, Problem)) for problem in problems)

@@ -7,6 +7,7 @@ webhook.kube.scheduler.run_filters ───▶ every node, and the first reason
 advice              ───▶ what to change
 """
 
+from webhook.kube.commands import CURRENT_CONTEXT, KubectlFlags
 from webhook.kube.objects import Json, name_of, namespace_of
 from webhook.kube.scheduler import Verdict, limitations, run_filters
 from webhook.kube.scheduler.resources import requested
@@ -21,7 +22,6 @@ from webhook.reports.explain.advice import (
     advise_on_pending_pod,
 )
 from webhook.reports.explain.amounts import format_amount
-from webhook.reports.explain.commands import CURRENT_CONTEXT, KubectlFlags
 from webhook.reports.explain.context import ExplainContext, read_context
 from webhook.reports.explain.effective_settings import list_effective_settings
 from webhook.reports.explain.model import ClusterObjects, Explanation, NodeRow
@@ -35,7 +35,7 @@ from webhook.reports.explain.pods import (
 )
 from webhook.reports.explain.rules import list_effective_rules
 
-__all__ = ["ClusterObjects", "Explanation", "KubectlFlags", "explain"]
+__all__ = ["ClusterObjects", "Explanation", "explain"]
 
 _VOLUMES = "volumes: kube-scheduler rejects nodes that cannot access the disks of the pod's VM"
 

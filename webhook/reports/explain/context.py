@@ -4,11 +4,12 @@ from typing import NamedTuple
 
 from webhook import settings
 from webhook.karl import minimums
+from webhook.kube.commands import CURRENT_CONTEXT, KubectlFlags
 from webhook.kube.objects import Json, labels_of, spec_of
 from webhook.kube.scheduler import Snapshot, take_snapshot
 from webhook.model import Installation, Mode, NodeValues, Plan
 from webhook.reports.exclusions import Exclusion
-from webhook.reports.explain.commands import CURRENT_CONTEXT, Commands, KubectlFlags
+from webhook.reports.explain.commands import Commands
 from webhook.reports.explain.model import ClusterObjects
 from webhook.settings import PlanReading
 from webhook.settings.mode import mode_of

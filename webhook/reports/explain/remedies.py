@@ -6,12 +6,13 @@ from typing import NamedTuple
 from webhook.admission.patch_summary import format_toleration
 from webhook.karl.decompile import format_node_terms, format_pod_term
 from webhook.karl.syntax import Verb
+from webhook.kube.commands import RULES
 from webhook.kube.objects import Json, name_of
 from webhook.kube.scheduler.inter_pod_affinity import pod_affinity
 from webhook.kube.scheduler.resources import PODS
 from webhook.model import Mode, Plan, Scope
 from webhook.reports.explain import near_misses
-from webhook.reports.explain.commands import RULES, Commands
+from webhook.reports.explain.commands import Commands
 from webhook.reports.explain.context import ExplainContext
 from webhook.reports.explain.model import Advice
 from webhook.reports.explain.obstacles import Kind, Obstacle

@@ -10,9 +10,10 @@ import yaml
 from tests.support.builders import ZONE, convertor_pod, namespace, node, plan, pod
 from tests.support.golden import Golden
 from webhook.kube.affinity import PREFERRED, REQUIRED
+from webhook.kube.commands import KubectlFlags
 from webhook.kube.objects import Json
 from webhook.model import Installation, Mode
-from webhook.reports.explain import ClusterObjects, KubectlFlags, explain
+from webhook.reports.explain import ClusterObjects, explain
 from webhook.reports.explain.model import Advice
 
 EXPECTED = Path(__file__).parent / "expected"

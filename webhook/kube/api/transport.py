@@ -5,11 +5,9 @@ from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
-import urllib3
 from kubernetes.client import Configuration
 from kubernetes.client.rest import RESTClientObject
 from urllib3 import HTTPHeaderDict, HTTPResponse
-from urllib3.exceptions import InsecureRequestWarning
 from urllib3.util import make_headers
 
 from webhook.kube.api.error_messages import ApiRequest
@@ -19,8 +17,6 @@ from webhook.kube.api.kubeconfig.find import Connection
 CONNECT_TIMEOUT_SECONDS = 5.0
 CONNECTION_POOL_SIZE = 32
 """Connections that are kept; further ones are closed after each request."""
-
-urllib3.disable_warnings(InsecureRequestWarning)  # the user chose insecure-skip-tls-verify
 
 
 class Transport:

@@ -47,8 +47,7 @@ def run(
     is an internal error.
     """
     _prepare_streams()
-    # Warnings are for the developers of libraries; urllib3's about TLS repeats what the kubeconfig
-    # says. They are printed if the user wants them: python -W, PYTHONWARNINGS.
+    # Warnings are for the developers of libraries. Users get them on request: PYTHONWARNINGS.
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     sys.exit(_run(call, log_traceback, hint))

@@ -10,7 +10,8 @@ export PYTHONDONTWRITEBYTECODE :=
 # Every test that needs no cluster, in two halves of about the same duration, each in its own pytest:
 # pytest-xdist would collect all tests twice and report every result twice, a fifth of the time.
 PYTEST := $(BIN)/pytest -q -m "not e2e and not chart and not image"
-ONE_HALF := certs webhook/admission webhook/kube/api webhook/inventory webhook/server webhook/telemetry
+ONE_HALF := certs webhook/admission webhook/kube/api webhook/inventory webhook/server webhook/telemetry \
+	webhook/test_program.py
 
 .PHONY: help install demo test tests one-half other-half coverage wheel docs workflows e2e bench \
 	bench-cluster chart image lock clean

@@ -74,10 +74,11 @@ def _create_rest_client(connection: Connection) -> RESTClientObject:
     configuration.retries = False  # the callers retry, with their own backoff
     configuration.keep_alive = True  # load balancers silently drop idle connections
     configuration.connection_pool_maxsize = CONNECTION_POOL_SIZE
-    configuration.verify_ssl = connection.tls.check_hostname
+    configuration.verify_ssl = connection.tls is None or connection.tls.check_hostname
     configuration.tls_server_name = connection.tls_server_name
     if credentials := proxies.credentials_of(proxy):
         configuration.proxy_headers = make_headers(proxy_basic_auth=credentials)
     rest = RESTClientObject(configuration)
-    rest.pool_manager.connection_pool_kw["ssl_context"] = connection.tls
+    if connection.tls:
+        rest.pool_manager.connection_pool_kw["ssl_context"] = connection.tls
     return rest

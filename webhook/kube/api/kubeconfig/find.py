@@ -27,8 +27,8 @@ class Connection(NamedTuple):
 
     url: str
     """The API server's address, without a `/` at its end."""
-    tls: ssl.SSLContext
-    """For an https address."""
+    tls: ssl.SSLContext | None
+    """None for an http address."""
     credentials: Credentials
     tls_server_name: str = ""
     """The name in the API server's certificate, or empty if it is the host of its address."""
@@ -95,7 +95,7 @@ def _connect(found: Kubeconfig, context: str, environ: Mapping[str, str]) -> Con
         address = _parse_server(cluster.server)
         host = address.netloc.rpartition("@")[2]
         url = address._replace(netloc=host).geturl()
-        tls_context = tls.create_context(cluster)
+        tls_context = tls.create_context(cluster) if address.scheme == "https" else None
         proxy = (
             proxies.check(cluster.proxy_url, "'proxy-url'")
             if cluster.proxy_url
@@ -103,7 +103,8 @@ def _connect(found: Kubeconfig, context: str, environ: Mapping[str, str]) -> Con
         )
     with of_user:
         credentials = _load_credentials(cluster, user, address)
-        tls.load_client_certificate(tls_context, credentials)
+        if tls_context:
+            tls.load_client_certificate(tls_context, credentials)
     authorization = of_user(credentials.authorization)
     credentials = credentials._replace(authorization=authorization)
     return Connection(url, tls_context, credentials, cluster.tls_server_name, proxy)

@@ -143,6 +143,7 @@ def test_a_pod_uses_its_service_account(pod: Path) -> None:
     loaded = found.load()
     assert loaded.url == "https://[fd00::1]:443"
     assert loaded.credentials.authorization() == "Bearer secret"
+    assert loaded.tls is not None
     assert loaded.tls.get_ca_certs()
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from webhook.kube.objects import Json
+from webhook.kube.tolerations import format_toleration
 
 ANNOTATION_ONLY = "only the placement annotation"
 """For a pod that has all settings already: Forklift 2.10+ copies the plan's fields itself."""
@@ -27,13 +28,6 @@ def list_changes(patch: Iterable[Json]) -> dict[str, list[str]]:
             if field in _FORMATTERS:
                 found.setdefault(field, {}).update(dict.fromkeys(_FORMATTERS[field](rest, value)))
     return {field: list(entries) for field, entries in found.items() if entries}
-
-
-def format_toleration(each: Json) -> str:
-    """Return a toleration as `kubectl taint` writes the taint: `key=value:Effect`."""
-    value, effect = each.get("value"), each.get("effect")
-    key = each.get("key") or "*"
-    return key + (f"={value}" if value else "") + (f":{effect}" if effect else "")
 
 
 def _split(path: str) -> list[str]:

@@ -19,7 +19,7 @@ from webhook.kube.messages import quote
 from webhook.kube.objects import Json, spec_of
 from webhook.kube.scheduler.defaulting import with_defaults
 from webhook.kube.scheduler.pod_terms import resolve_incoming_term
-from webhook.kube.selectors import label_selector_matches
+from webhook.kube.selectors import label_selector_matches, list_requirements
 
 MAX_REQUIREMENTS = 128
 """Limits the time: every two of them are compared. More are not checked, values included."""
@@ -120,17 +120,10 @@ def _read_term(term: Json, pod: Json) -> _Term:
     selector = term.get("namespaceSelector")
     return _Term(
         term,
-        labels=_read_selector(term.get("labelSelector") or {}),
+        labels=list(list_requirements(term.get("labelSelector") or {})),
         names=resolve_incoming_term(term, pod).namespaces,
-        namespace_labels=None if selector is None else _read_selector(selector),
+        namespace_labels=None if selector is None else list(list_requirements(selector)),
     )
-
-
-def _read_selector(selector: Json) -> list[Json]:
-    """Return the expressions of a LabelSelector."""
-    labels = (selector.get("matchLabels") or {}).items()
-    equal = [{"key": key, "operator": "In", "values": [value]} for key, value in labels]
-    return equal + (selector.get("matchExpressions") or [])
 
 
 def _count_requirements(term: _Term) -> int:

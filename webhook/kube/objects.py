@@ -54,6 +54,11 @@ def phase_of(pod: Json) -> str:
     return status_of(pod).get("phase") or ""
 
 
+def has_ended(pod: Json) -> bool:
+    """Return whether all containers of a pod have ended, for good."""
+    return phase_of(pod) in {"Succeeded", "Failed"}
+
+
 def affinity_of(pod: Json, kind: str) -> Json:
     """Return a pod's `nodeAffinity`, `podAffinity` or `podAntiAffinity`."""
     return (spec_of(pod).get("affinity") or {}).get(kind) or {}

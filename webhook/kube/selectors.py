@@ -6,7 +6,7 @@ nothing.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from webhook.kube.objects import Json, labels_of, name_of
 
@@ -25,6 +25,13 @@ def label_selector_matches(selector: Json | None, labels: Labels) -> bool:
         expression_matches(expression, labels)
         for expression in selector.get("matchExpressions") or ()
     )
+
+
+def list_requirements(selector: Json) -> Iterator[Json]:
+    """Yield the requirements of a LabelSelector, all in the form of `matchExpressions`."""
+    for key, value in (selector.get("matchLabels") or {}).items():
+        yield {"key": key, "operator": "In", "values": [value]}
+    yield from selector.get("matchExpressions") or ()
 
 
 def expression_matches(expression: Json, labels: Labels) -> bool:

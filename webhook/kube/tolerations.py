@@ -1,4 +1,4 @@
-"""Parsing of tolerations in the syntax of `kubectl taint`, and validation of core/v1 ones."""
+"""Tolerations: parsed and formatted as `kubectl taint` has them, and validation of core/v1 ones."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -39,6 +39,12 @@ def parse_tolerations(text: str) -> tuple[list[dict[str, Any]], list[TolerationE
             if toleration not in tolerations:
                 tolerations.append(toleration)
     return tolerations, errors
+
+
+def format_toleration(toleration: dict[str, Any]) -> str:
+    """Return a toleration as `kubectl taint` has the taint, `key=value:Effect`; `*` is any key."""
+    key, value, effect = (toleration.get(field) or "" for field in ("key", "value", "effect"))
+    return (key or "*") + (f"={value}" if value else "") + (f":{effect}" if effect else "")
 
 
 def validate_toleration(toleration: dict[str, Any]) -> str | None:

@@ -4,12 +4,10 @@ Follows `predicates` in `k8s.io/apiserver/pkg/admission/plugin/webhook`. Not eva
 webhook's rules, and its `matchConditions` in CEL, which may depend on the user who sends a request.
 """
 
-from collections.abc import Iterator
-
 import msgspec
 
 from webhook.kube.objects import Json, nested_string
-from webhook.kube.selectors import Labels, expression_matches
+from webhook.kube.selectors import Labels, expression_matches, list_requirements
 
 CONFIGURATIONS_PATH = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 NAME_LABEL = "kubernetes.io/metadata.name"
@@ -52,7 +50,7 @@ def read_selectors(configuration: str, webhook: Json) -> WebhookSelectors:
 
 def list_unmet_requirements(selector: Json, labels: Labels) -> list[Json]:
     """Return the requirements that labels do not meet, in the form of `matchExpressions`."""
-    return [each for each in _list_requirements(selector) if not expression_matches(each, labels)]
+    return [each for each in list_requirements(selector) if not expression_matches(each, labels)]
 
 
 def list_unmet_by_namespace(selector: Json, name: str, labels: Labels | None) -> list[Json] | None:
@@ -61,7 +59,7 @@ def list_unmet_by_namespace(selector: Json, name: str, labels: Labels | None) ->
     Labels that are None are not known, except the one with the name.
     """
     unmet = list_unmet_requirements(selector, {**(labels or {}), NAME_LABEL: name})
-    if labels is None and any(each["key"] != NAME_LABEL for each in _list_requirements(selector)):
+    if labels is None and any(each["key"] != NAME_LABEL for each in list_requirements(selector)):
         return [each for each in unmet if each["key"] == NAME_LABEL] or None
     return unmet
 
@@ -86,9 +84,3 @@ def format_requirement(requirement: Json) -> str:
     if operator == "In" and len(values) == 1:
         return f"{key}={values[0]}"
     return _FORMATS[operator].format(key=key, values=",".join(values))
-
-
-def _list_requirements(selector: Json) -> Iterator[Json]:
-    for key, value in (selector.get("matchLabels") or {}).items():
-        yield {"key": key, "operator": "In", "values": [value]}
-    yield from selector.get("matchExpressions") or ()

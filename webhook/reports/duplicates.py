@@ -14,19 +14,18 @@ from webhook.forklift.labels import SYSTEM_LABELS
 from webhook.kube.messages import format_count, quote
 from webhook.kube.objects import (
     Json,
+    has_ended,
     labels_of,
     metadata_of,
     name_of,
     namespace_of,
     nested_map,
-    phase_of,
     spec_of,
 )
 
 REMEDY = "cancel the VM's migration, and find the client that changes the labels of its pods"
 _IDENTITY = ("plan", "migration", "vmID")
 """The labels of a VM's pod that every release of Forklift sets."""
-_FINISHED_PHASES = ("Succeeded", "Failed")
 _MAX_NAMES = 5
 
 
@@ -65,7 +64,7 @@ def find_duplicates(pods: Iterable[Json], plan_object: Json) -> list[DuplicatePo
 
 
 def _is_active(pod: Json) -> bool:
-    return phase_of(pod) not in _FINISHED_PHASES and not metadata_of(pod).get("deletionTimestamp")
+    return not has_ended(pod) and not metadata_of(pod).get("deletionTimestamp")
 
 
 def _describe(pods: list[Json], plan_object: Json) -> DuplicatePods:

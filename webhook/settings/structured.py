@@ -12,7 +12,7 @@ from webhook.kube.labels import check_key
 from webhook.kube.lookalikes import to_ascii
 from webhook.kube.messages import quote, suggest
 from webhook.kube.objects import Json
-from webhook.kube.tolerations import TOLERATION_FIELDS, parse_tolerations
+from webhook.kube.tolerations import TOLERATION_FIELDS, format_toleration, parse_tolerations
 
 Collection = dict[str, Any] | list[Any]
 
@@ -106,5 +106,4 @@ def _format_toleration(found: object) -> str:
         return _format_pairs(found)
     if not found.keys() <= {"key", "operator", "value", "effect"}:
         return ""
-    key, value, effect = (found.get(field) or "" for field in ("key", "value", "effect"))
-    return f"{key}{f'={value}' if value else ''}{f':{effect}' if effect else ''}"
+    return format_toleration(found)

@@ -6,12 +6,7 @@ from hypothesis import given
 from tests.support import worlds
 from tests.support.placements import place_pod
 from webhook.admission.patch import diff
-from webhook.admission.patch_summary import (
-    ANNOTATION_ONLY,
-    format_toleration,
-    list_changes,
-    summarize,
-)
+from webhook.admission.patch_summary import ANNOTATION_ONLY, list_changes, summarize
 from webhook.kube.objects import Json
 from webhook.model import Plan
 
@@ -61,19 +56,6 @@ PLACEMENT = "/metadata/annotations/convertor.forklift.konveyor.io~1placement"
 )
 def test_a_summary_has_the_changes_of_each_field(patch: list[Json], expected: str) -> None:
     assert summarize(patch) == expected
-
-
-@pytest.mark.parametrize(
-    ("each", "expected"),
-    [
-        ({"key": "a", "operator": "Equal", "value": "b", "effect": "NoSchedule"}, "a=b:NoSchedule"),
-        ({"key": "gpu", "operator": "Exists", "effect": "NoExecute"}, "gpu:NoExecute"),
-        ({"operator": "Exists", "effect": "NoSchedule"}, "*:NoSchedule"),
-        ({"operator": "Exists"}, "*"),
-    ],
-)
-def test_a_toleration_is_formatted_as_a_taint(each: Json, expected: str) -> None:
-    assert format_toleration(each) == expected
 
 
 @given(worlds.plans_with_pods())

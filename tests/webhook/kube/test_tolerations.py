@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.kube.tolerations import parse_tolerations, validate_toleration
+from webhook.kube.objects import Json
+from webhook.kube.tolerations import format_toleration, parse_tolerations, validate_toleration
 
 EFFECTS = "expected effect NoSchedule, PreferNoSchedule or NoExecute"
 NAME = (
@@ -133,3 +134,16 @@ def test_any_text_gives_valid_tolerations(text: str) -> None:
 
     assert not any(map(validate_toleration, tolerations))
     assert len(tolerations) + len(errors) <= text.count(",") + 1
+
+
+@pytest.mark.parametrize(
+    ("each", "expected"),
+    [
+        ({"key": "a", "operator": "Equal", "value": "b", "effect": "NoSchedule"}, "a=b:NoSchedule"),
+        ({"key": "gpu", "operator": "Exists", "effect": "NoExecute"}, "gpu:NoExecute"),
+        ({"operator": "Exists", "effect": "NoSchedule"}, "*:NoSchedule"),
+        ({"operator": "Exists"}, "*"),
+    ],
+)
+def test_a_toleration_is_formatted_as_a_taint(each: Json, expected: str) -> None:
+    assert format_toleration(each) == expected

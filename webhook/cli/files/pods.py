@@ -10,9 +10,7 @@ from webhook.cli.options.files import read_text
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
 from webhook.kube.manifests import DocumentError, parse_documents
 from webhook.kube.messages import describe_validation_error
-from webhook.kube.objects import Json, labels_of, phase_of
-
-_ENDED = ("Succeeded", "Failed")
+from webhook.kube.objects import Json, has_ended, labels_of
 
 
 def read_pods(filename: str) -> list[Json]:
@@ -62,7 +60,7 @@ def _pods(found: Any, where: str) -> Iterator[Json]:
 
 def _is_running_convertor(pod: Json) -> bool:
     is_convertor = labels_of(pod).get(CONVERTOR_LABEL) == CONVERTOR_VALUE
-    return is_convertor and phase_of(pod) not in _ENDED
+    return is_convertor and not has_ended(pod)
 
 
 class _Metadata(msgspec.Struct):

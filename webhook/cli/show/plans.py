@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from webhook import karl, settings
-from webhook.admission.patch_summary import format_toleration
 from webhook.cli.errors import UserError
 from webhook.cli.files import plans as plan_files
 from webhook.cli.options.plan import get_plan, plan_path
@@ -19,6 +18,7 @@ from webhook.inventory.index import key_of
 from webhook.karl import minimums
 from webhook.kube.messages import did_you_mean, truncate
 from webhook.kube.objects import Json
+from webhook.kube.tolerations import format_toleration
 from webhook.model import Installation, Problem
 from webhook.reports.exclusions import InstalledWebhooks
 from webhook.settings.mode import mode_of

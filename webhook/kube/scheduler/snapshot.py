@@ -5,10 +5,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from webhook.kube.objects import Json, labels_of, name_of, phase_of, spec_of
+from webhook.kube.objects import Json, has_ended, labels_of, name_of, spec_of
 from webhook.kube.scheduler.resources import PODS, Resources, used
-
-_FINISHED_PHASES = ("Succeeded", "Failed")
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -35,7 +33,7 @@ def take_snapshot(
     waiting: list[Json] = []
     for pod in pods:
         node_name = spec_of(pod).get("nodeName") or ""
-        if phase_of(pod) in _FINISHED_PHASES:
+        if has_ended(pod):
             continue
         if not node_name:
             waiting.append(pod)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from webhook import karl
-from webhook.admission.patch_summary import format_toleration
+from webhook.kube.tolerations import format_toleration
 from webhook.reports.explain.context import ExplainContext
 from webhook.reports.explain.model import Setting
 from webhook.settings.raw import UNSET

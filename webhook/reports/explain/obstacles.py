@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-from webhook.admission.patch_summary import format_toleration
 from webhook.karl.decompile import format_node_terms, format_pod_term
 from webhook.karl.syntax import Verb
 from webhook.kube.objects import Json
@@ -13,6 +12,7 @@ from webhook.kube.scheduler.inter_pod_affinity import AFFINITY, ANTI_AFFINITY
 from webhook.kube.scheduler.node_unschedulable import PLUGIN as NODE_UNSCHEDULABLE
 from webhook.kube.scheduler.node_unschedulable import TAINT as CORDON_TAINT
 from webhook.kube.scheduler.resources import PODS
+from webhook.kube.tolerations import format_toleration
 from webhook.reports.explain.amounts import format_amount
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from webhook.admission.patch_summary import format_toleration
 from webhook.karl.decompile import format_node_terms, format_pod_term
 from webhook.karl.syntax import Verb
 from webhook.kube.commands import RULES
 from webhook.kube.objects import Json, name_of
 from webhook.kube.scheduler.inter_pod_affinity import pod_affinity
 from webhook.kube.scheduler.resources import PODS
+from webhook.kube.tolerations import format_toleration
 from webhook.model import Mode, Plan, Scope
 from webhook.reports.explain import near_misses
 from webhook.reports.explain.commands import Commands

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
+from webhook.kube.commands import KubectlFlags
 from webhook.kube.objects import Json
 
 WEBHOOK_NAME = "pods.convertor.forklift.konveyor.io"
@@ -114,6 +115,10 @@ class Problem(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         command = f": {self.command}" if self.command else ""
         return f"{self.where}: {self.message}{command}"
+
+    def for_cluster(self, flags: KubectlFlags) -> "Problem":
+        """Return the problem with the flags that select a cluster in its command."""
+        return msgspec.structs.replace(self, command=flags.append_to(self.command))
 
     def in_full(self) -> str:
         """Return the message with the source lines below it."""

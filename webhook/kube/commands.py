@@ -15,8 +15,11 @@ class KubectlFlags(NamedTuple):
     """Path of the file."""
 
     def append_to(self, command: str) -> str:
-        """Return a command of kubectl with the flags at its end, where plugins take them too."""
-        return join_words(command, self._list("--context"))
+        """Return a command of kubectl with the flags at its end, where plugins take them too.
+
+        No command stays empty.
+        """
+        return join_words(command, self._list("--context")) if command else ""
 
     def append_to_helm(self, command: str) -> str:
         """Return a command of Helm with the flags."""

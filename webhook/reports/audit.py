@@ -14,6 +14,7 @@ from webhook.admission.patch import diff
 from webhook.admission.patch_summary import list_changes, summarize
 from webhook.forklift.owner import read_plan_ref
 from webhook.inventory.index import Key, PlanIndex, key_of
+from webhook.kube.commands import CURRENT_CONTEXT, KubectlFlags
 from webhook.kube.objects import Json, name_of, namespace_of, spec_of
 from webhook.model import (
     Decision,
@@ -135,9 +136,14 @@ class AuditInput(msgspec.Struct, frozen=True):
     """The time in which the webhook would have placed pods; None if that is not known."""
 
 
-def build_report(audit_input: AuditInput, installation: Installation) -> AuditReport:
-    """Audit all plans and pods; the report is sorted, whatever the order of the input."""
-    auditor = _Auditor(audit_input, installation)
+def build_report(
+    audit_input: AuditInput, installation: Installation, flags: KubectlFlags = CURRENT_CONTEXT
+) -> AuditReport:
+    """Audit all plans and pods; the report is sorted, whatever the order of the input.
+
+    `flags` select the cluster in commands.
+    """
+    auditor = _Auditor(audit_input, installation, flags)
     pods_by_plan: dict[Key, list[tuple[Json, AuditedPod]]] = defaultdict(list)
     pods_without_plan = []
     for pod in sorted(audit_input.pods, key=lambda pod: (namespace_of(pod), name_of(pod))):
@@ -154,9 +160,12 @@ def build_report(audit_input: AuditInput, installation: Installation) -> AuditRe
 class _Auditor:
     """Audits pods and plans in mode enforce, whatever the effective mode is."""
 
-    def __init__(self, audit_input: AuditInput, installation: Installation) -> None:
+    def __init__(
+        self, audit_input: AuditInput, installation: Installation, flags: KubectlFlags
+    ) -> None:
         self._input = audit_input
         self._installation = installation
+        self._flags = flags
         self._enforcing = msgspec.structs.replace(
             installation, mode=Mode.ENFORCE, namespace_modes={}, plan_modes=False
         )
@@ -186,7 +195,7 @@ class _Auditor:
         mode = resolve_mode(plan, plan.target_namespace, self._installation)
         decision = self._decide(build_model_pod(plan, spec_of(plan_object)), plan)
         next_pod = _audited_pod(decision, plan.target_namespace)
-        exclusions = self._input.webhooks.list_exclusions(plan.target_namespace)
+        exclusions = self._input.webhooks.list_exclusions(plan.target_namespace, self._flags)
         is_installed = bool(self._input.webhooks.selectors)
         return AuditedPlan(
             plan=str(plan),
@@ -195,7 +204,7 @@ class _Auditor:
             mode=mode.mode,
             mode_origin=mode.origin,
             settings=self._summarize_settings(plan),
-            problems=decision.problems,
+            problems=[each.for_cluster(self._flags) for each in decision.problems],
             pods=sorted((audited for _, audited in pods), key=lambda pod: pod.name) or [next_pod],
             has_pods=bool(pods),
             is_enforced=is_installed and not exclusions and mode.mode is Mode.ENFORCE,

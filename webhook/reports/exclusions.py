@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from webhook.kube.commands import CURRENT_CONTEXT, KubectlFlags, join_words
 from webhook.kube.objects import Json
 from webhook.kube.selectors import Labels
 from webhook.kube.webhook_selectors import (
@@ -24,11 +25,11 @@ class Exclusion(msgspec.Struct, frozen=True):
     namespace: str
     cause: str
     remedy: str
-    command: tuple[str, ...] = ()
-    """The words of a command of kubectl; the user replaces words in capitals."""
+    command: str = ""
+    """The kubectl command for the remedy, or empty; the user replaces words in capitals."""
 
     def __str__(self) -> str:
-        command = f": kubectl {' '.join(self.command)}" if self.command else ""
+        command = f": {self.command}" if self.command else ""
         return f"{describe_exclusion(self.namespace)}: {self.cause}; {self.remedy}{command}"
 
 
@@ -45,11 +46,14 @@ class InstalledWebhooks(msgspec.Struct, frozen=True):
     """By name. None if they cannot be read; a namespace that does not exist has none, because
     Forklift creates it without labels."""
 
-    def list_exclusions(self, namespace: str) -> list[Exclusion]:
+    def list_exclusions(
+        self, namespace: str, flags: KubectlFlags = CURRENT_CONTEXT
+    ) -> list[Exclusion]:
         """Return the reasons why no webhook is called for the pods of a namespace.
 
         There are none if a webhook is called, if that is not known, and without a webhook. A plan
-        without a target namespace has no pods: Forklift rejects it.
+        without a target namespace has no pods: Forklift rejects it. `flags` select the cluster in
+        commands.
         """
         labels = self.namespace_labels.get(namespace)
         exclusions: list[Exclusion] = []
@@ -58,7 +62,10 @@ class InstalledWebhooks(msgspec.Struct, frozen=True):
             if not unmet:
                 return []
             exclusions += (_make_exclusion(each, webhook, namespace, labels) for each in unmet)
-        return exclusions
+        return [
+            msgspec.structs.replace(each, command=flags.append_to(each.command))
+            for each in exclusions
+        ]
 
     def is_called(self, namespace: str, labels: Labels) -> bool | None:
         """Return whether a webhook is called for a pod with these labels; None if not known."""
@@ -100,7 +107,7 @@ def _make_exclusion(
         namespace,
         cause,
         "label the namespace, or change the chart's value webhook.namespaceSelector",
-        ("label", "namespace", namespace, change, *overwrite),
+        join_words("kubectl", ["label", "namespace", namespace, change, *overwrite]),
     )
 
 

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from webhook.cli.errors import EXIT_FOUND, ClusterError
-from webhook.cli.options.cluster import cluster_flags, connected
+from webhook.cli.options.cluster import cluster_flags, connected, selected_cluster
 from webhook.cli.options.files import filename_option, path_option
 from webhook.cli.options.installation import installation_options
 from webhook.cli.output import console, output_option
@@ -78,7 +78,6 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
     if filename and not plans:
         raise click.UsageError("--filename needs --plans: pods are checked against plans")
     from webhook.cli.audit import read, text  # noqa: PLC0415 - help and completion do not load them
-    from webhook.cli.problems import for_cluster, selected_cluster  # noqa: PLC0415
     from webhook.reports.audit import build_report  # noqa: PLC0415
 
     installed: list[Release] | None = None
@@ -93,15 +92,9 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
                 reader = read.ClusterReader(client, unread, show_progress)
                 audit_input = reader.read_cluster(namespace, installation, installed)
                 incomplete = reader.incomplete
-        report = build_report(audit_input, installation)
+        report = build_report(audit_input, installation, selected_cluster())
         if namespace:  # plans of other namespaces were not read, so their pods have none here
             report = msgspec.structs.replace(report, pods_without_plan=[])
-    flags = selected_cluster()
-    rows = [
-        msgspec.structs.replace(row, problems=for_cluster(row.problems, flags))
-        for row in report.plans
-    ]
-    report = msgspec.structs.replace(report, plans=rows)
     text.write_report(report, installed, unread, output)
     counts = msgspec.structs.asdict(report.findings)
     if any(counts[each] for each in fail_on):

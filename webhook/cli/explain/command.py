@@ -3,9 +3,8 @@
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
-from webhook.cli.options.cluster import cluster_options, namespace_option
+from webhook.cli.options.cluster import cluster_options, namespace_option, selected_cluster
 from webhook.cli.options.installation import installation_options
 from webhook.cli.options.plan import get_plan, plan_argument
 from webhook.cli.output import output_option
@@ -42,7 +41,6 @@ def explain(
       kubectl convertor explain plan db -n konveyor-forklift -o json
     """  # noqa: D301 - click's mark for "do not wrap"
     from webhook.cli.explain import read, text  # noqa: PLC0415 - help and completion do not load them
-    from webhook.cli.problems import for_cluster, selected_cluster  # noqa: PLC0415
     from webhook.reports.explain import explain as explain_plan  # noqa: PLC0415
 
     plan = get_plan(client, namespace, name)
@@ -52,8 +50,5 @@ def explain(
     cluster = read.read_cluster(client, target)
     webhooks = read_webhooks(client, installed, [target], unread)
     cluster = cluster._replace(unread=[*unread, *cluster.unread], webhooks=webhooks)
-    flags = selected_cluster()
-    explanation = explain_plan(plan, installation, cluster, flags)
-    problems = for_cluster(explanation.problems, flags)
-    explanation = msgspec.structs.replace(explanation, problems=problems)
+    explanation = explain_plan(plan, installation, cluster, selected_cluster())
     text.write_explanation(explanation, installed, output)

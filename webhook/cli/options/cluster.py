@@ -15,6 +15,7 @@ import click
 from webhook.cli.errors import ClusterError
 from webhook.cli.options.types import Parsed, complete_path, configured
 from webhook.kube.api.errors import ApiError, KubeconfigError
+from webhook.kube.commands import KubectlFlags
 from webhook.kube.objects import Json
 
 if TYPE_CHECKING:
@@ -63,6 +64,12 @@ def cluster_options(command: Callable[P, R]) -> Callable[..., R]:
             return command(*args, client=client, **kwargs)  # type: ignore[arg-type]
 
     return wrapped
+
+
+def selected_cluster() -> KubectlFlags:
+    """Return the flags of the current command that select a cluster."""
+    given = click.get_current_context().params
+    return KubectlFlags(given["context"], str(given["kubeconfig"] or ""))
 
 
 @contextmanager

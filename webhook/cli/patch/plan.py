@@ -9,9 +9,9 @@ import msgspec
 from webhook import settings
 from webhook.admission.validate import new_problems
 from webhook.cli.errors import UserError
+from webhook.cli.options.cluster import selected_cluster
 from webhook.cli.options.plan import RESOURCE, get_plan, plan_path
 from webhook.cli.output import structured, write
-from webhook.cli.problems import for_cluster, selected_cluster
 from webhook.kube.api.client import Client
 from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json, annotations_of, spec_of
@@ -131,9 +131,9 @@ def _validate(before: Json, after: Json, change: PlanChange) -> list[str]:
     refused = [each for each in plan.settings.problems if each in new or each.message in repeated]
     flags = selected_cluster()
     if refused:
-        lines = [each.in_full() for each in for_cluster(refused, flags)]
+        lines = [each.for_cluster(flags).in_full() for each in refused]
         raise UserError("\n".join(["nothing is written:", *lines]))
-    problems = map(str, for_cluster(plan.settings.problems, flags))
+    problems = [str(each.for_cluster(flags)) for each in plan.settings.problems]
     return [*problems, *find_plan_warnings(plan, change.installation)]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from webhook.cli.options.cluster import cluster_flags, connected, namespace_option
+from webhook.cli.options.cluster import cluster_flags, connected, namespace_option, selected_cluster
 from webhook.cli.options.files import path_option
 from webhook.cli.options.installation import installation_options, is_given
 from webhook.cli.options.plan import plan_argument
@@ -68,7 +68,8 @@ def show(  # noqa: PLR0913, PLR0917 - one for each option
             mode_note = _make_mode_note(installed)
             targets = [nested_string(plan, "spec", "targetNamespace") for plan in found]
             webhooks = read_webhooks(client, installed, targets, unread)
-    described = [plan_table.describe_plan(plan, installation, webhooks) for plan in found]
+    flags = selected_cluster()
+    described = [plan_table.describe_plan(plan, installation, webhooks, flags) for plan in found]
     if output != "table":  # a table has a note in each row
         excluded = [plan["excluded"] for plan in described if "excluded" in plan]
         _print_notes(mode_note, [*unread, *dict.fromkeys(excluded)])

@@ -12,10 +12,10 @@ from webhook.cli.errors import UserError
 from webhook.cli.files import plans as plan_files
 from webhook.cli.options.plan import get_plan, plan_path
 from webhook.cli.output import table
-from webhook.cli.problems import for_cluster, selected_cluster
 from webhook.forklift.plan import API_PATH, PlanObject
 from webhook.inventory.index import key_of
 from webhook.karl import minimums
+from webhook.kube.commands import KubectlFlags
 from webhook.kube.messages import did_you_mean, truncate
 from webhook.kube.objects import Json
 from webhook.kube.tolerations import format_toleration
@@ -71,15 +71,19 @@ def read_cluster(client: "Client", namespace: str, name: str, *, everywhere: boo
 
 
 def describe_plan(
-    plan_object: Json, installation: Installation, webhooks: InstalledWebhooks
+    plan_object: Json,
+    installation: Installation,
+    webhooks: InstalledWebhooks,
+    flags: KubectlFlags,
 ) -> Json:
     """Return a plan and its effective settings as JSON, with the fields of a Plan and a pod.
 
-    It has the field `excluded` only if the webhook is not called for the pods of the plan.
+    It has the field `excluded` only if the webhook is not called for the pods of the plan. `flags`
+    select the cluster in commands.
     """
     plan, _, affinity_sources, _ = settings.read_plan(plan_object, installation)
     effective = plan.settings
-    exclusions = webhooks.list_exclusions(plan.target_namespace)
+    exclusions = webhooks.list_exclusions(plan.target_namespace, flags)
     at_least = {each["key"]: _minimum(each) for each in effective.node_requirements}
     return {
         "namespace": plan.namespace,
@@ -93,7 +97,7 @@ def describe_plan(
         "affinity": minimums.expand(effective.affinity, {}),
         "affinityPolicy": effective.affinity_policy.value,
         "tolerations": effective.tolerations,
-        "problems": msgspec.to_builtins(for_cluster(effective.problems, selected_cluster())),
+        "problems": [msgspec.to_builtins(each.for_cluster(flags)) for each in effective.problems],
     } | ({"excluded": "; ".join(map(str, exclusions))} if exclusions else {})
 
 

@@ -65,7 +65,7 @@ def explain(
         target_namespace=context.plan.target_namespace,
         mode=context.mode,
         settings=list_effective_settings(context),
-        problems=context.plan.settings.problems,
+        problems=[each.for_cluster(flags) for each in context.plan.settings.problems],
         warnings=[
             *find_plan_warnings(context.plan, installation),
             *(

@@ -41,14 +41,7 @@ def advise_on_new_pod(verdicts: list[Verdict], context: ExplainContext, pod: Jso
 
 def advise_on_exclusions(context: ExplainContext) -> list[Advice]:
     """Return what to change if the target namespace is excluded from the webhook."""
-    return [
-        Advice(
-            each.cause,
-            each.remedy,
-            context.commands.kubectl(*each.command) if each.command else "",
-        )
-        for each in context.exclusions
-    ]
+    return [Advice(each.cause, each.remedy, each.command) for each in context.exclusions]
 
 
 def advise_on_duplicates(duplicates: list[DuplicatePods], context: ExplainContext) -> list[Advice]:

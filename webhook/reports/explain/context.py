@@ -75,5 +75,5 @@ def read_context(
         cluster.all_pods,
         node_values,
         flags,
-        cluster.webhooks.list_exclusions(reading.plan.target_namespace),
+        cluster.webhooks.list_exclusions(reading.plan.target_namespace, flags),
     )

@@ -4,12 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from webhook.kube.objects import Json
-from webhook.settings.structured import (
-    expected_pairs,
-    expected_tolerations,
-    parse_for_pairs,
-    parse_for_tolerations,
-)
+from webhook.settings.structured import describe_pairs, describe_tolerations
 
 LISTS = ("labels", "node-selector", "tolerations")
 """Settings that are lists of entries with keys."""
@@ -63,6 +58,9 @@ def _edit_list(name: str, before: str, change: str) -> str:
     """Return the list after the change; invalid entries stay, and are reported by its reader."""
     if not change.strip():
         return ""
+    describe = describe_tolerations if name == "tolerations" else describe_pairs
+    if wrong := describe(change):  # its commas do not separate entries of the list
+        raise EditError(f"{name}: {wrong}")
     sets, removes = _parse_change(name, change)
     kept: dict[_EntryKey, str] = {}
     for entry in _entries(before):
@@ -75,7 +73,6 @@ def _edit_list(name: str, before: str, change: str) -> str:
 
 def _parse_change(name: str, change: str) -> tuple[dict[_EntryKey, str], list[_EntryKey]]:
     """Return the entries that a change sets, and those that it removes."""
-    _check_form(name, change)
     sets: dict[_EntryKey, str] = {}
     removes: list[_EntryKey] = []
     for number, entry in enumerate(map(str.strip, change.split(",")), 1):
@@ -99,15 +96,6 @@ def _parse_change(name: str, change: str) -> tuple[dict[_EntryKey, str], list[_E
             if _matches(removed, entry_key):
                 raise _conflict(name, entry_key)
     return sets, removes
-
-
-def _check_form(name: str, change: str) -> None:
-    """Raise EditError for JSON and YAML, whose commas do not separate entries of the list."""
-    is_tolerations = name == "tolerations"
-    parse = parse_for_tolerations if is_tolerations else parse_for_pairs
-    if (collection := parse(change)) is not None:
-        expected = expected_tolerations if is_tolerations else expected_pairs
-        raise EditError(f"{name}: {expected(change, collection)}")
 
 
 def _conflict(name: str, entry_key: _EntryKey) -> EditError:

@@ -1,6 +1,5 @@
 """Labels, node selectors and tolerations: lists whose valid entries are applied."""
 
-import shlex
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from webhook.forklift.plan import GROUP
 from webhook.karl import minimums
 from webhook.kube import labels
 from webhook.kube.affinity_fields import describe_unknown_field
+from webhook.kube.commands import join_words
 from webhook.kube.lookalikes import to_plain_entry
 from webhook.kube.messages import describe_value, quote, suggest
 from webhook.kube.objects import Json
@@ -18,16 +18,22 @@ from webhook.kube.tolerations import TOLERATION_FIELDS, parse_tolerations, valid
 from webhook.model import Problem
 from webhook.settings.raw import PlanName, RawSetting, expected_text
 from webhook.settings.structured import (
-    expected_pairs,
-    expected_tolerations,
-    parse_for_pairs,
-    parse_for_tolerations,
+    describe_pairs,
+    describe_tolerations,
     suggest_pair,
     suggest_pairs,
 )
 
-_Check = Callable[[str, str], str | None]
-"""Takes key and value of an entry, and returns what is wrong."""
+
+class _Error(NamedTuple):
+    """The error of an entry; see the fields of `Problem`."""
+
+    message: str
+    command: str = ""
+
+
+_Check = Callable[[str, str], _Error | None]
+"""Takes key and value of an entry."""
 
 
 class FieldLabels(NamedTuple):
@@ -43,15 +49,10 @@ def read_labels(
 ) -> dict[str, str]:
     """Read labels for pods, a map or `k=v,k2=v2`; none may contradict those of the field."""
 
-    def check(key: str, value: str) -> str | None:
+    def check(key: str, value: str) -> _Error | None:
         return _check_label(key, value) or (_contradiction(field, key, value) if field else None)
 
-    def repair(key: str, value: str) -> str:
-        if field is None or _check_label(key, value):
-            return ""
-        return _patch_command(field.plan, key, value)
-
-    return _read_pairs(setting, check, problems, repair)
+    return _read_pairs(setting, check, problems)
 
 
 def read_node_selector(setting: RawSetting, problems: list[Problem]) -> dict[str, str]:
@@ -82,9 +83,8 @@ def _read_toleration(setting: RawSetting, problems: list[Problem]) -> list[Json]
             return []
         case str() as text:
             tolerations, errors = parse_tolerations(text)
-            if errors and (collection := parse_for_tolerations(text)) is not None:
-                message = expected_tolerations(text, collection)
-                problems.append(Problem(setting.where, message))
+            if errors and (wrong := describe_tolerations(text)):
+                problems.append(Problem(setting.where, wrong))
                 return []
             problems.extend(Problem(f"{setting.where} entry {e.entry}", e.message) for e in errors)
             return tolerations
@@ -100,18 +100,12 @@ def _read_toleration(setting: RawSetting, problems: list[Problem]) -> list[Json]
     return []
 
 
-def _read_pairs(
-    setting: RawSetting,
-    check: _Check,
-    problems: list[Problem],
-    repair: Callable[[str, str], str] = lambda _key, _value: "",
-) -> dict[str, str]:
-    """Read the entries; `repair` returns the command for an invalid one, or nothing."""
+def _read_pairs(setting: RawSetting, check: _Check, problems: list[Problem]) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for where, key, value in _read_entries(setting, check, problems):
-        if wrong := check(key, value):
-            message = wrong + _suggest_entry(f"{key}={value}", check)
-            problems.append(Problem(where, message, command=repair(key, value)))
+        if error := check(key, value):
+            message = error.message + _suggest_entry(f"{key}={value}", check)
+            problems.append(Problem(where, message, command=error.command))
         elif (first := pairs.setdefault(key, value)) != value:
             wrong = (
                 f"{quote(key)} is specified twice: {quote(first)} is applied, {quote(value)} is not"
@@ -125,8 +119,8 @@ def _read_entries(
 ) -> Iterator[tuple[str, str, str]]:
     """Yield location, key and value of each well-formed entry."""
     match setting.value:
-        case str() as text if (collection := parse_for_pairs(text)) is not None:
-            problems.append(Problem(setting.where, expected_pairs(text, collection)))
+        case str() as text if message := describe_pairs(text):
+            problems.append(Problem(setting.where, message))
         case str() as text:
             entries = text.split(",") if text.strip() else []
             for number, entry in enumerate(entries, 1):
@@ -164,20 +158,20 @@ def _suggest_entry(entry: str, check: _Check) -> str:
     return ""
 
 
-def _check_label(key: str, value: str) -> str | None:
+def _check_label(key: str, value: str) -> _Error | None:
     if wrong := labels.check_key(key):
-        return f"key {quote(key)} {wrong}"
+        return _Error(f"key {quote(key)} {wrong}")
     if key in SYSTEM_LABELS:
-        return (
+        return _Error(
             f"{quote(key)} is a system label, by which Forklift finds its pods: give the label "
             "another name"
         )
     if wrong := labels.check_value(value):
-        return f"value {quote(value)} {wrong}"
+        return _Error(f"value {quote(value)} {wrong}")
     return None
 
 
-def _contradiction(field: FieldLabels, key: str, value: str) -> str | None:
+def _contradiction(field: FieldLabels, key: str, value: str) -> _Error | None:
     """Return the problem of a label that has another value in `spec.convertorLabels`, or None.
 
     Forklift 2.12 looks for its pod by all of these labels. If one has another value, it finds no
@@ -186,10 +180,10 @@ def _contradiction(field: FieldLabels, key: str, value: str) -> str | None:
     in_field = field.labels.get(key, value)
     if in_field == value:
         return None
-    return (
+    return _Error(
         f"expected {quote(f'{key}={in_field}')} as in spec.convertorLabels, by which Forklift "
-        f"finds its pods, found {quote(f'{key}={value}')}; remove the entry, or change "
-        "the field"
+        f"finds its pods, found {quote(f'{key}={value}')}; remove the entry, or change the field",
+        _patch_command(field.plan, key, value),
     )
 
 
@@ -197,17 +191,17 @@ def _patch_command(plan: PlanName, key: str, value: str) -> str:
     """Return the command that gives a label of `spec.convertorLabels` another value."""
     patch = msgspec.json.encode({"spec": {"convertorLabels": {key: value}}}).decode()
     options = ["-n", plan.namespace, "--type", "merge", "-p", patch]
-    return shlex.join(["kubectl", "patch", f"plans.{GROUP}", plan.name, *options])
+    return join_words("kubectl", ["patch", f"plans.{GROUP}", plan.name, *options])
 
 
-def _check_selector(key: str, value: str) -> str | None:
+def _check_selector(key: str, value: str) -> _Error | None:
     if wrong := labels.check_key(key):
-        return f"key {quote(key)} {wrong}"
+        return _Error(f"key {quote(key)} {wrong}")
     if value.endswith("+"):
         try:
             minimums.to_expression(key, value[:-1])
         except ValueError as error:
-            return f"minimum {quote(value[:-1])} {error}"
+            return _Error(f"minimum {quote(value[:-1])} {error}")
     elif wrong := labels.check_value(value):
-        return f"value {quote(value)} {wrong}"
+        return _Error(f"value {quote(value)} {wrong}")
     return None

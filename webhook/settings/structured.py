@@ -23,27 +23,22 @@ _COLLECTION = re.compile(r"\s*(?:[\[{]|- +\S)")
 _MAP = re.compile(r":(?:\s|$)")
 
 
-def parse_for_pairs(text: str) -> Collection | None:
-    """Return the JSON or YAML of a text where `k=v,k2=v2` is expected, which is never either.
-
-    None for a list of entries of which one is `k: v`: the others are applied.
-    """
-    is_map = _MAP.search(text) and "," not in text
-    return _parse(text) if is_map or _COLLECTION.match(text) else None
-
-
-def parse_for_tolerations(text: str) -> Collection | None:
-    """Return the JSON or YAML of a text where tolerations are expected, such as `a: NoSchedule`."""
-    return _parse(text) if _COLLECTION.match(text) else None
-
-
-def expected_pairs(text: str, found: Collection) -> str:
-    """Return the message for JSON or YAML where `k=v,k2=v2` is expected."""
+def describe_pairs(text: str) -> str | None:
+    """Return the error of JSON or YAML where `k=v,k2=v2` is expected, or None for other texts."""
+    found = _parse_for_pairs(text)
+    if found is None:
+        return None
     return f"expected key=value,key=value, found {quote(text.strip())}{suggest_pairs(found)}"
 
 
-def expected_tolerations(text: str, found: Collection) -> str:
-    """Return the message for JSON or YAML where tolerations as text are expected."""
+def describe_tolerations(text: str) -> str | None:
+    """Return the error of JSON or YAML where `k=v:effect` is expected, or None for other texts.
+
+    YAML such as `a: NoSchedule` is one of the other texts, because it is such an entry too.
+    """
+    found = _parse(text) if _COLLECTION.match(text) else None
+    if found is None:
+        return None
     entries = ",".join(map(_format_toleration, found if isinstance(found, list) else [found]))
     valid, errors = parse_tolerations(entries)
     hint = suggest(entries) if valid and not errors else ""
@@ -58,7 +53,7 @@ def suggest_pairs(found: Collection) -> str:
 
 def suggest_pair(entry: str) -> str:
     """Return the suggestion for one entry of a list, `team: a`, `team:a` or `{"team": "a"}`."""
-    if (found := parse_for_pairs(entry)) is not None:
+    if (found := _parse_for_pairs(entry)) is not None:
         return suggest_pairs(found)
     key, _, value = entry.partition(":")
     return suggest(f"{key}={value}") if value and check_key(key) is None else ""
@@ -76,6 +71,15 @@ def parse_affinity(text: str) -> Json | None:
         return None
     affinity = found.get("affinity", found)
     return affinity if isinstance(affinity, dict) and affinity.keys() & AFFINITY.known else None
+
+
+def _parse_for_pairs(text: str) -> Collection | None:
+    """Return the JSON or YAML of a text where `k=v,k2=v2` is expected, which is never either.
+
+    None for a list of entries of which one is `k: v`: the others are applied.
+    """
+    is_map = _MAP.search(text) and "," not in text
+    return _parse(text) if is_map or _COLLECTION.match(text) else None
 
 
 def _parse(text: str) -> Collection | None:

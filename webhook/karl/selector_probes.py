@@ -14,6 +14,7 @@ from webhook.karl.parse_failure import (
     unexpected,
 )
 from webhook.karl.syntax import Span, Word
+from webhook.kube.labels import check_key
 from webhook.kube.messages import quote, suggest
 
 _COMPARISONS = {">", ">=", "<", "<="}
@@ -121,7 +122,8 @@ def probe_missing_operator(f: ParseFailure) -> Mistake | None:
         value = f.next if f.word in _EQUALITY else f.text
         meant = f"{key}={value}"
     hint = "expected KEY=VALUE, KEY in [VALUE, ...] or has KEY"
-    return missing_before(f, "operator", hint + suggest(meant))
+    valid = check_key(key.partition(":")[0]) is None
+    return missing_before(f, "operator", hint + (suggest(meant) if valid else ""))
 
 
 def probe_missing_value(f: ParseFailure) -> Mistake | None:

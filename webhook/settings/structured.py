@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from webhook.kube.affinity_fields import AFFINITY
-from webhook.kube.labels import check_key
+from webhook.kube.labels import check_key, check_value
 from webhook.kube.lookalikes import to_ascii
 from webhook.kube.messages import quote, suggest
 from webhook.kube.objects import Json
@@ -21,6 +21,7 @@ _MAX_CHARACTERS = 16 * 1024
 _COLLECTION = re.compile(r"\s*(?:[\[{]|- +\S)")
 """The beginning of a list or a map, except for a YAML map `key: value`."""
 _MAP = re.compile(r":(?:\s|$)")
+_SEPARATOR = re.compile("[=:]")
 
 
 def describe_pairs(text: str) -> str | None:
@@ -53,10 +54,8 @@ def suggest_pairs(found: Collection) -> str:
 
 def suggest_pair(entry: str) -> str:
     """Return the suggestion for one entry of a list, `team: a`, `team:a` or `{"team": "a"}`."""
-    if (found := _parse_for_pairs(entry)) is not None:
-        return suggest_pairs(found)
-    key, _, value = entry.partition(":")
-    return suggest(f"{key}={value}") if value and check_key(key) is None else ""
+    found = _parse_for_pairs(entry)
+    return suggest_pairs([entry] if found is None else found)
 
 
 def parse_affinity(text: str) -> Json | None:
@@ -94,20 +93,34 @@ def _parse(text: str) -> Collection | None:
 
 
 def _format_pairs(found: object) -> str:
-    """Return the entries of a map, or a text that is one; empty if there is no such form."""
-    if isinstance(found, str):
-        return found if "=" in found else ""
-    pairs = found.items() if isinstance(found, dict) else ()
-    valid = all(isinstance(value, str) and "," not in f"{key}{value}" for key, value in pairs)
-    return ",".join(f"{key}={value}" for key, value in pairs) if valid else ""
+    """Return the entries of a map, or of a text with some; empty if one is not valid."""
+    if isinstance(found, dict):
+        entries = [f"{key}:{value}" for key, value in found.items()]
+    else:
+        entries = found.split(",") if isinstance(found, str) else []
+    pairs = [_format_pair(each) for each in entries]
+    return ",".join(pairs) if all(pairs) else ""
+
+
+def _format_pair(entry: str) -> str:
+    """Return `k=v` for that, for `k: v`, and for `k:v:`; empty if key or value is not valid.
+
+    The last is `{k:v}` in YAML, a key without a value.
+    """
+    key, *rest = (part.strip() for part in _SEPARATOR.split(entry, maxsplit=1))
+    value = "".join(rest).removesuffix(":")
+    valid = rest and check_key(key) is None and check_value(value.removesuffix("+")) is None
+    return f"{key}={value}" if valid else ""
 
 
 def _format_toleration(found: object) -> str:
     """Return the entry of a core/v1 Toleration, or of `{key: value:effect}`; or empty."""
     if isinstance(found, str):
         return found
-    if not isinstance(found, dict) or not found.keys() & set(TOLERATION_FIELDS):
-        return _format_pairs(found)
+    if not isinstance(found, dict):
+        return ""
+    if not found.keys() & set(TOLERATION_FIELDS):
+        return ",".join(f"{key}={value}" if value else key for key, value in found.items())
     if not found.keys() <= {"key", "operator", "value", "effect"}:
         return ""
     return format_toleration(found)

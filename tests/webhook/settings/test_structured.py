@@ -45,6 +45,10 @@ def problems(name: str, text: str) -> list[str]:
         ('["team=a", "tier=b"]', "team=a,tier=b"),
         ('[{"team": "a"}, "tier=b"]', "team=a,tier=b"),
         ("{team: a, tier: true}", "team=a,tier=true"),
+        ("{team:a,tier:4}", "team=a,tier=4"),
+        ("{team=a,tier=b}", "team=a,tier=b"),
+        ("[team:a, tier=b]", "team=a,tier=b"),
+        ("- team = a, tier=b", "team=a,tier=b"),
         ("team: a\ntier: b\n", "team=a,tier=b"),
         ("- team=a\n- tier=b", "team=a,tier=b"),
         ("{\u201cteam\u201d: \u201ca\u201d}", "team=a"),
@@ -62,7 +66,11 @@ def test_pairs_in_json_or_yaml_are_one_problem_with_their_form(
 
 
 @pytest.mark.parametrize(
-    "text", ['{"a": {"b": "c"}}', '{"a": "b,c"}', "[[a]]", "[a]", "[]", "{}", '[{"a": null}, 1]']
+    "text",
+    [
+        *('{"a": {"b": "c"}}', '{"a": "b,c"}', "[[a]]", "[a]", "[]", "{}", '[{"a": null}, 1]'),
+        *("{a b: c}", "{a: b c}", '["a=b", {"c": ["d"]}]'),
+    ],
 )
 def test_what_has_no_form_as_pairs_has_no_suggestion(text: str) -> None:
     assert problems("labels", text) in (
@@ -83,6 +91,7 @@ def test_what_has_no_form_as_pairs_has_no_suggestion(text: str) -> None:
             'tier=b,{"team": "a"}',
             [""" entry 2: expected key=value, found '{"team": "a"}'; did you mean 'team=a'?"""],
         ),
+        ("tier=b,a:b c", [" entry 2: expected key=value, found 'a:b c'"]),
         ("tier=b,a b:c", [" entry 2: expected key=value, found 'a b:c'"]),
         ("tier=b,a:", [" entry 2: expected key=value, found 'a:'; did you mean 'a='?"]),
         ("tier=b,{a", [" entry 2: expected key=value, found '{a'"]),
@@ -104,6 +113,7 @@ def test_an_entry_in_another_form_is_a_problem_and_the_others_are_applied(
         ('[{"key": "spot", "operator": "Exists"}, "gpu:NoExecute"]', "spot,gpu:NoExecute"),
         ('{"dedicated": "migration:NoSchedule"}', "dedicated=migration:NoSchedule"),
         ("- key: spot\n  effect: NoSchedule", "spot:NoSchedule"),
+        ("{spot:NoSchedule, gpu:NoExecute}", "spot:NoSchedule,gpu:NoExecute"),
     ],
 )
 def test_tolerations_in_json_or_yaml_are_one_problem_with_their_form(text: str, meant: str) -> None:

@@ -68,6 +68,12 @@ def to_expression(key: str, minimum: str) -> Json:
     return {"key": key, "operator": AT_LEAST, "values": [minimum]}
 
 
+def minimum_of(expression: Json) -> str:
+    """Return the minimum of an expression of `to_expression`."""
+    (value,) = expression["values"]
+    return str(int(value) + 1) if expression["operator"] == "Gt" else str(value)
+
+
 def expand(node: T, node_values: NodeValues) -> T:
     """Replace `AtLeast` and `NotAtLeast` by `In` and `NotIn` in an affinity or a part of one.
 

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from webhook.karl import minimums
 from webhook.karl.decompile import format_node_terms, format_pod_term
 from webhook.karl.syntax import Verb
 from webhook.kube.commands import RULES
-from webhook.kube.objects import Json, name_of
+from webhook.kube.objects import Json, labels_of, name_of
 from webhook.kube.scheduler.inter_pod_affinity import pod_affinity
 from webhook.kube.scheduler.resources import PODS
+from webhook.kube.selectors import expression_matches
 from webhook.kube.tolerations import format_toleration
 from webhook.model import Mode, Plan, Scope
 from webhook.reports.explain import near_misses
@@ -43,6 +45,10 @@ class ObstacleContext(NamedTuple):
     @property
     def commands(self) -> Commands:
         return self.context.commands
+
+    @property
+    def closest(self) -> list[Json]:
+        return [node for node in self.context.snapshot.nodes if name_of(node) in self.nodes]
 
 
 def advise_on_obstacle(obstacle: Obstacle, where: ObstacleContext) -> Advice:
@@ -90,28 +96,55 @@ def _add_toleration(obstacle: Obstacle, where: ObstacleContext) -> str:
 
 def _node_selector(obstacle: Obstacle, where: ObstacleContext) -> Advice:
     ((key, value),) = obstacle.cause["nodeSelector"].items()
-    snapshot, closest = where.context.snapshot, where.nodes
-    problem = f"{obstacle.text}: {near_misses.describe_label(key, snapshot)}"
+    problem = f"{obstacle.text}: {near_misses.describe_label(key, where.context.snapshot)}"
     if key == _KUBEVIRT_LABEL:
         command = where.commands.kubectl(
             *("get", "pods", "-A", "-l", "kubevirt.io=virt-handler", "-o", "wide")
         )
         return Advice(problem, "KubeVirt sets it on nodes that can run VMs", command)
-    others = near_misses.count_values(key, [n for n in snapshot.nodes if name_of(n) in closest])
+    others = near_misses.count_values(key, where.closest)
     if key in where.plan.settings.node_selector and others:
         ((other, _),) = others.most_common(1)
-        command = where.commands.patch("--convertor-node-selector", f"{key}={other}")
-        return Advice(problem, "label a node, or change the plan's node selector", command)
-    overwrite = ["--overwrite"] if others else []  # kubectl refuses to change a value without
-    command = where.commands.kubectl("label", "node", closest[0], f"{key}={value}", *overwrite)
-    return Advice(problem, "label a node", command)
+        return _change_node_selector(problem, key, other, where)
+    return _label_node(problem, key, value, where)
+
+
+def _change_node_selector(problem: str, key: str, value: str, where: ObstacleContext) -> Advice:
+    command = where.commands.patch("--convertor-node-selector", f"{key}={value}")
+    return Advice(problem, "label a node, or change the plan's node selector", command)
+
+
+def _label_node(problem: str, key: str, value: str, where: ObstacleContext) -> Advice:
+    # kubectl refuses to change a value without --overwrite.
+    overwrite = ["--overwrite"] if key in labels_of(where.closest[0]) else []
+    words = ("label", "node", where.nodes[0], f"{key}={value}", *overwrite)
+    return Advice(problem, "label a node", where.commands.kubectl(*words))
 
 
 def _node_affinity(obstacle: Obstacle, where: ObstacleContext) -> Advice:
     terms = obstacle.cause["nodeSelectorTerms"]
     miss = near_misses.diagnose_node_terms(terms, where.context.snapshot)
     problem = f"no node matches {format_node_terms(terms)}: {miss}" if miss else obstacle.text
+    if minimum := _find_unmet_minimum(where):
+        return _lower_minimum(problem, minimum, where)
     return Advice(problem, "label a node to match, or change the rules", _change_rules(where))
+
+
+def _find_unmet_minimum(where: ObstacleContext) -> Json | None:
+    """Return a minimum of the node selector that none of the nodes has: no rule can change that."""
+    for minimum in where.plan.settings.node_requirements:
+        expression = minimums.expand(minimum, where.context.node_values)
+        if not any(expression_matches(expression, labels_of(node)) for node in where.closest):
+            return minimum
+    return None
+
+
+def _lower_minimum(problem: str, minimum: Json, where: ObstacleContext) -> Advice:
+    key = minimum["key"]
+    for value, _ in near_misses.count_values(key, where.closest).most_common():
+        if minimums.is_minimum(f"{value}+"):
+            return _change_node_selector(problem, key, f"{value}+", where)
+    return _label_node(problem, key, minimums.minimum_of(minimum), where)
 
 
 def _resources(obstacle: Obstacle, where: ObstacleContext) -> Advice:

@@ -70,6 +70,22 @@ CASES: dict[str, Case] = {
     "a node rule that no node matches": Case(
         plan(affinity="REQUIRE nodes(cores>=32)"), [node("a", {"cores": "16"})], []
     ),
+    "a minimum that no node has": Case(
+        plan(node_selector="cores=32+", affinity="REQUIRE nodes(has disk)"),
+        [node("a", {"cores": "16"}), node("b", {"cores": "many"})],
+        [],
+    ),
+    "a minimum of a label that no node has": Case(
+        plan(node_selector="cores=32+,memory=64Gi+"), [node("a", {"memory": "128Gi"})], []
+    ),
+    "a minimum that no node has as a quantity": Case(
+        plan(node_selector="memory=64Gi+"), [node("a", {"memory": "plenty"})], []
+    ),
+    "a minimum that a node has, and a rule": Case(
+        plan(node_selector="cores=32+", affinity="REQUIRE nodes(has disk)"),
+        [node("a", {"cores": "32"})],
+        [],
+    ),
     "a node rule that one node matches": Case(
         plan(affinity="REQUIRE nodes(disk=ssd)"),
         [node("a"), node("b", {"disk": "ssd"}, cordoned=True, taints=("gpu:NoSchedule",))],

@@ -128,7 +128,8 @@ def _excluded(report: AuditReport, *, wide: bool) -> Iterator[Line]:
     plans_by_text: dict[str, list[str]] = defaultdict(list)
     for plan in report.plans:
         if plan.excluded:
-            plans_by_text[plan.excluded].append(plan.plan)
+            note = "" if plan.settings else " (no settings)"
+            plans_by_text[plan.excluded].append(f"{plan.plan}{note}")
     for text, plans in plans_by_text.items():
         yield Line(text, BAD)
         yield Line(_truncate(f"  {', '.join(plans)}", wide=wide))

@@ -99,7 +99,7 @@ def explain(
 
 def _describe_new(context: ExplainContext) -> str:
     if context.unplaced_reason:
-        return f"a new convertor pod, as Forklift creates it: {context.unplaced_reason}"
+        return f"a new convertor pod, as Forklift creates it ({context.unplaced_reason})"
     return "a new convertor pod, as the webhook places it"
 
 

@@ -132,7 +132,7 @@ def test_the_mode_and_the_settings_are_those_of_the_installation(
     cluster.add(plan(tolerations="gpu"), *release(mode="audit", scope="own", defaults=defaults))
     found = explained(run)
     assert (found["mode"], found["unread"]) == ("audit", [])
-    assert found["judged"] == "a new convertor pod, as Forklift creates it: the mode is audit"
+    assert found["judged"] == "a new convertor pod, as Forklift creates it (the mode is audit)"
     assert [(each["name"], each["value"], each["source"]) for each in found["settings"]] == [
         ("labels", "team=a", "defaults labels"),
         ("node-selector", "disk=hdd", "defaults nodeSelector"),

@@ -142,6 +142,17 @@ TEXTS = {
     "a list": Row(["[]\n---\n"], None, "expected a map, found a list"),
     "YAML that is broken after the first document": Row([config() + "---\n["], TOKEN),
     "a key twice, of which the last wins": Row([config("{token: x, token: t}")], TOKEN),
+    "another kind": Row(
+        [config().replace("kind: Config", "kind: Secret")], None, "expected 'kind: Config'"
+    ),
+    "another version": Row(
+        [config().replace("apiVersion: v1", "apiVersion: v2")], None, "of 'apiVersion: v1'"
+    ),
+    "neither kind nor version": Row([config().partition("kind: Config")[2]], TOKEN),
+    "an octal number as token": Row(
+        [config("{token: 0o17}")], None, "'token': expected text, found a whole number"
+    ),
+    "an equals sign as token": Row([config("{token: =}")], Sent("a", ("Authorization: Bearer =",))),
     "a user twice": Row(
         [config() + "- name: u\n  user: {}\n"], None, "there are two of the user 'u'"
     ),
@@ -231,6 +242,15 @@ USERS = {
     ),
     "a user without password": Row(
         [config("{username: x}")], Sent("a", ("Authorization: Basic eDo=",))
+    ),
+    "a password without user, and a token": Row(
+        [config("{password: z, token: t}")], None, "exclude each other"
+    ),
+    "a relative path through a folder that does not exist": Row(
+        [config("{tokenFile: none/../token}")], TOKEN
+    ),
+    "a key twice, without certificate": Row(
+        [config("{client-key: client.key, client-key-data: YQ==, token: t}")], TOKEN
     ),
     "a password and a token": Row(
         [config("{username: x, password: z, token: t}")], None, "exclude each other"
@@ -353,6 +373,30 @@ PLUGINS = {
     "a terminal that is needed": Row(
         [config(plugin("interactiveMode: Always"))], None, "standard input is not a terminal"
     ),
+    "not run beside a client certificate": Row(
+        [
+            config(
+                plugin().replace(
+                    "{exec", "{client-certificate: client.crt, client-key: client.key, exec"
+                )
+            )
+        ],
+        Sent("a", ("Certificate: me",)),
+        plugin={"token": "t"},
+    ),
+    "a PATH for the plugin, which is not searched": Row(
+        [
+            config(
+                plugin("env: [{name: PATH, value: '{folder}:/bin:/usr/bin'}]", command="plugin.sh")
+            )
+        ],
+        None,
+        "exec plugin 'plugin.sh' is not installed",
+        plugin={"token": "t"},
+    ),
+    "a path through a folder that does not exist": Row(
+        [config(plugin(command="{folder}/none/../plugin.sh"))], TOKEN, plugin={"token": "t"}
+    ),
     "no status": Row([config(plugin())], None, "neither a token nor", plugin=None),
     "an empty token": Row([config(plugin())], None, "neither a token nor", plugin={"token": ""}),
     "a null token": Row([config(plugin())], None, "neither a token nor", plugin={"token": None}),
@@ -377,8 +421,29 @@ PLUGINS = {
         "did not print an ExecCredential",
         plugin={"token": "t", "expirationTimestamp": "soon"},
     ),
-    "no JSON": Row([config(plugin())], None, "but no JSON", plugin="secret: x"),
-    "no output": Row([config(plugin())], None, "but no JSON", plugin=""),
+    "YAML": Row(
+        [config(plugin())],
+        TOKEN,
+        plugin=f"apiVersion: {V1}\nkind: ExecCredential\nstatus: {{token: t}}\n",
+    ),
+    "neither JSON nor YAML": Row(
+        [config(plugin())], None, "but neither JSON nor YAML", plugin="secret: [x"
+    ),
+    "YAML that is nested too deeply": Row(
+        [config(plugin())], None, "but neither JSON nor YAML", plugin="[" * 20_000
+    ),
+    "no output": Row([config(plugin())], None, "'the output': expected a map", plugin=""),
+    "no kind": Row(
+        [config(plugin())],
+        TOKEN,
+        plugin=json.dumps({"apiVersion": V1, "status": {"token": "t"}}),
+    ),
+    "a time without a zone": Row(
+        [config(plugin())],
+        None,
+        "'status.expirationTimestamp': expected",
+        plugin={"token": "t", "expirationTimestamp": "2099-01-01T00:00:00"},
+    ),
     "another version": Row(
         [config(plugin())],
         None,
@@ -433,6 +498,11 @@ CLUSTERS = {
         [config(cluster="insecure-skip-tls-verify: true, certificate-authority: ca.crt")],
         None,
         "'insecure-skip-tls-verify' and a CA exclude each other",
+    ),
+    "a path of a CA that is none": Row(
+        [config(cluster='certificate-authority: "a\\0b"')],
+        None,
+        "'certificate-authority' is not a path",
     ),
     "another name in the certificate": Row(
         [config(cluster="certificate-authority: ca.crt, tls-server-name: localhost")], TOKEN
@@ -491,6 +561,9 @@ PROXIES = {
     "HTTPS_PROXY with a password": proxied(
         {"HTTPS_PROXY": "http://x:y%20z@127.0.0.1:{proxy}"}, f"{THROUGH} Basic eDp5IHo="
     ),
+    "HTTPS_PROXY with a password beyond Latin-1": proxied(
+        {"HTTPS_PROXY": "http://x:%E6%97%A5@127.0.0.1:{proxy}"}, f"{THROUGH} Basic eDrml6U="
+    ),
     "HTTPS_PROXY with SOCKS": proxied(
         {"HTTPS_PROXY": "socks5://127.0.0.1:{proxy}"}, "SOCKS5 api.test.invalid:6443"
     ),
@@ -516,6 +589,11 @@ PROXIES = {
     "a loopback address": Row([config()], TOKEN, environ={"HTTPS_PROXY": PROXY}),
     "localhost": Row(
         [config(server="https://localhost:{a}")], TOKEN, environ={"HTTPS_PROXY": PROXY}
+    ),
+    "a domain in NO_PROXY that ends like the address": proxied(
+        {"HTTPS_PROXY": PROXY, "NO_PROXY": "2.3, [10.1.2.3]"},
+        "CONNECT 10.1.2.3:6443",
+        server="https://10.1.2.3:6443",
     ),
     **{
         f"NO_PROXY={entries}": proxied(

@@ -219,14 +219,14 @@ def _with_number_check(construct: Callable[[Any, Any], Any]) -> Callable[[Any, A
 _TAG = "tag:yaml.org,2002:"
 _TEXT, _MERGE = f"{_TAG}str", f"{_TAG}merge"
 
-# go.yaml.in/yaml/v2, with which Kubernetes reads YAML 1.1, also has `y`, `n` and `1e3`, and neither
-# numbers in base 60, such as `12:30`, nor dates.
+# go.yaml.in/yaml/v2, with which Kubernetes reads YAML 1.1, also has `y`, `n`, `1e3` and `0o17`, but
+# not numbers in base 60, such as `12:30`, dates, and the value `=`.
 _SCALARS = {
     "bool": (
         "yYnNtTfFoO",
         r"y|Y|yes|Yes|YES|n|N|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF",
     ),
-    "int": ("-+0123456789", r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)"),
+    "int": ("-+0123456789", r"[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)"),
     "float": (
         "-+.0123456789",
         (
@@ -235,7 +235,7 @@ _SCALARS = {
         ),
     ),
 }
-_REPLACED = {f"{_TAG}timestamp", *(_TAG + kind for kind in _SCALARS)}
+_REPLACED = {f"{_TAG}timestamp", f"{_TAG}value", *(_TAG + kind for kind in _SCALARS)}
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag not in _REPLACED]

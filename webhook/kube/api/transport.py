@@ -3,15 +3,15 @@
 import datetime as dt
 from collections.abc import Mapping
 from typing import Any, cast
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from kubernetes.client import Configuration
 from kubernetes.client.rest import RESTClientObject
 from urllib3 import HTTPHeaderDict, HTTPResponse
-from urllib3.util import make_headers
 
 from webhook.kube.api.error_messages import ApiRequest
 from webhook.kube.api.kubeconfig import proxies
+from webhook.kube.api.kubeconfig.credentials import login_of
 from webhook.kube.api.kubeconfig.find import Connection
 
 CONNECT_TIMEOUT_SECONDS = 5.0
@@ -76,8 +76,9 @@ def _create_rest_client(connection: Connection) -> RESTClientObject:
     configuration.connection_pool_maxsize = CONNECTION_POOL_SIZE
     configuration.verify_ssl = connection.tls is None or connection.tls.check_hostname
     configuration.tls_server_name = connection.tls_server_name
-    if credentials := proxies.credentials_of(proxy):
-        configuration.proxy_headers = make_headers(proxy_basic_auth=credentials)
+    configuration.proxy_ssl_context = connection.tls  # of an https proxy, as in Go
+    if login := login_of(urlsplit(proxy)):
+        configuration.proxy_headers = {"Proxy-Authorization": login}
     rest = RESTClientObject(configuration)
     if connection.tls:
         rest.pool_manager.connection_pool_kw["ssl_context"] = connection.tls

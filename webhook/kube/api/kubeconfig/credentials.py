@@ -8,14 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import SplitResult, quote, unquote
 
 import msgspec
 
 from webhook.kube.api.errors import KubeconfigError
 from webhook.kube.api.kubeconfig import exec_plugin
-from webhook.kube.api.kubeconfig.files import AuthProvider, Cluster, User
-from webhook.kube.messages import describe_os_error
+from webhook.kube.api.kubeconfig.files import AuthProvider, Cluster, User, read
 
 TOKEN_FILE_LIFETIME_SECONDS = 60.0
 """A token's file is read again after this: kubelets replace the tokens of pods."""
@@ -51,18 +50,18 @@ def load_credentials(user: User, cluster: Cluster, *, required: bool = True) -> 
     """
     if problem := _find_problem(user):
         raise KubeconfigError(problem)
-    certificate = _read("client-certificate", user.client_certificate, user.client_certificate_data)
-    key = _read("client-key", user.client_key, user.client_key_data) if certificate else b""
+    certificate = read("client-certificate", user.client_certificate, user.client_certificate_data)
+    key = read("client-key", user.client_key, user.client_key_data) if certificate else b""
     found = Credentials(str, tuple(_impersonation_headers(user)), certificate, key)
     if user.token or user.token_file:
         return found._replace(authorization=_token_source(user))
     if user.username:
-        header = basic(user.username, user.password)
+        header = _basic(user.username, user.password)
         return found._replace(authorization=lambda: header)
     if user.auth_provider:
         id_token = bearer("'auth-provider.config.id-token'", _find_id_token(user.auth_provider))
         return found._replace(authorization=lambda: id_token)
-    if user.exec:
+    if user.exec and not certificate:
         return _run_plugin(user, cluster, found)
     if required and not certificate:
         raise KubeconfigError(
@@ -72,9 +71,15 @@ def load_credentials(user: User, cluster: Cluster, *, required: bool = True) -> 
     return found
 
 
-def basic(username: str, password: str) -> str:
-    """Return the Authorization header of a user with a password."""
+def _basic(username: str, password: str) -> str:
     return f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}"
+
+
+def login_of(address: SplitResult) -> str:
+    """Return the Authorization header of the user and password in a URL, or nothing."""
+    if address.username is None:
+        return ""
+    return _basic(unquote(address.username), unquote(address.password or ""))
 
 
 def bearer(name: str, token: str) -> str:
@@ -112,7 +117,7 @@ def token_file_source(path: Path, otherwise: str = "") -> Callable[[], str]:
 
 def _read_token(path: Path) -> str:
     try:
-        token = _read("tokenFile", str(path), b"").decode().strip()
+        token = read("tokenFile", str(path), b"").decode().strip()
     except UnicodeDecodeError:
         raise KubeconfigError("the file of 'tokenFile' is not text in UTF-8") from None
     if not token:
@@ -133,13 +138,13 @@ def _find_problem(user: User) -> str:
             "'client-certificate' and 'client-certificate-data' exclude each other",
         ),
         (
-            user.client_key and user.client_key_data,
+            has_certificate and user.client_key and user.client_key_data,
             "'client-key' and 'client-key-data' exclude each other",
         ),
         (has_certificate and not has_key, "'client-key' or 'client-key-data' is missing"),
         (
-            user.username and (user.token or user.token_file),
-            "'username' and a token exclude each other",
+            (user.username and (user.token or user.token_file)) or (user.password and user.token),
+            "'username' or 'password' and a token exclude each other",
         ),
         (
             not user.as_user and (user.as_uid or user.as_groups or user.as_user_extra),
@@ -150,18 +155,6 @@ def _find_problem(user: User) -> str:
     )
     first = next((message for is_wrong, message in checks if is_wrong), "")
     return first or (exec_plugin.find_problem(user.exec) if user.exec else "")
-
-
-def _read(name: str, path: str, data: bytes) -> bytes:
-    """Return what a field holds, or the file that another one names."""
-    if not path:
-        return data
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:  # without the path: a token or a key may be where one belongs
-        raise KubeconfigError(f"the file of '{name}': {describe_os_error(error)}") from None
-    except ValueError:  # a NUL character
-        raise KubeconfigError(f"'{name}' is not a path") from None
 
 
 def _impersonation_headers(user: User) -> Iterator[tuple[str, str]]:
@@ -199,8 +192,8 @@ def _run_plugin(user: User, cluster: Cluster, found: Credentials) -> Credentials
     header = bearer("the exec plugin's token", printed.token) if printed.token else ""
     return found._replace(
         authorization=lambda: header,
-        certificate=printed.certificate or found.certificate,
-        key=printed.key or found.key,
+        certificate=printed.certificate,
+        key=printed.key,
         expires_at=printed.expires_at,
     )
 

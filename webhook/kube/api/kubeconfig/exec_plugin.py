@@ -6,15 +6,16 @@ https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-g
 import base64
 import datetime as dt
 import os
+import shutil
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
+from webhook.kube import manifests
 from webhook.kube.api.errors import KubeconfigError
-from webhook.kube.api.kubeconfig.files import Cluster, ExecConfig
+from webhook.kube.api.kubeconfig.files import Cluster, ExecConfig, read_authority
 from webhook.kube.messages import describe_os_error, describe_validation_error, join_with_or
 
 _GROUP = "client.authentication.k8s.io"
@@ -37,7 +38,7 @@ class _Status(msgspec.Struct, rename="camel"):
     token: str | None = None
     client_certificate_data: str | None = None
     client_key_data: str | None = None
-    expiration_timestamp: dt.datetime | None = None
+    expiration_timestamp: Annotated[dt.datetime, msgspec.Meta(tz=True)] | None = None
 
 
 class _Printed(msgspec.Struct, rename="camel"):
@@ -75,6 +76,7 @@ def run(config: ExecConfig, cluster: Cluster) -> ExecCredential:
     try:
         done = subprocess.run(  # noqa: S603 - it is the user's own configuration
             [config.command, *config.args],
+            executable=_find_program(config.command),
             env=os.environ | variables | {"KUBERNETES_EXEC_INFO": info},
             stdin=None if is_interactive else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -94,6 +96,14 @@ def run(config: ExecConfig, cluster: Cluster) -> ExecCredential:
     return _parse(done.stdout, config, plugin)
 
 
+def _find_program(command: str) -> str:
+    """Return the path of a program: its variables have no effect on where it is searched."""
+    path = command if "/" in command else shutil.which(command)
+    if not path:
+        raise FileNotFoundError
+    return path
+
+
 def _is_interactive(config: ExecConfig, plugin: str) -> bool:
     is_terminal = sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
     if config.interactive_mode == "Always" and not is_terminal:
@@ -104,12 +114,11 @@ def _is_interactive(config: ExecConfig, plugin: str) -> bool:
 def _exec_info(config: ExecConfig, cluster: Cluster, *, is_interactive: bool) -> Any:
     spec: dict[str, Any] = {"interactive": is_interactive}
     if config.provide_cluster_info:
-        authority = _read_authority(cluster)
         described = {
             "server": cluster.server,
             "tls-server-name": cluster.tls_server_name,
             "insecure-skip-tls-verify": cluster.insecure_skip_tls_verify,
-            "certificate-authority-data": base64.b64encode(authority).decode(),
+            "certificate-authority-data": base64.b64encode(read_authority(cluster)).decode(),
             "proxy-url": cluster.proxy_url,
             "disable-compression": cluster.disable_compression,
             "config": cluster.exec_config(),
@@ -118,23 +127,26 @@ def _exec_info(config: ExecConfig, cluster: Cluster, *, is_interactive: bool) ->
     return {"kind": "ExecCredential", "apiVersion": config.api_version, "spec": spec}
 
 
-def _read_authority(cluster: Cluster) -> bytes:
-    if not cluster.certificate_authority:
-        return cluster.certificate_authority_data
-    return Path(cluster.certificate_authority).read_bytes()
+def _decode(output: bytes) -> Any:
+    try:
+        return msgspec.json.decode(output)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # it may be YAML
+        return manifests.parse_first_document(manifests.decode(output))
 
 
 def _parse(output: bytes, config: ExecConfig, plugin: str) -> ExecCredential:
     """Return the credentials of a plugin's output, which no message may quote."""
     expected = f"an ExecCredential of {config.api_version}"
     try:
-        printed = msgspec.json.decode(output, type=_Printed)
+        printed = msgspec.convert(_decode(output), _Printed)
     except msgspec.ValidationError as error:
         message = describe_validation_error(error, "the output")
         raise KubeconfigError(f"{plugin} did not print {expected}: {message}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise KubeconfigError(f"{plugin} did not print {expected}, but no JSON") from None
-    if (printed.kind, printed.api_version) != ("ExecCredential", config.api_version):
+    except (manifests.DocumentError, RecursionError):
+        raise KubeconfigError(
+            f"{plugin} did not print {expected}, but neither JSON nor YAML"
+        ) from None
+    if printed.kind not in ("", "ExecCredential") or printed.api_version != config.api_version:
         raise KubeconfigError(f"{plugin} did not print {expected}, but another kind or version")
     status = printed.status or _Status()
     certificate, key = status.client_certificate_data or "", status.client_key_data or ""

@@ -109,6 +109,8 @@ class _NamedContext(msgspec.Struct, frozen=True):
 
 
 class _File(msgspec.Struct, frozen=True, rename="kebab"):
+    kind: str = ""
+    api_version: str = msgspec.field(name="apiVersion", default="")
     current_context: str = ""
     clusters: list[_NamedCluster] = []
     users: list[_NamedUser] = []
@@ -180,16 +182,23 @@ def find_files(kubeconfig: Path | None, environ: Mapping[str, str]) -> list[Path
     if given := environ.get("KUBECONFIG"):
         paths = [Path(each) for each in dict.fromkeys(given.split(os.pathsep)) if each]
     else:
-        paths = [default_file()]
-    return [path for path in paths if path.exists()]
+        paths = [default_file(environ)]
+    return [path for path in paths if _may_exist(path)]
 
 
-def default_file() -> Path:
-    """Return the path of the file that kubectl reads by default."""
+def default_file(environ: Mapping[str, str]) -> Path:
+    """Return the path of the file that kubectl reads by default; without HOME it is relative."""
+    return Path(environ.get("HOME", ""), ".kube/config")
+
+
+def _may_exist(path: Path) -> bool:
     try:
-        return Path.home() / ".kube/config"
-    except RuntimeError:  # a user without a name, as in containers, and no HOME
-        return Path("/.kube/config")
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError:  # another file must not be used instead: reading it gives the message
+        return True
+    return True
 
 
 def read_files(paths: Sequence[Path]) -> Kubeconfig:
@@ -236,6 +245,8 @@ def _read_file(path: Path) -> _File:
     except msgspec.ValidationError as error:
         message = describe_validation_error(error, "the file")
         raise KubeconfigError(f"{where}: {_name_entry(message, document)}") from None
+    if file.kind not in ("", "Config") or file.api_version not in ("", "v1"):
+        raise KubeconfigError(f"{where}: expected 'kind: Config' of 'apiVersion: v1'")
     for kind, entries in (
         ("cluster", file.clusters),
         ("user", file.users),
@@ -291,7 +302,7 @@ def _resolve(cluster: Cluster, folder: Path) -> Cluster:
 def _resolve_user(user: User, folder: Path) -> User:
     program = user.exec
     if program and "/" in program.command:
-        path = _absolute(program.command, folder)
+        path = os.path.normpath(_absolute(program.command, folder))
         program = msgspec.structs.replace(program, command=path)
     return msgspec.structs.replace(
         user,
@@ -303,7 +314,40 @@ def _resolve_user(user: User, folder: Path) -> User:
 
 
 def _absolute(path: str, folder: Path) -> str:
-    return str(folder / path) if path else ""
+    return os.path.normpath(folder / path) if path and not path.startswith("/") else path
+
+
+def read_authority(cluster: Cluster) -> bytes:
+    """Return the certificates of a cluster's CA as PEM, or nothing.
+
+    Raises:
+        KubeconfigError: they cannot be read, or are given twice.
+
+    """
+    if cluster.certificate_authority and cluster.certificate_authority_data:
+        raise KubeconfigError(
+            "'certificate-authority' and 'certificate-authority-data' exclude each other"
+        )
+    path, data = cluster.certificate_authority, cluster.certificate_authority_data
+    return read("certificate-authority", path, data)
+
+
+def read(name: str, path: str, data: bytes) -> bytes:
+    """Return the `data` of an entry, or the content of the file that its field `name` names.
+
+    Raises:
+        KubeconfigError: the file cannot be read. Its path is not shown: a token or a key may be
+            where a path belongs.
+
+    """
+    if not path:
+        return data
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise KubeconfigError(f"the file of '{name}': {describe_os_error(error)}") from None
+    except ValueError:  # a NUL character
+        raise KubeconfigError(f"'{name}' is not a path") from None
 
 
 def _list_names(entries: Iterable[str]) -> str:

@@ -7,14 +7,14 @@ from contextlib import ContextDecorator
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from webhook.kube.api.errors import KubeconfigError
 from webhook.kube.api.kubeconfig import files, proxies, tls
 from webhook.kube.api.kubeconfig.credentials import (
     Credentials,
-    basic,
     load_credentials,
+    login_of,
     token_file_source,
 )
 from webhook.kube.api.kubeconfig.files import Cluster, Kubeconfig, User
@@ -69,7 +69,7 @@ def find_client_config(
         searched = (
             f"no file of KUBECONFIG exists ('{environ['KUBECONFIG']}')"
             if environ.get("KUBECONFIG")
-            else f"KUBECONFIG is not set, '{files.default_file()}' does not exist"
+            else f"KUBECONFIG is not set, '{files.default_file(environ)}' does not exist"
         )
         raise KubeconfigError(
             f"no cluster: {searched}, and this is not a pod; try --kubeconfig FILE"
@@ -154,10 +154,8 @@ def _load_credentials(cluster: Cluster, user: User, address: SplitResult) -> Cre
         found = load_credentials(user, cluster, required=False)
     else:
         found = Credentials()
-    if address.username is None:
-        return found
-    header = basic(unquote(address.username), unquote(address.password or ""))
-    return found._replace(authorization=lambda: header)
+    login = login_of(address)
+    return found._replace(authorization=lambda: login) if login else found
 
 
 def _is_pod(environ: Mapping[str, str]) -> bool:

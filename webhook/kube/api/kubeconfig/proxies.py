@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Mapping
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from webhook.kube.api.errors import KubeconfigError
 from webhook.kube.messages import join_with_or
@@ -58,14 +58,6 @@ def without_password(proxy: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
-def credentials_of(proxy: str) -> str:
-    """Return `user:password` of a proxy's URL, or nothing."""
-    parts = urlsplit(proxy)
-    if parts.username is None:
-        return ""
-    return f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-
-
 def is_loopback(host: str) -> bool:
     """Return whether a host is this machine by its name or address."""
     address = _parse_address(host)
@@ -97,20 +89,17 @@ def _matches(entry: str, host: str, port: int) -> bool:
     name, entry_port = _split_port(entry)
     if entry_port and entry_port != str(port):
         return False
-    if entry_address := _parse_address(name):
-        return address == entry_address
+    if address:  # a domain matches no address: `2.3` is not in 10.1.2.3
+        return address == _parse_address(name)
     name = name.removeprefix("*") if name.startswith("*.") else name
     return host == name or (bool(name) and host.endswith(f".{name.removeprefix('.')}"))
 
 
 def _split_port(entry: str) -> tuple[str, str]:
-    if entry.startswith("["):
-        name, _, port = entry[1:].partition("]")
-        return name, port.removeprefix(":")
-    if entry.count(":") == 1:
-        name, _, port = entry.partition(":")
-        return name, port
-    return entry, ""
+    name, _, port = entry.rpartition(":")
+    if name.startswith("[") and name.endswith("]"):
+        return name[1:-1], port
+    return (name, port) if name and ":" not in name else (entry, "")
 
 
 def _parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

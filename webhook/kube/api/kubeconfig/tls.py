@@ -2,11 +2,10 @@
 
 import ssl
 import tempfile
-from pathlib import Path
 
 from webhook.kube.api.errors import KubeconfigError
 from webhook.kube.api.kubeconfig.credentials import Credentials
-from webhook.kube.api.kubeconfig.files import Cluster
+from webhook.kube.api.kubeconfig.files import Cluster, read_authority
 from webhook.kube.messages import describe_os_error
 
 
@@ -21,7 +20,7 @@ def create_context(cluster: Cluster) -> ssl.SSLContext:
     # Python 3.13 sets it; kubectl accepts CAs without a key identifier, as older clusters have them
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.hostname_checks_common_name = False
-    authority = _read_authority(cluster)
+    authority = read_authority(cluster)
     if cluster.insecure_skip_tls_verify:
         if authority:
             raise KubeconfigError("'insecure-skip-tls-verify' and a CA exclude each other")
@@ -34,23 +33,9 @@ def create_context(cluster: Cluster) -> ssl.SSLContext:
     return context
 
 
-def _read_authority(cluster: Cluster) -> bytes:
-    if cluster.certificate_authority and cluster.certificate_authority_data:
-        raise KubeconfigError(
-            "'certificate-authority' and 'certificate-authority-data' exclude each other"
-        )
-    if not cluster.certificate_authority:
-        return cluster.certificate_authority_data
-    try:
-        return Path(cluster.certificate_authority).read_bytes()
-    except OSError as error:
-        message = f"the file of 'certificate-authority': {describe_os_error(error)}"
-        raise KubeconfigError(message) from None
-
-
 def _load_authority(context: ssl.SSLContext, authority: bytes) -> None:
     try:
-        context.load_verify_locations(cadata=authority.decode("ascii", errors="replace"))
+        context.load_verify_locations(cadata=authority.decode("ascii", errors="ignore"))
     except (ssl.SSLError, ValueError):
         raise KubeconfigError("'certificate-authority': there is no certificate in PEM") from None
 

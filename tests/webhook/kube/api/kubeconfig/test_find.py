@@ -38,11 +38,27 @@ def test_a_given_file_comes_before_the_environment_and_the_default_file(home: Pa
     default = write_config(home / ".kube/config", "http://default")
     of_environ = write_config(home / "environ", "http://environ")
     given = write_config(home / "given", "http://given")
-    environ = {"KUBECONFIG": str(of_environ)}
+    environ = {"HOME": str(home), "KUBECONFIG": str(of_environ)}
     assert find_client_config(given, environ=environ).load().url == "http://given"
     assert find_client_config(environ=environ).load().url == "http://environ"
-    found = find_client_config(environ={"KUBECONFIG": ""})
+    found = find_client_config(environ=environ | {"KUBECONFIG": ""})
     assert (found.load().url, found.origin) == ("http://default", f"context 'fake' of '{default}'")
+
+
+def test_without_home_the_default_file_is_relative(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home)
+    (home / ".kube").mkdir()
+    write_config(home / ".kube/config")
+    assert find_client_config(environ={}).origin == "context 'fake' of '.kube/config'"
+
+
+def test_a_file_of_kubeconfig_that_cannot_be_reached_is_not_left_out(home: Path) -> None:
+    config = write_config(home / "config")
+    environ = {"KUBECONFIG": f"{config}/folder:{config}"}
+    with pytest.raises(KubeconfigError, match="config/folder': not a directory"):
+        find_client_config(environ=environ)
 
 
 def test_a_file_is_read_once_and_again_for_new_credentials(home: Path) -> None:
@@ -75,7 +91,7 @@ def test_a_folder_is_no_kubeconfig(home: Path) -> None:
 
 def test_without_a_configuration_the_error_names_the_places_searched(home: Path) -> None:
     with pytest.raises(KubeconfigError) as caught:
-        find_client_config(environ={})
+        find_client_config(environ={"HOME": str(home)})
     assert str(caught.value) == (
         f"no cluster: KUBECONFIG is not set, '{home}/.kube/config' does not exist, and this is "
         "not a pod; try --kubeconfig FILE"

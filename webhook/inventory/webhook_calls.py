@@ -2,19 +2,17 @@
 
 import functools
 
-import msgspec
 import structlog
 
 from webhook.kube.api.client import Client
 from webhook.kube.api.errors import ApiError
 from webhook.kube.api.namespaces import read_namespace_labels
-from webhook.kube.objects import Json
 from webhook.kube.selectors import Labels
 from webhook.kube.webhook_selectors import (
     CONFIGURATIONS_PATH,
     WebhookSelectors,
     is_called,
-    list_unmet_by_namespace,
+    needs_labels,
     read_selectors,
 )
 from webhook.model import WEBHOOK_NAME
@@ -47,11 +45,9 @@ class WebhookCalls:
         selectors = self._selectors
         if selectors is None:
             return None
-        if list_unmet_by_namespace(selectors.namespace, namespace, None) is not None:
-            return is_called(selectors, namespace, None, labels)
-        if namespace not in self._labels:
+        if needs_labels(selectors.namespace, namespace) and namespace not in self._labels:
             self._labels[namespace] = self._read_labels(namespace)
-        return is_called(selectors, namespace, self._labels[namespace], labels)
+        return is_called(selectors, namespace, self._labels.get(namespace), labels)
 
     @functools.cached_property
     def _selectors(self) -> WebhookSelectors | None:
@@ -59,7 +55,7 @@ class WebhookCalls:
             return None
         path = f"{CONFIGURATIONS_PATH}/{self._configuration}"
         try:
-            found: Json = msgspec.json.decode(self._client.get(path))
+            found = self._client.get_object(path)
         except ApiError as error:
             _raise_unless_hidden(error)
             return None

@@ -64,6 +64,11 @@ def list_unmet_by_namespace(selector: Json, name: str, labels: Labels | None) ->
     return unmet
 
 
+def needs_labels(selector: Json, name: str) -> bool:
+    """Return whether a selector needs the labels of a namespace, because its name does not do."""
+    return list_unmet_by_namespace(selector, name, None) is None
+
+
 def is_called(
     selectors: WebhookSelectors,
     namespace: str,

@@ -8,7 +8,7 @@ from webhook.forklift.plan import NAME_PATTERN
 from webhook.kube.api.errors import ApiError
 from webhook.kube.api.namespaces import read_namespace_labels
 from webhook.kube.selectors import Labels
-from webhook.kube.webhook_selectors import list_unmet_by_namespace
+from webhook.kube.webhook_selectors import needs_labels
 from webhook.reports.exclusions import InstalledWebhooks
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def read_webhooks(
         name: _read_labels(client, name, unread)
         for name in sorted(set(targets))
         if NAME_PATTERN.fullmatch(name)
-        and any(list_unmet_by_namespace(each.namespace, name, None) is None for each in selectors)
+        and any(needs_labels(each.namespace, name) for each in selectors)
     }
     return InstalledWebhooks(selectors, labels)
 

@@ -20,9 +20,9 @@ from tests.support.builders import HOST, ZONE
 from tests.support.node_affinity import every_node, is_at_least
 from webhook.forklift.labels import FORKLIFT_SPREADING_TERM
 from webhook.kube.affinity import PREFERRED, REQUIRED, default_to_all_namespaces, merge_affinities
+from webhook.kube.defaulting import with_defaults
 from webhook.kube.objects import Json
 from webhook.kube.scheduler import Verdict, run_filters, take_snapshot
-from webhook.kube.scheduler.defaulting import with_defaults
 from webhook.model import AffinityPolicy, Installation, Mode, Plan, Settings
 from webhook.placement import place
 from webhook.reports.model_pod import build_model_pod

@@ -36,7 +36,7 @@ def karl(rules: tuple[str, ...], filename: str | None, scope: str, output: str) 
     if bool(rules) == bool(filename):
         raise click.UsageError("expected rules as arguments, or --filename FILE, one of the two")
     from webhook import karl as language  # noqa: PLC0415 - help and completion do without
-    from webhook.karl.pod_rules import find_pod_rule_warnings  # noqa: PLC0415
+    from webhook.karl.pod_rule_warnings import find_pod_rule_warnings  # noqa: PLC0415
 
     text = read_text(filename) if filename else "\n".join(rules)
     try:

@@ -1,7 +1,7 @@
 """Warnings about valid settings that hardly mean what is intended. They change no placement."""
 
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
-from webhook.karl.pod_rules import find_pod_rule_warnings, list_required_pod_terms
+from webhook.karl.pod_rule_warnings import find_pod_rule_warnings, list_required_pod_terms
 from webhook.kube.affinity_validation import validate_affinity
 from webhook.kube.objects import Json, spec_of
 from webhook.model import Installation, Plan

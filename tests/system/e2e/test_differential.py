@@ -18,8 +18,8 @@ from webhook import settings
 from webhook.cli.explain.read import read_cluster
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.api.client import Client, connect
+from webhook.kube.defaulting import with_defaults
 from webhook.kube.scheduler import Snapshot, run_filters, take_snapshot
-from webhook.kube.scheduler.defaulting import with_defaults
 from webhook.model import Installation
 from webhook.placement import place
 from webhook.reports.model_pod import build_model_pod

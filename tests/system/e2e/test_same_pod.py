@@ -10,7 +10,7 @@ from tests.system.e2e.preparation import add_namespace
 from tests.system.e2e.row_cluster import node, pod, settle
 from tests.system.guide.rows import Node
 from webhook import karl
-from webhook.karl.pod_rules import find_pod_rule_warnings
+from webhook.karl.pod_rule_warnings import find_pod_rule_warnings
 
 NAMESPACE = "same-pod"
 NODES = ("pair", "other")

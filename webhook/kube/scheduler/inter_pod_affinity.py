@@ -8,12 +8,8 @@ from collections.abc import Iterator
 
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json, affinity_of, labels_of, name_of, namespace_of
+from webhook.kube.pod_terms import AffinityTerm, resolve_existing_term, resolve_incoming_term
 from webhook.kube.scheduler.plugin import Filter, Rejection
-from webhook.kube.scheduler.pod_terms import (
-    AffinityTerm,
-    resolve_existing_term,
-    resolve_incoming_term,
-)
 from webhook.kube.scheduler.snapshot import Snapshot
 
 PLUGIN = "InterPodAffinity"

@@ -4,7 +4,7 @@ from collections import Counter
 
 from webhook.kube.affinity import PREFERRED
 from webhook.kube.objects import Json, affinity_of, labels_of, name_of
-from webhook.kube.scheduler.pod_terms import resolve_incoming_term
+from webhook.kube.pod_terms import resolve_incoming_term
 from webhook.kube.scheduler.snapshot import Snapshot
 from webhook.kube.selectors import node_selector_term_matches
 

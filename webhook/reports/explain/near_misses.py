@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 from webhook.kube.messages import did_you_mean, format_count
 from webhook.kube.objects import Json, labels_of, name_of, namespace_of
-from webhook.kube.scheduler.pod_terms import AffinityTerm, resolve_incoming_term
+from webhook.kube.pod_terms import AffinityTerm, resolve_incoming_term
 from webhook.kube.scheduler.snapshot import Snapshot
 from webhook.kube.selectors import expression_matches, node_selector_term_matches
 from webhook.reports.explain.context import ExplainContext

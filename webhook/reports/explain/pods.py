@@ -6,6 +6,7 @@ from webhook.admission.patch import diff
 from webhook.admission.patch_summary import list_changes
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
 from webhook.forklift.owner import read_plan_ref
+from webhook.kube.defaulting import with_defaults
 from webhook.kube.objects import (
     Json,
     annotations_of,
@@ -18,7 +19,6 @@ from webhook.kube.objects import (
     status_of,
 )
 from webhook.kube.scheduler import run_filters
-from webhook.kube.scheduler.defaulting import with_defaults
 from webhook.model import Plan, Request
 from webhook.placement import MalformedPod, Placed, place
 from webhook.reports.explain.context import ExplainContext

@@ -8,7 +8,7 @@ from webhook.karl.decompile import decompile, decompile_node_selector
 from webhook.karl.minimums import expand, is_minimum, to_expression
 from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.objects import Json, labels_of, name_of, namespace_of
-from webhook.kube.scheduler.pod_terms import resolve_incoming_term
+from webhook.kube.pod_terms import resolve_incoming_term
 from webhook.kube.scheduler.snapshot import Snapshot
 from webhook.kube.selectors import node_selector_term_matches
 from webhook.reports.explain import near_misses

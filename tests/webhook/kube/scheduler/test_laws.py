@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.support.builders import node
 from tests.support.builders import pod as make_pod
 from tests.support.worlds import TARGET, DrawnCluster, build_namespaces, draw_cluster
+from webhook.kube.defaulting import with_defaults
 from webhook.kube.scheduler import Verdict, take_snapshot
-from webhook.kube.scheduler.defaulting import with_defaults
 from webhook.kube.scheduler.node_resources_fit import PLUGIN as FIT
 from webhook.kube.scheduler.scores import score
 from webhook.kube.scheduler.taint_toleration import PLUGIN as TAINTS

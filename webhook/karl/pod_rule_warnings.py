@@ -15,10 +15,10 @@ from webhook.karl.decompile import format_pod_term
 from webhook.karl.expressions import negate
 from webhook.karl.syntax import TOPOLOGIES, Verb
 from webhook.kube.affinity import REQUIRED
+from webhook.kube.defaulting import with_defaults
 from webhook.kube.messages import quote
 from webhook.kube.objects import Json, spec_of
-from webhook.kube.scheduler.defaulting import with_defaults
-from webhook.kube.scheduler.pod_terms import resolve_incoming_term
+from webhook.kube.pod_terms import resolve_incoming_term
 from webhook.kube.selectors import label_selector_matches, list_requirements
 
 MAX_REQUIREMENTS = 128

@@ -2,7 +2,7 @@
 
 Follows `framework.AffinityTerm` of kube-scheduler. A term with neither `namespaces` nor
 `namespaceSelector` matches pods in the namespace of the pod that has it. The API server has added
-`matchLabelKeys` to the term's `labelSelector` (`webhook.kube.scheduler.defaulting`).
+`matchLabelKeys` to the term's `labelSelector` (`webhook.kube.defaulting`).
 """
 
 from collections.abc import Mapping

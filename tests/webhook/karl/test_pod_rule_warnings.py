@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.support.builders import ZONE, namespace, node, pod
 from webhook import karl
-from webhook.karl.pod_rules import MAX_REQUIREMENTS, find_pod_rule_warnings
+from webhook.karl.pod_rule_warnings import MAX_REQUIREMENTS, find_pod_rule_warnings
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json, name_of
 from webhook.kube.scheduler.inter_pod_affinity import pod_affinity, pod_anti_affinity

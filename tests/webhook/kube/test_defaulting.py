@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.builders import pod
 from webhook.kube.affinity import PREFERRED, REQUIRED
+from webhook.kube.defaulting import with_defaults
 from webhook.kube.objects import Json
-from webhook.kube.scheduler.defaulting import with_defaults
 
 
 def outage(name: str) -> Json:

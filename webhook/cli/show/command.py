@@ -57,6 +57,7 @@ def show(  # noqa: PLR0913, PLR0917 - one for each option
     from webhook.cli.show import plans as plan_table  # noqa: PLC0415 - help and completion do not load it
 
     unread: list[str] = []
+    unread_namespaces: list[str] = []
     mode_note = ""
     webhooks = InstalledWebhooks()
     if plans:
@@ -67,12 +68,13 @@ def show(  # noqa: PLR0913, PLR0917 - one for each option
             installation, installed = with_installed_defaults(client, installation, unread)
             mode_note = _make_mode_note(installed)
             targets = [nested_string(plan, "spec", "targetNamespace") for plan in found]
-            webhooks = read_webhooks(client, installed, targets, unread)
+            webhooks = read_webhooks(client, installed, targets, unread_namespaces)
     flags = selected_cluster()
     described = [plan_table.describe_plan(plan, installation, webhooks, flags) for plan in found]
     if output != "table":  # a table has a note in each row
         excluded = [plan["excluded"] for plan in described if "excluded" in plan]
         _print_notes(mode_note, [*unread, *dict.fromkeys(excluded)])
+    _print_notes("", unread_namespaces)
     if output in ("yaml", "json"):
         write(structured(described[0] if name and described else described, output))
     elif described:

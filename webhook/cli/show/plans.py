@@ -84,7 +84,9 @@ def describe_plan(
     plan, _, affinity_sources, _ = settings.read_plan(plan_object, installation)
     effective = plan.settings
     exclusions = webhooks.list_exclusions(plan.target_namespace, flags)
-    at_least = {each["key"]: _minimum(each) for each in effective.node_requirements}
+    at_least = {
+        each["key"]: f"{minimums.minimum_of(each)}+" for each in effective.node_requirements
+    }
     return {
         "namespace": plan.namespace,
         "name": plan.name,
@@ -99,12 +101,6 @@ def describe_plan(
         "tolerations": effective.tolerations,
         "problems": [msgspec.to_builtins(each.for_cluster(flags)) for each in effective.problems],
     } | ({"excluded": "; ".join(map(str, exclusions))} if exclusions else {})
-
-
-def _minimum(requirement: Json) -> str:
-    """Return a node requirement as a node selector has it: `16+`."""
-    (value,) = requirement["values"]
-    return f"{int(value) + 1}+" if requirement["operator"] == "Gt" else f"{value}+"
 
 
 def _rules(source: Source) -> list[str]:

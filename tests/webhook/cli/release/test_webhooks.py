@@ -138,7 +138,7 @@ def test_namespaces_are_not_read_if_their_names_are_enough(run: Run, cluster: Fa
     }
 
 
-@pytest.mark.parametrize("command", [["audit"], ["explain", "plan", "db"], ["show", "-o", "wide"]])
+@pytest.mark.parametrize("command", [["audit"], ["explain", "plan", "db"], ["show"]])
 def test_a_namespace_that_cannot_be_read_is_reported(
     run: Run, cluster: FakeApi, command: list[str]
 ) -> None:

@@ -1,6 +1,8 @@
 """Advice: what to change if no node fits a plan's convertor pod."""
 
 from collections import Counter
+from collections.abc import Iterable
+from itertools import groupby
 
 import msgspec
 
@@ -45,22 +47,26 @@ def advise_on_exclusions(context: ExplainContext) -> list[Advice]:
 
 
 def advise_on_duplicates(duplicates: list[DuplicatePods], context: ExplainContext) -> list[Advice]:
-    """Return what to do about VMs with several convertor pods."""
-    return [
-        Advice(
-            str(each),
-            f"{REMEDY}; the UID of the Migration is {each.migration}",
-            context.commands.kubectl(
-                *("patch", f"migrations.{GROUP}", "MIGRATION", "-n", context.plan.namespace),
-                *("--type", "merge", "-p", _cancel(each.vm)),
-            ),
+    """Return what to do about VMs with several convertor pods, the command once per Migration.
+
+    The patch replaces the list of its VMs, so one command for each VM would cancel the last only.
+    """
+    advice: list[Advice] = []
+    for migration, group in groupby(duplicates, lambda each: each.migration):
+        found = list(group)
+        command = context.commands.kubectl(
+            *("patch", f"migrations.{GROUP}", "MIGRATION", "-n", context.plan.namespace),
+            *("--type", "merge", "-p", _cancel(each.vm for each in found)),
         )
-        for each in duplicates
-    ]
+        each_of_them = "for each of them: " if len(found) > 1 else ""
+        remedy = f"{each_of_them}{REMEDY}; the UID of the Migration is {migration}"
+        advice += (Advice(str(each)) for each in found[:-1])
+        advice.append(Advice(str(found[-1]), remedy, command))
+    return advice
 
 
-def _cancel(vm: str) -> str:
-    return msgspec.json.encode({"spec": {"cancel": [{"id": vm}]}}).decode()
+def _cancel(vms: Iterable[str]) -> str:
+    return msgspec.json.encode({"spec": {"cancel": [{"id": vm} for vm in vms]}}).decode()
 
 
 def _advise_placing(problem: str, context: ExplainContext) -> Advice:

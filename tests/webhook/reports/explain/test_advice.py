@@ -13,6 +13,7 @@ from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.commands import KubectlFlags
 from webhook.kube.objects import Json
 from webhook.model import Installation, Mode
+from webhook.reports.duplicates import REMEDY
 from webhook.reports.explain import ClusterObjects, explain
 from webhook.reports.explain.model import Advice
 
@@ -232,6 +233,23 @@ def test_advice_is_about_the_nodes_with_the_fewest_and_most_common_obstacles() -
         ("taint r:NoSchedule", ["r0", "r1", "r2"]),
         ("taint s:NoSchedule", ["s0", "s1"]),
     ]
+
+
+def test_the_vms_of_a_migration_are_cancelled_by_one_command() -> None:
+    labels = {"forklift.app": "virt-v2v", "plan": "uid-db"}
+    pods = [
+        pod(f"vms/{vm}-{i}", "a", labels | {"migration": migration, "vmID": vm})
+        for migration, vm in (("m-1", "vm-1"), ("m-2", "vm-3"), ("m-1", "vm-2"))
+        for i in range(2)
+    ]
+    first, second, third = advised(Case(plan(), [node("a")], pods))
+    assert first.problem.startswith("VM 'vm-1' has 2 convertor pods on the same disks: ")
+    assert (first.remedy, first.command) == ("", "")
+    assert second.problem.startswith("VM 'vm-2' has ")
+    assert second.remedy == f"for each of them: {REMEDY}; the UID of the Migration is m-1"
+    assert second.command.endswith(""" -p '{"spec":{"cancel":[{"id":"vm-1"},{"id":"vm-2"}]}}'""")
+    assert third.remedy == f"{REMEDY}; the UID of the Migration is m-2"
+    assert third.command.endswith(""" -p '{"spec":{"cancel":[{"id":"vm-3"}]}}'""")
 
 
 UNLABELLED = [node("a", {"disk": "ssd"})]

@@ -18,8 +18,8 @@ from webhook.kube.affinity import REQUIRED
 from webhook.kube.defaulting import with_defaults
 from webhook.kube.messages import quote
 from webhook.kube.objects import Json, spec_of
-from webhook.kube.pod_terms import resolve_incoming_term
-from webhook.kube.selectors import label_selector_matches, list_requirements
+from webhook.kube.pod_terms import AffinityTerm, resolve_incoming_term
+from webhook.kube.selectors import list_requirements
 
 MAX_REQUIREMENTS = 128
 """Limits the time: every two of them are compared. More are not checked, values included."""
@@ -32,18 +32,24 @@ _REMEDY = "to be near several pods, write REQUIRE for one of them and PREFER for
 class _Term(NamedTuple):
     """A required term as requirements."""
 
-    term: Json
+    resolved: AffinityTerm
+    """Of its namespaces empty text is the pod's own, if that is not known."""
     labels: list[Json]
     """Expressions on the labels of a pod."""
-    names: frozenset[str]
-    """Namespaces by name; empty text is the pod's own, if that is not known."""
     namespace_labels: list[Json] | None
     """Expressions on the labels of other namespaces; none match all. None selects no others."""
 
     @property
+    def term(self) -> Json:
+        return self.resolved.term
+
+    @property
     def topology_key(self) -> str:
-        key: str = self.term["topologyKey"]
-        return key
+        return self.resolved.topology_key
+
+    @property
+    def names(self) -> frozenset[str]:
+        return self.resolved.namespaces
 
     @property
     def matches_nothing(self) -> bool:
@@ -65,7 +71,9 @@ def find_pod_rule_warnings(pod: Json) -> list[str]:
     )
     if sum(map(_count_requirements, near + away)) > MAX_REQUIREMENTS:
         return []
-    if any(each.matches_nothing for each in near) or _matches_itself(pod, near):
+    if any(each.matches_nothing for each in near) or all(
+        each.resolved.matches(pod, {}) for each in near
+    ):
         return []
     return list(_find_contradiction(near)) or [*_find_shared_pod(near), *_find_avoided(near, away)]
 
@@ -119,9 +127,8 @@ def _find_avoided(near: list[_Term], away: list[_Term]) -> Iterator[str]:
 def _read_term(term: Json, pod: Json) -> _Term:
     selector = term.get("namespaceSelector")
     return _Term(
-        term,
+        resolve_incoming_term(term, pod),
         labels=list(list_requirements(term.get("labelSelector") or {})),
-        names=resolve_incoming_term(term, pod).namespaces,
         namespace_labels=None if selector is None else list(list_requirements(selector)),
     )
 
@@ -129,10 +136,6 @@ def _read_term(term: Json, pod: Json) -> _Term:
 def _count_requirements(term: _Term) -> int:
     expressions = [*term.labels, *(term.namespace_labels or ())]
     return len(term.names) + sum(1 + len(each.get("values") or ()) for each in expressions)
-
-
-def _matches_itself(pod: Json, terms: Iterable[_Term]) -> bool:
-    return all(resolve_incoming_term(each.term, pod).matches(pod, {}) for each in terms)
 
 
 def _have_narrowest(terms: list[_Term]) -> bool:
@@ -190,11 +193,10 @@ def _find_contradictory_part(terms: list[_Term]) -> str:
     named = [term.names for term in terms if term.namespace_labels is None and "" not in term.names]
     if named and not frozenset.intersection(*named):
         return "the namespace"
-    # kube-scheduler 1.34 to 1.36 also matches all namespaces if a selector matches no labels
     labelled = [
         term.namespace_labels or []
         for term in terms
-        if not term.names and not label_selector_matches(term.term.get("namespaceSelector"), {})
+        if not term.names and not term.resolved.all_namespaces
     ]
     if key := _find_contradictory_key(chain.from_iterable(labelled)):
         return f"the namespace's label {quote(key)}"

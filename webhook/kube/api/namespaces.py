@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import labels_of
 from webhook.kube.selectors import Labels
@@ -22,9 +20,8 @@ def read_namespace_labels(client: "Client", name: str) -> Labels:
 
     """
     try:
-        found = client.get(f"/api/v1/namespaces/{name}")
+        return labels_of(client.get_object(f"/api/v1/namespaces/{name}"))
     except ApiError as error:
         if error.status == 404:
             return {}
         raise
-    return labels_of(msgspec.json.decode(found))

@@ -1,5 +1,6 @@
 """`kubectl convertor show`: plans and their convertor settings, one line each."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ from webhook.cli.options.plan import plan_argument
 from webhook.cli.output import output_option, structured, write
 from webhook.cli.release.find import Release, is_only_release_known, with_installed_defaults
 from webhook.cli.release.webhooks import read_webhooks
-from webhook.kube.objects import nested_string
+from webhook.kube.objects import Json, nested_string
 from webhook.model import Installation
 from webhook.reports.exclusions import InstalledWebhooks
 
@@ -71,10 +72,9 @@ def show(  # noqa: PLR0913, PLR0917 - one for each option
             webhooks = read_webhooks(client, installed, targets, unread_namespaces)
     flags = selected_cluster()
     described = [plan_table.describe_plan(plan, installation, webhooks, flags) for plan in found]
-    if output != "table":  # a table has a note in each row
-        excluded = [plan["excluded"] for plan in described if "excluded" in plan]
-        _print_notes(mode_note, [*unread, *dict.fromkeys(excluded)])
-    _print_notes("", unread_namespaces)
+    in_rows = () if output == "table" else _list_notes(mode_note, unread, described)
+    for note in (*in_rows, *unread_namespaces):
+        click.echo(f"Note: {note}", err=True)
     if output in ("yaml", "json"):
         write(structured(described[0] if name and described else described, output))
     elif described:
@@ -91,8 +91,9 @@ def _make_mode_note(installed: list[Release] | None) -> str:
     return "" if given or is_only_release_known(installed) else _NOT_KNOWN
 
 
-def _print_notes(mode_note: str, notes: list[str]) -> None:
+def _list_notes(mode_note: str, unread: list[str], described: list[Json]) -> Iterator[str]:
+    """Yield the notes that a table has in its rows, in short."""
     if mode_note == _NO_WEBHOOK:
-        click.echo("Note: no webhook is installed, so none of these settings is applied", err=True)
-    for text in notes:
-        click.echo(f"Note: {text}", err=True)
+        yield "no webhook is installed, so none of these settings is applied"
+    yield from unread
+    yield from dict.fromkeys(plan["excluded"] for plan in described if "excluded" in plan)

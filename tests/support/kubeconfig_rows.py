@@ -564,6 +564,9 @@ PROXIES = {
     "HTTPS_PROXY with a password beyond Latin-1": proxied(
         {"HTTPS_PROXY": "http://x:%E6%97%A5@127.0.0.1:{proxy}"}, f"{THROUGH} Basic eDrml6U="
     ),
+    "HTTPS_PROXY with TLS, by a certificate of the cluster's CA": proxied(
+        {"HTTPS_PROXY": "https://127.0.0.1:{tls_proxy}"}, THROUGH
+    ),
     "HTTPS_PROXY with SOCKS": proxied(
         {"HTTPS_PROXY": "socks5://127.0.0.1:{proxy}"}, "SOCKS5 api.test.invalid:6443"
     ),

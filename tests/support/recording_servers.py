@@ -33,13 +33,16 @@ class Sent(NamedTuple):
 
 
 class Recorder(NamedTuple):
-    """Three API servers and a proxy. All use the loopback interface."""
+    """Three API servers and two proxies. All use the loopback interface."""
 
     sent: list[Sent]
     connected: list[str]
     """Requests to the proxy: `CONNECT api.example.com:6443`, `SOCKS5 api.example.com:6443`."""
     ports: dict[str, int]
-    """Of `a`, `b`, `c` and `proxy`. The proxy connects to `a`, whatever the client's request."""
+    """Of `a`, `b`, `c`, `proxy`, and `tls_proxy`, which has TLS.
+
+    The proxies connect to `a`, whatever the client's request.
+    """
     ca: Path
     client_cert: Path
     client_key: Path
@@ -61,10 +64,11 @@ def run_recorder(folder: Path) -> Iterator[Recorder]:
         _ApiServer(recorder, "b", context),
         _ApiServer(recorder, "c"),
         _Proxy(recorder),
+        _Proxy(recorder, context),
     ]
-    recorder.ports.update(
-        zip(("a", "b", "c", "proxy"), (each.server_address[1] for each in servers), strict=True)
-    )
+    names = ("a", "b", "c", "proxy", "tls_proxy")
+    ports = (each.server_address[1] for each in servers)
+    recorder.ports.update(zip(names, ports, strict=True))
     for server in servers:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
@@ -82,10 +86,7 @@ class _ApiServer(http.server.ThreadingHTTPServer):
         self.recorder = recorder
         self.name = name
         super().__init__(("127.0.0.1", 0), _ApiHandler)
-        if context:
-            self.socket = context.wrap_socket(
-                self.socket, server_side=True, do_handshake_on_connect=False
-            )
+        _add_tls(self, context)
 
     def handle_error(self, *_: object) -> None:
         pass  # a client that does not trust the certificate closes the connection
@@ -121,9 +122,10 @@ class _ApiHandler(http.server.BaseHTTPRequestHandler):
 class _Proxy(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, context: ssl.SSLContext | None = None) -> None:
         self.recorder = recorder
         super().__init__(("127.0.0.1", 0), _ProxyHandler)
+        _add_tls(self, context)
 
     def handle_error(self, *_: object) -> None:
         pass  # a client that does not trust the certificate closes the connection
@@ -172,6 +174,13 @@ class _ProxyHandler(socketserver.StreamRequestHandler):
         port = int.from_bytes(self.rfile.read(2))
         self.wfile.write(b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")
         return f"SOCKS5 {host}:{port}{login}"
+
+
+def _add_tls(server: socketserver.TCPServer, context: ssl.SSLContext | None) -> None:
+    if context:
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:

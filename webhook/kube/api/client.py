@@ -147,8 +147,10 @@ class Client:
     def _decode(self, path: str, body: bytes) -> Json:
         try:
             found: Json = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ApiError(f"{self.server} answered {path} with invalid JSON: {error}") from None
+        if not _is_api_object(found):
+            raise ApiError(f"{self.server} answered {path} with no object or list of Kubernetes")
         return found
 
     def _read(
@@ -184,7 +186,10 @@ class Client:
             response = self._send(transport, request, headers, body, timeout_seconds)
         self._set_clock_offset(response.headers.get("Date", ""))
         if not 200 <= response.status <= 299:
-            raise error_from_response(request, response.status, response.headers, response.data)
+            received = b""
+            with contextlib.suppress(HTTPError):  # the status says enough without it
+                received = response.data
+            raise error_from_response(request, response.status, response.headers, received)
         if "json" not in response.headers.get("Content-Type", "json"):
             response.close()
             raise not_json(request, response.status, response.headers)
@@ -229,6 +234,12 @@ class Client:
                 except KubeconfigError as error:
                     raise ApiError(f"{failure}: {error}") from None
             return self._transport
+
+
+def _is_api_object(found: Json) -> bool:
+    items = found.get("items") or []
+    are_objects = isinstance(items, list) and all(isinstance(item, dict) for item in items)
+    return are_objects and isinstance(found.get("metadata"), dict)
 
 
 class WatchStream:

@@ -116,7 +116,7 @@ class ListWatch(Generic[T]):
             body = self.client.get(self.path, query, accept=self._accept_list)
             try:
                 page = self._decode_page(body)
-            except msgspec.MsgspecError as error:
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 message = f"{self.client.server} sent an invalid response: {error}"
                 raise ApiError(message) from None
             limit = max(1, min(MAX_PAGE_LIMIT, limit * TARGET_PAGE_BYTES // len(body)))

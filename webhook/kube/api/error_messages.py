@@ -50,8 +50,10 @@ def error_from_response(
     """Return the error for a response whose status is not 2xx."""
     try:
         status = msgspec.json.decode(body, type=_Status)
-    except msgspec.DecodeError:
-        status = _Status(message=body[:_MAX_BODY_BYTES].decode(errors="replace").strip())
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        text = body[:_MAX_BODY_BYTES].decode(errors="replace")
+        printable = (character if character.isprintable() else " " for character in text)
+        status = _Status(message=" ".join("".join(printable).split()))
     server = request.server
     if code == 401:
         message = f"{server} does not accept the credentials: they are wrong or have expired"
@@ -66,7 +68,7 @@ def error_from_response(
     else:
         message = f"{server} answered {code}: {status.message or status.reason or 'no message'}"
     retry_after = headers.get("Retry-After", "")
-    seconds = float(retry_after) if retry_after.isdecimal() else 0
+    seconds = float(retry_after) if re.fullmatch("[0-9]{1,5}", retry_after) else 0
     return ApiError(message, code, status.reason, seconds)
 
 

@@ -16,7 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.support.fake_api import FakeApi, run_fake_api
 from tests.support.reactions import encode_status
 from tests.support.waiting import eventually
+from webhook.forklift.plan import PlanObject
 from webhook.kube.api.client import Client, connect
+from webhook.kube.api.collection import ListWatch
 from webhook.kube.api.errors import ApiError
 
 PLANS = "/apis/forklift.konveyor.io/v1beta1/plans"
@@ -232,6 +234,47 @@ def test_invalid_json_is_an_error_of_the_server(api: FakeApi, client: Client) ->
     api.fail("list", 200, body=b'{"items": [')
     with pytest.raises(ApiError, match=f"answered {PLANS} with invalid JSON"):
         client.get_object(PLANS)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b'{"metadata": null}',
+        b'{"metadata": {}, "items": "x"}',
+        b'{"metadata": {}, "items": [null]}',
+    ],
+)
+def test_json_that_is_no_object_of_kubernetes_is_an_error(
+    api: FakeApi, client: Client, body: bytes
+) -> None:
+    api.fail("list", 200, body=body)
+    with pytest.raises(ApiError, match=f"answered {PLANS} with no object or list of Kubernetes"):
+        client.get_object(PLANS)
+
+
+def test_json_that_is_nested_too_deeply_is_an_error(api: FakeApi, client: Client) -> None:
+    deep = b'{"metadata": {}, "x": ' + b"[" * 20_000 + b"]" * 20_000 + b"}"
+    api.fail("list", 200, body=deep)
+    with pytest.raises(ApiError, match="invalid JSON"):
+        client.get_object(PLANS)
+    api.fail("list", 200, body=deep)
+    with pytest.raises(ApiError, match="sent an invalid response"):
+        list(ListWatch(client, PLANS, PlanObject).list_items())
+
+
+def test_an_error_whose_text_is_broken_has_its_status(api: FakeApi, client: Client) -> None:
+    api.fail("list", 503, body=b"x", headers=(("Content-Encoding", "gzip"),))
+    with pytest.raises(ApiError, match="answered 503: no message"):
+        client.get(PLANS)
+
+
+def test_the_text_of_an_error_is_printed_without_control_characters(
+    api: FakeApi, client: Client
+) -> None:
+    api.fail("list", 503, body=b"\x1b[31m<h1>\r\n  Bad</h1>")
+    with pytest.raises(ApiError, match=r"answered 503: \[31m<h1> Bad</h1>$"):
+        client.get(PLANS)
 
 
 def test_lines_are_whole_whatever_chunks_they_are_sent_in(api: FakeApi, client: Client) -> None:

@@ -486,12 +486,15 @@ CLUSTERS = {
         "cluster 'a': the file of 'certificate-authority': no such file or directory",
     ),
     "a CA that is none": Row(
-        [config(cluster="certificate-authority-data: YQ==")], None, "no certificate in PEM"
+        [config(cluster="certificate-authority-data: YQ==")], None, "expected certificates in PEM"
     ),
     "a CA twice": Row(
         [config(cluster="certificate-authority: ca.crt, certificate-authority-data: YQ==")],
         None,
         "exclude each other",
+    ),
+    "the server's own certificate as CA": Row(
+        [config(cluster="certificate-authority: '{server_cert}'")], TOKEN
     ),
     "no verification": Row([config(cluster="insecure-skip-tls-verify: true")], TOKEN),
     "no verification and a CA": Row(
@@ -506,6 +509,11 @@ CLUSTERS = {
     ),
     "another name in the certificate": Row(
         [config(cluster="certificate-authority: ca.crt, tls-server-name: localhost")], TOKEN
+    ),
+    "a name with a NUL": Row(
+        [config(cluster='certificate-authority: ca.crt, tls-server-name: "a\\0b"')],
+        None,
+        "'tls-server-name' is not a name",
     ),
     "a name that the certificate does not have": Row(
         [config(cluster="certificate-authority: ca.crt, tls-server-name: example.com")],
@@ -660,6 +668,7 @@ def _fills(recorder: Recorder, folder: Path) -> dict[str, str]:
     return {
         **{name: str(port) for name, port in recorder.ports.items()},
         "ca": str(recorder.ca),
+        "server_cert": str(recorder.server_cert),
         "folder": str(folder),
         "ca_data": ca,
         "ca_data_lines": f"{ca[:76]}\\n{ca[76:]}\\n",

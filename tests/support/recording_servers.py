@@ -44,6 +44,7 @@ class Recorder(NamedTuple):
     The proxies connect to `a`, whatever the client's request.
     """
     ca: Path
+    server_cert: Path
     client_cert: Path
     client_key: Path
 
@@ -58,7 +59,7 @@ def run_recorder(folder: Path) -> Iterator[Recorder]:
     context.load_cert_chain(files.cert, files.key)
     context.load_verify_locations(cert)
     context.verify_mode = ssl.CERT_OPTIONAL
-    recorder = Recorder([], [], {}, files.ca, cert, key)
+    recorder = Recorder([], [], {}, files.ca, files.cert, cert, key)
     servers: list[_ApiServer | _Proxy] = [
         _ApiServer(recorder, "a", context),
         _ApiServer(recorder, "b", context),

@@ -19,8 +19,11 @@ def create_context(cluster: Cluster) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     # Python 3.13 sets it; kubectl accepts CAs without a key identifier, as older clusters have them
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the CA may be an intermediate one
     context.hostname_checks_common_name = False
     authority = read_authority(cluster)
+    if "\0" in cluster.tls_server_name:
+        raise KubeconfigError("'tls-server-name' is not a name")
     if cluster.insecure_skip_tls_verify:
         if authority:
             raise KubeconfigError("'insecure-skip-tls-verify' and a CA exclude each other")
@@ -37,7 +40,7 @@ def _load_authority(context: ssl.SSLContext, authority: bytes) -> None:
     try:
         context.load_verify_locations(cadata=authority.decode("ascii", errors="ignore"))
     except (ssl.SSLError, ValueError):
-        raise KubeconfigError("'certificate-authority': there is no certificate in PEM") from None
+        raise KubeconfigError("'certificate-authority': expected certificates in PEM") from None
 
 
 def load_client_certificate(context: ssl.SSLContext, credentials: Credentials) -> None:

@@ -28,6 +28,12 @@ class _UserError(click.ClickException):
     exit_code = 2
 
 
+class _ClusterError(click.ClickException):
+    """An error of the API server or of its configuration."""
+
+    exit_code = 3
+
+
 class _SecretName(click.ParamType[tuple[str, str]]):
     name = "namespace/name"
 
@@ -121,12 +127,14 @@ def _report_cluster_errors() -> Iterator[None]:
     """Report an error of the cluster or of the Secret without a traceback."""
     try:
         yield
-    except (KubeconfigError, SecretError) as error:
+    except SecretError as error:
         raise _UserError(str(error)) from None
+    except KubeconfigError as error:
+        raise _ClusterError(str(error)) from None
     except ApiError as error:
         is_conflict = error.status == HTTPStatus.CONFLICT
         hint = ": another client changed it, try again" if is_conflict else ""
-        raise _UserError(f"{error}{hint}") from None
+        raise _ClusterError(f"{error}{hint}") from None
 
 
 def _now(cluster: ClusterApi) -> datetime:

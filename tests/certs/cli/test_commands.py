@@ -24,9 +24,9 @@ def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(certs, [str(argument) for argument in arguments], prog_name="certs")
 
 
-def error(*arguments: str | Path) -> str:
+def error(*arguments: str | Path, exit_code: int = 2) -> str:
     result = run(*arguments)
-    assert result.exit_code == 2
+    assert result.exit_code == exit_code
     return result.output.splitlines()[-1].removeprefix("Error: ")
 
 
@@ -159,7 +159,8 @@ def test_rotate_refuses_an_empty_secret(cluster: tuple[str, ...]) -> None:
 def test_a_conflict_is_reported_with_a_hint(api: FakeApi, cluster: tuple[str, ...]) -> None:
     write_state(api, rotation.initialize(NOW, Durations()))
     api.fail("update", 409)
-    assert error("rotate", *cluster).endswith(": another client changed it, try again")
+    message = error("rotate", *cluster, exit_code=3)
+    assert message.endswith(": another client changed it, try again")
 
 
 def test_the_secret_option_needs_a_namespace() -> None:
@@ -170,9 +171,11 @@ def test_the_secret_option_needs_a_namespace() -> None:
 
 def test_an_error_of_the_cluster_is_reported(api: FakeApi, cluster: tuple[str, ...]) -> None:
     api.forbid("get", user="sa")
-    assert error("show", *cluster).startswith("'sa' may not get secrets in namespace 'migration'")
+    message = error("show", *cluster, exit_code=3)
+    assert message.startswith("'sa' may not get secrets in namespace 'migration'")
 
 
 def test_show_reports_that_both_configurations_are_missing(cluster: tuple[str, ...]) -> None:
     kubeconfig = cluster[:2]
-    assert '"theirs" not found' in error("show", *kubeconfig, "--webhook-config", "theirs")
+    message = error("show", *kubeconfig, "--webhook-config", "theirs", exit_code=3)
+    assert '"theirs" not found' in message

@@ -150,7 +150,7 @@ class Client:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ApiError(f"{self.server} answered {path} with invalid JSON: {error}") from None
         if not _is_api_object(found):
-            raise ApiError(f"{self.server} answered {path} with no object or list of Kubernetes")
+            raise ApiError(f"{self.server} answered {path} with JSON that is not an API object")
         return found
 
     def _read(

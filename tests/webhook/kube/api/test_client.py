@@ -245,11 +245,11 @@ def test_invalid_json_is_an_error_of_the_server(api: FakeApi, client: Client) ->
         b'{"metadata": {}, "items": [null]}',
     ],
 )
-def test_json_that_is_no_object_of_kubernetes_is_an_error(
+def test_json_that_is_not_an_api_object_is_an_error(
     api: FakeApi, client: Client, body: bytes
 ) -> None:
     api.fail("list", 200, body=body)
-    with pytest.raises(ApiError, match=f"answered {PLANS} with no object or list of Kubernetes"):
+    with pytest.raises(ApiError, match=f"answered {PLANS} with JSON that is not an API object"):
         client.get_object(PLANS)
 
 

@@ -55,8 +55,9 @@ def plugin(made: Path, manifest: Any, tmp_path: Path) -> Path:
     """Extract the archive and create the link as krew does; return the link."""
     (platform,) = manifest["spec"]["platforms"]
     store = tmp_path / "store"
-    with tarfile.open(made / platform["uri"].rpartition("/")[2]) as archive:
-        archive.extractall(store, filter="data")
+    store.mkdir()
+    archive = made / platform["uri"].rpartition("/")[2]
+    subprocess.run(["tar", "-xf", archive, "-C", store], check=True)
     link = tmp_path / "bin" / "kubectl-convertor"
     link.parent.mkdir()
     link.symlink_to(store / platform["bin"])

@@ -535,6 +535,9 @@ CLUSTERS = {
         [config(server="https://x:y@127.0.0.1:{a}")], Sent("a", ("Authorization: Basic eDp5",))
     ),
     "an address of another kind": Row([config(server="ftp://127.0.0.1")], None, "expected a URL"),
+    "an invalid port": Row(
+        [config(server="https://127.0.0.1:port")], None, "'server': expected a URL"
+    ),
     "no host": Row([config(server="https://")], None, "'server': expected a URL"),
     "http": Row([config("{}", server="http://127.0.0.1:{c}")], Sent("c")),
     "http on this machine, with as": Row(

@@ -52,9 +52,7 @@ class DuplicatePods(msgspec.Struct, frozen=True, rename="camel"):
 def find_duplicates(pods: Iterable[Json], plan_object: Json) -> list[DuplicatePods]:
     """Return the VMs of which several of these convertor pods of a plan have not ended.
 
-    They are sorted by Migration.
-
-    Pods that are being deleted do not count.
+    They are sorted by Migration. Pods that are being deleted do not count.
     """
     by_vm: dict[tuple[str, ...], list[Json]] = defaultdict(list)
     for pod in pods:

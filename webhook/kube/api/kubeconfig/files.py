@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -208,24 +209,21 @@ def read_files(paths: Sequence[Path]) -> Kubeconfig:
         KubeconfigError: a file cannot be read, or is not a kubeconfig; contents are never shown.
 
     """
-    found = Kubeconfig(os.pathsep.join(map(str, paths)), "", {}, {}, {})
+    current_context = ""
+    clusters: dict[str, Cluster] = {}
+    users: dict[str, User] = {}
+    contexts: dict[str, Context] = {}
     for path in paths:
         file, folder = _read_file(path), path.absolute().parent
-        found = Kubeconfig(
-            found.paths,
-            found.current_context or file.current_context,
-            _add(
-                found.clusters,
-                {each.name: _resolve(each.cluster, folder) for each in file.clusters},
-            ),
-            _add(found.users, {each.name: _resolve_user(each.user, folder) for each in file.users}),
-            _add(found.contexts, {each.name: each.context for each in file.contexts}),
-        )
-    return found
-
-
-def _add(first: Mapping[str, T], others: Mapping[str, T]) -> Mapping[str, T]:
-    return {**first, **{name: entry for name, entry in others.items() if name not in first}}
+        current_context = current_context or file.current_context
+        for cluster in file.clusters:
+            clusters.setdefault(cluster.name, _resolve(cluster.cluster, folder))
+        for user in file.users:
+            users.setdefault(user.name, _resolve_user(user.user, folder))
+        for context in file.contexts:
+            contexts.setdefault(context.name, context.context)
+    names = os.pathsep.join(map(str, paths))
+    return Kubeconfig(names, current_context, clusters, users, contexts)
 
 
 def _read_file(path: Path) -> _File:
@@ -247,14 +245,14 @@ def _read_file(path: Path) -> _File:
         raise KubeconfigError(f"{where}: {_name_entry(message, document)}") from None
     if file.kind not in ("", "Config") or file.api_version not in ("", "v1"):
         raise KubeconfigError(f"{where}: expected 'kind: Config' of 'apiVersion: v1'")
-    for kind, entries in (
-        ("cluster", file.clusters),
-        ("user", file.users),
-        ("context", file.contexts),
-    ):
-        names = [each.name for each in entries]
-        for name in names:
-            if names.count(name) > 1:
+    names = {
+        "cluster": [each.name for each in file.clusters],
+        "user": [each.name for each in file.users],
+        "context": [each.name for each in file.contexts],
+    }
+    for kind, of_kind in names.items():
+        for name, count in Counter(of_kind).items():
+            if count > 1:
                 raise KubeconfigError(f"{where}: there are two of the {kind} '{name}'")
     return file
 

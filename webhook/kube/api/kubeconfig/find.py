@@ -2,10 +2,9 @@
 
 import os
 import ssl
-from collections.abc import Callable, Mapping
-from contextlib import ContextDecorator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -89,9 +88,8 @@ def find_client_config(
 def _connect(found: Kubeconfig, context: str, environ: Mapping[str, str]) -> Connection:
     selected = found.select(context)
     cluster, user = selected.cluster, selected.user
-    of_cluster = _Prefix(f"{found.name}: cluster '{selected.context.cluster}'")
-    of_user = _Prefix(f"{found.name}: user '{selected.context.user}'")
-    with of_cluster:
+    whose = f"{found.name}: user '{selected.context.user}'"
+    with _prefixed(f"{found.name}: cluster '{selected.context.cluster}'"):
         address = _parse_server(cluster.server)
         host = address.netloc.rpartition("@")[2]
         url = address._replace(netloc=host).geturl()
@@ -101,32 +99,22 @@ def _connect(found: Kubeconfig, context: str, environ: Mapping[str, str]) -> Con
             if cluster.proxy_url
             else proxies.from_environment(url, environ)
         )
-    with of_user:
+    with _prefixed(whose):
         credentials = _load_credentials(cluster, user, address)
         if tls_context:
             tls.load_client_certificate(tls_context, credentials)
-    authorization = of_user(credentials.authorization)
+    authorization = _prefixed(whose)(credentials.authorization)
     credentials = credentials._replace(authorization=authorization)
     return Connection(url, tls_context, credentials, cluster.tls_server_name, proxy)
 
 
-class _Prefix(ContextDecorator):
-    """Begins the message of a KubeconfigError with the entry that it is about."""
-
-    def __init__(self, prefix: str) -> None:
-        self._prefix = prefix
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        if isinstance(error, KubeconfigError):
-            raise KubeconfigError(f"{self._prefix}: {error}") from None
+@contextmanager
+def _prefixed(prefix: str) -> Iterator[None]:
+    """Begin the message of a KubeconfigError with the entry that it is about."""
+    try:
+        yield
+    except KubeconfigError as error:
+        raise KubeconfigError(f"{prefix}: {error}") from None
 
 
 def _parse_server(server: str) -> SplitResult:
@@ -176,7 +164,7 @@ def _from_pod(environ: Mapping[str, str]) -> ClientConfig:
     host, port = environ["KUBERNETES_SERVICE_HOST"], environ["KUBERNETES_SERVICE_PORT"]
     url = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
-    @_Prefix("the pod's service account")
+    @_prefixed("the pod's service account")
     def load() -> Connection:
         authorization = token_file_source(SERVICE_ACCOUNT / "token")
         try:

@@ -46,7 +46,7 @@ def check(proxy: str, origin: str) -> str:
     if not host or parts.scheme not in _SCHEMES:
         kinds = join_with_or([f"{scheme}://" for scheme in _SCHEMES])
         raise KubeconfigError(f"{origin}: expected the URL of a proxy with {kinds}")
-    scheme = parts.scheme.replace("socks5h", "socks5").replace("socks5", "socks5h")
+    scheme = "socks5h" if parts.scheme == "socks5" else parts.scheme
     user, at, _ = parts.netloc.rpartition("@")
     host = f"[{host}]" if ":" in host else host
     return f"{scheme}://{user}{at}{host}:{port or _PORTS[parts.scheme]}"

@@ -135,6 +135,12 @@ annotations:
 {{- if has .Values.certificates.mode (list "self-managed" "provided") }}true{{ end -}}
 {{- end }}
 
+{{/* "true" if the cluster has ValidatingAdmissionPolicy in v1. By the version, because `helm template` and
+     Argo CD without access to a cluster know no other capabilities. */}}
+{{- define "convertor-webhook.hasAdmissionPolicies" -}}
+{{- if semverCompare ">=1.30-0" .Capabilities.KubeVersion.Version }}true{{ end -}}
+{{- end }}
+
 {{/* Annotations of the webhook configurations, including those for an injector. */}}
 {{- define "convertor-webhook.injection" -}}
 {{- $annotations := deepCopy (default dict .Values.webhook.annotations) -}}

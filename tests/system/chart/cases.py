@@ -59,3 +59,9 @@ SWITCHES: dict[str, Json] = {
 }
 
 ALL = MODES | SWITCHES
+
+
+def supported(values: Json, kubernetes: str) -> Json:
+    """Return values without those that the chart rejects for a Kubernetes release."""
+    has_policies = int(kubernetes.partition(".")[2]) >= 30
+    return values if has_policies else values | {"admissionPolicy": {"enabled": False}}

@@ -1,5 +1,7 @@
 """The webhook configurations, by the rows of docs/compliance.md."""
 
+import re
+
 import pytest
 
 from tests.support.printed_commands import check, find_commands
@@ -168,6 +170,21 @@ def test_the_admission_policy_requires_the_placement_annotation() -> None:
         "has(object.metadata.annotations) && "
         "'convertor.example.com/placement' in object.metadata.annotations"
     )
+
+
+@pytest.mark.parametrize("major", [3, 4])
+def test_the_admission_policy_is_an_error_before_kubernetes_1_30(major: int) -> None:
+    """An installation without the policy that its values request would look protected."""
+    values: Json = {"admissionPolicy": {"enabled": True}}
+    error = (
+        "admissionPolicy.enabled needs Kubernetes 1.30 or later, found v1.29.14: set it to false"
+    )
+
+    with pytest.raises(rendering.ChartError, match=re.escape(error)):
+        rendering.text(values, kubernetes="1.29.14", major=major)
+    for kubernetes in ("1.30", "v1.30.0-eks-1a2b3c", "1.30.0-gke.100"):
+        rendered = rendering.objects(values, kubernetes=kubernetes, major=major)
+        assert "ValidatingAdmissionPolicy" in {each["kind"] for each in rendered}
 
 
 def test_the_admission_policy_has_the_conditions_of_the_webhook() -> None:

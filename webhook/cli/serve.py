@@ -15,13 +15,20 @@ from webhook.cli.options.installation import installation_options
 from webhook.cli.options.types import Parsed
 from webhook.server import config
 from webhook.server import run as server
-from webhook.server.config import MAX_CONCURRENT_REVIEWS, Certificates, Config, ConfigError
+from webhook.server.config import (
+    MAX_CONCURRENT_REVIEWS,
+    MAX_WATCHED_NAMESPACES,
+    Certificates,
+    Config,
+    ConfigError,
+)
 from webhook.telemetry import logs
 
 _ADDRESS = Parsed("host:port", config.parse_address)
 _DIRECTORY = Parsed("directory", config.find_directory)
 _FILE = Parsed("file", config.find_file)
 _PATH = Parsed("path", config.parse_path)
+_NAMESPACE = Parsed("namespace", config.parse_namespace)
 _OBJECT = Parsed("namespace/name", config.parse_object_name)
 
 
@@ -66,6 +73,12 @@ def _make_choice(words: type[StrEnum]) -> click.Choice[str]:
     "--watch-pods/--no-watch-pods",
     default=True,
     help="Find convertor pods that were missed.",
+)
+@click.option(
+    "--watch-pods-namespace",
+    type=_NAMESPACE,
+    multiple=True,
+    help="Find them only there; may be repeated.",
 )
 @click.option(
     "--webhook-config",
@@ -119,11 +132,26 @@ def _read_config(flags: dict[str, Any]) -> Config:
         kubeconfig=flags["kubeconfig"],
         hub_kubeconfig=flags["hub_kubeconfig"],
         watch_pods=flags["watch_pods"],
+        watch_pods_namespaces=_read_watched_namespaces(flags),
         webhook_config=flags["webhook_config"],
         certificates=_read_certificates(flags),
         max_concurrent=flags["max_concurrent"],
         installation=flags["installation"],
     )
+
+
+def _read_watched_namespaces(flags: dict[str, Any]) -> tuple[str, ...]:
+    namespaces = tuple(dict.fromkeys(flags["watch_pods_namespace"]))
+    if namespaces and not flags["watch_pods"]:
+        raise UserError("expected --no-watch-pods or --watch-pods-namespace, found both")
+    if namespaces and flags["plans"]:
+        raise UserError("--plans is without a cluster, --watch-pods-namespace needs one")
+    if len(namespaces) > MAX_WATCHED_NAMESPACES:
+        raise UserError(
+            f"--watch-pods-namespace: expected at most {MAX_WATCHED_NAMESPACES} namespaces, found "
+            f"{len(namespaces)}; without it all namespaces are watched, with one connection"
+        )
+    return namespaces
 
 
 def _read_certificates(flags: dict[str, Any]) -> Certificates:

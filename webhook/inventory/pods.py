@@ -1,9 +1,9 @@
-"""Watch of the cluster's convertor pods, which finds those without their placement."""
+"""Watch of convertor pods, of all or of some namespaces, which finds those without placement."""
 
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -26,7 +26,6 @@ from webhook.placement.missed import EnforcementWindow, Finding, PodMetadata
 
 log = structlog.get_logger()
 
-PATH = "/api/v1/pods"
 QUERY = {
     "labelSelector": f"{CONVERTOR_LABEL}={CONVERTOR_VALUE}",
     "fieldSelector": "status.phase!=Succeeded,status.phase!=Failed",
@@ -40,6 +39,11 @@ WINDOW_REACH = timedelta(minutes=2)
 Changing the mode of an installation and changing it back takes two rollouts of its Deployment and
 a pod in between, which is longer. A server cannot read such changes anywhere.
 """
+
+
+def collection_path(namespace: str = "") -> str:
+    """Return the path of the pods of a namespace, or of all pods."""
+    return f"/api/v1/namespaces/{namespace}/pods" if namespace else "/api/v1/pods"
 
 
 class PodWatchTiming(NamedTuple):
@@ -99,12 +103,15 @@ class PodWatch:
         event_sink: Callable[[PlanEvent], None],
         timing: PodWatchTiming | None = None,
         *,
+        namespaces: Collection[str] = (),
         webhook_config: str = "",
     ) -> None:
         """Start nothing.
 
-        `webhook_config` is the name of the webhook's configuration: pods for which the API server
-        does not call it are not missed. If it is empty, the webhook is called for every pod.
+        Only pods in `namespaces` are watched, with a thread and a connection for each; all pods if
+        it is empty. `webhook_config` is the name of the webhook's configuration: pods for which the
+        API server does not call it are not missed. If it is empty, the webhook is called for every
+        pod.
         """
         self._client = client
         self._webhook_config = webhook_config
@@ -120,37 +127,49 @@ class PodWatch:
         self._seen = Counter[Reason]()
         self._window: EnforcementWindow | None = None
         self._stopped = threading.Event()
-        pods = ListWatch(client, PATH, _PodObject, QUERY, metadata_only=True)
-        self._reflector = reflector.Reflector(pods, self, self._timing.watch)
+        self._reflectors = [
+            reflector.Reflector(
+                ListWatch(
+                    client, collection_path(namespace), _PodObject, QUERY, metadata_only=True
+                ),
+                _NamespaceStore(self, namespace),
+                self._timing.watch,
+            )
+            for namespace in namespaces or ("",)
+        ]
         self._thread = threading.Thread(target=self._run, name="missed pods", daemon=True)
 
     def start(self) -> None:
         """Start to list, watch and check."""
-        self._reflector.start()
+        for each in self._reflectors:
+            each.start()
         self._thread.start()
 
     def stop(self) -> None:
         self._stopped.set()
-        self._reflector.stop()
+        reflector.stop_all(self._reflectors)
 
     def status(self) -> PodsStatus:
         """Return the current state."""
+        watches = reflector.combine(each.status() for each in self._reflectors)
         with self._lock:
             current = Counter(self._missed.values())
             total = Counter(self._seen)
-            return PodsStatus(*self._reflector.status(), len(self._known), current, total)
+            return PodsStatus(*watches, len(self._known), current, total)
 
-    def replace(self, items: Iterable[_PodObject]) -> None:
-        """Replace all pods."""
-        deleted = set(self._known)
+    def replace(self, namespace: str, items: Iterable[_PodObject]) -> None:
+        """Replace the pods of a namespace, or all pods if it is empty."""
+        with self._lock:
+            deleted = {key for key in self._known if namespace in ("", key[0])}
         for item in items:
             deleted.discard(_key(item))
             self.update(item)
         for key in deleted:
             self._forget(key)
-        if self._window is None:
-            now = datetime.now(UTC) + self._client.clock_offset
-            self._window = EnforcementWindow(format_time(now), format_time(now - WINDOW_REACH))
+        with self._lock:
+            if self._window is None:  # from the first list on: another one may never succeed
+                now = datetime.now(UTC) + self._client.clock_offset
+                self._window = EnforcementWindow(format_time(now), format_time(now - WINDOW_REACH))
 
     def update(self, item: _PodObject) -> None:
         """Add or update a pod."""
@@ -232,6 +251,19 @@ class PodWatch:
         related = RelatedPod(pod.namespace, pod.name, pod.uid)
         event = PlanEvent(ref, plan.generation, reason, message, is_warning=True, pod=related)
         self._event_sink(event)
+
+
+class _NamespaceStore:
+    """The pods of one namespace, or of all if it is empty, as the store of a reflector."""
+
+    def __init__(self, pods: PodWatch, namespace: str) -> None:
+        self._pods = pods
+        self._namespace = namespace
+        self.update = pods.update
+        self.delete = pods.delete
+
+    def replace(self, items: Iterable[_PodObject]) -> None:
+        self._pods.replace(self._namespace, items)
 
 
 def _is_called(calls: WebhookCalls, pod: PodMetadata) -> bool:

@@ -22,6 +22,9 @@ MAX_CONCURRENT_REVIEWS = 100
 """A review whose plan is known is never interrupted, so these are reviews that wait for the rest
 of their body or for their plan."""
 
+MAX_WATCHED_NAMESPACES = 50
+"""For each namespace, a replica has a thread and a connection with a watch, about 100 KB."""
+
 _SERVICE_LINKS = ("_SERVICE_HOST", "_SERVICE_PORT", "_PORT")
 """In names of variables that Kubernetes sets in pods for a Service named like the server."""
 
@@ -72,6 +75,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Of the cluster with the Plans, if that is another one."""
     watch_pods: bool = True
     """True finds missed convertor pods; needs a cluster."""
+    watch_pods_namespaces: tuple[str, ...] = ()
+    """The namespaces in which they are found; empty for all."""
     webhook_config: str = ""
     """Name of the MutatingWebhookConfiguration, which excludes pods that are not missed."""
     certificates: Certificates = Certificates()
@@ -102,6 +107,13 @@ def parse_namespace_mode(text: str) -> tuple[str, Mode]:
         expected = f"expected {', '.join(Mode)}{did_you_mean(mode, Mode)}"
         raise ConfigError(f"{text!r}: unknown mode {mode!r}, {expected}")
     return namespace, Mode(mode)
+
+
+def parse_namespace(text: str) -> str:
+    """Parse the name of a namespace. Raises ConfigError."""
+    if wrong := labels.check_namespace(text):
+        raise ConfigError(f"namespace {text!r} {wrong}")
+    return text
 
 
 def parse_object_name(text: str) -> tuple[str, str]:

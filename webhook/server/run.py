@@ -105,6 +105,7 @@ def _start_watching(
             clusters.plans,
             config.installation,
             recorder,
+            namespaces=config.watch_pods_namespaces,
             webhook_config=config.webhook_config,
         )
         metrics.export_pods(pods.status)

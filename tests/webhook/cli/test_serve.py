@@ -134,6 +134,13 @@ def test_the_certificate_may_be_in_a_secret(configs: list[Config]) -> None:
     )
 
 
+def test_pods_may_be_watched_in_some_namespaces(configs: list[Config]) -> None:
+    namespaces = ["b", "a", "b"]
+    assert run(*(f"--watch-pods-namespace={name}" for name in namespaces)).exit_code == 0
+    assert run(CONVERTOR_WEBHOOK_WATCH_PODS_NAMESPACE="b a").exit_code == 0
+    assert [config.watch_pods_namespaces for config in configs] == [("b", "a"), ("b", "a")]
+
+
 INVALID_FLAGS: list[tuple[list[str], str]] = [
     (["--lisen", "x"], "No such option '--lisen'. (Did you mean one of: "),
     (["--mode", "audti"], "Invalid value for '--mode': 'audti' is not one of "),
@@ -174,6 +181,26 @@ INVALID_FLAGS: list[tuple[list[str], str]] = [
     (
         ["--max-concurrent", "0"],
         "Invalid value for '--max-concurrent': 0 is not in the range x>=1.",
+    ),
+    (
+        ["--watch-pods-namespace=A_b"],
+        "Invalid value for '--watch-pods-namespace': namespace 'A_b' must consist of lower case ",
+    ),
+    (
+        ["--watch-pods-namespace=", "--no-watch-pods"],
+        "Invalid value for '--watch-pods-namespace': namespace '' must not be empty",
+    ),
+    (
+        ["--watch-pods-namespace=a", "--no-watch-pods"],
+        "expected --no-watch-pods or --watch-pods-namespace, found both",
+    ),
+    (
+        ["--watch-pods-namespace=a", "--plans=."],
+        "--plans is without a cluster, --watch-pods-namespace needs one",
+    ),
+    (
+        [f"--watch-pods-namespace=n{number}" for number in range(51)],
+        "--watch-pods-namespace: expected at most 50 namespaces, found 51; without it all ",
     ),
     (
         ["--certs-secret=ns/ca"],

@@ -37,7 +37,7 @@ def logs() -> Iterator[list[EventDict]]:
 
 
 class Watched:
-    def __init__(self, client: Client, timing: PodWatchTiming) -> None:
+    def __init__(self, client: Client, timing: PodWatchTiming, namespaces: str = "") -> None:
         self.events: list[PlanEvent] = []
         self.plans = FakePlans(PLAN)
         self.pods = PodWatch(
@@ -46,6 +46,7 @@ class Watched:
             Installation(),
             self.events.append,
             timing,
+            namespaces=namespaces.split(),
             webhook_config=CONFIGURATION,
         )
 
@@ -71,12 +72,13 @@ def put(
     name: str = "db-vm-1",
     created: str = FUTURE,
     *,
+    namespace: str = "target",
     placed: bool = False,
     **further: str,
 ) -> None:
     labels, annotations = (PLACED_LABELS, MARK) if placed else (CONVERTOR_LABELS, {})
     metadata = {"uid": name, "creationTimestamp": created, "annotations": annotations}
-    api.add(pod(f"target/{name}", labels=labels | further, metadata=metadata))
+    api.add(pod(f"{namespace}/{name}", labels=labels | further, metadata=metadata))
 
 
 def test_a_missed_pod_is_reported_once(
@@ -274,3 +276,56 @@ def test_an_error_of_the_watch_is_reported(api: FakeApi, watched: Watched) -> No
 
     eventually(lambda: "answered 500" in watched.pods.status().message)
     assert watched.pods.status().restarts >= 1
+
+
+@pytest.fixture
+def limited(client: Client) -> Iterator[Watched]:
+    """Watch the namespaces `target` and `other` only."""
+    watched = Watched(client, QUICK, "target other")
+    yield watched
+    watched.pods.stop()
+
+
+def test_with_namespaces_only_their_pods_are_requested(api: FakeApi, limited: Watched) -> None:
+    put(api)
+    put(api, namespace="elsewhere")
+    limited.pods.start()
+    eventually(lambda: limited.missed == {Reason.MISSED: 1} and api.watching == 2)
+
+    assert {request.path for request in api.filter_requests("list", "watch")} == {
+        "/api/v1/namespaces/target/pods",
+        "/api/v1/namespaces/other/pods",
+    }
+    assert limited.pods.status().count == 1
+
+
+def test_a_list_of_one_namespace_keeps_the_pods_of_the_others(
+    api: FakeApi, limited: Watched
+) -> None:
+    put(api)
+    put(api, namespace="other")
+    limited.pods.start()
+    eventually(lambda: limited.pods.status().count == 2 and api.watching == 2)
+    api.fail("watch", 410)
+    with api.changed:
+        del api.objects["pods", "target", "db-vm-1"]
+        del api.objects["pods", "other", "db-vm-1"]
+    api.end_watches()
+    eventually(lambda: limited.pods.status().count == 1)
+
+    put(api, "db-vm-2")
+    put(api, "db-vm-2", namespace="other")
+    eventually(lambda: limited.pods.status().count == 3)
+
+
+def test_a_namespace_that_may_not_be_watched_does_not_hide_pods_of_another(
+    api: FakeApi, limited: Watched
+) -> None:
+    api.forbid("list", "pods", namespace="other")
+    limited.pods.start()
+    put(api)
+    eventually(lambda: limited.missed == {Reason.MISSED: 1})
+
+    status = limited.pods.status()
+    assert (status.synced, status.age_seconds) == (False, inf)
+    assert "may not list pods in namespace 'other'" in status.message

@@ -76,8 +76,7 @@ class ClusterReader:
         targets = {
             plan.target_namespace for plan in known if NAME_PATTERN.fullmatch(plan.target_namespace)
         }
-        target_paths = [f"/api/v1/namespaces/{each}/pods" for each in sorted(targets)]
-        found = [self._read_pods(path) for path in (target_paths if namespace else [pods.PATH])]
+        found = [self._read_pods(each) for each in (sorted(targets) if namespace else [""])]
         if plans is None and (namespace or None in found):  # pods cannot be checked without plans
             raise ApiError("; ".join(self._unread), 403)
         keys = frozenset[str]().union(*(minimums.label_keys(plan.settings) for plan in known))
@@ -93,8 +92,8 @@ class ClusterReader:
         for plan in ListWatch(self._client, path, PlanObject).list_items():
             yield plan.to_json()
 
-    def _read_pods(self, path: str) -> list[Json] | None:
-        found = items(self._client, path, **pods.QUERY)
+    def _read_pods(self, namespace: str) -> list[Json] | None:
+        found = items(self._client, pods.collection_path(namespace), **pods.QUERY)
         return self._read("pods", found, "existing pods are not checked")
 
     def _read_node_values(self, keys: frozenset[str]) -> NodeValues:

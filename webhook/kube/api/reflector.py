@@ -8,7 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 import structlog
@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 RESOURCE_VERSION_LIFETIME_SECONDS = 60.0
 """An older resourceVersion may expire (410) in normal operation. When one expires sooner, again and
 again, the backoff continues."""
+
+STOP_TIMEOUT_SECONDS = 0.5
 
 T = TypeVar("T", bound=ApiObject)
 T_contra = TypeVar("T_contra", bound=ApiObject, contravariant=True)
@@ -63,6 +65,22 @@ class ReflectorStatus(NamedTuple):
     """Number of failed lists and watches."""
     message: str
     """The current error, or empty."""
+
+
+def stop_all(reflectors: Iterable["Reflector[Any]"]) -> None:
+    """Stop reflectors promptly, in the time that one of them takes; see `Reflector.stop`."""
+    reflectors = list(reflectors)
+    for each in reflectors:
+        each.begin_stop()
+    deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
+    for each in reflectors:
+        each.join(max(0, deadline - time.monotonic()))
+
+
+def combine(statuses: Iterable[ReflectorStatus]) -> ReflectorStatus:
+    """Return the state of a store that several reflectors fill: the worst of theirs."""
+    synced, ages, restarts, messages = zip(*statuses, strict=True)
+    return ReflectorStatus(all(synced), max(ages), sum(restarts), next(filter(None, messages), ""))
 
 
 class _InterruptedError(Exception):
@@ -122,10 +140,17 @@ class Reflector(Generic[T]):
 
     def stop(self) -> None:
         """Stop promptly. The thread of a request that hangs is abandoned, its result discarded."""
+        stop_all([self])
+
+    def begin_stop(self) -> None:
+        """Stop without waiting for the end of the thread."""
         self._stopping = True
         self._interrupt()
+
+    def join(self, seconds: float) -> None:
+        """Wait for the end of the thread, for at most this time."""
         if self._thread:
-            self._thread.join(0.5)
+            self._thread.join(seconds)
 
     def relist(self) -> None:
         """List everything again at once, because the store now needs other fields of objects."""

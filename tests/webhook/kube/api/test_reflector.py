@@ -15,7 +15,14 @@ from tests.support.fake_api import FakeApi
 from tests.support.waiting import eventually
 from webhook.kube.api.client import Client, connect
 from webhook.kube.api.collection import ListWatch
-from webhook.kube.api.reflector import Reflector, ReflectorTiming
+from webhook.kube.api.reflector import (
+    STOP_TIMEOUT_SECONDS,
+    Reflector,
+    ReflectorStatus,
+    ReflectorTiming,
+    combine,
+    stop_all,
+)
 
 PLANS = "/apis/forklift.konveyor.io/v1beta1/plans"
 QUICK = ReflectorTiming(
@@ -432,3 +439,26 @@ def test_a_request_that_hangs_does_not_delay_stop(
     started_at = time.monotonic()
     reflector.stop()
     assert time.monotonic() - started_at < 5
+
+
+def test_requests_that_hang_delay_the_stop_of_several_reflectors_once(
+    api: FakeApi, client: Client, store: Memory
+) -> None:
+    api.hang("list", times=inf)
+    reflectors = [Reflector(ListWatch(client, PLANS, Item), store) for _ in range(10)]
+    for each in reflectors:
+        each.start()
+    eventually(lambda: len(api.filter_requests("list")) == 10)
+    started_at = time.monotonic()
+    stop_all(reflectors)
+    assert time.monotonic() - started_at < 5 * STOP_TIMEOUT_SECONDS
+
+
+def test_the_status_of_several_reflectors_is_that_of_the_worst() -> None:
+    statuses = [
+        ReflectorStatus(synced=True, age_seconds=3, restarts=1, message=""),
+        ReflectorStatus(synced=False, age_seconds=inf, restarts=2, message="no right"),
+        ReflectorStatus(synced=True, age_seconds=5, restarts=0, message="no connection"),
+    ]
+    assert combine(statuses) == (False, inf, 3, "no right")
+    assert combine(statuses[:1]) == statuses[0]

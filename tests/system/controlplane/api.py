@@ -30,6 +30,12 @@ RESOURCES = {
     "Secret": "api/v1/secrets",
     "Service": "api/v1/services",
     "ServiceAccount": "api/v1/serviceaccounts",
+    "ValidatingAdmissionPolicy": (
+        "apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
+    ),
+    "ValidatingAdmissionPolicyBinding": (
+        "apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
+    ),
     "ValidatingWebhookConfiguration": (
         "apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
     ),

@@ -10,6 +10,9 @@ from tests.system.chart.rendering import Json, one
 
 pytestmark = pytest.mark.chart
 
+POLICY = "convertor-webhook-migration"
+"""The policy on pods, not the one on the server's ServiceAccount."""
+
 
 def mutating(values: Json | None = None, **options: str) -> Json:
     (webhook,) = one("MutatingWebhookConfiguration", values, **options)["webhooks"]
@@ -160,7 +163,7 @@ def test_replicas_are_spread_over_zones_and_nodes() -> None:
 
 def test_the_admission_policy_requires_the_placement_annotation() -> None:
     values = cases.ALL["everything-on"] | {"annotationPrefix": "convertor.example.com"}
-    policy = one("ValidatingAdmissionPolicy", values)["spec"]
+    policy = one("ValidatingAdmissionPolicy", values, name=POLICY)["spec"]
 
     assert policy["failurePolicy"] == "Ignore"
     assert policy["matchConstraints"]["objectSelector"] == mutating(values)["objectSelector"]
@@ -184,13 +187,15 @@ def test_the_admission_policy_is_an_error_before_kubernetes_1_30(major: int) -> 
         rendering.text(values, kubernetes="1.29.14", major=major)
     for kubernetes in ("1.30", "v1.30.0-eks-1a2b3c", "1.30.0-gke.100"):
         rendered = rendering.objects(values, kubernetes=kubernetes, major=major)
-        assert "ValidatingAdmissionPolicy" in {each["kind"] for each in rendered}
+        assert ("ValidatingAdmissionPolicy", POLICY) in {
+            (each["kind"], each["metadata"]["name"]) for each in rendered
+        }
 
 
 def test_the_admission_policy_has_the_conditions_of_the_webhook() -> None:
     own = {"name": "from-forklift", "expression": "request.userInfo.username != ''"}
     values = {"admissionPolicy": {"enabled": True}, "webhook": {"matchConditions": [own]}}
-    policy = one("ValidatingAdmissionPolicy", values)["spec"]
+    policy = one("ValidatingAdmissionPolicy", values, name=POLICY)["spec"]
 
     assert policy["matchConditions"] == mutating(values)["matchConditions"]
     assert len(policy["matchConditions"]) == 2

@@ -1,0 +1,97 @@
+"""The admission policy on the server's ServiceAccount, and the CA that needs no right to publish."""
+
+import pytest
+
+from tests.system.chart import cases
+from tests.system.chart.rendering import Json, objects, one
+
+pytestmark = pytest.mark.chart
+
+POLICY = "convertor-webhook-migration-token"
+PUBLISHING = {"self-managed", "provided"}
+"""The modes in which the server patches the webhook configurations."""
+
+
+def policies(values: Json, **options: str) -> list[tuple[str, str]]:
+    return [
+        (each["kind"], each["metadata"]["name"])
+        for each in objects(values, **options)
+        if each["kind"].startswith("ValidatingAdmissionPolicy")
+    ]
+
+
+@pytest.mark.parametrize("kubernetes", ["1.25", "1.29.14", "1.30.0", "1.30.0-gke.100", "1.37"])
+@pytest.mark.parametrize("mode", cases.MODES)
+def test_the_policy_is_rendered_if_the_server_publishes_and_kubernetes_has_policies(
+    mode: str, kubernetes: str
+) -> None:
+    expected = [
+        ("ValidatingAdmissionPolicy", POLICY),
+        ("ValidatingAdmissionPolicyBinding", POLICY),
+    ]
+    has_policies = kubernetes not in ("1.25", "1.29.14")
+
+    found = policies(cases.MODES[mode], kubernetes=kubernetes)
+
+    assert sorted(found) == (expected if mode in PUBLISHING and has_policies else [])
+
+
+@pytest.mark.parametrize("mode", sorted(PUBLISHING))
+def test_the_policy_is_rendered_if_the_roles_are_not(mode: str) -> None:
+    """Other roles may grant the server more."""
+    values = cases.MODES[mode] | {"rbac": {"create": False}}
+
+    assert len(policies(values)) == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "account"),
+    [
+        ({}, "mtv-convertor-webhook"),
+        ({"serviceAccount": {"name": "placement.server"}}, "placement.server"),
+        ({"serviceAccount": {"create": False, "name": "own"}}, "own"),
+        ({"serviceAccount": {"create": False}}, "default"),
+        ({"fullnameOverride": "placement"}, "placement"),
+    ],
+)
+def test_the_policy_is_for_the_account_of_the_pods(values: Json, account: str) -> None:
+    name = f"{values.get('fullnameOverride', 'mtv-convertor-webhook')}-vms-token"
+    policy = one("ValidatingAdmissionPolicy", values, release="mtv", namespace="vms")
+    binding = one("ValidatingAdmissionPolicyBinding", values, release="mtv", namespace="vms")
+    deployment = one("Deployment", values, release="mtv", namespace="vms")
+
+    assert deployment["spec"]["template"]["spec"]["serviceAccountName"] == account
+    assert policy["metadata"]["name"] == binding["spec"]["policyName"] == name
+    assert policy["spec"]["failurePolicy"] == "Fail"
+    (condition,) = policy["spec"]["matchConditions"]
+    username = f"system:serviceaccount:vms:{account}"
+    assert condition["expression"] == f"request.userInfo.username == '{username}'"
+    assert binding["spec"]["validationActions"] == ["Deny", "Audit"]
+
+
+def test_the_policy_has_the_secret_that_the_server_may_update() -> None:
+    """By name, so that the writes of other Secrets of the cluster are not evaluated."""
+
+    def secrets(mode: str) -> list[list[str]]:
+        spec = one("ValidatingAdmissionPolicy", cases.MODES[mode])["spec"]
+        rules = spec["matchConstraints"]["resourceRules"]
+        return [rule["resourceNames"] for rule in rules if rule["resources"] == ["secrets"]]
+
+    assert secrets("self-managed") == [["convertor-webhook-ca"]]
+    assert secrets("provided") == []
+    rule = next(rule for rule in one("Role")["rules"] if rule["resources"] == ["secrets"])
+    assert rule["resourceNames"] == ["convertor-webhook-ca"]
+
+
+@pytest.mark.parametrize("mode", cases.MODES)
+def test_no_role_has_rights_on_policies(mode: str) -> None:
+    for each in objects(cases.MODES[mode]):
+        for rule in each["rules"] if each["kind"] in ("ClusterRole", "Role") else []:
+            assert not any("polic" in resource for resource in rule["resources"])
+
+
+def test_the_policy_on_the_account_has_another_name_than_the_one_on_pods() -> None:
+    found = policies({"admissionPolicy": {"enabled": True}})
+
+    assert len({name for _, name in found}) == 2
+    assert len(found) == 4

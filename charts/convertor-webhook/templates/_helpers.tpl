@@ -53,8 +53,9 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- toYaml (mergeOverwrite (deepCopy (default dict .Values.commonLabels)) $labels $selector) -}}
 {{- end }}
 
-{{/* Metadata of (list root name namespaced), optionally with annotations and labels. Helm removes a
-     map that a user leaves empty, `commonLabels:`, hence the defaults. */}}
+{{/* Metadata of (list root name namespace), optionally with annotations and labels. The namespace is true for
+     that of the release, and false for an object of the cluster. Helm removes a map that a user leaves empty,
+     `commonLabels:`, hence the defaults. */}}
 {{- define "convertor-webhook.metadata" -}}
 {{- $root := index . 0 -}}
 {{- $annotations := deepCopy (default dict $root.Values.commonAnnotations) -}}
@@ -62,8 +63,8 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- if gt (len .) 3 }}{{ $annotations = mergeOverwrite $annotations (default dict (index . 3)) }}{{ end -}}
 {{- if gt (len .) 4 }}{{ $labels = mergeOverwrite $labels (default dict (index . 4)) }}{{ end -}}
 name: {{ index . 1 | quote }}
-{{- if index . 2 }}
-namespace: {{ $root.Release.Namespace | quote }}
+{{- with index . 2 }}
+namespace: {{ kindIs "string" . | ternary . $root.Release.Namespace | quote }}
 {{- end }}
 labels:
   {{- toYaml $labels | nindent 2 }}
@@ -253,6 +254,9 @@ https://raw.githubusercontent.com/convertor-webhook/convertor-webhook/v{{ .Chart
 - --{{ if not .Values.watchPods }}no-{{ end }}watch-pods
 {{- if .Values.watchPods }}
 - --webhook-config={{ include "convertor-webhook.clustername" . }}
+{{- range .Values.watchPodsNamespaces }}
+- --watch-pods-namespace={{ . }}
+{{- end }}
 {{- end }}
 {{- if .Values.hubKubeconfig.secretName }}
 - --hub-kubeconfig=/etc/convertor-webhook/hub/kubeconfig

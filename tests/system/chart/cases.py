@@ -19,7 +19,6 @@ SWITCHES: dict[str, Json] = {
     "hub": {"hubKubeconfig": {"secretName": "hub"}},
     "client-ca": {"clientCA": {"configMapName": "api-server-ca"}},
     "everything-on": {
-        "networkPolicy": {"enabled": True},
         "serviceMonitor": {"enabled": True},
         "prometheusRule": {"enabled": True},
         "dashboard": {"enabled": True},
@@ -36,13 +35,17 @@ SWITCHES: dict[str, Json] = {
         "serviceAccount": {"create": False},
         "rbac": {"create": False},
         "planValidation": {"enabled": False},
+        "networkPolicy": {"enabled": False},
         "resources": None,
         "podSecurityContext": None,
         "securityContext": None,
     },
+    "watched-namespaces": {
+        "watchPodsNamespaces": ["production", "staging"],
+        "webhook": {"namespaceSelector": {"matchLabels": {"convertor": "on"}}},
+    },
     "restricted-network": {
         "networkPolicy": {
-            "enabled": True,
             "metricsFrom": [{"namespaceSelector": {"matchLabels": {"team": "monitoring"}}}],
             "egress": [{"ports": [{"port": 6443}]}],
         }

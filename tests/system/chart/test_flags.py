@@ -7,6 +7,7 @@ from tests.system.chart import cases, rendering
 from tests.system.chart.rendering import Json
 from webhook.cli.options.installation import installation_options
 from webhook.cli.serve import serve
+from webhook.server.config import MAX_WATCHED_NAMESPACES
 
 pytestmark = pytest.mark.chart
 
@@ -72,6 +73,14 @@ def test_every_flag_of_the_server_has_a_value() -> None:
 
     assert rendered | BY_EXTRA_ARGS.keys() | IN_FILE == OPTIONS.keys()
     assert not rendered & IN_FILE
+
+
+def test_the_chart_accepts_as_many_watched_namespaces_as_the_server() -> None:
+    names = [f"n{number}" for number in range(MAX_WATCHED_NAMESPACES + 1)]
+
+    assert len(flags({"watchPodsNamespaces": names[1:]})) > MAX_WATCHED_NAMESPACES
+    with pytest.raises(rendering.ChartError, match="watchPodsNamespaces"):
+        rendering.text({"watchPodsNamespaces": names})
 
 
 def test_the_chart_renders_the_defaults_of_the_server() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.system.chart import cases, rendering
 from tests.system.chart.rendering import Json, objects, one
+from webhook.kube import quantity
 
 pytestmark = pytest.mark.chart
 
@@ -46,8 +47,15 @@ def test_no_ca_bundle_is_rendered(values: Json) -> None:
 def test_every_namespaced_object_is_in_the_release_namespace(values: Json) -> None:
     for each in objects(values):
         namespace = None if each["kind"] in CLUSTER_SCOPED else rendering.NAMESPACE
-        assert each["metadata"].get("namespace") == namespace
+        if not _is_of_watched_pods(each):
+            assert each["metadata"].get("namespace") == namespace
         assert each["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "Helm"
+
+
+def _is_of_watched_pods(each: Json) -> bool:
+    """Return True for the roles of `watchPodsNamespaces`, which are in other namespaces."""
+    name: str = each["metadata"]["name"]
+    return name == "convertor-webhook-migration-pods"
 
 
 @every_case
@@ -92,7 +100,8 @@ def test_rights_to_write_are_limited_by_name(values: Json) -> None:
             {"webhook": {"namespaceSelector": {"matchLabels": {"convertor": "on"}}}},
             {"pods", "mutatingwebhookconfigurations", "namespaces"},
         ),
-        ({"watchPods": False}, set()),
+        ({"watchPods": False, "watchPodsNamespaces": ["a"]}, set()),
+        ({"watchPodsNamespaces": ["a"]}, {"mutatingwebhookconfigurations"}),
     ],
 )
 def test_the_rights_to_find_missed_pods_are_those_that_are_needed(
@@ -105,6 +114,45 @@ def test_the_rights_to_find_missed_pods_are_those_that_are_needed(
 
     assert found == {"plans", "nodes", "events"} | readable
     assert names.count([role["metadata"]["name"]]) == bool(readable)
+
+
+def test_the_right_to_watch_pods_can_be_limited_to_namespaces() -> None:
+    values = cases.ALL["watched-namespaces"]
+    rendered = [each for each in objects(values) if _is_of_watched_pods(each)]
+    account = one("ServiceAccount", values)["metadata"]["name"]
+    pods = {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]}
+
+    for namespace in ("production", "staging"):
+        role, binding = (each for each in rendered if each["metadata"]["namespace"] == namespace)
+        assert (role["kind"], role["rules"]) == ("Role", [pods])
+        assert binding["roleRef"]["kind"] == "Role"
+        assert binding["roleRef"]["name"] == role["metadata"]["name"]
+        assert binding["subjects"] == [
+            {"kind": "ServiceAccount", "name": account, "namespace": rendering.NAMESPACE}
+        ]
+    others = [each for each in objects(values) if each not in rendered and "rules" in each]
+    readable = {
+        resource: rule.get("resourceNames")
+        for each in others
+        for rule in each["rules"]
+        for resource in rule["resources"]
+    }
+    assert "pods" not in readable
+    assert readable["namespaces"] == ["production", "staging"]
+    assert [arg for arg in rendering.container(values)["args"] if "watch-pods" in arg] == [
+        "--watch-pods",
+        "--watch-pods-namespace=production",
+        "--watch-pods-namespace=staging",
+    ]
+
+
+@pytest.mark.parametrize("values", [{"watchPods": False}, {"rbac": {"create": False}}])
+def test_without_a_watch_or_roles_there_are_none_in_other_namespaces(values: Json) -> None:
+    assert not [
+        each
+        for each in objects(cases.ALL["watched-namespaces"] | values)
+        if _is_of_watched_pods(each)
+    ]
 
 
 def test_every_rule_has_a_comment() -> None:
@@ -145,8 +193,17 @@ def test_every_pod_has_requests_and_no_cpu_limit(values: Json) -> None:
         values = values | {"resources": {}}
     for pod in rendering.pod_specs(objects(values)):
         (container,) = pod["containers"]
-        assert {*container["resources"]["requests"]} == {"cpu", "memory"}
-        assert {*container["resources"]["limits"]} == {"memory"}
+        assert {*container["resources"]["requests"]} == {"cpu", "memory", "ephemeral-storage"}
+        assert {*container["resources"]["limits"]} == {"memory", "ephemeral-storage"}
+
+
+def test_a_full_log_does_not_evict_the_server() -> None:
+    """The kubelet counts the rotated logs of a container and of the one before its last restart."""
+    largest_log = 5 * 50 << 20  # containerLogMaxFiles of containerLogMaxSize, of some platforms
+    limits = rendering.container()["resources"]["limits"]
+
+    # The kubelet rotates logs every 10 s, so that a file may be larger.
+    assert quantity.parse(limits["ephemeral-storage"]) > 1.5 * 2 * largest_log
 
 
 @every_case
@@ -165,6 +222,8 @@ def test_selectors_select_only_the_pods_of_the_server(values: Json) -> None:
     selectors = [each["labelSelector"] for each in spread]
     for each in objects(values):
         spec = each.get("spec", {})
+        if each["kind"] == "NetworkPolicy" and each["metadata"]["name"].endswith("-test"):
+            continue
         found = [spec.get("selector"), spec.get("podSelector")]
         selectors += [selector for selector in found if selector]
 
@@ -183,17 +242,70 @@ def test_the_selector_in_the_docs_selects_only_the_pods_of_the_server() -> None:
     assert one("Pod")["metadata"]["labels"][key] == "convertor-webhook-test"
 
 
+def policy(name: str, values: Json | None = None) -> Json:
+    """Return the spec of a NetworkPolicy."""
+    found = one("NetworkPolicy", values, name=name)["spec"]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_the_network_policy_admits_every_client_to_the_two_ports_of_the_server() -> None:
+    server = policy("convertor-webhook", {"ports": {"webhook": 9443, "status": 9080}})
+
+    assert server["policyTypes"] == ["Ingress"]
+    assert server["ingress"] == [
+        {"ports": [{"port": port, "protocol": "TCP"}]} for port in (9443, 9080)
+    ]
+
+
 def test_the_network_policy_admits_the_test_pod() -> None:
     values = cases.ALL["restricted-network"]
-    policy = one("NetworkPolicy", values)["spec"]
+    server = policy("convertor-webhook", values)
     labels = one("Pod", values)["metadata"]["labels"]
-    (reviews,) = (rule for rule in policy["ingress"] if rule["ports"][0]["port"] == "webhook")
-    (status,) = (rule for rule in policy["ingress"] if rule["ports"][0]["port"] == "status")
+    reviews, status = server["ingress"]
     selected = [peer["podSelector"]["matchLabels"] for peer in status["from"][1:]]
 
     assert "from" not in reviews
     assert status["from"][:1] == values["networkPolicy"]["metricsFrom"]
     assert [wanted.items() <= labels.items() for wanted in selected] == [True]
+
+
+def test_the_test_pod_can_reach_the_server_and_dns_only() -> None:
+    test = policy("convertor-webhook-test")
+    server = one("Deployment")["spec"]["template"]["metadata"]["labels"]
+    to_server, dns = test["egress"]
+    (peer,) = to_server["to"]
+
+    selected = test["podSelector"]["matchLabels"]
+    assert selected.items() <= one("Pod")["metadata"]["labels"].items()
+    assert not selected.items() <= server.items()
+    assert test["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in test
+    assert peer["podSelector"]["matchLabels"].items() <= server.items()
+    assert {*to_server} == {"to"}
+    assert {(each["port"], each["protocol"]) for each in dns["ports"]} == {
+        (port, protocol) for port in (53, 5353) for protocol in ("UDP", "TCP")
+    }
+
+
+def test_with_host_network_only_the_test_pod_has_a_network_policy() -> None:
+    values: Json = {"hostNetwork": True, "ports": {"webhook": 9443, "status": 8080}}
+    (found,) = (each for each in objects(values) if each["kind"] == "NetworkPolicy")
+    to_server, _dns = found["spec"]["egress"]
+
+    assert found["metadata"]["name"] == "convertor-webhook-test"
+    assert [each["port"] for each in to_server["ports"]] == [443, 8080, 9443]
+    assert "to" not in to_server
+
+
+@every_case
+def test_network_policies_have_numbers_of_ports(values: Json) -> None:
+    """OVN-Kubernetes, the default of OpenShift, allows every port in place of a named one."""
+    policies = [each["spec"] for each in objects(values) if each["kind"] == "NetworkPolicy"]
+    rules = [
+        rule for spec in policies for rule in [*spec.get("ingress", ()), *spec.get("egress", ())]
+    ]
+    assert all(isinstance(port["port"], int) for rule in rules for port in rule.get("ports", ()))
 
 
 def test_with_host_network_an_old_pod_is_stopped_first() -> None:

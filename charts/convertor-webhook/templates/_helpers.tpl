@@ -131,9 +131,15 @@ annotations:
 {{- end -}}
 {{- end }}
 
-{{/* "true" if the server publishes the CA; otherwise an injector does. */}}
+{{/* The CAs of mode provided that the chart renders. */}}
+{{- define "convertor-webhook.caBundle" -}}
+{{- if eq .Values.certificates.mode "provided" }}{{ default "" .Values.certificates.provided.caBundle | trim }}{{ end -}}
+{{- end }}
+
+{{/* "true" if the server publishes the CA; otherwise an injector or the chart does. */}}
 {{- define "convertor-webhook.publishes" -}}
-{{- if has .Values.certificates.mode (list "self-managed" "provided") }}true{{ end -}}
+{{- $modes := list "self-managed" "provided" -}}
+{{- if and (has .Values.certificates.mode $modes) (not (include "convertor-webhook.caBundle" .)) }}true{{ end -}}
 {{- end }}
 
 {{/* "true" if the cluster has ValidatingAdmissionPolicy in v1. By the version, because `helm template` and
@@ -154,13 +160,17 @@ annotations:
 {{- toYaml $annotations -}}
 {{- end }}
 
-{{/* The Service that the API server calls. caBundle is never rendered: see docs/operations.md. */}}
+{{/* The Service that the API server calls. caBundle is not rendered, not even empty, if the server or an
+     injector writes it: an upgrade would revert it. */}}
 {{- define "convertor-webhook.clientConfig" -}}
 service:
   name: {{ include "convertor-webhook.fullname" (index . 0) | quote }}
   namespace: {{ (index . 0).Release.Namespace | quote }}
   path: {{ index . 1 }}
   port: 443
+{{- with include "convertor-webhook.caBundle" (index . 0) }}
+caBundle: {{ printf "%s\n" . | b64enc }}
+{{- end }}
 {{- end }}
 
 {{/* Selector of the namespaces for whose pods the webhook is called. */}}
@@ -266,8 +276,10 @@ https://raw.githubusercontent.com/convertor-webhook/convertor-webhook/v{{ .Chart
 {{- else }}
 - --tls-dir=/etc/convertor-webhook/tls
 {{- end }}
-{{- if include "convertor-webhook.publishes" . }}
+{{- if has .Values.certificates.mode (list "self-managed" "provided") }}
 - --certs-service={{ .Release.Namespace }}/{{ $name }}
+{{- end }}
+{{- if include "convertor-webhook.publishes" . }}
 - --certs-webhook-config={{ include "convertor-webhook.clustername" . }}
 {{- end }}
 {{- if .Values.clientCA.configMapName }}

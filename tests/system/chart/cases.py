@@ -1,12 +1,28 @@
 """Values that cover the templates: every certificate mode, every switch."""
 
+from datetime import UTC, datetime, timedelta
+
+from certs.ca import pki
 from tests.system.chart.rendering import Json
+
+
+def make_ca() -> str:
+    """Return a new CA as PEM."""
+    day = timedelta(days=1)
+    return pki.make_ca(datetime.now(UTC), day, backdate=day).certificate.pem.decode()
+
 
 MODES: dict[str, Json] = {
     "self-managed": {},
     "cert-manager": {"certificates": {"mode": "cert-manager"}},
     "openshift": {"certificates": {"mode": "openshift"}},
     "provided": {"certificates": {"mode": "provided", "provided": {"secretName": "tls"}}},
+    "provided-ca-bundle": {
+        "certificates": {
+            "mode": "provided",
+            "provided": {"secretName": "tls", "caBundle": make_ca()},
+        }
+    },
 }
 
 SWITCHES: dict[str, Json] = {

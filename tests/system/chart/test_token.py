@@ -1,8 +1,11 @@
-"""The admission policy on the server's ServiceAccount, and the CA that needs no right to publish."""
+"""The admission policy on the server's ServiceAccount, and a CA that it has no right to change."""
+
+import base64
 
 import pytest
 
-from tests.system.chart import cases
+from certs.ca.certificate import parse_pem
+from tests.system.chart import cases, rendering
 from tests.system.chart.rendering import Json, objects, one
 
 pytestmark = pytest.mark.chart
@@ -95,3 +98,65 @@ def test_the_policy_on_the_account_has_another_name_than_the_one_on_pods() -> No
 
     assert len({name for _, name in found}) == 2
     assert len(found) == 4
+
+
+def provided(bundle: str | None) -> Json:
+    return {
+        "certificates": {"mode": "provided", "provided": {"secretName": "t", "caBundle": bundle}}
+    }
+
+
+@pytest.mark.parametrize("planned", [True, False], ids=["with-plans", "without-plans"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_ca_bundle_of_the_values_is_rendered_in_every_webhook(planned: bool, count: int) -> None:
+    bundle = "\n".join(cases.make_ca() for _ in range(count))
+    values = provided(bundle) | {"planValidation": {"enabled": planned}}
+    rendered = [
+        base64.b64decode(webhook["clientConfig"]["caBundle"]).decode()
+        for each in objects(values)
+        for webhook in each.get("webhooks", [])
+    ]
+
+    assert rendered == [bundle] * (1 + planned)
+    assert len(parse_pem(rendered[0].encode())) == count
+
+
+@pytest.mark.parametrize("watches", [True, False])
+def test_with_a_ca_bundle_of_the_values_the_server_has_no_right_to_change_it(watches: bool) -> None:
+    values = provided(cases.make_ca()) | {"watchPods": watches}
+    found = objects(values)
+    verbs = [
+        rule["verbs"]
+        for each in found
+        for rule in each.get("rules", [])
+        if "admissionregistration.k8s.io" in rule["apiGroups"]
+    ]
+    args = rendering.container(values)["args"]
+
+    assert verbs == ([["get"]] if watches else [])
+    assert not {"Role", "Secret"} & {each["kind"] for each in found}
+    assert not any(arg.startswith("--certs-webhook-config") for arg in args)
+    assert "--certs-service=migration/convertor-webhook" in args
+
+
+@pytest.mark.parametrize("text", [None, "\n", " \n\n"])
+def test_an_empty_ca_bundle_is_none(text: str | None) -> None:
+    assert objects(provided(text)) == objects(provided(""))
+
+
+@pytest.mark.parametrize("major", [3, 4])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t",
+        "/etc/ca.crt",
+        "-----BEGIN CERTIFICATE-----",
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        f"{cases.make_ca()}-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n",
+        f"{cases.make_ca()} and more",
+    ],
+    ids=range(6),
+)
+def test_a_ca_bundle_that_is_not_pem_or_has_a_key_is_rejected(text: str, major: int) -> None:
+    with pytest.raises(rendering.ChartError, match="caBundle"):
+        rendering.text(provided(text), major=major)

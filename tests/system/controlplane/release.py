@@ -130,11 +130,11 @@ class Release:
         token = self.plane.admin.token(self.account, NAMESPACE)
         (self.folder / "token").write_text(token, encoding="utf-8")
 
-    def list_status(self, kind: str) -> int:
+    def list_status(self, kind: str, namespace: str = "") -> int:
         """Return the HTTP status of a list request with the process's token."""
         token = (self.folder / "token").read_text(encoding="utf-8")
         with closing(Api(self.plane.url, self.plane.ca, token)) as own:
-            return own.send("GET", path(kind), limit=1).status_code
+            return own.send("GET", path(kind, namespace), limit=1).status_code
 
     def ready(self) -> bool:
         with suppress(httpx.TransportError):

@@ -21,6 +21,11 @@ from webhook.cli.kubectl import group
 UNWATCHED = "unwatched"
 """The release, and its namespace."""
 
+LIMITED = "limited"
+"""A release that watches only the pods of its first namespace."""
+WATCHED, NOT_WATCHED = "limited-watched", "limited-not-watched"
+"""Its namespaces."""
+
 
 def report(plane: ControlPlane) -> Any:
     """Return the report of `kubectl convertor audit` in mode enforce."""
@@ -55,6 +60,63 @@ def test_pods_that_are_missed_or_changed_back_are_found(plane: ControlPlane) -> 
     finally:
         api.delete_all("Pod", UNWATCHED)
         api.delete_all("Pod", UNTOUCHED)
+        release.uninstall()
+
+
+def test_with_limited_namespaces_only_their_pods_can_be_read_and_are_found(
+    plane: ControlPlane,
+) -> None:
+    api, row = plane.admin, ROWS["labels"]
+    use_plans_of(api, Generation.V2_12)
+    for namespace in (WATCHED, NOT_WATCHED):
+        add_namespace(api, namespace, {OPT_IN: LIMITED})
+    release = Release(plane, LIMITED, {"watchPodsNamespaces": [WATCHED]})
+    other_plan = row.plan(Form.ANNOTATIONS, NOT_WATCHED)
+    other_plan["metadata"]["name"] = "other"
+    try:
+        release.install()
+        release.start()
+        with (
+            created(api, row.plan(Form.ANNOTATIONS, WATCHED)) as plan,
+            created(api, other_plan) as other,
+        ):
+            a_second_later()
+
+            def placed() -> bool:
+                results = [send(api, convertor_pod(Generation.V2_12, each)) for each in plans]
+                return all(row.labels.items() <= each.labels.items() for each in results)
+
+            plans = (plan, other)
+            release.wait("pods to be placed in both namespaces", placed)
+            release.process.kill()
+            name, unknown = (
+                send(api, convertor_pod(Generation.V2_12, each, "vm-2")).pod["metadata"]["name"]
+                for each in plans
+            )
+            release.start()
+            release.wait(
+                "the missed pod",
+                lambda: release.metric("convertor_webhook_missed_pods", reason="Missed") == 1,
+            )
+
+            (event,) = (each for each in events(release, plan, 1) if "related" in each)
+            assert (event["related"]["name"], event["reason"]) == (name, "Missed")
+            assert release.metric("convertor_webhook_pods") == len(api.list("Pod", WATCHED))
+            reported = {
+                pod["name"]: pod.get("missed")
+                for each in report(plane)["plans"]
+                for pod in each["pods"]
+            }
+            assert reported[f"{WATCHED}/{name}"] == "Missed"
+            assert reported[f"{NOT_WATCHED}/{unknown}"] == "Missed"
+            assert [release.list_status("Pod", each) for each in ("", WATCHED, NOT_WATCHED)] == [
+                403,
+                200,
+                403,
+            ]
+    finally:
+        api.delete_all("Pod", WATCHED)
+        api.delete_all("Pod", NOT_WATCHED)
         release.uninstall()
 
 

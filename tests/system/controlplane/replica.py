@@ -1,11 +1,13 @@
 """A pod of the webhook: a process with the container's arguments and the pod's rights."""
 
+import base64
 import json
 import ssl
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TypeVar
 
 import httpx
@@ -50,9 +52,26 @@ class Replica:
     def start(self) -> None:
         """Start the process with a token of the ServiceAccount and the Deployment's arguments."""
         self.process.command = [*self._program, *self._arguments()]
+        self.mount()
         token = self._release.plane.admin.token(self._release.account, self._release.namespace)
         (self._folder / "token").write_text(token, encoding="utf-8")
         self.process.start({"PATH": "/nonexistent", "HOME": str(self._folder)})
+
+    def mount(self) -> None:
+        """Write the files of the pod's volumes, as a kubelet does after each change.
+
+        The link `..data` is switched to a new directory, and the files are links through it.
+        """
+        for volume in self._release.pod["volumes"]:
+            folder = self._folder / volume["name"]
+            folder.mkdir(exist_ok=True)
+            version = Path(mkdtemp(prefix="..", dir=folder))
+            for name, content in self._read_volume(volume).items():
+                (version / name).write_bytes(content)
+                if not (folder / name).is_symlink():
+                    (folder / name).symlink_to(Path("..data", name))
+            (folder / "..next").symlink_to(version.name)
+            (folder / "..next").rename(folder / "..data")
 
     def await_ready(self) -> None:
         try:
@@ -119,17 +138,32 @@ class Replica:
     def _arguments(self) -> list[str]:
         """Return the container's arguments, with local addresses and files."""
         release = self._release
-        (volume,) = (each for each in release.pod["volumes"] if each["name"] == "config")
-        mounted = release.one("ConfigMap", volume["configMap"]["name"])
-        config = self._folder / "config.yaml"
-        config.write_text(mounted["data"]["config.yaml"], encoding="utf-8")
         here = {
             "--listen": f"127.0.0.1:{self._endpoint.port}",
             "--status-listen": f"127.0.0.1:{self._endpoint.status_port}",
-            "--config": str(config),
         }
+        folders = {
+            mount["mountPath"]: self._folder / mount["name"]
+            for mount in release.container["volumeMounts"]
+        }
+
+        def local(value: str) -> str:
+            for path, folder in folders.items():
+                if value == path or value.startswith(f"{path}/"):
+                    return f"{folder}{value.removeprefix(path)}"
+            return value
+
         flags = (argument.partition("=") for argument in release.container["args"])
         return [
-            *(flag + equals + here.get(flag, value) for flag, equals, value in flags),
+            *(flag + equals + here.get(flag, local(value)) for flag, equals, value in flags),
             f"--kubeconfig={self.kubeconfig}",
         ]
+
+    def _read_volume(self, volume: Json) -> dict[str, bytes]:
+        """Return the files of a ConfigMap or a Secret."""
+        admin, namespace = self._release.plane.admin, self._release.namespace
+        if "configMap" in volume:
+            found = admin.get("ConfigMap", volume["configMap"]["name"], namespace)
+            return {name: text.encode() for name, text in found["data"].items()}
+        found = admin.get("Secret", volume["secret"]["secretName"], namespace)
+        return {name: base64.b64decode(text) for name, text in found["data"].items()}

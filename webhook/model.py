@@ -204,10 +204,14 @@ class Request(msgspec.Struct, frozen=True):
     """`group/version/Kind`, for the core group `v1/Pod`."""
     namespace: str = ""
     name: str = ""
+    """If it is still to be generated, `generateName`."""
     subresource: str = ""
     dry_run: bool = False
     object: Json = {}
+    """The fields of a pod or a Plan that reviews read; see `webhook.admission.raw_object`."""
     old_object: Json = {}
+    malformed: str = ""
+    """The field because of which the objects cannot be read, and why; then they are empty."""
 
 
 class Decision(msgspec.Struct, frozen=True):

@@ -1,33 +1,37 @@
 """Response cache for pods that differ only in Forklift's bookkeeping labels.
 
 A migration creates hundreds of pods that are equal but for their system labels, and no response
-depends on the values of those. It depends on a few hundred bytes of a review's thousands: these
-are its fingerprint. Decoding a review, deciding and encoding take 130 µs, a fingerprint takes 8.
+depends on the values of those, but for the plan that they name. It depends on a few hundred bytes
+of a review's thousands: these are its fingerprint.
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
-from msgspec import Raw
 
-from webhook.admission.review import API_VERSION, KIND, ReviewResponse
+from webhook.admission.raw_object import POD_IDENTITY, FieldError
+from webhook.admission.review import POD, RawReview, ReviewResponse
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE, SYSTEM_LABELS
-from webhook.kube.objects import Json
-from webhook.model import Decision, NodeValues, Plan, Reason, Request
+from webhook.forklift.owner import find_plan_ref
+from webhook.model import Decision, NodeValues, Plan, PlanRef, Reason, Request
 
 MAX_RESPONSES = 256
-"""Cached responses, of some kilobytes each. When there are more, all are dropped."""
+"""Cached responses. When there are more, all are dropped."""
+MAX_BYTES = 64 * 2**10
+"""Of a fingerprint, and of a response; larger ones are not cached. Both have some kilobytes."""
 
-Key = tuple[bytes | str | tuple[str, str], ...]
+Key = tuple[PlanRef | bytes | str | tuple[str, str] | None, ...]
 
 
 class Fingerprint(NamedTuple):
-    """The part of a convertor pod's review that its response depends on."""
+    """The part of a new convertor pod's review that its response depends on."""
 
     request: Request
-    """Its object has only labels and owner references, which name the plan."""
+    """Without its object."""
+    ref: PlanRef | None
+    """The plan that the pod names."""
     key: Key
-    """Two pods of one plan with equal keys get the same response, but for its UID."""
+    """Pods with equal keys get the same response for the same plan, but for its UID."""
 
 
 class ResponseCache:
@@ -38,7 +42,7 @@ class ResponseCache:
     """
 
     def __init__(self) -> None:
-        self._entries: dict[tuple[str, str, Key], _Entry] = {}
+        self._entries: dict[Key, _Entry] = {}
 
     def get(
         self, fingerprint: Fingerprint | None, plan: Plan | Reason, node_values: NodeValues
@@ -46,7 +50,7 @@ class ResponseCache:
         """Return the response of an equal pod of the same plan, with the UID of this review."""
         if fingerprint is None or not isinstance(plan, Plan):
             return None
-        entry = self._entries.get((plan.namespace, plan.name, fingerprint.key))
+        entry = self._entries.get(fingerprint.key)
         if entry is None or entry.plan is not plan or entry.node_values is not node_values:
             return None
         uid = msgspec.json.encode(fingerprint.request.uid)
@@ -60,48 +64,42 @@ class ResponseCache:
         node_values: NodeValues,
         response: ReviewResponse,
     ) -> None:
-        """Keep the response to a pod, if it has a fingerprint and a plan."""
-        if fingerprint is None or not isinstance(plan, Plan):
+        """Keep the response to a pod, if it has a fingerprint and a plan and is not large."""
+        if fingerprint is None or not isinstance(plan, Plan) or len(response.body) > MAX_BYTES:
             return
         field, uid = b'"uid":', msgspec.json.encode(response.request.uid)
         before, _, after = response.body.partition(field + uid)  # only constants precede it
         if len(self._entries) >= MAX_RESPONSES:
             self._entries.clear()
-        key = (plan.namespace, plan.name, fingerprint.key)
-        self._entries[key] = _Entry(plan, node_values, response.decision, before + field, after)
+        self._entries[fingerprint.key] = _Entry(
+            plan, node_values, response.decision, before + field, after
+        )
 
 
-def fingerprint_of(body: bytes) -> Fingerprint | None:
-    """Take the fingerprint of a new convertor pod's review; None for every other body."""
+def fingerprint_of(review: RawReview) -> Fingerprint | None:
+    """Take the fingerprint of a new convertor pod's review; None for every other review."""
+    request, metadata, spec = review.request, review.object.metadata, review.object.spec
+    is_new_pod = request.kind == POD and request.operation == "CREATE" and not request.subresource
+    if not is_new_pod or metadata is None or spec is None:
+        return None
+    raw = (metadata.annotations, spec.node_selector, spec.affinity, spec.tolerations)
+    if len(metadata.labels) + sum(map(len, raw)) > MAX_BYTES:
+        return None
     try:
-        review = _decoder.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        identity = metadata.decode(POD_IDENTITY)
+    except FieldError:
         return None
-    request = review.request
-    metadata, spec = request.object.metadata, request.object.spec
-    labels = metadata.labels
-    if labels.get(CONVERTOR_LABEL) != CONVERTOR_VALUE or not (request.uid and request.namespace):
+    labels: dict[str, str] = identity.get("labels") or {}
+    if labels.get(CONVERTOR_LABEL) != CONVERTOR_VALUE:
         return None
-    if (review.kind, review.api_version) != (KIND, API_VERSION):
-        return None
-    name = request.name or metadata.name or metadata.generate_name
-    owners = metadata.owner_references
+    ref = find_plan_ref(identity, request.namespace)
     return Fingerprint(
-        Request(
-            uid=request.uid,
-            operation=request.operation,
-            kind="v1/Pod",
-            namespace=request.namespace,
-            name=name or "",
-            dry_run=bool(request.dry_run),
-            object={"metadata": {"labels": labels, "ownerReferences": owners}},
-        ),
+        request,
+        ref,
         (
+            ref,
             request.namespace,
-            bytes(metadata.annotations),
-            bytes(spec.node_selector),
-            bytes(spec.affinity),
-            bytes(spec.tolerations),
+            *map(bytes, raw),
             *(label for label in labels.items() if label[0] not in SYSTEM_LABELS),
         ),
     )
@@ -113,51 +111,3 @@ class _Entry(NamedTuple):
     decision: Decision
     before_uid: bytes
     after_uid: bytes
-
-
-# The fields of a fingerprint. A review of another shape, or of anything but a new pod, has none.
-
-
-class _Metadata(msgspec.Struct, rename="camel"):
-    labels: dict[str, str]
-    annotations: Raw = Raw()
-    name: str | None = None
-    generate_name: str | None = None
-    owner_references: list[Json] | None = None
-
-
-class _Spec(msgspec.Struct, rename="camel"):
-    node_selector: Raw = Raw()
-    affinity: Raw = Raw()
-    tolerations: Raw = Raw()
-
-
-class _Pod(msgspec.Struct):
-    metadata: _Metadata
-    spec: _Spec
-
-
-class _Kind(msgspec.Struct):
-    version: Literal["v1"]
-    kind: Literal["Pod"]
-    group: Literal[""] = ""
-
-
-class _Request(msgspec.Struct, rename="camel"):
-    uid: str
-    kind: _Kind
-    operation: Literal["CREATE"]
-    object: _Pod
-    namespace: str | None = None
-    name: str | None = None
-    sub_resource: Literal[""] | None = None
-    dry_run: bool | None = None
-
-
-class _Review(msgspec.Struct, rename="camel"):
-    api_version: str
-    kind: str
-    request: _Request
-
-
-_decoder = msgspec.json.Decoder(_Review)

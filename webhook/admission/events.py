@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from webhook.admission.patch_summary import summarize
-from webhook.admission.validate import PLAN
+from webhook.admission.review import PLAN
 from webhook.forklift.plan import API_VERSION, KIND
 from webhook.kube.messages import truncate_bytes
 from webhook.kube.objects import Json

@@ -50,15 +50,28 @@ _NO_PLAN_MESSAGES = {
 }
 """Messages for a pod without a plan, with what to do."""
 
+_NOT_OWNED = (
+    "plan '{ref}' was not found, or it does not migrate into the pod's namespace '{namespace}', so "
+    "the pod is not placed: the webhook's log has the reason"
+)
+"""The warning about a pod whose plan does not exist or has another target namespace.
+
+It does not reveal which, because every client that may create pods can name every plan.
+"""
+
 
 def screen(request: Request, installation: Installation) -> Decision | None:
-    """Skip every request but the creation of a convertor pod; return None for that."""
-    skipped = _reason_to_skip(request)
-    if skipped is None:
-        return None
-    reason, message = skipped
+    """Skip every request but the creation of a convertor pod.
+
+    Return None for a convertor pod, unless it is malformed.
+    """
     mode = mode_of(None, request.namespace, installation)
-    return Decision(Outcome.SKIPPED, reason, message, mode)
+    if skipped := _reason_to_skip(request):
+        reason, message = skipped
+        return Decision(Outcome.SKIPPED, reason, message, mode)
+    if request.malformed:
+        return _apply_mode(mode, _malformed(request.malformed))
+    return None
 
 
 def decide(
@@ -69,18 +82,27 @@ def decide(
     node_values: NodeValues,
 ) -> Decision:
     """Decide on a convertor pod, with its plan or the reason why it has none."""
-    found = None if isinstance(plan, Reason) else plan
-    mode = mode_of(found, request.namespace, installation)
+    owner: Plan | None = None
+    not_owned = _NOT_OWNED.format(ref=ref, namespace=request.namespace)
     if isinstance(plan, Reason):
         message = _NO_PLAN_MESSAGES[plan].format(ref=ref)
-        decision = Decision(Outcome.FAILED, plan, message, plan=ref, warnings=[message])
+        warning = not_owned if plan is Reason.PLAN_NOT_FOUND else message
+        decision = Decision(Outcome.FAILED, plan, message, plan=ref, warnings=[warning])
     else:
+        if plan.target_namespace == request.namespace:
+            owner = plan
+            decision = _enforce(request, plan, installation, node_values)
+        else:
+            message = _explain_namespace(request.namespace, plan)
+            decision = Decision(
+                Outcome.UNCHANGED, Reason.NOT_TARGET_NAMESPACE, message, warnings=[not_owned]
+            )
         decision = msgspec.structs.replace(
-            _enforce(request, plan, installation, node_values),
+            decision,
             plan=PlanRef(plan.uid, plan.namespace, plan.name),
             generation=plan.generation,
         )
-    return _apply_mode(mode, decision)
+    return _apply_mode(mode_of(owner, request.namespace, installation), decision)
 
 
 def _reason_to_skip(request: Request) -> tuple[Reason, str] | None:
@@ -90,11 +112,27 @@ def _reason_to_skip(request: Request) -> tuple[Reason, str] | None:
     if request.operation != "CREATE":
         return Reason.NOT_A_CREATE, f"operation '{request.operation}' creates no pod"
     metadata = nested_map(request.object, "metadata")
+    if request.malformed:
+        return None
     if nested_map(metadata, "labels").get(CONVERTOR_LABEL) != CONVERTOR_VALUE:
         return Reason.NOT_A_CONVERTOR_POD, f"no label {CONVERTOR_LABEL}={CONVERTOR_VALUE}"
     if MIRROR_ANNOTATION in nested_map(metadata, "annotations"):
         return Reason.MIRROR_POD, "a mirror pod: the kubelet of its node runs it"
     return None
+
+
+def _malformed(error: str) -> Decision:
+    message = f"the pod is malformed, so it is not placed: {error}"
+    return Decision(Outcome.FAILED, Reason.MALFORMED_POD, message, warnings=[message])
+
+
+def _explain_namespace(namespace: str, plan: Plan) -> str:
+    target = plan.target_namespace
+    into = f"namespace '{target}'" if target else "no namespace: spec.targetNamespace is missing"
+    return (
+        f"plan '{plan}' migrates into {into}, so this pod in '{namespace}' is not one of its pods "
+        "and is not placed"
+    )
 
 
 def _enforce(
@@ -104,22 +142,10 @@ def _enforce(
     node_values: NodeValues,
 ) -> Decision:
     """Return the decision of mode enforce, from which those of the other modes are made."""
-    namespace = request.namespace
-    if namespace != plan.target_namespace:
-        target = plan.target_namespace
-        into = (
-            f"namespace '{target}'" if target else "no namespace: spec.targetNamespace is missing"
-        )
-        message = (
-            f"plan '{plan}' migrates into {into}, so this pod in '{namespace}' is not "
-            "one of its pods and is not placed"
-        )
-        return Decision(Outcome.UNCHANGED, Reason.NOT_TARGET_NAMESPACE, message, warnings=[message])
     try:
         placed = place(request.object, plan, installation, node_values)
     except MalformedPod as error:
-        message = f"the pod is malformed, so it is not placed: {error}"
-        return Decision(Outcome.FAILED, Reason.MALFORMED_POD, message, warnings=[message])
+        return _malformed(str(error))
     problems = plan.settings.problems + placed.problems
     if problems and installation.on_error is OnError.DENY:
         message = _format_problems(plan, problems)

@@ -4,22 +4,40 @@
 """
 
 import base64
+import contextlib
 import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
+from msgspec import Raw
 
-from webhook.kube.messages import describe_validation_error, truncate_bytes
-from webhook.kube.objects import Json, nested_string
+from webhook.admission.raw_object import (
+    PLAN_FIELDS,
+    POD_FIELDS,
+    FieldError,
+    RawMetadata,
+    RawObject,
+    read_text,
+)
+from webhook.forklift import plan
+from webhook.kube.labels import MAX_NAME_LENGTH, MAX_SUBDOMAIN_LENGTH
+from webhook.kube.messages import describe_validation_error, quote, truncate, truncate_bytes
+from webhook.kube.objects import Json
 from webhook.model import Decision, Mode, Outcome, Reason, Request
 
 API_VERSION = "admission.k8s.io/v1"
 KIND = "AdmissionReview"
 
+POD = "v1/Pod"
+PLAN = f"{plan.API_VERSION}/{plan.KIND}"
+"""The kinds whose objects are decoded, as a Request has them."""
+
 MAX_BODY_BYTES = 7 * 2**20
 """An API server accepts objects of up to 3 MiB; a review has the old and the new one."""
+MAX_UID_LENGTH = 253
+"""The API server makes UUIDs. A response has the UID as it is, so it is never truncated."""
 
 MAX_WARNING_CHARACTERS = 120
 """Wraps warnings for a terminal; the API server truncates a warning at 256."""
@@ -51,7 +69,8 @@ class _Kind(msgspec.Struct):
     group: str = ""
 
     def __str__(self) -> str:
-        return "/".join(part for part in (self.group, self.version, self.kind) if part)
+        version = f"{self.group}/{self.version}" if self.group else self.version
+        return f"{version}/{self.kind}"
 
 
 class _Request(msgspec.Struct, rename="camel"):
@@ -62,8 +81,8 @@ class _Request(msgspec.Struct, rename="camel"):
     name: str | None = None
     sub_resource: str | None = None
     dry_run: bool | None = None
-    object: Json | None = None
-    old_object: Json | None = None
+    object: RawObject | None = None
+    old_object: RawObject | None = None
 
 
 class _Review(msgspec.Struct, rename="camel"):
@@ -72,7 +91,47 @@ class _Review(msgspec.Struct, rename="camel"):
     request: _Request | None = None
 
 
-_decoder = msgspec.json.Decoder(_Review)
+class _AnyRequest(msgspec.Struct):
+    uid: Raw = Raw()
+
+
+class _AnyReview(msgspec.Struct, rename="camel"):
+    """A review with fields of any type."""
+
+    api_version: Raw = Raw()
+    kind: Raw = Raw()
+    request: Raw = Raw()
+
+
+_decode = msgspec.json.Decoder(_Review).decode
+_decode_any = msgspec.json.Decoder(_AnyReview).decode
+_decode_any_request = msgspec.json.Decoder(_AnyRequest).decode
+
+
+_NO_OBJECT = RawObject()
+_NO_METADATA = RawMetadata()
+
+
+class RawReview(NamedTuple):
+    """A review whose objects are not decoded yet."""
+
+    request: Request
+    """Without objects."""
+    object: RawObject
+    old_object: RawObject
+
+    def decode(self) -> Request:
+        """Return the request with those fields of a pod, or of Plans, that reviews read."""
+        request = self.request
+        try:
+            if request.kind == POD:
+                return msgspec.structs.replace(request, object=self.object.decode(POD_FIELDS))
+            if request.kind == PLAN:
+                plans = self.object.decode(PLAN_FIELDS), self.old_object.decode(PLAN_FIELDS)
+                return msgspec.structs.replace(request, object=plans[0], old_object=plans[1])
+        except FieldError as error:
+            return msgspec.structs.replace(request, malformed=str(error))
+        return request
 
 
 class ReviewResponse(NamedTuple):
@@ -89,14 +148,24 @@ def respond(request: Request, decision: Decision) -> ReviewResponse:
 
 
 def decode(body: bytes) -> Request:
-    """Decode a review; the namespace is the request's, or that of its object.
+    """Decode a review with its objects, as far as reviews read them.
+
+    Raises:
+        BadReview: as `read`.
+
+    """
+    return read(body).decode()
+
+
+def read(body: bytes) -> RawReview:
+    """Decode a review without its objects; the namespace is the request's, or that of its object.
 
     Raises:
         BadReview: HTTP 400, for anything but an AdmissionReview of v1 with a request.
 
     """
     try:
-        review = _decoder.decode(body)
+        review = _decode(body)
     except msgspec.ValidationError as error:
         raise _describe_invalid(body, error) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -104,23 +173,32 @@ def decode(body: bytes) -> Request:
     except RecursionError:
         raise _malformed("the body is nested too deeply") from None
     request = review.request
-    uid = request.uid if request else ""
     if (review.kind, review.api_version) != (KIND, API_VERSION):
-        raise _wrong_kind(review.kind, review.api_version, uid)
+        raise _wrong_kind(review.kind, review.api_version, request.uid if request else "")
     if request is None:
         raise _malformed("'request' is missing: is this a response?")
-    if not uid:
+    if not request.uid:
         raise _malformed("'request.uid' is empty")
+    if len(request.uid) > MAX_UID_LENGTH:
+        raise _malformed(f"'request.uid': expected at most {MAX_UID_LENGTH} characters")
+    return RawReview(
+        _bounded(request), request.object or _NO_OBJECT, request.old_object or _NO_OBJECT
+    )
+
+
+def _bounded(request: _Request) -> Request:
+    """Return the request with texts of limited length, which are written to the log."""
+    metadata = (request.object or _NO_OBJECT).metadata or _NO_METADATA
+    name = request.name or read_text(metadata.name) or read_text(metadata.generate_name)
+    namespace = request.namespace or read_text(metadata.namespace)
     return Request(
-        uid=uid,
-        operation=request.operation,
-        kind=str(request.kind),
-        namespace=request.namespace or nested_string(request.object, "metadata", "namespace"),
-        name=request.name or "",
-        subresource=request.sub_resource or "",
+        uid=request.uid,
+        operation=truncate(request.operation, MAX_NAME_LENGTH),
+        kind=truncate(str(request.kind), MAX_SUBDOMAIN_LENGTH),
+        namespace=truncate(namespace, MAX_SUBDOMAIN_LENGTH),
+        name=truncate(name, MAX_SUBDOMAIN_LENGTH),
+        subresource=truncate(request.sub_resource or "", MAX_SUBDOMAIN_LENGTH),
         dry_run=bool(request.dry_run),
-        object=request.object or {},
-        old_object=request.old_object or {},
     )
 
 
@@ -147,28 +225,34 @@ def encode(uid: str, decision: Decision) -> bytes:
 def _describe_invalid(body: bytes, error: msgspec.ValidationError) -> BadReview:
     """Describe JSON that is not a review, by its kind if it has one."""
     try:
-        decoded = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        decoded = None  # JSON ends after the wrong type
-    if not isinstance(decoded, dict):
+        review = _decode_any(body)
+    except (msgspec.DecodeError, RecursionError):  # not an object, or JSON ends later
         return _malformed(describe_validation_error(error, "the body"))
-    uid = nested_string(decoded, "request", "uid")
-    kind, api_version = decoded.get("kind", ""), decoded.get("apiVersion", "")
+    uid = ""
+    with contextlib.suppress(msgspec.DecodeError):
+        uid = read_text(_decode_any_request(review.request).uid)
+    kind, api_version = map(_read_any, (review.kind, review.api_version))
     if (kind, api_version) != (KIND, API_VERSION):
         return _wrong_kind(kind, api_version, uid)
     return _malformed(describe_validation_error(error, "the body"), uid)
 
 
-def _wrong_kind(kind: object, api_version: object, uid: str) -> BadReview:
+def _read_any(raw: Raw) -> str:
+    return read_text(raw) or bytes(raw)[:MAX_SUBDOMAIN_LENGTH].decode(errors="replace")
+
+
+def _wrong_kind(kind: str, api_version: str, uid: str) -> BadReview:
     return _malformed(
-        f"expected kind '{KIND}' of '{API_VERSION}', found '{kind}' of '{api_version}'; "
+        f"expected kind '{KIND}' of '{API_VERSION}', found {quote(kind)} of {quote(api_version)}; "
         "a webhook configuration must say admissionReviewVersions: [v1]",
         uid,
     )
 
 
 def _malformed(message: str, uid: str = "") -> BadReview:
-    return BadReview(400, Reason.MALFORMED_REVIEW, message, uid)
+    return BadReview(
+        400, Reason.MALFORMED_REVIEW, message, uid if len(uid) <= MAX_UID_LENGTH else ""
+    )
 
 
 def _wrap(warnings: Iterable[str]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 import msgspec
 
 from webhook import settings
+from webhook.admission.review import PLAN
 from webhook.kube.objects import nested_map
 from webhook.model import (
     Decision,
@@ -32,9 +33,6 @@ from webhook.model import (
 from webhook.placement.warnings import find_plan_warnings
 from webhook.settings.mode import mode_of
 
-PLAN = "forklift.konveyor.io/v1beta1/Plan"
-"""The kind that is validated, as a Request has it."""
-
 _SETTING = re.compile(r"Plan \S+ (?:annotation \S+|spec\.\w+)")
 """The location of a setting; the rest of a problem's location is inside it."""
 _COLUMN = re.compile(r" line (\d+) column (\d+)$")
@@ -48,6 +46,15 @@ def validate(request: Request, installation: Installation) -> Decision:
     """Decide on the creation or the change of a Plan."""
     if why := _reason_to_skip(request):
         return Decision(Outcome.SKIPPED, Reason.NOT_A_PLAN_CHANGE, why, installation.mode)
+    if request.malformed:
+        message = f"the plan is malformed, so it is not validated: {request.malformed}"
+        return Decision(
+            Outcome.FAILED,
+            Reason.MALFORMED_REVIEW,
+            message,
+            installation.mode,
+            warnings=[message],
+        )
     plan = settings.read(request.object, installation)
     new = new_problems(settings.read(request.old_object, installation), plan)
     decision = _enforce(plan, new, find_plan_warnings(plan, installation))

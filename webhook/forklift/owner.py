@@ -3,33 +3,44 @@
 from typing import Any
 
 from webhook.forklift.plan import GROUP, KIND
-from webhook.kube.objects import nested_map, nested_string
+from webhook.kube.labels import MAX_SUBDOMAIN_LENGTH
+from webhook.kube.objects import Json, nested_map
 from webhook.model import PlanRef, Request
 
 
 def read_plan_ref(request: Request) -> PlanRef | None:
-    """Return the reference of a pod to its plan, or None if it has none.
+    """Return the reference of a pod to its plan, or None if it has none."""
+    return find_plan_ref(nested_map(request.object, "metadata"), request.namespace)
+
+
+def find_plan_ref(metadata: Json, namespace: str) -> PlanRef | None:
+    """Return the reference in the metadata of a pod in `namespace`, or None if it has none.
 
     Labels come first: every Forklift release sets the plan's UID, 2.12 also its name and namespace,
     and `forklift.app/plan` has the name only. Without these labels the owner references are read;
     an owner is in the namespace of its pod.
     """
-    metadata = nested_map(request.object, "metadata")
     labels = nested_map(metadata, "labels")
     ref = PlanRef(
-        uid=nested_string(labels, "plan"),
-        namespace=nested_string(labels, "plan-namespace"),
-        name=nested_string(labels, "plan-name") or nested_string(labels, "forklift.app/plan"),
+        uid=_name(labels.get("plan")),
+        namespace=_name(labels.get("plan-namespace")),
+        name=_name(labels.get("plan-name")) or _name(labels.get("forklift.app/plan")),
     )
     if ref.uid or ref.name:
         return ref
-    return _owner(metadata.get("ownerReferences"), request.namespace)
+    return _owner(metadata.get("ownerReferences"), namespace)
 
 
 def _owner(references: Any, namespace: str) -> PlanRef | None:
     for reference in references if isinstance(references, list) else ():
-        group, _, _ = nested_string(reference, "apiVersion").partition("/")
-        uid, name = nested_string(reference, "uid"), nested_string(reference, "name")
-        if group == GROUP and nested_string(reference, "kind") == KIND and (uid or name):
+        owner = nested_map(reference)
+        group, _, _ = _name(owner.get("apiVersion")).partition("/")
+        uid, name = _name(owner.get("uid")), _name(owner.get("name"))
+        if group == GROUP and owner.get("kind") == KIND and (uid or name):
             return PlanRef(uid=uid, namespace=namespace, name=name)
     return None
+
+
+def _name(value: object) -> str:
+    """Return a name; empty if it is not text, or longer than any name, so that no Plan has it."""
+    return value if isinstance(value, str) and len(value) <= MAX_SUBDOMAIN_LENGTH else ""

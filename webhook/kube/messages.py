@@ -123,10 +123,14 @@ def expected_one_of(what: str, choices: Collection[str], word: str) -> str:
     return f"expected {what} {join_with_or(choices)}, found {quote(word)}{hint}"
 
 
-def describe_validation_error(error: msgspec.ValidationError, root: str) -> str:
-    """Return `'request.uid': expected text, found a whole number`, with `root` for no path."""
+def describe_validation_error(error: msgspec.ValidationError, root: str, prefix: str = "") -> str:
+    """Return `'request.uid': expected text, found a whole number`.
+
+    `prefix` is the path of the decoded value; without one, `root` stands for the value itself.
+    """
     what, _, where = str(error).partition(" - at ")
-    path = where.strip("`").removeprefix("$").removeprefix(".")
+    path = prefix + where.rpartition("`$")[2].rstrip("`")  # of "`$.a`", or of "`key` in `$.a`"
+    path = path.removeprefix(".")
     if missing := re.fullmatch("Object missing required field `(.*)`", what):
         return f"'{path}.{missing[1]}' is missing".replace("'.", "'")
     what = re.sub("`([^`]*)`", _translate_type, what).replace(", got ", ", found ")

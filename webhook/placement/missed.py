@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from webhook.forklift.owner import read_plan_ref
+from webhook.forklift.owner import find_plan_ref
 from webhook.kube.objects import Json
-from webhook.model import Installation, Mode, Plan, PlanRef, Reason, Request
+from webhook.model import Installation, Mode, Plan, PlanRef, Reason
 from webhook.placement import has_settings
 from webhook.placement.labels import place_labels
 from webhook.settings.mode import EffectiveMode, Origin, resolve_mode
@@ -41,7 +41,6 @@ def read_metadata(metadata: Json, prefix: str) -> PodMetadata:
     """Read a pod's metadata as the API server returns them."""
     namespace = metadata.get("namespace") or ""
     annotations = metadata.get("annotations") or {}
-    request = Request("", namespace=namespace, object={"metadata": metadata})
     return PodMetadata(
         namespace=namespace,
         name=metadata.get("name") or "",
@@ -49,7 +48,7 @@ def read_metadata(metadata: Json, prefix: str) -> PodMetadata:
         created=metadata.get("creationTimestamp") or "",
         labels=metadata.get("labels") or {},
         placement=annotations.get(f"{prefix}/placement") or "",
-        ref=read_plan_ref(request),
+        ref=find_plan_ref(metadata, namespace),
     )
 
 

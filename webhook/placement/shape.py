@@ -1,8 +1,9 @@
 """Type check of the fields of a pod that a placement reads or changes."""
 
-from typing import Any
+from typing import Annotated, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from webhook.kube.messages import describe_validation_error
 from webhook.kube.objects import Json
@@ -20,6 +21,15 @@ def check(pod: Json) -> None:
         raise MalformedPod(describe_validation_error(error, "the pod")) from None
 
 
+MAX_ENTRIES = 1024
+"""Of a list or map, except for the values of an expression. Placement compares each entry with each
+of the plan's."""
+
+T = TypeVar("T")
+_List = Annotated[list[T], Meta(max_length=MAX_ENTRIES)]
+_Map = Annotated[dict[str, T], Meta(max_length=MAX_ENTRIES)]
+
+
 class _Expression(msgspec.Struct):
     key: str
     operator: str
@@ -27,8 +37,8 @@ class _Expression(msgspec.Struct):
 
 
 class _NodeTerm(msgspec.Struct, rename="camel"):
-    match_expressions: list[_Expression] | None = None
-    match_fields: list[_Expression] | None = None
+    match_expressions: _List[_Expression] | None = None
+    match_fields: _List[_Expression] | None = None
 
 
 class _Preference(msgspec.Struct):
@@ -36,17 +46,17 @@ class _Preference(msgspec.Struct):
 
 
 class _NodeSelector(msgspec.Struct, rename="camel"):
-    node_selector_terms: list[_NodeTerm] | None = None
+    node_selector_terms: _List[_NodeTerm] | None = None
 
 
 class _NodeAffinity(msgspec.Struct, rename="camel"):
     required_during_scheduling_ignored_during_execution: _NodeSelector | None = None
-    preferred_during_scheduling_ignored_during_execution: list[_Preference] | None = None
+    preferred_during_scheduling_ignored_during_execution: _List[_Preference] | None = None
 
 
 class _PodAffinity(msgspec.Struct, rename="camel"):
-    required_during_scheduling_ignored_during_execution: list[Json] | None = None
-    preferred_during_scheduling_ignored_during_execution: list[Json] | None = None
+    required_during_scheduling_ignored_during_execution: _List[Json] | None = None
+    preferred_during_scheduling_ignored_during_execution: _List[Json] | None = None
 
 
 class _Affinity(msgspec.Struct, rename="camel"):
@@ -56,14 +66,14 @@ class _Affinity(msgspec.Struct, rename="camel"):
 
 
 class _Metadata(msgspec.Struct):
-    labels: dict[str, str] | None = None
+    labels: _Map[str] | None = None
     annotations: dict[str, str] | None = None
 
 
 class _Spec(msgspec.Struct, rename="camel"):
-    node_selector: dict[str, str] | None = None
+    node_selector: _Map[str] | None = None
     affinity: _Affinity | None = None
-    tolerations: list[dict[str, Any]] | None = None
+    tolerations: _List[Json] | None = None
 
 
 class _Pod(msgspec.Struct):

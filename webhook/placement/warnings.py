@@ -1,9 +1,9 @@
 """Warnings about valid settings that hardly mean what is intended. They change no placement."""
 
-from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
+from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE, SYSTEM_LABELS
 from webhook.karl.pod_rule_warnings import find_pod_rule_warnings, list_required_pod_terms
 from webhook.kube.affinity_validation import validate_affinity
-from webhook.kube.objects import Json, spec_of
+from webhook.kube.objects import Json, labels_of, spec_of
 from webhook.model import Installation, Plan
 from webhook.placement import place
 
@@ -23,7 +23,8 @@ def find_pod_warnings(pod: Json, plan: Plan) -> list[str]:
     """Return the warnings about the plan's required pod terms with those that a pod was sent with.
 
     `pod` is the placed pod, whose affinity may be invalid. Warnings about the plan's terms alone
-    are those of the plan, and are not repeated for each of its pods.
+    are those of the plan, and are not repeated for each of its pods. They do not depend on the
+    system labels, in which the pods of a plan differ: these have one response, which is cached.
     """
     planned = list_required_pod_terms(plan.settings.affinity)
     affinity = spec_of(pod).get("affinity") or {}
@@ -32,6 +33,12 @@ def find_pod_warnings(pod: Json, plan: Plan) -> list[str]:
     common = [term for term in terms if term in planned]
     if not common or len(common) == len(terms) or validate_affinity(affinity):
         return []
+    labels = {
+        key: value
+        for key, value in labels_of(pod).items()
+        if key not in SYSTEM_LABELS or key == CONVERTOR_LABEL
+    }
+    pod = pod | {"metadata": {"namespace": plan.target_namespace, "labels": labels}}
     alone = pod | {"spec": {"affinity": plan.settings.affinity}}
     known = find_pod_rule_warnings(alone)
     return [

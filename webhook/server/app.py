@@ -145,7 +145,7 @@ class ReviewEndpoint:
         except BadReview:
             raise
         except Exception as error:  # noqa: BLE001 - after any error the object is admitted
-            request = review.decode(body)
+            request = review.read(body).request
             self._sink.report_error(request.uid, error)
             decision = self._failed(Reason.INTERNAL_ERROR, self._internal_error)
             return review.respond(request, decision)

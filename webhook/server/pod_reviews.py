@@ -30,18 +30,19 @@ class PodReviewHandler:
     async def __call__(self, body: bytes, deadline: float) -> ReviewResponse:
         """Return the response to a review by `deadline`, a time of `perf_counter`.
 
-        The body of a convertor pod is decoded completely only if its fingerprint is not cached.
+        The placement of a convertor pod is decoded only if its fingerprint is not cached.
 
         Raises:
             BadReview: the body is not a review.
 
         """
-        fingerprint = fingerprint_of(body)
-        request = fingerprint.request if fingerprint else review.decode(body)
+        raw = review.read(body)
+        fingerprint = fingerprint_of(raw)
+        request = fingerprint.request if fingerprint else raw.decode()
         if not fingerprint and (skipped := screen(request, self._installation)):
             return review.respond(request, skipped)
 
-        ref = read_plan_ref(request)
+        ref = fingerprint.ref if fingerprint else read_plan_ref(request)
         plan = self._plans.find(ref) if ref else Reason.NO_PLAN_REFERENCE
         if ref and not isinstance(plan, Plan) and plan in _NOT_DELIVERED:
             plan = await self._wait_for_plan(ref, deadline)
@@ -49,7 +50,7 @@ class PodReviewHandler:
         if cached := self._cache.get(fingerprint, plan, node_values):
             return cached
 
-        request = review.decode(body) if fingerprint else request
+        request = raw.decode() if fingerprint else request
         decision = screen(request, self._installation) or decide(
             request, ref, plan, self._installation, node_values
         )

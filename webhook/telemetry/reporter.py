@@ -13,7 +13,6 @@ from typing import Protocol
 import structlog
 
 from webhook.admission.events import PlanEvent, derive_event
-from webhook.kube.objects import nested_map, nested_string
 from webhook.model import Decision, Mode, Outcome, Reason, Request, Reviewed
 from webhook.telemetry import logs
 from webhook.telemetry.logs import Level, Line
@@ -182,13 +181,6 @@ def _without_objects(request: Request) -> Request:
         uid=request.uid,
         kind=request.kind,
         namespace=request.namespace,
-        name=_name(request),
+        name=request.name,
         dry_run=request.dry_run,
     )
-
-
-def _name(request: Request) -> str:
-    """Return the pod's name, or its `generateName`: admission precedes the generation of names."""
-    metadata = nested_map(request.object, "metadata")
-    name = request.name or nested_string(metadata, "name")
-    return name or nested_string(metadata, "generateName")

@@ -1,5 +1,7 @@
 """The decision on a pod, in mode enforce."""
 
+import json
+
 import msgspec
 import pytest
 
@@ -15,9 +17,10 @@ from tests.support.placements import (
     UNKNOWN_VERB,
     decide_on_pod,
 )
-from webhook.admission.mutate import screen
+from webhook.admission.mutate import decide, screen
+from webhook.admission.review import encode
 from webhook.kube.affinity import REQUIRED
-from webhook.model import Decision, Installation, Mode, Outcome, Reason, Request
+from webhook.model import Decision, Installation, Mode, OnError, Outcome, Reason, Request
 
 AUDIT = Installation(mode=Mode.AUDIT)
 
@@ -69,6 +72,21 @@ def test_a_request_that_does_not_create_a_convertor_pod_is_skipped(
     skipped: Request, reason: Reason, message: str
 ) -> None:
     assert screen(skipped, AUDIT) == Decision(Outcome.SKIPPED, reason, message, Mode.AUDIT)
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_a_pod_that_cannot_be_read_is_admitted_with_a_warning(mode: Mode) -> None:
+    request = msgspec.structs.replace(decoded_request({}), malformed="'x' has 9 bytes")
+    message = "the pod is malformed, so it is not placed: 'x' has 9 bytes"
+    decision = screen(request, Installation(mode=mode))
+
+    assert decision
+    assert decision.mode is mode
+    if mode is Mode.OFF:
+        assert (decision.outcome, decision.warnings) == (Outcome.UNCHANGED, [])
+    else:
+        assert (decision.outcome, decision.reason) == (Outcome.FAILED, Reason.MALFORMED_POD)
+        assert [warning.endswith(message) for warning in decision.warnings] == [True]
 
 
 def test_the_creation_of_a_convertor_pod_is_not_skipped() -> None:
@@ -171,10 +189,18 @@ NO_PLAN_MESSAGES = {
 }
 
 
+NOT_OWNED = (
+    "plan 'konveyor-forklift/db' was not found, or it does not migrate into the pod's namespace "
+    "'{}', so the pod is not placed: the webhook's log has the reason"
+)
+
+
 @pytest.mark.parametrize(("reason", "message"), NO_PLAN_MESSAGES.items())
 def test_a_pod_without_a_plan_is_admitted_with_a_warning(reason: Reason, message: str) -> None:
+    warning = NOT_OWNED.format("target") if reason is Reason.PLAN_NOT_FOUND else message
+
     assert decide_on_pod(reason) == Decision(
-        Outcome.FAILED, reason, message, plan=REF, warnings=[message]
+        Outcome.FAILED, reason, message, plan=REF, warnings=[warning]
     )
 
 
@@ -192,8 +218,27 @@ def test_a_pod_outside_the_target_namespace_is_admitted_unchanged_with_a_warning
         message,
         plan=OWNER,
         generation=3,
-        warnings=[message],
+        warnings=[NOT_OWNED.format("other")],
     )
+
+
+@pytest.mark.parametrize("plan_mode", [None, *Mode])
+@pytest.mark.parametrize("mode", Mode)
+def test_a_pod_in_another_namespace_does_not_learn_whether_its_plan_exists(
+    mode: Mode, plan_mode: Mode | None
+) -> None:
+    plan = parsed_plan("secret", labels={"batch": "1"}, mode=plan_mode)
+    installation = Installation(mode=mode, on_error=OnError.DENY)
+    request = decoded_request(namespace="other")
+    responses = [
+        json.loads(encode("u-1", decide(request, REF, found, installation, {})))["response"]
+        for found in (plan, Reason.PLAN_NOT_FOUND)
+    ]
+
+    for response in responses:
+        response.pop("auditAnnotations")  # for the administrator only
+    assert responses[0] == responses[1]
+    assert "secret" not in str(responses)
 
 
 def test_a_plan_without_a_target_namespace_has_no_pods() -> None:

@@ -7,13 +7,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.builders import POD_KIND, admission_review
+from tests.support.builders import PLAN_KIND, POD_KIND, admission_review, plan
 from webhook.admission.review import BadReview, decode
 from webhook.kube.objects import Json
 from webhook.model import Reason, Request
 
 UID = "705ab4f5-6393-11e8-b7cc-42010a800002"
-POD: Json = {"metadata": {"labels": {"forklift.app": "virt-v2v"}}, "spec": {"unknown": [1, 2.5]}}
+POD: Json = {
+    "metadata": {
+        "name": "db-vm-1",
+        "labels": {"forklift.app": "virt-v2v"},
+        "annotations": None,
+        "ownerReferences": [{"kind": "Plan"}],
+        "uid": "5c6a",
+    },
+    "spec": {"nodeSelector": {"disk": "nvme"}, "containers": [1, 2.5]},
+    "status": {},
+}
+READ_OF_POD = {
+    "metadata": {
+        "labels": {"forklift.app": "virt-v2v"},
+        "annotations": None,
+        "ownerReferences": [{"kind": "Plan"}],
+    },
+    "spec": {"nodeSelector": {"disk": "nvme"}},
+}
 REQUEST: Json = {
     "uid": UID,
     "resource": {"group": "", "version": "v1", "resource": "pods"},
@@ -32,10 +50,25 @@ def encode_review(*, drop: str = "", **changes: Any) -> bytes:
     return json.dumps(review).encode()
 
 
-def test_the_review_of_a_new_pod_is_decoded() -> None:
+def test_of_a_new_pod_only_what_its_placement_needs_is_decoded() -> None:
     assert decode(encode_review()) == Request(
-        uid=UID, operation="CREATE", kind="v1/Pod", namespace="target", object=POD
+        uid=UID,
+        operation="CREATE",
+        kind="v1/Pod",
+        namespace="target",
+        name="db-vm-1",
+        object=READ_OF_POD,
     )
+
+
+def test_of_a_plan_only_its_settings_are_decoded() -> None:
+    annotations = {"annotations": {"a": "b"}}
+    read = plan(metadata=annotations, spec={"convertorLabels": {"a": "b"}})
+    sent = plan(metadata=annotations | {"managedFields": []}, spec=read["spec"] | {"vms": [{}]})
+    request = decode(encode_review(kind=PLAN_KIND, object=sent, oldObject=sent | {"spec": None}))
+
+    assert request.object == {"metadata": read["metadata"], "spec": read["spec"]}
+    assert request.old_object == {"metadata": read["metadata"]}
 
 
 def test_a_null_field_is_treated_as_absent() -> None:
@@ -44,7 +77,7 @@ def test_a_null_field_is_treated_as_absent() -> None:
     assert decode(body) == Request(uid=UID, operation="CREATE", kind="v1/Pod")
 
 
-def test_the_review_of_any_object_and_operation_is_decoded() -> None:
+def test_the_request_of_any_kind_and_operation_is_decoded_without_its_objects() -> None:
     body = encode_review(
         kind={"group": "policy", "version": "v1", "kind": "Eviction"},
         operation="DELETE",
@@ -63,8 +96,38 @@ def test_the_review_of_any_object_and_operation_is_decoded() -> None:
         name="db-vm-1",
         subresource="eviction",
         dry_run=True,
-        old_object=POD,
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({}, "db-vm-1"),
+        ({"name": "of-the-request"}, "of-the-request"),
+        ({"object": {"metadata": {"generateName": "db-vm-"}}}, "db-vm-"),
+        ({"object": {"metadata": {"name": "", "generateName": "db-vm-"}}}, "db-vm-"),
+        ({"object": {"metadata": {"name": 5}}}, ""),
+        ({"object": {"metadata": None}}, ""),
+        ({"object": None}, ""),
+        ({"name": "x" * 254}, "x" * 252 + "…"),
+    ],
+)
+def test_the_name_is_that_of_the_request_or_the_pod_or_its_generate_name(
+    changes: Json, name: str
+) -> None:
+    assert decode(encode_review(**changes)).name == name
+
+
+def test_texts_are_as_long_as_kubernetes_allows_and_longer_ones_are_truncated() -> None:
+    long = "x" * 2**20
+    kind = {"group": long, "version": long, "kind": long}
+    request = decode(
+        encode_review(kind=kind, operation=long, namespace=long, name=long, subResource=long)
+    )
+
+    texts = (request.kind, request.namespace, request.name, request.subresource)
+    assert [len(text) for text in texts] == [253] * 4
+    assert len(request.operation) == 63
 
 
 @pytest.mark.parametrize(
@@ -133,9 +196,31 @@ WRONG_KIND = (
         ),
         (encode_review(drop="uid"), "'request.uid' is missing", ""),
         (encode_review(uid=""), "'request.uid' is empty", ""),
+        (encode_review(uid="x" * 254), "'request.uid': expected at most 253 characters", ""),
+        (
+            encode_review(uid="x" * 254, kind=5),
+            "'request.kind': expected a map, found a whole number",
+            "",
+        ),
         (encode_review(uid=7), "'request.uid': expected text, found a whole number", ""),
         (encode_review(drop="kind"), "'request.kind' is missing", UID),
         (encode_review(object=[]), "'request.object': expected a map, found a list", UID),
+        (encode_review(oldObject=[]), "'request.oldObject': expected a map, found a list", UID),
+        (
+            encode_review(object={"metadata": "x"}),
+            "'request.object.metadata': expected a map, found text",
+            UID,
+        ),
+        (
+            b'{"kind": "' + b"x" * 2**20 + b'"}',
+            WRONG_KIND.format(f"'{'x' * 79}…' of ''"),
+            "",
+        ),
+        (
+            b'{"kind": [' + b"0," * 2**20 + b'0], "apiVersion": "\\u001b[2J"}',
+            WRONG_KIND.format(f"'[{'0,' * 39}…' of '\\x1b[2J'"),
+            "",
+        ),
     ],
 )
 def test_a_body_that_is_not_a_review_is_an_error(body: bytes, message: str, uid: str) -> None:

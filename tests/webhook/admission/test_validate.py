@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.builders import PLAN_KIND, POD_KIND, PREFIX, encode_review, plan
+from webhook.admission.raw_object import MAX_FIELD_BYTES
 from webhook.admission.review import decode, encode
 from webhook.admission.validate import validate
 from webhook.kube.objects import Json
@@ -368,9 +369,23 @@ def test_a_request_that_changes_no_settings_is_skipped(skipped: Request, message
     assert encode_response(decision) == {"uid": "u-1", "allowed": True}
 
 
-@pytest.mark.parametrize("body", [{}, {"metadata": None}, {"metadata": [], "spec": "x"}])
+@pytest.mark.parametrize(
+    "body", [{}, {"metadata": None}, {"metadata": {"annotations": []}, "spec": {}}]
+)
 def test_a_malformed_plan_gets_a_decision(body: Json) -> None:
     assert decide_on_plan(body).reason in {Reason.SETTINGS_VALID, Reason.SETTINGS_INVALID}
+
+
+def test_a_plan_with_a_field_that_is_too_large_is_admitted_with_a_warning() -> None:
+    large = {"convertorLabels": {"x": "y" * MAX_FIELD_BYTES}}
+    message = (
+        "the plan is malformed, so it is not validated: 'spec.convertorLabels' has "
+        f"{MAX_FIELD_BYTES + 9} bytes of JSON, expected at most {MAX_FIELD_BYTES}"
+    )
+    for before, after in ((plan(), plan(spec=large)), (plan(spec=large), plan())):
+        assert decide_on_plan(after, before) == Decision(
+            Outcome.FAILED, Reason.MALFORMED_REVIEW, message, warnings=[message]
+        )
 
 
 def test_a_plan_is_never_patched() -> None:

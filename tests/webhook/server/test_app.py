@@ -242,10 +242,10 @@ def test_after_an_internal_error_the_pod_is_admitted_and_the_error_is_reported(m
 def test_an_internal_error_before_the_uid_is_decoded_is_a_500_without_a_stack_trace(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def decode(_body: bytes) -> None:
+    def read(_body: bytes) -> None:
         raise ZeroDivisionError("boom")
 
-    monkeypatch.setattr("webhook.admission.review.decode", decode)
+    monkeypatch.setattr("webhook.admission.review.read", read)
     webhook = Webhook()
     response = webhook(encode_review(minimal_pod()))
     assert (response.status, response.headers["connection"]) == (500, "close")

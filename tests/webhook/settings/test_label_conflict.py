@@ -11,8 +11,8 @@ import pytest
 from tests.support.builders import PREFIX, plan
 from webhook.admission.events import derive_event
 from webhook.admission.mutate import decide
-from webhook.admission.review import encode
-from webhook.admission.validate import PLAN, validate
+from webhook.admission.review import PLAN, encode
+from webhook.admission.validate import validate
 from webhook.kube.objects import Json
 from webhook.model import Decision, Installation, OnError, Outcome, Reason, Request
 from webhook.reports.audit import AuditInput, build_report

@@ -14,8 +14,7 @@ from webhook.telemetry import reporter as module
 from webhook.telemetry.metrics import Metrics
 from webhook.telemetry.reporter import Reporter
 
-POD = minimal_pod(metadata={"generateName": "db-vm-1-"})
-REQUEST = Request("u-1", "CREATE", "v1/Pod", "target", object=POD)
+REQUEST = Request("u-1", "CREATE", "v1/Pod", "target", "db-vm-1-", object=minimal_pod())
 PLACED = Decision(
     Outcome.PATCHED,
     Reason.PLACED,
@@ -150,7 +149,7 @@ def test_events_are_the_same_however_decisions_are_shared_and_collected(
         for number in (0, 0, 1, 2, 0, 3, 3, 1):
             for dry_run in (False, True):
                 decision = shared[number % 2] if number < 2 else placed(number)
-                request = Request("u-1", dry_run=dry_run, object=POD)
+                request = Request("u-1", dry_run=dry_run, object=minimal_pod())
                 reporter(Reviewed.POD, request, decision, 0.0)
                 if event := derive_event(request, decision):
                     expected[event] += 1

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import click
+import msgspec
 
 from webhook.admission.review import API_VERSION, KIND, BadReview, decode
 from webhook.cli.errors import UserError
@@ -53,6 +54,8 @@ def read_contents(path: Path) -> Contents:
 def read_review(filename: str) -> Request:
     """Return the review of a file, or a review of the file's pod; `-` is standard input.
 
+    Its object is the whole one, which the server does not decode.
+
     Raises:
         UserError: it contains neither.
 
@@ -66,10 +69,13 @@ def read_review(filename: str) -> Request:
     if len(found) != 1 or not isinstance(found[0], dict):
         what = f"{len(found)} documents" if len(found) != 1 else "something else"
         raise UserError(f"'{filename}': expected one pod or one {KIND}, found {what}")
+    review = _review(found[0], filename)
     try:
-        return decode(json.dumps(_review(found[0], filename)).encode())
+        request = decode(json.dumps(review).encode())
     except BadReview as error:
         raise UserError(f"'{filename}': {error.message}") from None
+    whole = nested_map(review, "request", "object")
+    return msgspec.structs.replace(request, object=whole)
 
 
 def _review(found: Json, filename: str) -> Json:

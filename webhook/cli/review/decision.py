@@ -9,8 +9,8 @@ from rich.text import Text
 
 from webhook import settings
 from webhook.admission.mutate import decide, screen
-from webhook.admission.review import encode
-from webhook.admission.validate import PLAN, validate
+from webhook.admission.review import PLAN, encode
+from webhook.admission.validate import validate
 from webhook.cli.errors import UserError
 from webhook.cli.files.plans import read_contents
 from webhook.cli.output import console, structured, write

@@ -146,8 +146,6 @@ def _decode_field(field: str, raw: Raw) -> Any:
         raise FieldError(describe_validation_error(error, "", path)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FieldError(f"'{path}' is not JSON: {error}") from None
-    except RecursionError:
-        raise FieldError(f"'{path}' is nested too deeply") from None
 
 
 def read_text(raw: Raw) -> str:

@@ -299,7 +299,15 @@ def test_the_cache_never_exceeds_its_limit() -> None:
         assert len(cache._entries) <= MAX_RESPONSES
 
 
-def test_the_review_of_another_pod_has_no_fingerprint() -> None:
-    body = encode(review_request({"metadata": {"labels": {"app": "web"}}, "spec": {}}))
-
-    assert fingerprint_of(review.read(body)) is None
+@pytest.mark.parametrize(
+    "pod",
+    [
+        {"metadata": {"labels": {"app": "web"}}, "spec": {}},
+        {"metadata": {"labels": worlds.FORKLIFT_LABELS | {"vmID": 5}}, "spec": {}},
+        {"metadata": {"labels": None}, "spec": {}},
+        {"metadata": None, "spec": {}},
+        CONVERTOR_POD | {"spec": None},
+    ],
+)
+def test_the_review_of_another_pod_has_no_fingerprint(pod: Json) -> None:
+    assert fingerprint_of(review.read(encode(review_request(pod)))) is None

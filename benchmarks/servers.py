@@ -57,7 +57,7 @@ def main(kind: str, cert: str, key: str) -> None:
     tls.swap(Path(cert).read_bytes(), Path(key).read_bytes())
     bound = socket.create_server(("127.0.0.1", 0), backlog=2048)
     print(bound.getsockname()[1], flush=True)
-    uvloop.run(listener.build(APPLICATIONS[kind](), tls.context).serve(sockets=[bound]))
+    uvloop.run(listener.build(APPLICATIONS[kind](), kind, tls.context).serve(sockets=[bound]))
 
 
 if __name__ == "__main__":

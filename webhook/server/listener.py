@@ -11,7 +11,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from webhook.kube.messages import describe_os_error
-from webhook.server.config import Address, ConfigError
+from webhook.server.acceptor import BACKLOG, Acceptor
+from webhook.server.config import MAX_CONCURRENT_REVIEWS, Address, ConfigError
+from webhook.server.connections import Connection, Connections
 from webhook.server.drain import Drain, DrainTimes
 from webhook.server.http_protocol import BoundedHttpProtocol
 
@@ -24,9 +26,34 @@ SHUTDOWN_GRACE_SECONDS = 5
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that stops when it is drained, and not at the signal."""
+    """A uvicorn server that limits its connections.
+
+    It stops when it is drained, and not at the signal.
+    """
 
     draining = False
+
+    def __init__(self, config: uvicorn.Config, name: str, connections: Connections) -> None:
+        super().__init__(config)
+        self.name = name
+        self.connections = connections
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept connections on these sockets, in place of uvicorn, which accepts any number."""
+
+        def create_protocol(connection: Connection) -> BoundedHttpProtocol:
+            return BoundedHttpProtocol(
+                connection, config=self.config, server_state=self.server_state, app_state={}
+            )
+
+        acceptors = [
+            Acceptor(self.name, own, self.config.ssl, self.connections, create_protocol)
+            for own in sockets or ()
+        ]
+        for acceptor in acceptors:
+            acceptor.start()
+        self.servers = acceptors  # type: ignore[assignment] # it closes them as its own
+        self.started = True
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -57,7 +84,7 @@ def bind(address: Address, flag: str) -> socket.socket:
         return socket.create_server(
             address,
             family=socket.AF_INET6 if ":" in address.host else socket.AF_INET,
-            backlog=2048,
+            backlog=BACKLOG,
             # `::` accepts IPv4 connections too.
             dualstack_ipv6=address.host == "::" and socket.has_dualstack_ipv6(),
         )
@@ -67,11 +94,18 @@ def bind(address: Address, flag: str) -> socket.socket:
         raise ConfigError(f"{flag} {address}: {reason}") from None
 
 
-def build(app: ASGIApp, context: ssl.SSLContext | None = None) -> Server:
-    """Return a server for an application, over TLS if there is a context."""
+def build(
+    app: ASGIApp,
+    name: str,
+    context: ssl.SSLContext | None = None,
+    max_concurrent: int = MAX_CONCURRENT_REVIEWS,
+) -> Server:
+    """Return a server for an application, over TLS if there is a context.
+
+    Its name is in the log. `webhook.server.connections` derives its limits from `max_concurrent`.
+    """
     config = uvicorn.Config(
         app,
-        http=BoundedHttpProtocol,
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -83,7 +117,7 @@ def build(app: ASGIApp, context: ssl.SSLContext | None = None) -> Server:
         timeout_graceful_shutdown=SHUTDOWN_GRACE_SECONDS,
         ssl_context_factory=(lambda _config, _default: context) if context else None,
     )
-    return Server(config)
+    return Server(config, name, Connections(max_concurrent))
 
 
 async def run(

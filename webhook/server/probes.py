@@ -1,4 +1,8 @@
-"""`/livez`, `/readyz` and `/metrics`, over plain HTTP on a port of their own."""
+"""`/livez`, `/readyz` and `/metrics`, over plain HTTP on a port of their own.
+
+They are routes without FastAPI's arguments. To resolve those, FastAPI parses query string and
+cookies, for which Python's `http.cookies` can take seconds (CVE-2024-7592).
+"""
 
 from collections.abc import Callable, Mapping
 
@@ -14,8 +18,6 @@ from webhook.server.responses import respond_to_http_error
 
 Check = Callable[[], str]
 """Returns what is missing; empty when nothing is."""
-
-_METHODS = ["GET", "HEAD"]
 
 
 class PlansReadiness(BaseModel):
@@ -56,24 +58,24 @@ def build(
         exception_handlers={HTTPException: respond_to_http_error},
     )
 
-    @app.api_route("/livez", methods=_METHODS)
-    async def livez() -> Response:
+    async def livez(_request: Request) -> Response:
         return Response(b"ok", media_type="text/plain")
 
-    @app.api_route("/readyz", methods=_METHODS)
-    async def readyz(response: Response) -> Readiness:
+    async def readyz(_request: Request) -> Response:
         missing = {name: check() for name, check in checks.items()}
         ready = not any(missing.values())
-        response.status_code = 200 if ready else 503
-        return Readiness(
+        body = Readiness(
             ready=ready,
             checks={name: text or "ok" for name, text in missing.items()},
             plans=PlansReadiness(**msgspec.structs.asdict(plans_status())),
         )
+        status_code = 200 if ready else 503
+        return Response(body.model_dump_json(), status_code, media_type="application/json")
 
-    @app.api_route("/metrics", methods=_METHODS)
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={"content-type": content_type})
 
+    for endpoint in (livez, readyz, metrics):
+        app.add_route(f"/{endpoint.__name__}", endpoint, methods=["GET", "HEAD"])
     return app

@@ -42,11 +42,11 @@ def error_body(code: int, message: str, reason: str = "") -> bytes:
 
 
 async def respond_to_http_error(_request: Request, error: Exception) -> Response:
-    """Respond to a request for an unknown path or method."""
+    """Respond to a request for an unknown path or method, and close the connection."""
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for nothing else
     return Response(
         error_body(error.status_code, error.detail.lower()),
         error.status_code,
-        error.headers,
+        {**(error.headers or {}), "connection": "close"},
         media_type="application/json",
     )

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import resource
 import shlex
 import sys
 from socket import socket
@@ -32,6 +33,10 @@ SWITCH_INTERVAL_SECONDS = 0.0005
 Python's default of 5 ms each of them would sometimes delay a review for longer than it takes."""
 
 
+FILES_BESIDE_CONNECTIONS = 200
+"""Open files that are not connections of clients: libraries, standard streams, watches."""
+
+
 async def serve(config: Config) -> None:
     """Serve until a signal. Raises ConfigError before anything is started."""
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
@@ -50,13 +55,16 @@ async def serve(config: Config) -> None:
         reporter = Reporter(metrics, _start_watching(config, clusters, metrics, stack))
 
         webhooks = app.build(plans, config.installation, reporter, config.max_concurrent)
-        reviews = listener.build(webhooks, tls_keeper.tls.context)
+        reviews = listener.build(webhooks, "reviews", tls_keeper.tls.context, config.max_concurrent)
         checks = {
             "plans": lambda: _not_synced(plans),
             "certificate": tls_keeper.unready_reason,
             "draining": lambda: "the server is shutting down" if reviews.draining else "",
         }
-        status = listener.build(probes.build(checks, plans.status, metrics.registry))
+        status = listener.build(probes.build(checks, plans.status, metrics.registry), "status")
+        listeners = {"reviews": reviews.connections, "status": status.connections}
+        metrics.export_connections(listeners)
+        _allow_open_files(sum(each.max_open for each in listeners.values()))
 
         tls_keeper.start()
         stack.callback(tls_keeper.stop)
@@ -112,6 +120,16 @@ def _start_watching(
         pods.start()
         stack.callback(pods.stop)
     return recorder
+
+
+def _allow_open_files(connections: int) -> None:
+    """Raise the limit on open files, which is often 1024, as far as the system permits."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + FILES_BESIDE_CONNECTIONS
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _not_synced(plans: Plans) -> str:

@@ -4,6 +4,7 @@ import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from itertools import product
+from typing import Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -33,6 +34,15 @@ DURATION_BUCKETS_SECONDS = (
 
 _ALERTING = (Reason.INTERNAL_ERROR, Reason.OVERLOADED, Reason.DEADLINE_EXCEEDED)
 """Reasons of alerts: their counters start at zero, or `increase()` would miss the first one."""
+
+
+class OpenConnections(Protocol):
+    """The connections of a listener; in the server `webhook.server.connections.Connections`."""
+
+    closed: int
+    refused: int
+
+    def __len__(self) -> int: ...
 
 
 class Metrics:
@@ -82,6 +92,10 @@ class Metrics:
     def export_pods(self, status: Callable[[], PodsStatus]) -> None:
         """Export the status of the convertor pods, as it is at each scrape."""
         self.registry.register(_Collector(lambda: _pods(status())))
+
+    def export_connections(self, listeners: Mapping[str, OpenConnections]) -> None:
+        """Export the connections of each listener, as they are at each scrape."""
+        self.registry.register(_Collector(lambda: _connections(listeners)))
 
     def export_dropped_events(self, dropped: Mapping[str, int]) -> None:
         """Export the number of dropped Events by cause, as it is at each scrape."""
@@ -161,6 +175,23 @@ def _pods(status: PodsStatus) -> Iterator[Metric]:
     for reason in (Reason.MISSED, Reason.CHANGED_BACK):
         current.add_metric([reason], status.missed.get(reason, 0))
         total.add_metric([reason], status.seen.get(reason, 0))
+    yield current
+    yield total
+
+
+def _connections(listeners: Mapping[str, OpenConnections]) -> Iterator[Metric]:
+    current = GaugeMetricFamily(
+        "convertor_webhook_connections", "Open connections, by listener.", labels=["listener"]
+    )
+    total = CounterMetricFamily(
+        "convertor_webhook_connections_limited",
+        "Connections closed for another one, and new ones refused, at a limit; by listener.",
+        labels=["listener", "action"],
+    )
+    for listener, connections in listeners.items():
+        current.add_metric([listener], len(connections))
+        total.add_metric([listener, "closed"], connections.closed)
+        total.add_metric([listener, "refused"], connections.refused)
     yield current
     yield total
 

@@ -99,6 +99,35 @@ def test_a_swap_affects_new_handshakes_and_not_open_connections() -> None:
 
 
 @pytest.mark.parametrize(
+    ("groups", "accepted"),
+    [
+        ("every", True),
+        ("prime256v1", True),  # all that a client in FIPS mode may offer
+        ("ffdhe2048", False),
+        ("ffdhe8192", False),
+    ],
+)
+def test_a_client_cannot_choose_an_expensive_key_exchange(groups: str, accepted: bool) -> None:
+    client = trust(A.ca)
+    if groups != "every":
+        client.set_ecdh_curve(groups)
+
+    async def scenario() -> None:
+        tls = SwappableContext()
+        tls.swap(A.chain, A.key)
+        async with listen(tls) as port:
+            try:
+                _, writer = await connect(port, client)
+            except (ssl.SSLError, ConnectionError):
+                assert not accepted
+            else:
+                writer.close()
+                assert accepted
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
     ("chain", "key", "message"),
     [
         (A.chain, B.key, "the private key does not belong to the certificate"),

@@ -8,6 +8,7 @@ from certs.serving.source import Status
 from tests.support.paths import ROOT
 from webhook.inventory import PlansStatus
 from webhook.inventory.pods import PodsStatus
+from webhook.server.connections import Connections
 from webhook.telemetry.metrics import DURATION_BUCKETS_SECONDS, Metrics
 
 PAGE = (ROOT / "docs/metrics.md").read_text()
@@ -21,6 +22,7 @@ def exported() -> dict[str, tuple[str, str]]:
     metrics.export_certificate(lambda: Status(not_after=now, ca_not_after=now))
     metrics.export_pods(lambda: PodsStatus(True, 0, 0, "", 0, Counter(), Counter()))
     metrics.export_dropped_events(Counter())
+    metrics.export_connections({"reviews": Connections(1)})
     found = {}
     for family in metrics.registry.collect():
         if family.name.startswith("convertor_webhook_"):

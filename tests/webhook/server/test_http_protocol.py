@@ -26,7 +26,7 @@ async def respond_ok(_scope: Scope, receive: Receive, send: Send) -> None:
 def run(exchange: Exchange) -> None:
     async def serve_and_run() -> None:
         own = listener.bind(Address("127.0.0.1", 0), "--listen")
-        server = listener.build(respond_ok)
+        server = listener.build(respond_ok, "reviews")
         task = asyncio.create_task(server.serve(sockets=[own]))
         reader, writer = await asyncio.open_connection(*own.getsockname())
         try:

@@ -38,7 +38,7 @@ class Servers(NamedTuple):
 
 @contextlib.asynccontextmanager
 async def run_servers(times: DrainTimes) -> AsyncIterator[Servers]:
-    reviews, status = listener.build(respond_ok), listener.build(respond_ok)
+    reviews, status = (listener.build(respond_ok, name) for name in ("reviews", "status"))
     sockets = [listener.bind(Address("127.0.0.1", 0), "--listen") for _ in range(2)]
     task = asyncio.create_task(listener.run(reviews, status, (sockets[0], sockets[1]), times))
     while not (reviews.started and status.started):  # noqa: ASYNC110 - uvicorn's flags

@@ -5,6 +5,7 @@ import base64
 import contextlib
 import json
 import os
+import resource
 import signal
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -165,6 +166,20 @@ def test_a_command_to_try_the_server_is_logged_and_an_address_in_use_is_an_error
         assert str(error.value) == f"--listen {address}: address already in use"
 
     run(folder, check)
+
+
+def test_the_limit_on_open_files_is_raised_for_the_connections(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    async def check(server: RunningServer) -> None:
+        assert (await server.get("/readyz"))[0] == 200
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (2200, hard)
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    try:
+        run(tmp_path, check)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_client_receives_the_error_for_a_body_that_is_too_large(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from certs.serving.source import Status
 from webhook.inventory import PlansStatus
 from webhook.inventory.pods import PodsStatus
 from webhook.model import Reason
+from webhook.server.connections import Connections
 from webhook.telemetry.metrics import Metrics
 
 EXPIRY = datetime(2027, 1, 1, tzinfo=UTC)
@@ -70,6 +71,28 @@ def test_counters_of_missed_pods_and_dropped_events_start_at_zero() -> None:
         ("events_dropped_total", "full"): 0,
         ("events_dropped_total", "limited"): 3,
         ("events_dropped_total", "failed"): 0,
+    }
+
+
+def test_the_connections_of_each_listener_are_those_at_the_scrape() -> None:
+    metrics, reviews = Metrics(), Connections(max_concurrent=1)
+    metrics.export_connections({"reviews": reviews, "status": Connections(max_concurrent=1)})
+    for _ in range(reviews.max_of_client + 3):
+        reviews.open("10.0.0.1", now=0.0)
+    reviews.open("10.0.0.1", now=2.0)
+    found = {
+        (sample.name.removeprefix("convertor_webhook_"), *sample.labels.values()): sample.value
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        if "connections" in sample.name
+    }
+    assert found == {
+        ("connections", "reviews"): reviews.max_of_client,
+        ("connections", "status"): 0,
+        ("connections_limited_total", "reviews", "closed"): 1,
+        ("connections_limited_total", "reviews", "refused"): 3,
+        ("connections_limited_total", "status", "closed"): 0,
+        ("connections_limited_total", "status", "refused"): 0,
     }
 
 

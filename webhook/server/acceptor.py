@@ -1,0 +1,147 @@
+"""Accepts connections within the limits of `webhook.server.connections`.
+
+uvloop's own server reports a connection only after its handshake, and without limit. Here each
+connection is known by its address before the first byte is read.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from functools import partial
+from time import monotonic
+
+import structlog
+
+from webhook.kube.messages import describe_os_error
+from webhook.server.connections import Connection, Connections, normalize
+from webhook.server.http_protocol import BoundedHttpProtocol
+
+BACKLOG = 2048
+
+ACCEPTED_AT_ONCE = 32
+"""Between two turns of the event loop, so that open connections are served during a flood."""
+
+HANDSHAKE_TIMEOUT_SECONDS = 10.0
+"""As long as the API server's default timeout of a webhook."""
+
+CLOSE_TIMEOUT_SECONDS = 5.0
+"""For the client's side of closing a TLS connection, and as long as the shutdown's grace."""
+
+PAUSE_SECONDS = 1.0
+"""After an error such as too many open files, which would otherwise occur again at once."""
+
+LOG_SECONDS = 60.0
+"""Between two lines about connections that exceed a limit."""
+
+log = structlog.get_logger()
+
+
+class Acceptor:
+    """Accepts the connections of one listening socket; uvicorn closes it as an `asyncio.Server`."""
+
+    def __init__(
+        self,
+        name: str,
+        listener: socket.socket,
+        context: ssl.SSLContext | None,
+        connections: Connections,
+        create_protocol: Callable[[Connection], BoundedHttpProtocol],
+    ) -> None:
+        self._name = name
+        self._socket = listener
+        self._context = context
+        self._connections = connections
+        self._create_protocol = create_protocol
+        self._loop = asyncio.get_running_loop()
+        self._opening: set[asyncio.Task[None]] = set()
+        self._pause: asyncio.TimerHandle | None = None
+        self._next_log = 0.0
+
+    def start(self) -> None:
+        self._socket.setblocking(False)
+        self._loop.add_reader(self._socket, self._accept)
+
+    def close(self) -> None:
+        """Accept no more connections, and abort those whose handshake is not complete."""
+        self._loop.remove_reader(self._socket)
+        if self._pause is not None:
+            self._pause.cancel()
+        for task in self._opening:
+            task.cancel()
+
+    async def wait_closed(self) -> None:
+        """Wait until the aborted connections are closed."""
+        await asyncio.gather(*self._opening, return_exceptions=True)
+
+    def _accept(self) -> None:
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                client, address = self._socket.accept()
+            except BlockingIOError:
+                return
+            except ConnectionError:
+                continue  # the client has closed it already
+            except OSError as error:
+                reason = describe_os_error(error)
+                log.warning("cannot accept connections", listener=self._name, error=reason)
+                self._loop.remove_reader(self._socket)
+                self._pause = self._loop.call_later(PAUSE_SECONDS, self.start)
+                return
+            self._open(client, normalize(address[0]))
+
+    def _open(self, client: socket.socket, address: str) -> None:
+        before = self._connections.closed, self._connections.refused
+        connection = self._connections.open(address, monotonic())
+        if before != (self._connections.closed, self._connections.refused):
+            self._log_limit(address)
+        if connection is None:
+            client.close()
+            return
+        client.setblocking(False)
+        protocol = self._create_protocol(connection)
+        task = self._loop.create_task(self._connect(client, connection, protocol))
+        connection.abort = partial(_abort, protocol, task)
+        self._opening.add(task)
+        task.add_done_callback(partial(self._end_opening, client, connection))
+
+    async def _connect(
+        self, client: socket.socket, connection: Connection, protocol: BoundedHttpProtocol
+    ) -> None:
+        """Complete the handshake; from then on the protocol reports the end of the connection."""
+        tls = self._context is not None
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: protocol,
+                client,
+                ssl=self._context,
+                ssl_handshake_timeout=HANDSHAKE_TIMEOUT_SECONDS if tls else None,
+                ssl_shutdown_timeout=CLOSE_TIMEOUT_SECONDS if tls else None,
+            )
+        except OSError:  # also ssl.SSLError and TimeoutError
+            connection.close()
+
+    def _end_opening(
+        self, client: socket.socket, connection: Connection, task: asyncio.Task[None]
+    ) -> None:
+        self._opening.discard(task)
+        if task.cancelled():
+            connection.close()
+            client.close()
+
+    def _log_limit(self, address: str) -> None:
+        if monotonic() >= self._next_log:
+            self._next_log = monotonic() + LOG_SECONDS
+            log.warning(
+                "too many connections",
+                listener=self._name,
+                client=address,
+                open=len(self._connections),
+                closed=self._connections.closed,
+                refused=self._connections.refused,
+            )
+
+
+def _abort(protocol: BoundedHttpProtocol, handshake: asyncio.Task[None]) -> None:
+    if not protocol.abort():
+        handshake.cancel()

@@ -78,6 +78,25 @@ def test_upgrade_rollback_and_uninstall_leave_exactly_the_rendered_objects(
     assert everything(plane.admin) == before
 
 
+@pytest.mark.parametrize("major", [3, 4])
+def test_a_watched_namespace_that_does_not_exist_is_an_error_before_pods_are_reviewed(
+    major: int, plane: ControlPlane
+) -> None:
+    name = f"not-there-{major}"
+    add_namespace(plane.admin, name)
+    before = everything(plane.admin)
+    watched = {"watchPodsNamespaces": ["not-there"]}
+    release = Installed(plane, "convertor-webhook", name, values(name) | watched)
+
+    with pytest.raises(AssertionError, match='namespaces "not-there" not found'):
+        release.install(major=major)
+
+    kinds = {each.split()[0] for each in everything(plane.admin).keys() - before.keys()}
+    assert not kinds & {"Deployment", "MutatingWebhookConfiguration"}
+    release.uninstall(major=major)
+    assert everything(plane.admin) == before
+
+
 def test_upgrade_rollback_and_uninstall_lose_no_pod(
     plane: ControlPlane, pods: list[Json], previous: Path, creators: Creators, numbers: list[Row]
 ) -> None:

@@ -3,7 +3,7 @@
 import copy
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -20,7 +20,7 @@ from tests.system.e2e.reliability.running import TARGET, values
 from tests.system.guide.rows import ROWS, Form
 from webhook.telemetry.reporter import EVENT_DELAY_SECONDS
 
-NAME = "rights"
+NAME, LIMITED = "rights", "limited-rights"
 
 MUTATING, VALIDATING = "mutatingwebhookconfigurations", "validatingwebhookconfigurations"
 
@@ -128,15 +128,27 @@ CASES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def release(plane: ControlPlane) -> Iterator[Installed]:
-    add_namespace(plane.admin, NAME)
-    release = Installed(plane, "convertor-webhook", NAME, values(NAME))
+LIMITED_CASES = [
+    Case(Right("list", "pods")),
+    Case(Right("watch", "pods")),
+    Case(Right("get", "namespaces"), after=leave_a_pod_unplaced),
+]
+"""The rights of `watchPodsNamespaces`: in a namespace, or by its name."""
+
+
+def install(plane: ControlPlane, name: str, **further: Any) -> Iterator[Installed]:
+    add_namespace(plane.admin, name)
+    release = Installed(plane, "convertor-webhook", name, values(name) | further)
     release.install()
     try:
         yield release
     finally:
         release.uninstall()
+
+
+@pytest.fixture(scope="module")
+def release(plane: ControlPlane) -> Iterator[Installed]:
+    yield from install(plane, NAME)
 
 
 @pytest.fixture(scope="module")
@@ -147,8 +159,14 @@ def at_least(api: Api) -> Iterator[None]:
         yield
 
 
-def test_every_right_of_the_chart_has_a_case(release: Installed) -> None:
-    assert rights(release) == {case.right for case in CASES}
+@pytest.fixture(scope="module")
+def limited(plane: ControlPlane, pods: list[Json]) -> Iterator[Installed]:
+    """Install a release that watches the pods of one namespace."""
+    yield from install(plane, LIMITED, watchPodsNamespaces=[pods[0]["metadata"]["namespace"]])
+
+
+def test_every_right_of_the_chart_has_a_case(release: Installed, limited: Installed) -> None:
+    assert rights(release) == rights(limited) == {case.right for case in CASES}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
@@ -156,8 +174,20 @@ def test_every_right_of_the_chart_has_a_case(release: Installed) -> None:
 def test_a_missing_right_is_reported_and_the_replica_recovers_when_it_is_granted(
     case: Case, release: Installed, pods: list[Json]
 ) -> None:
+    check(case, release, pods[0])
+
+
+@pytest.mark.parametrize("case", LIMITED_CASES, ids=lambda case: case.id)
+def test_a_missing_right_is_reported_also_if_watched_namespaces_limit_it(
+    case: Case, limited: Installed, pods: list[Json]
+) -> None:
+    check(case, limited, pods[0])
+
+
+def check(case: Case, release: Installed, pod: Json) -> None:
+    """Remove a right, start a replica and wait for the message, then for its readiness."""
     place = Endpoint(str(case.right).replace(" ", "-"), free_port(), free_port())
-    scenario = Scenario(release, Replica(release, place), pods[0])
+    scenario = Scenario(release, Replica(release, place), pod)
     replica, missing = scenario.replica, f"may not {case.right} "
     try:
         if case.before:

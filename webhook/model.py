@@ -111,6 +111,8 @@ class Problem(msgspec.Struct, frozen=True):
     """The source lines with carets below the mistake, or empty."""
     command: str = ""
     """The kubectl command that the message ends with, for the current context; or empty."""
+    others: int = 0
+    """The number of invalid entries that have no problem of their own, if this one counts them."""
 
     def __str__(self) -> str:
         command = f": {self.command}" if self.command else ""

@@ -4,6 +4,7 @@ import msgspec
 
 from webhook.admission.patch import diff
 from webhook.admission.patch_summary import summarize
+from webhook.admission.problem_text import join_problems
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
 from webhook.kube.objects import nested_map
 from webhook.model import (
@@ -166,7 +167,7 @@ def _explain_patch(
     plan: Plan, problems: list[Problem], *, patch: bool, marked: bool
 ) -> tuple[Reason, str]:
     if problems:
-        text = "; ".join(map(str, problems))
+        text = join_problems(map(str, problems), "; ")
         return Reason.SETTINGS_INVALID, f"plan '{plan}' has invalid placement settings: {text}"
     if patch:
         return Reason.PLACED, f"placed by plan '{plan}'"
@@ -176,7 +177,7 @@ def _explain_patch(
 
 
 def _format_problems(plan: Plan, problems: list[Problem]) -> str:
-    text = "\n".join(problem.in_full() for problem in problems)
+    text = join_problems((problem.in_full() for problem in problems), "\n")
     return f"plan '{plan}' has invalid placement settings:\n{text}"
 
 

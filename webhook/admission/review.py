@@ -43,6 +43,8 @@ MAX_WARNING_CHARACTERS = 120
 """Wraps warnings for a terminal; the API server truncates a warning at 256."""
 MAX_WARNINGS_BYTES = 4096
 """The API server drops warnings beyond this sum over a response."""
+MAX_MESSAGE_BYTES = 8192
+"""Of a denial, for whatever reason."""
 MAX_ANNOTATION_BYTES = 8192
 """Kubernetes limits the audit annotations of its own policies to 10 kB."""
 
@@ -209,7 +211,7 @@ def encode(uid: str, decision: Decision) -> bytes:
         response["status"] = {
             "code": 403,
             "reason": decision.reason,
-            "message": decision.message,
+            "message": truncate_bytes(decision.message, MAX_MESSAGE_BYTES),
         }
     if decision.outcome is Outcome.PATCHED and decision.patch:
         patch = msgspec.json.encode(decision.patch)

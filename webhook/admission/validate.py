@@ -17,6 +17,7 @@ from collections.abc import Iterable
 import msgspec
 
 from webhook import settings
+from webhook.admission.problem_text import join_problems
 from webhook.admission.review import PLAN
 from webhook.kube.objects import nested_map
 from webhook.model import (
@@ -56,7 +57,7 @@ def validate(request: Request, installation: Installation) -> Decision:
             warnings=[message],
         )
     plan = settings.read(request.object, installation)
-    new = new_problems(settings.read(request.old_object, installation), plan)
+    new = _find_new_problems(request, plan, installation)
     decision = _enforce(plan, new, find_plan_warnings(plan, installation))
     return msgspec.structs.replace(
         _apply_mode(mode_of(plan, plan.target_namespace, installation), decision, new),
@@ -65,11 +66,17 @@ def validate(request: Request, installation: Installation) -> Decision:
     )
 
 
+def _find_new_problems(request: Request, plan: Plan, installation: Installation) -> list[Problem]:
+    if not plan.settings.problems:
+        return []
+    return new_problems(settings.read(request.old_object, installation), plan)
+
+
 def new_problems(before: Plan, after: Plan) -> list[Problem]:
     """Return the new problems of settings that have more invalid places than before an edit."""
     had, has = (_group_by_setting(plan.settings.problems) for plan in (before, after))
     worse = [name for name in has if _count_places(has[name]) > _count_places(had[name])]
-    new = [each for name in worse for each in _find_added(had[name], has[name])]
+    new = {each for name in worse for each in _find_added(had[name], has[name])}
     return [problem for problem in after.settings.problems if problem in new]
 
 
@@ -82,7 +89,9 @@ def _group_by_setting(problems: Iterable[Problem]) -> defaultdict[str, list[Prob
 
 
 def _count_places(problems: Iterable[Problem]) -> int:
-    return len(set(map(_locate, problems)))
+    """Return the number of invalid places; a problem may count others that have none."""
+    places = {_locate(problem): max(problem.others, 1) for problem in problems}
+    return sum(places.values())
 
 
 def _locate(problem: Problem) -> str:
@@ -98,7 +107,10 @@ def _locate(problem: Problem) -> str:
 
 
 def _find_added(before: list[Problem], after: list[Problem]) -> list[Problem]:
-    """Return the problems that were not there before; of equal ones those with another source."""
+    """Return the problems that were not there before; of equal ones those with another source.
+
+    All of them if that is not known: one that counts others may count a new one.
+    """
     left = Counter(map(_without_position, before))
     sources = {(_without_position(problem), problem.detail) for problem in before}
     added: list[Problem] = []
@@ -109,7 +121,7 @@ def _find_added(before: list[Problem], after: list[Problem]) -> list[Problem]:
             left[_without_position(problem)] -= 1
         else:
             added.append(problem)
-    return added or after
+    return after if not added or any(problem.others for problem in added) else added
 
 
 def _reason_to_skip(request: Request) -> str:
@@ -135,14 +147,16 @@ def _enforce(plan: Plan, new: list[Problem], warnings: list[str]) -> Decision:
     if not problems:
         message = f"the placement settings of plan '{plan}' are valid"
         return Decision(Outcome.UNCHANGED, Reason.SETTINGS_VALID, message, warnings=warnings)
-    old = [str(problem) for problem in problems if problem not in new]
+    is_new = set(new)
+    old = [str(problem) for problem in problems if problem not in is_new]
     if new:
-        text = "\n".join(problem.in_full() for problem in new)
+        text = join_problems((problem.in_full() for problem in new), "\n")
         outcome = Outcome.DENIED
         message = f"plan '{plan}' has invalid placement settings:\n{text}"
     else:
         outcome = Outcome.UNCHANGED
-        message = f"plan '{plan}' has invalid placement settings, as before: {'; '.join(old)}"
+        text = join_problems(old, "; ")
+        message = f"plan '{plan}' has invalid placement settings, as before: {text}"
     return Decision(
         outcome,
         Reason.SETTINGS_INVALID,

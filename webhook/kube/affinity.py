@@ -8,15 +8,14 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-import msgspec
-
-from webhook.kube.objects import Json
+from webhook.kube.objects import Json, encode, unite
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 MAX_NODE_TERMS = 64
 """Maximum number of required node terms. ANDing two lists multiplies their terms, and the scheduler
 evaluates each term for each node."""
+_TOO_MANY = f"makes more than {MAX_NODE_TERMS} required node terms"
 
 _Requirements = frozenset[tuple[str, bytes]]
 _Joins = Mapping[str, Callable[[Any, Any], Any]]
@@ -39,9 +38,11 @@ def and_node_terms(terms: list[Json], others: list[Json]) -> list[Json]:
     changes nothing. An empty term is kept too: it matches no node, nor does an empty list.
 
     Raises:
-        ValueError: the product has more than MAX_NODE_TERMS terms.
+        ValueError: the product, or one of the lists, has more than MAX_NODE_TERMS terms.
 
     """
+    if max(len(terms), len(others)) > MAX_NODE_TERMS:
+        raise ValueError(_TOO_MANY)
     alternatives = [(other, _get_requirements(other)) for other in others]
     kept: list[Json] = []
     products: list[tuple[Json, _Requirements]] = []
@@ -51,10 +52,14 @@ def and_node_terms(terms: list[Json], others: list[Json]) -> list[Json]:
             kept.append(term)
             continue
         for other, theirs in alternatives:
-            product = (_and_terms(term, other), mine | theirs) if theirs else (other, theirs)
-            products = _add_product(products, product)
+            both = mine | theirs if theirs else theirs
+            if any(_implies(both, known) for _, known in products):
+                continue
+            product = _and_terms(term, other) if theirs else other
+            products = [each for each in products if not _implies(each[1], both)]
+            products.append((product, both))
             if len(products) > MAX_NODE_TERMS:
-                raise ValueError(f"makes more than {MAX_NODE_TERMS} required node terms")
+                raise ValueError(_TOO_MANY)
     return kept + [product for product, _ in products]
 
 
@@ -122,24 +127,15 @@ def _join(first: Json, second: Json, joins: _Joins) -> Json:
     return joined
 
 
-def _unite(first: list[Json], second: list[Json]) -> list[Json]:
-    joined, seen = list(first), {_encode(item) for item in first}
-    for item in second:
-        if (form := _encode(item)) not in seen:
-            seen.add(form)
-            joined.append(item)
-    return joined
-
-
 def _and_selectors(first: Json, second: Json) -> Json:
     lists = (selector.get("nodeSelectorTerms") or [] for selector in (first, second))
     return {**second, **first, "nodeSelectorTerms": and_node_terms(*lists)}
 
 
-_POD_JOINS: _Joins = {REQUIRED: _unite, PREFERRED: _unite}
+_POD_JOINS: _Joins = {REQUIRED: unite, PREFERRED: unite}
 _NODE_JOINS: _Joins = {
     REQUIRED: _and_selectors,
-    PREFERRED: _unite,
+    PREFERRED: unite,
 }
 _AFFINITY: _Joins = {
     "nodeAffinity": partial(_join, joins=_NODE_JOINS),
@@ -149,13 +145,13 @@ _AFFINITY: _Joins = {
 
 
 def _and_terms(term: Json, other: Json) -> Json:
-    return _join(term, other, {"matchExpressions": _unite, "matchFields": _unite})
+    return _join(term, other, {"matchExpressions": unite, "matchFields": unite})
 
 
 def _get_requirements(term: Json) -> _Requirements:
     """Return the requirements of a node selector term; an empty one, without any, never matches."""
     return frozenset(
-        (field, _encode(requirement))
+        (field, encode(requirement))
         for field in ("matchExpressions", "matchFields")
         for requirement in term.get(field) or ()
     )
@@ -163,16 +159,3 @@ def _get_requirements(term: Json) -> _Requirements:
 
 def _implies(requirements: _Requirements, others: _Requirements) -> bool:
     return not requirements or (bool(others) and others <= requirements)
-
-
-def _add_product(
-    products: list[tuple[Json, _Requirements]], product: tuple[Json, _Requirements]
-) -> list[tuple[Json, _Requirements]]:
-    """Add a product, unless it implies another, and remove those that imply it."""
-    if any(_implies(product[1], known) for _, known in products):
-        return products
-    return [known for known in products if not _implies(known[1], product[1])] + [product]
-
-
-def _encode(value: Json) -> bytes:
-    return msgspec.json.encode(value, order="sorted")

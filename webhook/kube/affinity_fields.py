@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.messages import correct_spelling, did_you_mean, join_with_or, quote, suggest
+from webhook.kube.sizes import MAX_UNKNOWN_FIELDS
 
 MAX_DEPTH = 64
 """Maximum nesting of lists and maps, because they are walked recursively; core/v1 needs ten."""
@@ -33,6 +34,16 @@ class _Fields(NamedTuple):
     known: Mapping[str, "_Fields | None"]
     closed: bool = False
     """True if no release can add a field."""
+
+
+class _Unknown(NamedTuple):
+    """A field of an object that core/v1 does not have there."""
+
+    path: str
+    """Of the object."""
+    field: str
+    value: Any
+    fields: _Fields
 
 
 _REQUIREMENT = _Fields(dict.fromkeys(("key", "operator", "values")))
@@ -78,8 +89,14 @@ def find_unknown_fields(affinity: object, *, closed: bool) -> Iterator[FieldErro
     """Yield the unknown fields of an affinity that are mistakes, or with `closed` all of them."""
     if _is_too_deep(affinity):
         yield FieldError("", f"is nested more than {MAX_DEPTH} levels deep")
-    else:
-        yield from _find_unknown(affinity, AFFINITY, "", closed=closed)
+        return
+    for index, unknown in enumerate(_find_unknown(affinity, AFFINITY, "")):
+        if index == MAX_UNKNOWN_FIELDS:
+            yield FieldError("", f"has more than {MAX_UNKNOWN_FIELDS} unknown fields")
+            return
+        field, fields = unknown.field, unknown.fields
+        if closed or fields.closed or _is_mistake(field, fields):
+            yield FieldError(unknown.path, _describe(field, unknown.value, fields))
 
 
 def describe_unknown_field(field: str, known: Mapping[str, object]) -> str:
@@ -89,18 +106,17 @@ def describe_unknown_field(field: str, known: Mapping[str, object]) -> str:
     return f"unknown field {quote(field)}: expected {join_with_or(sorted(known))}{hint}"
 
 
-def _find_unknown(value: Any, fields: _Fields, path: str, *, closed: bool) -> Iterator[FieldError]:
+def _find_unknown(value: Any, fields: _Fields, path: str) -> Iterator[_Unknown]:
     if isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _find_unknown(item, fields, f"{path}[{index}]", closed=closed)
+            yield from _find_unknown(item, fields, f"{path}[{index}]")
     elif isinstance(value, dict):
         for name, member in value.items():
             field = str(name)
             if field not in fields.known:
-                if closed or fields.closed or _is_mistake(field, fields):
-                    yield FieldError(path, _describe(field, member, fields))
+                yield _Unknown(path, field, member, fields)
             elif below := fields.known[field]:
-                yield from _find_unknown(member, below, f"{path}.{field}", closed=closed)
+                yield from _find_unknown(member, below, f"{path}.{field}")
 
 
 def _is_mistake(field: str, fields: _Fields) -> bool:

@@ -83,7 +83,7 @@ def did_you_mean(word: str, choices: Iterable[str], cutoff: float = 0.6) -> str:
     """Return `; did you mean 'enforce'?`, or nothing if no choice is similar to the word."""
     by_folded = {choice.casefold(): choice for choice in choices}
     close = difflib.get_close_matches(
-        word.casefold()[:_MAX_QUOTED_CHARACTERS], by_folded, 1, cutoff
+        word[:_MAX_QUOTED_CHARACTERS].casefold(), by_folded, 1, cutoff
     )
     return suggest(by_folded[close[0]]) if close else ""
 
@@ -96,7 +96,7 @@ def correct_spelling(word: str, choices: Iterable[str]) -> str | None:
     field is an error: Kubernetes has both matchLabelKeys and mismatchLabelKeys, and a future field
     must not be called a mistake.
     """
-    typed = word.casefold()[:_MAX_QUOTED_CHARACTERS]
+    typed = word[:_MAX_QUOTED_CHARACTERS].casefold()
     edits = {choice: _count_edits(typed, choice.casefold()) for choice in choices}
     near = [
         choice

@@ -6,6 +6,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 Json = dict[str, Any]
 """A JSON object as decoded: a pod, a term, an expression. Unknown fields are kept."""
 
@@ -62,6 +64,24 @@ def has_ended(pod: Json) -> bool:
 def affinity_of(pod: Json, kind: str) -> Json:
     """Return a pod's `nodeAffinity`, `podAffinity` or `podAntiAffinity`."""
     return (spec_of(pod).get("affinity") or {}).get(kind) or {}
+
+
+def encode(value: object) -> bytes:
+    """Return the JSON of a value, which is the same for equal values; for sets and keys."""
+    return msgspec.json.encode(value, order="sorted")
+
+
+def unite(first: list[Json], second: list[Json]) -> list[Json]:
+    """Return all of the first objects, and those of the second that are new, each once."""
+    if not second:
+        return first
+    seen = {encode(item) for item in first}
+    united = list(first)
+    for item in second:
+        if (form := encode(item)) not in seen:
+            seen.add(form)
+            united.append(item)
+    return united
 
 
 def _nested(value: object, fields: Iterable[str]) -> object:

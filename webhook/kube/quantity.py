@@ -15,6 +15,8 @@ _FORM = re.compile(
 )
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
+_SUFFIXES = {suffix.lower(): suffix for suffix in (*_DECIMAL, *_BINARY)}
+_NEARLY = re.compile(r"([0-9.]+)\s*([A-Za-z]+)")
 _MIN_SCALE = -9  # 1n
 _MAX_CHARACTERS = 1000  # Python parses integers of up to 4300 digits
 _MAX_EXPONENT = 2**31 - 1  # an int32 in Kubernetes
@@ -30,9 +32,9 @@ def parse(text: str) -> Decimal:
             text.
 
     """
-    match = _FORM.fullmatch(text)
-    if not match or len(text) > _MAX_CHARACTERS:
-        raise ValueError(_describe_error(text))
+    match = _FORM.fullmatch(text) if len(text) <= _MAX_CHARACTERS else None
+    if not match:
+        raise ValueError(_describe_error(text[:_MAX_CHARACTERS]))
     sign, whole, fraction, suffix, exponent = (part or "" for part in match.groups())
     if abs(scale := int(exponent or _DECIMAL.get(suffix, 0))) > _MAX_EXPONENT:
         raise ValueError("has an exponent out of range")
@@ -54,8 +56,7 @@ def _round_up(number: int, scale: int) -> tuple[str, int]:
 
 
 def _describe_error(text: str) -> str:
-    hint = re.fullmatch(r"([0-9.]+)\s*([A-Za-z]+)", text)
-    suffixes = {suffix.lower(): suffix for suffix in (*_DECIMAL, *_BINARY)}
-    suggestion = hint and suffixes.get(hint[2].lower().removesuffix("b"))
+    hint = _NEARLY.fullmatch(text)
+    suggestion = hint and _SUFFIXES.get(hint[2].lower().removesuffix("b"))
     tail = f"; did you mean '{hint[1]}{suggestion}'?" if hint and suggestion else ""
     return f"must be a quantity such as 16, 500m, 64G or 64Gi{tail}"

@@ -5,12 +5,15 @@ from typing import Any, NamedTuple
 
 from webhook.kube import labels
 from webhook.kube.lookalikes import to_plain_entry
-from webhook.kube.messages import expected_one_of, quote, suggest
+from webhook.kube.messages import did_you_mean, expected_one_of, join_with_or, quote, suggest
+from webhook.kube.objects import unite
+from webhook.kube.sizes import MAX_ENTRY_CHARACTERS
 
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _OPERATORS = ("Equal", "Exists")
 _TEXT_FIELDS = ("key", "operator", "value", "effect")
 TOLERATION_FIELDS = (*_TEXT_FIELDS, "tolerationSeconds")
+_WRONG_EFFECT = f"expected effect {join_with_or(_EFFECTS)}, found"
 _FORM = "expected key=value:effect, key:effect or key"
 
 
@@ -19,26 +22,52 @@ class TolerationError(NamedTuple):
 
     entry: int
     """The number of the entry, from 1."""
+    text: str
     message: str
+    """Without the suggestion of `suggest_toleration`."""
 
 
 def parse_tolerations(text: str) -> tuple[list[dict[str, Any]], list[TolerationError]]:
     """Parse `dedicated=migration:NoSchedule,gpu:NoExecute,spot` to core/v1 Tolerations.
 
     An entry is `key[=value][:effect]`. Without a value it tolerates every value of the taint,
-    without an effect every effect. Returns the valid entries, and the errors of the others.
+    without an effect every effect. Returns the valid entries, each once, and the errors of the
+    others.
     """
     tolerations: list[dict[str, Any]] = []
     errors: list[TolerationError] = []
     for number, entry in enumerate(text.split(",") if text.strip() else (), 1):
         try:
-            toleration = _parse_toleration(entry.strip())
+            tolerations.append(_parse_toleration(entry.strip()))
         except ValueError as error:
-            errors.append(TolerationError(number, f"{error}{_suggest_entry(entry.strip())}"))
-        else:
-            if toleration not in tolerations:
-                tolerations.append(toleration)
-    return tolerations, errors
+            errors.append(TolerationError(number, entry.strip(), str(error)))
+    return unite([], tolerations), errors
+
+
+def suggest_toleration(entry: str) -> str:
+    """Return the suggestion for an invalid entry, or nothing.
+
+    It is valid in ASCII and without quotes, or has a misspelt effect.
+    """
+    if len(entry) > MAX_ENTRY_CHARACTERS:
+        return ""
+    plain = to_plain_entry(entry)
+    if plain != entry and not parse_tolerations(plain)[1]:
+        return suggest(plain)
+    taint, _, effect = (part.strip() for part in entry.partition(":"))
+    if meant := _find_meant(taint, effect):
+        return suggest(meant)
+    return _suggest_effect(effect)
+
+
+def _find_meant(taint: str, effect: str) -> str:
+    """Return `a=b:NoSchedule` for `a:b:NoSchedule`; empty for other entries."""
+    value, colon, last = effect.rpartition(":")
+    return f"{taint}={value}:{last}" if colon and "=" not in taint and last in _EFFECTS else ""
+
+
+def _suggest_effect(effect: str) -> str:
+    return did_you_mean(effect, _EFFECTS) if effect not in ("", *_EFFECTS) else ""
 
 
 def format_toleration(toleration: dict[str, Any]) -> str:
@@ -56,7 +85,10 @@ def validate_toleration(toleration: dict[str, Any]) -> str | None:
     for field in _TEXT_FIELDS:
         if not isinstance(toleration.get(field, ""), str | None):
             return f"{field} must be text"
-    return next(_find_errors(toleration), None)
+    if wrong := next(_find_errors(toleration), None):
+        is_effect = wrong.startswith(_WRONG_EFFECT)
+        return wrong + (_suggest_effect(toleration["effect"]) if is_effect else "")
+    return None
 
 
 def _find_errors(toleration: dict[str, Any]) -> Iterator[str]:
@@ -73,7 +105,7 @@ def _find_errors(toleration: dict[str, Any]) -> Iterator[str]:
     if wrong := labels.check_value(value):
         yield f"value {quote(value)} {wrong}"
     if effect not in ("", *_EFFECTS):
-        yield expected_one_of("effect", _EFFECTS, effect)
+        yield f"{_WRONG_EFFECT} {quote(effect)}"
     if seconds is not None and not _is_int64(seconds):
         yield "tolerationSeconds must be an integer"
     if seconds is not None and effect != "NoExecute":
@@ -82,12 +114,6 @@ def _find_errors(toleration: dict[str, Any]) -> Iterator[str]:
 
 def _is_int64(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
-
-
-def _suggest_entry(entry: str) -> str:
-    """Return a suggestion if an invalid entry is valid in ASCII, without quotes."""
-    plain = to_plain_entry(entry)
-    return suggest(plain) if plain != entry and not parse_tolerations(plain)[1] else ""
 
 
 def _parse_toleration(entry: str) -> dict[str, Any]:
@@ -99,11 +125,10 @@ def _parse_toleration(entry: str) -> dict[str, Any]:
         raise ValueError(f"{quote(entry)} has no key: {_FORM}")
     if colon and not effect:
         raise ValueError(f"{quote(entry)} has no effect after ':': {_FORM}")
-    in_effect, colon, last = effect.rpartition(":")
-    if colon and not equals and last in _EFFECTS:
-        raise ValueError(f"{_FORM}, found {quote(entry)}{suggest(f'{key}={in_effect}:{last}')}")
+    if _find_meant(taint, effect):
+        raise ValueError(f"{_FORM}, found {quote(entry)}")
     operator = {"operator": "Equal", "value": value} if equals else {"operator": "Exists"}
     toleration = {"key": key, **operator, **({"effect": effect} if effect else {})}
-    if wrong := validate_toleration(toleration):
+    if wrong := next(_find_errors(toleration), None):
         raise ValueError(wrong)
     return toleration

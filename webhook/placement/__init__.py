@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from webhook.karl.minimums import expand
-from webhook.kube.objects import Json
+from webhook.kube.objects import Json, unite
 from webhook.model import Installation, Mode, NodeValues, Plan, Problem, Settings
 from webhook.placement.labels import place_labels
 from webhook.placement.node_affinity import node_rules, place_node_affinity
@@ -80,7 +80,6 @@ def _place_spec(
     rules = node_rules(settings, moved)
     expanded = expand(rules, node_values)
     affinity = place_pod_affinity(spec.get("affinity") or {}, settings)
-    tolerations = spec.get("tolerations") or []
     node_affinity, error = place_node_affinity(
         affinity.get("nodeAffinity") or {}, rules, expanded, again=again
     )
@@ -88,7 +87,7 @@ def _place_spec(
         spec,
         nodeSelector=selector,
         affinity=_with(affinity, nodeAffinity=node_affinity),
-        tolerations=tolerations + [one for one in settings.tolerations if one not in tolerations],
+        tolerations=unite(spec.get("tolerations") or [], settings.tolerations),
     )
     return placed, notes, error
 

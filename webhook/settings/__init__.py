@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 from webhook.karl import minimums
 from webhook.kube.affinity import merge_affinities, omit_empty_fields
+from webhook.kube.labels import MAX_SUBDOMAIN_LENGTH
+from webhook.kube.messages import truncate
 from webhook.kube.objects import Json, nested_string
 from webhook.model import AffinityPolicy, Installation, Mode, Plan, Problem, Scope, Settings
 from webhook.settings import unknown_fields
@@ -58,7 +60,7 @@ def read_plan(plan_object: Json, installation: Installation) -> PlanReading:
     problems: list[Problem] = []
     fields = read_map(RawSetting("Plan", plan_object), problems)
     metadata = read_map(RawSetting("Plan metadata", fields.get("metadata")), problems)
-    name = PlanName(nested_string(metadata, "namespace"), nested_string(metadata, "name"))
+    name = PlanName(_read_name(metadata, "namespace"), _read_name(metadata, "name"))
     spec = read_map(RawSetting(f"{name} spec", fields.get("spec")), problems)
     annotations = read_map(
         RawSetting(f"{name} metadata.annotations", metadata.get("annotations")), problems
@@ -98,7 +100,7 @@ def read_plan(plan_object: Json, installation: Installation) -> PlanReading:
         name=name.name,
         uid=nested_string(metadata, "uid"),
         generation=_integer(metadata.get("generation")),
-        target_namespace=nested_string(spec, "targetNamespace"),
+        target_namespace=_read_name(spec, "targetNamespace"),
         settings=settings if settings != _NO_SETTINGS else _NO_SETTINGS,
         settings_modified=last_modified(metadata, installation.prefix),
     )
@@ -143,6 +145,11 @@ def _merge_tolerations(sources: Sources) -> list[Json]:
         less_specific = [each for each in tolerations if (each.get("key") or "") not in keys]
         tolerations = less_specific + source.tolerations
     return tolerations
+
+
+def _read_name(fields: Json, field: str) -> str:
+    """Return a name, which begins many messages; one that is too long is no object's."""
+    return truncate(nested_string(fields, field), MAX_SUBDOMAIN_LENGTH)
 
 
 def _integer(value: Any) -> int:

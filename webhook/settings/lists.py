@@ -1,6 +1,7 @@
 """Labels, node selectors and tolerations: lists whose valid entries are applied."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -13,10 +14,16 @@ from webhook.kube.affinity_fields import describe_unknown_field
 from webhook.kube.commands import join_words
 from webhook.kube.lookalikes import to_plain_entry
 from webhook.kube.messages import describe_value, quote, suggest
-from webhook.kube.objects import Json
-from webhook.kube.tolerations import TOLERATION_FIELDS, parse_tolerations, validate_toleration
+from webhook.kube.objects import Json, unite
+from webhook.kube.sizes import MAX_ENTRY_CHARACTERS
+from webhook.kube.tolerations import (
+    TOLERATION_FIELDS,
+    parse_tolerations,
+    suggest_toleration,
+    validate_toleration,
+)
 from webhook.model import Problem
-from webhook.settings.raw import PlanName, RawSetting, expected_text
+from webhook.settings.raw import Invalid, PlanName, RawSetting, expected_text, report
 from webhook.settings.structured import (
     describe_pairs,
     describe_tolerations,
@@ -68,15 +75,13 @@ def read_tolerations(setting: RawSetting, problems: list[Problem]) -> list[Json]
             setting._replace(where=f"{setting.where}[{i}]", value=part)
             for i, part in enumerate(setting.value)
         ]
-    tolerations: list[Json] = []
-    for part in parts:
-        for toleration in _read_toleration(part, problems):
-            if toleration not in tolerations:
-                tolerations.append(toleration)
-    return tolerations
+    invalid: list[Invalid] = []
+    tolerations = [each for part in parts for each in _read_toleration(part, invalid)]
+    problems.extend(report(setting.where, invalid))
+    return unite([], tolerations)
 
 
-def _read_toleration(setting: RawSetting, problems: list[Problem]) -> list[Json]:
+def _read_toleration(setting: RawSetting, invalid: list[Invalid]) -> list[Json]:
     wrong: str | None
     match setting.value:
         case None:
@@ -84,9 +89,16 @@ def _read_toleration(setting: RawSetting, problems: list[Problem]) -> list[Json]
         case str() as text:
             tolerations, errors = parse_tolerations(text)
             if errors and (wrong := describe_tolerations(text)):
-                problems.append(Problem(setting.where, wrong))
+                invalid.append(Invalid(setting.where, wrong))
                 return []
-            problems.extend(Problem(f"{setting.where} entry {e.entry}", e.message) for e in errors)
+            invalid.extend(
+                Invalid(
+                    f"{setting.where} entry {each.entry}",
+                    each.message,
+                    partial(suggest_toleration, each.text),
+                )
+                for each in errors
+            )
             return tolerations
         case dict() as toleration:
             unknown = [field for field in toleration if field not in TOLERATION_FIELDS]
@@ -96,31 +108,33 @@ def _read_toleration(setting: RawSetting, problems: list[Problem]) -> list[Json]
                 return [{name: value for name, value in toleration.items() if value is not None}]
         case other:
             wrong = f"expected key=value:effect or a toleration, found {describe_value(other)}"
-    problems.append(Problem(setting.where, wrong))
+    invalid.append(Invalid(setting.where, wrong))
     return []
 
 
 def _read_pairs(setting: RawSetting, check: _Check, problems: list[Problem]) -> dict[str, str]:
     pairs: dict[str, str] = {}
-    for where, key, value in _read_entries(setting, check, problems):
+    invalid: list[Invalid] = []
+    for where, key, value in _read_entries(setting, check, invalid):
         if error := check(key, value):
-            message = error.message + _suggest_entry(f"{key}={value}", check)
-            problems.append(Problem(where, message, command=error.command))
+            hint = partial(_suggest_entry, f"{key}={value}", check)
+            invalid.append(Invalid(where, error.message, hint, error.command))
         elif (first := pairs.setdefault(key, value)) != value:
             wrong = (
                 f"{quote(key)} is specified twice: {quote(first)} is applied, {quote(value)} is not"
             )
-            problems.append(Problem(where, wrong))
+            invalid.append(Invalid(where, wrong))
+    problems.extend(report(setting.where, invalid))
     return pairs
 
 
 def _read_entries(
-    setting: RawSetting, check: _Check, problems: list[Problem]
+    setting: RawSetting, check: _Check, invalid: list[Invalid]
 ) -> Iterator[tuple[str, str, str]]:
     """Yield location, key and value of each well-formed entry."""
     match setting.value:
         case str() as text if message := describe_pairs(text):
-            problems.append(Problem(setting.where, message))
+            invalid.append(Invalid(setting.where, message))
         case str() as text:
             entries = text.split(",") if text.strip() else []
             for number, entry in enumerate(entries, 1):
@@ -129,8 +143,8 @@ def _read_entries(
                 if equals:
                     yield where, key, value
                 else:
-                    hint = _suggest_entry(key, check) or suggest_pair(key)
-                    problems.append(Problem(where, f"expected key=value, found {quote(key)}{hint}"))
+                    message = f"expected key=value, found {quote(key)}"
+                    invalid.append(Invalid(where, message, partial(_suggest_pair, key, check)))
         case dict() as pairs:
             for key, value in pairs.items():
                 where = f"{setting.where}[{describe_value(key)}]"
@@ -138,17 +152,24 @@ def _read_entries(
                     yield where, key, value
                 else:
                     wrong = value if isinstance(key, str) else key
-                    problems.append(Problem(where, expected_text(wrong)))
+                    invalid.append(Invalid(where, expected_text(wrong)))
         case None:
             pass
         case other:
             hint = suggest_pairs(other) if isinstance(other, list) else ""
             message = f"expected key=value,key=value or a map, found {describe_value(other)}{hint}"
-            problems.append(Problem(setting.where, message))
+            invalid.append(Invalid(setting.where, message))
+
+
+def _suggest_pair(entry: str, check: _Check) -> str:
+    """Return a suggestion for an entry that is no `key=value`."""
+    return _suggest_entry(entry, check) or suggest_pair(entry)
 
 
 def _suggest_entry(entry: str, check: _Check) -> str:
     """Return a suggestion if an invalid entry is valid in ASCII, without quotes, as a minimum."""
+    if len(entry) > MAX_ENTRY_CHARACTERS:
+        return ""
     plain = to_plain_entry(entry)
     key, _, minimum = (part.strip() for part in plain.partition(">="))
     for meant in (plain, f"{key}={minimum}+"):

@@ -1,10 +1,13 @@
 """A setting as it is written, with its location: the input of every reader of settings."""
 
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
+from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 from webhook.kube.messages import describe_value, expected_one_of
 from webhook.kube.objects import Json
+from webhook.kube.sizes import MAX_REPORTED
 from webhook.model import Problem
 
 Word = TypeVar("Word", bound=StrEnum)
@@ -32,6 +35,26 @@ class RawSetting(NamedTuple):
 
 
 UNSET = RawSetting("", None)
+
+
+class Invalid(NamedTuple):
+    """An invalid entry of a setting; see the fields of `Problem`."""
+
+    where: str
+    message: str
+    hint: Callable[[], str] = str
+    """Returns the end of the message. Suggestions take longer than everything else together."""
+    command: str = ""
+
+
+def report(where: str, found: Iterable[Invalid]) -> Iterator[Problem]:
+    """Yield the problems of a setting's first invalid entries, and one that counts the others."""
+    entries = iter(found)
+    for each in islice(entries, MAX_REPORTED):
+        yield Problem(each.where, each.message + each.hint(), command=each.command)
+    if others := sum(1 for _ in entries):
+        noun = "entry" if others == 1 else "entries"
+        yield Problem(where, f"and {others} more invalid {noun}", others=others)
 
 
 def expected_text(value: Any) -> str:

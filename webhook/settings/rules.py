@@ -11,7 +11,7 @@ from webhook.kube.affinity_validation import validate_affinity
 from webhook.kube.messages import describe_value
 from webhook.kube.objects import Json
 from webhook.model import Problem, Scope
-from webhook.settings.raw import RawSetting
+from webhook.settings.raw import Invalid, RawSetting, report
 from webhook.settings.structured import parse_affinity
 
 
@@ -29,7 +29,8 @@ def read_affinity(setting: RawSetting, scope: Scope, problems: list[Problem]) ->
         *unsatisfiable_terms(setting.value)
     ]
     if errors:
-        problems.extend(Problem(f"{setting.where}{error.path}", error.message) for error in errors)
+        invalid = (Invalid(f"{setting.where}{error.path}", error.message) for error in errors)
+        problems.extend(report(setting.where, invalid))
         return {}
     affinity = omit_empty_fields(setting.value)
     return default_to_all_namespaces(affinity) if scope is Scope.ALL else affinity

@@ -1,15 +1,33 @@
 """The three sources of settings, each read by itself: defaults, spec and annotations."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
 
-from webhook.kube.messages import correct_spelling, did_you_mean, join_with_or, quote, suggest
+from webhook.kube.messages import (
+    correct_spelling,
+    did_you_mean,
+    join_with_or,
+    quote,
+    suggest,
+    truncate,
+)
 from webhook.kube.objects import Json
+from webhook.kube.sizes import MAX_AFFINITY_ITEMS, MAX_ENTRIES, count_entries, count_items
 from webhook.model import AffinityPolicy, Problem, Scope
 from webhook.settings.lists import FieldLabels, read_labels, read_node_selector, read_tolerations
-from webhook.settings.raw import UNSET, PlanName, RawSetting, expected_text, read_map, read_word
+from webhook.settings.raw import (
+    UNSET,
+    Invalid,
+    PlanName,
+    RawSetting,
+    expected_text,
+    read_map,
+    read_word,
+    report,
+)
 from webhook.settings.rules import read_affinity
 
 RawSettings = Mapping[str, RawSetting]
@@ -33,6 +51,11 @@ ANNOTATIONS = (*DEFAULTS.values(), "mode", "scope")
 """Names of the annotations, after the prefix."""
 _PLACEMENT = "placement"
 """The annotation that the webhook writes on pods; on a Plan it is ignored."""
+_LISTS = frozenset({"labels", "node-selector", "tolerations"})
+_MAX_KEY_CHARACTERS = 317
+"""The longest key of an annotation that Kubernetes accepts."""
+_MAX_COMPARED_PREFIXES = 64
+"""Annotations with a setting's name and another prefix, which may be a misspelt one."""
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -65,11 +88,16 @@ def find_in_defaults(
 ) -> RawSettings:
     """Find the settings in the defaults; `origin` and `separator` begin their locations."""
     fields = read_map(RawSetting(origin, defaults), problems)
-    problems.extend(
-        Problem(f"{origin}{separator}{field}", _unknown("field", str(field), DEFAULTS))
+    unknown = (
+        Invalid(
+            f"{origin}{separator}{truncate(str(field), _MAX_KEY_CHARACTERS)}",
+            f"unknown field: expected {join_with_or(sorted(DEFAULTS))}",
+            partial(did_you_mean, str(field), DEFAULTS),
+        )
         for field in fields
         if field not in DEFAULTS
     )
+    problems.extend(report(origin, unknown))
     raw = _find(fields, DEFAULTS, origin + separator)
     return {name: each._replace(reject_unknown_fields=True) for name, each in raw.items()}
 
@@ -83,24 +111,36 @@ def find_in_annotations(
     annotations: Json, prefix: str, plan: PlanName, problems: list[Problem]
 ) -> RawSettings:
     """Find the settings in a Plan's annotations."""
-    raw: dict[str, RawSetting] = {}
+    invalid = _find_invalid_annotations(annotations, prefix, plan)
+    problems.extend(report(f"{plan} metadata.annotations", invalid))
+    keys = {name: f"{prefix}/{name}" for name in ANNOTATIONS}
+    return {
+        name: RawSetting(f"{plan} annotation {key}", annotations[key])
+        for name, key in keys.items()
+        if isinstance(annotations.get(key), str)
+    }
+
+
+def _find_invalid_annotations(annotations: Json, prefix: str, plan: PlanName) -> Iterator[Invalid]:
+    """Yield annotations with the webhook's prefix, or nearly, that are no settings."""
+    compared = 0
+    unknown = f"unknown annotation: expected {join_with_or(sorted(ANNOTATIONS))}"
     for key, value in annotations.items():
         owner, _, name = str(key).partition("/")
-        where = f"{plan} annotation {key}"
-        if owner != prefix:
-            if name in ANNOTATIONS and correct_spelling(owner, [prefix]):
+        is_setting = name in ANNOTATIONS
+        if name == _PLACEMENT or not (is_setting or owner == prefix):
+            continue
+        where = f"{plan} annotation {truncate(str(key), _MAX_KEY_CHARACTERS)}"
+        if not is_setting:
+            yield Invalid(where, unknown, partial(did_you_mean, name, ANNOTATIONS))
+        elif owner == prefix:
+            if not isinstance(value, str):
+                yield Invalid(where, expected_text(value))
+        elif compared < _MAX_COMPARED_PREFIXES:
+            compared += 1
+            if correct_spelling(owner, [prefix]):
                 hint = suggest(f"{prefix}/{name}")
-                problems.append(Problem(where, f"expected the prefix {quote(prefix)}{hint}"))
-            continue
-        if name == _PLACEMENT:
-            continue
-        if name not in ANNOTATIONS:
-            problems.append(Problem(where, _unknown("annotation", name, ANNOTATIONS)))
-        elif not isinstance(value, str):
-            problems.append(Problem(where, expected_text(value)))
-        else:
-            raw[name] = RawSetting(where, value)
-    return raw
+                yield Invalid(where, f"expected the prefix {quote(prefix)}{hint}")
 
 
 def read_sources(
@@ -126,16 +166,34 @@ def read_source(
     problems: list[Problem],
     field_labels: FieldLabels | None = None,
 ) -> Source:
-    """Read the settings of one source."""
-    policy = raw.get("affinity-policy", UNSET)
+    """Read the settings of one source; one that is too large is the same as an empty text."""
+    excess = {name: found for name, each in raw.items() if (found := _find_excess(name, each))}
+    problems.extend(Problem(raw[name].where, found) for name, found in excess.items())
+    read = {name: each._replace(value="") if name in excess else each for name, each in raw.items()}
+    policy = read.get("affinity-policy", UNSET)
     return Source(
         raw=raw,
-        labels=read_labels(raw.get("labels", UNSET), problems, field_labels),
-        node_selector=read_node_selector(raw.get("node-selector", UNSET), problems),
-        tolerations=read_tolerations(raw.get("tolerations", UNSET), problems),
-        affinity=read_affinity(raw["affinity"], scope, problems) if "affinity" in raw else None,
+        labels=read_labels(read.get("labels", UNSET), problems, field_labels),
+        node_selector=read_node_selector(read.get("node-selector", UNSET), problems),
+        tolerations=read_tolerations(read.get("tolerations", UNSET), problems),
+        affinity=read_affinity(read["affinity"], scope, problems) if "affinity" in read else None,
         affinity_policy=read_word(policy, AffinityPolicy, "affinity policy", problems),
     )
+
+
+def _find_excess(name: str, setting: RawSetting) -> str:
+    """Return the error of a setting that is too large; empty for others, and for rules.
+
+    `webhook.karl` limits the size of rules.
+    """
+    value = setting.value
+    if name in _LISTS and (count := count_entries(value)) > MAX_ENTRIES:
+        what, found = f"{MAX_ENTRIES} entries", str(count)
+    elif name == "affinity" and count_items(value, MAX_AFFINITY_ITEMS) > MAX_AFFINITY_ITEMS:
+        what, found = f"{MAX_AFFINITY_ITEMS} fields and values", "more"
+    else:
+        return ""
+    return f"expected at most {what}, found {found}: nothing of it is applied, shorten it"
 
 
 def _find(fields: Json, known: Mapping[str, str], prefix: str) -> dict[str, RawSetting]:
@@ -144,7 +202,3 @@ def _find(fields: Json, known: Mapping[str, str], prefix: str) -> dict[str, RawS
         for field, name in known.items()
         if fields.get(field) is not None
     }
-
-
-def _unknown(what: str, name: str, known: Collection[str]) -> str:
-    return f"unknown {what}: expected {join_with_or(sorted(known))}{did_you_mean(name, known)}"

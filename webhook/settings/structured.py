@@ -12,16 +12,16 @@ from webhook.kube.labels import check_key, check_value
 from webhook.kube.lookalikes import to_ascii
 from webhook.kube.messages import quote, suggest
 from webhook.kube.objects import Json
+from webhook.kube.sizes import MAX_ENTRY_CHARACTERS, MAX_STRUCTURED_CHARACTERS
 from webhook.kube.tolerations import TOLERATION_FIELDS, format_toleration, parse_tolerations
 
 Collection = dict[str, Any] | list[Any]
 
-_MAX_CHARACTERS = 16 * 1024
-"""Longer texts are not parsed a second time for the sake of a message."""
 _COLLECTION = re.compile(r"\s*(?:[\[{]|- +\S)")
 """The beginning of a list or a map, except for a YAML map `key: value`."""
 _MAP = re.compile(r":(?:\s|$)")
 _SEPARATOR = re.compile("[=:]")
+_SCALARS = (str, int, float, type(None))
 
 
 def describe_pairs(text: str) -> str | None:
@@ -63,7 +63,7 @@ def parse_affinity(text: str) -> Json | None:
     from webhook.kube.manifests import DocumentError, parse_document  # noqa: PLC0415 - see below
 
     try:
-        found = parse_document(to_ascii(text)) if len(text) <= _MAX_CHARACTERS else None
+        found = parse_document(to_ascii(text)) if _is_short(text) else None
     except DocumentError:
         return None
     if not isinstance(found, dict):
@@ -86,16 +86,22 @@ def _parse(text: str) -> Collection | None:
     from webhook.kube.manifests import DocumentError, parse_as_text  # noqa: PLC0415 - only for invalid settings
 
     try:
-        found = parse_as_text(to_ascii(text)) if len(text) <= _MAX_CHARACTERS else None
+        found = parse_as_text(to_ascii(text)) if _is_short(text) else None
     except DocumentError:
         return None
     return found if isinstance(found, dict | list) else None
 
 
+def _is_short(text: str) -> bool:
+    return len(text) <= MAX_STRUCTURED_CHARACTERS
+
+
 def _format_pairs(found: object) -> str:
     """Return the entries of a map, or of a text with some; empty if one is not valid."""
     if isinstance(found, dict):
-        entries = [f"{key}:{value}" for key, value in found.items()]
+        entries = [
+            f"{key}:{value}" if isinstance(value, _SCALARS) else "" for key, value in found.items()
+        ]
     else:
         entries = found.split(",") if isinstance(found, str) else []
     pairs = [_format_pair(each) for each in entries]
@@ -107,6 +113,8 @@ def _format_pair(entry: str) -> str:
 
     The last is `{k:v}` in YAML, a key without a value.
     """
+    if len(entry) > MAX_ENTRY_CHARACTERS:
+        return ""
     key, *rest = (part.strip() for part in _SEPARATOR.split(entry, maxsplit=1))
     value = "".join(rest).removesuffix(":")
     valid = rest and check_key(key) is None and check_value(value.removesuffix("+")) is None
@@ -120,7 +128,7 @@ def _format_toleration(found: object) -> str:
     if not isinstance(found, dict):
         return ""
     if not found.keys() & set(TOLERATION_FIELDS):
-        return ",".join(f"{key}={value}" if value else key for key, value in found.items())
+        return ",".join(f"{key}={value}" if value else str(key) for key, value in found.items())
     if not found.keys() <= {"key", "operator", "value", "effect"}:
         return ""
     return format_toleration(found)

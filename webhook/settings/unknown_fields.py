@@ -5,12 +5,14 @@ for a file. All other unknown fields may be those of a newer Forklift.
 """
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import islice
 
 from webhook.kube.messages import correct_spelling, quote, suggest
 from webhook.kube.objects import Json
+from webhook.kube.sizes import MAX_ENTRIES
 from webhook.model import Problem
-from webhook.settings.raw import PlanName
+from webhook.settings.raw import Invalid, PlanName, report
 from webhook.settings.source import SPEC
 
 UNKNOWN_FIELDS = "unknownFields"
@@ -30,6 +32,8 @@ _ANNOTATIONS = {
     "convertorScope": "scope",
 }
 """Names like those of Forklift's fields, and the annotations that have these settings."""
+_MAX_PATH_CHARACTERS = 80
+"""Longer names are no misspelt ones."""
 
 
 def find(plan: Json) -> list[str]:
@@ -41,17 +45,24 @@ def find(plan: Json) -> list[str]:
 def describe(plan: Json, name: PlanName, prefix: str) -> Iterator[Problem]:
     """Yield the problems of the fields whose paths are in the Plan."""
     paths = plan.get(UNKNOWN_FIELDS)
-    for path in paths if isinstance(paths, list) else ():
-        meant = _correct(str(path).rpartition(".")[2]) or ""
-        if annotation := _ANNOTATIONS.get(meant):
-            hint = f": use the annotation {quote(f'{prefix}/{annotation}')}"
-        else:
-            hint = suggest(f"{_PARENTS.get(meant, '')}{meant}")
-        yield Problem(f"{name} {path}", f"unknown field{hint}")
+    invalid = (
+        Invalid(f"{name} {path}", "unknown field", partial(_suggest, path, prefix))
+        for path in (paths if isinstance(paths, list) else ())
+        if isinstance(path, str) and len(path) <= _MAX_PATH_CHARACTERS
+    )
+    return report(str(name), invalid)
+
+
+def _suggest(path: str, prefix: str) -> str:
+    meant = _correct(path.rpartition(".")[2]) or ""
+    if annotation := _ANNOTATIONS.get(meant):
+        return f": use the annotation {quote(f'{prefix}/{annotation}')}"
+    return suggest(f"{_PARENTS.get(meant, '')}{meant}")
 
 
 def _find_in(parent: str, fields: object) -> Iterator[str]:
-    for field, value in fields.items() if isinstance(fields, dict) else ():
+    members = fields.items() if isinstance(fields, dict) else ()
+    for field, value in islice(members, MAX_ENTRIES):
         if _PARENTS.get(field) != parent and value is not None and _correct(field):
             yield f"{parent}{field}"
 

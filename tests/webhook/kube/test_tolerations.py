@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webhook.kube.objects import Json
-from webhook.kube.tolerations import format_toleration, parse_tolerations, validate_toleration
+from webhook.kube.tolerations import (
+    format_toleration,
+    parse_tolerations,
+    suggest_toleration,
+    validate_toleration,
+)
 
 EFFECTS = "expected effect NoSchedule, PreferNoSchedule or NoExecute"
 NAME = (
@@ -82,7 +87,7 @@ def test_an_invalid_entry_is_reported_and_the_others_are_returned(entry: str, me
     tolerations, errors = parse_tolerations(f"spot,{entry},gpu")
 
     assert [toleration["key"] for toleration in tolerations] == ["spot", "gpu"]
-    assert errors == [(2, message)]
+    assert [(e.entry, e.message + suggest_toleration(e.text)) for e in errors] == [(2, message)]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,57 @@
+"""The largest inputs that are read, so that no input takes longer than 100 ms.
+
+Whatever is larger is one problem and is not applied. Objects come from everyone who may write a
+Plan or create a pod, so all readers count before they parse: what an input costs must never depend
+on its size alone. People write far less; Kubernetes itself has hardly any of these limits.
+"""
+
+MAX_ENTRIES = 256
+"""Of a list or map of labels, node selectors or tolerations, and rules of a text."""
+MAX_ENTRY_CHARACTERS = 512
+"""Of an entry that gets a suggestion; the longest valid one has about 400."""
+MAX_RULES_CHARACTERS = 16 * 1024
+"""Of a text of rules."""
+MAX_RULES_WORDS = 3 * 1024
+"""Words and signs of a text of rules: a rule such as `AVOID pods(app=db) on node` has ten."""
+MAX_AFFINITY_ITEMS = 4 * 1024
+"""Objects, lists and values of a core/v1 Affinity: a usual term of an affinity has ten."""
+MAX_UNKNOWN_FIELDS = 32
+"""Of an affinity; each is compared with the known ones."""
+MAX_POD_ENTRIES = 1024
+"""Of each list or map of a pod that a placement reads."""
+
+MAX_REPORTED = 16
+"""Problems of one setting that are reported; the others are counted."""
+MAX_STRUCTURED_CHARACTERS = 4 * 1024
+"""Of a text that is parsed as JSON or YAML for the sake of a message."""
+
+
+def count_items(value: object, most: int) -> int:
+    """Return the number of values in a JSON value, itself included; at most about `most`.
+
+    Counting ends as soon as there are more than `most`.
+    """
+    count, left = 0, [value]
+    while left and count <= most:
+        each = left.pop()
+        count += 1
+        if isinstance(each, dict):
+            left.extend(each.values())
+        elif isinstance(each, list):
+            left.extend(each)
+    return count + len(left)
+
+
+def count_entries(value: object) -> int:
+    """Return the number of entries of a list setting: of a text, a map, or a list of either."""
+    parts = value if isinstance(value, list) else [value]
+    return sum(map(_count_part, parts))
+
+
+def _count_part(part: object) -> int:
+    match part:
+        case str():
+            return part.count(",") + 1
+        case dict():
+            return len(part)
+    return 1

@@ -14,7 +14,7 @@ from msgspec import Meta, Raw
 from webhook.kube.labels import MAX_NAME_LENGTH, MAX_SUBDOMAIN_LENGTH
 from webhook.kube.messages import describe_validation_error
 from webhook.kube.objects import Json
-from webhook.placement.shape import MAX_ENTRIES
+from webhook.kube.sizes import MAX_POD_ENTRIES
 
 MAX_FIELD_BYTES = 128 * 2**10
 """Of a field, as JSON. In a convertor pod it has some hundred bytes; an `In` over the memory of
@@ -123,8 +123,8 @@ _PATHS = {
 
 _LabelKey = Annotated[str, Meta(max_length=MAX_SUBDOMAIN_LENGTH + 1 + MAX_NAME_LENGTH)]
 _LabelValue = Annotated[str, Meta(max_length=MAX_NAME_LENGTH)]
-_Labels = Annotated[dict[_LabelKey, _LabelValue], Meta(max_length=MAX_ENTRIES)]
-_OwnerReferences = Annotated[list[Json], Meta(max_length=MAX_ENTRIES)]
+_Labels = Annotated[dict[_LabelKey, _LabelValue], Meta(max_length=MAX_POD_ENTRIES)]
+_OwnerReferences = Annotated[list[Json], Meta(max_length=MAX_POD_ENTRIES)]
 _decode_any = msgspec.json.Decoder(Any).decode
 _decode_text = msgspec.json.Decoder(str).decode
 _DECODERS = {

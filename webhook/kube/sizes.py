@@ -18,7 +18,7 @@ MAX_AFFINITY_ITEMS = 4 * 1024
 MAX_UNKNOWN_FIELDS = 32
 """Of an affinity; each is compared with the known ones."""
 MAX_POD_ENTRIES = 1024
-"""Of each list or map of a pod that a placement reads."""
+"""Of each list or map of a pod that a placement reads, except for the values of an expression."""
 
 MAX_REPORTED = 16
 """Problems of one setting that are reported; the others are counted."""

@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from webhook.kube.messages import describe_validation_error
 from webhook.kube.objects import Json
+from webhook.kube.sizes import MAX_POD_ENTRIES
 
 
 class MalformedPod(ValueError):  # noqa: N818 - like the reason
@@ -21,13 +22,9 @@ def check(pod: Json) -> None:
         raise MalformedPod(describe_validation_error(error, "the pod")) from None
 
 
-MAX_ENTRIES = 1024
-"""Of a list or map, except for the values of an expression. Placement compares each entry with each
-of the plan's."""
-
 T = TypeVar("T")
-_List = Annotated[list[T], Meta(max_length=MAX_ENTRIES)]
-_Map = Annotated[dict[str, T], Meta(max_length=MAX_ENTRIES)]
+_List = Annotated[list[T], Meta(max_length=MAX_POD_ENTRIES)]
+_Map = Annotated[dict[str, T], Meta(max_length=MAX_POD_ENTRIES)]
 
 
 class _Expression(msgspec.Struct):

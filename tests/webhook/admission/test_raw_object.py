@@ -8,8 +8,8 @@ from tests.support.builders import CONVERTOR_LABELS, encode_review, minimal_pod
 from webhook.admission.raw_object import MAX_ANNOTATIONS_BYTES, MAX_FIELD_BYTES
 from webhook.admission.review import MAX_BODY_BYTES, decode
 from webhook.kube.objects import Json
+from webhook.kube.sizes import MAX_POD_ENTRIES
 from webhook.model import Request
-from webhook.placement.shape import MAX_ENTRIES
 
 
 def decode_pod(*, metadata: Json | None = None, **spec: Any) -> Request:
@@ -54,7 +54,7 @@ def test_the_largest_annotations_of_kubernetes_are_decoded() -> None:
     )
 
 
-MANY = {f"k{number}": "v" for number in range(MAX_ENTRIES + 1)}
+MANY = {f"k{number}": "v" for number in range(MAX_POD_ENTRIES + 1)}
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ MANY = {f"k{number}": "v" for number in range(MAX_ENTRIES + 1)}
         ({"labels": MANY}, "'metadata.labels': expected a map of length <= 1024"),
         ({"ownerReferences": {}}, "'metadata.ownerReferences': expected a list, found a map"),
         (
-            {"ownerReferences": [{}] * (MAX_ENTRIES + 1)},
+            {"ownerReferences": [{}] * (MAX_POD_ENTRIES + 1)},
             "'metadata.ownerReferences': expected a list of length <= 1024",
         ),
     ],

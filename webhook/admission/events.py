@@ -12,7 +12,7 @@ import msgspec
 from webhook.admission.patch_summary import summarize
 from webhook.admission.review import PLAN
 from webhook.forklift.plan import API_VERSION, KIND
-from webhook.kube.messages import truncate_bytes
+from webhook.kube.messages import escape, truncate_bytes
 from webhook.kube.objects import Json
 from webhook.model import Decision, Outcome, PlanRef, Reason, Request
 
@@ -69,7 +69,13 @@ def derive_event(request: Request | None, decision: Decision) -> PlanEvent | Non
     elif decision.patch:
         applied = "would be" if decision.outcome is Outcome.WOULD_PATCH else "is"
         message = f"{message}; the rest {applied} applied: {summarize(decision.patch)}"
-    return PlanEvent(decision.plan, decision.generation, reason, message, reason in _WARNING)
+    return PlanEvent(
+        decision.plan,
+        decision.generation,
+        reason,
+        truncate_bytes(escape(message, keep="\n"), MAX_MESSAGE_BYTES),
+        reason in _WARNING,
+    )
 
 
 def derive_name(event: PlanEvent, instance: str) -> str:

@@ -5,7 +5,6 @@
 
 import base64
 import contextlib
-import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -23,7 +22,7 @@ from webhook.admission.raw_object import (
 )
 from webhook.forklift import plan
 from webhook.kube.labels import MAX_NAME_LENGTH, MAX_SUBDOMAIN_LENGTH
-from webhook.kube.messages import describe_validation_error, quote, truncate, truncate_bytes
+from webhook.kube.messages import describe_validation_error, escape, quote, truncate, truncate_bytes
 from webhook.kube.objects import Json
 from webhook.model import Decision, Mode, Outcome, Reason, Request
 
@@ -45,10 +44,10 @@ MAX_WARNINGS_BYTES = 4096
 """The API server drops warnings beyond this sum over a response."""
 MAX_MESSAGE_BYTES = 8192
 """Of a denial, for whatever reason."""
+MAX_MESSAGE_BYTES = 16 * 2**10
+"""Of the message of a denial, which kubectl prints."""
 MAX_ANNOTATION_BYTES = 8192
 """Kubernetes limits the audit annotations of its own policies to 10 kB."""
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 class BadReview(Exception):  # noqa: N818 - not an error of the webhook
@@ -260,8 +259,8 @@ def _malformed(message: str, uid: str = "") -> BadReview:
 def _wrap(warnings: Iterable[str]) -> Iterator[str]:
     """Yield lines that are valid in an HTTP header: printable, without prefix, wrapped."""
     for warning in warnings:
-        text = _CONTROL.sub(" ", warning).strip().removeprefix("Warning:").lstrip()
-        yield from textwrap.wrap(text, MAX_WARNING_CHARACTERS, break_on_hyphens=False)
+        text = " ".join(warning[:MAX_WARNINGS_BYTES].split()).removeprefix("Warning:").lstrip()
+        yield from textwrap.wrap(escape(text), MAX_WARNING_CHARACTERS, break_on_hyphens=False)
 
 
 def _limit(lines: Iterable[str]) -> Iterator[str]:

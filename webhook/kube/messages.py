@@ -1,6 +1,7 @@
 """Building blocks of messages: quoted values, lists of choices, suggestions."""
 
 import difflib
+import json
 import re
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -25,11 +26,20 @@ def truncate(text: str, max_characters: int) -> str:
     return text if len(text) <= max_characters else f"{text[: max_characters - 1]}…"
 
 
+def escape(text: str, keep: str = "") -> str:
+    """Escape, as in JSON, all characters that are not printable and not in `keep`.
+
+    Among them are line ends, escape sequences of terminals, and characters that reorder a text or
+    are invisible: in a log or on a terminal they could forge another text.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else json.dumps(c)[1:-1] for c in text)
+
+
 def quote(text: str) -> str:
     """Quote a user's text for a message: truncated, on one line, without invisible characters."""
-    short = truncate(text, _MAX_QUOTED_CHARACTERS)
-    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)
-    return f"'{''.join(escaped)}'"
+    return f"'{escape(truncate(text, _MAX_QUOTED_CHARACTERS))}'"
 
 
 def truncate_bytes(text: str, max_bytes: int) -> str:

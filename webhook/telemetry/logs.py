@@ -6,13 +6,19 @@ import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
+from io import StringIO
 from typing import BinaryIO, TextIO
 
 import msgspec
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
+
+from webhook.kube.messages import escape
 
 _json = msgspec.json.Encoder(enc_hook=str)
+
+MAX_TEXT_CHARACTERS = 8192
+"""Of a field. A container runtime splits lines of more than 16 KiB."""
 
 
 class Format(StrEnum):
@@ -87,7 +93,8 @@ def _json_writer(stream: BinaryIO, threshold: int) -> LineWriter:
         loggable = [line for line in lines if _LEVEL_NUMBERS[line.level] >= threshold]
         time = _json.encode({"time": datetime.now(UTC)})[:-1]
         # All lines have the same time, so it is encoded once.
-        stream.write(b"".join(b"%b,%b\n" % (time, _json.encode(line)[1:]) for line in loggable))
+        encoded = (_escape_json(_json.encode(line)) for line in loggable)
+        stream.write(b"".join(b"%b,%b\n" % (time, line[1:]) for line in encoded))
         stream.flush()
 
     return write
@@ -97,6 +104,7 @@ def _json_processors() -> list[Processor]:
     return [
         structlog.processors.add_log_level,
         structlog.processors.format_exc_info,
+        _bound_fields,
         _encode,
     ]
 
@@ -108,17 +116,54 @@ def _encode(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
         "message": event.pop("event"),
     }
     try:
-        return _json.encode({**leading, **event})
+        return _escape_json(_json.encode({**leading, **event}))
     except UnicodeEncodeError:  # the name of a file need not be UTF-8
         values = msgspec.to_builtins({**leading, **event}, enc_hook=str)
         return json.dumps(values).encode()
+
+
+def bound(text: str) -> str:
+    """Return the beginning and the end of a text that is too long; a traceback ends with the error."""
+    if len(text) <= MAX_TEXT_CHARACTERS:
+        return text
+    end = MAX_TEXT_CHARACTERS // 8
+    return f"{text[: MAX_TEXT_CHARACTERS - end - 1]}…{text[-end:]}"
+
+
+def _bound_fields(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {key: bound(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def _escape_fields(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Escape texts; other values are printed by `repr`, which does so."""
+    return {key: escape(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def _escape_json(line: bytes) -> bytes:
+    """Escape what JSON does not escape, and a terminal interprets."""
+    return line if line.isascii() else escape(line.decode()).encode()
+
+
+def _print_traceback(stream: TextIO, exc_info: ExcInfo) -> None:
+    """Print a traceback whose lines cannot be taken for log lines, whatever the error's text."""
+    text = StringIO()
+    structlog.dev.plain_traceback(text, exc_info)
+    lines = bound(text.getvalue()).splitlines()
+    stream.write("\n" + "\n".join(f"  {escape(line)}" for line in lines))
 
 
 def _text_processors(stream: TextIO) -> list[Processor]:
     return [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False, key="timestamp"),
-        structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0, sort_keys=False),
+        _bound_fields,
+        _escape_fields,
+        structlog.dev.ConsoleRenderer(
+            colors=stream.isatty(),
+            pad_event_to=0,
+            sort_keys=False,
+            exception_formatter=_print_traceback,
+        ),
     ]
 
 

@@ -218,7 +218,7 @@ WRONG_KIND = (
         ),
         (
             b'{"kind": [' + b"0," * 2**20 + b'0], "apiVersion": "\\u001b[2J"}',
-            WRONG_KIND.format(f"'[{'0,' * 39}…' of '\\x1b[2J'"),
+            WRONG_KIND.format(f"'[{'0,' * 39}…' of '\\u001b[2J'"),
             "",
         ),
     ],

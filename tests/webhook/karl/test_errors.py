@@ -44,7 +44,7 @@ def test_the_caret_is_aligned_after_tabs_wide_and_combining_characters() -> None
 
 def test_invisible_characters_are_escaped() -> None:
     assert str(error_of("REQUIRE pods(a=w\x01b\0) on node")) == (
-        "karl: 1:16: label value 'w\\x01b\\x00' must consist of alphanumeric characters, '-', "
+        "karl: 1:16: label value 'w\\u0001b\\u0000' must consist of alphanumeric characters, '-', "
         "'_' or '.', and must start and end with an alphanumeric character\n"
         "  REQUIRE pods(a=w\ufffdb\ufffd) on node\n"
         "                 ^^^^\n"

@@ -45,7 +45,7 @@ def test_a_quoted_text_is_one_short_line(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "quoted"),
-    [("web", "'web'"), ("it's", "'it's'"), ("a\nb\x00\ud800", "'a\\nb\\x00\\ud800'"), ("", "''")],
+    [("web", "'web'"), ("it's", "'it's'"), ("a\nb\x00\ud800", "'a\\nb\\u0000\\ud800'"), ("", "''")],
 )
 def test_invisible_characters_are_escaped_in_a_quoted_text(text: str, quoted: str) -> None:
     assert quote(text) == quoted

@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from webhook.telemetry import logs
-from webhook.telemetry.logs import Format, Level, Line
+from webhook.telemetry.logs import MAX_TEXT_CHARACTERS, Format, Level, Line
 
 
 class Stream(io.TextIOWrapper):
@@ -90,6 +90,50 @@ def test_a_text_that_is_not_utf_8_is_escaped() -> None:
     (line,) = stream.lines()
     assert line["time"].endswith("Z")
     assert (line["file"], line["odd"], line["count"]) == ("\udcff", "<class 'object'>", 1)
+
+
+FORGED = "db\n12:00:00 [info] forged\x1b[2J\x9b2J\u202e\u2028"
+ESCAPED = r"db\n12:00:00 [info] forged\u001b[2J\u009b2J\u202e\u2028"
+
+
+@pytest.mark.parametrize("form", [Format.JSON, Format.TEXT])
+def test_characters_that_could_forge_a_line_are_escaped(form: Format) -> None:
+    stream = Stream()
+    logs.configure(form, Level.INFO, stream)
+    structlog.get_logger().info(FORGED, plan=FORGED, problems=(FORGED,))
+    logs.write([ExampleLine(level=Level.INFO, message=FORGED, who=FORGED)])
+    logging.getLogger("uvicorn.error").warning(FORGED)
+    lines = stream.text.removesuffix("\n").split("\n")
+    assert len(lines) == 3
+    assert all(line.isprintable() for line in lines)
+    if form is Format.TEXT:
+        assert all(ESCAPED in line for line in lines)
+    else:
+        assert stream.lines()[0]["message"] == FORGED
+
+
+@pytest.mark.parametrize("form", [Format.JSON, Format.TEXT])
+def test_the_text_of_an_error_cannot_forge_a_line(form: Format) -> None:
+    stream = Stream()
+    logs.configure(form, Level.INFO, stream)
+    structlog.get_logger().error("internal error", exc_info=ValueError(FORGED))
+    first, *traceback = stream.text.removesuffix("\n").split("\n")
+    assert "internal error" in first
+    assert all(line.startswith("  ") for line in traceback)
+    assert all(line.isprintable() for line in (first, *traceback))
+    assert "ValueError" in stream.text
+
+
+@pytest.mark.parametrize("form", [Format.JSON, Format.TEXT])
+def test_a_text_of_megabytes_is_shortened(form: Format) -> None:
+    stream = Stream()
+    logs.configure(form, Level.INFO, stream)
+    large = "x" * 2**20 + "end"
+    structlog.get_logger().error(large, plan=large, exc_info=ValueError(large))
+    logging.getLogger("uvicorn.error").warning(large)
+    assert len(stream.text) < 5 * MAX_TEXT_CHARACTERS
+    assert "…" in stream.text or r"\u2026" in stream.text
+    assert "end" in stream.text
 
 
 def test_a_traceback_is_a_field() -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from typing import Any
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -11,8 +12,9 @@ from tests.support.builders import minimal_pod
 from webhook.admission.events import PlanEvent, derive_event
 from webhook.model import Decision, Mode, Outcome, PlanRef, Problem, Reason, Request, Reviewed
 from webhook.telemetry import reporter as module
+from webhook.telemetry.logs import MAX_TEXT_CHARACTERS
 from webhook.telemetry.metrics import Metrics
-from webhook.telemetry.reporter import Reporter
+from webhook.telemetry.reporter import MAX_PROBLEM_CHARACTERS, MAX_PROBLEMS, Reporter
 
 REQUEST = Request("u-1", "CREATE", "v1/Pod", "target", "db-vm-1-", object=minimal_pod())
 PLACED = Decision(
@@ -167,3 +169,14 @@ def test_events_are_the_same_however_decisions_are_shared_and_collected(
     asyncio.run(scene())
     assert recorded == expected
     assert sorted(recorded.values()) == [1, 2, 2, 3]
+
+
+def test_a_line_has_a_limited_size() -> None:
+    problems = [Problem(f"Plan a/b {number}", "x" * 2**16) for number in range(300)]
+    decision = msgspec.structs.replace(PLACED, message="m" * 2**20, problems=problems)
+    (line,), _ = report(REQUEST, decision)
+
+    assert len(line["event"]) == MAX_TEXT_CHARACTERS
+    assert len(line["problems"]) == MAX_PROBLEMS + 1
+    assert line["problems"][-1] == "and 284 more"
+    assert max(map(len, line["problems"])) == MAX_PROBLEM_CHARACTERS

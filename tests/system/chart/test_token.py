@@ -11,8 +11,6 @@ from tests.system.chart.rendering import Json, objects, one
 pytestmark = pytest.mark.chart
 
 POLICY = "convertor-webhook-migration-token"
-PUBLISHING = {"self-managed", "provided"}
-"""The modes in which the server patches the webhook configurations."""
 
 
 def policies(values: Json, **options: str) -> list[tuple[str, str]]:
@@ -25,9 +23,7 @@ def policies(values: Json, **options: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("kubernetes", ["1.25", "1.29.14", "1.30.0", "1.30.0-gke.100", "1.37"])
 @pytest.mark.parametrize("mode", cases.MODES)
-def test_the_policy_is_rendered_if_the_server_publishes_and_kubernetes_has_policies(
-    mode: str, kubernetes: str
-) -> None:
+def test_the_policy_is_rendered_if_kubernetes_has_policies(mode: str, kubernetes: str) -> None:
     expected = [
         ("ValidatingAdmissionPolicy", POLICY),
         ("ValidatingAdmissionPolicyBinding", POLICY),
@@ -36,15 +32,12 @@ def test_the_policy_is_rendered_if_the_server_publishes_and_kubernetes_has_polic
 
     found = policies(cases.MODES[mode], kubernetes=kubernetes)
 
-    assert sorted(found) == (expected if mode in PUBLISHING and has_policies else [])
+    assert sorted(found) == (expected if has_policies else [])
 
 
-@pytest.mark.parametrize("mode", sorted(PUBLISHING))
-def test_the_policy_is_rendered_if_the_roles_are_not(mode: str) -> None:
+def test_the_policy_is_rendered_if_the_roles_are_not() -> None:
     """Other roles may grant the server more."""
-    values = cases.MODES[mode] | {"rbac": {"create": False}}
-
-    assert len(policies(values)) == 2
+    assert len(policies({"rbac": {"create": False}})) == 2
 
 
 @pytest.mark.parametrize(

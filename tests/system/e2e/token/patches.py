@@ -31,7 +31,7 @@ def merge_patch(api: Api, before: Json, after: Json, **query: str) -> httpx.Resp
 
 def strategic_merge_patch(api: Api, before: Json, after: Json, **query: str) -> httpx.Response:
     """Replace metadata and webhooks as a whole; otherwise they would be merged."""
-    body: Json = {"metadata": after["metadata"] | {"$patch": "replace"}}
+    body = _difference(before, after) | {"metadata": after["metadata"] | {"$patch": "replace"}}
     if "webhooks" in before:
         body["webhooks"] = [*after["webhooks"], {"$patch": "replace"}]
     media_type = "strategic-merge-patch+json"

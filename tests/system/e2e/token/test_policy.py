@@ -4,34 +4,13 @@ Every change is attempted in every way to write an object. Without the policy th
 succeed, so that the refusals are the policy's.
 """
 
-import copy
-from collections.abc import Iterator
-from contextlib import closing
-from typing import NamedTuple
-
 import pytest
 
-from tests.system.controlplane.api import Api, Json, at, of, unwrap
-from tests.system.controlplane.cluster import ControlPlane
-from tests.system.controlplane.installed import Installed
-from tests.system.controlplane.process import until
-from tests.system.e2e.preparation import add_namespace
+from tests.system.controlplane.api import at, of
 from tests.system.e2e.token import changes
 from tests.system.e2e.token.changes import Change
-from tests.system.e2e.token.patches import (
-    PATCHES,
-    WRITES,
-    effect_of,
-    json_patch,
-    put,
-    without_records,
-)
-
-NAME = "token"
-KINDS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
-POLICY = ("ValidatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy")
-REFUSED = "ServiceAccount convertor-webhook may "
-NOTE = {"example.com/note": "of the administrator"}
+from tests.system.e2e.token.patches import PATCHES, WRITES, effect_of, put, without_records
+from tests.system.e2e.token.stolen import KINDS, POLICY, REFUSED, Stolen, changed
 
 CASES = [
     *((kind, what) for kind in KINDS for what in changes.METADATA | changes.WEBHOOKS),
@@ -40,68 +19,9 @@ CASES = [
 every_case = pytest.mark.parametrize(("kind", "what"), CASES)
 
 
-class Stolen(NamedTuple):
-    """A release, and a client with the token of its ServiceAccount."""
-
-    release: Installed
-    api: Api
-
-    def read(self, kind: str, name: str = "") -> Json:
-        """Return an object as the administrator reads it."""
-        body = self.release.one(kind, name)
-        metadata = body["metadata"]
-        found = self.release.plane.admin.get(kind, metadata["name"], metadata.get("namespace", ""))
-        return {"apiVersion": body["apiVersion"], "kind": kind} | found
-
-
-@pytest.fixture(scope="module")
-def stolen(plane: ControlPlane) -> Iterator[Stolen]:
-    """Install a release, with a second webhook in each configuration and a caBundle in both."""
-    add_namespace(plane.admin, NAME)
-    values = {
-        "commonAnnotations": NOTE,
-        "webhook": {"namespaceSelector": {"matchLabels": {"never": "so"}}},
-    }
-    release = Installed(plane, "convertor-webhook", NAME, values)
-    release.install()
-    token = plane.admin.token(release.account, NAME)
-    try:
-        with closing(Api(plane.url, plane.ca, token)) as api:
-            stolen = Stolen(release, api)
-            for kind in KINDS:
-                body = stolen.read(kind)
-                first = body["webhooks"][0]
-                first["clientConfig"]["caBundle"] = changes.make_bundle(1)
-                body["webhooks"].append(copy.deepcopy(first) | {"name": "second.example.com"})
-                unwrap(plane.admin.send("PUT", at(body), body))
-            yield stolen
-    finally:
-        release.uninstall()
-
-
-@pytest.fixture(scope="module")
-def limited(stolen: Stolen) -> Stolen:
-    """Return the token when the policy is effective."""
-    until("the policy to be effective", lambda: _refuses_rules(stolen))
-    return stolen
-
-
 def change_of(what: str) -> Change:
     known = changes.METADATA | changes.WEBHOOKS | changes.MUTATING | changes.BUNDLES
     return known[what]
-
-
-def changed(before: Json, change: Change) -> Json:
-    after = copy.deepcopy(before)
-    change(after)
-    assert after != before
-    return after
-
-
-def _refuses_rules(stolen: Stolen) -> bool:
-    before = stolen.read(KINDS[0])
-    after = changed(before, changes.WEBHOOKS["rules for every object"])
-    return json_patch(stolen.api, before, after, dryRun="All").is_error
 
 
 @every_case
@@ -152,7 +72,7 @@ def test_the_data_of_its_secret_can_be_changed(limited: Stolen) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_configurations_of_others_are_out_of_reach(kind: str, limited: Stolen) -> None:
-    admin = limited.release.plane.admin
+    admin = limited.admin
     foreign = limited.read(kind)
     foreign["metadata"] = {"name": "of-another-client"}
     foreign["webhooks"] = foreign["webhooks"][:1]
@@ -195,12 +115,7 @@ def test_subresources_of_the_configurations_do_not_exist(subresource: str, limit
 
 def test_without_the_policy_every_patch_makes_every_change(limited: Stolen) -> None:
     """Dry runs, because one of the changes is to call the webhook for every object."""
-    admin = limited.release.plane.admin
-    policy = [limited.release.one(kind) for kind in POLICY]
-    for body in policy:
-        admin.delete(body["kind"], body["metadata"]["name"])
-    try:
-        until("the policy to be gone", lambda: not _refuses_rules(limited))
+    with limited.without_policy():
         for kind, what in CASES:
             before = limited.read(kind)
             after = changed(before, change_of(what))
@@ -212,7 +127,3 @@ def test_without_the_policy_every_patch_makes_every_change(limited: Stolen) -> N
         for what, change in changes.SECRET.items():
             after = changed(before, change)
             assert effect_of(before, put(limited.api, before, after, dryRun="All")), what
-    finally:
-        for body in policy:
-            admin.ensure(body)
-        until("the policy to be effective", lambda: _refuses_rules(limited))

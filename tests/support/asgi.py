@@ -29,8 +29,10 @@ class Exchange:
         query: str = "",
         headers: Mapping[str, str] | None = None,
         pause: float = 0,
+        client: str = "10.0.0.1",
     ) -> None:
         self.scope = {
+            "client": (client, 50000),
             "type": "http",
             "asgi": {"version": "3.0"},
             "http_version": "1.1",

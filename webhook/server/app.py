@@ -4,7 +4,9 @@ Both are ASGI endpoints on the FastAPI application: resolving FastAPI's argument
 than placing a pod, and a body model would respond to a malformed review with a 422 without UID.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from time import perf_counter
 from typing import Protocol
 
@@ -18,10 +20,11 @@ from webhook.admission.review import BadReview, ReviewResponse
 from webhook.admission.validate import validate
 from webhook.inventory import Plans
 from webhook.model import Decision, Installation, Mode, Outcome, Reason, Request, Reviewed
-from webhook.server.body import BodyReader, Disconnected, overloaded
+from webhook.server.body import Disconnected, read_body
 from webhook.server.deadline import seconds_to_respond
 from webhook.server.pod_reviews import PodReviewHandler
 from webhook.server.responses import CLOSE, error_body, respond_to_http_error, send_json
+from webhook.server.slots import Slots, overloaded
 
 _RETRY_AFTER = (b"retry-after", b"1")
 """The API server tries again only with this header, in seconds."""
@@ -112,19 +115,13 @@ class ReviewEndpoint:
         self._mode = mode
         self._internal_error = f"internal error of the webhook, see its log; {_CONSEQUENCE[of]}"
         self._sink = sink
-        self._bodies = BodyReader()
-        self._free = max_concurrent
+        self._slots = Slots(max_concurrent)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
-        if self._free <= 0:
-            await self._reject(send, overloaded(), started)
-            return
-        self._free -= 1
-        deadline = started + seconds_to_respond(scope["query_string"])
         try:
-            body = await self._bodies.read(scope, receive)
-            response = await self._respond(body, deadline)
+            deadline = started + seconds_to_respond(scope["query_string"])
+            response = await self._review(scope, receive, deadline)
             await send_json(send, 200, response.body)
             self._sink(self._of, response.request, response.decision, perf_counter() - started)
         except BadReview as bad:
@@ -135,8 +132,21 @@ class ReviewEndpoint:
             self._sink.report_error("", error)
             failed = BadReview(500, Reason.INTERNAL_ERROR, self._internal_error)
             await self._reject(send, failed, started)
+
+    async def _review(self, scope: Scope, receive: Receive, deadline: float) -> ReviewResponse:
+        """Read and review a body in a slot. Raises BadReview or Disconnected."""
+        client = scope.get("client")
+        slot = self._slots.take(client[0] if client else "")
+        try:
+            body = await read_body(scope, receive, partial(self._slots.hold, slot))
+            return await self._respond(body, deadline)
+        except asyncio.CancelledError:
+            if slot.revoked and slot.task:
+                slot.task.uncancel()
+                raise overloaded() from None
+            raise
         finally:
-            self._free += 1
+            self._slots.release(slot)
 
     async def _respond(self, body: bytes, deadline: float) -> ReviewResponse:
         """Return the handler's response; an internal error admits the object unchanged."""

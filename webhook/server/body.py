@@ -3,64 +3,40 @@
 `webhook.server.http_protocol` limits the time.
 """
 
+from collections.abc import Callable
+
 from starlette.types import Message, Receive, Scope
 
 from webhook.admission.review import MAX_BODY_BYTES, BadReview
 from webhook.model import Reason
-
-MAX_PENDING_BYTES = 4 * MAX_BODY_BYTES
-"""The sum over bodies that have arrived in part. A review of a few kilobytes arrives at once."""
 
 
 class Disconnected(Exception):  # noqa: N818 - not an error
     """The client disconnected before the end of the body."""
 
 
-class BodyReader:
-    """Reads bodies, and counts the bytes of those that have arrived in part."""
+async def read_body(scope: Scope, receive: Receive, hold: Callable[[int], None]) -> bytes:
+    """Return the body. `hold` is called with the bytes that have arrived, if more are to come.
 
-    def __init__(self) -> None:
-        self._held = 0
+    Raises:
+        BadReview: HTTP 413 if the body or its Content-Length exceeds MAX_BODY_BYTES, or what `hold`
+            raises.
+        Disconnected: the client disconnected.
 
-    async def read(self, scope: Scope, receive: Receive) -> bytes:
-        """Return the body.
-
-        Raises:
-            BadReview: HTTP 413 if the body or its Content-Length exceeds MAX_BODY_BYTES, HTTP 429
-                if all pending bodies exceed MAX_PENDING_BYTES.
-            Disconnected: the client disconnected.
-
-        """
+    """
+    message = await receive()
+    chunk = _chunk(message)
+    if not message.get("more_body"):
+        _check(len(chunk))
+        return chunk
+    _check(_content_length(scope))
+    body = bytearray(chunk)
+    while message.get("more_body"):
+        hold(len(body))
         message = await receive()
-        chunk = _chunk(message)
-        if not message.get("more_body"):
-            _check(len(chunk))
-            return chunk
-        _check(_content_length(scope))
-        return await self._rest(bytearray(chunk), receive)
-
-    async def _rest(self, body: bytearray, receive: Receive) -> bytes:
-        held = len(body)
-        self._held += held
-        try:
-            more = True
-            while more:
-                message = await receive()
-                body += _chunk(message)
-                self._held += len(body) - held
-                held = len(body)
-                _check(held)
-                if self._held > MAX_PENDING_BYTES:
-                    raise overloaded()
-                more = message.get("more_body", False)
-            return bytes(body)
-        finally:
-            self._held -= held
-
-
-def overloaded() -> BadReview:
-    text = "too many reviews at once, try again in a second"
-    return BadReview(429, Reason.OVERLOADED, text)
+        body += _chunk(message)
+        _check(len(body))
+    return bytes(body)
 
 
 def _chunk(message: Message) -> bytes:

@@ -187,7 +187,7 @@ def test_a_body_over_the_limit_of_pending_bytes_is_a_429(
 ) -> None:
     body = encode_review(minimal_pod())
     half = len(body) // 2
-    monkeypatch.setattr("webhook.server.body.MAX_PENDING_BYTES", len(body) + half)
+    monkeypatch.setattr("webhook.server.slots.MAX_PENDING_BYTES", len(body))
     webhook = Webhook(concurrent=5)
 
     async def send_all() -> list[Response]:
@@ -198,6 +198,73 @@ def test_a_body_over_the_limit_of_pending_bytes_is_a_429(
     responses = asyncio.run(send_all())
     assert sorted(response.status for response in responses[:3]) == [200, 200, 429]
     assert responses[3].status == 200
+
+
+ONE, TWO = "10.0.0.1", "10.0.0.2"
+
+
+async def send_with_others(
+    webhook: Webhook, others: list[Exchange], own: list[Exchange]
+) -> tuple[list[Response], list[Response]]:
+    """Send the first ones, and the second ones while they wait."""
+    tasks = [asyncio.create_task(send(webhook.app, each)) for each in others]
+    await asyncio.sleep(0.01)
+    responses = list(await asyncio.gather(*(send(webhook.app, each) for each in own)))
+    return list(await asyncio.gather(*tasks)), responses
+
+
+def test_half_requests_of_another_client_do_not_prevent_a_review() -> None:
+    body = encode_review(minimal_pod())
+    webhook = Webhook(concurrent=3)
+    half = [Exchange([body[:50], body[50:]], client=TWO, pause=0.05 * n) for n in (1, 2, 3)]
+    whole = [Exchange([body], client=ONE)]
+    others, own = asyncio.run(send_with_others(webhook, half, whole))
+    assert [response.status for response in own] == [200]
+    assert [response.status for response in others] == [429, 200, 200]
+    assert others[0].headers["retry-after"] == "1"
+    assert webhook.reporter.reasons == ["Overloaded", "Placed", "Placed", "Placed"]
+
+
+def test_slots_are_shared_fairly_by_reviews_that_wait_for_their_plan() -> None:
+    webhook = Webhook(FakePlans(Reason.PLAN_NOT_FOUND, fetched=PLAN), concurrent=4)
+    webhook.plans.hangs = True
+    body = encode_review(minimal_pod())
+
+    def exchanges(client: str, number: int) -> list[Exchange]:
+        return [Exchange([body], client=client, query="timeout=200ms") for _ in range(number)]
+
+    others, own = asyncio.run(send_with_others(webhook, exchanges(TWO, 4), exchanges(ONE, 3)))
+    assert [response.status for response in others] == [429, 429, 200, 200]
+    assert [response.status for response in own] == [200, 200, 429]
+
+
+def test_the_largest_body_of_the_client_with_most_pending_bytes_is_rejected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    body = encode_review(minimal_pod())
+    monkeypatch.setattr("webhook.server.slots.MAX_PENDING_BYTES", len(body))
+    webhook = Webhook(concurrent=5)
+    sizes = (len(body) // 4, len(body) // 2)
+    pending = [Exchange([body[:n], body[n:]], client=TWO, pause=0.1) for n in sizes]
+    own = [Exchange([body[: sizes[1]], body[sizes[1] :]], client=ONE, pause=0.11)]
+    others, reviewed = asyncio.run(send_with_others(webhook, pending, own))
+    assert [response.status for response in others] == [200, 429]
+    assert [response.status for response in reviewed] == [200]
+
+
+def test_a_review_that_is_cancelled_when_the_server_stops_is_cancelled() -> None:
+    webhook = Webhook()
+    exchange = Exchange([b"x", b"y"], pause=0.5)
+
+    async def cancel() -> None:
+        task = asyncio.create_task(send(webhook.app, exchange))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancel())
+    assert webhook(encode_review(minimal_pod())).status == 200
 
 
 def test_a_client_that_disconnects_gets_no_response() -> None:

@@ -12,7 +12,7 @@ import msgspec
 from webhook.admission.patch_summary import summarize
 from webhook.admission.review import PLAN
 from webhook.forklift.plan import API_VERSION, KIND
-from webhook.kube.messages import escape, truncate_bytes
+from webhook.kube.messages import escape_within, truncate_bytes
 from webhook.kube.objects import Json
 from webhook.model import Decision, Outcome, PlanRef, Reason, Request
 
@@ -73,7 +73,7 @@ def derive_event(request: Request | None, decision: Decision) -> PlanEvent | Non
         decision.plan,
         decision.generation,
         reason,
-        truncate_bytes(escape(message, keep="\n"), MAX_MESSAGE_BYTES),
+        escape_within(message, MAX_MESSAGE_BYTES),
         reason in _WARNING,
     )
 

@@ -22,7 +22,14 @@ from webhook.admission.raw_object import (
 )
 from webhook.forklift import plan
 from webhook.kube.labels import MAX_NAME_LENGTH, MAX_SUBDOMAIN_LENGTH
-from webhook.kube.messages import describe_validation_error, escape, quote, truncate, truncate_bytes
+from webhook.kube.messages import (
+    describe_validation_error,
+    escape,
+    escape_within,
+    quote,
+    truncate,
+    truncate_bytes,
+)
 from webhook.kube.objects import Json
 from webhook.model import Decision, Mode, Outcome, Reason, Request
 
@@ -44,8 +51,6 @@ MAX_WARNINGS_BYTES = 4096
 """The API server drops warnings beyond this sum over a response."""
 MAX_MESSAGE_BYTES = 8192
 """Of a denial, for whatever reason."""
-MAX_MESSAGE_BYTES = 16 * 2**10
-"""Of the message of a denial, which kubectl prints."""
 MAX_ANNOTATION_BYTES = 8192
 """Kubernetes limits the audit annotations of its own policies to 10 kB."""
 
@@ -210,7 +215,7 @@ def encode(uid: str, decision: Decision) -> bytes:
         response["status"] = {
             "code": 403,
             "reason": decision.reason,
-            "message": truncate_bytes(decision.message, MAX_MESSAGE_BYTES),
+            "message": escape_within(decision.message, MAX_MESSAGE_BYTES),
         }
     if decision.outcome is Outcome.PATCHED and decision.patch:
         patch = msgspec.json.encode(decision.patch)

@@ -51,6 +51,11 @@ def truncate_bytes(text: str, max_bytes: int) -> str:
     return encoded[: max_bytes - len(end)].decode(errors="ignore") + end
 
 
+def escape_within(text: str, max_bytes: int) -> str:
+    """Return a text of several lines, escaped, with at most `max_bytes` in UTF-8."""
+    return truncate_bytes(escape(text[: max_bytes + 1], keep="\n"), max_bytes)
+
+
 def describe_value(value: Any) -> str:
     """Describe a JSON value of an unexpected type."""
     match value:

@@ -123,7 +123,7 @@ def _encode(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
 
 
 def bound(text: str) -> str:
-    """Return the beginning and the end of a text that is too long; a traceback ends with the error."""
+    """Shorten a long text to its beginning and its end, where a traceback has the error."""
     if len(text) <= MAX_TEXT_CHARACTERS:
         return text
     end = MAX_TEXT_CHARACTERS // 8

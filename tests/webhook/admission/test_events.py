@@ -1,11 +1,18 @@
 """Events on Plans: the decisions that are recorded as one, and the core/v1 object."""
 
+import msgspec
 import pytest
 
 from tests.support.builders import decoded_request, minimal_pod, parsed_plan
 from tests.support.placements import NO_QUANTITY, OWNER, decide_on_pod
 from webhook.admission import events
-from webhook.admission.events import Occurrences, PlanEvent, RelatedPod, derive_event
+from webhook.admission.events import (
+    MAX_MESSAGE_BYTES,
+    Occurrences,
+    PlanEvent,
+    RelatedPod,
+    derive_event,
+)
 from webhook.model import Decision, Installation, Mode, OnError, Outcome, Plan, PlanRef, Reason
 
 PLACED = "placed by plan 'konveyor-forklift/db': labels batch=1"
@@ -81,6 +88,18 @@ def test_a_pod_in_another_namespace_that_names_the_plan_is_a_warning() -> None:
 )
 def test_a_decision_without_a_known_plan_or_settings_is_no_event(found: Plan | Reason) -> None:
     assert derive_event(decoded_request(), decide_on_pod(found)) is None
+
+
+def test_a_message_is_printable_and_has_the_length_of_an_event() -> None:
+    decision = decide_on_pod(Reason.PLAN_NOT_FOUND)
+    decision = msgspec.structs.replace(
+        decision, reason=Reason.MALFORMED_POD, message="a\x1b\nb" + "x" * 2**20
+    )
+
+    found = derive_event(decoded_request(), decision)
+    assert found
+    assert found.message.startswith("a\\u001b\nbxxx")
+    assert len(found.message) == MAX_MESSAGE_BYTES
 
 
 def test_a_dry_run_is_no_event() -> None:

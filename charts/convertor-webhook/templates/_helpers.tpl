@@ -38,6 +38,21 @@ app.kubernetes.io/name: {{ printf "%s-test" (include "convertor-webhook.name" .)
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
+{{/* Rule of a NetworkPolicy for (list root port peers): without peers from any address, else also from the
+     test pod. */}}
+{{- define "convertor-webhook.ingress" -}}
+- ports:
+    - port: {{ index . 1 }}
+      protocol: TCP
+  {{- with index . 2 }}
+  from:
+    {{- toYaml . | nindent 4 }}
+    - podSelector:
+        matchLabels:
+          {{- include "convertor-webhook.testLabels" (index $ 0) | nindent 10 }}
+  {{- end }}
+{{- end }}
+
 {{/* A label's value of at most 63 characters, with a letter or digit at both ends. */}}
 {{- define "convertor-webhook.labelValue" -}}
 {{ . | replace "+" "_" | trunc 63 | trimAll "-_." }}

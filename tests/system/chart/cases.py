@@ -62,6 +62,7 @@ SWITCHES: dict[str, Json] = {
     },
     "restricted-network": {
         "networkPolicy": {
+            "reviewsFrom": [{"ipBlock": {"cidr": "192.0.2.0/28"}}],
             "metricsFrom": [{"namespaceSelector": {"matchLabels": {"team": "monitoring"}}}],
             "egress": [{"ports": [{"port": 6443}]}],
         }

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from webhook.kube.messages import describe_os_error
+from webhook.kube.messages import describe_os_error, escape
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -69,11 +69,12 @@ def _run(call: Callable[[], object], log_traceback: Callable[[Exception], None],
     except OSError as error:
         log_traceback(error)
         place = f"'{error.filename}': " if error.filename else ""
-        click.echo(f"Error: {place}{describe_os_error(error)}", err=True)
+        click.echo(f"Error: {escape(place)}{describe_os_error(error)}", err=True)
         code = EXIT_ENVIRONMENT
     except Exception as error:  # noqa: BLE001 - the last resort
         log_traceback(error)
-        click.echo(f"Error: unexpected {type(error).__name__}: {error}{hint}", err=True)
+        text = escape(f"Error: unexpected {type(error).__name__}: {error}{hint}", keep="\n")
+        click.echo(text, err=True)
         code = EXIT_UNEXPECTED
     return code
 

@@ -4,7 +4,7 @@ import click
 
 from webhook.cli.errors import UserError
 from webhook.cli.options.files import filename_option, read_text
-from webhook.cli.output import output_option, structured, write
+from webhook.cli.output import notify, output_option, structured, write
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
 from webhook.model import Scope
 
@@ -46,7 +46,7 @@ def karl(rules: tuple[str, ...], filename: str | None, scope: str, output: str) 
     labels = {CONVERTOR_LABEL: CONVERTOR_VALUE, "app": CONVERTOR_VALUE}
     pod = {"metadata": {"labels": labels}, "spec": {"affinity": affinity}}
     for warning in find_pod_rule_warnings(pod):
-        click.echo(f"Warning: {warning}", err=True)
+        notify(f"Warning: {warning}")
     if output == "text":
         write("\n".join(map(language.to_text, language.parse(text))))
     elif output == "english":

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import msgspec
 
+from webhook.kube.messages import escape
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -24,6 +26,11 @@ def output_option(*formats: str) -> Callable[[F], F]:
         show_default=True,
         help="Output format.",
     )
+
+
+def notify(text: str) -> None:
+    """Print a note, warning or error to standard error."""
+    click.echo(escape(text, keep="\n"), err=True)
 
 
 def write(text: str) -> None:
@@ -47,7 +54,7 @@ def console(*, stderr: bool = False) -> "Console":
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return columns as kubectl prints them; an empty cell is `<none>`, and none is truncated."""
-    lines = [header, *([cell or "<none>" for cell in row] for row in rows)]
+    lines = [header, *([escape(cell) or "<none>" for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
@@ -56,15 +63,23 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def as_json(value: Any) -> str:
-    """Return plain values as indented JSON."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    """Return plain values as indented JSON, with escapes for all that is not printable."""
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    return escape(text, keep="\n")
 
 
 def as_yaml(value: Any) -> str:
-    """Return plain values as YAML, in their order."""
+    """Return plain values as YAML, in their order, with escapes for all that is not printable."""
     import yaml  # noqa: PLC0415 - help and completion do not load it
 
-    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=_WIDTH))
+    def dump(*, allow_unicode: bool) -> str:
+        return str(
+            yaml.safe_dump(value, sort_keys=False, allow_unicode=allow_unicode, width=_WIDTH)
+        )
+
+    text = dump(allow_unicode=True)
+    is_printable = escape(text, keep="\n") == text
+    return text if is_printable else dump(allow_unicode=False)
 
 
 def structured(value: Any, form: str) -> str:

@@ -8,6 +8,7 @@ import msgspec
 
 from webhook.cli.output import as_yaml, console, structured, table, write
 from webhook.cli.release.find import Release, encode_releases
+from webhook.kube.messages import escape
 from webhook.reports.exclusions import describe_exclusion
 from webhook.reports.explain.model import Advice, Explanation, Matches, NodeRow, PodRow, Rule
 
@@ -27,7 +28,7 @@ def print_lines(lines: Iterable[Line]) -> None:
     """Print lines, with their styles on a terminal."""
     printer = console()
     for line in lines:
-        printer.print(line.text, style=line.style or None)
+        printer.print(escape(line.text), style=line.style or None)
 
 
 def write_explanation(

@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-import click
 import msgspec
 
 from webhook.admission.review import API_VERSION, KIND, BadReview, decode
 from webhook.cli.errors import UserError
 from webhook.cli.options.files import read_text
+from webhook.cli.output import notify
 from webhook.inventory import plan_files
 from webhook.inventory.directory_plans import find_files
 from webhook.inventory.plan_files import Contents, FileError
@@ -43,7 +43,7 @@ def read_contents(path: Path) -> Contents:
         try:
             contents = plan_files.read_file(each)
         except FileError as error:
-            click.echo(f"Warning: '{each}': {error}", err=True)
+            notify(f"Warning: '{each}': {error}")
             continue
         plans += contents.plans
         nodes += contents.nodes

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import click
 import msgspec
 
 from webhook import settings
@@ -11,7 +10,7 @@ from webhook.admission.validate import new_problems
 from webhook.cli.errors import UserError
 from webhook.cli.options.cluster import selected_cluster
 from webhook.cli.options.plan import RESOURCE, get_plan, plan_path
-from webhook.cli.output import structured, write
+from webhook.cli.output import notify, structured, write
 from webhook.kube.api.client import Client
 from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json, annotations_of, spec_of
@@ -88,7 +87,7 @@ def patch_plan(client: Client, change: PlanChange, attempts: int = _ATTEMPTS) ->
 def show(change: PlanChange, patched: PatchedPlan, output: str | None) -> None:
     """Print the patched plan, with warnings on standard error."""
     for warning in patched.warnings:
-        click.echo(f"Warning: {warning}", err=True)
+        notify(f"Warning: {warning}")
     _note_spec(spec_of(patched.before), change.settings)
     if output in ("yaml", "json"):
         patched.after["metadata"].pop("managedFields", None)
@@ -149,4 +148,4 @@ def _note_spec(spec: Json, changes: Mapping[str, str]) -> None:
     for name, (field, effect) in _SPEC.items():
         if name in changes and spec.get(field):
             value = msgspec.json.encode(spec[field]).decode()
-            click.echo(f"Note: spec.{field} stays, and {effect}: {value}", err=True)
+            notify(f"Note: spec.{field} stays, and {effect}: {value}")

@@ -13,11 +13,12 @@ from webhook.admission.review import PLAN, encode
 from webhook.admission.validate import validate
 from webhook.cli.errors import UserError
 from webhook.cli.files.plans import read_contents
-from webhook.cli.output import console, structured, write
+from webhook.cli.output import console, notify, structured, write
 from webhook.cli.review.diff import coloured_diff
 from webhook.forklift.owner import read_plan_ref
 from webhook.inventory.index import PlanIndex, key_of
 from webhook.karl import minimums
+from webhook.kube.messages import escape
 from webhook.kube.objects import Json
 from webhook.model import Decision, Installation, Outcome, Plan, PlanRef, Reason, Request
 
@@ -57,7 +58,7 @@ def decide_offline(
     if isinstance(plan, Plan) and not request.namespace:
         target = plan.target_namespace or "default"
         note = f"the pod names no namespace; it is reviewed as if it were in '{target}'"
-        click.echo(f"Note: {note}", err=True)
+        notify(f"Note: {note}")
         request = msgspec.structs.replace(request, namespace=target)
     return decide(request, ref, plan, installation, minimums.label_values(labels, keys))
 
@@ -72,7 +73,7 @@ def _find(ref: PlanRef | None, plans: list[Json], installation: Installation) ->
     if isinstance(found, Reason) and len(plans) == 1:
         plan = settings.read(plans[0], installation)
         names = f"names plan '{ref}'" if ref else "names no plan"
-        click.echo(f"Note: the pod {names}; it is reviewed as if '{plan}' were it", err=True)
+        notify(f"Note: the pod {names}; it is reviewed as if '{plan}' were it")
         return plan
     return found
 
@@ -106,8 +107,8 @@ def _summary(decision: Decision) -> Text:
     """Return the outcome and its reason, with the source and caret of each problem."""
     text = Text().append(decision.outcome, _STYLES.get(decision.outcome, ""))
     plan = f", plan {decision.plan}" if decision.plan else ""
-    text.append(f" ({decision.reason}, mode {decision.mode}{plan})")
+    text.append(escape(f" ({decision.reason}, mode {decision.mode}{plan})"))
     lines = [problem.in_full() for problem in decision.problems] or [decision.message]
     printed = {decision.message, *map(str, decision.problems)}
     lines += [f"Warning: {warning}" for warning in decision.warnings if warning not in printed]
-    return text.append("\n".join(["", *lines]))
+    return text.append(escape("\n".join(["", *lines]), keep="\n"))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import yaml
 from rich.text import Text
 
+from webhook.kube.messages import escape
 from webhook.kube.objects import Json
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
@@ -21,7 +22,7 @@ def coloured_diff(before: Json, after: Json, context: int = 2) -> Text:
     """Return the diff for a terminal, coloured if the terminal supports it."""
     text = Text()
     for line in diff_lines(before, after, context):
-        text.append(f"{line}\n", _STYLES.get(line[0], ""))
+        text.append(f"{escape(line)}\n", _STYLES.get(line[0], ""))
     return text
 
 

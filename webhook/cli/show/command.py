@@ -9,7 +9,7 @@ from webhook.cli.options.cluster import cluster_flags, connected, namespace_opti
 from webhook.cli.options.files import path_option
 from webhook.cli.options.installation import installation_options, is_given
 from webhook.cli.options.plan import plan_argument
-from webhook.cli.output import output_option, structured, write
+from webhook.cli.output import notify, output_option, structured, write
 from webhook.cli.release.find import Release, is_only_release_known, with_installed_defaults
 from webhook.cli.release.webhooks import read_webhooks
 from webhook.kube.objects import Json, nested_string
@@ -74,7 +74,7 @@ def show(  # noqa: PLR0913, PLR0917 - one for each option
     described = [plan_table.describe_plan(plan, installation, webhooks, flags) for plan in found]
     in_rows = () if output == "table" else _list_notes(mode_note, unread, described)
     for note in (*in_rows, *unread_namespaces):
-        click.echo(f"Note: {note}", err=True)
+        notify(f"Note: {note}")
     if output in ("yaml", "json"):
         write(structured(described[0] if name and described else described, output))
     elif described:

@@ -41,6 +41,7 @@ _KUBECTL: Mapping[str, Mapping[str, int]] = {
     "label": _CONNECTION | {"--overwrite": 0},
     "logs": _CONNECTION | {"-l": 1, "--selector": 1, "--tail": 1, "--since": 1, "--prefix": 0},
     "patch": _CONNECTION | {"--type": 1, "-p": 1, "--patch": 1},
+    "port-forward": _CONNECTION,
     "rollout": _CONNECTION,
     "top": _READ,
     "uncordon": _CONNECTION,

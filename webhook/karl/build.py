@@ -1,6 +1,10 @@
-"""Conversion of a parse tree to a Rule."""
+"""Building of a Rule: the parser calls a method for each rule of the grammar, with its parts.
+
+No tree is built, which would take as long as everything else.
+"""
 
 import lark
+from lark import Token
 
 from webhook.karl.syntax import (
     TOPOLOGIES,
@@ -17,78 +21,97 @@ from webhook.karl.syntax import (
 )
 from webhook.model import Scope
 
-_OPERATORS = {
-    "equal": Operator.EQUAL,
-    "not_equal": Operator.NOT_EQUAL,
-    "is_in": Operator.IN,
-    "not_in": Operator.NOT_IN,
-    "has": Operator.HAS,
-    "not_has": Operator.NOT_HAS,
-}
+_Part = Token | Selector | Word | Namespaces
 
 
-def build_rule(tree: lark.ParseTree, offset: int) -> Rule:
-    """Convert a parse tree; `offset` is the position of the parsed rule in the whole text."""
-    verb, target = _get_tokens(tree)[:2]
-    selectors: list[Selector] = []
-    namespaces: Namespaces | None = None
-    span = _build_span(tree.meta, offset)
-    topology = Word(TOPOLOGIES["node"], span)
-    weight: int | None = None
-    for part in _get_trees(tree):
-        match part.data:
-            case "own":
-                namespaces = Scope.OWN
-            case "all":
-                namespaces = Scope.ALL
-            case "named":
-                namespaces = NamespaceNames(_build_words(part, "NAME", offset))
-            case "labelled":
-                namespaces = NamespaceSelector(
-                    tuple(_build_selector(each, offset) for each in _get_trees(part))
-                )
-            case "topology":
-                (word,) = _build_words(part, "TOPOLOGY", offset)
-                topology = Word(TOPOLOGIES.get(word.text.lower(), word.text), word.span)
-            case "weight":
-                weight = int(_get_tokens(part)[-1])
-            case _:
-                selectors.append(_build_selector(part, offset))
-    return Rule(
-        Verb(verb.upper()),
-        Target(target.lower()),
-        tuple(selectors),
-        namespaces,
-        topology,
-        weight,
-        span,
-    )
+class RuleBuilder(lark.Transformer[Token, Rule]):
+    """Takes all tokens of a rule, also signs, because positions end at them."""
+
+    def rule(self, parts: list[_Part]) -> Rule:
+        verb, target, *_ = (part for part in parts if isinstance(part, Token))
+        namespaces: Namespaces | None = None
+        topology: Word | None = None
+        weight: int | None = None
+        end = 0
+        for part in parts:
+            match part:
+                case Token():
+                    end = _span_of(part).end
+                    weight = int(part) if part.type == "NUMBER" else None
+                case Word():
+                    end = part.span.end
+                    topology = part
+                case Scope() | NamespaceNames() | NamespaceSelector():
+                    namespaces = part
+        span = Span(_span_of(verb).start, end)
+        return Rule(
+            Verb(verb.upper()),
+            Target(target.lower()),
+            _find_selectors(parts),
+            namespaces,
+            topology or Word(TOPOLOGIES["node"], span),
+            weight,
+            span,
+        )
+
+    def own(self, _: list[_Part]) -> Scope:
+        return Scope.OWN
+
+    def all(self, _: list[_Part]) -> Scope:
+        return Scope.ALL
+
+    def named(self, parts: list[Token]) -> NamespaceNames:
+        return NamespaceNames(_build_words(parts, "NAME"))
+
+    def labelled(self, parts: list[_Part]) -> NamespaceSelector:
+        return NamespaceSelector(_find_selectors(parts))
+
+    def topology(self, parts: list[Token]) -> Word:
+        word = _build_word(parts[-1])
+        return Word(TOPOLOGIES.get(word.text.lower(), word.text), word.span)
+
+    def weight(self, parts: list[Token]) -> Token:
+        return parts[-1]
+
+    def equal(self, parts: list[Token]) -> Selector:
+        return _build_selector(parts[0], Operator.EQUAL, parts)
+
+    def not_equal(self, parts: list[Token]) -> Selector:
+        return _build_selector(parts[0], Operator.NOT_EQUAL, parts)
+
+    def is_in(self, parts: list[Token]) -> Selector:
+        return _build_selector(parts[0], Operator.IN, parts)
+
+    def not_in(self, parts: list[Token]) -> Selector:
+        return _build_selector(parts[0], Operator.NOT_IN, parts)
+
+    def has(self, parts: list[Token]) -> Selector:
+        return _build_selector(parts[-1], Operator.HAS, parts)
+
+    def not_has(self, parts: list[Token]) -> Selector:
+        return _build_selector(parts[-1], Operator.NOT_HAS, parts)
+
+    def compare(self, parts: list[Token]) -> Selector:
+        return _build_selector(parts[0], Operator(parts[1]), parts)
 
 
-def _build_selector(tree: lark.ParseTree, offset: int) -> Selector:
-    tokens = _get_tokens(tree)
-    operator = Operator(tokens[1]) if tree.data == "compare" else _OPERATORS[tree.data]
-    key = tokens[-1 if operator in {Operator.HAS, Operator.NOT_HAS} else 0]
-    values = _build_words(tree, "VALUE", offset)
-    return Selector(_build_word(key, offset), operator, values, _build_span(tree.meta, offset))
+def _build_selector(key: Token, operator: Operator, parts: list[Token]) -> Selector:
+    span = Span(_span_of(parts[0]).start, _span_of(parts[-1]).end)
+    return Selector(_build_word(key), operator, _build_words(parts, "VALUE"), span)
 
 
-def _get_trees(tree: lark.ParseTree) -> list[lark.ParseTree]:
-    return [child for child in tree.children if isinstance(child, lark.Tree)]
+def _find_selectors(parts: list[_Part]) -> tuple[Selector, ...]:
+    return tuple(part for part in parts if isinstance(part, Selector))
 
 
-def _get_tokens(tree: lark.ParseTree) -> list[lark.Token]:
-    return [child for child in tree.children if isinstance(child, lark.Token)]
+def _build_words(parts: list[Token], kind: str) -> tuple[Word, ...]:
+    return tuple(_build_word(token) for token in parts if token.type == kind)
 
 
-def _build_words(tree: lark.ParseTree, kind: str, offset: int) -> tuple[Word, ...]:
-    return tuple(_build_word(token, offset) for token in _get_tokens(tree) if token.type == kind)
+def _build_word(token: Token) -> Word:
+    return Word(str(token), _span_of(token))
 
 
-def _build_word(token: lark.Token, offset: int) -> Word:
-    return Word(str(token), _build_span(token, offset))
-
-
-def _build_span(place: lark.Token | lark.tree.Meta, offset: int) -> Span:
+def _span_of(token: Token) -> Span:
     # only lark's end-of-text token has no position
-    return Span((place.start_pos or 0) + offset, (place.end_pos or 0) + offset)
+    return Span(token.start_pos or 0, token.end_pos or 0)

@@ -55,15 +55,15 @@ _RANGES = {
 a label value cannot begin with a minus."""
 
 
-def find_mistakes(rule: Rule) -> list[Mistake]:
-    """Return all mistakes in a rule; without any it can be compiled."""
-    found = [*_check_selectors(rule.selectors), *_check_topology(rule.target, rule.topology)]
+def find_mistakes(rule: Rule) -> Iterator[Mistake]:
+    """Yield all mistakes in a rule; without any it can be compiled."""
+    yield from _check_selectors(rule.selectors)
+    yield from _check_topology(rule.target, rule.topology)
     match rule.namespaces:
         case NamespaceNames(names):
-            found += chain.from_iterable(_check_word("namespace", name) for name in names)
+            yield from chain.from_iterable(_check_word("namespace", name) for name in names)
         case NamespaceSelector(selectors):
-            found += _check_selectors(selectors)
-    return found
+            yield from _check_selectors(selectors)
 
 
 def _check_topology(target: Target, topology: Word) -> Iterator[Mistake]:
@@ -90,7 +90,8 @@ def _check_selectors(selectors: Sequence[Selector]) -> Iterator[Mistake]:
         if not found:
             by_key.setdefault(selector.key.text, []).append(selector)
     for group in by_key.values():
-        yield from _check_contradiction(group)
+        if len(group) > 1:
+            yield from _check_contradiction(group)
 
 
 def _check_selector(selector: Selector) -> Iterator[Mistake]:

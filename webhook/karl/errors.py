@@ -8,6 +8,7 @@ karl: 1:31: unknown topology 'nodes'
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -65,14 +66,16 @@ class KarlError(ValueError):
 
 def build_error(text: str, mistakes: Iterable[Mistake]) -> KarlError:
     """Return the exception for the mistakes in a text."""
-    return KarlError([_to_rule_error(text, mistake) for mistake in sorted(mistakes)])
+    found = sorted(mistakes)
+    last = max(mistake.span.start for mistake in found)
+    lines = [0, *(line_end.end() for line_end in _LINE_END.finditer(text, 0, last))]
+    return KarlError([_to_rule_error(text, lines, mistake) for mistake in found])
 
 
-def _to_rule_error(text: str, mistake: Mistake) -> RuleError:
+def _to_rule_error(text: str, lines: list[int], mistake: Mistake) -> RuleError:
     start, end = mistake.span
-    line, begin = 1, 0
-    for line_end in _LINE_END.finditer(text, 0, start):
-        line, begin = line + 1, line_end.end()
+    line = bisect_right(lines, start)
+    begin = lines[line - 1]
     following = _LINE_END.search(text, start)
     finish = following.start() if following else len(text)
     source, lead, marked = _show_line(text[begin:finish], start - begin, end - begin)
@@ -84,14 +87,12 @@ def _to_rule_error(text: str, mistake: Mistake) -> RuleError:
 
 def _show_line(line: str, start: int, end: int) -> tuple[str, int, int]:
     """Return the part of a line to show, and the start and end of the mistake in it."""
-    printable = "".join(c if c.isprintable() else " " if c == "\t" else "\ufffd" for c in line)
-    if len(printable) <= _MAX_LINE_CHARACTERS:
-        return printable, start, min(end, len(printable))
-    first = max(min(start - _MAX_LEAD_CHARACTERS, len(printable) - _MAX_LINE_CHARACTERS), 0)
-    last = first + _MAX_LINE_CHARACTERS
-    before, after = "…" if first else "", "…" if last < len(printable) else ""
+    first = max(min(start - _MAX_LEAD_CHARACTERS, len(line) - _MAX_LINE_CHARACTERS), 0)
+    last = min(first + _MAX_LINE_CHARACTERS, len(line))
+    shown = (c if c.isprintable() else " " if c == "\t" else "\ufffd" for c in line[first:last])
+    before, after = "…" if first else "", "…" if last < len(line) else ""
     shift = len(before) - first
-    return f"{before}{printable[first:last]}{after}", start + shift, min(end, last) + shift
+    return f"{before}{''.join(shown)}{after}", start + shift, min(end, last) + shift
 
 
 def _terminal_width(text: str) -> int:

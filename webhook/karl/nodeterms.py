@@ -8,42 +8,58 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from webhook.karl.contradiction import is_unsatisfiable
+from webhook.karl.contradiction import are_contradictory, is_unsatisfiable
 from webhook.karl.errors import Mistake
 from webhook.karl.expressions import negate, to_expression
 from webhook.karl.syntax import Rule
 from webhook.kube.affinity import MAX_NODE_TERMS
 from webhook.kube.objects import Json
+from webhook.kube.sizes import MAX_ENTRIES
 
-MAX_SELECTORS = 256
-"""Maximum for all node rules of a text. Every two selectors are compared, so this limits the time
-that a plan's author can make the webhook spend: it is 250 ms at most."""
+MAX_COMBINATIONS = 256
+"""Of alternatives that are tried. Rules that compile to 64 terms need at most 128, unless they
+contradict or imply each other."""
 
 
 def check_selector_count(rules: Iterable[Rule]) -> Mistake | None:
-    """Return the mistake if the rules have too many selectors."""
+    """Return the mistake if the rules have too many selectors; all on a label are compared."""
     count = 0
     for rule in rules:
         count += len(rule.selectors)
-        if count > MAX_SELECTORS:
-            message = f"the rules on nodes have more than {MAX_SELECTORS} selectors"
+        if count > MAX_ENTRIES:
+            message = f"the rules on nodes have more than {MAX_ENTRIES} selectors"
             return Mistake(rule.span, message, "expected fewer, or k in [a,b] for several values")
     return None
 
 
 def to_required_terms(rules: Sequence[Rule]) -> list[Json] | Mistake:
-    """Return the required terms for all REQUIRE and AVOID rules together."""
-    try:
-        terms = _and_rules(rules)
-    except _TooManyTermsError as error:
-        return _too_many_terms(error.rule)
-    if terms:
-        return terms
-    first = bisect_left(
-        range(len(rules)), 1, key=lambda last: _are_contradictory(rules[: last + 1])
-    )
-    message = "no node meets this rule and the ones before it"
-    return Mistake(rules[first].span, message, "expected rules that one node can meet")
+    """Return the required terms for all REQUIRE and AVOID rules together.
+
+    The product of terms is over the rules with alternatives only: AVOID with several selectors or
+    a comparison. The expressions of all other rules are in every term.
+    """
+    by_rule = [(rule, _to_expressions(rule)) for rule in rules]
+    choices = [each for each in by_rule if each[0].verb.away and len(each[1]) > 1]
+    fixed = [each for each in by_rule if not (each[0].verb.away and len(each[1]) > 1)]
+    always = _join(fixed)
+    if is_unsatisfiable(always.values()):
+        first = bisect_left(
+            range(len(fixed)),
+            1,
+            key=lambda last: is_unsatisfiable(_join(fixed[: last + 1]).values()),
+        )
+        return _contradiction(fixed[first][0], "the ones before it")
+    product = _Product(always, _join(choices))
+    for rule, choice in choices:
+        if not product.add(choice):
+            return _too_many_terms(rule)
+        if not product.terms:
+            return _contradiction(rule, "the others")
+    written = _join(by_rule)
+    return [
+        _to_term([each for form, each in written.items() if form in always or form in term])
+        for term in product.terms
+    ]
 
 
 def to_preferred_terms(rule: Rule) -> list[Json] | Mistake:
@@ -67,38 +83,50 @@ def to_preferred_terms(rule: Rule) -> list[Json] | Mistake:
     return terms if len(terms) <= MAX_NODE_TERMS else _too_many_terms(rule)
 
 
-_Term = dict[bytes, Json]
-"""ANDed expressions, by their JSON."""
+_Expressions = dict[bytes, Json]
+"""Expressions by their JSON."""
 
 
-def _and_rules(rules: Sequence[Rule]) -> list[Json]:
-    """Return the terms of all rules together, or no terms if the rules contradict.
+class _Product:
+    """The terms that alternatives make together, without those that no node can match."""
 
-    The product of terms is over the rules with alternatives only: AVOID with several selectors or
-    a comparison. The expressions of all other rules are in every term.
-    """
-    by_rule = [(rule, _to_expressions(rule)) for rule in rules]
-    always: _Term = {}
-    choices: list[tuple[Rule, _Term]] = []
-    for rule, expressions in by_rule:
-        if rule.verb.away and len(expressions) > 1:
-            choices.append((rule, expressions))
-        else:
-            always |= expressions
-    products: list[_Term] = [] if is_unsatisfiable(always.values()) else [{}]
-    for rule, choice in choices:
-        if choice.keys().isdisjoint(always):
-            products = _and_alternatives(products, choice, always)
-        if len(products) > MAX_NODE_TERMS:
-            raise _TooManyTermsError(rule)
-    written = {form: each for _, expressions in by_rule for form, each in expressions.items()}
-    return [
-        _to_term([each for form, each in written.items() if form in always or form in product])
-        for product in products
-    ]
+    def __init__(self, always: _Expressions, alternatives: _Expressions) -> None:
+        """Begin with the expressions of every term, and all that can be added to one."""
+        self.terms: list[frozenset[bytes]] = [frozenset()]
+        """Each without the expressions of every term."""
+        self._always = always
+        self._alternatives = alternatives
+        self._by_key: dict[str, list[Json]] = {}
+        for each in always.values():
+            self._by_key.setdefault(each["key"], []).append(each)
+        self._combinations = 0
+
+    def add(self, choice: _Expressions) -> bool:
+        """AND each term with an expression of `choice`; return False if that makes too many."""
+        if not choice.keys().isdisjoint(self._always):
+            return True
+        terms = [term for term in self.terms if not term.isdisjoint(choice)]
+        for term in self.terms:
+            if not term.isdisjoint(choice):
+                continue
+            for form, each in choice.items():
+                self._combinations += 1
+                if self._combinations > MAX_COMBINATIONS or len(terms) > MAX_NODE_TERMS:
+                    return False
+                if not self._contradicts(term, each):
+                    terms = _add_term(terms, term | {form})
+        self.terms = terms
+        return len(terms) <= MAX_NODE_TERMS
+
+    def _contradicts(self, term: frozenset[bytes], expression: Json) -> bool:
+        """Return whether an expression contradicts a term, which does not contradict itself."""
+        key = expression["key"]
+        own = [each for form in term if (each := self._alternatives[form])["key"] == key]
+        present = [*self._by_key.get(key, ()), *own]
+        return bool(present) and are_contradictory([*present, expression])
 
 
-def _to_expressions(rule: Rule) -> _Term:
+def _to_expressions(rule: Rule) -> _Expressions:
     """Return expressions of which all must match for REQUIRE, and one for AVOID."""
     expressions = [to_expression(selector) for selector in rule.selectors]
     if rule.verb.away:
@@ -106,39 +134,20 @@ def _to_expressions(rule: Rule) -> _Term:
     return {msgspec.json.encode(each): each for each in expressions}
 
 
-def _and_alternatives(products: list[_Term], choice: _Term, always: _Term) -> list[_Term]:
-    """AND each product with an expression of `choice`; stops once there are too many products."""
-    anded = [product for product in products if not choice.keys().isdisjoint(product)]
-    for product in products:
-        if not choice.keys().isdisjoint(product):
-            continue
-        for form, each in choice.items():
-            more = product | {form: each}
-            if not is_unsatisfiable(more.values(), always.values()):
-                anded = _add_product(anded, more)
-            if len(anded) > MAX_NODE_TERMS:
-                return anded
-    return anded
+def _join(rules: Iterable[tuple[Rule, _Expressions]]) -> _Expressions:
+    return {form: each for _, expressions in rules for form, each in expressions.items()}
 
 
-def _add_product(products: list[_Term], product: _Term) -> list[_Term]:
-    """Add a product, unless it implies another, and remove those that imply it."""
-    if any(known.keys() <= product.keys() for known in products):
-        return products
-    return [known for known in products if not product.keys() <= known.keys()] + [product]
+def _add_term(terms: list[frozenset[bytes]], term: frozenset[bytes]) -> list[frozenset[bytes]]:
+    """Add a term, unless it implies another, and remove those that imply it."""
+    if any(known <= term for known in terms):
+        return terms
+    return [known for known in terms if not term <= known] + [term]
 
 
-class _TooManyTermsError(Exception):
-    def __init__(self, rule: Rule) -> None:
-        super().__init__()
-        self.rule = rule
-
-
-def _are_contradictory(rules: Sequence[Rule]) -> bool:
-    try:
-        return not _and_rules(rules)
-    except _TooManyTermsError:
-        return False
+def _contradiction(rule: Rule, others: str) -> Mistake:
+    message = f"no node meets this rule and {others}"
+    return Mistake(rule.span, message, "expected rules that one node can meet")
 
 
 def _to_term(expressions: list[Json]) -> Json:

@@ -1,23 +1,22 @@
 """The parser: the rules of a text, or all of its errors."""
 
 import re
+from collections.abc import Iterator
 from functools import cache
+from itertools import islice
+from typing import cast
 
 import lark
 
 from webhook.karl import check
-from webhook.karl.build import build_rule
+from webhook.karl.build import RuleBuilder
 from webhook.karl.diagnose import diagnose
 from webhook.karl.errors import Mistake, build_error
 from webhook.karl.lookalikes import find_lookalikes
+from webhook.karl.parse_failure import split_words
 from webhook.karl.split import split_rules
 from webhook.karl.syntax import Rule, Span
-
-MAX_TEXT_CHARACTERS = 16_384
-"""Limits the time to compile a text; those that people write are much shorter."""
-
-MAX_MISTAKES = 50
-"""A text with more is probably not KARL; the rest of it is not checked."""
+from webhook.kube.sizes import MAX_ENTRIES, MAX_REPORTED, MAX_RULES_CHARACTERS, MAX_RULES_WORDS
 
 _SPACE = re.compile(r"[^\S\r\n]")
 """All spaces, such as the no-break space of a web page; the grammar accepts those of ASCII."""
@@ -29,25 +28,18 @@ def parse(text: str) -> tuple[Rule, ...]:
     """Parse and validate the rules of a text; there is at least one.
 
     Raises:
-        KarlError: with the errors of all rules.
+        KarlError: with the errors of all rules, up to MAX_REPORTED.
 
     """
-    if len(text) > MAX_TEXT_CHARACTERS:
+    if len(text) > MAX_RULES_CHARACTERS:
         message = f"the text is {len(text)} characters long"
-        hint = f"expected at most {MAX_TEXT_CHARACTERS}"
-        raise build_error(text[:MAX_TEXT_CHARACTERS], [Mistake(Span(0, 1), message, hint)])
+        hint = f"expected at most {MAX_RULES_CHARACTERS}"
+        raise build_error(text[:MAX_RULES_CHARACTERS], [Mistake(Span(0, 1), message, hint)])
+    spans = list(islice(split_rules(text), MAX_ENTRIES + 1))
+    if excess := _find_excess(text, spans):
+        raise build_error(text, [excess])
     rules: list[Rule] = []
-    mistakes: list[Mistake] = []
-    for span in split_rules(text):
-        if lookalikes := list(find_lookalikes(text, span)):
-            mistakes += lookalikes
-        elif isinstance(rule := _parse_rule(text, span), Mistake):
-            mistakes.append(rule)
-        else:
-            rules.append(rule)
-            mistakes += check.find_mistakes(rule)
-        if len(mistakes) > MAX_MISTAKES:
-            break
+    mistakes = list(islice(_parse_rules(text, spans, rules), MAX_REPORTED + 1))
     if not rules and not mistakes:
         mistakes.append(Mistake(Span(0, 0), "no rule found", f"expected a rule, {_EXAMPLE}"))
     if mistakes:
@@ -55,12 +47,41 @@ def parse(text: str) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def _parse_rule(text: str, span: Span) -> Rule | Mistake:
+def _find_excess(text: str, spans: list[Span]) -> Mistake | None:
+    """Return the mistake of a text with too many rules or words."""
+    if len(spans) > MAX_ENTRIES:
+        message = f"the text has more than {MAX_ENTRIES} rules"
+        return Mistake(spans[-1], message, "expected fewer, or k in [a,b] for several values")
+    words = (word.span for span in spans for word in split_words(text, span))
+    if place_of_word := next(islice(words, MAX_RULES_WORDS, None), None):
+        message = f"the text has more than {MAX_RULES_WORDS} words and signs"
+        return Mistake(place_of_word, message, "expected fewer rules, or fewer values in them")
+    return None
+
+
+def _parse_rules(text: str, spans: list[Span], rules: list[Rule]) -> Iterator[Mistake]:
+    """Yield the mistakes of all rules, and append the parsed rules."""
+    plain = _SPACE.sub(" ", text)
+    for span in spans:
+        found = False
+        for mistake in find_lookalikes(text, span):
+            found = True
+            yield mistake
+        if found:
+            continue
+        rule = _parse_rule(text, plain, span)
+        if isinstance(rule, Mistake):
+            yield rule
+        else:
+            rules.append(rule)
+            yield from check.find_mistakes(rule)
+
+
+def _parse_rule(text: str, plain: str, span: Span) -> Rule | Mistake:
     try:
-        tree = _get_parser().parse(_SPACE.sub(" ", text[span.start : span.end]))
+        return cast("Rule", _get_parser().parse(lark.TextSlice(plain, *span)))
     except lark.UnexpectedToken as error:
         return diagnose(text, span, error)
-    return build_rule(tree, span.start)
 
 
 @cache
@@ -72,14 +93,15 @@ def _get_parser() -> lark.Lark:
         parser="lalr",
         start="rule",
         g_regex_flags=re.ASCII,  # otherwise `i` also matches two Turkish letters
-        propagate_positions=True,
         maybe_placeholders=False,
+        keep_all_tokens=True,
+        transformer=RuleBuilder(),
     )
 
 
 def _limit_mistakes(mistakes: list[Mistake]) -> list[Mistake]:
-    if len(mistakes) <= MAX_MISTAKES:
+    if len(mistakes) <= MAX_REPORTED:
         return mistakes
     hint = f"expected KARL rules, {_EXAMPLE}; the rest of the text was not checked"
-    more = Mistake(mistakes[MAX_MISTAKES].span, "too many errors", hint)
-    return [*mistakes[:MAX_MISTAKES], more]
+    more = Mistake(mistakes[MAX_REPORTED].span, "too many errors", hint)
+    return [*mistakes[:MAX_REPORTED], more]

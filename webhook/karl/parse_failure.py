@@ -88,7 +88,7 @@ def locate(text: str, rule: Span, error: lark.UnexpectedToken) -> ParseFailure:
     token = error.token
     # lark's token for the end of the text has the position of the last token
     place = token.end_pos if token.type == "$END" else token.start_pos
-    place = rule.start + (place or 0)
+    place = place or rule.start
     words = list(split_words(text, rule))
     before = tuple(takewhile(lambda word: word.span.start < place, words))
     found, *after = (*words[len(before) :], Word("", Span(place, place)))

@@ -27,7 +27,7 @@ def split_rules(text: str) -> Iterator[Span]:
 
 
 def _trim(text: str, start: int, end: int) -> Iterator[Span]:
-    while blank := _BLANK.match(text, start, end):
+    while start < end and (blank := _BLANK.match(text, start, end)):
         start = blank.end()
     if start < end:
         yield Span(start, end)

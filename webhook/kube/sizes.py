@@ -11,8 +11,8 @@ MAX_ENTRY_CHARACTERS = 512
 """Of an entry that gets a suggestion; the longest valid one has about 400."""
 MAX_RULES_CHARACTERS = 16 * 1024
 """Of a text of rules."""
-MAX_RULES_WORDS = 3 * 1024
-"""Words and signs of a text of rules: a rule such as `AVOID pods(app=db) on node` has ten."""
+MAX_RULES_WORDS = 10 * MAX_ENTRIES
+"""Words and signs of a text of rules: `AVOID pods(app=db) on node` has nine."""
 MAX_AFFINITY_ITEMS = 4 * 1024
 """Objects, lists and values of a core/v1 Affinity: a usual term of an affinity has ten."""
 MAX_UNKNOWN_FIELDS = 32
@@ -20,7 +20,7 @@ MAX_UNKNOWN_FIELDS = 32
 MAX_POD_ENTRIES = 1024
 """Of each list or map of a pod that a placement reads, except for the values of an expression."""
 
-MAX_REPORTED = 16
+MAX_REPORTED = 24
 """Problems of one setting that are reported; the others are counted."""
 MAX_STRUCTURED_CHARACTERS = 4 * 1024
 """Of a text that is parsed as JSON or YAML for the sake of a message."""

@@ -3,7 +3,7 @@
 import pytest
 
 from webhook import karl
-from webhook.karl.parse import MAX_MISTAKES, MAX_TEXT_CHARACTERS
+from webhook.kube.sizes import MAX_ENTRIES, MAX_REPORTED, MAX_RULES_CHARACTERS, MAX_RULES_WORDS
 
 
 def error_of(text: str) -> karl.KarlError:
@@ -84,21 +84,40 @@ def test_an_error_over_several_lines_is_underlined_on_its_first_line() -> None:
 
 def test_the_length_of_a_text_is_limited() -> None:
     rule = "REQUIRE pods(app=web) on node"
-    assert karl.compile(rule.ljust(MAX_TEXT_CHARACTERS))
-    (error,) = error_of(rule.ljust(MAX_TEXT_CHARACTERS + 1)).errors
+    assert karl.compile(rule.ljust(MAX_RULES_CHARACTERS))
+    (error,) = error_of(rule.ljust(MAX_RULES_CHARACTERS + 1)).errors
     assert error.message == "the text is 16385 characters long"
     assert error.hint == "expected at most 16384"
 
 
 def test_the_number_of_errors_is_limited() -> None:
-    errors = error_of("what is this\n" * 1000).errors
-    assert len(errors) == MAX_MISTAKES + 1
-    assert (errors[-1].line, errors[-1].message) == (51, "too many errors")
+    errors = error_of("what is this\n" * MAX_ENTRIES).errors
+    assert len(errors) == MAX_REPORTED + 1
+    assert (errors[-1].line, errors[-1].message) == (MAX_REPORTED + 1, "too many errors")
 
 
 def test_the_number_of_errors_in_one_rule_is_limited() -> None:
-    errors = error_of(f"REQUIRE pods({'a=*,' * 1000}) on node").errors
-    assert len(errors) == MAX_MISTAKES + 1
+    errors = error_of(f"REQUIRE pods({'a=*,' * 100}) on node").errors
+    assert len(errors) == MAX_REPORTED + 1
+
+
+def test_the_number_of_rules_is_limited() -> None:
+    rules = [f"PREFER pods(app=a{number}) on node" for number in range(MAX_ENTRIES)]
+    assert karl.compile("\n".join([*rules, "# a comment", ";"]))
+    (error,) = error_of("\n".join([*rules, "what is this", "and this"])).errors
+    assert (error.line, error.message) == (257, "the text has more than 256 rules")
+
+
+@pytest.mark.parametrize("comment", ["", "# a, comment, is, not, counted"])
+def test_the_number_of_words_and_signs_is_limited(comment: str) -> None:
+    names = [f"n{number}" for number in range(MAX_RULES_WORDS)]
+    start, end = "REQUIRE pods(app in [", "]) on node"
+    signs = 10  # of start and end
+    most = ",".join(names[: (MAX_RULES_WORDS - signs) // 2])
+    assert karl.compile(f"{start}{most},{end}{comment}")
+    (error,) = error_of(f"{start}{most},x{end}{comment}").errors
+    assert error.message == "the text has more than 2560 words and signs"
+    assert error.underline.strip() == "^^^^"
 
 
 @pytest.mark.parametrize("sign", ["(", ")", "[", ",", "!", "=", ";x", "\n", "#", '"', "x "])
@@ -106,7 +125,7 @@ def test_the_number_of_errors_in_one_rule_is_limited() -> None:
     "start", ["", "REQUIRE pods(", "REQUIRE pods(a in [", "REQUIRE pods(a=b) "]
 )
 def test_deeply_repeated_signs_are_an_error(start: str, sign: str) -> None:
-    assert error_of(start + sign * (MAX_TEXT_CHARACTERS // 2)).errors
+    assert error_of(start + sign * (MAX_RULES_CHARACTERS // 2)).errors
 
 
 @pytest.mark.parametrize(

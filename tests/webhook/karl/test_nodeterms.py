@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webhook import karl
-from webhook.karl import nodeterms
 from webhook.kube.affinity import REQUIRED
+from webhook.kube.sizes import MAX_ENTRIES
 
 SELECTORS = st.sampled_from(
     ["a=1", "a=2", "a!=1", "b=1", "has b", "!b", "k>5", "k<7", "k>=9", "m>=64Gi", "c in [x,y]"]
@@ -57,14 +57,22 @@ def test_rules_without_alternatives_are_not_multiplied() -> None:
 
 @pytest.mark.parametrize("verb", ["REQUIRE", "AVOID", "PREFER", "REPEL"])
 def test_the_number_of_selectors_is_limited(verb: str) -> None:
-    most = nodeterms.MAX_SELECTORS
-    rules = [f"{verb} nodes(x{number}=1)" for number in range(most)]
+    rules = [f"{verb} nodes(x{number}=1)" for number in range(MAX_ENTRIES)]
     assert karl.compile("\n".join(rules))
     with pytest.raises(karl.KarlError) as error:
-        karl.compile("\n".join([*rules, f"{verb} nodes(y=1)"]))
+        karl.compile("\n".join([*rules[:-1], f"{verb} nodes(y=1, z=1)"]))
     assert str(error.value).splitlines()[0] == (
-        f"karl: {most + 1}:1: the rules on nodes have more than {most} selectors"
+        "karl: 256:1: the rules on nodes have more than 256 selectors"
     )
+
+
+def test_the_number_of_combinations_is_limited() -> None:
+    """Every alternative with z contradicts, so that there are never more than 64 terms."""
+    pairs = [f"AVOID nodes(a{number}=1, b{number}=1)" for number in range(6)]
+    forced = [f"AVOID nodes(z=1, q{number}=1)" for number in range(100)]
+    assert len(terms("\n".join([*pairs, "REQUIRE nodes(z=1)", *forced[:1]]))) == 64
+    with pytest.raises(karl.KarlError, match="compile to more than 64 terms"):
+        karl.compile("\n".join([*pairs, "REQUIRE nodes(z=1)", *forced]))
 
 
 def test_rules_that_contradict_each_other_are_found_after_too_many_terms() -> None:

@@ -1,8 +1,12 @@
 """The admission policy on the server's ServiceAccount, and a CA that it has no right to change."""
 
 import base64
+import json
+import shutil
+from pathlib import Path
 
 import pytest
+import yaml
 
 from certs.ca.certificate import parse_pem
 from tests.system.chart import cases, rendering
@@ -153,3 +157,68 @@ def test_an_empty_ca_bundle_is_none(text: str | None) -> None:
 def test_a_ca_bundle_that_is_not_pem_or_has_a_key_is_rejected(text: str, major: int) -> None:
     with pytest.raises(rendering.ChartError, match="caBundle"):
         rendering.text(provided(text), major=major)
+
+
+@pytest.fixture(scope="module")
+def noted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the chart that renders its notes as a ConfigMap.
+
+    Helm prints notes for an installation only, and that is never for another Kubernetes release.
+    """
+    chart = tmp_path_factory.mktemp("noted") / "chart"
+    shutil.copytree(rendering.CHART, chart)
+    (chart / "templates" / "notes.yaml").write_text(
+        'kind: Notes\ntext: {{ include (print .Template.BasePath "/NOTES.txt") . | toJson }}\n'
+    )
+    return chart
+
+
+def notes(chart: Path, values: Json, kubernetes: str) -> str:
+    options = ("--namespace", "vms", "--kube-version", kubernetes, "--values", "-")
+    rendered = rendering.helm("template", "mtv", str(chart), *options, stdin=json.dumps(values))
+    (found,) = (each for each in yaml.safe_load_all(rendered) if each["kind"] == "Notes")
+    return " ".join(found["text"].split())
+
+
+CLUSTER_ADMIN = (
+    "WARNING: before Kubernetes 1.30 a token of the ServiceAccount vms/mtv-convertor-webhook is "
+    "worth cluster-admin"
+)
+EVENTS = "a token of the ServiceAccount vms/mtv-convertor-webhook may write Events on any object"
+WITHOUT = "For a server without this right use certificates.mode=cert-manager, or"
+
+
+@pytest.mark.parametrize(
+    ("case", "texts"),
+    [
+        (
+            "self-managed",
+            [CLUSTER_ADMIN, f"{WITHOUT} mode provided with certificates.provided.caBundle."],
+        ),
+        ("provided", [CLUSTER_ADMIN, f"{WITHOUT} set certificates.provided.caBundle."]),
+        ("provided-ca-bundle", [EVENTS]),
+        ("cert-manager", [EVENTS]),
+        ("openshift", [EVENTS]),
+        ("hub", [CLUSTER_ADMIN, f"{WITHOUT} mode provided"]),
+    ],
+)
+def test_before_kubernetes_1_30_the_notes_have_the_worth_of_the_token(
+    case: str, texts: list[str], noted: Path
+) -> None:
+    old, new = (notes(noted, cases.ALL[case], kubernetes) for kubernetes in ("1.29.9", "1.30.0"))
+
+    for text in (CLUSTER_ADMIN, EVENTS, WITHOUT):
+        assert (text in old) is any(text in expected for expected in texts), text
+        assert text not in new
+    assert all(text in old for text in texts)
+
+
+@pytest.mark.parametrize("kubernetes", ["1.29.9", "1.30.0"])
+def test_the_notes_mention_an_account_that_others_may_use(kubernetes: str, noted: Path) -> None:
+    text = "Every pod with the ServiceAccount vms/default, which the chart has not created, has the"
+    limits = "no other change of a webhook configuration"
+    found = notes(noted, {"serviceAccount": {"create": False}}, kubernetes)
+
+    assert text in found
+    assert (limits in found) is (kubernetes == "1.30.0")
+    assert "Every pod with" not in notes(noted, {"serviceAccount": {"name": "own"}}, kubernetes)

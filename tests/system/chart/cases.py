@@ -53,6 +53,7 @@ SWITCHES: dict[str, Json] = {
         "planValidation": {"enabled": False},
         "networkPolicy": {"enabled": False},
         "resources": None,
+        "test": {"resources": None},
         "podSecurityContext": None,
         "securityContext": None,
     },

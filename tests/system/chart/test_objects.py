@@ -190,11 +190,18 @@ def _kind(volume: Json) -> str:
 @every_case
 def test_every_pod_has_requests_and_no_cpu_limit(values: Json) -> None:
     if "resources" in values:
-        values = values | {"resources": {}}
+        values = values | {"resources": {}, "test": {}}
     for pod in rendering.pod_specs(objects(values)):
         (container,) = pod["containers"]
         assert {*container["resources"]["requests"]} == {"cpu", "memory", "ephemeral-storage"}
         assert {*container["resources"]["limits"]} == {"memory", "ephemeral-storage"}
+
+
+def test_ephemeral_storage_can_be_left_out() -> None:
+    """A kubelet that does not count it reports none, and a limit alone is a request too."""
+    none = {kind: {"ephemeral-storage": None} for kind in ("requests", "limits")}
+    for pod in rendering.pod_specs(objects({"resources": none, "test": {"resources": none}})):
+        assert "ephemeral-storage" not in {*keys(pod)}
 
 
 def test_a_full_log_does_not_evict_the_server() -> None:

@@ -5,23 +5,18 @@ A review has the whole object, in a shape that its author chooses: as Python obj
 to be of a size that is handled in milliseconds.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Raw
 
+from webhook.forklift.plan import decode_setting
 from webhook.kube.labels import MAX_NAME_LENGTH, MAX_SUBDOMAIN_LENGTH
 from webhook.kube.messages import describe_validation_error
 from webhook.kube.objects import Json
-from webhook.kube.sizes import MAX_POD_ENTRIES
-
-MAX_FIELD_BYTES = 128 * 2**10
-"""Of a field, as JSON. In a convertor pod it has some hundred bytes; an `In` over the memory of
-5000 different nodes has 80 kB."""
-MAX_ANNOTATIONS_BYTES = 512 * 2**10
-"""Kubernetes limits the annotations of an object to 256 KiB, without quotes and escapes of JSON."""
-
+from webhook.kube.sizes import MAX_ANNOTATIONS_BYTES, MAX_FIELD_BYTES, MAX_POD_ENTRIES
 
 Fields = Mapping[str, Iterable[str]]
 """The fields of RawMetadata and RawSpec to decode, by `metadata` and `spec`."""
@@ -37,8 +32,10 @@ class _RawFields(msgspec.Struct, rename="camel"):
     def decode(self, fields: Iterable[str]) -> Json:
         """Return an object with these fields only, as far as they are present.
 
+        A setting that is too large becomes `TooLarge`, which is a problem of its Plan.
+
         Raises:
-            FieldError: a field is too large or malformed.
+            FieldError: another field is too large, or one is malformed.
 
         """
         return {
@@ -81,12 +78,7 @@ class RawObject(msgspec.Struct):
     spec: RawSpec | None = None
 
     def decode(self, fields: Fields) -> Json:
-        """Return the object with these fields only, as far as they are present.
-
-        Raises:
-            FieldError: a field is too large or malformed.
-
-        """
+        """Return the object with these fields only; see `RawMetadata.decode`."""
         parents = {"metadata": self.metadata, "spec": self.spec}
         return {
             parent: raw.decode(fields[parent]) for parent, raw in parents.items() if raw is not None
@@ -100,14 +92,10 @@ POD_FIELDS: Fields = {
     "metadata": (*POD_IDENTITY, "annotations"),
     "spec": ("node_selector", "affinity", "tolerations"),
 }
+_SETTINGS = ("convertor_labels", "convertor_node_selector", "convertor_affinity")
 PLAN_FIELDS: Fields = {
     "metadata": ("name", "namespace", "uid", "generation", "deletion_timestamp", "annotations"),
-    "spec": (
-        "target_namespace",
-        "convertor_labels",
-        "convertor_node_selector",
-        "convertor_affinity",
-    ),
+    "spec": ("target_namespace", *_SETTINGS),
 }
 
 _NAMES = {
@@ -130,8 +118,9 @@ _decode_text = msgspec.json.Decoder(str).decode
 _DECODERS = {
     "labels": msgspec.json.Decoder(_Labels | None).decode,
     "owner_references": msgspec.json.Decoder(_OwnerReferences | None).decode,
+    **dict.fromkeys(_SETTINGS, decode_setting),
 }
-_LIMITS = {"annotations": MAX_ANNOTATIONS_BYTES}
+_LIMITS = {"annotations": MAX_ANNOTATIONS_BYTES, **dict.fromkeys(_SETTINGS, math.inf)}
 
 
 def _decode_field(field: str, raw: Raw) -> Any:

@@ -7,8 +7,10 @@ import re
 from typing import Any
 
 import msgspec
+from msgspec import Raw
 
 from webhook.kube.objects import Json
+from webhook.kube.sizes import MAX_FIELD_BYTES, TooLarge
 
 GROUP = "forklift.konveyor.io"
 API_VERSION = f"{GROUP}/v1beta1"
@@ -81,3 +83,43 @@ class PlanObject(msgspec.Struct, omit_defaults=True):
         """Return the Plan as a JSON object, for `webhook.settings.read`."""
         plan: Json = msgspec.to_builtins(self)
         return plan
+
+
+class RawSpec(msgspec.Struct):
+    """The spec of a Plan, as JSON; absent fields are empty."""
+
+    target_namespace: Raw = msgspec.field(name="targetNamespace", default=Raw())
+    labels: Raw = msgspec.field(name="convertorLabels", default=Raw())
+    node_selector: Raw = msgspec.field(name="convertorNodeSelector", default=Raw())
+    affinity: Raw = msgspec.field(name="convertorAffinity", default=Raw())
+
+
+class WatchedPlan(msgspec.Struct):
+    """A Plan from the API server, of which a setting may have megabytes.
+
+    Decoding one would hold the interpreter's lock, and stop the event loop, for half a second.
+    """
+
+    metadata: Metadata
+    spec: RawSpec | None = None
+
+    def to_json(self) -> Json:
+        """Return the Plan as `PlanObject.to_json`, with `TooLarge` for settings that are."""
+        plan: Json = {"metadata": msgspec.to_builtins(self.metadata)}
+        if self.spec is not None:
+            values = {name: getattr(self.spec, field) for field, name in _SPEC_FIELDS.items()}
+            plan["spec"] = {name: decode_setting(raw) for name, raw in values.items() if len(raw)}
+        return plan
+
+
+_SPEC_FIELDS = {field.name: field.encode_name for field in msgspec.structs.fields(RawSpec)}
+
+
+def decode_setting(raw: Raw) -> Any:
+    """Decode the JSON of a setting, unless it is `TooLarge`.
+
+    Raises:
+        msgspec.DecodeError, UnicodeDecodeError: it is not JSON.
+
+    """
+    return TooLarge(len(raw)) if len(raw) > MAX_FIELD_BYTES else msgspec.json.decode(raw)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import structlog
 
-from webhook.forklift.plan import API_PATH, NAME_PATTERN, PlanObject
+from webhook.forklift.plan import API_PATH, NAME_PATTERN, WatchedPlan
 from webhook.inventory import PlansStatus, clock, summarize
 from webhook.inventory.changes import log_changes
 from webhook.inventory.index import Key, PlanIndex
@@ -31,7 +31,7 @@ MAX_WATCH_WAIT_SECONDS = 1.0
 """The wait for a plan of which only the UID is known, while the watch works."""
 POLL_INTERVAL_SECONDS = 0.01
 
-_plan_decoder = msgspec.json.Decoder(PlanObject)
+_plan_decoder = msgspec.json.Decoder(WatchedPlan)
 
 
 class ClusterPlans:
@@ -53,7 +53,7 @@ class ClusterPlans:
         self._index = PlanIndex(installation, clock.now)
         self._nodes = ClusterNodes(nodes or client, lambda: self._index.node_keys, timing)
         self._store = _Store(self._index, self._nodes)
-        plans = ListWatch(client, f"{API_PATH}/plans", PlanObject)
+        plans = ListWatch(client, f"{API_PATH}/plans", WatchedPlan)
         self._reflector = Reflector(plans, self._store, timing)
         self._threads = ThreadPoolExecutor(MAX_CONCURRENT_GETS, thread_name_prefix="get plan")
         self._gets: dict[Key, asyncio.Future[Reason | None]] = {}
@@ -180,16 +180,16 @@ class _Store:
         self._index = index
         self._nodes = nodes
 
-    def replace(self, items: Iterable[PlanObject]) -> None:
+    def replace(self, items: Iterable[WatchedPlan]) -> None:
         log_changes(self._index.replace_all(item.to_json() for item in items))
         self._nodes.refresh()
 
-    def update(self, item: PlanObject) -> None:
+    def update(self, item: WatchedPlan) -> None:
         if change := self._index.put(item.to_json()):
             log_changes([change])
             self._nodes.refresh()
 
-    def delete(self, item: PlanObject) -> None:
+    def delete(self, item: WatchedPlan) -> None:
         self._index.discard(item.metadata.namespace, item.metadata.name)
         self._nodes.refresh()
 

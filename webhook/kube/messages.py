@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from webhook.kube.sizes import TooLarge
+
 _JSON_TYPES = {
     "array": "a list",
     "bool": "true or false",
@@ -70,7 +72,7 @@ def describe_value(value: Any) -> str:
         case int() | float():
             return f"{value}" if abs(value) < 1e18 else "a number"
         case _:  # YAML has dates
-            return f"a {type(value).__name__}"
+            return str(value) if isinstance(value, TooLarge) else f"a {type(value).__name__}"
 
 
 def describe_os_error(error: OSError) -> str:

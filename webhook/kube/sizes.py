@@ -5,6 +5,8 @@ Plan or create a pod, so all readers count before they parse: what an input cost
 on its size alone. People write far less; Kubernetes itself has hardly any of these limits.
 """
 
+import msgspec
+
 MAX_ENTRIES = 256
 """Of a list or map of labels, node selectors or tolerations, and rules of a text."""
 MAX_ENTRY_CHARACTERS = 512
@@ -20,10 +22,25 @@ MAX_UNKNOWN_FIELDS = 32
 MAX_POD_ENTRIES = 1024
 """Of each list or map of a pod that a placement reads, except for the values of an expression."""
 
+MAX_FIELD_BYTES = 128 * 2**10
+"""Of a field of a pod or a Plan that is read, as JSON. Most have some hundred bytes; an `In` over
+the memory of 5000 different nodes has 80 kB."""
+MAX_ANNOTATIONS_BYTES = 512 * 2**10
+"""Kubernetes limits the annotations of an object to 256 KiB, without quotes and escapes of JSON."""
+
 MAX_REPORTED = 24
 """Problems of one setting that are reported; the others are counted."""
 MAX_STRUCTURED_CHARACTERS = 4 * 1024
 """Of a text that is parsed as JSON or YAML for the sake of a message."""
+
+
+class TooLarge(msgspec.Struct, frozen=True):
+    """Stands for a JSON value that is not decoded, because it has more than MAX_FIELD_BYTES."""
+
+    bytes: int
+
+    def __str__(self) -> str:
+        return f"{self.bytes} bytes of JSON, of which at most {MAX_FIELD_BYTES} are read"
 
 
 def count_items(value: object, most: int) -> int:

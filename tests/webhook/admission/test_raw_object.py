@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 
 from tests.support.builders import CONVERTOR_LABELS, encode_review, minimal_pod
-from webhook.admission.raw_object import MAX_ANNOTATIONS_BYTES, MAX_FIELD_BYTES
 from webhook.admission.review import MAX_BODY_BYTES, decode
 from webhook.kube.objects import Json
-from webhook.kube.sizes import MAX_POD_ENTRIES
+from webhook.kube.sizes import MAX_ANNOTATIONS_BYTES, MAX_FIELD_BYTES, MAX_POD_ENTRIES
 from webhook.model import Request
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from tests.support.builders import PLAN_KIND, POD_KIND, PREFIX, encode_review, plan
-from webhook.admission.raw_object import MAX_FIELD_BYTES
 from webhook.admission.review import decode, encode
 from webhook.admission.validate import validate
 from webhook.kube.objects import Json
+from webhook.kube.sizes import MAX_FIELD_BYTES
 from webhook.model import (
     Decision,
     Installation,
@@ -376,13 +376,30 @@ def test_a_malformed_plan_gets_a_decision(body: Json) -> None:
     assert decide_on_plan(body).reason in {Reason.SETTINGS_VALID, Reason.SETTINGS_INVALID}
 
 
-def test_a_plan_with_a_field_that_is_too_large_is_admitted_with_a_warning() -> None:
-    large = {"convertorLabels": {"x": "y" * MAX_FIELD_BYTES}}
-    message = (
-        "the plan is malformed, so it is not validated: 'spec.convertorLabels' has "
-        f"{MAX_FIELD_BYTES + 9} bytes of JSON, expected at most {MAX_FIELD_BYTES}"
+LARGE = "x" * MAX_FIELD_BYTES
+
+
+def test_a_setting_that_is_too_large_is_a_problem() -> None:
+    large = plan(spec={"convertorAffinity": LARGE})
+    problem = Problem(
+        "Plan konveyor-forklift/db spec.convertorAffinity",
+        "expected rules as text or an affinity as a map, found "
+        f"{MAX_FIELD_BYTES + 2} bytes of JSON, of which at most {MAX_FIELD_BYTES} are read",
     )
-    for before, after in ((plan(), plan(spec=large)), (plan(spec=large), plan())):
+
+    assert decide_on_plan(large, plan()).outcome is Outcome.DENIED
+    assert decide_on_plan(large, plan()).problems == [problem]
+    assert decide_on_plan(large, large).outcome is Outcome.UNCHANGED
+    assert decide_on_plan(plan(), large).problems == []
+
+
+def test_a_plan_with_another_field_that_is_too_large_is_admitted_with_a_warning() -> None:
+    large = {"uid": LARGE}
+    message = (
+        "the plan is malformed, so it is not validated: 'metadata.uid' has "
+        f"{MAX_FIELD_BYTES + 2} bytes of JSON, expected at most {MAX_FIELD_BYTES}"
+    )
+    for before, after in ((plan(), plan(metadata=large)), (plan(metadata=large), plan())):
         assert decide_on_plan(after, before) == Decision(
             Outcome.FAILED, Reason.MALFORMED_REVIEW, message, warnings=[message]
         )

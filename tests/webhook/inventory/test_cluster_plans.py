@@ -332,3 +332,18 @@ def test_plans_of_a_hub_use_the_nodes_of_the_cluster(
         eventually(lambda: plans.node_values == {"memory": {"32Gi"}})
         assert isinstance(plans.find(DB), Plan)
         plans.stop()
+
+
+def test_a_setting_of_megabytes_is_a_problem_and_is_not_decoded(
+    api: FakeApi, plans: ClusterPlans
+) -> None:
+    spec = {"targetNamespace": "target", "convertorLabels": {"a": "x" * 2**20}}
+    api.add(plan("db", "forklift", metadata={"uid": A}, spec=spec, labels="b=c"))
+    found = synced(plans).find(DB)
+    assert isinstance(found, Plan)
+    assert found.settings.labels == {"b": "c"}
+    (problem,) = found.settings.problems
+    assert str(problem) == (
+        "Plan forklift/db spec.convertorLabels: expected key=value,key=value or a map, found "
+        "1048584 bytes of JSON, of which at most 131072 are read"
+    )

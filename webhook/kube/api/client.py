@@ -24,7 +24,7 @@ from webhook.kube.api.error_messages import (
     error_from_response,
     not_json,
 )
-from webhook.kube.api.errors import ApiError, KubeconfigError
+from webhook.kube.api.errors import ApiError, KubeconfigError, ResponseTooLargeError
 from webhook.kube.api.kubeconfig.find import ClientConfig, find_client_config
 from webhook.kube.api.transport import Transport
 from webhook.kube.objects import Json
@@ -77,15 +77,17 @@ class Client:
         *,
         accept: str = JSON_MEDIA_TYPE,
         timeout_seconds: float = READ_TIMEOUT_SECONDS,
+        max_bytes: int | None = None,
     ) -> bytes:
         """Return an object or a list as JSON; the timeout applies to each read from the connection.
 
         Raises:
             ApiError: there was no response, or its status was not 2xx, or it was not JSON.
+            ResponseTooLargeError: the response has more than `max_bytes`.
 
         """
         request = ApiRequest("GET", path, query or {}, self.server)
-        return self._read(request, {"Accept": accept}, None, timeout_seconds)
+        return self._read(request, {"Accept": accept}, None, timeout_seconds, max_bytes)
 
     def get_object(
         self,
@@ -154,11 +156,19 @@ class Client:
         return found
 
     def _read(
-        self, request: ApiRequest, headers: Mapping[str, str], body: Any, timeout_seconds: float
+        self,
+        request: ApiRequest,
+        headers: Mapping[str, str],
+        body: Any,
+        timeout_seconds: float,
+        max_bytes: int | None = None,
     ) -> bytes:
         response = self._open(request, headers, body, timeout_seconds)
         try:
-            found = response.read()
+            found = response.read(None if max_bytes is None else max_bytes + 1)
+            if max_bytes is not None and len(found) > max_bytes:
+                response.close()  # the connection has the rest of the response
+                raise ResponseTooLargeError
         except HTTPError as error:
             raise error_from_exception(request, error) from None
         finally:

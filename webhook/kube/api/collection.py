@@ -6,12 +6,17 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from webhook.kube.api.client import JSON_MEDIA_TYPE, Client, WatchStream
-from webhook.kube.api.errors import ApiError
+from webhook.kube.api.errors import ApiError, ResponseTooLargeError
 
 INITIAL_PAGE_LIMIT = 20
 MAX_PAGE_LIMIT = 500
 TARGET_PAGE_BYTES = 1 << 20
 """Pages are limited by size, so that memory does not grow with the number of objects."""
+MAX_PAGE_BYTES = 4 << 20
+"""Of a page of more than one object. A larger one is not read: decoding it would hold the
+interpreter's lock, and stop the event loop, for too long."""
+_MAX_CHANGE = 4
+"""Factor between the limits of two pages: the objects of the next one may be much larger."""
 _METADATA = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1,application/json"
 
 
@@ -113,13 +118,21 @@ class ListWatch(Generic[T]):
             query = self._query | {"limit": str(limit)}
             if next_page:
                 query["continue"] = next_page
-            body = self.client.get(self.path, query, accept=self._accept_list)
+            max_bytes = MAX_PAGE_BYTES if limit > 1 else None
+            try:
+                body = self.client.get(
+                    self.path, query, accept=self._accept_list, max_bytes=max_bytes
+                )
+            except ResponseTooLargeError:
+                limit = max(1, limit // _MAX_CHANGE)
+                continue
             try:
                 page = self._decode_page(body)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 message = f"{self.client.server} sent an invalid response: {error}"
                 raise ApiError(message) from None
-            limit = max(1, min(MAX_PAGE_LIMIT, limit * TARGET_PAGE_BYTES // len(body)))
+            wanted = limit * TARGET_PAGE_BYTES // len(body)
+            limit = max(1, min(MAX_PAGE_LIMIT, _MAX_CHANGE * limit, wanted))
             del body
             yield page
             next_page = page.metadata.next_page

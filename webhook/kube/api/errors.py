@@ -5,6 +5,10 @@ class KubeconfigError(Exception):
     """No usable cluster configuration; the message names the places that were searched."""
 
 
+class ResponseTooLargeError(Exception):
+    """A response has more bytes than the caller wants to read."""
+
+
 class ApiError(Exception):
     """A request that the API server refused or that did not reach it.
 

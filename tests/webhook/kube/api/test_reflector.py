@@ -14,7 +14,7 @@ import pytest
 from tests.support.fake_api import FakeApi
 from tests.support.waiting import eventually
 from webhook.kube.api.client import Client, connect
-from webhook.kube.api.collection import ListWatch
+from webhook.kube.api.collection import MAX_PAGE_BYTES, ListWatch
 from webhook.kube.api.reflector import (
     STOP_TIMEOUT_SECONDS,
     Reflector,
@@ -124,8 +124,8 @@ def test_the_page_limit_adapts_to_the_size_of_small_objects(
     follow()
     eventually(lambda: len(store.items) == 600)
     queries = [request.query for request in api.filter_requests("list")]
-    assert [query["limit"] for query in queries] == ["20", "500", "500"]
-    assert [query.get("continue") for query in queries] == [None, "20", "520"]
+    assert [query["limit"] for query in queries] == ["20", "80", "320", "500"]
+    assert [query.get("continue") for query in queries] == [None, "20", "100", "420"]
 
 
 def test_the_page_limit_adapts_to_the_size_of_large_objects(
@@ -136,6 +136,25 @@ def test_the_page_limit_adapts_to_the_size_of_large_objects(
     follow()
     eventually(lambda: len(store.items) == 40)
     assert [request.query["limit"] for request in api.filter_requests("list")] == ["20", "10", "10"]
+
+
+def test_a_page_of_too_many_bytes_is_listed_in_smaller_ones(
+    api: FakeApi, store: Memory, follow: Follow
+) -> None:
+    """The small objects in front raise the limit."""
+    put(api, **{f"a{n:02}": n for n in range(20)})
+    for n in range(3):
+        api.add({"kind": "Plan", "metadata": {"name": f"b{n}"}, "status": "x" * MAX_PAGE_BYTES})
+    put(api, c=1)
+    follow()
+    eventually(lambda: len(store.items) == 24)
+    pages = [request.query for request in api.filter_requests("list")]
+    assert [(page.get("continue"), page["limit"]) for page in pages] == [
+        (None, "20"),
+        *(("20", limit) for limit in ("80", "20", "5", "1")),
+        *((start, "1") for start in ("21", "22", "23")),
+    ]
+    assert store.items["c"] == 1
 
 
 def test_selectors_are_sent_with_every_request(api: FakeApi, store: Memory, follow: Follow) -> None:

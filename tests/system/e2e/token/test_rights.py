@@ -107,7 +107,7 @@ def test_no_other_request_of_the_account_is_authorized(subject: Subject) -> None
         requests |= {*universe(subject)}
     of_everyone = everyone(subject)
     for right in requests:
-        documented = any(covers(each, right) for each in subject.rights)
+        documented = any(grants(each, right) for each in subject.rights)
         assert authorized(subject, right) is documented or right in of_everyone, right
 
 
@@ -131,7 +131,7 @@ def test_attempts_as_the_account_are_answered_as_documented(subject: Subject) ->
         ),
     }
     for path, right in attempts.items():
-        expected = any(covers(each, right) for each in subject.rights)
+        expected = any(grants(each, right) for each in subject.rights)
         impersonated = subject.admin.http.get(path, headers=headers)
         assert impersonated.is_success is expected, path
         assert subject.token.send("GET", path).is_success is expected, path
@@ -193,7 +193,7 @@ def concrete(subject: Subject) -> Iterator[Right]:
                 yield right._replace(verb=verb, name=f"{right.name}-other")
 
 
-def covers(right: Right, request: Right) -> bool:
+def grants(right: Right, request: Right) -> bool:
     """Return whether a right authorizes a request."""
     return (
         (right.verb, right.resource) == (request.verb, request.resource)

@@ -25,7 +25,7 @@ MAX_POD_ENTRIES = 1024
 MAX_FIELD_BYTES = 128 * 2**10
 """Of a field of a pod or a Plan that is read, as JSON. Most have some hundred bytes; an `In` over
 the memory of 5000 different nodes has 80 kB."""
-MAX_ANNOTATIONS_BYTES = 512 * 2**10
+MAX_ANNOTATIONS_BYTES = 320 * 2**10
 """Kubernetes limits the annotations of an object to 256 KiB, without quotes and escapes of JSON."""
 
 MAX_REPORTED = 24

@@ -4,6 +4,7 @@ from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE, SYSTEM_LAB
 from webhook.karl.pod_rule_warnings import find_pod_rule_warnings, list_required_pod_terms
 from webhook.kube.affinity_validation import validate_affinity
 from webhook.kube.objects import Json, labels_of, spec_of
+from webhook.kube.sizes import MAX_POD_ENTRIES, count_items
 from webhook.model import Installation, Plan
 from webhook.placement import place
 
@@ -19,6 +20,12 @@ def find_plan_warnings(plan: Plan, installation: Installation) -> list[str]:
     return [f"Plan {plan}: {warning}" for warning in find_pod_rule_warnings(placed)]
 
 
+def _is_valid(affinity: Json) -> bool:
+    """Return whether an affinity is valid and not so large that this takes long."""
+    is_small = count_items(affinity, MAX_POD_ENTRIES) <= MAX_POD_ENTRIES
+    return is_small and not validate_affinity(affinity)
+
+
 def find_pod_warnings(pod: Json, plan: Plan) -> list[str]:
     """Return the warnings about the plan's required pod terms with those that a pod was sent with.
 
@@ -31,7 +38,7 @@ def find_pod_warnings(pod: Json, plan: Plan) -> list[str]:
     if not planned or (terms := list_required_pod_terms(affinity)) == planned:
         return []  # nearly always
     common = [term for term in terms if term in planned]
-    if not common or len(common) == len(terms) or validate_affinity(affinity):
+    if not common or len(common) == len(terms) or not _is_valid(affinity):
         return []
     labels = {
         key: value

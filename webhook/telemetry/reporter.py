@@ -7,7 +7,7 @@ network, so that they do not delay it.
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
-from itertools import islice
+from time import perf_counter
 from typing import Protocol
 
 import structlog
@@ -28,8 +28,9 @@ LOG_DELAY_SECONDS = 0.01
 EVENT_DELAY_SECONDS = 0.5
 """From the log line to the Event, during which equal Events are collected."""
 
-EVENTS_PER_TURN = 4
-"""Events that are derived before the event loop may run a review; each takes 50 µs."""
+TURN_SECONDS = 0.0002
+"""In which Events are derived before the event loop may run a review. One takes 50 µs, or many
+milliseconds if it summarizes a patch of a thousand operations."""
 
 MAX_CACHED_EVENTS = 256
 """Decisions whose Event is cached: similar pods share one Decision (`admission.cache`)."""
@@ -105,10 +106,14 @@ class Reporter:
 
     def _derive_events(self) -> None:
         """Derive the Events of a few decisions and yield to reviews; record all at the end."""
-        for key in [*islice(self._pending_events, EVENTS_PER_TURN)]:
+        end = perf_counter() + TURN_SECONDS
+        while self._pending_events:
+            key = next(iter(self._pending_events))
             repeated = self._pending_events.pop(key)
             if event := self._cached_event(key, repeated):
                 self._collected_events[event] += repeated.times
+            if perf_counter() > end:
+                break
         if self._pending_events:
             asyncio.get_running_loop().call_soon(self._derive_events)
             return

@@ -69,9 +69,12 @@ class RunningServer(NamedTuple):
 
 @contextlib.asynccontextmanager
 async def run_server(
-    tmp_path: Path, kubeconfig: Path | None = None
+    tmp_path: Path, kubeconfig: Path | None = None, **further: Any
 ) -> AsyncIterator[RunningServer]:
-    """Run a server with the plans of a cluster, or with the example plans."""
+    """Run a server with the plans of a cluster, or with the example plans.
+
+    `further` are other fields of its configuration.
+    """
     config = Config(
         listen=FREE,
         status_listen=FREE,
@@ -79,6 +82,7 @@ async def run_server(
         kubeconfig=kubeconfig,
         certificates=Certificates(names=LOCAL_NAMES, state_dir=tmp_path),
         drain=DrainTimes(at_least=0.1, quiet=0.05, at_most=5),
+        **further,
     )
     with capture_logs() as log:
         task = asyncio.create_task(serve(config))
@@ -99,9 +103,9 @@ async def run_server(
 Check = Callable[[RunningServer], Any]
 
 
-def run(tmp_path: Path, check: Check, kubeconfig: Path | None = None) -> None:
+def run(tmp_path: Path, check: Check, kubeconfig: Path | None = None, **further: Any) -> None:
     async def run_and_check() -> None:
-        async with run_server(tmp_path, kubeconfig) as server:
+        async with run_server(tmp_path, kubeconfig, **further) as server:
             await check(server)
 
     uvloop.run(run_and_check())
@@ -144,6 +148,28 @@ def test_with_a_cluster_its_plans_are_read_and_events_are_written(
     [event] = api.select(events)
     assert (event["reason"], event["involvedObject"]["name"]) == ("Placed", "db")
     assert {request.resource for request in api.requests} == {"plans", "pods", "events"}
+
+
+@pytest.mark.parametrize(
+    ("further", "paths"),
+    [
+        ({}, {"/api/v1/pods"}),
+        (
+            {"watch_pods_namespaces": ("a", "b")},
+            {"/api/v1/namespaces/a/pods", "/api/v1/namespaces/b/pods"},
+        ),
+        ({"watch_pods": False}, set()),
+    ],
+)
+def test_the_watch_of_pods_is_limited_by_the_configuration(
+    api: FakeApi, tmp_path: Path, further: dict[str, Any], paths: set[str]
+) -> None:
+    async def check(_server: RunningServer) -> None:
+        watches = {"/apis/forklift.konveyor.io/v1beta1/plans", *paths}
+        while {request.path for request in api.filter_requests("watch")} != watches:
+            await asyncio.sleep(0.01)
+
+    run(tmp_path, check, api.write_kubeconfig(tmp_path), **further)
 
 
 def test_a_command_to_try_the_server_is_logged_and_an_address_in_use_is_an_error(

@@ -166,8 +166,11 @@ def test_the_watch_of_pods_is_limited_by_the_configuration(
 ) -> None:
     async def check(_server: RunningServer) -> None:
         watches = {"/apis/forklift.konveyor.io/v1beta1/plans", *paths}
-        while {request.path for request in api.filter_requests("watch")} != watches:
-            await asyncio.sleep(0.01)
+
+        def watched() -> bool:
+            return {request.path for request in api.filter_requests("watch")} == watches
+
+        await asyncio.to_thread(eventually, watched)
 
     run(tmp_path, check, api.write_kubeconfig(tmp_path), **further)
 

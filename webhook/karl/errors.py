@@ -16,7 +16,7 @@ from typing import NamedTuple
 from webhook.karl.syntax import Span
 
 _LINE_END = re.compile(r"\r\n?|\n")
-_MAX_LINE_CHARACTERS = 100  # shown of a long line
+_MAX_LINE_CHARACTERS = 100  # displayed of a long line
 _MAX_LEAD_CHARACTERS = 50  # of these before the mistake
 
 
@@ -89,10 +89,10 @@ def _show_line(line: str, start: int, end: int) -> tuple[str, int, int]:
     """Return the part of a line to show, and the start and end of the mistake in it."""
     first = max(min(start - _MAX_LEAD_CHARACTERS, len(line) - _MAX_LINE_CHARACTERS), 0)
     last = min(first + _MAX_LINE_CHARACTERS, len(line))
-    shown = (c if c.isprintable() else " " if c == "\t" else "\ufffd" for c in line[first:last])
+    printable = (c if c.isprintable() else " " if c == "\t" else "\ufffd" for c in line[first:last])
     before, after = "…" if first else "", "…" if last < len(line) else ""
     shift = len(before) - first
-    return f"{before}{''.join(shown)}{after}", start + shift, min(end, last) + shift
+    return f"{before}{''.join(printable)}{after}", start + shift, min(end, last) + shift
 
 
 def _terminal_width(text: str) -> int:

@@ -6,8 +6,11 @@ the cluster's nodes.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
+from itertools import takewhile
 from typing import Any, TypeVar, cast
 
 from webhook.kube import labels, quantity
@@ -22,6 +25,7 @@ MAX_INTEGER = 2**63 - 1
 """kube-scheduler parses labels, and the operands of `Gt` and `Lt`, as int64."""
 
 _OPERATORS = {AT_LEAST: "In", NOT_AT_LEAST: "NotIn"}
+_MINIMUMS = {operator: minimum for minimum, operator in _OPERATORS.items()}
 _PATH_FIELDS = frozenset(
     {
         "nodeAffinity",
@@ -84,12 +88,31 @@ def expand(node: T, node_values: NodeValues) -> T:
     return cast("T", _expand(node, node_values))
 
 
-def is_expansion(expression: Json, minimum: Json) -> bool:
-    """Return whether `expression` is `minimum` expanded, over the nodes of now or of any time."""
+def is_minimum_expression(node: Any) -> bool:
+    """Return whether this is a valid expression with one of these operators."""
+    if not isinstance(node, dict):
+        return False
+    operator = node.get("operator")
+    if not isinstance(operator, str) or operator not in _OPERATORS:
+        return False
+    match node.get("key"), node.get("values"):
+        case str(), [str() as minimum]:
+            return _parse_size(minimum) is not None
+    return False
+
+
+def list_minimums(expression: Json) -> Iterator[Json]:
+    """Yield the minimums that expand to an expression, over the nodes of now or of any time.
+
+    There are several if nodes have the same amount in several spellings, `64Gi` and `65536Mi`.
+    """
+    operator = _MINIMUMS.get(expression["operator"])
     values = expression.get("values") or ()
-    return _is_minimum_expression(minimum) and expression == expand(
-        minimum, {expression["key"]: values}
-    )
+    if operator is None or not values or not _is_sorted(values):
+        return
+    least = _parse_size(values[0])
+    for value in takewhile(lambda value: _parse_size(value) == least, values):
+        yield expression | {"operator": operator, "values": [value]}
 
 
 def label_keys(settings: Settings) -> frozenset[str]:
@@ -104,12 +127,12 @@ def label_values(nodes: Iterable[Mapping[str, str]], keys: Iterable[str]) -> Nod
     for node_labels in nodes:
         for key in values.keys() & node_labels.keys():
             values[key].add(node_labels[key])
-    return values
+    return {key: frozenset(each) for key, each in values.items()}
 
 
 def _expand(node: Any, node_values: NodeValues) -> Any:
-    if _is_minimum_expression(node):
-        values = _select_values(node["values"][0], node_values.get(node["key"], ()))
+    if is_minimum_expression(node):
+        values = _select_values(node["values"][0], frozenset(node_values.get(node["key"], ())))
         return node | {"operator": _OPERATORS[node["operator"]], "values": values}
     if isinstance(node, dict):
         changed = {
@@ -126,7 +149,7 @@ def _expand(node: Any, node_values: NodeValues) -> Any:
 
 
 def _find_expressions(node: Any) -> Iterator[Json]:
-    if _is_minimum_expression(node):
+    if is_minimum_expression(node):
         yield node
     elif isinstance(node, dict):
         for key in _PATH_FIELDS & node.keys():
@@ -136,29 +159,40 @@ def _find_expressions(node: Any) -> Iterator[Json]:
             yield from _find_expressions(child)
 
 
-def _is_minimum_expression(node: Any) -> bool:
-    """Return whether this is a valid expression with one of these operators."""
-    if not isinstance(node, dict):
-        return False
-    operator = node.get("operator")
-    if not isinstance(operator, str) or operator not in _OPERATORS:
-        return False
-    match node.get("key"), node.get("values"):
-        case str(), [str() as minimum]:
-            return _parse_size(minimum) is not None
-    return False
-
-
-def _select_values(minimum: str, values: Collection[str]) -> list[str]:
+def _select_values(minimum: str, values: frozenset[str]) -> list[str]:
+    """Return the values that are at least as large, and the minimum, from the smallest on."""
+    sizes, texts = _sort_by_size(values)
     least = quantity.parse(minimum)
-    sized = {minimum: least}
+    begin = bisect_left(sizes, (least, ""))
+    place = bisect_left(sizes, (least, minimum))
+    rest = texts[place:]
+    return [*texts[begin:place], *(rest if minimum in values else [minimum, *rest])]
+
+
+@lru_cache(maxsize=64)
+def _sort_by_size(values: frozenset[str]) -> tuple[list[tuple[Decimal, str]], list[str]]:
+    """Return those values that are quantities, from the smallest on: with their sizes, and alone.
+
+    Many pods come between two changes of nodes, and a frozenset computes its hash only once.
+    """
+    sized = sorted((size, value) for value in values if (size := _parse_size(value)) is not None)
+    return sized, [value for _, value in sized]
+
+
+def _is_sorted(values: Iterable[str]) -> bool:
+    """Return whether these are quantities, each once, from the smallest on."""
+    before: tuple[Decimal, str] | None = None
     for value in values:
-        if (size := _parse_size(value)) is not None and size >= least:
-            sized[value] = size
-    return sorted(sized, key=lambda value: (sized[value], value))
+        size = _parse_size(value)
+        if size is None or (before is not None and before >= (size, value)):
+            return False
+        before = size, value
+    return True
 
 
 def _parse_size(value: str) -> Decimal | None:
+    if len(value) > labels.MAX_NAME_LENGTH:
+        return None
     try:
         return quantity.parse(value)
     except ValueError:

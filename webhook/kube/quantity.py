@@ -23,7 +23,7 @@ _MAX_EXPONENT = 2**31 - 1  # an int32 in Kubernetes
 _MAX_BINARY = Decimal(2**63 - 1)
 
 
-@lru_cache(maxsize=1024)  # the same few label values are compared for every pod
+@lru_cache(maxsize=16 * 1024)  # the same label values, of some thousand nodes, come with each pod
 def parse(text: str) -> Decimal:
     """Parse a quantity: `64Gi` is more than `64G`, and `1500m` is 1.5.
 

@@ -17,6 +17,9 @@ MAX_RULES_WORDS = 10 * MAX_ENTRIES
 """Words and signs of a text of rules: `AVOID pods(app=db) on node` has nine."""
 MAX_AFFINITY_ITEMS = 4 * 1024
 """Objects, lists and values of a core/v1 Affinity: a usual term of an affinity has ten."""
+MAX_NODE_VALUES = 32 * 1024
+"""Values of node labels in the node affinity of a plan, once its minimums are expanded: the
+memory of 5000 different nodes six times. The API server would refuse a pod that is too large."""
 MAX_UNKNOWN_FIELDS = 32
 """Of an affinity; each is compared with the known ones."""
 MAX_POD_ENTRIES = 1024

@@ -1,17 +1,20 @@
 """The node affinity of a placed pod."""
 
-from itertools import groupby
+import operator
+from collections.abc import Iterator
+from itertools import chain, groupby
 
-from webhook.karl.minimums import AT_LEAST, NOT_AT_LEAST, is_expansion
+from webhook.karl.minimums import is_minimum_expression, list_minimums
 from webhook.kube.affinity import MAX_NODE_TERMS, PREFERRED, REQUIRED, and_node_terms
-from webhook.kube.objects import Json
+from webhook.kube.objects import Json, encode
+from webhook.kube.sizes import MAX_NODE_VALUES
 from webhook.model import Settings
 
 Rules = list[list[Json]]
 """Node terms of the selector's minimums, required node terms, preferred node terms."""
 
-_Minimum = tuple[Json, Json]
-"""An expression `AtLeast` or `NotAtLeast`, and its expansion over the present nodes."""
+_Expansions = dict[bytes, Json]
+"""Expansions of minimums, by the JSON of the minimum."""
 
 
 def node_rules(settings: Settings, moved: list[Json]) -> Rules:
@@ -37,6 +40,11 @@ def place_node_affinity(
         again: True if the pod was placed before by the same plan.
 
     """
+    if _count_values(expanded) > MAX_NODE_VALUES:
+        return present, (
+            "node affinity left as the pod has it: the plan's minimums have more than "
+            f"{MAX_NODE_VALUES} values on the nodes; give the plan fewer of them"
+        )
     placed, error = present, ""
     terms = _required(present)
     *required, (preferred, preferred_now) = zip(rules, expanded, strict=True)
@@ -61,80 +69,81 @@ def _required(affinity: Json) -> list[Json]:
     return (affinity.get(REQUIRED) or {}).get("nodeSelectorTerms") or []
 
 
+def _count_values(rules: Rules) -> int:
+    terms = chain.from_iterable(rules)
+    expressions = chain.from_iterable(_expressions(_preference(term) or term) for term in terms)
+    return sum(len(each.get("values") or ()) for each in expressions)
+
+
 def _and_terms(
     terms: list[Json], others: list[Json], others_now: list[Json], *, again: bool
 ) -> list[Json]:
     """AND the plan's terms with the pod's, which may be the result of an earlier placement."""
     if not terms or not others:
         return terms or others_now
-    minimums = [
-        (minimum, now)
-        for other, other_now in zip(others, others_now, strict=True)
-        for minimum, now in zip(_expressions(other), _expressions(other_now), strict=True)
-        if _is_minimum(minimum)
-    ]
+    minimums = {encode(each) for other in others for each in _find_minimums(other)}
     products: list[Json] = []
     for kept, same in groupby(terms, lambda term: _find_expansions(term, minimums, again=again)):
-        products += and_node_terms([*same], [_replace(each, kept) for each in others_now])
-    if len(products) > MAX_NODE_TERMS:
-        raise ValueError(f"makes more than {MAX_NODE_TERMS} required node terms")
+        pairs = zip(others, others_now, strict=True)
+        products += and_node_terms([*same], [_replace(*pair, kept) for pair in pairs])
+        if len(products) > MAX_NODE_TERMS:
+            raise ValueError(f"makes more than {MAX_NODE_TERMS} required node terms")
     return products
 
 
-def _find_expansions(
-    term: Json, minimums: list[_Minimum], *, again: bool
-) -> list[tuple[Json, Json]]:
-    """Return present expansions of the plan's minimums, each with the pod's own one to keep.
+def _find_minimums(term: Json) -> Iterator[Json]:
+    return filter(is_minimum_expression, _expressions(term))
+
+
+def _find_expansions(term: Json, minimums: set[bytes], *, again: bool) -> _Expansions:
+    """Return present expansions of the plan's minimums, which are to be kept.
 
     An expansion that was written earlier stays when nodes are added and removed. Any `In` of
     nothing but values that are large enough is one, from any source; a `NotIn` is one only if a
     placement wrote it, because another one may leave out values that are large enough.
     """
     own = [each for each in _expressions(term) if again or each["operator"] != "NotIn"]
-    return [
-        (now, expression)
-        for minimum, now in minimums
-        for expression in own
-        if expression["key"] == minimum["key"] and is_expansion(expression, minimum)
-    ]
+    found = ((encode(each), expression) for expression in own for each in list_minimums(expression))
+    return {form: expression for form, expression in found if form in minimums}
 
 
-def _replace(term: Json, kept: list[tuple[Json, Json]]) -> Json:
-    """Put the pod's own expansions into a term of the plan."""
+def _replace(term: Json, now: Json, kept: _Expansions) -> Json:
+    """Return a term of the plan with the expansions that the pod has, else with those of now."""
     if not kept or not (expressions := _expressions(term)):
-        return term
-    replaced = [next((own for now, own in kept if now == each), each) for each in expressions]
-    return term | {"matchExpressions": replaced}
+        return now
+    pairs = zip(expressions, _expressions(now), strict=True)
+    replaced = [kept.get(encode(each), each_now) for each, each_now in pairs]
+    return now | {"matchExpressions": replaced}
 
 
 def _find_missing(present: list[Json], wanted: list[Json], wanted_now: list[Json]) -> list[Json]:
     """Return the plan's preferences that the pod does not have in any expansion."""
-    by_shape: dict[object, list[Json]] = {}
+    by_shape: dict[bytes, list[list[set[bytes]]]] = {}
     for own in present:
-        by_shape.setdefault(_shape(own), []).append(_preference(own))
-    return [
-        now
-        for term, now in zip(wanted, wanted_now, strict=True)
-        if not any(_is_same(own, _preference(term)) for own in by_shape.get(_shape(term), ()))
-    ]
+        by_shape.setdefault(_shape(own), []).append(list(map(_list_forms, _weighted(own))))
+    missing: list[Json] = []
+    for term, now in zip(wanted, wanted_now, strict=True):
+        forms = list(map(encode, _weighted(term)))
+        alike = by_shape.get(_shape(term), ())
+        if not any(all(map(operator.contains, own, forms)) for own in alike):
+            missing.append(now)
+    return missing
 
 
-def _shape(weighted: Json) -> object:
-    """Return the weight and keys of a preference, which all its expansions have in common."""
-    keys = [each["key"] for each in _expressions(_preference(weighted))]
-    return weighted.get("weight"), *keys
+def _shape(weighted: Json) -> bytes:
+    """Return everything of a preference that all its expansions have in common."""
+    keys = [each["key"] for each in _weighted(weighted)]
+    preference = _preference(weighted) | {"matchExpressions": None}
+    return encode([weighted.get("weight"), keys, preference])
 
 
-def _is_same(own: Json, wanted: Json) -> bool:
-    """Return whether a preference of the same shape is the plan's, in any expansion."""
-    pairs = zip(_expressions(own), _expressions(wanted), strict=True)
-    if not all(one == other or is_expansion(one, other) for one, other in pairs):
-        return False
-    return own | {"matchExpressions": None} == wanted | {"matchExpressions": None}
+def _list_forms(expression: Json) -> set[bytes]:
+    """Return the JSON of an expression, and of the minimums that expand to it."""
+    return {encode(expression), *map(encode, list_minimums(expression))}
 
 
-def _is_minimum(expression: Json) -> bool:
-    return expression["operator"] in (AT_LEAST, NOT_AT_LEAST)
+def _weighted(weighted: Json) -> list[Json]:
+    return _expressions(_preference(weighted))
 
 
 def _expressions(term: Json) -> list[Json]:

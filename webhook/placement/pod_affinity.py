@@ -9,7 +9,7 @@ from webhook.kube.affinity import (
     default_term_to_all_namespaces,
     merge_affinities,
 )
-from webhook.kube.objects import Json
+from webhook.kube.objects import Json, encode
 from webhook.model import AffinityPolicy, Settings
 
 
@@ -35,19 +35,23 @@ def _widen_copied_terms(affinity: Json, copied: Json, wanted: Json) -> Json:
         terms, written, applied = (
             (each.get(kind) or {}).get(field) or [] for each in (affinity, copied, wanted)
         )
-        narrow = [term for term in written if term not in applied]
-        if terms and narrow:
+        narrow = {*map(encode, written)} - {*map(encode, applied)} if terms else set()
+        if narrow:
             affinity = affinity | {kind: affinity[kind] | {field: _widen_all(terms, narrow)}}
     return affinity
 
 
-def _widen_all(terms: list[Json], narrow: list[Json]) -> list[Json]:
+def _widen_all(terms: list[Json], narrow: set[bytes]) -> list[Json]:
+    """Widen terms in place, except for those that are there in that form too."""
+    forms = list(map(encode, terms))
+    seen = {*forms}
     widened: list[Json] = []
-    for term in terms:
-        if term not in narrow:
+    for term, form in zip(terms, forms, strict=True):
+        if form not in narrow:
             widened.append(term)
-        elif (wide := _widen(term)) not in terms + widened:
-            widened.append(wide)
+        elif (wide := encode(each := _widen(term))) not in seen:
+            seen.add(wide)
+            widened.append(each)
     return widened
 
 

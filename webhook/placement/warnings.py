@@ -3,7 +3,7 @@
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE, SYSTEM_LABELS
 from webhook.karl.pod_rule_warnings import find_pod_rule_warnings, list_required_pod_terms
 from webhook.kube.affinity_validation import validate_affinity
-from webhook.kube.objects import Json, labels_of, spec_of
+from webhook.kube.objects import Json, encode, labels_of, spec_of
 from webhook.kube.sizes import MAX_POD_ENTRIES, count_items
 from webhook.model import Installation, Plan
 from webhook.placement import place
@@ -37,7 +37,8 @@ def find_pod_warnings(pod: Json, plan: Plan) -> list[str]:
     affinity = spec_of(pod).get("affinity") or {}
     if not planned or (terms := list_required_pod_terms(affinity)) == planned:
         return []  # nearly always
-    common = [term for term in terms if term in planned]
+    own = {*map(encode, planned)}
+    common = [term for term in terms if encode(term) in own]
     if not common or len(common) == len(terms) or not _is_valid(affinity):
         return []
     labels = {

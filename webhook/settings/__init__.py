@@ -148,7 +148,7 @@ def _merge_tolerations(sources: Sources) -> list[Json]:
 
 
 def _read_name(fields: Json, field: str) -> str:
-    """Return a name, which begins many messages; one that is too long is no object's."""
+    """Return a name, which begins many messages; a longer text is not a name."""
     return truncate(nested_string(fields, field), MAX_SUBDOMAIN_LENGTH)
 
 

@@ -69,6 +69,8 @@ def read_node_selector(setting: RawSetting, problems: list[Problem]) -> dict[str
 
 def read_tolerations(setting: RawSetting, problems: list[Problem]) -> list[Json]:
     """Read taints as `kubectl taint` has them, or a list of those and of core/v1 Tolerations."""
+    if setting.value is None:
+        return []
     parts = [setting]
     if isinstance(setting.value, list):
         parts = [
@@ -113,6 +115,8 @@ def _read_toleration(setting: RawSetting, invalid: list[Invalid]) -> list[Json]:
 
 
 def _read_pairs(setting: RawSetting, check: _Check, problems: list[Problem]) -> dict[str, str]:
+    if setting.value is None:
+        return {}
     pairs: dict[str, str] = {}
     invalid: list[Invalid] = []
     for where, key, value in _read_entries(setting, check, invalid):
@@ -153,8 +157,6 @@ def _read_entries(
                 else:
                     wrong = value if isinstance(key, str) else key
                     invalid.append(Invalid(where, expected_text(wrong)))
-        case None:
-            pass
         case other:
             hint = suggest_pairs(other) if isinstance(other, list) else ""
             message = f"expected key=value,key=value or a map, found {describe_value(other)}{hint}"
@@ -162,7 +164,7 @@ def _read_entries(
 
 
 def _suggest_pair(entry: str, check: _Check) -> str:
-    """Return a suggestion for an entry that is no `key=value`."""
+    """Return a suggestion for an entry without `=`."""
     return _suggest_entry(entry, check) or suggest_pair(entry)
 
 

@@ -1,8 +1,7 @@
 """A setting as it is written, with its location: the input of every reader of settings."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from enum import StrEnum
-from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 from webhook.kube.messages import describe_value, expected_one_of
@@ -47,14 +46,17 @@ class Invalid(NamedTuple):
     command: str = ""
 
 
-def report(where: str, found: Iterable[Invalid]) -> Iterator[Problem]:
-    """Yield the problems of a setting's first invalid entries, and one that counts the others."""
-    entries = iter(found)
-    for each in islice(entries, MAX_REPORTED):
-        yield Problem(each.where, each.message + each.hint(), command=each.command)
-    if others := sum(1 for _ in entries):
+def report(where: str, found: Iterable[Invalid]) -> list[Problem]:
+    """Return the problems of a setting's first invalid entries, and one that counts the others."""
+    entries = list(found)
+    problems = [
+        Problem(each.where, each.message + each.hint(), command=each.command)
+        for each in entries[:MAX_REPORTED]
+    ]
+    if (others := len(entries) - MAX_REPORTED) > 0:
         noun = "entry" if others == 1 else "entries"
-        yield Problem(where, f"and {others} more invalid {noun}", others=others)
+        problems.append(Problem(where, f"and {others} more invalid {noun}", others=others))
+    return problems
 
 
 def expected_text(value: Any) -> str:

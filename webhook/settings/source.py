@@ -51,6 +51,7 @@ ANNOTATIONS = (*DEFAULTS.values(), "mode", "scope")
 """Names of the annotations, after the prefix."""
 _PLACEMENT = "placement"
 """The annotation that the webhook writes on pods; on a Plan it is ignored."""
+_UNKNOWN_ANNOTATION = f"unknown annotation: expected {join_with_or(sorted(ANNOTATIONS))}"
 _LISTS = frozenset({"labels", "node-selector", "tolerations"})
 _MAX_KEY_CHARACTERS = 317
 """The longest key of an annotation that Kubernetes accepts."""
@@ -113,18 +114,16 @@ def find_in_annotations(
     """Find the settings in a Plan's annotations."""
     invalid = _find_invalid_annotations(annotations, prefix, plan)
     problems.extend(report(f"{plan} metadata.annotations", invalid))
-    keys = {name: f"{prefix}/{name}" for name in ANNOTATIONS}
     return {
-        name: RawSetting(f"{plan} annotation {key}", annotations[key])
-        for name, key in keys.items()
-        if isinstance(annotations.get(key), str)
+        name: RawSetting(f"{plan} annotation {prefix}/{name}", value)
+        for name in ANNOTATIONS
+        if isinstance(value := annotations.get(f"{prefix}/{name}"), str)
     }
 
 
 def _find_invalid_annotations(annotations: Json, prefix: str, plan: PlanName) -> Iterator[Invalid]:
-    """Yield annotations with the webhook's prefix, or nearly, that are no settings."""
+    """Yield annotations with the webhook's prefix, or nearly, that are not settings."""
     compared = 0
-    unknown = f"unknown annotation: expected {join_with_or(sorted(ANNOTATIONS))}"
     for key, value in annotations.items():
         owner, _, name = str(key).partition("/")
         is_setting = name in ANNOTATIONS
@@ -132,7 +131,7 @@ def _find_invalid_annotations(annotations: Json, prefix: str, plan: PlanName) ->
             continue
         where = f"{plan} annotation {truncate(str(key), _MAX_KEY_CHARACTERS)}"
         if not is_setting:
-            yield Invalid(where, unknown, partial(did_you_mean, name, ANNOTATIONS))
+            yield Invalid(where, _UNKNOWN_ANNOTATION, partial(did_you_mean, name, ANNOTATIONS))
         elif owner == prefix:
             if not isinstance(value, str):
                 yield Invalid(where, expected_text(value))
@@ -167,9 +166,7 @@ def read_source(
     field_labels: FieldLabels | None = None,
 ) -> Source:
     """Read the settings of one source; one that is too large is the same as an empty text."""
-    excess = {name: found for name, each in raw.items() if (found := _find_excess(name, each))}
-    problems.extend(Problem(raw[name].where, found) for name, found in excess.items())
-    read = {name: each._replace(value="") if name in excess else each for name, each in raw.items()}
+    read = {name: _accept(name, each, problems) for name, each in raw.items()}
     policy = read.get("affinity-policy", UNSET)
     return Source(
         raw=raw,
@@ -181,19 +178,18 @@ def read_source(
     )
 
 
-def _find_excess(name: str, setting: RawSetting) -> str:
-    """Return the error of a setting that is too large; empty for others, and for rules.
-
-    `webhook.karl` limits the size of rules.
-    """
+def _accept(name: str, setting: RawSetting, problems: list[Problem]) -> RawSetting:
+    """Return a setting, or an empty text if it is too large; `webhook.karl` limits rules."""
     value = setting.value
     if name in _LISTS and (count := count_entries(value)) > MAX_ENTRIES:
-        what, found = f"{MAX_ENTRIES} entries", str(count)
+        most, found = f"{MAX_ENTRIES} entries", str(count)
     elif name == "affinity" and count_items(value, MAX_AFFINITY_ITEMS) > MAX_AFFINITY_ITEMS:
-        what, found = f"{MAX_AFFINITY_ITEMS} fields and values", "more"
+        most, found = f"{MAX_AFFINITY_ITEMS} fields and values", "more"
     else:
-        return ""
-    return f"expected at most {what}, found {found}: nothing of it is applied, shorten it"
+        return setting
+    message = f"expected at most {most}, found {found}: nothing of it is applied, shorten it"
+    problems.append(Problem(setting.where, message))
+    return setting._replace(value="")
 
 
 def _find(fields: Json, known: Mapping[str, str], prefix: str) -> dict[str, RawSetting]:

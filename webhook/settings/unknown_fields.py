@@ -33,7 +33,7 @@ _ANNOTATIONS = {
 }
 """Names like those of Forklift's fields, and the annotations that have these settings."""
 _MAX_PATH_CHARACTERS = 80
-"""Longer names are no misspelt ones."""
+"""Longer names are not misspelt ones."""
 
 
 def find(plan: Json) -> list[str]:
@@ -42,8 +42,8 @@ def find(plan: Json) -> list[str]:
     return [path for parent, each in objects.items() for path in _find_in(parent, each)]
 
 
-def describe(plan: Json, name: PlanName, prefix: str) -> Iterator[Problem]:
-    """Yield the problems of the fields whose paths are in the Plan."""
+def describe(plan: Json, name: PlanName, prefix: str) -> list[Problem]:
+    """Return the problems of the fields whose paths are in the Plan."""
     paths = plan.get(UNKNOWN_FIELDS)
     invalid = (
         Invalid(f"{name} {path}", "unknown field", partial(_suggest, path, prefix))

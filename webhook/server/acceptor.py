@@ -100,15 +100,13 @@ class Acceptor:
             return
         client.setblocking(False)
         protocol = self._create_protocol(connection)
-        task = self._loop.create_task(self._connect(client, connection, protocol))
+        task = self._loop.create_task(self._connect(client, protocol))
         connection.abort = partial(_abort, protocol, task)
         self._opening.add(task)
-        task.add_done_callback(partial(self._end_opening, client, connection))
+        task.add_done_callback(partial(self._end_opening, client, protocol))
 
-    async def _connect(
-        self, client: socket.socket, connection: Connection, protocol: BoundedHttpProtocol
-    ) -> None:
-        """Complete the handshake; from then on the protocol reports the end of the connection."""
+    async def _connect(self, client: socket.socket, protocol: BoundedHttpProtocol) -> None:
+        """Complete the handshake; from then on the event loop reports the end to the protocol."""
         tls = self._context is not None
         try:
             await self._loop.connect_accepted_socket(
@@ -119,14 +117,14 @@ class Acceptor:
                 ssl_shutdown_timeout=CLOSE_TIMEOUT_SECONDS if tls else None,
             )
         except OSError:  # also ssl.SSLError and TimeoutError
-            connection.close()
+            protocol.discard()
 
     def _end_opening(
-        self, client: socket.socket, connection: Connection, task: asyncio.Task[None]
+        self, client: socket.socket, protocol: BoundedHttpProtocol, task: asyncio.Task[None]
     ) -> None:
         self._opening.discard(task)
         if task.cancelled():
-            connection.close()
+            protocol.discard()
             client.close()
 
     def _log_limit(self, address: str) -> None:

@@ -57,6 +57,7 @@ class Connection:
     def close(self) -> None:
         """Record that the connection has been closed; once or again."""
         self._connections.remove(self, self._client)
+        self.abort = _do_nothing  # it refers to the connection
 
 
 class _Client:
@@ -110,8 +111,9 @@ class Connections:
                 self.refused += 1
                 return None
             self.closed += 1
+            abort = victim.abort
             victim.close()
-            victim.abort()
+            abort()
         self._clients[address] = client
         connection = Connection(self, client, now)
         client.open.add(connection)

@@ -60,6 +60,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         transport.abort()
         return True
 
+    def discard(self) -> None:
+        """Release what belongs to a connection whose handshake has failed."""
+        # It refers to the protocol; uvicorn does the same when a connection is lost.
+        self.parser = None  # type: ignore[assignment]
+        self._connection.close()
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._expect_request()

@@ -80,6 +80,10 @@ class Replica:
             status = self.status() if self.process.running else ""
             raise AssertionError(f"{error}; /readyz: {status}") from None
 
+    @property
+    def port(self) -> int:
+        return self._endpoint.port
+
     def stop(self) -> int | None:
         """Terminate the process as a kubelet does, and return its exit code."""
         return self.process.stop(seconds=GRACE_PERIOD_SECONDS)

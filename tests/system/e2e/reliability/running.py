@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.system.controlplane.api import Api, Json
 from tests.system.controlplane.cluster import ControlPlane
@@ -25,7 +26,7 @@ def running(
     pod: Json,
     name: str,
     program: Sequence[str | Path] = PROGRAM,
-    **further: Json,
+    **further: Any,
 ) -> Iterator[Replicas]:
     """Install a release in a new namespace `name`, which handles pods such as `pod`.
 

@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,10 +23,13 @@ from tests.support.fake_api import FakeApi
 from tests.support.object_tracker import Selection
 from tests.support.paths import ROOT
 from tests.support.waiting import eventually
+from webhook.admission.review import MAX_BODY_BYTES
+from webhook.server import listener
 from webhook.server.config import Address, Certificates, Config, ConfigError
 from webhook.server.drain import DrainTimes
 from webhook.server.run import serve
 
+AT_MOST_SECONDS = 1
 EXAMPLES = ROOT / "examples"
 FREE = Address("127.0.0.1", 0)
 REVIEW = (EXAMPLES / "review.json").read_bytes()
@@ -81,7 +85,7 @@ async def run_server(
         plans=None if kubeconfig else EXAMPLES / "plans",
         kubeconfig=kubeconfig,
         certificates=Certificates(names=LOCAL_NAMES, state_dir=tmp_path),
-        drain=DrainTimes(at_least=0.1, quiet=0.05, at_most=5),
+        drain=DrainTimes(at_least=0.1, quiet=0.05, at_most=AT_MOST_SECONDS),
         **further,
     )
     with capture_logs() as log:
@@ -195,6 +199,36 @@ def test_a_command_to_try_the_server_is_logged_and_an_address_in_use_is_an_error
         assert str(error.value) == f"--listen {address}: address already in use"
 
     run(folder, check)
+
+
+def large_review() -> bytes:
+    """Return a review of the maximum size, of a convertor pod with thousands of labels."""
+    pod = convertor_pod()
+    pod["metadata"]["labels"] |= {f"label-{n}": "x" * 63 for n in range(60_000)}
+    return encode_review(pod)
+
+
+def test_a_signal_ends_the_server_during_a_flood_of_large_reviews(tmp_path: Path) -> None:
+    body = large_review()
+    assert MAX_BODY_BYTES / 2 < len(body) < MAX_BODY_BYTES
+
+    async def flood(server: RunningServer) -> None:
+        while True:
+            with contextlib.suppress(OSError, IndexError):  # refused, or closed without a response
+                await server.post(body)
+
+    async def check_while_flooded() -> None:
+        async with run_server(tmp_path) as server:
+            clients = [asyncio.create_task(flood(server)) for _ in range(8)]
+            await asyncio.sleep(0.5)
+            assert (await server.get("/readyz"))[0] == 200
+            began = time.monotonic()
+        assert time.monotonic() - began < AT_MOST_SECONDS + listener.SHUTDOWN_GRACE_SECONDS + 2
+        for client in clients:
+            client.cancel()
+        await asyncio.wait(clients)
+
+    uvloop.run(check_while_flooded())
 
 
 def test_the_limit_on_open_files_is_raised_for_the_connections(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """A client that opens many connections, in a process of its own, and keeps them open.
 
-`python flood.py HOST:PORT ADDRESS NUMBER` connects NUMBER times from ADDRESS: of ten connections eight
-remain without a handshake, one without a request, and one with half a request. Then it prints the
-number of connections that were accepted, and waits until stdin is closed.
+`python flood.py HOST:PORT ADDRESS NUMBER` connects NUMBER times from ADDRESS: of ten connections
+eight remain without a handshake, one without a request, and one with half a request. Then it prints
+the number of connections that were accepted, and waits until stdin is closed.
 """
 
 import resource

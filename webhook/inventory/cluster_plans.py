@@ -24,6 +24,9 @@ log = structlog.get_logger(__name__)
 
 MAX_CONCURRENT_GETS = 8
 """Each takes a thread."""
+MAX_PENDING_GETS = 100
+"""With those that wait for a thread. Beyond it a review waits for the watch: a client could send
+reviews of plans that do not exist faster than the API server answers."""
 GET_TIMEOUT_SECONDS = 3.0
 GET_REUSE_SECONDS = 1.0
 """The time in which the result of a GET is reused: many pods of a missing plan cause one GET."""
@@ -57,6 +60,7 @@ class ClusterPlans:
         self._reflector = Reflector(plans, self._store, timing)
         self._threads = ThreadPoolExecutor(MAX_CONCURRENT_GETS, thread_name_prefix="get plan")
         self._gets: dict[Key, asyncio.Future[Reason | None]] = {}
+        self._pending_gets = 0
         self._fetches = 0
         self._synced = False
 
@@ -73,7 +77,7 @@ class ClusterPlans:
         found = self._find_in_index(ref)
         if not isinstance(found, Plan):
             key = (ref.namespace, ref.name)
-            if all(NAME_PATTERN.fullmatch(part) for part in key):
+            if all(NAME_PATTERN.fullmatch(part) for part in key) and self._may_get(key):
                 failure = await self._get_once(key, deadline - time.monotonic())
             else:
                 failure = await self._wait_for_watch(ref, deadline)
@@ -140,12 +144,18 @@ class ClusterPlans:
         if get is None:
             loop = asyncio.get_running_loop()
             self._fetches += 1
+            self._pending_gets += 1
             get = self._gets[key] = loop.run_in_executor(self._threads, self._get, key)
-            get.add_done_callback(
-                lambda _: loop.call_later(GET_REUSE_SECONDS, self._gets.pop, key, None)
-            )
+            get.add_done_callback(lambda _: self._end_get(key, loop))
         done, _ = await asyncio.wait([get], timeout=seconds)
         return get.result() if done else Reason.PLANS_NOT_SYNCED
+
+    def _may_get(self, key: Key) -> bool:
+        return key in self._gets or self._pending_gets < MAX_PENDING_GETS
+
+    def _end_get(self, key: Key, loop: asyncio.AbstractEventLoop) -> None:
+        self._pending_gets -= 1
+        loop.call_later(GET_REUSE_SECONDS, self._gets.pop, key, None)
 
     def _get(self, key: Key) -> Reason | None:
         """GET a plan into the index, in a thread; return the reason if that failed."""

@@ -164,6 +164,26 @@ def test_the_number_of_concurrent_gets_is_limited(api: FakeApi, plans: ClusterPl
     eventually(lambda: len(api.filter_requests("get")) == cluster_plans.MAX_CONCURRENT_GETS)
 
 
+def test_beyond_the_limit_of_pending_gets_a_plan_is_expected_from_the_watch(
+    api: FakeApi, plans: ClusterPlans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def many() -> Plan | Reason:
+        refs = [PlanRef(name=f"p{n}", namespace="forklift") for n in range(20)]
+        missing = [asyncio.create_task(plans.fetch(ref, 0.3)) for ref in refs]
+        await asyncio.sleep(0.02)
+        asyncio.get_running_loop().call_later(0.05, put, api)
+        found = await plans.fetch(DB, 5)
+        await asyncio.wait(missing)
+        return found
+
+    monkeypatch.setattr(cluster_plans, "MAX_PENDING_GETS", 3)
+    synced(plans)
+    eventually(lambda: api.watching)
+    api.hang("get", times=20)
+    assert isinstance(asyncio.run(many()), Plan)
+    assert plans.status().fetches == 3
+
+
 def test_a_get_that_hangs_does_not_exceed_the_deadline(api: FakeApi, plans: ClusterPlans) -> None:
     synced(plans)
     api.hang("get")

@@ -13,10 +13,9 @@ from typing import Protocol
 import structlog
 
 from webhook.admission.events import PlanEvent, derive_event
-from webhook.kube.messages import truncate
-from webhook.model import Decision, Mode, Outcome, Problem, Reason, Request, Reviewed
+from webhook.model import Decision, Mode, Outcome, Reason, Request, Reviewed
 from webhook.telemetry import logs
-from webhook.telemetry.logs import Level, Line, bound
+from webhook.telemetry.logs import Level, Line, bound, bound_list
 from webhook.telemetry.metrics import Metrics
 
 _DEBUG_OUTCOMES = frozenset({Outcome.SKIPPED})
@@ -34,11 +33,6 @@ milliseconds if it summarizes a patch of a thousand operations."""
 
 MAX_CACHED_EVENTS = 256
 """Decisions whose Event is cached: similar pods share one Decision (`admission.cache`)."""
-
-
-MAX_PROBLEMS = 16
-MAX_PROBLEM_CHARACTERS = 500
-"""In a log line; the response of `/validate`, `show` and `audit` have all."""
 
 
 class EventSink(Protocol):
@@ -167,19 +161,13 @@ def _log_line(
         mode=decision.mode,
         plan=str(decision.plan or ""),
         generation=decision.generation,
-        problems=_bound_problems(decision.problems),
+        problems=tuple(bound_list([*map(str, decision.problems)])),
         namespace=request.namespace,
         pod=request.name if reviewed is Reviewed.POD else "",
         uid=request.uid,
         dry_run=request.dry_run,
         seconds=round(seconds, 6),
     )
-
-
-def _bound_problems(problems: list[Problem]) -> tuple[str, ...]:
-    texts = [truncate(str(problem), MAX_PROBLEM_CHARACTERS) for problem in problems[:MAX_PROBLEMS]]
-    more = len(problems) - MAX_PROBLEMS
-    return (*texts, f"and {more} more") if more > 0 else tuple(texts)
 
 
 def _level(decision: Decision) -> Level:

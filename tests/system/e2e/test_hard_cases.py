@@ -186,7 +186,8 @@ def test_a_pod_outside_the_target_namespace_of_its_plan_is_admitted_unchanged(
     assert sent.pod["spec"]["affinity"] == pod["spec"]["affinity"]
     assert " ".join(sent.warnings) == (
         "plan 'konveyor-forklift/cost-optimized' was not found, or it does not migrate into the "
-        "pod's namespace 'elsewhere-vms', so the pod is not placed: the webhook's log has the reason"
+        "pod's namespace 'elsewhere-vms', so the pod is not placed: the webhook's log has the "
+        "reason"
     )
 
 

@@ -12,9 +12,9 @@ from tests.support.builders import minimal_pod
 from webhook.admission.events import PlanEvent, derive_event
 from webhook.model import Decision, Mode, Outcome, PlanRef, Problem, Reason, Request, Reviewed
 from webhook.telemetry import reporter as module
-from webhook.telemetry.logs import MAX_TEXT_CHARACTERS
+from webhook.telemetry.logs import MAX_ITEM_CHARACTERS, MAX_ITEMS, MAX_TEXT_CHARACTERS
 from webhook.telemetry.metrics import Metrics
-from webhook.telemetry.reporter import MAX_PROBLEM_CHARACTERS, MAX_PROBLEMS, Reporter
+from webhook.telemetry.reporter import Reporter
 
 REQUEST = Request("u-1", "CREATE", "v1/Pod", "target", "db-vm-1-", object=minimal_pod())
 PLACED = Decision(
@@ -177,6 +177,6 @@ def test_a_line_has_a_limited_size() -> None:
     (line,), _ = report(REQUEST, decision)
 
     assert len(line["event"]) == MAX_TEXT_CHARACTERS
-    assert len(line["problems"]) == MAX_PROBLEMS + 1
+    assert len(line["problems"]) == MAX_ITEMS + 1
     assert line["problems"][-1] == "and 284 more"
-    assert max(map(len, line["problems"])) == MAX_PROBLEM_CHARACTERS
+    assert max(map(len, line["problems"])) == MAX_ITEM_CHARACTERS

@@ -36,14 +36,14 @@ class RuleBuilder(lark.Transformer[Token, Rule]):
         for part in parts:
             match part:
                 case Token():
-                    end = _span_of(part).end
+                    end = part.end_pos or 0
                     weight = int(part) if part.type == "NUMBER" else None
                 case Word():
                     end = part.span.end
                     topology = part
                 case Scope() | NamespaceNames() | NamespaceSelector():
                     namespaces = part
-        span = Span(_span_of(verb).start, end)
+        span = Span(verb.start_pos or 0, end)
         return Rule(
             Verb(verb.upper()),
             Target(target.lower()),

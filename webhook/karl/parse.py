@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from functools import cache
-from itertools import islice
+from itertools import chain, islice
 from typing import cast
 
 import lark
@@ -52,10 +52,10 @@ def _find_excess(text: str, spans: list[Span]) -> Mistake | None:
     if len(spans) > MAX_ENTRIES:
         message = f"the text has more than {MAX_ENTRIES} rules"
         return Mistake(spans[-1], message, "expected fewer, or k in [a,b] for several values")
-    words = (word.span for span in spans for word in split_words(text, span))
-    if place_of_word := next(islice(words, MAX_RULES_WORDS, None), None):
+    words = chain.from_iterable(split_words(text, span) for span in spans)
+    if first := next(islice(words, MAX_RULES_WORDS, None), None):
         message = f"the text has more than {MAX_RULES_WORDS} words and signs"
-        return Mistake(place_of_word, message, "expected fewer rules, or fewer values in them")
+        return Mistake(first.span, message, "expected fewer rules, or fewer values in them")
     return None
 
 

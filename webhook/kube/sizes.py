@@ -13,8 +13,8 @@ MAX_ENTRY_CHARACTERS = 512
 """Of an entry that gets a suggestion; the longest valid one has about 400."""
 MAX_RULES_CHARACTERS = 16 * 1024
 """Of a text of rules."""
-MAX_RULES_WORDS = 10 * MAX_ENTRIES
-"""Words and signs of a text of rules: `AVOID pods(app=db) on node` has nine."""
+MAX_RULES_WORDS = 7 * MAX_ENTRIES
+"""Words and signs of a text of rules: `AVOID nodes(a=b)` has seven, a list of 256 values 512."""
 MAX_AFFINITY_ITEMS = 4 * 1024
 """Objects, lists and values of a core/v1 Affinity: a usual term of an affinity has ten."""
 MAX_NODE_VALUES = 32 * 1024

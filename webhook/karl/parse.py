@@ -13,7 +13,7 @@ from webhook.karl.build import RuleBuilder
 from webhook.karl.diagnose import diagnose
 from webhook.karl.errors import Mistake, build_error
 from webhook.karl.lookalikes import find_lookalikes
-from webhook.karl.parse_failure import split_words
+from webhook.karl.parse_failure import count_parts, split_words
 from webhook.karl.split import split_rules
 from webhook.karl.syntax import Rule, Span
 from webhook.kube.sizes import MAX_ENTRIES, MAX_REPORTED, MAX_RULES_CHARACTERS, MAX_RULES_WORDS
@@ -52,6 +52,8 @@ def _find_excess(text: str, spans: list[Span]) -> Mistake | None:
     if len(spans) > MAX_ENTRIES:
         message = f"the text has more than {MAX_ENTRIES} rules"
         return Mistake(spans[-1], message, "expected fewer, or k in [a,b] for several values")
+    if count_parts(text) <= MAX_RULES_WORDS:
+        return None  # nearly always
     words = chain.from_iterable(split_words(text, span) for span in spans)
     if first := next(islice(words, MAX_RULES_WORDS, None), None):
         message = f"the text has more than {MAX_RULES_WORDS} words and signs"

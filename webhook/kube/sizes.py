@@ -13,8 +13,8 @@ MAX_ENTRY_CHARACTERS = 512
 """Of an entry that gets a suggestion; the longest valid one has about 400."""
 MAX_RULES_CHARACTERS = 16 * 1024
 """Of a text of rules."""
-MAX_RULES_WORDS = 7 * MAX_ENTRIES
-"""Words and signs of a text of rules: `AVOID nodes(a=b)` has seven, a list of 256 values 512."""
+MAX_RULES_WORDS = 6 * MAX_ENTRIES
+"""Words and signs of a text of rules: `AVOID nodes(!a)` has six, a list of 256 values 512."""
 MAX_AFFINITY_ITEMS = 4 * 1024
 """Objects, lists and values of a core/v1 Affinity: a usual term of an affinity has ten."""
 MAX_NODE_VALUES = 32 * 1024
@@ -31,7 +31,7 @@ the memory of 5000 different nodes has 80 kB."""
 MAX_ANNOTATIONS_BYTES = 320 * 2**10
 """Kubernetes limits the annotations of an object to 256 KiB, without quotes and escapes of JSON."""
 
-MAX_REPORTED = 24
+MAX_REPORTED = 16
 """Problems of one setting that are reported; the others are counted."""
 MAX_STRUCTURED_CHARACTERS = 4 * 1024
 """Of a text that is parsed as JSON or YAML for the sake of a message."""

@@ -23,6 +23,7 @@ from webhook.server.config import (
     ConfigError,
 )
 from webhook.telemetry import logs
+from webhook.telemetry.log_writer import LogWriter, log_in_background
 
 _ADDRESS = Parsed("host:port", config.parse_address)
 _DIRECTORY = Parsed("directory", config.find_directory)
@@ -112,12 +113,16 @@ def serve(context: click.Context, /, log_format: str, log_level: str, **flags: A
     --certs-secret and --tls-dir the server signs its certificate with a local CA and logs where
     that is.
     """
-    logs.configure(logs.Format(log_format), logs.Level(log_level))
+    with log_in_background(logs.Format(log_format), logs.Level(log_level)) as writer:
+        _serve(context, flags, writer)
+
+
+def _serve(context: click.Context, flags: dict[str, Any], writer: LogWriter) -> None:
     known = [f"{config.ENVIRONMENT}_{flag.name}".upper() for flag in context.command.params]
     for warning in config.find_unknown_variables(os.environ, known):
         structlog.get_logger().warning(warning)
     try:
-        uvloop.run(server.serve(_read_config(flags)))
+        uvloop.run(server.serve(_read_config(flags), lambda: writer.dropped))
     except ConfigError as error:
         raise UserError(str(error)) from None
 

@@ -6,6 +6,7 @@ import gc
 import resource
 import shlex
 import sys
+from collections.abc import Callable
 from socket import socket
 from typing import NamedTuple
 
@@ -37,7 +38,7 @@ FILES_BESIDE_CONNECTIONS = 200
 """Open files that are not connections of clients: libraries, standard streams, watches."""
 
 
-async def serve(config: Config) -> None:
+async def serve(config: Config, count_dropped_log_lines: Callable[[], int] = int) -> None:
     """Serve until a signal. Raises ConfigError before anything is started."""
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     with contextlib.ExitStack() as stack:
@@ -52,6 +53,7 @@ async def serve(config: Config) -> None:
         metrics = Metrics()
         metrics.export_plans(plans.status)
         metrics.export_certificate(tls_keeper.status)
+        metrics.export_dropped_log_lines(count_dropped_log_lines)
         reporter = Reporter(metrics, _start_watching(config, clusters, metrics, stack))
 
         webhooks = app.build(plans, config.installation, reporter, config.max_concurrent)

@@ -101,6 +101,10 @@ class Metrics:
         """Export the number of dropped Events by cause, as it is at each scrape."""
         self.registry.register(_Collector(lambda: _events(dropped)))
 
+    def export_dropped_log_lines(self, count: Callable[[], int]) -> None:
+        """Export the number of dropped log lines, as it is at each scrape."""
+        self.registry.register(_Collector(lambda: _log_lines(count())))
+
     def _child(self, key: tuple[Reviewed, Outcome, Reason, Mode]) -> Counter:
         """Cache the counter of a label set: `labels()` takes longer than `inc()`."""
         child = self._children[key] = self._reviews.labels(*key)
@@ -205,6 +209,14 @@ def _events(dropped: Mapping[str, int]) -> Iterator[Metric]:
     for cause in DROP_CAUSES:
         family.add_metric([cause], dropped.get(cause, 0))
     yield family
+
+
+def _log_lines(dropped: int) -> Iterator[Metric]:
+    yield _counter(
+        "log_lines_dropped",
+        "Log lines not written, because their reader does not keep up.",
+        dropped,
+    )
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -51,6 +51,7 @@ def existing() -> set[str]:
     metrics.export_certificate(lambda: Status(not_after=datetime.now(UTC)))
     metrics.export_pods(lambda: PodsStatus(synced=True, age_seconds=0, restarts=0, message=""))
     metrics.export_dropped_events({})
+    metrics.export_dropped_log_lines(lambda: 0)
     names = set()
     for family in metrics.registry.collect():
         suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}

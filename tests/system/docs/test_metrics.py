@@ -22,6 +22,7 @@ def exported() -> dict[str, tuple[str, str]]:
     metrics.export_certificate(lambda: Status(not_after=now, ca_not_after=now))
     metrics.export_pods(lambda: PodsStatus(True, 0, 0, "", 0, Counter(), Counter()))
     metrics.export_dropped_events(Counter())
+    metrics.export_dropped_log_lines(lambda: 0)
     metrics.export_connections({"reviews": Connections(1)})
     found = {}
     for family in metrics.registry.collect():

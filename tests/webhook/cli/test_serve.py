@@ -20,7 +20,7 @@ def configs(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     """Collect the configurations that the server is started with, instead of starting it."""
     found: list[Config] = []
 
-    async def record(config: Config) -> None:
+    async def record(config: Config, _count_dropped_log_lines: object) -> None:
         found.append(config)
 
     monkeypatch.setattr("webhook.server.run.serve", record)

@@ -1,15 +1,19 @@
 """Upgrade, rollback and uninstallation with Helm."""
 
+import base64
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import yaml
 
+from certs.ca import pki
 from tests.system.chart.rendering import CHART
-from tests.system.controlplane.api import Json
+from tests.system.controlplane.api import Json, at, unwrap
 from tests.system.controlplane.cluster import ControlPlane
 from tests.system.controlplane.installed import Installed
+from tests.system.controlplane.process import until
 from tests.system.controlplane.replicas import Replicas
 from tests.system.e2e.preparation import add_namespace
 from tests.system.e2e.reliability.creators import Creators
@@ -44,6 +48,15 @@ def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (templates / "removed.yaml").write_text(REMOVED_OBJECT, encoding="utf-8")
     (templates / "validatingwebhookconfiguration.yaml").unlink()
     (templates / "poddisruptionbudget.yaml").unlink()
+    return chart
+
+
+@pytest.fixture(scope="session")
+def unlimited(tmp_path_factory: pytest.TempPathFactory, previous: Path) -> Path:
+    """Return the chart to upgrade from, without the policy on the server's ServiceAccount."""
+    chart = tmp_path_factory.mktemp("unlimited") / CHART.name
+    shutil.copytree(previous, chart)
+    (chart / "templates" / "tokenpolicy.yaml").unlink()
     return chart
 
 
@@ -97,14 +110,22 @@ def test_a_watched_namespace_that_does_not_exist_is_an_error_before_pods_are_rev
     assert everything(plane.admin) == before
 
 
-def test_upgrade_rollback_and_uninstall_lose_no_pod(
-    plane: ControlPlane, pods: list[Json], previous: Path, creators: Creators, numbers: list[Row]
+@pytest.mark.parametrize(("chart", "major"), [("previous", 3), ("unlimited", 4)])
+def test_upgrade_rollback_and_uninstall_lose_no_pod(  # noqa: PLR0917 - fixtures
+    chart: str,
+    major: int,
+    plane: ControlPlane,
+    pods: list[Json],
+    creators: Creators,
+    numbers: list[Row],
+    request: pytest.FixtureRequest,
 ) -> None:
-    name = "upgraded"
+    name = f"upgraded-{chart}"
     add_namespace(plane.admin, name)
     before = everything(plane.admin)
     release = Installed(plane, "convertor-webhook", name, values(name))
-    release.install(previous, major=3)
+    release.install(request.getfixturevalue(chart), major=major)
+    assert has_policy(release) is (chart == "previous")
     replicas = Replicas(release)
     try:
         replicas.start()
@@ -112,8 +133,11 @@ def test_upgrade_rollback_and_uninstall_lose_no_pod(
             with creators:
                 creators.more(100)
                 release.upgrade()
+                assert has_policy(release)
+                make_it_publish(release)
                 replaced = replicas.roll()
                 release.rollback()
+                make_it_publish(release)
                 replaced += replicas.roll()
                 creators.more(100)
             with Creators(plane.admin, pods) as later:
@@ -124,7 +148,31 @@ def test_upgrade_rollback_and_uninstall_lose_no_pod(
         replicas.stop()
 
     tally = creators.tally
-    numbers.append(Row("helm upgrade and rollback", tally, f"{replaced} replicas replaced"))
+    note = f"{replaced} replicas replaced"
+    what = "helm upgrade and rollback" if chart == "previous" else "the same, with a new policy"
+    numbers.append(Row(what, tally, note))
     assert tally.is_smooth, str(tally)
     assert (later.tally.lost, later.tally.rejected) == (0, 0), str(later.tally)
     assert everything(plane.admin) == before
+
+
+def has_policy(release: Installed) -> bool:
+    """Return whether the release limits its ServiceAccount."""
+    return any(each["kind"] == "ValidatingAdmissionPolicy" for each in release.objects)
+
+
+def make_it_publish(release: Installed) -> None:
+    """Add an expired CA to a caBundle, and wait until the server has removed it."""
+    api, day = release.plane.admin, timedelta(days=1)
+    expired = pki.make_ca(datetime.now(UTC) - 2 * day, day, backdate=day).certificate.pem
+    body = api.get("MutatingWebhookConfiguration", release.configuration)
+    client = body["webhooks"][0]["clientConfig"]
+    before = client["caBundle"]
+    client["caBundle"] = base64.b64encode(base64.b64decode(before) + expired).decode()
+    unwrap(api.send("PUT", at(body), body))
+
+    def published() -> bool:
+        found = api.get("MutatingWebhookConfiguration", release.configuration)
+        return bool(found["webhooks"][0]["clientConfig"]["caBundle"] == before)
+
+    until("the server to publish its CA", published)

@@ -9,7 +9,15 @@ import pytest
 from tests.system.controlplane.api import at, of
 from tests.system.e2e.token import changes
 from tests.system.e2e.token.changes import Change
-from tests.system.e2e.token.patches import PATCHES, WRITES, effect_of, put, without_records
+from tests.system.e2e.token.patches import (
+    PATCHES,
+    WRITES,
+    apply,
+    apply_as_helm,
+    effect_of,
+    put,
+    without_records,
+)
 from tests.system.e2e.token.stolen import KINDS, POLICY, REFUSED, Stolen, changed
 
 CASES = [
@@ -127,3 +135,15 @@ def test_without_the_policy_every_patch_makes_every_change(limited: Stolen) -> N
         for what, change in changes.SECRET.items():
             after = changed(before, change)
             assert effect_of(before, put(limited.api, before, after, dryRun="All")), what
+
+
+def test_a_false_owner_of_a_field_is_not_refused_and_can_be_overridden(limited: Stolen) -> None:
+    """The limit of the policy that docs/security.md names."""
+    before = limited.read(KINDS[0])
+    assert apply(limited.api, before, before).is_success
+    upgraded = changed(before, lambda body: body["webhooks"][0].update(timeoutSeconds=9))
+    conflict = apply_as_helm(limited.admin, before, upgraded, dryRun="All", force="false")
+    assert conflict.status_code == 409
+    assert 'conflict with "attacker"' in conflict.json()["message"]
+    overridden = apply_as_helm(limited.admin, before, upgraded, dryRun="All", force="true")
+    assert effect_of(before, overridden) == {"webhooks"}

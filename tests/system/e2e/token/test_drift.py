@@ -1,0 +1,47 @@
+"""The API server adds no field to the rendered policies and webhooks that Argo CD would compare."""
+
+from typing import Any
+
+import pytest
+
+from tests.system.chart import cases, rendering
+from tests.system.controlplane.api import Api, Json, of, unwrap
+from tests.system.controlplane.release import KUBERNETES
+
+POLICIES = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+
+
+def rendered(case: str, kinds: tuple[str, ...]) -> list[Json]:
+    values = rendering.merge(cases.ALL[case], {"admissionPolicy": {"enabled": True}})
+    found = rendering.objects(values, kubernetes=KUBERNETES, release="drift", namespace="drift")
+    return [each for each in found if each["kind"] in kinds]
+
+
+def stored(api: Api, body: Json) -> Json:
+    """Return an object as the API server would store it."""
+    return unwrap(api.send("POST", of(body), body, dryRun="All"))
+
+
+@pytest.mark.parametrize("case", cases.ALL)
+def test_policies_are_stored_as_rendered(case: str, api: Api) -> None:
+    found = rendered(case, POLICIES)
+    assert len(found) == 4
+    for body in found:
+        assert stored(api, body)["spec"] == body["spec"]
+
+
+@pytest.mark.parametrize("case", cases.ALL)
+def test_lists_in_webhooks_are_stored_as_rendered(case: str, api: Api) -> None:
+    """A field that is missing in an object is no difference, one in an item of a list is."""
+    for body in rendered(case, WEBHOOKS):
+        for before, after in zip(body["webhooks"], stored(api, body)["webhooks"], strict=True):
+            assert_lists_equal(before, after)
+
+
+def assert_lists_equal(before: Any, after: Any) -> None:
+    if isinstance(before, dict):
+        for key, value in before.items():
+            assert_lists_equal(value, after[key])
+    else:
+        assert after == before

@@ -17,7 +17,7 @@ from tests.system.e2e.pod_results import created, send
 from tests.system.e2e.preparation import add_namespace
 from tests.system.e2e.reliability.rights import Right, rights, without
 from tests.system.e2e.reliability.running import TARGET, values
-from tests.system.guide.rows import ROWS, Form
+from tests.system.guide.rows import PLAN_NAMESPACE, ROWS, Form
 from webhook.telemetry.reporter import EVENT_DELAY_SECONDS
 
 NAME, LIMITED = "rights", "limited-rights"
@@ -210,6 +210,29 @@ def check(case: Case, release: Installed, pod: Json) -> None:
     finally:
         replica.close()
         scenario.api.delete_all("Pod", TARGET)
+
+
+def test_with_its_rights_and_policy_a_replica_counts_an_event(
+    release: Installed, pods: list[Json]
+) -> None:
+    assert release.one("ValidatingAdmissionPolicy")
+    replica = Replica(release, Endpoint("events", free_port(), free_port()))
+    scenario = Scenario(release, replica, pods[0])
+    try:
+        replica.start()
+        replica.await_ready()
+        repeat_an_event_and_stop(scenario)
+        found = scenario.api.list("Event", PLAN_NAMESPACE)
+        counts = [each["count"] for each in found if each["reportingInstance"] == instance(found)]
+        assert counts == [2], read_output(replica)
+        assert "cannot be written" not in read_output(replica)
+    finally:
+        replica.close()
+
+
+def instance(events: list[Json]) -> str:
+    """Return the replica that has written the last Event."""
+    return str(max(events, key=lambda each: each["lastTimestamp"])["reportingInstance"])
 
 
 def read_output(replica: Replica) -> str:

@@ -17,18 +17,24 @@ from certs.ca.secret import SecretError, State
 from certs.cli.show import describe_configuration, describe_file, describe_secret
 from webhook.kube.api.client import connect
 from webhook.kube.api.errors import ApiError, KubeconfigError
-from webhook.kube.messages import describe_os_error
+from webhook.kube.messages import describe_os_error, escape
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-class _UserError(click.ClickException):
+class _Error(click.ClickException):
+    def __init__(self, message: str) -> None:
+        """`message` may quote a file or an API server, so it is escaped."""
+        super().__init__(escape(message, keep="\n"))
+
+
+class _UserError(_Error):
     """An error that the user can correct."""
 
     exit_code = 2
 
 
-class _ClusterError(click.ClickException):
+class _ClusterError(_Error):
     """An error of the API server or of its configuration."""
 
     exit_code = 3
@@ -161,6 +167,6 @@ def _title(name: tuple[str, str]) -> str:
 
 
 def _print(title: str, lines: Iterable[str]) -> None:
-    click.echo(title)
+    click.echo(escape(title))
     for line in lines:
-        click.echo(f"  {line}")
+        click.echo(f"  {escape(line)}")

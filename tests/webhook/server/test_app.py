@@ -322,6 +322,23 @@ def test_an_internal_error_before_the_uid_is_decoded_is_a_500_without_a_stack_tr
     assert [type(error) for _uid, error in webhook.reporter.errors] == [ZeroDivisionError]
 
 
+@pytest.mark.parametrize("label", ["plan", "plan-name", "plan-namespace", "forklift.app/plan", "x"])
+def test_a_label_of_megabytes_is_in_no_response_and_no_log_line(label: str) -> None:
+    webhook = Webhook()
+    response = webhook(encode_review(minimal_pod({label: "x" * 2_900_000})))
+    assert (response.status, webhook.reporter.reasons) == (200, ["MalformedPod"])
+    assert response.json()["response"]["allowed"]
+    assert len(response.body) < 1000
+    assert len(repr(webhook.reporter.decisions)) < 2000
+
+
+def test_a_pod_is_placed_whatever_the_size_of_the_fields_that_are_not_read() -> None:
+    large = b"[" + b"{}," * (MAX_BODY_BYTES // 3 - 1000) + b"{}]"
+    body = encode_review(minimal_pod(containers="LARGE")).replace(b'"LARGE"', large)
+    response = Webhook()(body)
+    assert response.json()["response"]["patchType"] == "JSONPatch"
+
+
 def test_a_plan_that_is_not_delivered_yet_is_fetched_within_the_timeout() -> None:
     webhook = Webhook(FakePlans(Reason.PLAN_NOT_FOUND, fetched=PLAN))
     response = webhook(encode_review(minimal_pod()), query="timeout=3s")

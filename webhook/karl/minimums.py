@@ -44,13 +44,17 @@ T = TypeVar("T")
 
 def is_minimum(value: str) -> bool:
     """Return whether the value of a nodeSelector entry is a valid minimum: `16+` or `64Gi+`."""
-    if not value.endswith("+"):
-        return False
+    return read_minimum("", value) is not None
+
+
+def read_minimum(key: str, value: str) -> Json | None:
+    """Return the node expression for an entry of a nodeSelector; None if it is not a minimum."""
+    if not value.endswith("+") or len(value) > labels.MAX_NAME_LENGTH:
+        return None
     try:
-        to_expression("", value[:-1])
+        return to_expression(key, value[:-1])
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def to_expression(key: str, minimum: str) -> Json:
@@ -86,6 +90,16 @@ def expand(node: T, node_values: NodeValues) -> T:
     operators is returned itself, not a copy.
     """
     return cast("T", _expand(node, node_values))
+
+
+def count_values(node: Any, node_values: NodeValues) -> int:
+    """Return the number of values that `expand` puts into a part of an affinity, about."""
+    count = 0
+    for each in _find_expressions(node):
+        sizes, _ = _sort_by_size(frozenset(node_values.get(each["key"], ())))
+        least = quantity.parse(each["values"][0])
+        count += len(sizes) - bisect_left(sizes, (least, "")) + 1
+    return count
 
 
 def is_minimum_expression(node: Any) -> bool:
@@ -169,7 +183,7 @@ def _select_values(minimum: str, values: frozenset[str]) -> list[str]:
     return [*texts[begin:place], *(rest if minimum in values else [minimum, *rest])]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _sort_by_size(values: frozenset[str]) -> tuple[list[tuple[Decimal, str]], list[str]]:
     """Return those values that are quantities, from the smallest on: with their sizes, and alone.
 

@@ -121,8 +121,9 @@ def _label_keys(term: Json, path: str) -> Iterator[FieldError]:
         return
     expressions = selector.get("matchExpressions") or []
     selected = {*(selector.get("matchLabels") or {}), *(each["key"] for each in expressions)}
+    mismatched_keys = {*mismatched}
     for index, key in enumerate(matched):
-        if key in mismatched:
+        if key in mismatched_keys:
             yield FieldError(f"{path}.matchLabelKeys[{index}]", "is among mismatchLabelKeys too")
         if key in selected:
             yield FieldError(f"{path}.matchLabelKeys[{index}]", "is in labelSelector too")

@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-from webhook.karl.minimums import expand
 from webhook.kube.objects import Json, unite
 from webhook.model import Installation, Mode, NodeValues, Plan, Problem, Settings
 from webhook.placement.labels import place_labels
@@ -78,10 +77,9 @@ def _place_spec(
     """Return the spec of a placed pod, notes on replaced values, and an error message."""
     selector, moved, notes = place_node_selector(spec.get("nodeSelector") or {}, settings)
     rules = node_rules(settings, moved)
-    expanded = expand(rules, node_values)
     affinity = place_pod_affinity(spec.get("affinity") or {}, settings)
     node_affinity, error = place_node_affinity(
-        affinity.get("nodeAffinity") or {}, rules, expanded, again=again
+        affinity.get("nodeAffinity") or {}, rules, node_values, again=again
     )
     placed = _with(
         spec,

@@ -2,19 +2,22 @@
 
 import operator
 from collections.abc import Iterator
-from itertools import chain, groupby
+from itertools import groupby
 
-from webhook.karl.minimums import is_minimum_expression, list_minimums
+from webhook.karl.minimums import count_values, expand, is_minimum_expression, list_minimums
 from webhook.kube.affinity import MAX_NODE_TERMS, PREFERRED, REQUIRED, and_node_terms
 from webhook.kube.objects import Json, encode
 from webhook.kube.sizes import MAX_NODE_VALUES
-from webhook.model import Settings
+from webhook.model import NodeValues, Settings
 
 Rules = list[list[Json]]
 """Node terms of the selector's minimums, required node terms, preferred node terms."""
 
 _Expansions = dict[bytes, Json]
 """Expansions of minimums, by the JSON of the minimum."""
+
+_KEPT = "node affinity left as the pod has it"
+_TOO_MANY_VALUES = f"more than {MAX_NODE_VALUES} values of node labels"
 
 
 def node_rules(settings: Settings, moved: list[Json]) -> Rules:
@@ -29,22 +32,20 @@ def node_rules(settings: Settings, moved: list[Json]) -> Rules:
 
 
 def place_node_affinity(
-    present: Json, rules: Rules, expanded: Rules, *, again: bool
+    present: Json, rules: Rules, node_values: NodeValues, *, again: bool
 ) -> tuple[Json, str]:
     """Return the pod's node affinity with the plan's added, and an error message.
 
     Args:
         present: the pod's node affinity.
         rules: the plan's, as `node_rules` returns them.
-        expanded: the same with all minimums expanded.
+        node_values: the values of the node labels that minimums compare.
         again: True if the pod was placed before by the same plan.
 
     """
-    if _count_values(expanded) > MAX_NODE_VALUES:
-        return present, (
-            "node affinity left as the pod has it: the plan's minimums have more than "
-            f"{MAX_NODE_VALUES} values on the nodes; give the plan fewer of them"
-        )
+    if count_values(rules, node_values) > MAX_NODE_VALUES:
+        return present, f"{_KEPT}: the plan's minimums have {_TOO_MANY_VALUES}"
+    expanded = expand(rules, node_values)
     placed, error = present, ""
     terms = _required(present)
     *required, (preferred, preferred_now) = zip(rules, expanded, strict=True)
@@ -52,10 +53,7 @@ def place_node_affinity(
         for others, others_now in required:
             terms = _and_terms(terms, others, others_now, again=again)
     except ValueError as too_many:
-        error = (
-            f"node affinity left as the pod has it: ANDed with the plan's it {too_many}; "
-            "give the plan fewer alternatives"
-        )
+        error = f"{_KEPT}: ANDed with the plan's it {too_many}; give the plan fewer alternatives"
     if terms:
         selector = present.get(REQUIRED) or {}
         placed = placed | {REQUIRED: selector | {"nodeSelectorTerms": terms}}
@@ -67,12 +65,6 @@ def place_node_affinity(
 
 def _required(affinity: Json) -> list[Json]:
     return (affinity.get(REQUIRED) or {}).get("nodeSelectorTerms") or []
-
-
-def _count_values(rules: Rules) -> int:
-    terms = chain.from_iterable(rules)
-    expressions = chain.from_iterable(_expressions(_preference(term) or term) for term in terms)
-    return sum(len(each.get("values") or ()) for each in expressions)
 
 
 def _and_terms(
@@ -88,6 +80,10 @@ def _and_terms(
         products += and_node_terms([*same], [_replace(*pair, kept) for pair in pairs])
         if len(products) > MAX_NODE_TERMS:
             raise ValueError(f"makes more than {MAX_NODE_TERMS} required node terms")
+    if sum(len(each.get("values") or ()) for term in products for each in _expressions(term)) > (
+        MAX_NODE_VALUES
+    ):
+        raise ValueError(f"has {_TOO_MANY_VALUES}")
     return products
 
 

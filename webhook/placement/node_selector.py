@@ -19,7 +19,7 @@ def place_node_selector(
     moved: list[Json] = []
     notes: list[str] = []
     for key, value in present.items():
-        expression = minimums.to_expression(key, value[:-1]) if minimums.is_minimum(value) else None
+        expression = minimums.read_minimum(key, value)
         if key in settings.node_selector:
             selector[key] = settings.node_selector[key]
             if selector[key] != value:

@@ -15,7 +15,7 @@ import structlog
 
 from webhook.kube.messages import describe_os_error
 from webhook.server.connections import Connection, Connections, normalize
-from webhook.server.http_protocol import BoundedHttpProtocol
+from webhook.server.http_protocol import BUFFER_BYTES, BoundedHttpProtocol
 
 BACKLOG = 2048
 
@@ -59,6 +59,8 @@ class Acceptor:
         self._next_log = 0.0
 
     def start(self) -> None:
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):  # accepted sockets inherit them
+            self._socket.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
         self._socket.setblocking(False)
         self._loop.add_reader(self._socket, self._accept)
 

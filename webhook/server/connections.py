@@ -26,9 +26,10 @@ MAX_IDLE_OF_API_SERVERS = 150
 """Of one client. An API server keeps at most 25 connections that it does not use; this is for six
 of them behind one address."""
 
-MAX_CLIENTS_AT_LIMIT = 4
+MAX_CLIENTS_AT_LIMIT = 3
 """The clients that can reach their own limit at the same time. With the default of 100 concurrent
-reviews the limits are 250 and 1000 connections, and 1000 TLS connections take 50 MB."""
+reviews the limits are 250 and 750 connections. A TLS connection takes 50 KB, and up to 400 KB after
+a large review: 300 MB of the chart's memory limit of 512 Mi."""
 
 SETTLING_SECONDS = 1.0
 

@@ -16,6 +16,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from webhook.server.connections import Connection
 
+BUFFER_BYTES = 64 * 1024
+"""Of a connection, in each direction, in the kernel and in the process. By default it is megabytes,
+which a client fills by not reading its responses."""
+
 MAX_OVERHEAD_BYTES = 64 * 1024
 """Of a request without its body: the request line, headers, framing of chunks, and trailers. The
 API server sends some 300."""
@@ -68,6 +72,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        transport.set_write_buffer_limits(BUFFER_BYTES)
         self._expect_request()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -16,6 +16,7 @@ from webhook.server.config import MAX_CONCURRENT_REVIEWS, Address, ConfigError
 from webhook.server.connections import Connection, Connections
 from webhook.server.drain import Drain, DrainTimes
 from webhook.server.http_protocol import BoundedHttpProtocol
+from webhook.server.memory import Trimmer
 
 KEEP_ALIVE_SECONDS = 150
 """The API server keeps an idle connection for 90 s. With a shorter time here, it would sometimes
@@ -37,6 +38,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.name = name
         self.connections = connections
+        self._trimmer = Trimmer()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept connections on these sockets, in place of uvicorn, which accepts any number."""
@@ -59,6 +61,11 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals to `run`: they are for both servers."""
         yield
+
+    async def on_tick(self, counter: int) -> bool:
+        """Return whether to stop; uvicorn calls it ten times a second."""
+        self._trimmer.observe(len(self.connections))
+        return await super().on_tick(counter)
 
     def close_connections(self) -> None:
         """Add `Connection: close` to every response from now on."""

@@ -55,7 +55,7 @@ class Listener:
 
 def test_the_limits_follow_from_the_number_of_concurrent_reviews() -> None:
     connections = Connections(max_concurrent=100)
-    assert (connections.max_of_client, connections.max_open) == (250, 1000)
+    assert (connections.max_of_client, connections.max_open) == (250, 750)
 
 
 def test_below_the_limits_every_connection_stays_open() -> None:
@@ -144,9 +144,8 @@ def test_of_more_idle_connections_the_least_recently_used_is_closed() -> None:
 def test_clients_with_a_review_on_each_connection_do_not_lock_others_out() -> None:
     listener = Listener()
     spare = listener.must_connect(API_SERVER)
-    for address in ("10.0.1.1", "10.0.1.2", "10.0.1.3", "10.0.1.4"):
-        for _ in range(OF_CLIENT - (address == "10.0.1.4")):
-            listener.use(address)
+    for number in range(listener.connections.max_open - 1):
+        listener.use(f"10.0.1.{number // OF_CLIENT}")
     kept = [listener.must_connect(API_SERVER) for _ in range(5)]
     assert len(listener.closed) == 5
     assert not {spare, *kept} & set(listener.closed)

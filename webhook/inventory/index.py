@@ -84,9 +84,11 @@ class PlanIndex:
 
     @property
     def unread(self) -> dict[Key, str]:
-        """The plans that cannot be read, and why; their previous settings stay effective."""
-        with self._writing:
-            return dict(self._unread)
+        """The plans that cannot be read, and why; their previous settings stay effective.
+
+        The event loop calls this, so it does not wait until a plan has been read.
+        """
+        return self._unread.copy()
 
     @property
     def node_keys(self) -> frozenset[str]:

@@ -1,4 +1,5 @@
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -350,3 +351,16 @@ def test_changed_settings_have_the_time_of_the_change(index: PlanIndex) -> None:
     assert isinstance(after, Plan)
     assert before.settings_modified == "2026-08-01T08:00:00Z"
     assert after.settings_modified == "2026-08-01T09:00:00Z"
+
+
+def test_what_the_event_loop_calls_does_not_wait_until_a_plan_has_been_read(
+    index: PlanIndex,
+) -> None:
+    index.put(plan())
+    with index._writing, ThreadPoolExecutor(1) as thread:
+        state = thread.submit(
+            lambda: (index.find(PlanRef(uid=A)), len(index), index.invalid, index.unread)
+        )
+        found, *others = state.result(timeout=5)
+    assert isinstance(found, Plan)
+    assert others == [1, 0, {}]

@@ -58,7 +58,8 @@ other-half:
 
 # The pure folders, as patterns of `coverage report` separated by spaces.
 PURE := webhook/model.py webhook/kube/* webhook/forklift/* webhook/karl/* webhook/settings/* \
-	webhook/placement/* webhook/admission/* webhook/inventory/index.py webhook/reports/* certs/ca/*
+	webhook/placement/* webhook/admission/* webhook/inventory/index.py webhook/reports/* \
+	webhook/server/connections.py certs/ca/*
 NOT_PURE := webhook/kube/api/*
 COMMA := ,
 SPACE := $(subst ,, )

@@ -156,6 +156,8 @@ def test_a_closed_connection_is_not_counted_after_a_late_response() -> None:
     connection = listener.must_connect(OTHER)
     connection.begin_response()
     connection.close()
+    connection.abort()
+    assert listener.closed == []
     connection.end_response()
     assert len(listener.connections) == 0
     assert listener.use(OTHER) is not connection

@@ -1,4 +1,4 @@
-"""When freed memory is returned to the system."""
+"""Freed memory that goes back to the system when connections are closed."""
 
 import ctypes
 

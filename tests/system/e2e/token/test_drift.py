@@ -33,7 +33,7 @@ def test_policies_are_stored_as_rendered(case: str, api: Api) -> None:
 
 @pytest.mark.parametrize("case", cases.ALL)
 def test_lists_in_webhooks_are_stored_as_rendered(case: str, api: Api) -> None:
-    """A field that is missing in an object is no difference, one in an item of a list is."""
+    """Argo CD ignores fields that only the live object has, but not in the items of a list."""
     for body in rendered(case, WEBHOOKS):
         for before, after in zip(body["webhooks"], stored(api, body)["webhooks"], strict=True):
             assert_lists_equal(before, after)

@@ -63,15 +63,12 @@ def count_items(value: object, most: int) -> int:
 
 
 def count_entries(value: object) -> int:
-    """Return the number of entries of a list setting: of a text, a map, or a list of either."""
-    parts = value if isinstance(value, list) else [value]
-    return sum(map(_count_part, parts))
-
-
-def _count_part(part: object) -> int:
-    match part:
+    """Return the number of entries of a list setting: text, map, or list of texts and maps."""
+    match value:
         case str():
-            return part.count(",") + 1
+            return value.count(",") + 1
         case dict():
-            return len(part)
+            return len(value)
+        case list():
+            return sum(part.count(",") + 1 if isinstance(part, str) else 1 for part in value)
     return 1

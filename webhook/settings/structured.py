@@ -12,7 +12,12 @@ from webhook.kube.labels import check_key, check_value
 from webhook.kube.lookalikes import to_ascii
 from webhook.kube.messages import quote, suggest
 from webhook.kube.objects import Json
-from webhook.kube.sizes import MAX_ENTRY_CHARACTERS, MAX_STRUCTURED_CHARACTERS
+from webhook.kube.sizes import (
+    MAX_ENTRIES,
+    MAX_ENTRY_CHARACTERS,
+    MAX_STRUCTURED_CHARACTERS,
+    count_items,
+)
 from webhook.kube.tolerations import TOLERATION_FIELDS, format_toleration, parse_tolerations
 
 Collection = dict[str, Any] | list[Any]
@@ -48,6 +53,8 @@ def describe_tolerations(text: str) -> str | None:
 
 def suggest_pairs(found: Collection) -> str:
     """Return `; did you mean 'k=v,k2=v2'?`, or nothing if there is no such form."""
+    if count_items(found, MAX_ENTRIES) > MAX_ENTRIES:
+        return ""
     parts = [_format_pairs(each) for each in (found if isinstance(found, list) else [found])]
     return suggest(",".join(parts)) if parts and all(parts) else ""
 

@@ -1,12 +1,20 @@
 """`AtLeast` is an expression until it is expanded to the values of the nodes."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.karl.minimums import expand, is_minimum, label_keys, to_expression
+from webhook.karl.minimums import (
+    expand,
+    is_minimum,
+    label_keys,
+    label_values,
+    list_minimums,
+    to_expression,
+)
 from webhook.kube import quantity
 from webhook.kube.objects import Json
 from webhook.model import Settings
@@ -167,3 +175,34 @@ def test_all_sufficient_values_are_selected(values: list[str], data: st.DataObje
 )
 def test_the_label_keys_are_those_of_the_minimums(settings: Settings, expected: set[Any]) -> None:
     assert label_keys(settings) == expected
+
+
+def test_minimums_of_an_expansion_are_all_spellings_of_its_smallest_amount() -> None:
+    def minimums(operator: str, *values: str) -> list[str]:
+        expression = {"key": "memory", "operator": operator, "values": list(values)}
+        return [each["values"][0] for each in list_minimums(expression)]
+
+    assert minimums("In", "64Gi", "65536Mi", "1Ti") == ["64Gi", "65536Mi"]
+    assert minimums("NotIn", "64Gi") == ["64Gi"]
+    assert minimums("In", "1Ti", "64Gi") == []
+    assert minimums("In", "64Gi", "64Gi") == []
+    assert minimums("In", "64Gi", "lots") == []
+    assert minimums("In", "0." + "1" * 62) == []
+    assert minimums("In") == minimums("Exists") == []
+
+
+def test_the_sizes_of_node_values_are_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be thousands of nodes, and a pod is placed much more often than they change."""
+    parsed: list[str] = []
+    parse = quantity.parse
+
+    def record(text: str) -> Decimal:
+        parsed.append(text)
+        return parse(text)
+
+    monkeypatch.setattr(quantity, "parse", record)
+    nodes = label_values([{"memory": f"{number}Mi"} for number in range(5000)], ["memory"])
+    term = {"matchExpressions": [to_expression("memory", "64Gi")] * 10}
+    for _ in range(3):
+        assert expand(term, nodes)["matchExpressions"][0]["values"] == ["64Gi"]
+    assert len(parsed) < 5000 + 100

@@ -82,6 +82,53 @@ def test_too_many_node_terms_are_a_problem_and_the_rest_is_applied(wanted: Json)
     assert after.pod["metadata"]["labels"] == CONVERTOR_LABELS | {"batch": "1"}
 
 
+TOO_MANY_VALUES = Problem(
+    TOO_MANY.where,
+    "node affinity left as the pod has it: the plan's minimums have more than 32768 values of node "
+    "labels",
+)
+
+
+@pytest.mark.parametrize("minimums", [6, 7])
+def test_minimums_with_too_many_values_are_a_problem(minimums: int) -> None:
+    """The API server would refuse the pod."""
+    sizes = [f"{number}Mi" for number in range(70_000, 75_000)]
+    terms = [at_least("AtLeast", "64Gi") for _ in range(minimums)]
+    plan = parsed_plan(
+        affinity={
+            "nodeAffinity": {
+                PREFERRED: [
+                    {"weight": number + 1, "preference": term} for number, term in enumerate(terms)
+                ]
+            }
+        }
+    )
+
+    after = place_pod(minimal_pod(), plan, node_values={"memory": sizes})
+
+    assert bool(after.pod["spec"].get("affinity")) == (minimums == 6)
+    assert after.problems == ([TOO_MANY_VALUES] if minimums == 7 else [])
+
+
+def test_a_product_with_too_many_values_is_a_problem_and_the_pods_terms_stay() -> None:
+    values = [f"v{number}" for number in range(1000)]
+    before = minimal_pod(affinity=node_terms(is_in("zone", *values)))
+    plan_terms = [is_in("row", str(number)) for number in range(40)]
+
+    after = place_pod(before, parsed_plan(affinity=node_terms(*plan_terms)))
+
+    assert after.pod["spec"] == before["spec"]
+    assert "has more than 32768 values of node labels" in after.problems[0].message
+
+
+def test_more_terms_than_the_maximum_are_not_multiplied() -> None:
+    before = minimal_pod(affinity=node_terms(*(is_in("a", str(n)) for n in range(65))))
+    after = place_pod(before, parsed_plan(affinity=node_terms(is_in("row", "1"))))
+
+    assert after.pod["spec"] == before["spec"]
+    assert after.problems == [TOO_MANY]
+
+
 def test_pod_terms_are_added_once_each() -> None:
     present, added = CEPH_ANYWHERE, CEPH_ANYWHERE | {"topologyKey": "example.com/row"}
     shuffled = dict(reversed(present.items()))

@@ -1,0 +1,63 @@
+"""Messages with problems have a limit, whatever a Plan has."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.builders import plan
+from webhook.admission.problem_text import MAX_CHARACTERS, join_problems
+from webhook.admission.review import PLAN, respond
+from webhook.admission.validate import validate
+from webhook.model import Installation, Outcome, Request
+
+INSTALLATION = Installation()
+
+
+def test_problems_that_fit_are_joined() -> None:
+    assert join_problems([], "; ") == ""
+    assert join_problems(["a", "b"], "; ") == "a; b"
+
+
+def test_problems_that_do_not_fit_are_counted() -> None:
+    texts = ["x" * 3000, "y" * 1000, "z" * 97, "last"]
+    assert join_problems(texts, "\n") == "\n".join([*texts[:2], "and 2 more"])
+
+
+def test_a_single_long_problem_is_truncated() -> None:
+    text = join_problems(["x" * 5000, "y"], "\n")
+    assert text == "x" * (MAX_CHARACTERS - 1) + "…\nand 1 more"
+
+
+@given(st.lists(st.text(), max_size=20), st.integers(1, 300))
+def test_the_length_is_limited(texts: list[str], repeats: int) -> None:
+    assert len(join_problems([text * repeats for text in texts], "; ")) <= MAX_CHARACTERS + 60
+
+
+def request(before: str, after: str) -> Request:
+    old, new = (plan("db", "mtv", annotations={"labels": each}) for each in (before, after))
+    return Request("u", operation="UPDATE", kind=PLAN, object=new, old_object=old)
+
+
+def test_the_response_to_a_plan_with_thousands_of_problems_has_some_kilobytes() -> None:
+    lists = {name: ",".join(["\u201cx\u201d"] * 256) for name in ("labels", "node-selector")}
+    fields = {"convertorLabels": dict.fromkeys(map(str, range(256)), "-" * 300)}
+    many = plan("db", "mtv", annotations=lists | {"affinity": "x\n" * 250}, spec=fields)
+    reviewed = Request("u", operation="CREATE", kind=PLAN, object=many)
+    decision = validate(reviewed, INSTALLATION)
+    assert decision.outcome is Outcome.DENIED
+    assert decision.message.endswith(" more")
+    assert len(respond(reviewed, decision).body) < 20_000
+
+
+def test_one_more_invalid_entry_among_counted_ones_is_denied() -> None:
+    """The message has all problems that are reported, because any may be the new one."""
+    decision = validate(request("x," * 99, "x," * 100), INSTALLATION)
+    assert decision.outcome is Outcome.DENIED
+    assert "entry 1: expected key=value" in decision.message
+    assert "and 85 more invalid entries" in decision.message
+
+
+def test_counted_invalid_entries_that_were_there_before_only_warn() -> None:
+    for before in ("x," * 100, "x," * 101):
+        decision = validate(request(before, "y=1," + "x," * 100), INSTALLATION)
+        assert decision.outcome is Outcome.UNCHANGED
+        assert decision.warnings

@@ -49,8 +49,8 @@ class ManagedFieldsEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     fields: FieldsV1 = msgspec.field(name="fieldsV1", default=FieldsV1())
 
 
-class Metadata(msgspec.Struct, omit_defaults=True):
-    """The metadata of a Plan."""
+class ObjectMetadata(msgspec.Struct, omit_defaults=True):
+    """The metadata of a Plan without managedFields."""
 
     name: str
     namespace: str = ""
@@ -59,9 +59,27 @@ class Metadata(msgspec.Struct, omit_defaults=True):
     annotations: dict[str, str] | None = None
     resource_version: str = msgspec.field(name="resourceVersion", default="")
     creation_timestamp: str | None = msgspec.field(name="creationTimestamp", default=None)
+
+
+class Metadata(ObjectMetadata, omit_defaults=True):
+    """The metadata of a Plan."""
+
     managed_fields: list[ManagedFieldsEntry] | None = msgspec.field(
         name="managedFields", default=None
     )
+
+
+class WatchedMetadata(ObjectMetadata):
+    """The metadata of a Plan from the API server."""
+
+    managed_fields: Raw = msgspec.field(name="managedFields", default=Raw())
+
+    def to_json(self) -> Json:
+        """Return the metadata as a JSON object."""
+        fields = {name: getattr(self, name) for name in ObjectMetadata.__struct_fields__}
+        entries = decode_managed_fields(self.managed_fields)
+        metadata: Json = msgspec.to_builtins(Metadata(**fields, managed_fields=entries))
+        return metadata
 
 
 class Spec(msgspec.Struct, omit_defaults=True):
@@ -100,12 +118,12 @@ class WatchedPlan(msgspec.Struct):
     Decoding one would hold the interpreter's lock, and stop the event loop, for half a second.
     """
 
-    metadata: Metadata
+    metadata: WatchedMetadata
     spec: RawSpec | None = None
 
     def to_json(self) -> Json:
         """Return the Plan as `PlanObject.to_json`, with `TooLarge` for settings that are."""
-        plan: Json = {"metadata": msgspec.to_builtins(self.metadata)}
+        plan: Json = {"metadata": self.metadata.to_json()}
         if self.spec is not None:
             values = {name: getattr(self.spec, field) for field, name in _SPEC_FIELDS.items()}
             plan["spec"] = {name: decode_setting(raw) for name, raw in values.items() if len(raw)}
@@ -113,6 +131,24 @@ class WatchedPlan(msgspec.Struct):
 
 
 _SPEC_FIELDS = {field.name: field.encode_name for field in msgspec.structs.fields(RawSpec)}
+
+
+def decode_managed_fields(raw: Raw) -> list[ManagedFieldsEntry] | None:
+    """Decode managedFields; if they are too large, as if each entry owned a setting.
+
+    The time of a change of settings may then be too late, as for any entry with other fields.
+    """
+    if not len(raw):
+        return None
+    if len(raw) <= MAX_FIELD_BYTES:
+        return msgspec.json.decode(raw, type=list[ManagedFieldsEntry] | None)
+    times = msgspec.json.decode(raw, type=list[_ManagedFieldsTime])
+    owned = FieldsV1(spec=SpecFields(labels={}))
+    return [ManagedFieldsEntry(each.time, owned) for each in times]
+
+
+class _ManagedFieldsTime(msgspec.Struct):
+    time: str = ""
 
 
 def decode_setting(raw: Raw) -> Any:

@@ -5,10 +5,12 @@ import json
 import msgspec
 import pytest
 
-from tests.support.builders import plan
+from tests.support.builders import PREFIX, plan
+from webhook import settings
 from webhook.forklift.plan import PlanObject, WatchedPlan
 from webhook.kube.objects import Json
 from webhook.kube.sizes import MAX_FIELD_BYTES, TooLarge
+from webhook.model import Installation
 
 
 @pytest.mark.parametrize(
@@ -17,6 +19,8 @@ from webhook.kube.sizes import MAX_FIELD_BYTES, TooLarge
         plan(labels="a=b"),
         plan(spec={"convertorLabels": {"a": "b"}, "convertorAffinity": "text", "vms": [{}]}),
         {"metadata": {"name": "db"}},
+        {"metadata": {"name": "db", "managedFields": None, "annotations": None}},
+        plan(metadata={"managedFields": [{"time": "x", "fieldsV1": {"f:spec": {"f:a": {}}}}]}),
         {"metadata": {"name": "db"}, "spec": {}},
     ],
 )
@@ -34,3 +38,17 @@ def test_a_setting_that_is_too_large_is_not_decoded() -> None:
         "targetNamespace": "vms",
         "convertorLabels": TooLarge(MAX_FIELD_BYTES + 9),
     }
+
+
+def entry(time: str, *annotations: str) -> Json:
+    owned: Json = {f"f:{annotation}": {} for annotation in annotations}
+    return {"time": time, "manager": "x", "fieldsV1": {"f:metadata": {"f:annotations": owned}}}
+
+
+def test_managed_fields_that_are_too_large_may_be_those_of_a_setting() -> None:
+    small = [entry("2026-01-01T00:00:00Z", f"{PREFIX}/labels"), entry("2026-02-01T00:00:00Z", "a")]
+    large = [*small, entry("2026-03-01T00:00:00Z", "a", "x" * MAX_FIELD_BYTES)]
+    for entries, time in ((small, "2026-01-01T00:00:00Z"), (large, "2026-03-01T00:00:00Z")):
+        encoded = json.dumps(plan(metadata={"managedFields": entries}))
+        watched = msgspec.json.decode(encoded, type=WatchedPlan).to_json()
+        assert settings.read(watched, Installation()).settings_modified == time

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.system.chart import cases
+from tests.system.chart.documented_rights import EVERYWHERE, Right, rights_of
 from tests.system.chart.rendering import NAMESPACE, Json, merge, objects
-from tests.system.e2e.token.rights_table import EVERYWHERE, Right, rights_of
 
 pytestmark = pytest.mark.chart
 

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import pytest
 
 from tests.system.chart import cases
+from tests.system.chart.documented_rights import EVERYWHERE, Right, rights_of
 from tests.system.chart.rendering import Json, merge
 from tests.system.controlplane.api import Api, unwrap
 from tests.system.controlplane.cluster import ControlPlane
 from tests.system.controlplane.installed import Installed
 from tests.system.e2e.preparation import add_namespace
-from tests.system.e2e.token.rights_table import EVERYWHERE, Right, rights_of
 
 COLUMNS = {"provided-ca-bundle": "provided with caBundle"}
 WATCHED, OTHER = "rights-watched", "rights-other"

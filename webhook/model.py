@@ -216,7 +216,7 @@ class Request(msgspec.Struct, frozen=True):
     """The field because of which the objects cannot be read, and why; then they are empty."""
 
 
-class Decision(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, frozen=True, weakref=True):
     """The result of a review. Response, log, metric and Event are derived from it alone."""
 
     outcome: Outcome

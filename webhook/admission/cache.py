@@ -16,7 +16,9 @@ from webhook.forklift.owner import find_plan_ref
 from webhook.model import Decision, NodeValues, Plan, PlanRef, Reason, Request
 
 MAX_RESPONSES = 256
-"""Cached responses. When there are more, all are dropped."""
+"""Cached responses. When there are more, or more than MAX_TOTAL_BYTES, all are dropped."""
+MAX_TOTAL_BYTES = 4 * 2**20
+"""Of all fingerprints and responses; their decisions take some times as much."""
 MAX_BYTES = 64 * 2**10
 """Of a fingerprint, and of a response; larger ones are not cached. Both have some kilobytes."""
 
@@ -30,6 +32,8 @@ class Fingerprint(NamedTuple):
     """Without its object."""
     ref: PlanRef | None
     """The plan that the pod names."""
+    size: int
+    """Bytes of the key."""
     key: Key
     """Pods with equal keys get the same response for the same plan, but for its UID."""
 
@@ -43,6 +47,7 @@ class ResponseCache:
 
     def __init__(self) -> None:
         self._entries: dict[Key, _Entry] = {}
+        self._size = 0
 
     def get(
         self, fingerprint: Fingerprint | None, plan: Plan | Reason, node_values: NodeValues
@@ -69,8 +74,11 @@ class ResponseCache:
             return
         field, uid = b'"uid":', msgspec.json.encode(response.request.uid)
         before, _, after = response.body.partition(field + uid)  # only constants precede it
-        if len(self._entries) >= MAX_RESPONSES:
+        size = fingerprint.size + len(response.body)
+        if len(self._entries) >= MAX_RESPONSES or self._size + size > MAX_TOTAL_BYTES:
             self._entries.clear()
+            self._size = 0
+        self._size += size
         self._entries[fingerprint.key] = _Entry(
             plan, node_values, response.decision, before + field, after
         )
@@ -83,7 +91,8 @@ def fingerprint_of(review: RawReview) -> Fingerprint | None:
     if not is_new_pod or metadata is None or spec is None:
         return None
     raw = (metadata.annotations, spec.node_selector, spec.affinity, spec.tolerations)
-    if len(metadata.labels) + sum(map(len, raw)) > MAX_BYTES:
+    size = len(metadata.labels) + sum(map(len, raw))
+    if size > MAX_BYTES:
         return None
     try:
         identity = metadata.decode(POD_IDENTITY)
@@ -96,6 +105,7 @@ def fingerprint_of(review: RawReview) -> Fingerprint | None:
     return Fingerprint(
         request,
         ref,
+        size,
         (
             ref,
             request.namespace,

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Protocol
+from weakref import ref
 
 import structlog
 
@@ -41,8 +42,8 @@ class EventSink(Protocol):
     def __call__(self, event: PlanEvent, times: int = 1) -> None: ...
 
 
-_Key = tuple[int, bool]
-"""The id of a Decision, and whether it is about a dry run."""
+_Key = int
+"""The id of a Decision."""
 
 
 @dataclass(slots=True)
@@ -64,7 +65,7 @@ class Reporter:
         self._pending: list[tuple[Reviewed, Request | None, Decision, float]] = []
         self._pending_events: dict[_Key, _RepeatedDecision] = {}
         self._collected_events = Counter[PlanEvent]()
-        self._cached_events: dict[_Key, tuple[Decision, PlanEvent | None]] = {}
+        self._cached_events: dict[_Key, tuple[ref[Decision], PlanEvent | None]] = {}
 
     def __call__(
         self, reviewed: Reviewed, request: Request | None, decision: Decision, seconds: float
@@ -90,11 +91,11 @@ class Reporter:
         logs.write([_log_line(*each) for each in pending])
         for reviewed, request, decision, seconds in pending:
             self._metrics.observe_review(reviewed, decision, seconds)
-            if self._event_sink and request:
+            if self._event_sink and request and not request.dry_run:
                 if not self._pending_events:
                     loop = asyncio.get_running_loop()
                     loop.call_later(EVENT_DELAY_SECONDS, self._derive_events)
-                key = (id(decision), request.dry_run)
+                key = id(decision)
                 repeated = _RepeatedDecision(request, decision)
                 self._pending_events.setdefault(key, repeated).times += 1
 
@@ -122,8 +123,9 @@ class Reporter:
             if len(self._cached_events) >= MAX_CACHED_EVENTS:
                 self._cached_events.clear()
             event = derive_event(repeated.request, repeated.decision)
-            # The Decision is kept as well: as long as it lives, no other object has its id.
-            cached = self._cached_events[key] = (repeated.decision, event)
+            # While the Decision lives, no other object has its id. Its patch may have megabytes.
+            decision = ref(repeated.decision, lambda _: self._cached_events.pop(key, None))
+            cached = self._cached_events[key] = (decision, event)
         return cached[1]
 
     def report_error(self, uid: str, error: Exception) -> None:

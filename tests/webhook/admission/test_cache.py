@@ -292,6 +292,16 @@ def test_a_response_is_cached_for_the_same_plan_object_and_node_values_only() ->
     assert cache.get(fingerprint, PLAN, dict(nodes)) is None
 
 
+def test_the_cache_never_exceeds_its_limit_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = ResponseCache()
+    fingerprint, response = take_fingerprint()
+    size = fingerprint.size + len(response.body)
+    monkeypatch.setattr("webhook.admission.cache.MAX_TOTAL_BYTES", 3 * size + 20)
+    for number in range(10):
+        cache.put(take_fingerprint(number)[0], PLAN, {}, response)
+        assert 0 < len(cache._entries) <= 3
+
+
 def test_the_cache_never_exceeds_its_limit() -> None:
     cache = ResponseCache()
     for number in range(2 * MAX_RESPONSES):

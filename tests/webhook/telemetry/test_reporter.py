@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from typing import Any
+from weakref import ref
 
 import msgspec
 import pytest
@@ -180,3 +181,18 @@ def test_a_line_has_a_limited_size() -> None:
     assert len(line["problems"]) == MAX_ITEMS + 1
     assert line["problems"][-1] == "and 284 more"
     assert max(map(len, line["problems"])) == MAX_ITEM_CHARACTERS
+
+
+def test_the_reporter_keeps_no_decision_that_the_cache_has_dropped() -> None:
+    async def scene() -> None:
+        reporter = Reporter(Metrics(), lambda _event, times=1: None)
+        decision = msgspec.structs.replace(PLACED, generation=4)
+        dropped = ref(decision)
+        reporter(Reviewed.POD, REQUEST, decision, 0.0)
+        reporter.flush()
+        assert len(reporter._cached_events) == 1
+        del decision
+        assert dropped() is None
+        assert reporter._cached_events == {}
+
+    asyncio.run(scene())

@@ -1,10 +1,9 @@
 """Detection of label expressions that contradict each other."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import chain
 
 from webhook.karl.minimums import AT_LEAST, MAX_INTEGER, NOT_AT_LEAST
 from webhook.kube import quantity
@@ -13,15 +12,14 @@ from webhook.kube.objects import Json
 _ALLOW_ABSENCE = {"NotIn", "DoesNotExist", NOT_AT_LEAST}
 
 
-def is_unsatisfiable(term: Collection[Json], others: Collection[Json] = ()) -> bool:
+def is_unsatisfiable(term: Iterable[Json]) -> bool:
     """Return whether no node matches a term, because its expressions on a label contradict.
 
-    `others` must match too; by themselves they can, and so can each single expression.
+    Each expression by itself can match.
     """
-    by_key: dict[str, list[Json]] = {expression["key"]: [] for expression in term}
-    for expression in chain(others, term):
-        if expression["key"] in by_key:
-            by_key[expression["key"]].append(expression)
+    by_key: dict[str, list[Json]] = {}
+    for expression in term:
+        by_key.setdefault(expression["key"], []).append(expression)
     return any(len(each) > 1 and are_contradictory(each) for each in by_key.values())
 
 

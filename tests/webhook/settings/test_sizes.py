@@ -89,6 +89,12 @@ def test_the_most_specific_source_that_is_not_too_large_is_applied() -> None:
     assert found.labels == {"team": "a", "tier": "b"}
 
 
+def test_what_is_not_a_list_has_one_entry() -> None:
+    (problem,) = check_defaults({"tolerations": 5, "labels": None}, "defaults")
+    assert problem.message == "expected key=value:effect or a toleration, found 5"
+    assert check_defaults({"tolerations": [None, "spot"]}, "defaults") == []
+
+
 def test_an_affinity_object_has_at_most_4096_fields_and_values() -> None:
     def affinity(values: int) -> Json:
         expression = {"key": "a", "operator": "In", "values": ["v"] * values}

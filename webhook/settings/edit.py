@@ -28,6 +28,10 @@ class _EntryKey(NamedTuple):
         return f"{self.key}{value}{f':{self.effect}' if self.effect else ''}"
 
 
+_Removes = dict[str, dict[_EntryKey, None]]
+"""The entries that a change removes, by their key."""
+
+
 def edit_annotations(
     annotations: Mapping[str, str], changes: Mapping[str, str], prefix: str
 ) -> Json:
@@ -65,16 +69,14 @@ def _edit_list(name: str, before: str, change: str) -> str:
     kept: dict[_EntryKey, str] = {}
     for entry in _entries(before):
         kept.setdefault(_key_of(name, entry), entry)  # of two, the first is applied
-    for removed in removes:
-        kept = {each: entry for each, entry in kept.items() if not _matches(removed, each)}
-    after = list((kept | sets).values())
+    after = [entry for each, entry in (kept | sets).items() if not _find_removed(removes, each)]
     return before if after == _entries(before) else ",".join(after)
 
 
-def _parse_change(name: str, change: str) -> tuple[dict[_EntryKey, str], list[_EntryKey]]:
+def _parse_change(name: str, change: str) -> tuple[dict[_EntryKey, str], _Removes]:
     """Return the entries that a change sets, and those that it removes."""
     sets: dict[_EntryKey, str] = {}
-    removes: list[_EntryKey] = []
+    removes: _Removes = {}
     for number, entry in enumerate(map(str.strip, change.split(",")), 1):
         where = f"{name} entry {number}"
         if not entry:  # usually a script's "$A,$B" with one of them unset
@@ -83,19 +85,24 @@ def _parse_change(name: str, change: str) -> tuple[dict[_EntryKey, str], list[_E
             removed = _key_of(name, entry[:-1])
             if not removed.key or entry[:-1].endswith(":"):
                 raise EditError(f"{where}: expected a key before '-', found '{entry}'")
-            removes.append(removed)
+            of_key = removes.setdefault(removed.key, {})
+            if removed in of_key:
+                raise _conflict(name, removed)
+            of_key[removed] = None
             continue
         entry_key = _key_of(name, entry)
         if entry_key in sets:
             raise _conflict(name, entry_key)
         sets[entry_key] = entry
-    for index, removed in enumerate(removes):
-        if removed in removes[:index]:
-            raise _conflict(name, removed)
-        for entry_key in sets:
-            if _matches(removed, entry_key):
-                raise _conflict(name, entry_key)
+    for entry_key in sets:
+        if _find_removed(removes, entry_key):
+            raise _conflict(name, entry_key)
     return sets, removes
+
+
+def _find_removed(removes: _Removes, entry: _EntryKey) -> _EntryKey | None:
+    """Return what removes an entry, or None."""
+    return next((each for each in removes.get(entry.key, ()) if _matches(each, entry)), None)
 
 
 def _conflict(name: str, entry_key: _EntryKey) -> EditError:

@@ -6,13 +6,14 @@ for editors; docs/settings.md has the file with all keys.
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from functools import partial
 from typing import Any, NamedTuple
 
 from webhook.kube.labels import check_namespace, check_subdomain
 from webhook.kube.messages import describe_value, did_you_mean, join_with_or, quote, suggest
 from webhook.kube.objects import Json
 from webhook.model import Installation, Mode, OnError, Problem, Scope
-from webhook.settings.raw import RawSetting, expected_text, read_map
+from webhook.settings.raw import Invalid, RawSetting, expected_text, read_map, report
 from webhook.settings.source import DEFAULTS, find_in_defaults, read_source
 
 _Read = Callable[[RawSetting, list[Problem]], Any]
@@ -40,7 +41,7 @@ def read_installation(document: object, origin: str) -> tuple[Installation, list
             "expected the installation, found a ConfigMap: use the text of its key config.yaml"
         )
         return Installation(), [Problem(origin, message)]
-    problems.extend(_find_unknown_keys(map(str, fields), origin))
+    problems.extend(report(origin, _find_unknown_keys(map(str, fields), origin)))
     values = {}
     for name, key in KEYS.items():
         if fields.get(name) is not None:
@@ -58,12 +59,15 @@ def check_defaults(defaults: object, origin: str, *, separator: str = " ") -> li
     return problems
 
 
-def _find_unknown_keys(names: Iterable[str], origin: str) -> Iterable[Problem]:
+def _find_unknown_keys(names: Iterable[str], origin: str) -> Iterable[Invalid]:
     for name in names:
         if name not in KEYS:
-            hint = suggest(f"defaults.{name}") if name in DEFAULTS else did_you_mean(name, KEYS)
-            message = f"unknown key: expected {join_with_or(sorted(KEYS))}{hint}"
-            yield Problem(f"{origin} {name}", message)
+            message = f"unknown key: expected {join_with_or(sorted(KEYS))}"
+            yield Invalid(f"{origin} {name}", message, partial(_suggest_key, name))
+
+
+def _suggest_key(name: str) -> str:
+    return suggest(f"defaults.{name}") if name in DEFAULTS else did_you_mean(name, KEYS)
 
 
 def _make_word_reader(what: str, words: type[StrEnum]) -> _Read:

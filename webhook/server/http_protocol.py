@@ -20,12 +20,15 @@ BUFFER_BYTES = 64 * 1024
 """Of a connection, in each direction, in the kernel and in the process. By default it is megabytes,
 which a client fills by not reading its responses."""
 
-MAX_OVERHEAD_BYTES = 64 * 1024
+PARSED_BYTES = 16 * 1024
+"""At once, before the limits are checked."""
+
+MAX_OVERHEAD_BYTES = 32 * 1024
 """Of a request without its body: the request line, headers, framing of chunks, and trailers. The
 API server sends some 300."""
 
 MAX_HEADERS = 100
-"""In a request, with its trailers; the API server sends 7."""
+"""In a request; the API server sends 7."""
 
 MAX_PIPELINED = 10
 """Requests that wait for the response to the one before them; the API server sends none."""
@@ -88,10 +91,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._incomplete = True
         super().on_message_begin()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if len(self.headers) >= MAX_HEADERS:
+    def on_headers_complete(self) -> None:
+        if len(self.headers) > MAX_HEADERS:
             raise RequestTooLarge
-        super().on_header(name, value)
+        super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         self._overhead -= len(body)
@@ -109,6 +112,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_response_complete()
 
     def data_received(self, data: bytes) -> None:
+        if len(data) <= PARSED_BYTES:
+            self._parse(data)
+            return
+        for start in range(0, len(data), PARSED_BYTES):
+            if not self.transport.is_closing():
+                self._parse(data[start : start + PARSED_BYTES])
+
+    def _parse(self, data: bytes) -> None:
         self._overhead += len(data)
         super().data_received(data)
         if self._incomplete:

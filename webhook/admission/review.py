@@ -43,8 +43,8 @@ PLAN = f"{plan.API_VERSION}/{plan.KIND}"
 MAX_BODY_BYTES = 7 * 2**20
 """An API server accepts objects of up to 3 MiB; a review has the old and the new one.
 
-Go escapes `<`, `>` and `&` with six characters, so a review may be larger, but no object of Forklift
-has that many of them.
+Go escapes `<`, `>` and `&` with six characters, so a review may be larger, but no object of
+Forklift has that many of them.
 """
 MAX_UID_LENGTH = 253
 """The API server makes UUIDs. A response has the UID as it is, so it is never truncated."""

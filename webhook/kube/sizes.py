@@ -25,7 +25,7 @@ MAX_UNKNOWN_FIELDS = 32
 MAX_POD_ENTRIES = 1024
 """Of each list or map of a pod that a placement reads, except for the values of an expression."""
 
-MAX_FIELD_BYTES = 128 * 2**10
+MAX_FIELD_BYTES = 96 * 2**10
 """Of a field of a pod or a Plan that is read, as JSON. Most have some hundred bytes; an `In` over
 the memory of 5000 different nodes has 80 kB."""
 MAX_ANNOTATIONS_BYTES = 320 * 2**10

@@ -365,5 +365,5 @@ def test_a_setting_of_megabytes_is_a_problem_and_is_not_decoded(
     (problem,) = found.settings.problems
     assert str(problem) == (
         "Plan forklift/db spec.convertorLabels: expected key=value,key=value or a map, found "
-        "1048584 bytes of JSON, of which at most 131072 are read"
+        "1048584 bytes of JSON, of which at most 98304 are read"
     )

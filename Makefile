@@ -14,7 +14,7 @@ ONE_HALF := certs webhook/admission webhook/kube/api webhook/inventory webhook/s
 	webhook/test_program.py
 
 .PHONY: help install demo test tests one-half other-half coverage wheel docs workflows e2e bench \
-	bench-cluster chart image lock clean
+	bench-cluster fuzz chart image lock clean
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
@@ -91,6 +91,11 @@ bench: $(INSTALLED)  ## measure the performance budgets
 bench-cluster: $(INSTALLED)  ## measure the budgets that need a real control plane; a quarter of an hour
 	$(BIN)/python -m tests.system.controlplane.build
 	@$(BIN)/python benchmarks/cluster.py
+
+SECONDS ?= 60
+REVIEWS ?= 1000000
+fuzz: $(INSTALLED)  ## search for slow inputs and bad responses; SECONDS= of each search, REVIEWS=, SEED=
+	@$(BIN)/python -m tests.system.fuzz --seconds=$(SECONDS) --reviews=$(REVIEWS) $(SEED:%=--seed=%)
 
 chart: $(INSTALLED)  ## lint, render and check the chart with helm 3 and 4 (needs tests/system/chart/apt.txt)
 	$(BIN)/pytest -q tests/system/chart

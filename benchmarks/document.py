@@ -118,6 +118,9 @@ def _data(raw: Raw) -> dict[str, Any]:
             str(plans): [round(1e9 * seconds) for seconds in rounds]
             for plans, rounds in raw.lookups.items()
         },
+        "calibration loops of the slowest inputs": {
+            name: round(loops, 2) for name, loops in raw.slow_inputs.items()
+        },
         "seconds of the default test run": round(raw.tests, 1) if raw.tests < math.inf else None,
     }
 

@@ -17,5 +17,7 @@ class Raw:
     """Bytes by number of plans."""
     lookups: dict[int, list[float]] = field(default_factory=dict)
     """Seconds by number of plans, for each round."""
+    slow_inputs: dict[str, float] = field(default_factory=dict)
+    """CPU time in calibration loops, by the name of the input."""
     tests: float = 0
     """Seconds of the default test run."""

@@ -24,6 +24,8 @@ from benchmarks.budget import Budget, at_least, at_most
 from benchmarks.plan_objects import plan
 from benchmarks.processes import Certificate, Webhook
 from benchmarks.raw import Raw
+from tests.system.fuzz import slow_inputs
+from tests.system.fuzz.clock import LOOPS_IN_100_MS
 
 PLANS = 100
 """Plans of the webhook while its speed is measured; successive reviews are of different plans."""
@@ -61,6 +63,7 @@ def measure(raw: Raw) -> Iterator[Budget]:
         certificate = processes.certificate(directory)
         yield from speed_of_reviews(certificate, directory, raw)
         yield from cost_of_plans(certificate, directory, raw)
+    yield time_of_slow_inputs(raw)
     yield time_of_tests(raw)
 
 
@@ -123,6 +126,15 @@ def cost_of_plans(certificate: Certificate, directory: Path, raw: Raw) -> Iterat
     raw.memory = sizes
     growth = (sizes[MANY] - sizes[0]) / 1e6
     yield at_most(20, f"memory for {MANY} plans of {plans.KILOBYTES} KB", growth, " MB")
+
+
+def time_of_slow_inputs(raw: Raw) -> Budget:
+    """Measure the slowest inputs that `make fuzz` has found, relative to a calibration loop."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        raw.slow_inputs = process.submit(slow_inputs.measure).result()
+    name, loops = max(raw.slow_inputs.items(), key=lambda each: each[1])
+    text = f"CPU time of the slowest known input ({name}), in calibration loops"
+    return at_most(LOOPS_IN_100_MS, text, loops)
 
 
 def time_of_tests(raw: Raw) -> Budget:

@@ -17,11 +17,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webhook.admission import review
 from webhook.admission.review import BadReview, ReviewResponse
-from webhook.admission.validate import validate
 from webhook.inventory import Plans
 from webhook.model import Decision, Installation, Mode, Outcome, Reason, Request, Reviewed
 from webhook.server.body import Disconnected, read_body
 from webhook.server.deadline import seconds_to_respond
+from webhook.server.plan_reviews import PlanReviewHandler
 from webhook.server.pod_reviews import PodReviewHandler
 from webhook.server.responses import CLOSE, error_body, respond_to_http_error, send_json
 from webhook.server.slots import Slots, overloaded
@@ -57,17 +57,13 @@ def build(
 ) -> FastAPI:
     """Return the application that is served over TLS."""
 
-    async def respond_to_plan(body: bytes, _deadline: float) -> ReviewResponse:
-        request = review.decode(body)
-        return review.respond(request, validate(request, installation))
-
     def endpoint(of: Reviewed, handler: ReviewHandler) -> ReviewEndpoint:
         return ReviewEndpoint(of, handler, installation.mode, sink, max_concurrent)
 
     return _App(
         {
             "/mutate": endpoint(Reviewed.POD, PodReviewHandler(plans, installation)),
-            "/validate": endpoint(Reviewed.PLAN, respond_to_plan),
+            "/validate": endpoint(Reviewed.PLAN, PlanReviewHandler(installation)),
         }
     )
 

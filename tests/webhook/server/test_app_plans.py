@@ -1,6 +1,8 @@
 """Responses to `POST /validate`, over ASGI."""
 
 import asyncio
+import threading
+from typing import Any
 
 import pytest
 
@@ -9,7 +11,7 @@ from tests.support.builders import PREFIX, encode_review, minimal_pod, plan
 from tests.support.fake_plans import FakePlans
 from tests.support.recording_reporter import RecordingReporter
 from webhook.model import Installation, Reason
-from webhook.server import app
+from webhook.server import app, plan_reviews
 
 
 class Webhook:
@@ -21,8 +23,8 @@ class Webhook:
         self.reporter = RecordingReporter()
         self.app = app.build(self.plans, Installation(), self.reporter, max_concurrent=2)
 
-    def __call__(self, body: bytes, path: str = "/validate") -> Response:
-        return asyncio.run(send(self.app, Exchange([body], path=path)))
+    def __call__(self, body: bytes, **request: Any) -> Response:
+        return asyncio.run(send(self.app, Exchange([body], **{"path": "/validate"} | request)))
 
 
 def plan_review(rule: str) -> bytes:
@@ -79,7 +81,7 @@ def test_after_an_internal_error_the_plan_is_admitted(monkeypatch: pytest.Monkey
     def validate(*_: object) -> None:
         raise ZeroDivisionError("boom")
 
-    monkeypatch.setattr(app, "validate", validate)
+    monkeypatch.setattr(plan_reviews, "validate", validate)
     webhook = Webhook()
     response = webhook(plan_review("REQUIRE"))
     assert response.json() == {
@@ -97,3 +99,32 @@ def test_after_an_internal_error_the_plan_is_admitted(monkeypatch: pytest.Monkey
         },
     }
     assert [uid for uid, _error in webhook.reporter.errors] == ["u-1"]
+
+
+def test_a_plan_that_takes_long_delays_no_pod_and_is_admitted_at_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr(plan_reviews, "validate", lambda *_: ended.wait(10))
+    webhook = Webhook()
+    webhook.plans.error = None
+
+    async def send_both() -> tuple[Response, Response]:
+        exchange = Exchange([plan_review("REQUIRE")], path="/validate", query="timeout=150ms")
+        validation = asyncio.create_task(send(webhook.app, exchange))
+        await asyncio.sleep(0.01)
+        placed = await send(webhook.app, Exchange([encode_review(minimal_pod())]))
+        return placed, await validation
+
+    try:
+        _placed, admitted = asyncio.run(send_both())
+    finally:
+        ended.set()
+    assert webhook.reporter.reviewed == ["pod", "plan"]
+    assert webhook.reporter.reasons == ["PlanNotFound", "DeadlineExceeded"]
+    body = admitted.json()["response"]
+    assert body["allowed"] is True
+    assert " ".join(body["warnings"]) == (
+        "the plan could not be validated in time, because the webhook is busy with other plans: "
+        "invalid settings are reported when a pod of the plan is created"
+    )

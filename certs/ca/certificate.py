@@ -3,7 +3,7 @@
 import base64
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,7 +11,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
+_BEGIN = b"-----BEGIN CERTIFICATE-----"
+_END = b"-----END CERTIFICATE-----"
 
 _GO_BLOCK = re.compile(
     rb"^-----BEGIN CERTIFICATE-----[ \t]*\r?\n"
@@ -77,7 +78,17 @@ def parse_pem(pem: bytes) -> tuple[Certificate, ...]:
 
 def parse_blocks(pem: bytes) -> tuple[Certificate | str, ...]:
     """Parse every certificate block of a text; for one that cannot be parsed return the error."""
-    return tuple(map(_parse_block, _BLOCK.findall(pem)))
+    return tuple(map(_parse_block, _find_blocks(pem)))
+
+
+def _find_blocks(pem: bytes) -> Iterator[bytes]:
+    """Yield what is between each BEGIN and the next END; a BEGIN without an END is skipped."""
+    end = 0
+    while (begin := pem.find(_BEGIN, end)) >= 0:
+        begin += len(_BEGIN)
+        if (end := pem.find(_END, begin)) < 0:
+            return
+        yield pem[begin:end]
 
 
 def parse_pem_as_go(pem: bytes) -> tuple[Certificate, ...]:

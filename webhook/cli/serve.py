@@ -91,7 +91,7 @@ def _make_choice(words: type[StrEnum]) -> click.Choice[str]:
     "--max-concurrent",
     type=click.IntRange(1),
     default=MAX_CONCURRENT_REVIEWS,
-    help="Reviews at a time; more get 429 and Retry-After.",
+    help="Reviews at a time; more get 429 and Retry-After. Connections: 150 more for each client.",
 )
 @click.option(
     "--log-format",

@@ -13,7 +13,7 @@ from benchmarks.budget import Budget, at_most
 from tests.system.fuzz import clock
 from tests.system.fuzz.campaign import FOLDER
 from tests.system.fuzz.clock import LOOPS_IN_100_MS
-from tests.system.fuzz.recipe import Maker, Recipe
+from tests.system.fuzz.recipe import Recipe
 from tests.system.fuzz.search import LEAST_SECONDS, Finding, Search, time_once
 from tests.system.fuzz.server import write_logs_to
 from tests.system.fuzz.targets import TARGETS, Target
@@ -105,8 +105,8 @@ def conclude(name: str, target: Target, found: Search) -> Result:
 def measure(target: Target, finding: Finding) -> Measurement:
     """Measure the slowest input of a finding again, and its growth."""
     recipe = finding.recipe
-    size = min(int(finding.slowest[0] / 0.92), target.parts[_part(recipe)])
-    maker = Maker(recipe, lambda made: target.size(made, _part(recipe)))
+    size = min(int(finding.slowest[0] / 0.92), target.parts[recipe.part])
+    maker = target.make_maker(recipe)
     before = clock.calibrate()
     base = _time(target, recipe.document)
     times = [
@@ -135,14 +135,9 @@ def _time(target: Target, made: Json) -> float:
     return min(seconds)
 
 
-def _part(recipe: Recipe) -> str:
-    """Return the part of the document whose size counts."""
-    return str(recipe.growths[0].path[0])
-
-
 def _write(name: str, target: Target, recipe: Recipe, size: int) -> Path:
     """Write an input of a recipe, and the recipe, to a file."""
-    sized = Maker(recipe, lambda made: target.size(made, _part(recipe))).make(size)
+    sized = target.make_maker(recipe).make(size)
     content = {"growths": recipe.growths, "input": sized.made if sized else None}
     path = FOLDER / f"{name.strip('/').replace(' ', '-')}.json"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ import msgspec
 
 from tests.system.fuzz import clock
 from tests.system.fuzz.clock import TooSlow
-from tests.system.fuzz.recipe import Growth, Kind, Maker, Path, Recipe, get_part, list_parts
+from tests.system.fuzz.recipe import Growth, Kind, Path, Recipe, get_part, list_parts
 from tests.system.fuzz.targets import Target, Unusable
 from webhook.kube.objects import Json
 
@@ -199,10 +199,9 @@ class Search:
 
 def measure(target: Target, recipe: Recipe, smallest: float = SMALLEST_BYTES) -> Finding | None:
     """Measure a recipe in growing sizes, until one takes long or is the largest accepted."""
-    part = str(recipe.growths[0].path[0])
-    most = target.parts[part]
-    maker = Maker(recipe, lambda made: target.size(made, part))
-    size = min(int(smallest) + target.size(recipe.document, part), most)
+    most = target.parts[recipe.part]
+    maker = target.make_maker(recipe)
+    size = min(int(smallest) + target.size(recipe.document, recipe.part), most)
     times: list[tuple[int, float]] = []
     error = ""
     while sized := maker.make(size):

@@ -11,6 +11,7 @@ from tests.system.fuzz import campaign
 from tests.system.fuzz.campaign import LAWS, Breach, Campaign
 from webhook.admission import mutate, review
 from webhook.admission.cache import fingerprint_of
+from webhook.admission.patch import diff
 from webhook.kube.objects import Json
 from webhook.server import pod_reviews
 
@@ -28,7 +29,6 @@ def find_breaches(seed: str = "1") -> list[Breach]:
 
 def plant_in_patch(monkeypatch: pytest.MonkeyPatch, make: Callable[[Json], list[Json]]) -> None:
     """Add operations to every patch."""
-    diff = mutate.diff
 
     def planted(before: Json, after: Json) -> list[Json]:
         operations = diff(before, after)
@@ -97,7 +97,6 @@ def test_a_wrong_operation_of_a_patch_is_found(
 def test_a_patch_that_is_repeated_on_the_patched_pod_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    diff = mutate.diff
     added = {"op": "add", "path": "/spec/nodeSelector", "value": {"a": "b"}}
     monkeypatch.setattr(mutate, "diff", lambda before, after: [*diff(before, after), added])
     monkeypatch.setattr(campaign, "IDEMPOTENCE_SHARE", 1.0)

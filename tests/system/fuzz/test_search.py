@@ -7,9 +7,9 @@ from random import Random
 import pytest
 
 from benchmarks.budget import Budget
-from tests.system.fuzz import campaign, clock, durations, slow_inputs, targets
+from tests.system.fuzz import clock, durations, slow_inputs, targets
 from tests.system.fuzz.durations import conclude
-from tests.system.fuzz.recipe import Maker, Recipe
+from tests.system.fuzz.recipe import Recipe
 from tests.system.fuzz.search import Search
 from tests.system.fuzz.targets import TARGETS, Target
 
@@ -96,16 +96,9 @@ def test_a_target_is_searched(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_slow_input_is_accepted_in_a_small_size(name: str) -> None:
     target_name, growths = slow_inputs.SLOW_INPUTS[name]
     target = TARGETS[target_name]
-    part = str(growths[0].path[0])
-    maker = Maker(Recipe(target.document, growths), lambda made: target.size(made, part))
+    recipe = Recipe(target.document, growths)
 
-    sized = maker.make(target.size(target.document, part) + 20_000)
+    sized = target.make_maker(recipe).make(target.size(target.document, recipe.part) + 20_000)
 
     assert sized
     target.prepare(sized.made)()
-
-
-def test_the_reproducers_of_both_parts_are_in_one_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-
-    assert durations.FOLDER == campaign.FOLDER

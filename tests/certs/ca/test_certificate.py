@@ -37,6 +37,22 @@ def test_encoded_certificates_parse_to_the_same() -> None:
     assert parse_pem(encode_pem([CA.certificate, other])) == (CA.certificate, other)
 
 
+@pytest.mark.parametrize(
+    ("pem", "blocks"),
+    [
+        (b"", 0),
+        (b"-----BEGIN CERTIFICATE-----" * 200_000, 0),
+        (b"-----BEGIN CERTIFICATE-----" * 200_000 + b"-----END CERTIFICATE-----", 1),
+        (b"-----BEGIN CERTIFICATE----------END CERTIFICATE-----" * 2000, 2000),
+        (b"-----END CERTIFICATE-----" * 200_000, 0),
+    ],
+)
+def test_a_text_of_megabytes_without_certificates_is_parsed_at_once(
+    pem: bytes, blocks: int
+) -> None:
+    assert len(parse_blocks(pem)) == blocks
+
+
 @given(st.one_of(st.binary(max_size=80), st.integers(0, len(DER) - 1).map(lambda end: DER[:end])))
 def test_other_bytes_are_a_value_error(der: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):

@@ -23,7 +23,7 @@ from webhook.telemetry import logs
 ROUNDS = 5
 """Of which the fastest counts."""
 DOUBLINGS = 3
-MOST_GROWTH = 2.8
+MOST_GROWTH = 3.0
 """Of the time when the size doubles: 2 if it is linear, 4 if it is quadratic. The CPU's caches and
 garbage collection make a linear time grow a little faster."""
 

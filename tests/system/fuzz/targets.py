@@ -204,7 +204,7 @@ def _patch(made: Json) -> Run:
     before, changes = msgspec.json.decode(_encode([made["plan"], made["changes"]]))
 
     def run() -> None:
-        annotations = before["metadata"]["annotations"]
+        annotations = before["metadata"].get("annotations") or {}
         try:
             edited = annotations | edit_annotations(annotations, changes, PREFIX)
         except EditError as error:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache, partial
 from itertools import groupby
 
 import msgspec
@@ -15,7 +16,12 @@ from webhook.reports.explain.context import ExplainContext
 from webhook.reports.explain.model import Advice
 from webhook.reports.explain.obstacles import Obstacle, collect_obstacles
 from webhook.reports.explain.pods import place_enforced
-from webhook.reports.explain.remedies import ObstacleContext, advise_enforcing, advise_on_obstacle
+from webhook.reports.explain.remedies import (
+    ObstacleContext,
+    advise_enforcing,
+    advise_on_obstacle,
+    explain_pod_affinity,
+)
 
 _MAX_OBSTACLE_SETS = 3
 """Sets of obstacles that are reported, those of the most nodes."""
@@ -80,10 +86,12 @@ def _advise_on_obstacles(
 ) -> list[Advice]:
     """Return the advice for the nodes with the fewest obstacles; that with commands first."""
     by_node = {verdict.node: collect_obstacles(verdict) for verdict in verdicts}
+    counts = Counter(key for found in by_node.values() for key in {each.key for each in found})
+    explain = cache(partial(explain_pod_affinity, pod, context.snapshot))
     advice: list[Advice] = []
     for obstacle, closest in _find_closest(by_node):
-        everywhere = all(_has(each, obstacle) for each in by_node.values())
-        found = advise_on_obstacle(obstacle, ObstacleContext(context, pod, closest))
+        everywhere = counts[obstacle.key] == len(by_node)
+        found = advise_on_obstacle(obstacle, ObstacleContext(context, pod, closest, explain))
         advice.append(msgspec.structs.replace(found, nodes=[] if everywhere else closest))
     return sorted(advice, key=lambda each: not each.command)
 
@@ -128,7 +136,3 @@ def _nodes(count: int) -> str:
 
 def _keys(found: list[Obstacle]) -> tuple[str, ...]:
     return tuple(sorted(each.key for each in found))
-
-
-def _has(found: list[Obstacle], obstacle: Obstacle) -> bool:
-    return any(each.key == obstacle.key for each in found)

@@ -10,6 +10,7 @@ from webhook.kube.commands import RULES
 from webhook.kube.objects import Json, labels_of, name_of
 from webhook.kube.scheduler.inter_pod_affinity import pod_affinity
 from webhook.kube.scheduler.resources import PODS
+from webhook.kube.scheduler.snapshot import Snapshot
 from webhook.kube.selectors import expression_matches
 from webhook.kube.tolerations import format_toleration
 from webhook.model import Mode, Plan, Scope
@@ -37,6 +38,8 @@ class ObstacleContext(NamedTuple):
     pod: Json
     nodes: list[str]
     """Those with the fewest other obstacles."""
+    explain_pod_affinity: Callable[[], str]
+    """`explain_pod_affinity` of the pod, which is the same for all of its rules."""
 
     @property
     def plan(self) -> Plan:
@@ -167,7 +170,7 @@ def _pod_affinity(obstacle: Obstacle, where: ObstacleContext) -> Advice:
     rule = format_pod_term(Verb.REQUIRE, term)
     miss = near_misses.diagnose_pod_term(term, where.pod, where.context)
     if not miss:
-        return Advice(obstacle.text, _explain_pod_affinity(where))
+        return Advice(obstacle.text, where.explain_pod_affinity())
     unscoped = term.get("namespaceSelector") is None and not term.get("namespaces")
     if unscoped and where.context.reading.scope is Scope.OWN:
         command = where.commands.patch("--rule-scope", "all")
@@ -177,9 +180,9 @@ def _pod_affinity(obstacle: Obstacle, where: ObstacleContext) -> Advice:
     )
 
 
-def _explain_pod_affinity(where: ObstacleContext) -> str:
-    snapshot = where.context.snapshot
-    reject = pod_affinity(where.pod, snapshot)
+def explain_pod_affinity(pod: Json, snapshot: Snapshot) -> str:
+    """Return why a pod fits no node though each of its REQUIRE rules on pods can be met."""
+    reject = pod_affinity(pod, snapshot)
     if all(reject(node) for node in snapshot.nodes):
         return "one pod must match all REQUIRE rules on pods at once"
     return "the nodes near a matching pod have other obstacles"

@@ -133,7 +133,7 @@ def test_keys_are_never_printed() -> None:
 
 @pytest.mark.parametrize("text", [BEGIN, BEGIN + b"\nAAAA\n", BEGIN + b"\n"])
 def test_blocks_without_an_end_are_skipped(text: bytes) -> None:
-    """A caBundle of them, from whoever may write one, must not take a minute."""
+    """A caBundle of them, from another client, must not take a minute."""
     assert parse_blocks(text * 40_000) == ()
     assert parse_pem_as_go(text * 40_000) == ()
     assert parse_pem(text * 3 + b"\n" + END + PEM) == (CA.certificate,)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NoReturn
 import yaml
 
 from webhook.kube.messages import truncate
+from webhook.kube.sizes import MAX_CONFIG_CHARACTERS
 
 try:
     from yaml import CBaseLoader as _TextLoader
@@ -68,9 +69,14 @@ def parse_document(text: str) -> Any:
     """Return the only document of a YAML text; None if the text is empty.
 
     Raises:
-        DocumentError: it is not YAML as Kubernetes reads it, or has several documents.
+        DocumentError: it is not YAML as Kubernetes reads it, has several documents, or more than
+            MAX_CONFIG_CHARACTERS.
 
     """
+    if len(text) > MAX_CONFIG_CHARACTERS:
+        raise DocumentError(
+            f"expected at most {MAX_CONFIG_CHARACTERS} characters, found {len(text)}"
+        )
     documents = parse_documents(text, is_json=False)
     first, *others = [each for each in documents if each[1] is not None] or [(1, None)]
     if others:

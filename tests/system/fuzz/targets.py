@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 import msgspec
@@ -23,8 +23,9 @@ from webhook.forklift.plan import PlanObject
 from webhook.inventory.changes import log_changes
 from webhook.inventory.index import PlanIndex
 from webhook.karl import KarlError
-from webhook.kube.manifests import DocumentError, parse_as_text, parse_document
+from webhook.kube.manifests import DocumentError, parse_as_text, parse_document, parse_documents
 from webhook.kube.objects import Json
+from webhook.kube.sizes import MAX_CONFIG_CHARACTERS
 from webhook.model import Installation
 from webhook.placement.missed import EnforcementWindow, check_placement, read_metadata
 from webhook.placement.warnings import find_plan_warnings
@@ -37,8 +38,6 @@ KIB, MIB = 2**10, 2**20
 
 MAX_OBJECT_BYTES = 3 * MIB // 2
 """The limit of etcd for an object."""
-MAX_CONFIG_BYTES = MIB
-"""The limit of a ConfigMap and of a Secret."""
 MAX_HEADER_BYTES = 64 * KIB
 MAX_ARGUMENT_BYTES = 128 * KIB
 """Linux' limit for an argument of a command."""
@@ -175,7 +174,7 @@ def _read_yaml(made: Json) -> Run:
     text = made["text"]
 
     def run() -> None:
-        for parse in (parse_document, parse_as_text):
+        for parse in (partial(parse_documents, is_json=False), parse_as_text):
             try:
                 parse(text)
             except DocumentError as error:
@@ -278,7 +277,7 @@ TARGETS: dict[str, Target] = {
     ),
     "installation": Target(
         lambda: {"installation": documents.installation()},
-        {"installation": MAX_CONFIG_BYTES},
+        {"installation": MAX_CONFIG_CHARACTERS},
         _read_installation,
     ),
     "existing pod": Target(
@@ -289,7 +288,7 @@ TARGETS: dict[str, Target] = {
     ),
     "YAML": Target(
         lambda: {"text": "mode: enforce"},
-        {"text": MAX_CONFIG_BYTES},
+        {"text": MIB},
         _read_yaml,
         typed=True,
         in_event_loop=False,

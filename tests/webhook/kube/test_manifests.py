@@ -4,6 +4,7 @@ import pytest
 
 from webhook.kube import manifests
 from webhook.kube.manifests import DocumentError
+from webhook.kube.sizes import MAX_CONFIG_CHARACTERS
 
 
 def error_of(text: str) -> str:
@@ -136,3 +137,11 @@ def test_an_error_has_a_message_without_contents(text: str, message: str) -> Non
         manifests.parse_first_document(text)
     assert caught.value.without_contents.startswith(message)
     assert "secret" not in caught.value.without_contents
+
+
+def test_a_configuration_that_is_too_large_is_an_error_before_it_is_parsed() -> None:
+    largest = f"a: {'x' * (MAX_CONFIG_CHARACTERS - 3)}"
+    assert manifests.parse_document(largest) == {"a": largest[3:]}
+    with pytest.raises(DocumentError) as error:
+        manifests.parse_document(f"{largest}x")
+    assert str(error.value) == "expected at most 49152 characters, found 49153"

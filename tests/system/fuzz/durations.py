@@ -120,12 +120,18 @@ def measure(target: Target, finding: Finding) -> Measurement:
 
 
 def _growth(times: list[tuple[int, float]], base: float) -> float:
-    """Return the factor of the time for a factor 2 of the size, without the time of any input."""
+    """Return the factor of the time when the size doubles, without the time of the smallest input.
+
+    Of the factors up to the largest size it is the smallest: a linear time that begins at some
+    size, such as that of a second buffer, grows faster only at first.
+    """
     own = [(size, seconds - base) for size, seconds in times if seconds - base > LEAST_SECONDS / 10]
     if len(own) < 2 or own[-1][1] < LEAST_SECONDS:
         return 0.0
-    (first_size, first), (last_size, last) = own[0], own[-1]
-    return 2 ** (math.log(last / first) / math.log(last_size / first_size))
+    *smaller, (largest, last) = own
+    return min(
+        2 ** (math.log(last / seconds) / math.log(largest / size)) for size, seconds in smaller
+    )
 
 
 def _time(target: Target, made: Json) -> float:

@@ -74,7 +74,7 @@ class Target:
         """Return what is measured, for a grown document. Raises Unusable."""
         try:
             return self.make_run(made)
-        except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+        except (msgspec.MsgspecError, RecursionError, UnicodeError, KeyError) as error:
             raise Unusable from error
 
     def make_maker(self, recipe: Recipe) -> Maker:

@@ -11,7 +11,7 @@ import msgspec
 from webhook.karl.contradiction import are_contradictory, is_unsatisfiable
 from webhook.karl.errors import Mistake
 from webhook.karl.expressions import negate, to_expression
-from webhook.karl.syntax import Rule
+from webhook.karl.syntax import Operator, Rule, Verb
 from webhook.kube.affinity import MAX_NODE_TERMS
 from webhook.kube.objects import Json
 from webhook.kube.sizes import MAX_ENTRIES
@@ -22,14 +22,23 @@ contradict or imply each other."""
 
 
 def check_selector_count(rules: Iterable[Rule]) -> Mistake | None:
-    """Return the mistake if the rules have too many selectors; all on a label are compared."""
+    """Return the mistake if too many selectors of the rules are compared, with others or with pods.
+
+    They are not in PREFER rules without `>=`, whose terms are compared as a whole.
+    """
     count = 0
     for rule in rules:
+        if rule.verb is Verb.PREFER and not _has_minimum(rule):
+            continue
         count += len(rule.selectors)
         if count > MAX_ENTRIES:
             message = f"the rules on nodes have more than {MAX_ENTRIES} selectors"
             return Mistake(rule.span, message, "expected fewer, or k in [a,b] for several values")
     return None
+
+
+def _has_minimum(rule: Rule) -> bool:
+    return any(selector.operator is Operator.AT_LEAST for selector in rule.selectors)
 
 
 def to_required_terms(rules: Sequence[Rule]) -> list[Json] | Mistake:

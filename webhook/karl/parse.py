@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from functools import cache
-from itertools import chain, islice
+from itertools import islice
 from typing import cast
 
 import lark
@@ -13,10 +13,9 @@ from webhook.karl.build import RuleBuilder
 from webhook.karl.diagnose import diagnose
 from webhook.karl.errors import Mistake, build_error
 from webhook.karl.lookalikes import find_lookalikes
-from webhook.karl.parse_failure import count_parts, split_words
 from webhook.karl.split import split_rules
 from webhook.karl.syntax import Rule, Span
-from webhook.kube.sizes import MAX_ENTRIES, MAX_REPORTED, MAX_RULES_CHARACTERS, MAX_RULES_WORDS
+from webhook.kube.sizes import MAX_REPORTED, MAX_RULES_CHARACTERS
 
 _SPACE = re.compile(r"[^\S\r\n]")
 """All spaces, such as the no-break space of a web page; the grammar accepts those of ASCII."""
@@ -35,11 +34,8 @@ def parse(text: str) -> tuple[Rule, ...]:
         message = f"the text is {len(text)} characters long"
         hint = f"expected at most {MAX_RULES_CHARACTERS}"
         raise build_error(text[:MAX_RULES_CHARACTERS], [Mistake(Span(0, 1), message, hint)])
-    spans = list(islice(split_rules(text), MAX_ENTRIES + 1))
-    if excess := _find_excess(text, spans):
-        raise build_error(text, [excess])
     rules: list[Rule] = []
-    mistakes = list(islice(_parse_rules(text, spans, rules), MAX_REPORTED + 1))
+    mistakes = list(islice(_parse_rules(text, rules), MAX_REPORTED + 1))
     if not rules and not mistakes:
         mistakes.append(Mistake(Span(0, 0), "no rule found", f"expected a rule, {_EXAMPLE}"))
     if mistakes:
@@ -47,24 +43,10 @@ def parse(text: str) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def _find_excess(text: str, spans: list[Span]) -> Mistake | None:
-    """Return the mistake of a text with too many rules or words."""
-    if len(spans) > MAX_ENTRIES:
-        message = f"the text has more than {MAX_ENTRIES} rules"
-        return Mistake(spans[-1], message, "expected fewer, or k in [a,b] for several values")
-    if count_parts(text) <= MAX_RULES_WORDS:
-        return None  # nearly always
-    words = chain.from_iterable(split_words(text, span) for span in spans)
-    if first := next(islice(words, MAX_RULES_WORDS, None), None):
-        message = f"the text has more than {MAX_RULES_WORDS} words and signs"
-        return Mistake(first.span, message, "expected fewer rules, or fewer values in them")
-    return None
-
-
-def _parse_rules(text: str, spans: list[Span], rules: list[Rule]) -> Iterator[Mistake]:
+def _parse_rules(text: str, rules: list[Rule]) -> Iterator[Mistake]:
     """Yield the mistakes of all rules, and append the parsed rules."""
     plain = _SPACE.sub(" ", text)
-    for span in spans:
+    for span in split_rules(text):
         found = False
         for mistake in find_lookalikes(text, span):
             found = True

@@ -96,11 +96,6 @@ def locate(text: str, rule: Span, error: lark.UnexpectedToken) -> ParseFailure:
     return ParseFailure(before, found, tuple(after), rest, frozenset(error.accepts))
 
 
-def count_parts(text: str) -> int:
-    """Return the number of words, signs and comments."""
-    return len(_PART.findall(text))
-
-
 def split_words(text: str, rule: Span) -> Iterator[Word]:
     """Yield the words and signs of a rule, without comments."""
     for match in _PART.finditer(text, rule.start, rule.end):

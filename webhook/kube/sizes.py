@@ -8,13 +8,11 @@ on its size alone. People write far less; Kubernetes itself has hardly any of th
 import msgspec
 
 MAX_ENTRIES = 256
-"""Of a list or map of labels, node selectors or tolerations, and rules of a text."""
+"""Of a list or map of labels, node selectors or tolerations."""
 MAX_ENTRY_CHARACTERS = 512
 """Of an entry that gets a suggestion; the longest valid one has about 400."""
 MAX_RULES_CHARACTERS = 16 * 1024
 """Of a text of rules."""
-MAX_RULES_WORDS = 6 * MAX_ENTRIES
-"""Words and signs of a text of rules: `AVOID nodes(!a)` has six, a list of 256 values 512."""
 MAX_AFFINITY_ITEMS = 4 * 1024
 """Objects, lists and values of a core/v1 Affinity: a usual term of an affinity has ten."""
 MAX_NODE_VALUES = 32 * 1024

@@ -114,13 +114,16 @@ def _replace(term: Json, now: Json, kept: _Expansions) -> Json:
 
 def _find_missing(present: list[Json], wanted: list[Json], wanted_now: list[Json]) -> list[Json]:
     """Return the plan's preferences that the pod does not have in any expansion."""
+    same = set(map(encode, present))
+    others = [pair for pair in zip(wanted, wanted_now, strict=True) if encode(pair[1]) not in same]
     by_shape: dict[bytes, list[list[set[bytes]]]] = {}
-    for own in present:
-        by_shape.setdefault(_shape(own), []).append(list(map(_list_forms, _weighted(own))))
+    if any(term is not now for term, now in others):
+        for own in present:
+            by_shape.setdefault(_shape(own), []).append(list(map(_list_forms, _weighted(own))))
     missing: list[Json] = []
-    for term, now in zip(wanted, wanted_now, strict=True):
+    for term, now in others:
         forms = list(map(encode, _weighted(term)))
-        alike = by_shape.get(_shape(term), ())
+        alike = by_shape.get(_shape(term), ()) if term is not now else ()
         if not any(all(map(operator.contains, own, forms)) for own in alike):
             missing.append(now)
     return missing

@@ -55,12 +55,22 @@ def test_rules_without_alternatives_are_not_multiplied() -> None:
     assert len(terms("\n".join(always + pairs))) == 64
 
 
-@pytest.mark.parametrize("verb", ["REQUIRE", "AVOID", "PREFER", "REPEL"])
+@pytest.mark.parametrize("verb", ["REQUIRE", "AVOID", "REPEL"])
 def test_the_number_of_selectors_is_limited(verb: str) -> None:
     rules = [f"{verb} nodes(!x{number})" for number in range(MAX_ENTRIES)]
+    assert karl.compile("\n".join([*rules, "PREFER nodes(!a, !b)"]))
+    check_selector_limit([*rules[:-3], f"{verb} nodes(!a, !b, !c, !d)"])
+
+
+def test_the_number_of_selectors_of_soft_rules_with_minimums_is_limited() -> None:
+    rules = [f"PREFER nodes(memory>={number}Gi)" for number in range(1, MAX_ENTRIES + 1)]
     assert karl.compile("\n".join(rules))
+    check_selector_limit([*rules[:-3], "PREFER nodes(!a, !b, !c, cpu>=2)"])
+
+
+def check_selector_limit(rules: list[str]) -> None:
     with pytest.raises(karl.KarlError) as error:
-        karl.compile("\n".join([*rules[:-3], f"{verb} nodes(!a, !b, !c, !d)"]))
+        karl.compile("\n".join(rules))
     assert str(error.value).splitlines()[0] == (
         "karl: 254:1: the rules on nodes have more than 256 selectors"
     )

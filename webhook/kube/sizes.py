@@ -29,7 +29,7 @@ the memory of 5000 different nodes has 80 kB."""
 MAX_ANNOTATIONS_BYTES = 320 * 2**10
 """Kubernetes limits the annotations of an object to 256 KiB, without quotes and escapes of JSON."""
 
-MAX_CONFIG_CHARACTERS = 48 * 1024
+MAX_CONFIG_CHARACTERS = 32 * 1024
 """Of the installation's file. YAML takes up to 2 ms for each thousand characters."""
 
 MAX_REPORTED = 16

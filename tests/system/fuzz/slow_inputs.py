@@ -162,6 +162,14 @@ SLOW_INPUTS: dict[str, SlowInput] = {
         "installation",
         (Growth(("installation",), "members", member="scope", pieces=("scope",)),),
     ),
+    "many numbers in the installation": SlowInput(
+        "installation",
+        (Growth(("installation", "defaults", "tolerations", 0, "tolerationSeconds"), "items"),),
+    ),
+    "many label selectors in a plan's affinity": SlowInput(
+        "update of a plan",
+        (Growth((*_PLAN, *_AFFINITY, *_POD_TERM, "namespaceSelector"), "items"),),
+    ),
     "certificates without an end": SlowInput(
         "caBundle", (Growth(("text",), "text", pieces=("-----BEGIN CERTIFICATE-----\n",)),)
     ),

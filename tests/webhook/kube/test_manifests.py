@@ -144,4 +144,4 @@ def test_a_configuration_that_is_too_large_is_an_error_before_it_is_parsed() -> 
     assert manifests.parse_document(largest) == {"a": largest[3:]}
     with pytest.raises(DocumentError) as error:
         manifests.parse_document(f"{largest}x")
-    assert str(error.value) == "expected at most 49152 characters, found 49153"
+    assert str(error.value) == "expected at most 32768 characters, found 32769"

@@ -49,7 +49,7 @@ STEP = 4
 ENOUGH_SECONDS = 0.2
 """An input that takes longer is not made larger."""
 MAX_SECONDS = 2.0
-LEAST_SECONDS = 0.01
+LEAST_SECONDS = 0.02
 """The growth of a shorter time is not measured."""
 
 

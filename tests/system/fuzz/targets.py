@@ -201,9 +201,9 @@ def _explain(made: Json) -> Run:
 
 def _patch(made: Json) -> Run:
     before, changes = msgspec.json.decode(_encode([made["plan"], made["changes"]]))
+    annotations = before["metadata"].get("annotations") or {}
 
     def run() -> None:
-        annotations = before["metadata"].get("annotations") or {}
         try:
             edited = annotations | edit_annotations(annotations, changes, PREFIX)
         except EditError as error:

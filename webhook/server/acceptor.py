@@ -8,6 +8,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from time import monotonic
 
@@ -110,7 +111,7 @@ class Acceptor:
     async def _connect(self, client: socket.socket, protocol: BoundedHttpProtocol) -> None:
         """Complete the handshake; from then on the event loop reports the end to the protocol."""
         tls = self._context is not None
-        try:
+        with suppress(OSError):  # also ssl.SSLError and TimeoutError
             await self._loop.connect_accepted_socket(
                 lambda: protocol,
                 client,
@@ -118,14 +119,12 @@ class Acceptor:
                 ssl_handshake_timeout=HANDSHAKE_TIMEOUT_SECONDS if tls else None,
                 ssl_shutdown_timeout=CLOSE_TIMEOUT_SECONDS if tls else None,
             )
-        except OSError:  # also ssl.SSLError and TimeoutError
-            protocol.discard()
 
     def _end_opening(
         self, client: socket.socket, protocol: BoundedHttpProtocol, task: asyncio.Task[None]
     ) -> None:
         self._opening.discard(task)
-        if task.cancelled():
+        if not protocol.is_connected:
             protocol.discard()
             client.close()
 
@@ -143,5 +142,7 @@ class Acceptor:
 
 
 def _abort(protocol: BoundedHttpProtocol, handshake: asyncio.Task[None]) -> None:
-    if not protocol.abort():
+    if protocol.is_connected:
+        protocol.abort()
+    else:
         handshake.cancel()

@@ -53,6 +53,7 @@ class Connection:
     def end_response(self) -> None:
         """Record that no request is left to respond to."""
         if self in self._client.open:
+            self._client.unused.pop(self, None)  # the response may precede the end of the request
             self._client.idle[self] = None
 
     def close(self) -> None:

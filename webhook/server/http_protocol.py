@@ -58,14 +58,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().__init__(**of_uvicorn)
         self._connection = connection
 
-    def abort(self) -> bool:
-        """Close the connection at once; return False if its handshake is not complete."""
+    @property
+    def is_connected(self) -> bool:
+        """True from the end of the handshake on, also after the connection is lost."""
+        return self.transport is not None  # uvicorn's type lacks None
+
+    def abort(self) -> None:
+        """Close the connection at once."""
         self._cancel_reading()
-        transport: asyncio.Transport | None = self.transport  # uvicorn's type lacks None
-        if transport is None:
-            return False
-        transport.abort()
-        return True
+        self.transport.abort()
 
     def discard(self) -> None:
         """Release what belongs to a connection whose handshake has failed."""
@@ -103,7 +104,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._incomplete, self._overhead = False, 0
         self._cancel_reading()
-        self._connection.begin_response()
+        if not self.cycle.response_complete:
+            self._connection.begin_response()
         super().on_message_complete()
 
     def on_response_complete(self) -> None:

@@ -32,8 +32,8 @@ def log_in_background(form: Format, level: Level) -> Iterator["LogWriter"]:
     try:
         yield writer
     finally:
+        logs.configure(form, level)  # first, so that no thread writes to a writer that has ended
         writer.stop()
-        logs.configure(form, level)
 
 
 class LogWriter:

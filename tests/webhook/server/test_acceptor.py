@@ -17,6 +17,7 @@ from tests.support.certificates import create_certificate
 from tests.webhook.server.test_http_protocol import REQUEST, is_closed, read_response, respond_ok
 from webhook.server import acceptor, connections, listener
 from webhook.server.config import Address
+from webhook.server.responses import send_json
 
 API_SERVER, OTHER = "127.0.0.2", "127.0.0.3"
 CERTIFICATE = create_certificate()
@@ -157,6 +158,24 @@ def test_half_requests_are_closed_for_others_and_requests_in_progress_are_not() 
         assert await read_response(whole[0])
 
     run(check, wait_and_respond)
+
+
+def test_connections_with_a_response_before_the_end_of_the_request_are_closed_for_others() -> None:
+    async def respond_early(_scope: Any, _receive: Any, send: Any) -> None:
+        await send_json(send, 200, b"{}")
+
+    async def check(running: Running) -> None:
+        for _ in range(OF_CLIENT):
+            reader, writer = await running.connect(OTHER)
+            for part in (REQUEST[:-1], REQUEST[-1:] + REQUEST[:-1]):
+                writer.write(part)
+                assert await read_response(reader)
+            writer.write(REQUEST[-1:])
+        await asyncio.sleep(2 * connections.SETTLING_SECONDS)
+        await review(await running.connect(OTHER))
+        assert (running.connections.closed, running.connections.refused) == (1, 0)
+
+    run(check, respond_early)
 
 
 def test_connections_that_end_in_any_way_are_no_longer_counted() -> None:

@@ -4,6 +4,7 @@ import base64
 import json
 import shutil
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 import yaml
@@ -151,12 +152,30 @@ def test_an_empty_ca_bundle_is_none(text: str | None) -> None:
         "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
         f"{cases.make_ca()}-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n",
         f"{cases.make_ca()} and more",
+        indent(cases.make_ca(), "  "),
     ],
-    ids=range(6),
+    ids=range(7),
 )
-def test_a_ca_bundle_that_is_not_pem_or_has_a_key_is_rejected(text: str, major: int) -> None:
-    with pytest.raises(rendering.ChartError, match="caBundle"):
+def test_a_ca_bundle_that_is_not_pem_or_has_a_key_is_rejected_without_printing_it(
+    text: str, major: int
+) -> None:
+    with pytest.raises(rendering.ChartError) as raised:
         rendering.text(provided(text), major=major)
+
+    assert "certificates.provided.caBundle is not a list of certificates in PEM" in str(
+        raised.value
+    )
+    assert "openssl x509 -in FILE -out ca.crt" in str(raised.value)
+    assert "PRIVATE" not in str(raised.value)
+
+
+@pytest.mark.parametrize("major", [3, 4])
+def test_a_ca_bundle_may_have_line_ends_of_windows(major: int) -> None:
+    bundle = (cases.make_ca() + cases.make_ca()).replace("\n", "\r\n")
+    (found, *_) = (each for each in objects(provided(bundle), major=major) if "webhooks" in each)
+    rendered = base64.b64decode(found["webhooks"][0]["clientConfig"]["caBundle"])
+
+    assert len(parse_pem(rendered)) == 2
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import msgspec
 
 from webhook.admission import events
 from webhook.admission.events import Occurrences, PlanEvent
-from webhook.forklift.plan import PlanObject
+from webhook.forklift.plan import WatchedPlan
 from webhook.inventory import PlansStatus
 from webhook.inventory.index import PlanIndex
 from webhook.model import Installation, NodeValues, Plan, PlanRef, Reason
@@ -24,7 +24,7 @@ NODE_VALUES: NodeValues = {
 }
 """Values of node labels that minimums such as `memory=64Gi+` compare."""
 
-_decoder = msgspec.json.Decoder(PlanObject)
+decode_plan = msgspec.json.Decoder(WatchedPlan).decode
 
 
 class IndexedPlans:
@@ -36,7 +36,7 @@ class IndexedPlans:
 
     def put(self, encoded: bytes) -> None:
         """Deliver a Plan as the watch does, unless it is not one."""
-        self.index.put(_decoder.decode(encoded).to_json())
+        self.index.put(decode_plan(encoded).to_json())
 
     def find(self, ref: PlanRef) -> Plan | Reason:
         return self.index.find(ref)

@@ -15,11 +15,10 @@ from certs.ca.secret import SecretError
 from tests.support.builders import PREFIX, node
 from tests.system.fuzz import documents
 from tests.system.fuzz.recipe import Maker, Recipe
-from tests.system.fuzz.server import IndexedPlans, Server
+from tests.system.fuzz.server import IndexedPlans, Server, decode_plan
 from webhook import karl
 from webhook.admission.review import MAX_BODY_BYTES
 from webhook.admission.validate import new_problems
-from webhook.forklift.plan import PlanObject
 from webhook.inventory.changes import log_changes
 from webhook.inventory.index import PlanIndex
 from webhook.karl import KarlError
@@ -99,7 +98,6 @@ def _measure(value: Any) -> int:
 
 
 _encode = msgspec.json.encode
-_decode_plan = msgspec.json.Decoder(PlanObject).decode
 
 
 def _post(path: str) -> Callable[[Json], Run]:
@@ -146,10 +144,11 @@ def _index(encoded: bytes) -> IndexedPlans:
 def _update_plan(made: Json) -> Run:
     index = PlanIndex(Installation())
     index.put(documents.plan())
-    plan = _decode_plan(_encode(made["plan"]))
+    encoded = _encode(made["plan"])
+    decode_plan(encoded).to_json()  # an error here makes the document unusable
 
     def run() -> None:
-        if change := index.put(plan.to_json()):
+        if change := index.put(decode_plan(encoded).to_json()):
             log_changes([change])
 
     return run

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Raw
 
 from webhook.forklift.plan import decode_setting
-from webhook.kube.labels import MAX_NAME_LENGTH, MAX_SUBDOMAIN_LENGTH
+from webhook.kube.labels import MAX_KEY_LENGTH, MAX_NAME_LENGTH
 from webhook.kube.messages import describe_validation_error
 from webhook.kube.objects import Json
 from webhook.kube.sizes import MAX_ANNOTATIONS_BYTES, MAX_FIELD_BYTES, MAX_POD_ENTRIES
@@ -109,7 +109,7 @@ _PATHS = {
     for field in struct.__struct_fields__
 }
 
-_LabelKey = Annotated[str, Meta(max_length=MAX_SUBDOMAIN_LENGTH + 1 + MAX_NAME_LENGTH)]
+_LabelKey = Annotated[str, Meta(max_length=MAX_KEY_LENGTH)]
 _LabelValue = Annotated[str, Meta(max_length=MAX_NAME_LENGTH)]
 _Labels = Annotated[dict[_LabelKey, _LabelValue], Meta(max_length=MAX_POD_ENTRIES)]
 _OwnerReferences = Annotated[list[Json], Meta(max_length=MAX_POD_ENTRIES)]

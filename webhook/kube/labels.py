@@ -8,6 +8,8 @@ import re
 
 MAX_NAME_LENGTH = 63
 MAX_SUBDOMAIN_LENGTH = 253
+MAX_KEY_LENGTH = MAX_SUBDOMAIN_LENGTH + len("/") + MAX_NAME_LENGTH
+"""Of a key of a label or an annotation."""
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _DNS_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from webhook.kube.labels import MAX_KEY_LENGTH
 from webhook.kube.messages import (
     correct_spelling,
     did_you_mean,
@@ -53,8 +54,6 @@ _PLACEMENT = "placement"
 """The annotation that the webhook writes on pods; on a Plan it is ignored."""
 _UNKNOWN_ANNOTATION = f"unknown annotation: expected {join_with_or(sorted(ANNOTATIONS))}"
 _LISTS = frozenset({"labels", "node-selector", "tolerations"})
-_MAX_KEY_CHARACTERS = 317
-"""The longest key of an annotation that Kubernetes accepts."""
 _MAX_COMPARED_PREFIXES = 64
 """Annotations with a setting's name and another prefix, which may be a misspelt one."""
 
@@ -91,7 +90,7 @@ def find_in_defaults(
     fields = read_map(RawSetting(origin, defaults), problems)
     unknown = (
         Invalid(
-            f"{origin}{separator}{truncate(str(field), _MAX_KEY_CHARACTERS)}",
+            f"{origin}{separator}{truncate(str(field), MAX_KEY_LENGTH)}",
             f"unknown field: expected {join_with_or(sorted(DEFAULTS))}",
             partial(did_you_mean, str(field), DEFAULTS),
         )
@@ -129,7 +128,7 @@ def _find_invalid_annotations(annotations: Json, prefix: str, plan: PlanName) ->
         is_setting = name in ANNOTATIONS
         if name == _PLACEMENT or not (is_setting or owner == prefix):
             continue
-        where = f"{plan} annotation {truncate(str(key), _MAX_KEY_CHARACTERS)}"
+        where = f"{plan} annotation {truncate(str(key), MAX_KEY_LENGTH)}"
         if not is_setting:
             yield Invalid(where, _UNKNOWN_ANNOTATION, partial(did_you_mean, name, ANNOTATIONS))
         elif owner == prefix:

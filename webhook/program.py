@@ -58,6 +58,7 @@ def _run(call: Callable[[], object], log_traceback: Callable[[Exception], None],
         returned = call()
         code = returned if isinstance(returned, int) else 0
     except click.ClickException as error:
+        error.message = escape(error.message, keep="\n")  # it may quote a file or an API server
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):  # click makes an Abort of a KeyboardInterrupt

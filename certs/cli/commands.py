@@ -22,19 +22,13 @@ from webhook.kube.messages import describe_os_error, escape
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-class _Error(click.ClickException):
-    def __init__(self, message: str) -> None:
-        """`message` may quote a file or an API server, so it is escaped."""
-        super().__init__(escape(message, keep="\n"))
-
-
-class _UserError(_Error):
+class _UserError(click.ClickException):
     """An error that the user can correct."""
 
     exit_code = 2
 
 
-class _ClusterError(_Error):
+class _ClusterError(click.ClickException):
     """An error of the API server or of its configuration."""
 
     exit_code = 3

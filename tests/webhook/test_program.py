@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from tests.support import builders
@@ -21,6 +22,7 @@ from tests.support.certificates import write_certificate
 from tests.support.fake_api import FakeApi
 from tests.support.paths import ROOT
 from webhook import program
+from webhook.cli.errors import UserError
 
 BIN = Path(sys.executable).parent
 INVALID = ["kubectl-convertor", "karl", "é漢"]
@@ -193,6 +195,17 @@ def test_an_error_of_the_operating_system_names_the_file(
 ) -> None:
     assert end_of(lambda: Path("/nonexistent/file").read_text()) == 2
     assert capsys.readouterr().err == "Error: '/nonexistent/file': no such file or directory\n"
+
+
+@pytest.mark.parametrize("kind", [click.ClickException, UserError, click.UsageError])
+def test_an_error_of_a_command_is_escaped_in_its_lines(
+    kind: type[click.ClickException], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise kind("pod '\x1b[2J\u202e'\nnext")
+
+    assert end_of(fail) == kind.exit_code
+    assert capsys.readouterr().err == "Error: pod '\\u001b[2J\\u202e'\nnext\n"
 
 
 def test_a_directory_for_temporary_files_is_missing(

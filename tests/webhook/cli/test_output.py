@@ -10,7 +10,6 @@ from rich.text import Text
 
 from tests.support.builders import encode_review, minimal_pod, plan
 from webhook.cli import output
-from webhook.cli.errors import ClusterError, UserError
 from webhook.cli.explain.text import Line, print_lines
 from webhook.cli.review.diff import coloured_diff
 
@@ -47,11 +46,6 @@ def test_a_diff_is_escaped() -> None:
     text: Text = coloured_diff({"a": "x"}, {"a": FORGED})
 
     assert is_printable(text.plain)
-
-
-@pytest.mark.parametrize("error", [UserError, ClusterError])
-def test_an_error_is_escaped(error: type[UserError | ClusterError]) -> None:
-    assert error(f"{FORGED}\nnext").message == f"{ESCAPED}\nnext"
 
 
 def test_a_review_of_a_pod_with_control_characters_is_printable(run: Any, tmp_path: Path) -> None:

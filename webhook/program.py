@@ -58,8 +58,10 @@ def _run(call: Callable[[], object], log_traceback: Callable[[Exception], None],
         returned = call()
         code = returned if isinstance(returned, int) else 0
     except click.ClickException as error:
-        error.message = escape(error.message, keep="\n")  # it may quote a file or an API server
-        error.show()
+        text = io.StringIO()
+        error.show(text)
+        # It may quote a file or an API server.
+        click.echo(escape(text.getvalue(), keep="\n"), err=True, nl=False)
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):  # click makes an Abort of a KeyboardInterrupt
         code = EXIT_INTERRUPTED

@@ -58,10 +58,9 @@ def _run(call: Callable[[], object], log_traceback: Callable[[Exception], None],
         returned = call()
         code = returned if isinstance(returned, int) else 0
     except click.ClickException as error:
-        text = io.StringIO()
-        error.show(text)
-        # It may quote a file or an API server.
-        click.echo(escape(text.getvalue(), keep="\n"), err=True, nl=False)
+        # It may quote a file or an API server. Of what `show` prints, click drops some escapes.
+        error.message = escape(error.message, keep="\n")  # type: ignore[misc]
+        error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):  # click makes an Abort of a KeyboardInterrupt
         code = EXIT_INTERRUPTED

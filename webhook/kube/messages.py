@@ -28,6 +28,20 @@ def truncate(text: str, max_characters: int) -> str:
     return text if len(text) <= max_characters else f"{text[: max_characters - 1]}…"
 
 
+def fit(texts: Iterable[str], max_characters: int) -> list[str]:
+    """Return the texts that fit together, and the number of the others, `and 34 more`.
+
+    The first text is truncated if it does not fit.
+    """
+    found = [truncate(text, max_characters) for text in texts]
+    left = max_characters
+    for index, text in enumerate(found):
+        left -= len(text) + 1  # for what separates them
+        if left < 0 and index:
+            return [*found[:index], f"and {len(found) - index} more"]
+    return found
+
+
 def escape(text: str, keep: str = "") -> str:
     """Escape, as in JSON, all characters that are not printable and not in `keep`.
 

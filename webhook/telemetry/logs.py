@@ -3,7 +3,7 @@
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 from io import StringIO
@@ -13,15 +13,15 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
-from webhook.kube.messages import escape, truncate
+from webhook.kube.messages import escape, fit
 
 _json = msgspec.json.Encoder(enc_hook=str)
 
 MAX_TEXT_CHARACTERS = 8192
-"""Of a field. A container runtime splits lines of more than 16 KiB."""
-MAX_ITEMS = 16
-MAX_ITEM_CHARACTERS = 500
-"""Of a list in a field. `show` and `audit` have all problems of a plan."""
+"""Of a field. A container runtime splits lines of more than 16 KiB.
+
+`show` and `audit` have all problems of a plan.
+"""
 
 
 class Format(StrEnum):
@@ -133,11 +133,9 @@ def bound(text: str) -> str:
     return f"{text[: MAX_TEXT_CHARACTERS - end - 1]}…{text[-end:]}"
 
 
-def bound_list(texts: Sequence[str]) -> list[str]:
-    """Return the first of many texts, each of limited length, and the number of the others."""
-    first = [truncate(text, MAX_ITEM_CHARACTERS) for text in texts[:MAX_ITEMS]]
-    more = len(texts) - MAX_ITEMS
-    return [*first, f"and {more} more"] if more > 0 else first
+def bound_list(values: Iterable[object]) -> list[str]:
+    """Return the first of many values as texts, and the number of the others."""
+    return fit(map(str, values), MAX_TEXT_CHARACTERS)
 
 
 def _bound_fields(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -148,7 +146,7 @@ def _bound_field(value: Any) -> Any:
     if isinstance(value, str):
         return bound(value)
     if isinstance(value, list | tuple):
-        return bound_list([*map(str, value)])
+        return bound_list(value)
     return value
 
 

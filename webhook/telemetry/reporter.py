@@ -163,7 +163,7 @@ def _log_line(
         mode=decision.mode,
         plan=str(decision.plan or ""),
         generation=decision.generation,
-        problems=tuple(bound_list([*map(str, decision.problems)])),
+        problems=tuple(bound_list(decision.problems)),
         namespace=request.namespace,
         pod=request.name if reviewed is Reviewed.POD else "",
         uid=request.uid,

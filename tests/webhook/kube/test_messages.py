@@ -12,6 +12,7 @@ from webhook.kube.messages import (
     describe_value,
     did_you_mean,
     expected_one_of,
+    fit,
     join_with_or,
     quote,
     truncate_bytes,
@@ -102,3 +103,19 @@ def test_only_sure_misspellings_are_corrected(
 )
 def test_a_text_is_truncated_to_bytes_between_characters(text: str, expected: str) -> None:
     assert truncate_bytes(text, 10) == expected
+
+
+def test_texts_that_do_not_fit_are_counted() -> None:
+    assert fit([], 10) == []
+    assert fit(["a" * 4, "b" * 4], 10) == ["aaaa", "bbbb"]
+    assert fit(["a" * 4, "b" * 5, "", "c"], 10) == ["aaaa", "and 3 more"]
+
+
+def test_a_single_text_that_does_not_fit_is_truncated() -> None:
+    assert fit(["x" * 11, "y"], 10) == ["xxxxxxxxx…", "and 1 more"]
+
+
+@given(st.lists(st.integers(0, 200), max_size=20))
+def test_texts_that_fit_have_a_limited_length(lengths: list[int]) -> None:
+    texts = fit(("x" * length for length in lengths), 100)
+    assert len("; ".join(texts)) <= 100 + len("; and 20 more") + len(texts)

@@ -92,7 +92,10 @@ def find_unknown_fields(affinity: object, *, closed: bool) -> Iterator[FieldErro
         return
     for index, unknown in enumerate(_find_unknown(affinity, AFFINITY, "")):
         if index == MAX_UNKNOWN_FIELDS:
-            yield FieldError("", f"has more than {MAX_UNKNOWN_FIELDS} unknown fields")
+            yield FieldError(
+                "",
+                f"has more than {MAX_UNKNOWN_FIELDS} unknown fields: expected a core/v1 Affinity",
+            )
             return
         field, fields = unknown.field, unknown.fields
         if closed or fields.closed or _is_mistake(field, fields):

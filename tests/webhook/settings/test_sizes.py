@@ -119,7 +119,9 @@ def test_an_affinity_object_has_at_most_32_unknown_fields() -> None:
     unknown = {f"future{number}": 1 for number in range(MAX_UNKNOWN_FIELDS)}
     assert not read(convertorAffinity=unknown).problems
     found = read(convertorAffinity=unknown | {"more": 1})
-    assert [problem.message for problem in found.problems] == ["has more than 32 unknown fields"]
+    assert [problem.message for problem in found.problems] == [
+        "has more than 32 unknown fields: expected a core/v1 Affinity"
+    ]
 
 
 def test_rules_have_at_most_16_kib() -> None:

@@ -15,7 +15,7 @@ from webhook.admission.patch import diff
 from webhook.kube.objects import Json
 from webhook.server import pod_reviews
 
-REVIEWS = 200
+REVIEWS = 80
 
 
 @pytest.fixture(autouse=True)

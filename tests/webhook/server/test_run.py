@@ -220,7 +220,7 @@ def test_a_signal_ends_the_server_during_a_flood_of_large_reviews(tmp_path: Path
     async def check_while_flooded() -> None:
         async with run_server(tmp_path) as server:
             clients = [asyncio.create_task(flood(server)) for _ in range(8)]
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.2)
             assert (await server.get("/readyz"))[0] == 200
             began = time.monotonic()
         assert time.monotonic() - began < AT_MOST_SECONDS + listener.SHUTDOWN_GRACE_SECONDS + 2

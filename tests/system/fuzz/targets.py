@@ -10,8 +10,6 @@ from typing import Any
 import msgspec
 
 from certs.bundle.contents import build_bundle
-from certs.ca import secret
-from certs.ca.secret import SecretError
 from tests.support.builders import PREFIX, node
 from tests.system.fuzz import documents
 from tests.system.fuzz.recipe import Maker, Recipe
@@ -229,18 +227,6 @@ def _check_missed(made: Json) -> Run:
 def _merge_bundle(made: Json) -> Run:
     text = made["text"].encode()
     return lambda: build_bundle([], text, now=datetime.now(UTC))
-
-
-def _read_secret(made: Json) -> Run:
-    data = made["data"]
-
-    def run() -> None:
-        try:
-            secret.decode(data)
-        except SecretError as error:
-            str(error)
-
-    return run
 
 
 _CHANGES = {

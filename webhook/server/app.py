@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from time import perf_counter
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -25,6 +25,7 @@ from webhook.server.plan_reviews import PlanReviewHandler
 from webhook.server.pod_reviews import PodReviewHandler
 from webhook.server.responses import CLOSE, error_body, respond_to_http_error, send_json
 from webhook.server.slots import Slots, overloaded
+from webhook.server.turns import Turns
 
 _RETRY_AFTER = (b"retry-after", b"1")
 """The API server tries again only with this header, in seconds."""
@@ -34,6 +35,14 @@ _CONSEQUENCE = {
     Reviewed.PLAN: "the plan is not validated",
 }
 """The consequence of an internal error."""
+
+
+class Limits(NamedTuple):
+    """The limits of an endpoint."""
+
+    slots: Slots
+    turns: Turns
+    """Shared by all endpoints."""
 
 
 class DecisionSink(Protocol):
@@ -56,9 +65,11 @@ def build(
     plans: Plans, installation: Installation, sink: DecisionSink, max_concurrent: int
 ) -> FastAPI:
     """Return the application that is served over TLS."""
+    turns = Turns()
 
     def endpoint(of: Reviewed, handler: ReviewHandler) -> ReviewEndpoint:
-        return ReviewEndpoint(of, handler, installation.mode, sink, max_concurrent)
+        limits = Limits(Slots(max_concurrent), turns)
+        return ReviewEndpoint(of, handler, installation.mode, sink, limits)
 
     return _App(
         {
@@ -104,14 +115,14 @@ class ReviewEndpoint:
         handler: ReviewHandler,
         mode: Mode,
         sink: DecisionSink,
-        max_concurrent: int,
+        limits: Limits,
     ) -> None:
         self._of = of
         self._handler = handler
         self._mode = mode
         self._internal_error = f"internal error of the webhook, see its log; {_CONSEQUENCE[of]}"
         self._sink = sink
-        self._slots = Slots(max_concurrent)
+        self._slots, self._turns = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
@@ -130,11 +141,17 @@ class ReviewEndpoint:
             await self._reject(send, failed, started)
 
     async def _review(self, scope: Scope, receive: Receive, deadline: float) -> ReviewResponse:
-        """Read and review a body in a slot. Raises BadReview or Disconnected."""
-        client = scope.get("client")
-        slot = self._slots.take(client[0] if client else "")
+        """Read and review a body in a slot, in a turn of its client.
+
+        Raises BadReview or Disconnected.
+        """
+        address = scope.get("client")
+        client = address[0] if address else ""
+        turn = await self._turns.wait(client)
+        slot = self._slots.take(client)
         try:
             body = await read_body(scope, receive, partial(self._slots.hold, slot))
+            await self._turns.wait(client, turn)
             return await self._respond(body, deadline)
         except asyncio.CancelledError:
             if slot.revoked and slot.task:

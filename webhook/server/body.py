@@ -49,7 +49,7 @@ def _chunk(message: Message) -> bytes:
 def _content_length(scope: Scope) -> int:
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit():
-            return int(value)
+            return int(b"0" + value.lstrip(b"0"))  # `int` accepts at most 4300 digits
     return 0
 
 

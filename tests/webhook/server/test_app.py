@@ -176,6 +176,13 @@ def test_a_body_that_is_too_large_is_a_413_and_is_not_read_to_the_end(
     assert webhook.reporter.reasons == ["ReviewTooLarge"]
 
 
+def test_a_content_length_with_many_zeros_is_a_number() -> None:
+    body = encode_review(minimal_pod())
+    length = "0" * 5000 + str(len(body))
+    response = Webhook()(body[:9], body[9:], headers={"Content-Length": length})
+    assert response.json()["response"]["allowed"] is True
+
+
 def test_a_body_of_the_maximum_size_is_accepted() -> None:
     body = encode_review(minimal_pod())
     response = Webhook()(body + b" " * (MAX_BODY_BYTES - len(body)))

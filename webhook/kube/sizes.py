@@ -1,8 +1,8 @@
-"""The largest inputs that are read, so that no input takes longer than 100 ms.
+"""The largest inputs that are read, so that none takes more than 100 ms of the event loop.
 
 Whatever is larger is one problem and is not applied. Objects come from everyone who may write a
-Plan or create a pod, so all readers count before they parse: what an input costs must never depend
-on its size alone. People write far less; Kubernetes itself has hardly any of these limits.
+Plan or create a pod, so all readers count before they parse. People write far less; Kubernetes
+itself has hardly any of these limits.
 """
 
 import msgspec

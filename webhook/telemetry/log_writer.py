@@ -27,8 +27,8 @@ STOP_TIMEOUT_SECONDS = 1.0
 def log_in_background(form: Format, level: Level) -> Iterator["LogWriter"]:
     """Configure the log, and write it to standard error in a thread."""
     writer = LogWriter(sys.stderr)
-    logs.configure(form, level, writer.stream)
     writer.start()
+    logs.configure(form, level, writer.stream)
     try:
         yield writer
     finally:

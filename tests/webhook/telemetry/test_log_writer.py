@@ -99,3 +99,22 @@ def test_the_format_is_that_of_the_stream(
     text = buffer.getvalue().decode()
     assert ("{" in text) != is_terminal
     assert text.index("in the thread") < text.index("afterwards")
+
+
+def test_a_line_of_a_thread_that_outlives_the_writer_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stop = LogWriter.stop
+
+    def stop_and_log(writer: LogWriter) -> None:
+        stop(writer)
+        structlog.get_logger().info("late")
+
+    buffer = io.BytesIO()
+    stream = io.TextIOWrapper(buffer, encoding="utf-8")
+    monkeypatch.setattr(LogWriter, "stop", stop_and_log)
+    monkeypatch.setattr("sys.stderr", stream)
+    with log_in_background(Format.JSON, Level.INFO):
+        structlog.get_logger().info("early")
+    text = buffer.getvalue().decode()
+    assert text.index("early") < text.index("late")

@@ -210,14 +210,16 @@ class _LastKeyLoader(_Loader):
 
 
 def _with_number_check(construct: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Reject numbers of YAML that Python cannot parse: `0x_`, and 5000 digits."""
+    """Reject numbers of YAML that Python cannot parse or print: `0x_`, and 5000 digits."""
 
     def checked(loader: _Loader, node: yaml.ScalarNode) -> Any:
         try:
-            return construct(loader, node)
+            value = construct(loader, node)
+            str(value)
         except ValueError:
             found = truncate(node.value, _MAX_NUMBER_CHARACTERS)
             _reject(node, f"expected a number, found '{found}'")
+        return value
 
     return checked
 

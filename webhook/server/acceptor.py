@@ -23,6 +23,9 @@ BACKLOG = 2048
 ACCEPTED_AT_ONCE = 32
 """Between two turns of the event loop, so that open connections are served during a flood."""
 
+HANDSHAKES_AT_ONCE = 16
+"""Between two turns of the event loop: a handshake takes half a millisecond of CPU."""
+
 HANDSHAKE_TIMEOUT_SECONDS = 10.0
 """As long as the API server's default timeout of a webhook."""
 
@@ -56,6 +59,8 @@ class Acceptor:
         self._create_protocol = create_protocol
         self._loop = asyncio.get_running_loop()
         self._opening: set[asyncio.Task[None]] = set()
+        self._handshakes = 0
+        """Begun since the last turn of the event loop."""
         self._pause: asyncio.TimerHandle | None = None
         self._next_log = 0.0
 
@@ -112,6 +117,8 @@ class Acceptor:
         """Complete the handshake; from then on the event loop reports the end to the protocol."""
         tls = self._context is not None
         with suppress(OSError):  # also ssl.SSLError and TimeoutError
+            if tls:
+                await self._wait_for_handshake(client)
             await self._loop.connect_accepted_socket(
                 lambda: protocol,
                 client,
@@ -119,6 +126,26 @@ class Acceptor:
                 ssl_handshake_timeout=HANDSHAKE_TIMEOUT_SECONDS if tls else None,
                 ssl_shutdown_timeout=CLOSE_TIMEOUT_SECONDS if tls else None,
             )
+
+    async def _wait_for_handshake(self, client: socket.socket) -> None:
+        """Wait for the client's first bytes, then for a turn of the event loop with few others.
+
+        Raises TimeoutError if the client sends nothing.
+        """
+        arrived = asyncio.Event()
+        self._loop.add_reader(client, arrived.set)
+        try:
+            await asyncio.wait_for(arrived.wait(), HANDSHAKE_TIMEOUT_SECONDS)
+        finally:
+            self._loop.remove_reader(client)
+        while self._handshakes >= HANDSHAKES_AT_ONCE:  # noqa: ASYNC110 - the loop's turns
+            await asyncio.sleep(0)
+        if not self._handshakes:
+            self._loop.call_soon(self._end_turn)
+        self._handshakes += 1
+
+    def _end_turn(self) -> None:
+        self._handshakes = 0
 
     def _end_opening(
         self, client: socket.socket, protocol: BoundedHttpProtocol, task: asyncio.Task[None]

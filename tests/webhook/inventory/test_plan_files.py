@@ -136,6 +136,10 @@ def test_plans_of_other_api_groups_are_ignored(tmp_path: Path) -> None:
         ),
         (f"{PLAN}spec: {{vms: 0x_}}", "line 5 column 13: expected a number, found '0x_'"),
         (
+            f"apiVersion: 0x{'f' * 5000}\nkind: Plan",
+            "line 1 column 13: expected a number, found '0xffffffffffffffffff…'",
+        ),
+        (
             f"{PLAN}spec: {{convertorAffinity: &a [*a]}}",
             ("line 5 column 27: the value contains itself through an alias"),
         ),

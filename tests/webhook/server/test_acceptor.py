@@ -212,6 +212,27 @@ def test_a_handshake_that_is_not_completed_is_closed_after_the_timeout(
     run(check)
 
 
+def test_many_handshakes_at_once_take_several_turns_of_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(acceptor, "HANDSHAKES_AT_ONCE", 2)
+    monkeypatch.setattr(connections, "SETTLING_SECONDS", 0.0)
+    begun = []
+
+    def end_turn(self: acceptor.Acceptor) -> None:
+        begun.append(self._handshakes)
+        self._handshakes = 0
+
+    monkeypatch.setattr(acceptor.Acceptor, "_end_turn", end_turn)
+
+    async def check(running: Running) -> None:
+        await asyncio.gather(*(running.connect(API_SERVER) for _ in range(OF_CLIENT)))
+        assert sum(begun) == OF_CLIENT
+        assert max(begun) <= 2
+
+    run(check)
+
+
 def test_a_server_stops_while_handshakes_are_not_complete() -> None:
     async def check(running: Running) -> None:
         await running.flood(3)

@@ -11,6 +11,7 @@ import pytest
 from tests.system.chart import cases, rendering
 from tests.system.chart.rendering import Json, objects, one
 from webhook.kube import quantity
+from webhook.kube.api.kubeconfig.find import SERVICE_ACCOUNT
 
 pytestmark = pytest.mark.chart
 
@@ -178,8 +179,31 @@ def test_every_pod_is_restricted(values: Json) -> None:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         }
-        assert {*map(_kind, pod.get("volumes", []))} <= {"configMap", "secret", "emptyDir"}
+        assert {*map(_kind, pod.get("volumes", []))} <= {
+            "configMap",
+            "secret",
+            "emptyDir",
+            "projected",
+        }
         assert pod["enableServiceLinks"] is False
+
+
+@every_case
+def test_the_token_of_the_server_is_valid_for_an_hour(values: Json) -> None:
+    """API servers extend a token of 3607 s, which is that of automatic mounts, to a year."""
+    tokens: list[tuple[str, Json]] = []
+    for pod in rendering.pod_specs(objects(values)):
+        assert pod["automountServiceAccountToken"] is False
+        (container,) = pod["containers"]
+        mounts = {each["name"]: each["mountPath"] for each in container.get("volumeMounts", [])}
+        for volume in pod.get("volumes", []):
+            tokens += [
+                (mounts[volume["name"]], source["serviceAccountToken"])
+                for source in volume.get("projected", {}).get("sources", [])
+                if "serviceAccountToken" in source
+            ]
+
+    assert tokens == [(str(SERVICE_ACCOUNT), {"path": "token", "expirationSeconds": 3600})]
 
 
 def _kind(volume: Json) -> str:

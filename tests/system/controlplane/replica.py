@@ -164,8 +164,10 @@ class Replica:
         ]
 
     def _read_volume(self, volume: Json) -> dict[str, bytes]:
-        """Return the files of a ConfigMap or a Secret."""
+        """Return the files of a ConfigMap or a Secret; those of the ServiceAccount are not used."""
         admin, namespace = self._release.plane.admin, self._release.namespace
+        if "projected" in volume:
+            return {}
         if "configMap" in volume:
             found = admin.get("ConfigMap", volume["configMap"]["name"], namespace)
             return {name: text.encode() for name, text in found["data"].items()}

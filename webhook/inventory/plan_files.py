@@ -9,7 +9,12 @@ import msgspec
 
 from webhook.forklift.plan import API_VERSION, GROUP, KIND, NAME_PATTERN, PlanObject
 from webhook.kube import manifests
-from webhook.kube.messages import describe_os_error, describe_validation_error, describe_value
+from webhook.kube.messages import (
+    describe_os_error,
+    describe_validation_error,
+    describe_value,
+    truncate,
+)
 from webhook.kube.objects import Json
 from webhook.settings import unknown_fields
 from webhook.settings.unknown_fields import UNKNOWN_FIELDS
@@ -19,6 +24,9 @@ SUFFIXES = (".yaml", ".yml", ".json")
 
 class FileError(ValueError):
     """A file without valid Kubernetes objects; the message begins with the place in the file."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(truncate(message, manifests.MAX_ERROR_CHARACTERS))
 
 
 class Contents(msgspec.Struct, frozen=True):

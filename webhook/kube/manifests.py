@@ -21,9 +21,14 @@ except ImportError:  # PyYAML without libyaml: ten times slower
 
 
 MAX_ALIAS_CHARACTERS = 1_000_000
-"""Maximum number of characters that the aliases of a document add to it. Nested aliases, `&b [*a,
-*a]` after `&a […]`, double the size of the document with each line once it is copied."""
+"""Maximum number of characters that the aliases of a text add to its documents.
+
+Nested aliases, `&b [*a, *a]` after `&a […]`, double the size of a document with each line once it is
+copied.
+"""
 _MAX_NUMBER_CHARACTERS = 21
+MAX_ERROR_CHARACTERS = 1000
+"""Of the error in a file. Keys, tags and names that it quotes may have megabytes."""
 
 
 class DocumentError(ValueError):
@@ -33,6 +38,7 @@ class DocumentError(ValueError):
     """
 
     def __init__(self, message: str, without_contents: str = "") -> None:
+        message = truncate(message, MAX_ERROR_CHARACTERS)
         super().__init__(message)
         self.without_contents = without_contents or message
 
@@ -109,7 +115,7 @@ def parse_as_text(text: str) -> Any:
         loader = _TextLoader(text)
         node = loader.get_single_node()
         if node is not None and "&" in text:
-            _check_aliases(node, len(text))
+            _check_aliases(node, _max_characters(text))
         return None if node is None else loader.construct_document(node)
     except (yaml.YAMLError, RecursionError) as error:
         raise DocumentError(f"expected YAML: {error}") from None
@@ -118,9 +124,11 @@ def parse_as_text(text: str) -> Any:
 def _parse_yaml(text: str, loader_type: "type[_Loader]") -> Iterator[tuple[int, Any]]:
     try:
         loader = loader_type(text)
+        has_aliases = "&" in text
+        left = _max_characters(text)
         while loader.check_node() and (node := loader.get_node()):
-            if "&" in text:
-                _check_aliases(node, len(text))
+            if has_aliases:
+                left -= _check_aliases(node, left)
             yield node.start_mark.line + 1, loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         where = _format_position(error.problem_mark) if error.problem_mark else ""
@@ -133,8 +141,17 @@ def _parse_yaml(text: str, loader_type: "type[_Loader]") -> Iterator[tuple[int, 
         raise DocumentError(message, "expected YAML") from None
 
 
-def _check_aliases(root: yaml.Node, text_length: int) -> None:
-    """Reject values that contain themselves, and documents that aliases make too large."""
+def _max_characters(text: str) -> int:
+    """Return the maximum number of characters and nodes of all documents of a text."""
+    # without aliases they have at most twice as many as the text
+    return 2 * len(text) + MAX_ALIAS_CHARACTERS
+
+
+def _check_aliases(root: yaml.Node, most: int) -> int:
+    """Return the number of characters and nodes of a document, with those that aliases add.
+
+    Values that contain themselves, and documents with more than `most`, are rejected.
+    """
     sizes: dict[yaml.Node, int] = {}
 
     def size(node: yaml.Node) -> int:
@@ -145,9 +162,9 @@ def _check_aliases(root: yaml.Node, text_length: int) -> None:
             _reject(node, "the value contains itself through an alias")
         return sizes[node]
 
-    # without aliases a document has at most twice as many characters and nodes as its text
-    if size(root) > 2 * text_length + MAX_ALIAS_CHARACTERS:
+    if size(root) > most:
         _reject(root, f"aliases add more than {MAX_ALIAS_CHARACTERS} characters to the document")
+    return sizes[root]
 
 
 def _children_of(node: yaml.Node) -> Iterable[yaml.Node]:

@@ -4,6 +4,7 @@ import pytest
 
 from webhook.inventory import plan_files
 from webhook.inventory.plan_files import FileError
+from webhook.kube import manifests
 from webhook.settings.unknown_fields import UNKNOWN_FIELDS
 
 PLAN = """\
@@ -211,6 +212,21 @@ def test_an_invalid_file_is_reported_with_place_and_expectation(
     with pytest.raises(FileError) as caught:
         read(tmp_path, text)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"%TAG ! {'x' * 10_000}\n--- !a b",
+        f"{'a' * 10_000}: 1\n{'a' * 10_000}: 2",
+        PLAN.replace("db", "D" * 10_000),
+    ],
+    ids=["tag", "key", "name"],
+)
+def test_an_error_does_not_repeat_a_text_of_any_length(tmp_path: Path, text: str) -> None:
+    with pytest.raises(FileError) as caught:
+        read(tmp_path, text)
+    assert len(str(caught.value)) <= manifests.MAX_ERROR_CHARACTERS
 
 
 @pytest.mark.parametrize(

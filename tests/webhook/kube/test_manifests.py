@@ -48,6 +48,12 @@ def test_repeated_aliases_of_a_long_text_are_rejected() -> None:
     assert "aliases add more" in error_of(f"a: &a {'x' * 20_000}\nb: [{', '.join(['*a'] * 100)}]")
 
 
+def test_aliases_of_all_documents_are_limited_together() -> None:
+    document = f"a: &a {'x' * 2000}\nb: [{', '.join(['*a'] * 300)}]\n"
+    assert manifests.parse_document(document)
+    assert "line 4 column 1: aliases add more" in error_of(f"{document}---\n{document}")
+
+
 def test_a_large_document_with_few_aliases_is_accepted() -> None:
     many = "\n".join(f"k{n}: {{a: *a, b: [,]}}" for n in range(500))
     ((_, found),) = manifests.parse_documents(

@@ -23,8 +23,8 @@ except ImportError:  # PyYAML without libyaml: ten times slower
 MAX_ALIAS_CHARACTERS = 1_000_000
 """Maximum number of characters that the aliases of a text add to its documents.
 
-Nested aliases, `&b [*a, *a]` after `&a […]`, double the size of a document with each line once it is
-copied.
+Nested aliases, `&b [*a, *a]` after `&a […]`, double the size of a document with each line once it
+is copied.
 """
 _MAX_NUMBER_CHARACTERS = 21
 MAX_ERROR_CHARACTERS = 1000

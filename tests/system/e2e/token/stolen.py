@@ -36,7 +36,8 @@ class Stolen(NamedTuple):
 
     def await_policy(self) -> None:
         """Return when the policy is effective, or no longer if it has been deleted."""
-        exists = self.admin.list(POLICY[0]) != []
+        name = self.release.one(POLICY[0])["metadata"]["name"]
+        exists = name in [body["metadata"]["name"] for body in self.admin.list(POLICY[0])]
         until("the policy", lambda: self._is_limited() is exists)
 
     @contextmanager

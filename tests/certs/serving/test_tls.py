@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ssl
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from certs.serving.handshake import KeyPairError
+from certs.serving.handshake import KeyPairError, load_key_pair
 from certs.serving.tls import ClientCAError, SwappableContext
 from tests.support.certificates import create_certificate
 
@@ -22,14 +23,14 @@ A, B = create_certificate(0), create_certificate(1)
 
 
 @contextlib.asynccontextmanager
-async def listen(tls: SwappableContext) -> AsyncIterator[int]:
+async def listen(context: ssl.SSLContext) -> AsyncIterator[int]:
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, ssl.SSLError):
             while data := await reader.read(100):
                 writer.write(data)
             writer.close()
 
-    server = await asyncio.start_server(echo, "127.0.0.1", 0, ssl=tls.context)
+    server = await asyncio.start_server(echo, "127.0.0.1", 0, ssl=context)
     async with server:
         yield server.sockets[0].getsockname()[1]
 
@@ -76,7 +77,7 @@ async def is_trusted(port: int, ca: bytes) -> bool:
 
 def test_handshakes_fail_until_there_is_a_certificate() -> None:
     async def scenario() -> None:
-        async with listen(SwappableContext()) as port:
+        async with listen(SwappableContext().context) as port:
             assert not await is_trusted(port, A.ca)
 
     asyncio.run(scenario())
@@ -86,7 +87,7 @@ def test_a_swap_affects_new_handshakes_and_not_open_connections() -> None:
     async def scenario() -> None:
         tls = SwappableContext()
         tls.swap(A.chain, A.key)
-        async with listen(tls) as port:
+        async with listen(tls.context) as port:
             reader, writer = await connect(port, trust(A.ca))
             tls.swap(B.chain, B.key)
             assert await is_trusted(port, B.ca)
@@ -98,31 +99,61 @@ def test_a_swap_affects_new_handshakes_and_not_open_connections() -> None:
     asyncio.run(scenario())
 
 
+OPENSSL_CONF = """\
+openssl_conf = openssl
+[openssl]
+ssl_conf = ssl
+[ssl]
+system_default = client
+[client]
+Groups = {groups}
+"""
+
+CLIENT = """\
+import socket, ssl, sys
+context = ssl._create_unverified_context()
+with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
+    try:
+        context.wrap_socket(connection).close()
+    except (ssl.SSLError, ConnectionError):
+        print("refused")
+    else:
+        print("accepted")
+"""
+
+
 @pytest.mark.parametrize(
     ("groups", "accepted"),
     [
-        ("every", True),
-        ("prime256v1", True),  # all that a client in FIPS mode may offer
+        ("X25519:P-256", True),
+        ("P-256", True),  # all that a client in FIPS mode may offer
         ("ffdhe2048", False),
         ("ffdhe8192", False),
     ],
 )
-def test_a_client_cannot_choose_an_expensive_key_exchange(groups: str, accepted: bool) -> None:
-    client = trust(A.ca)
-    if groups != "every":
-        client.set_ecdh_curve(groups)
+def test_a_client_cannot_choose_an_expensive_key_exchange(
+    groups: str, accepted: bool, tmp_path: Path
+) -> None:
+    config = tmp_path / "openssl.cnf"
+    config.write_text(OPENSSL_CONF.format(groups=groups))
+
+    async def connects(port: int) -> bool:
+        """Run a client that offers these groups; `ssl` itself can select only curves."""
+        client = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-Ic", CLIENT, str(port)),
+            env={"OPENSSL_CONF": str(config)},
+            stdout=asyncio.subprocess.PIPE,
+        )
+        output, _ = await client.communicate()
+        return {"accepted": True, "refused": False}[output.decode().strip()]
 
     async def scenario() -> None:
-        tls = SwappableContext()
+        tls, usual = SwappableContext(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.swap(A.chain, A.key)
-        async with listen(tls) as port:
-            try:
-                _, writer = await connect(port, client)
-            except (ssl.SSLError, ConnectionError):
-                assert not accepted
-            else:
-                writer.close()
-                assert accepted
+        load_key_pair(usual, A.chain, A.key)
+        async with listen(tls.context) as port, listen(usual) as usual_port:
+            assert await connects(usual_port)
+            assert await connects(port) is accepted
 
     asyncio.run(scenario())
 
@@ -144,7 +175,7 @@ def test_a_key_pair_that_cannot_be_served_changes_nothing(
         with pytest.raises(KeyPairError) as error:
             tls.swap(chain, key)
         assert str(error.value) == message
-        async with listen(tls) as port:
+        async with listen(tls.context) as port:
             assert await is_trusted(port, A.ca)
 
     asyncio.run(scenario())
@@ -154,7 +185,7 @@ def test_swapping_under_load_from_another_thread_fails_no_handshake() -> None:
     async def scenario() -> None:
         tls = SwappableContext()
         tls.swap(A.chain, A.key)
-        async with listen(tls) as port:
+        async with listen(tls.context) as port:
 
             async def swap() -> None:
                 for number in range(20):
@@ -177,7 +208,7 @@ def test_clients_without_sni_are_served() -> None:
         tls.swap(A.chain, A.key)
         context = trust(A.ca)
         context.check_hostname = False
-        async with listen(tls) as port:
+        async with listen(tls.context) as port:
             _, writer = await connect(port, context, name=None)
             writer.close()
 
@@ -188,7 +219,7 @@ def test_only_tls_1_2_and_1_3_with_strong_ciphers_are_served() -> None:
     async def scenario() -> None:
         tls = SwappableContext()
         tls.swap(A.chain, A.key)
-        async with listen(tls) as port:
+        async with listen(tls.context) as port:
             found = set()
             for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
                 context = trust(A.ca)
@@ -224,7 +255,7 @@ def test_only_clients_of_the_client_ca_are_served_after_each_swap(
         two, two_ca = make_client(tmp_path_factory.mktemp("two"))
         clients = (trust(A.ca), one, two)
         tls = SwappableContext(client_auth=True)
-        async with listen(tls) as port:
+        async with listen(tls.context) as port:
             tls.swap(A.chain, A.key, one_ca)
             assert [await is_served(port, each) for each in clients] == [False, True, False]
             tls.swap(A.chain, A.key, two_ca)

@@ -16,7 +16,13 @@ from webhook.kube.messages import (
     truncate,
 )
 from webhook.kube.objects import Json
-from webhook.kube.sizes import MAX_AFFINITY_ITEMS, MAX_ENTRIES, count_entries, count_items
+from webhook.kube.sizes import (
+    MAX_AFFINITY_ITEMS,
+    MAX_ENTRIES,
+    MAX_RULES_CHARACTERS,
+    count_entries,
+    count_items,
+)
 from webhook.model import AffinityPolicy, Problem, Scope
 from webhook.settings.lists import FieldLabels, read_labels, read_node_selector, read_tolerations
 from webhook.settings.raw import (
@@ -154,8 +160,29 @@ def read_sources(
     written = spec.get("labels", UNSET).value
     pairs = written.items() if isinstance(written, dict) else ()
     labels = {key: text for key, text in pairs if isinstance(text, str)} | in_spec.labels
-    in_annotations = read_source(annotations, scope, problems, FieldLabels(plan, labels))
-    return Sources(in_defaults, in_spec, in_annotations)
+    accepted = _limit_rules(spec, annotations, problems)
+    in_annotations = read_source(accepted, scope, problems, FieldLabels(plan, labels))
+    return Sources(in_defaults, in_spec, msgspec.structs.replace(in_annotations, raw=annotations))
+
+
+def _limit_rules(
+    spec: RawSettings, annotations: RawSettings, problems: list[Problem]
+) -> RawSettings:
+    """Return the annotations, without their rules if a plan has too long ones in both places."""
+    lengths = [
+        len(source["affinity"].value)
+        for source in (spec, annotations)
+        if "affinity" in source and isinstance(source["affinity"].value, str)
+    ]
+    if sum(lengths) <= MAX_RULES_CHARACTERS or max(lengths) > MAX_RULES_CHARACTERS:
+        return annotations
+    setting = annotations["affinity"]
+    message = (
+        f"expected at most {MAX_RULES_CHARACTERS} characters of rules together with "
+        f"spec.convertorAffinity, found {sum(lengths)}: the rules are not applied, shorten them"
+    )
+    problems.append(Problem(setting.where, message))
+    return {**annotations, "affinity": setting._replace(value="")}
 
 
 def read_source(

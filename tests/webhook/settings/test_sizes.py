@@ -241,3 +241,26 @@ def test_the_unknown_fields_of_the_defaults_are_counted() -> None:
     _, found = read_installation({"defaults": {f"x{number}": 1 for number in range(100)}}, "file")
     assert len(found) == MAX_REPORTED + 1
     assert str(found[-1]) == "file defaults: and 84 more invalid entries"
+
+
+def test_the_rules_of_a_field_and_the_annotation_have_a_common_limit() -> None:
+    half = RULE.ljust(MAX_RULES_CHARACTERS // 2)
+    both = read({"affinity": f"AVOID pods(app=db) on node # {half[29:]}"}, convertorAffinity=half)
+    assert both.problems == []
+    assert both.affinity.keys() == {"podAffinity", "podAntiAffinity"}
+    found = read({"affinity": f"AVOID pods(app=db) on node # {half[28:]}"}, convertorAffinity=half)
+    where = f"Plan mtv/db annotation {PREFIX}/affinity"
+    message = (
+        "expected at most 16384 characters of rules together with spec.convertorAffinity, found "
+        "16385: the rules are not applied, shorten them"
+    )
+    assert found.problems == [Problem(where, message)]
+    assert found.affinity.keys() == {"podAffinity"}
+
+
+def test_a_text_that_is_too_long_does_not_count_with_the_other() -> None:
+    found = read({"affinity": RULE.ljust(MAX_RULES_CHARACTERS + 1)}, convertorAffinity=RULE)
+    assert [problem.where for problem in found.problems] == [
+        f"Plan mtv/db annotation {PREFIX}/affinity line 1 column 1"
+    ]
+    assert found.affinity.keys() == {"podAffinity"}

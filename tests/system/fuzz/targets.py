@@ -296,7 +296,7 @@ TARGETS: dict[str, Target] = {
         _explain,
         typed=True,
         in_event_loop=False,
-        rejected=(ValueError,),
+        rejected=(ValueError, KeyError),
     ),
     "patch": Target(
         lambda: {"plan": documents.plan(), "changes": dict(_CHANGES)},

@@ -15,7 +15,7 @@ from tests.system.fuzz.server import write_logs_to
 from tests.system.fuzz.targets import TARGETS, Target
 from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.objects import Json
-from webhook.kube.sizes import MAX_FIELD_BYTES
+from webhook.kube.sizes import MAX_FIELD_BYTES, MAX_RULES_CHARACTERS
 from webhook.telemetry import logs
 
 _POD: Path = ("review", "request", "object")
@@ -24,6 +24,9 @@ _REVIEWED_PLAN: Path = ("review", "request", "object")
 _AFFINITY: Path = ("spec", "convertorAffinity")
 _POD_TERM: Path = ("podAffinity", PREFERRED, 0, "podAffinityTerm")
 _NODE_TERM: Path = ("nodeAffinity", REQUIRED, "nodeSelectorTerms", 0)
+
+_LIMITS_OF_FIELDS = (MAX_RULES_CHARACTERS, MAX_FIELD_BYTES)
+"""Inputs of a part of these sizes are measured too, because larger ones may be refused at once."""
 
 
 class SlowInput(NamedTuple):
@@ -189,8 +192,9 @@ def measure() -> dict[str, float]:
         recipe = Recipe(target.document, growths)
         maker = target.make_maker(recipe)
         most = target.parts[recipe.part]
-        of_field = min(most, MAX_FIELD_BYTES + target.size(recipe.document, recipe.part))
-        made = [sized.made for size in (of_field, most) if (sized := maker.make(size))]
+        least = target.size(recipe.document, recipe.part)
+        sizes = [min(most, least + limit * 15 // 16) for limit in _LIMITS_OF_FIELDS]
+        made = [sized.made for size in (*sizes, most) if (sized := maker.make(size))]
         if not made:
             raise RuntimeError(f"{name}: the input does not grow")
         unit = clock.calibrate()

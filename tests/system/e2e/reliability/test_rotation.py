@@ -17,6 +17,7 @@ from tests.system.controlplane.replicas import Replicas
 from tests.system.e2e.reliability.creators import Creators
 from tests.system.e2e.reliability.numbers import Row
 from tests.system.e2e.reliability.running import running
+from webhook.kube.messages import format_count
 
 SHORT_LIVED = (sys.executable, "-m", "tests.system.e2e.reliability.short_lived_certs")
 ROTATIONS = 10
@@ -86,7 +87,7 @@ def test_rotations_of_the_ca_reject_no_pod(
         trusted = seen.trusted()
 
     tally = creators.tally
-    numbers.append(Row("CA renewed", tally, f"{seen.rotations} rotations"))
+    numbers.append(Row("CA renewed", tally, format_count(seen.rotations, "rotation")))
     assert (tally.lost, tally.unplaced, tally.rejected) == (0, 0, 0), str(tally)
     assert seen.served == [seen.active] * 2
     assert not set(trusted) & set(seen.active[:-2])
@@ -111,5 +112,5 @@ def test_a_manual_rotation_with_the_rights_of_a_pod_rejects_no_pod(
         creators.more(100)
 
     tally = creators.tally
-    numbers.append(Row("CA replaced by hand", tally, f"{seen.rotations} rotation"))
+    numbers.append(Row("CA replaced by hand", tally, format_count(seen.rotations, "rotation")))
     assert (tally.lost, tally.unplaced, tally.rejected) == (0, 0, 0), str(tally)

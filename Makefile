@@ -7,13 +7,14 @@ INSTALLED := .venv/.installed
 # If it is set, every test run compiles all modules again.
 export PYTHONDONTWRITEBYTECODE :=
 
-# Every test that needs no cluster, in two halves of about the same duration, each in its own pytest:
-# pytest-xdist would collect all tests twice and report every result twice, a fifth of the time.
+# Every test that needs no cluster, in three parts of about the same duration, each in its own pytest: while
+# the tests of one wait for a socket, those of another run. pytest-xdist would collect all tests in each of
+# its processes and report every result twice, a fifth of the time.
 PYTEST := $(BIN)/pytest -q -m "not e2e and not chart and not image"
-ONE_HALF := certs webhook/admission webhook/kube/api webhook/inventory webhook/server webhook/telemetry \
-	webhook/test_program.py
+PART_1 := webhook/inventory webhook/kube/api webhook/server system/fuzz
+PART_2 := certs webhook/admission webhook/placement webhook/telemetry webhook/test_program.py
 
-.PHONY: help install demo test tests one-half other-half coverage wheel docs workflows e2e bench \
+.PHONY: help install demo test tests tests-1 tests-2 tests-3 coverage wheel docs workflows e2e bench \
 	bench-cluster fuzz chart image lock clean
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -48,13 +49,16 @@ test: $(INSTALLED)  ## run lint, types, import contracts and every test that nee
 	@$(MAKE) --no-print-directory tests
 
 tests: $(INSTALLED)
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target one-half other-half
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target tests-1 tests-2 tests-3
 
-one-half:
-	$(PYTEST) $(ONE_HALF:%=tests/%)
+tests-1:
+	$(PYTEST) $(PART_1:%=tests/%)
 
-other-half:
-	$(PYTEST) $(ONE_HALF:%=--ignore=tests/%) tests
+tests-2:
+	$(PYTEST) $(PART_2:%=tests/%)
+
+tests-3:
+	$(PYTEST) $(PART_1:%=--ignore=tests/%) $(PART_2:%=--ignore=tests/%) tests
 
 # The pure folders, as patterns of `coverage report` separated by spaces.
 PURE := webhook/model.py webhook/kube/* webhook/forklift/* webhook/karl/* webhook/settings/* \

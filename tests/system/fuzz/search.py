@@ -9,6 +9,7 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import cache
 from random import Random
 from typing import Any, NamedTuple
 
@@ -224,7 +225,8 @@ def measure(target: Target, recipe: Recipe, smallest: float = SMALLEST_BYTES) ->
 def time_once(target: Target, made: Json) -> float:
     """Return the CPU time of an input; MAX_SECONDS if it takes longer."""
     run = target.prepare(made)
-    _clear_caches()
+    for results in _list_caches():
+        results.cache_clear()
     try:
         with clock.limit(MAX_SECONDS):
             return clock.measure(run)
@@ -232,13 +234,17 @@ def time_once(target: Target, made: Json) -> float:
         return MAX_SECONDS
 
 
-def _clear_caches() -> None:
-    """Forget the results of earlier inputs; a cache without limit has parts such as the parser."""
-    for name, module in [*sys.modules.items()]:
-        for value in vars(module).values() if name.startswith("webhook.") else ():
-            parameters = getattr(value, "cache_parameters", None)
-            if parameters and parameters()["maxsize"] is not None:
-                value.cache_clear()
+@cache
+def _list_caches() -> list[Any]:
+    """Return the caches of results; those without limit have parts such as the parser."""
+    values = [
+        value
+        for name, module in sys.modules.items()
+        if name.startswith("webhook.")
+        for value in vars(module).values()
+    ]
+    caches = [value for value in values if hasattr(value, "cache_parameters")]
+    return [each for each in caches if each.cache_parameters()["maxsize"] is not None]
 
 
 def _places(recipe: Recipe) -> frozenset[object]:

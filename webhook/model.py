@@ -6,6 +6,7 @@ plans serialized (`webhook.inventory`), without field names, so that longer name
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -48,6 +49,28 @@ class AffinityPolicy(StrEnum):
     REPLACE = "replace"
 
 
+class Role(StrEnum):
+    """The role of a pod in a migration; see `webhook.forklift.roles` for how it is recognized."""
+
+    CONVERTOR = "convertor"
+    INSPECTION = "inspection"
+    FIRST_CONSUMER = "first-consumer"
+    """The pod whose node decides where a volume is: of a class with WaitForFirstConsumer."""
+    IMPORTER = "importer"
+    POPULATOR = "populator"
+
+
+DEFAULT_ROLES = (Role.CONVERTOR, Role.FIRST_CONSUMER)
+"""The roles that a plan's settings apply to, unless the plan or the installation selects others."""
+
+
+class Disks(StrEnum):
+    """The placement of the disks of one VM: each by itself, or where the others are."""
+
+    ANY = "any"
+    TOGETHER = "together"
+
+
 class OnError(StrEnum):
     """The result of a review if the plan's settings have problems."""
 
@@ -63,8 +86,11 @@ class Outcome(StrEnum):
     DENIED = "denied"
     WOULD_PATCH = "would-patch"
     WOULD_DENY = "would-deny"
+    REFUSED = "refused"
+    """Refused for a moment, with HTTP 429: CDI creates the importer again after some seconds."""
+    WOULD_REFUSE = "would-refuse"
     SKIPPED = "skipped"
-    """Not a convertor pod, or not a change of a plan's settings: nothing was looked up."""
+    """Not a migration pod, or not a change of a plan's settings: nothing was looked up."""
     FAILED = "failed"
     """Not placed because the plan or the time was lacking, or because of an internal error."""
 
@@ -79,7 +105,12 @@ class Reason(StrEnum):
     SETTINGS_INVALID = "SettingsInvalid"
     SETTINGS_VALID = "SettingsValid"
     MODE_OFF = "ModeOff"
+    ROLE_NOT_SELECTED = "RoleNotSelected"
+    """The settings of the plan do not apply to pods of this role."""
+    WAITING_FOR_DISK = "WaitingForDisk"
+    """Another disk of the VM has to be bound first, because the plan keeps them together."""
     NOT_A_CONVERTOR_POD = "NotAConvertorPod"
+    """Not a pod of a migration, in any role."""
     NOT_A_CREATE = "NotACreate"
     NOT_A_PLAN_CHANGE = "NotAPlanChange"
     MIRROR_POD = "MirrorPod"
@@ -98,6 +129,8 @@ class Reason(StrEnum):
     """Not of a review: a pod without its plan's settings was found, see `placement.missed`."""
     CHANGED_BACK = "ChangedBack"
     """Not of a review: another client has changed a placed pod."""
+    PLACEMENT_CONFLICT = "PlacementConflict"
+    """Not of a review: a disk is bound where the convertor pod of its VM cannot run."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -127,6 +160,17 @@ class Problem(msgspec.Struct, frozen=True):
         return f"{self}\n{self.detail}".rstrip()
 
 
+class RoleSettings(msgspec.Struct, frozen=True, array_like=True):
+    """The settings for pods of one role, each of which replaces the general one; None does not."""
+
+    labels: dict[str, str] | None = None
+    node_selector: dict[str, str] | None = None
+    node_requirements: list[Json] | None = None
+    """None if, and only if, `node_selector` is."""
+    affinity: Json | None = None
+    tolerations: list[Json] | None = None
+
+
 class Settings(msgspec.Struct, frozen=True, array_like=True):
     """The settings of a plan, merged over the installation's defaults, validated and compiled.
 
@@ -149,6 +193,10 @@ class Settings(msgspec.Struct, frozen=True, array_like=True):
     mode: Mode | None = None
     """The plan's mode; None is that of the installation."""
     problems: list[Problem] = []
+    pods: tuple[Role, ...] = DEFAULT_ROLES
+    """The roles that the settings apply to, of those that the installation allows."""
+    disks: Disks = Disks.ANY
+    roles: dict[Role, RoleSettings] = {}
 
 
 class PlanRef(msgspec.Struct, frozen=True):
@@ -180,6 +228,72 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
         return f"{self.namespace}/{self.name}"
 
 
+class Pvc(msgspec.Struct, frozen=True, array_like=True):
+    """A PersistentVolumeClaim of a migration, as far as placement reads it."""
+
+    namespace: str
+    name: str
+    uid: str
+    created: str = ""
+    """RFC 3339 in UTC, in seconds."""
+    ref: PlanRef | None = None
+    """The plan that its labels name; None for a PVC that CDI populates another one through."""
+    migration: str = ""
+    """UID of the Migration."""
+    vm: str = ""
+    """`vmID`."""
+    storage_class: str = ""
+    volume: str = ""
+    """Name of its PersistentVolume; empty until it is bound."""
+    bound: bool = False
+    deleting: bool = False
+
+
+class PvcRef(NamedTuple):
+    """A reference of a pod to its PVC."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+class SiblingDisk(NamedTuple):
+    """Another disk of the same VM in the same migration, which is not being deleted."""
+
+    name: str
+    """Of its PVC."""
+    bound: bool
+    node_terms: list[Json] | None = None
+    """The ORed node selector terms of its volume; empty if it is reachable from every node, None if
+    they are not known: it is not bound, or its PersistentVolume has not been read yet."""
+
+
+class Disk(NamedTuple):
+    """A disk of a VM: a PVC with Forklift's labels, and what decides on the placement of its pods."""
+
+    pvc: Pvc
+    bound: bool
+    """Of the PVC that the pod writes to: `prime-UID` if CDI populates the disk through one."""
+    waits_for_first_consumer: bool = True
+    """By its StorageClass; True if that is not known."""
+    age_seconds: float = 0.0
+    """Of `pvc`, by the clock of the API server."""
+    siblings: list[SiblingDisk] = []  # noqa: RUF012 - never changed
+    is_first: bool = True
+    """True if no other disk of the VM is older, or as old with a smaller name."""
+
+
+class MigrationPod(NamedTuple):
+    """A pod of a migration, as `webhook.forklift.roles` recognizes it."""
+
+    role: Role = Role.CONVERTOR
+    ref: PlanRef | None = None
+    disk: Disk | None = None
+    """The disk that an importer or a populator writes; None if it is not known."""
+    in_plan_namespace: bool = False
+    """True for deep inspections, which are in the namespace of the Plan."""
+
+
 class Installation(msgspec.Struct, frozen=True):
     """The configuration for all plans."""
 
@@ -195,6 +309,8 @@ class Installation(msgspec.Struct, frozen=True):
     """The prefix of all annotations that the webhook reads or writes."""
     defaults: Json = {}
     """The defaults file as decoded: see `webhook.settings`."""
+    roles: tuple[Role, ...] = tuple(Role)
+    """`limits.roles`: the roles that plans may place; the API server calls the webhook for these."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -231,3 +347,5 @@ class Decision(msgspec.Struct, frozen=True, weakref=True):
     warnings: list[str] = []
     """Warnings for the client that created the pod; truncated to Kubernetes' limits on encoding."""
     problems: list[Problem] = []
+    role: Role | None = None
+    """None for a Plan, and for a pod that is not of a migration."""

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from webhook.model import NodeValues, Plan, PlanRef, Reason
+from webhook.model import Disk, NodeValues, Plan, PlanRef, PvcRef, Reason
 
 MAX_ERRORS_IN_STATUS = 3
 """The log has all errors."""
@@ -55,6 +55,41 @@ class Plans(Protocol):
 
     def stop(self) -> None:
         """Stop watching; the known plans are kept."""
+
+
+class PvcsStatus(msgspec.Struct, frozen=True):
+    """The state of `Pvcs`."""
+
+    synced: bool
+    """True once all PVCs and StorageClasses have been read."""
+    age_seconds: float
+    """Since the source last confirmed the known PVCs."""
+    count: int = 0
+    """The number of known PVCs."""
+    message: str = ""
+    """The errors of the source; empty if there are none."""
+    restarts: int = 0
+    """The number of watches that were restarted after a failure since the start."""
+
+
+class Pvcs(Protocol):
+    """The PersistentVolumeClaims of migrations. Thread-safe; nothing blocks a review."""
+
+    def find_disk(self, pvc: PvcRef) -> Disk | None:
+        """Return the disk of a PVC, given by namespace, name and UID; None if it is not known.
+
+        A PVC `prime-UID` belongs to the disk of the PVC with that UID in its namespace, even if
+        it is not known itself: then it is not bound. A PVC whose labels name no plan is no disk.
+        """
+
+    def status(self) -> PvcsStatus:
+        """Return the current state of this source."""
+
+    def start(self) -> None:
+        """Start to read and watch the source, in the background."""
+
+    def stop(self) -> None:
+        """Stop watching; the known PVCs are kept."""
 
 
 def summarize(errors: list[str]) -> str:

@@ -9,7 +9,10 @@ from webhook.kube.messages import did_you_mean, expected_one_of, join_with_or, q
 from webhook.kube.objects import unite
 from webhook.kube.sizes import MAX_ENTRY_CHARACTERS
 
-_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_NO_EXECUTE = "NoExecute"
+_SCHEDULING_EFFECTS = ("NoSchedule", "PreferNoSchedule")
+"""The effects that concern pods which have no node yet."""
+_EFFECTS = (*_SCHEDULING_EFFECTS, _NO_EXECUTE)
 _OPERATORS = ("Equal", "Exists")
 _TEXT_FIELDS = ("key", "operator", "value", "effect")
 TOLERATION_FIELDS = (*_TEXT_FIELDS, "tolerationSeconds")
@@ -76,6 +79,25 @@ def format_toleration(toleration: dict[str, Any]) -> str:
     return (key or "*") + (f"={value}" if value else "") + (f":{effect}" if effect else "")
 
 
+def covers_no_execute(toleration: dict[str, Any]) -> bool:
+    """Return whether a core/v1 Toleration tolerates taints of NoExecute, alone or among others."""
+    return (toleration.get("effect") or _NO_EXECUTE) == _NO_EXECUTE
+
+
+def without_no_execute(tolerations: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what is left of core/v1 Tolerations if none may tolerate taints of NoExecute.
+
+    One without an effect becomes one of NoSchedule and one of PreferNoSchedule.
+    """
+    left: list[dict[str, Any]] = []
+    for each in tolerations:
+        if not covers_no_execute(each):
+            left.append(each)
+        elif not each.get("effect"):
+            left += [each | {"effect": effect} for effect in _SCHEDULING_EFFECTS]
+    return unite([], left)
+
+
 def validate_toleration(toleration: dict[str, Any]) -> str | None:
     """Return the error for which the API server would reject a core/v1 Toleration, or None.
 
@@ -108,7 +130,7 @@ def _find_errors(toleration: dict[str, Any]) -> Iterator[str]:
         yield f"{_WRONG_EFFECT} {quote(effect)}"
     if seconds is not None and not _is_int64(seconds):
         yield "tolerationSeconds must be an integer"
-    if seconds is not None and effect != "NoExecute":
+    if seconds is not None and effect != _NO_EXECUTE:
         yield "must have the effect NoExecute with tolerationSeconds"
 
 

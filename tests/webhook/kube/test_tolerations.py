@@ -7,11 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webhook.kube.objects import Json
+from webhook.kube.scheduler.taint_toleration import tolerates
 from webhook.kube.tolerations import (
+    covers_no_execute,
     format_toleration,
     parse_tolerations,
     suggest_toleration,
     validate_toleration,
+    without_no_execute,
 )
 
 EFFECTS = "expected effect NoSchedule, PreferNoSchedule or NoExecute"
@@ -152,3 +155,49 @@ def test_any_text_gives_valid_tolerations(text: str) -> None:
 )
 def test_a_toleration_is_formatted_as_a_taint(each: Json, expected: str) -> None:
     assert format_toleration(each) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "covers"),
+    [("gpu:NoExecute", True), ("gpu", True), ("a=b", True), ("gpu:NoSchedule", False)],
+)
+def test_a_toleration_without_an_effect_covers_no_execute(text: str, *, covers: bool) -> None:
+    ((toleration,), _) = parse_tolerations(text)
+
+    assert covers_no_execute(toleration) is covers
+    assert covers_no_execute({"effect": None, **toleration}) is covers
+
+
+def test_without_no_execute_each_toleration_is_listed_once() -> None:
+    tolerations, _ = parse_tolerations("a,a:NoSchedule,b:NoExecute,c:PreferNoSchedule")
+
+    left = [*map(format_toleration, without_no_execute(tolerations))]
+
+    assert left == ["a:NoSchedule", "a:PreferNoSchedule", "c:PreferNoSchedule"]
+
+
+_KEYS, _VALUES = st.sampled_from("ab"), st.sampled_from(["", "=", "=x"])
+_ENTRIES = st.tuples(
+    _KEYS, _VALUES, st.sampled_from(["", ":NoSchedule", ":NoExecute", ":PreferNoSchedule"])
+)
+
+
+@given(
+    st.lists(_ENTRIES.map("".join)),
+    st.fixed_dictionaries(
+        {
+            "key": _KEYS,
+            "value": st.sampled_from(["", "x"]),
+            "effect": st.sampled_from(["NoSchedule", "NoExecute", "PreferNoSchedule"]),
+        }
+    ),
+)
+def test_only_taints_of_no_execute_are_no_longer_tolerated(entries: list[str], taint: Json) -> None:
+    tolerations, errors = parse_tolerations(",".join(entries))
+    left = without_no_execute(tolerations)
+
+    before, after = (any(tolerates(each, taint) for each in some) for some in (tolerations, left))
+    assert not errors
+    assert after is (before and taint["effect"] != "NoExecute")
+    assert not any(map(covers_no_execute, left))
+    assert not any(map(validate_toleration, left))

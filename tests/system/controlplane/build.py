@@ -2,8 +2,8 @@
 
 `python -m tests.system.controlplane.build`
 
-The first run compiles kube-apiserver and kube-scheduler, which takes a quarter of an hour on two
-cores; later runs only print the paths.
+The first run compiles kube-apiserver, kube-controller-manager and kube-scheduler, which takes a
+quarter of an hour on two cores; later runs only print the paths.
 """
 
 import os
@@ -32,7 +32,7 @@ NAMES = (*BUILT, *PACKAGES, "kubectl", "helm")
 def main() -> int:
     try:
         for name in NAMES:
-            click.echo(f"{name:15} {_ensured(name)}")
+            click.echo(f"{name:24} {_ensured(name)}")
     except MissingProgram as error:
         click.echo(f"build: {error}", err=True)
         return 1
@@ -48,7 +48,7 @@ def _ensured(name: str) -> Path:
         return program(name)
     except NotThereYet:
         if name in BUILT:
-            _build()
+            _build(name)
         elif name in PACKAGES and os.geteuid() == 0 and shutil.which("apt-get"):
             _install(PACKAGES[name])
         else:
@@ -56,33 +56,27 @@ def _ensured(name: str) -> Path:
         return program(name)
 
 
-def _build() -> None:
-    """Compile the versions pinned in go.mod, and move the result into the cache atomically."""
+def _build(name: str) -> None:
+    """Compile the version pinned in go.mod, and move the result into the cache atomically."""
     go = shutil.which("go")
     if go is None:
         raise MissingProgram(
-            "go is not on the PATH; it is needed once, to build kube-apiserver and "
-            "kube-scheduler: install Go 1.26 or later from https://go.dev/dl, or set "
-            "KUBEBUILDER_ASSETS to a folder that has both"
+            f"go is not on the PATH; it is needed once, to build {name}: install Go 1.26 or later "
+            "from https://go.dev/dl, or set KUBEBUILDER_ASSETS to a folder that has it"
         )
     folder = built()
-    click.echo(f"building {' and '.join(BUILT)} {version()}, once, into {folder}")
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    click.echo(f"building {name} {version()}, once, into {folder}")
+    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         subprocess.run(
             [
                 *(go, "build", "-C", HERE, "-mod=readonly", "-trimpath", "-buildvcs=false"),
-                *("-ldflags", _ldflags(), "-o", f"{scratch}/bin/"),
-                *(f"k8s.io/kubernetes/cmd/{name}" for name in BUILT),
+                *("-ldflags", _ldflags(), "-o", f"{scratch}/", f"k8s.io/kubernetes/cmd/{name}"),
             ],
             check=True,
             env=os.environ | {"CGO_ENABLED": "0"},
         )
-        try:
-            Path(scratch, "bin").rename(folder)
-        except OSError:  # a concurrent run was faster
-            if not folder.is_dir():
-                raise
+        Path(scratch, name).replace(folder / name)
 
 
 def _ldflags() -> str:

@@ -1,8 +1,8 @@
 """A real control plane on the loopback interface: etcd, kube-apiserver and kube-scheduler.
 
-kube-controller-manager and kubelet do not run, so ServiceAccounts are not created, volumes not
-bound and pods not run. A node is an object that a test creates, and a pod is placed when the
-scheduler has bound it.
+A node is an object that a test creates, and a pod is placed when the scheduler has bound it: there
+is no kubelet. kube-controller-manager runs on request, with the controllers in `CONTROLLERS`;
+without it volumes are not bound, and pods neither evicted nor collected.
 """
 
 import json
@@ -41,11 +41,26 @@ OFF = [
 ]
 """Admission plugins that depend on controllers, which do not run here."""
 
+CONTROLLERS = (
+    "garbage-collector-controller",
+    "persistentvolume-binder-controller",
+    "pod-garbage-collector-controller",
+    "taint-eviction-controller",
+)
+"""Of kube-controller-manager; that of nodes would taint nodes without a kubelet's heartbeat."""
+
 
 class ControlPlane:
     """A cluster; its data is in `folder` and survives a restart."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, controllers: bool = False) -> None:
+        """Write its configuration; `start` starts it.
+
+        Args:
+            folder: the folder for its data.
+            controllers: run kube-controller-manager, too.
+
+        """
         self.folder = folder
         self.audit_log = folder / "audit.log"
         self.ca = folder / "ca.crt"
@@ -55,11 +70,17 @@ class ControlPlane:
         # Local addresses, so that a process can listen on the address of a Service.
         self._services = f"127.{randbelow(254) + 1}.{randbelow(254) + 1}.0/24"
         self.admin_token, self._scheduler_token = token_hex(), token_hex()
+        self._manager_token = token_hex()
         self._write_credentials()
         self.etcd = Process("etcd", self._etcd_command(), folder)
         self.apiserver = Process("kube-apiserver", self._apiserver_command(), folder)
         self.scheduler = Process("kube-scheduler", self._scheduler_command(), folder)
         self.processes = [self.etcd, self.apiserver, self.scheduler]
+        self._manager: Process | None = None
+        if controllers:
+            command = self._manager_command()
+            self._manager = Process("kube-controller-manager", command, folder)
+            self.processes.append(self._manager)
         self.admin = Api(self.url, self.ca, self.admin_token)
 
     def start(self) -> None:
@@ -68,6 +89,8 @@ class ControlPlane:
         self.etcd.wait_for("health", lambda: _ok(f"{self._etcd_url}/health"))
         self.start_apiserver()
         self.scheduler.start()
+        if self._manager is not None:
+            self._manager.start()
 
     def start_apiserver(self) -> None:
         """Start or restart the API server, and return when it is ready."""
@@ -158,6 +181,7 @@ class ControlPlane:
             "tokens.csv": (
                 f'{self.admin_token},admin,1,"system:masters"\n'
                 f"{self._scheduler_token},system:kube-scheduler,2\n"
+                f'{self._manager_token},system:kube-controller-manager,3,"system:masters"\n'
             ).encode(),
         }.items():
             (self.folder / name).write_bytes(content)
@@ -220,6 +244,21 @@ class ControlPlane:
             "--bind-address=127.0.0.1",
             f"--secure-port={free_port()}",
         ]
+
+    def _manager_command(self) -> list[str | Path]:
+        flags = {
+            "kubeconfig": self.kubeconfig("kube-controller-manager", self._manager_token),
+            "controllers": ",".join(CONTROLLERS),
+            "leader-elect": "false",
+            "bind-address": "127.0.0.1",
+            "secure-port": free_port(),
+            "kube-api-qps": 1000,
+            "kube-api-burst": 1000,
+            "pvclaimbinder-sync-period": "1s",
+            "profiling": "false",
+        }
+        manager = program("kube-controller-manager")
+        return [manager, *(f"--{flag}={value}" for flag, value in flags.items())]
 
 
 def _ok(url: str) -> bool:

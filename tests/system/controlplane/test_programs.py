@@ -87,10 +87,30 @@ def test_the_error_of_a_build_without_go_has_the_address_of_go(
 ) -> None:
     assert build.main() == 1
     assert capsys.readouterr().err == (
-        "build: go is not on the PATH; it is needed once, to build kube-apiserver and "
-        "kube-scheduler: install Go 1.26 or later from https://go.dev/dl, or set "
-        "KUBEBUILDER_ASSETS to a folder that has both\n"
+        "build: go is not on the PATH; it is needed once, to build kube-apiserver: install Go 1.26 "
+        "or later from https://go.dev/dl, or set KUBEBUILDER_ASSETS to a folder that has it\n"
     )
+
+
+def test_a_program_that_the_assets_lack_is_built_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = "kube-controller-manager"
+    for name in build.NAMES:
+        if name != missing:
+            an_executable(tmp_path / "assets" / name)
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path / "assets"))
+    go = an_executable(tmp_path / "go")
+    # The last two arguments are the folder and the package.
+    go.write_text(
+        "#!/bin/sh\nfor last; do folder=$package package=$last; done\n"
+        'echo program > "$folder${package##*/}"; /bin/chmod +x "$folder${package##*/}"\n'
+    )
+    assert build.main() == 0
+    built = programs.built() / missing
+    assert built.read_text() == "program\n"
+    assert [*programs.built().iterdir()] == [built]
+    assert f"building {missing} {programs.version()}, once" in capsys.readouterr().out
 
 
 def test_a_build_prints_the_paths_of_existing_programs(

@@ -292,6 +292,8 @@ class MigrationPod(NamedTuple):
     """The disk that an importer or a populator writes; None if it is not known."""
     in_plan_namespace: bool = False
     """True for deep inspections, which are in the namespace of the Plan."""
+    has_node: bool = False
+    """True if the pod was created for a node, which no scheduler chooses then."""
 
 
 class Installation(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ A review has the whole object, in a shape that its author chooses: as Python obj
 to be of a size that is handled in milliseconds.
 """
 
+import contextlib
 import math
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
@@ -65,6 +66,8 @@ class RawSpec(_RawFields):
     node_selector: Raw = Raw()
     affinity: Raw = Raw()
     tolerations: Raw = Raw()
+    node_name: Raw = Raw()
+    containers: Raw = Raw()
     target_namespace: Raw = Raw()
     convertor_labels: Raw = Raw()
     convertor_node_selector: Raw = Raw()
@@ -86,11 +89,11 @@ class RawObject(msgspec.Struct):
 
 
 POD_IDENTITY = ("labels", "owner_references")
-"""The fields of a pod's metadata that name its plan."""
+"""The fields of a convertor pod's metadata that name its plan."""
 
 POD_FIELDS: Fields = {
-    "metadata": (*POD_IDENTITY, "annotations"),
-    "spec": ("node_selector", "affinity", "tolerations"),
+    "metadata": ("name", *POD_IDENTITY, "annotations"),
+    "spec": ("node_selector", "affinity", "tolerations", "node_name", "containers"),
 }
 _SETTINGS = ("convertor_labels", "convertor_node_selector", "convertor_affinity")
 PLAN_FIELDS: Fields = {
@@ -109,18 +112,54 @@ _PATHS = {
     for field in struct.__struct_fields__
 }
 
+
+def read_text(raw: Raw) -> str:
+    """Return the text of a field; empty if it is absent or not text."""
+    try:
+        return _decode_text(raw) if len(raw) else ""
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+
+
 _LabelKey = Annotated[str, Meta(max_length=MAX_KEY_LENGTH)]
 _LabelValue = Annotated[str, Meta(max_length=MAX_NAME_LENGTH)]
 _Labels = Annotated[dict[_LabelKey, _LabelValue], Meta(max_length=MAX_POD_ENTRIES)]
 _OwnerReferences = Annotated[list[Json], Meta(max_length=MAX_POD_ENTRIES)]
+
+
+class _Container(msgspec.Struct):
+    name: str = ""
+
+
+_decode_containers = msgspec.json.Decoder(list[_Container]).decode
+
+
+def _decode_container_names(raw: Raw) -> list[Json]:
+    """Return the containers of a pod with their names only; none if they cannot be read.
+
+    Only importers are recognized by them. The containers of other pods may be of any size.
+    """
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+        if len(raw) <= MAX_FIELD_BYTES:
+            return [{"name": container.name} for container in _decode_containers(raw)]
+    return []
+
+
 _decode_any = msgspec.json.Decoder(Any).decode
 _decode_text = msgspec.json.Decoder(str).decode
 _DECODERS = {
     "labels": msgspec.json.Decoder(_Labels | None).decode,
     "owner_references": msgspec.json.Decoder(_OwnerReferences | None).decode,
+    "name": read_text,
+    "node_name": read_text,
+    "containers": _decode_container_names,
     **dict.fromkeys(_SETTINGS, decode_setting),
 }
-_LIMITS = {"annotations": MAX_ANNOTATIONS_BYTES, **dict.fromkeys(_SETTINGS, math.inf)}
+_LIMITS = {
+    "annotations": MAX_ANNOTATIONS_BYTES,
+    "containers": math.inf,
+    **dict.fromkeys(_SETTINGS, math.inf),
+}
 
 
 def _decode_field(field: str, raw: Raw) -> Any:
@@ -135,11 +174,3 @@ def _decode_field(field: str, raw: Raw) -> Any:
         raise FieldError(describe_validation_error(error, "", path)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FieldError(f"'{path}' is not JSON: {error}") from None
-
-
-def read_text(raw: Raw) -> str:
-    """Return the text of a field; empty if it is absent or not text."""
-    try:
-        return _decode_text(raw) if len(raw) else ""
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return ""

@@ -1,0 +1,134 @@
+"""The settings of a plan for one of its pods, by the role of the pod.
+
+Each role gets what cannot harm it. A first consumer decides where a volume is, so it gets the
+required rules, and no others. Any other importer or populator only becomes faster or slower by a
+rule, and the VM is off while one is pending at the cutover: its rules become preferences. A pod
+with a preset node gets nothing that its kubelet would compare with the node.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from webhook.kube.objects import Json, unite
+from webhook.kube.tolerations import covers_no_execute
+from webhook.model import (
+    Installation,
+    MigrationPod,
+    Plan,
+    Problem,
+    Role,
+    RoleSettings,
+    Settings,
+)
+from webhook.placement.disks import DiskRules, find_disk_rules
+from webhook.placement.softening import AffinityParts, join, soften, split
+from webhook.settings.own_pods import OwnPods, list_own_pods
+
+_SOFTENED = frozenset({Role.IMPORTER, Role.POPULATOR})
+_NO_ROLE_SETTINGS = RoleSettings()
+
+
+class PodSettings(msgspec.Struct, frozen=True):
+    """The settings for one pod."""
+
+    settings: Settings
+    problems: list[Problem] = []
+    refusal: str = ""
+    """The reason why the pod has to be created again later; empty to place it now."""
+
+
+def settings_for(pod: MigrationPod, plan: Plan, installation: Installation) -> PodSettings:
+    """Return the settings for a pod of a plan, by its role, its disk and its preset node."""
+    if pod.has_node:
+        return PodSettings(_for_preset_node(pod, plan, installation))
+    if not applies(pod, plan):
+        return PodSettings(Settings())
+    own = plan.settings.roles.get(pod.role, _NO_ROLE_SETTINGS)
+    settings = override(plan.settings, own)
+    if pod.role is Role.CONVERTOR:
+        return PodSettings(settings)
+    affinity = split(settings.affinity)
+    if own.affinity is None:
+        affinity = _without_own_pods(affinity, list_own_pods(plan, installation))
+    if pod.role in _SOFTENED:
+        return PodSettings(
+            soften(
+                _with_affinity(settings, affinity),
+                affinity=own.affinity is None,
+                node_selector=own.node_selector is None,
+            )
+        )
+    if pod.role is Role.FIRST_CONSUMER:
+        affinity = affinity._replace(node_preferences=[], pod_preferences={})
+        settings = _with_affinity(settings, affinity)
+        return _with_disk_rules(settings, find_disk_rules(pod.disk, plan))
+    return PodSettings(_with_affinity(settings, affinity))
+
+
+def applies(pod: MigrationPod, plan: Plan) -> bool:
+    """Return whether the settings of a plan apply to pods of this role."""
+    return pod.role in plan.settings.pods
+
+
+def override(settings: Settings, own: RoleSettings) -> Settings:
+    """Return the settings with those of a role in place of the general ones."""
+    changed = {
+        field: value
+        for field in RoleSettings.__struct_fields__
+        if (value := getattr(own, field)) is not None
+    }
+    if "affinity" in changed:
+        changed["copied"] = {}
+    return msgspec.structs.replace(settings, **changed) if changed else settings
+
+
+def _for_preset_node(pod: MigrationPod, plan: Plan, installation: Installation) -> Settings:
+    """Return labels and tolerations for a pod whose node another pod of the plan has chosen.
+
+    The tolerations of that pod that cover NoExecute keep this one on the node, so they apply to
+    every role that the API server calls the webhook for, whether the plan selects it or not.
+    """
+    if pod.role not in installation.roles:
+        return Settings()
+    general = plan.settings
+    by_role = {
+        role: override(general, general.roles.get(role, _NO_ROLE_SETTINGS))
+        for role in dict.fromkeys((*general.pods, pod.role))
+    }
+    own = by_role[pod.role] if applies(pod, plan) else Settings()
+    tolerations = own.tolerations
+    for role in general.pods:
+        tolerations = unite(tolerations, _select_no_execute(by_role[role].tolerations))
+    return Settings(labels=own.labels, tolerations=tolerations)
+
+
+def _select_no_execute(tolerations: Iterable[Json]) -> list[Json]:
+    return [each for each in tolerations if covers_no_execute(each)]
+
+
+def _without_own_pods(affinity: AffinityParts, own_pods: OwnPods) -> AffinityParts:
+    """Drop the required pod terms that select pods of the plan's own migrations.
+
+    Such a term would wait for a convertor pod that comes later, or drive the disks of a VM apart.
+    """
+    terms = {
+        kind: [term for term in terms if not own_pods.may_match(term)]
+        for kind, terms in affinity.pod_terms.items()
+    }
+    return affinity._replace(pod_terms=terms)
+
+
+def _with_affinity(settings: Settings, affinity: AffinityParts) -> Settings:
+    return msgspec.structs.replace(settings, affinity=join(affinity))
+
+
+def _with_disk_rules(settings: Settings, rules: DiskRules) -> PodSettings:
+    """Return the settings of a first consumer, which other disks of its VM may restrict."""
+    if rules.excluded:
+        settings = Settings(labels=settings.labels, tolerations=settings.tolerations)
+    elif rules.node_terms:
+        settings = soften(settings)
+        affinity = split(settings.affinity)._replace(node_terms=rules.node_terms)
+        settings = _with_affinity(settings, affinity)
+    return PodSettings(settings, rules.problems, rules.refusal)

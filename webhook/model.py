@@ -269,7 +269,7 @@ class SiblingDisk(NamedTuple):
 
 
 class Disk(NamedTuple):
-    """A disk of a VM: a PVC with Forklift's labels, and what decides on the placement of its pods."""
+    """A disk of a VM: a PVC with Forklift's labels, and the state that decides on its pods."""
 
     pvc: Pvc
     bound: bool
@@ -312,7 +312,7 @@ class Installation(msgspec.Struct, frozen=True):
     defaults: Json = {}
     """The defaults file as decoded: see `webhook.settings`."""
     roles: tuple[Role, ...] = tuple(Role)
-    """`limits.roles`: the roles that plans may place; the API server calls the webhook for these."""
+    """`limits.roles`: those that plans may place, and that the API server calls the webhook for."""
 
 
 class Request(msgspec.Struct, frozen=True):

@@ -5,7 +5,16 @@ from collections.abc import Mapping
 from tests.support.builders import decoded_request
 from webhook.admission.mutate import decide
 from webhook.kube.objects import Json
-from webhook.model import Decision, Installation, Plan, PlanRef, Problem, Reason, Request
+from webhook.model import (
+    Decision,
+    Installation,
+    MigrationPod,
+    Plan,
+    PlanRef,
+    Problem,
+    Reason,
+    Request,
+)
 from webhook.placement import Placed, place
 
 BARE = Installation(identity_labels=False)
@@ -42,4 +51,4 @@ def place_pod(
 def decide_on_pod(
     found: Plan | Reason, installation: Installation = BARE, request: Request | None = None
 ) -> Decision:
-    return decide(request or decoded_request(), REF, found, installation, {})
+    return decide(request or decoded_request(), MigrationPod(ref=REF), found, installation, {})

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import jsonpatch
 
 from tests.support.builders import encode_review
-from webhook.admission.mutate import decide, screen
+from webhook.admission.mutate import decide, identify
 from webhook.admission.review import ReviewResponse, decode, encode
-from webhook.forklift.owner import read_plan_ref
+from webhook.inventory import NO_PVCS
 from webhook.inventory.index import PlanIndex
 from webhook.kube.objects import Json
 from webhook.model import Decision, Installation, Reason
@@ -35,11 +35,13 @@ def review_pod(
     index = PlanIndex(installation)
     index.put(plan_object)
     request = decode(encode_review(pod, namespace=namespace))
-    ref = read_plan_ref(request)
-    found = index.find(ref) if ref else Reason.NO_PLAN_REFERENCE
-    decision = screen(request, installation) or decide(
-        request, ref, found, installation, node_values
-    )
+    migration_pod = identify(request, installation, NO_PVCS.find_disk)
+    if isinstance(migration_pod, Decision):
+        decision = migration_pod
+    else:
+        ref = migration_pod.ref
+        found = index.find(ref) if ref else Reason.NO_PLAN_REFERENCE
+        decision = decide(request, migration_pod, found, installation, node_values)
     response = json.loads(encode(request.uid, decision))["response"]
     return ReviewedPod(apply_patch(pod, response), response.get("warnings", []), decision)
 

@@ -90,7 +90,13 @@ def fingerprint_of(review: RawReview) -> Fingerprint | None:
     is_new_pod = request.kind == POD and request.operation == "CREATE" and not request.subresource
     if not is_new_pod or metadata is None or spec is None:
         return None
-    raw = (metadata.annotations, spec.node_selector, spec.affinity, spec.tolerations)
+    raw = (
+        metadata.annotations,
+        spec.node_selector,
+        spec.affinity,
+        spec.tolerations,
+        spec.node_name,
+    )
     size = len(metadata.labels) + sum(map(len, raw))
     if size > MAX_BYTES:
         return None

@@ -1,15 +1,19 @@
 """Decision on the review of a pod: whether and how its plan places it."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from webhook.admission.patch import diff
 from webhook.admission.patch_summary import summarize
 from webhook.admission.problem_text import join_problems
-from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
-from webhook.kube.objects import nested_map
+from webhook.forklift.roles import recognize, resolve
+from webhook.kube.objects import Json, nested_map, nested_string
 from webhook.model import (
     Decision,
+    Disk,
     Installation,
+    MigrationPod,
     Mode,
     NodeValues,
     OnError,
@@ -17,10 +21,13 @@ from webhook.model import (
     Plan,
     PlanRef,
     Problem,
+    PvcRef,
     Reason,
     Request,
+    Role,
 )
 from webhook.placement import MalformedPod, place
+from webhook.placement.role_settings import applies
 from webhook.placement.warnings import find_pod_warnings
 from webhook.settings.mode import mode_of
 
@@ -61,28 +68,39 @@ It does not reveal which, because every client that may create pods can name eve
 """
 
 
-def screen(request: Request, installation: Installation) -> Decision | None:
-    """Skip every request but the creation of a convertor pod.
+FindDisk = Callable[[PvcRef], Disk | None]
+"""Returns the disk of a PVC, if it is known."""
 
-    Return None for a convertor pod, unless it is malformed.
-    """
+
+def identify(
+    request: Request, installation: Installation, find_disk: FindDisk
+) -> MigrationPod | Decision:
+    """Return the migration pod that is created, or the decision on any other request."""
     mode = mode_of(None, request.namespace, installation)
     if skipped := _reason_to_skip(request):
         reason, message = skipped
         return Decision(Outcome.SKIPPED, reason, message, mode)
     if request.malformed:
         return _apply_mode(mode, _malformed(request.malformed))
-    return None
+    metadata, spec = (nested_map(request.object, part) for part in ("metadata", "spec"))
+    pod, message = None, "not a migration pod, by its labels, its name and its owner"
+    if kind := recognize(metadata, request.namespace, _list_containers(spec)):
+        disk = find_disk(kind.pvc) if kind.pvc else None
+        has_node = bool(spec.get("nodeName"))
+        pod = resolve(kind, metadata, request.namespace, disk, has_node=has_node)
+        message = "neither its labels nor those of a known PVC name a plan"
+    return pod or Decision(Outcome.SKIPPED, Reason.NOT_A_CONVERTOR_POD, message, mode)
 
 
 def decide(
     request: Request,
-    ref: PlanRef | None,
+    pod: MigrationPod,
     plan: Plan | Reason,
     installation: Installation,
     node_values: NodeValues,
 ) -> Decision:
-    """Decide on a convertor pod, with its plan or the reason why it has none."""
+    """Decide on a migration pod, with its plan or the reason why it has none."""
+    ref = pod.ref
     owner: Plan | None = None
     not_owned = _NOT_OWNED.format(ref=ref, namespace=request.namespace)
     if isinstance(plan, Reason):
@@ -90,11 +108,11 @@ def decide(
         warning = not_owned if plan is Reason.PLAN_NOT_FOUND else message
         decision = Decision(Outcome.FAILED, plan, message, plan=ref, warnings=[warning])
     else:
-        if plan.target_namespace == request.namespace:
+        if request.namespace == namespace_for(pod, plan):
             owner = plan
-            decision = _enforce(request, plan, installation, node_values)
+            decision = _enforce(request, pod, plan, installation, node_values)
         else:
-            message = _explain_namespace(request.namespace, plan)
+            message = _explain_namespace(request.namespace, pod, plan)
             decision = Decision(
                 Outcome.UNCHANGED, Reason.NOT_TARGET_NAMESPACE, message, warnings=[not_owned]
             )
@@ -103,7 +121,16 @@ def decide(
             plan=PlanRef(plan.uid, plan.namespace, plan.name),
             generation=plan.generation,
         )
-    return _apply_mode(mode_of(owner, request.namespace, installation), decision)
+    decision = msgspec.structs.replace(decision, role=pod.role)
+    mode = mode_of(owner, request.namespace, installation)
+    if decision.outcome is Outcome.REFUSED and request.dry_run and mode is Mode.ENFORCE:
+        return _predict(decision, "dry run, nothing is refused: ", mode)
+    return _apply_mode(mode, decision)
+
+
+def namespace_for(pod: MigrationPod, plan: Plan) -> str:
+    """Return the namespace in which a plan has its pods of this kind."""
+    return plan.namespace if pod.in_plan_namespace else plan.target_namespace
 
 
 def _reason_to_skip(request: Request) -> tuple[Reason, str] | None:
@@ -115,11 +142,15 @@ def _reason_to_skip(request: Request) -> tuple[Reason, str] | None:
     metadata = nested_map(request.object, "metadata")
     if request.malformed:
         return None
-    if nested_map(metadata, "labels").get(CONVERTOR_LABEL) != CONVERTOR_VALUE:
-        return Reason.NOT_A_CONVERTOR_POD, f"no label {CONVERTOR_LABEL}={CONVERTOR_VALUE}"
     if MIRROR_ANNOTATION in nested_map(metadata, "annotations"):
         return Reason.MIRROR_POD, "a mirror pod: the kubelet of its node runs it"
     return None
+
+
+def _list_containers(spec: Json) -> list[str]:
+    containers = spec.get("containers")
+    listed = containers if isinstance(containers, list) else []
+    return [nested_string(container, "name") for container in listed]
 
 
 def _malformed(error: str) -> Decision:
@@ -127,7 +158,12 @@ def _malformed(error: str) -> Decision:
     return Decision(Outcome.FAILED, Reason.MALFORMED_POD, message, warnings=[message])
 
 
-def _explain_namespace(namespace: str, plan: Plan) -> str:
+def _explain_namespace(namespace: str, pod: MigrationPod, plan: Plan) -> str:
+    if pod.in_plan_namespace:
+        return (
+            f"plan '{plan}' has its deep inspections in its own namespace, so this pod in "
+            f"'{namespace}' is not one of its pods and is not placed"
+        )
     target = plan.target_namespace
     into = f"namespace '{target}'" if target else "no namespace: spec.targetNamespace is missing"
     return (
@@ -138,27 +174,37 @@ def _explain_namespace(namespace: str, plan: Plan) -> str:
 
 def _enforce(
     request: Request,
+    pod: MigrationPod,
     plan: Plan,
     installation: Installation,
     node_values: NodeValues,
 ) -> Decision:
     """Return the decision of mode enforce, from which those of the other modes are made."""
     try:
-        placed = place(request.object, plan, installation, node_values)
+        placed = place(request.object, plan, installation, node_values, pod)
     except MalformedPod as error:
         return _malformed(str(error))
+    if placed.refusal:
+        message = f"plan '{plan}' keeps the disks of a VM together: {placed.refusal}"
+        return Decision(Outcome.REFUSED, Reason.WAITING_FOR_DISK, message)
+    patch = diff(request.object, placed.pod)
+    if not (applies(pod, plan) or patch):
+        roles = ", ".join(plan.settings.pods)
+        message = f"the settings of plan '{plan}' apply to {roles} pods, this one is {pod.role}"
+        return Decision(Outcome.UNCHANGED, Reason.ROLE_NOT_SELECTED, message)
     problems = plan.settings.problems + placed.problems
-    if problems and installation.on_error is OnError.DENY:
+    is_convertor = pod.role is Role.CONVERTOR
+    if problems and is_convertor and installation.on_error is OnError.DENY:
         message = _format_problems(plan, problems)
         return Decision(Outcome.DENIED, Reason.SETTINGS_INVALID, message, problems=problems)
-    patch = diff(request.object, placed.pod)
     reason, message = _explain_patch(plan, problems, patch=bool(patch), marked=placed.marked)
+    warnings = find_pod_warnings(placed.pod, plan) if is_convertor else []
     return Decision(
         Outcome.PATCHED if patch else Outcome.UNCHANGED,
         reason,
         message,
         patch=patch,
-        warnings=[*placed.notes, *find_pod_warnings(placed.pod, plan), *map(str, problems)],
+        warnings=[*placed.notes, *warnings, *map(str, problems)],
         problems=problems,
     )
 
@@ -196,11 +242,12 @@ def _apply_mode(mode: Mode, decision: Decision) -> Decision:
             mode,
             decision.plan,
             decision.generation,
+            role=decision.role,
         )
-    return _audit(decision)
+    return _predict(decision, _AUDIT, mode)
 
 
-def _audit(decision: Decision) -> Decision:
+def _predict(decision: Decision, prefix: str, mode: Mode) -> Decision:
     """Report what enforce would do, also in warnings to the client that creates the pod."""
     outcome, reason, message = decision.outcome, decision.reason, decision.message
     would: list[str] = []
@@ -210,13 +257,16 @@ def _audit(decision: Decision) -> Decision:
     elif outcome is Outcome.DENIED:
         outcome, message = Outcome.WOULD_DENY, f"the pod would be denied: {message}"
         would = [message]
+    elif outcome is Outcome.REFUSED:
+        outcome, message = Outcome.WOULD_REFUSE, f"the pod would be refused for now: {message}"
+        would = [message]
     if reason is Reason.PLACED:
         reason, message = Reason.WOULD_PLACE, f"would be {message}"
     return msgspec.structs.replace(
         decision,
-        mode=Mode.AUDIT,
+        mode=mode,
         outcome=outcome,
         reason=reason,
-        message=_AUDIT + message,
-        warnings=[_AUDIT + warning for warning in [*would, *decision.warnings]],
+        message=prefix + message,
+        warnings=[prefix + warning for warning in [*would, *decision.warnings]],
     )

@@ -59,6 +59,11 @@ MAX_ANNOTATION_BYTES = 8192
 """Kubernetes limits the audit annotations of its own policies to 10 kB."""
 
 
+_STATUS_CODES = {Outcome.DENIED: 403, Outcome.REFUSED: 429}
+"""HTTP status of a response that does not allow the object. Without a Retry-After, so that the
+client does not repeat the request by itself: CDI creates the importer again, from its PVC."""
+
+
 class BadReview(Exception):  # noqa: N818 - not an error of the webhook
     """The body is not a review that can be decided."""
 
@@ -214,10 +219,11 @@ def _bounded(request: _Request) -> Request:
 
 def encode(uid: str, decision: Decision) -> bytes:
     """Encode the response to the review `uid`."""
-    response: Json = {"uid": uid, "allowed": decision.outcome is not Outcome.DENIED}
-    if decision.outcome is Outcome.DENIED:
+    code = _STATUS_CODES.get(decision.outcome)
+    response: Json = {"uid": uid, "allowed": code is None}
+    if code is not None:
         response["status"] = {
-            "code": 403,
+            "code": code,
             "reason": decision.reason,
             "message": escape_within(decision.message, MAX_MESSAGE_BYTES),
         }

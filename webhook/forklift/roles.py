@@ -1,7 +1,8 @@
 """The roles of the pods of a migration: recognized by their metadata, and by their PVC.
 
-Forklift marks the pods that it creates with the label `forklift.app`. CDI's importers and Forklift's
-populators have names and labels of their own; their PVC leads to the plan if their labels do not.
+Forklift marks the pods that it creates with the label `forklift.app`. CDI's importers and
+Forklift's populators have names and labels of their own; their PVC leads to the plan if their
+labels do not.
 """
 
 from collections.abc import Collection

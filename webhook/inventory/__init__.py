@@ -92,6 +92,25 @@ class Pvcs(Protocol):
         """Stop watching; the known PVCs are kept."""
 
 
+class NoPvcs:
+    """A source of no PVCs, for servers and commands that read none."""
+
+    def find_disk(self, pvc: PvcRef) -> Disk | None:  # noqa: ARG002 - of the protocol
+        return None
+
+    def status(self) -> PvcsStatus:
+        return PvcsStatus(synced=True, age_seconds=0.0)
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+
+NO_PVCS: Pvcs = NoPvcs()
+
+
 def summarize(errors: list[str]) -> str:
     """Return the first errors, for a status, and the number of the others."""
     more = len(errors) - MAX_ERRORS_IN_STATUS

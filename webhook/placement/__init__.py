@@ -9,12 +9,23 @@ from typing import Any
 import msgspec
 
 from webhook.kube.objects import Json, unite
-from webhook.model import Installation, Mode, NodeValues, Plan, Problem, Settings
+from webhook.model import (
+    Installation,
+    MigrationPod,
+    Mode,
+    NodeValues,
+    Plan,
+    Problem,
+    Role,
+    Settings,
+)
 from webhook.placement.labels import place_labels
 from webhook.placement.node_affinity import node_rules, place_node_affinity
 from webhook.placement.node_selector import place_node_selector
 from webhook.placement.pod_affinity import place_pod_affinity
+from webhook.placement.role_settings import applies, settings_for
 from webhook.placement.shape import MalformedPod, check
+from webhook.settings.own_pods import identity_labels, role_label
 
 __all__ = ["MalformedPod", "Placed", "has_settings", "place"]
 
@@ -28,10 +39,21 @@ class Placed(msgspec.Struct, frozen=True):
     notes: list[str] = []
     """Warnings: a sentence for each value of the pod that differs from the plan's."""
     problems: list[Problem] = []
+    refusal: str = ""
+    """The reason why the pod has to be created again later; empty to place it now."""
 
 
-def place(pod: Json, plan: Plan, installation: Installation, node_values: NodeValues) -> Placed:
-    """Give a convertor pod the labels, node selector, affinity and tolerations of its plan.
+CONVERTOR_POD = MigrationPod()
+
+
+def place(
+    pod: Json,
+    plan: Plan,
+    installation: Installation,
+    node_values: NodeValues,
+    migration_pod: MigrationPod = CONVERTOR_POD,
+) -> Placed:
+    """Give a pod the labels, node selector, affinity and tolerations of its plan, by its role.
 
     `node_values` has the values of the node labels that the plan compares. Placing a placed pod
     again changes nothing.
@@ -44,19 +66,27 @@ def place(pod: Json, plan: Plan, installation: Installation, node_values: NodeVa
     metadata, spec = pod.get("metadata") or {}, pod.get("spec") or {}
     annotations = metadata.get("annotations") or {}
     key, marker = f"{installation.prefix}/placement", _marker(plan)
+    settings, problems, refusal = settings_for(migration_pod, plan, installation)
+    is_convertor = migration_pod.role is Role.CONVERTOR and applies(migration_pod, plan)
+    if not (is_convertor or has_settings(settings)):
+        return Placed(pod, key in annotations, problems=problems, refusal=refusal)
 
-    labels, notes = place_labels(metadata.get("labels") or {}, plan, installation)
+    added = _own_labels(migration_pod, plan, installation)
+    labels, notes = place_labels(metadata.get("labels") or {}, settings, added)
     again = annotations.get(key) == marker
-    placed_spec, replaced, error = _place_spec(spec, plan.settings, node_values, again=again)
+    placed_spec, replaced, error = _place_spec(
+        spec, settings, node_values, again=again, has_node=migration_pod.has_node
+    )
     changed = {"metadata": _with(metadata, labels=labels), "spec": placed_spec}
-    if has_settings(plan.settings) or changed != {"metadata": metadata, "spec": spec}:
+    if has_settings(settings) or changed != {"metadata": metadata, "spec": spec}:
         annotations = annotations | {key: marker}
         changed["metadata"] = _with(changed["metadata"], annotations=annotations)
     return Placed(
         pod=_with(pod, **changed),
         marked=key in annotations,
         notes=notes + replaced,
-        problems=[Problem(f"Plan {plan}", error)] if error else [],
+        problems=problems + ([Problem(f"Plan {plan}", error)] if error else []),
+        refusal=refusal,
     )
 
 
@@ -71,10 +101,20 @@ def has_settings(settings: Settings) -> bool:
     )
 
 
+def _own_labels(pod: MigrationPod, plan: Plan, installation: Installation) -> dict[str, str]:
+    """Return the labels that the webhook adds by itself."""
+    if pod.role is not Role.CONVERTOR:
+        return role_label(pod.role, installation)
+    return identity_labels(plan) if installation.identity_labels else {}
+
+
 def _place_spec(
-    spec: Json, settings: Settings, node_values: NodeValues, *, again: bool
+    spec: Json, settings: Settings, node_values: NodeValues, *, again: bool, has_node: bool
 ) -> tuple[Json, list[str], str]:
     """Return the spec of a placed pod, notes on replaced values, and an error message."""
+    tolerations = unite(spec.get("tolerations") or [], settings.tolerations)
+    if has_node:  # its kubelet would reject it for a selector or affinity
+        return _with(spec, tolerations=tolerations), [], ""
     selector, moved, notes = place_node_selector(spec.get("nodeSelector") or {}, settings)
     rules = node_rules(settings, moved)
     affinity = place_pod_affinity(spec.get("affinity") or {}, settings)
@@ -85,7 +125,7 @@ def _place_spec(
         spec,
         nodeSelector=selector,
         affinity=_with(affinity, nodeAffinity=node_affinity),
-        tolerations=unite(spec.get("tolerations") or [], settings.tolerations),
+        tolerations=tolerations,
     )
     return placed, notes, error
 

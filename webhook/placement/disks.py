@@ -41,7 +41,7 @@ def find_disk_rules(disk: Disk | None, plan: Plan) -> DiskRules:
     waits_for = _find_awaited(disk)
     if waits_for and disk.age_seconds < MAX_WAIT_SECONDS:
         return DiskRules(refusal=waits_for)
-    problems = [_waited_too_long(disk, plan)] if waits_for else []
+    problems = [_waited_too_long(plan, waits_for)] if waits_for else []
     bound = [each for each in disk.siblings if each.bound]
     try:
         node_terms = _and_all([each.node_terms for each in bound if each.node_terms])
@@ -79,12 +79,11 @@ def _and_all(places: list[list[Json]]) -> list[Json]:
     return terms
 
 
-def _waited_too_long(disk: Disk, plan: Plan) -> Problem:
+def _waited_too_long(plan: Plan, waits_for: str) -> Problem:
     return Problem(
         f"Plan {plan}",
-        f"expected the disks of a VM together, but no other disk of VM '{disk.pvc.vm}' was bound "
-        f"within {MAX_WAIT_SECONDS // 60} minutes: the importer of disk '{disk.pvc.name}' no longer "
-        "waits; find out why their importers are pending",
+        f"expected the disks of a VM together, but after {MAX_WAIT_SECONDS // 60} minutes "
+        f"{waits_for}: it is placed by itself now; find out why the other disk is not bound",
     )
 
 

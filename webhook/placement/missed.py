@@ -17,6 +17,7 @@ from webhook.model import Installation, Mode, Plan, PlanRef, Reason
 from webhook.placement import has_settings
 from webhook.placement.labels import place_labels
 from webhook.settings.mode import EffectiveMode, Origin, resolve_mode
+from webhook.settings.own_pods import identity_labels
 
 
 class PodMetadata(msgspec.Struct, frozen=True):
@@ -121,7 +122,8 @@ def _find_removed_labels(
 
     A label with another value is not a change: Forklift may have created the pod with it.
     """
-    wanted, _ = place_labels(pod.labels, plan, installation)
+    added = identity_labels(plan) if installation.identity_labels else {}
+    wanted, _ = place_labels(pod.labels, plan.settings, added)
     removed = [f"{key}={value}" for key, value in wanted.items() if key not in pod.labels]
     if not removed:
         return None

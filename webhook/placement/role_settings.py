@@ -7,20 +7,13 @@ with a preset node gets nothing that its kubelet would compare with the node.
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
 from webhook.kube.objects import Json, unite
 from webhook.kube.tolerations import covers_no_execute
-from webhook.model import (
-    Installation,
-    MigrationPod,
-    Plan,
-    Problem,
-    Role,
-    RoleSettings,
-    Settings,
-)
+from webhook.model import Installation, MigrationPod, Plan, Problem, Role, RoleSettings, Settings
 from webhook.placement.disks import DiskRules, find_disk_rules
 from webhook.placement.softening import AffinityParts, join, soften, split
 from webhook.settings.own_pods import OwnPods, list_own_pods
@@ -29,11 +22,11 @@ _SOFTENED = frozenset({Role.IMPORTER, Role.POPULATOR})
 _NO_ROLE_SETTINGS = RoleSettings()
 
 
-class PodSettings(msgspec.Struct, frozen=True):
+class PodSettings(NamedTuple):
     """The settings for one pod."""
 
     settings: Settings
-    problems: list[Problem] = []
+    problems: list[Problem] = []  # noqa: RUF012 - never changed
     refusal: str = ""
     """The reason why the pod has to be created again later; empty to place it now."""
 

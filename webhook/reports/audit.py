@@ -19,6 +19,7 @@ from webhook.kube.objects import Json, name_of, namespace_of, spec_of
 from webhook.model import (
     Decision,
     Installation,
+    MigrationPod,
     Mode,
     NodeValues,
     Outcome,
@@ -218,9 +219,8 @@ class _Auditor:
     def _decide(self, pod: Json, plan: Plan | Reason) -> Decision:
         namespace = pod["metadata"].get("namespace") or ""
         request = Request("", "CREATE", "v1/Pod", namespace, object=pod)
-        return decide(
-            request, read_plan_ref(request), plan, self._enforcing, self._input.node_values
-        )
+        migration_pod = MigrationPod(ref=read_plan_ref(request))
+        return decide(request, migration_pod, plan, self._enforcing, self._input.node_values)
 
     def _summarize_settings(self, plan: Plan) -> str:
         """Return the effective settings, as the changes that they make to an empty pod."""

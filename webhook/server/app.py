@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webhook.admission import review
 from webhook.admission.review import BadReview, ReviewResponse
-from webhook.inventory import Plans
+from webhook.inventory import NO_PVCS, Plans, Pvcs
 from webhook.model import Decision, Installation, Mode, Outcome, Reason, Request, Reviewed
 from webhook.server.body import Disconnected, read_body
 from webhook.server.deadline import seconds_to_respond
@@ -62,7 +62,11 @@ Raises BadReview.
 
 
 def build(
-    plans: Plans, installation: Installation, sink: DecisionSink, max_concurrent: int
+    plans: Plans,
+    installation: Installation,
+    sink: DecisionSink,
+    max_concurrent: int,
+    pvcs: Pvcs = NO_PVCS,
 ) -> FastAPI:
     """Return the application that is served over TLS."""
     turns = Turns()
@@ -73,7 +77,7 @@ def build(
 
     return _App(
         {
-            "/mutate": endpoint(Reviewed.POD, PodReviewHandler(plans, installation)),
+            "/mutate": endpoint(Reviewed.POD, PodReviewHandler(plans, installation, pvcs)),
             "/validate": endpoint(Reviewed.PLAN, PlanReviewHandler(installation)),
         }
     )

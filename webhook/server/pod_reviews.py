@@ -9,21 +9,18 @@ from time import perf_counter
 
 from webhook.admission import review
 from webhook.admission.cache import ResponseCache, fingerprint_of
-from webhook.admission.mutate import decide, screen
+from webhook.admission.mutate import decide, identify
 from webhook.admission.review import ReviewResponse
-from webhook.forklift.owner import read_plan_ref
-from webhook.inventory import Plans
-from webhook.model import Installation, Plan, PlanRef, Reason
-
-_NOT_DELIVERED = frozenset({Reason.PLAN_NOT_FOUND, Reason.PLANS_NOT_SYNCED})
-"""Reasons that the next event of the watch may resolve."""
+from webhook.inventory import NO_PVCS, Plans, Pvcs
+from webhook.model import Decision, Installation, MigrationPod, Plan, PlanRef, Reason, Request
 
 
 class PodReviewHandler:
     """Responds to the reviews of pods."""
 
-    def __init__(self, plans: Plans, installation: Installation) -> None:
+    def __init__(self, plans: Plans, installation: Installation, pvcs: Pvcs = NO_PVCS) -> None:
         self._plans = plans
+        self._pvcs = pvcs
         self._installation = installation
         self._cache = ResponseCache()
 
@@ -39,24 +36,31 @@ class PodReviewHandler:
         raw = review.read(body)
         fingerprint = fingerprint_of(raw)
         request = fingerprint.request if fingerprint else raw.decode()
-        if not fingerprint and (skipped := screen(request, self._installation)):
-            return review.respond(request, skipped)
+        pod = MigrationPod(ref=fingerprint.ref) if fingerprint else self._identify(request)
+        if isinstance(pod, Decision):
+            return review.respond(request, pod)
 
-        ref = fingerprint.ref if fingerprint else read_plan_ref(request)
-        plan = self._plans.find(ref) if ref else Reason.NO_PLAN_REFERENCE
-        if ref and not isinstance(plan, Plan) and plan in _NOT_DELIVERED:
-            plan = await self._wait_for_plan(ref, deadline)
+        plan = self._plans.find(pod.ref) if pod.ref else Reason.NO_PLAN_REFERENCE
+        if pod.ref and not isinstance(plan, Plan) and _may_arrive(pod, plan):
+            plan = await self._wait_for_plan(pod.ref, deadline)
         node_values = self._plans.node_values
         if cached := self._cache.get(fingerprint, plan, node_values):
             return cached
 
-        request = raw.decode() if fingerprint else request
-        decision = screen(request, self._installation) or decide(
-            request, ref, plan, self._installation, node_values
+        if fingerprint:
+            request = raw.decode()
+            pod = self._identify(request)
+        decision = (
+            pod
+            if isinstance(pod, Decision)
+            else decide(request, pod, plan, self._installation, node_values)
         )
         response = review.respond(request, decision)
         self._cache.put(fingerprint, plan, node_values, response)
         return response
+
+    def _identify(self, request: Request) -> MigrationPod | Decision:
+        return identify(request, self._installation, self._pvcs.find_disk)
 
     async def _wait_for_plan(self, ref: PlanRef, deadline: float) -> Plan | Reason:
         seconds = deadline - perf_counter()
@@ -64,3 +68,12 @@ class PodReviewHandler:
             async with asyncio.timeout(seconds):  # even if the source waits longer
                 return await self._plans.fetch(ref, seconds)
         return Reason.DEADLINE_EXCEEDED
+
+
+def _may_arrive(pod: MigrationPod, reason: Reason) -> bool:
+    """Return whether the next event of the watch may deliver the plan of a pod.
+
+    The plan of a known disk is older than its PVC: if it is not found, it was deleted.
+    """
+    missing = reason is Reason.PLAN_NOT_FOUND and pod.disk is None
+    return missing or reason is Reason.PLANS_NOT_SYNCED

@@ -4,7 +4,6 @@ A required pod term that selects them leaves pods of other roles pending: it wai
 comes later, or keeps the disks of a VM apart.
 """
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE, SYSTEM_LABELS
@@ -21,7 +20,7 @@ from webhook.kube.selectors import expression_matches, list_requirements
 from webhook.kube.webhook_selectors import NAME_LABEL
 from webhook.model import Installation, Plan, Role
 
-_Labels = Mapping[str, str | None]
+_Labels = dict[str, str | None]
 """Labels of which those that are None may have any value, or be absent."""
 
 _OTHERS: _Labels = dict.fromkeys(sorted(SYSTEM_LABELS - {CONVERTOR_LABEL}))

@@ -19,7 +19,7 @@ from webhook.admission import review
 from webhook.admission.mutate import decide
 from webhook.forklift.owner import read_plan_ref
 from webhook.inventory.directory_plans import DirectoryPlans
-from webhook.model import Installation
+from webhook.model import Installation, MigrationPod
 
 README = (ROOT / "README.md").read_text()
 
@@ -34,7 +34,7 @@ def test_the_patch_is_the_response_to_the_example_review() -> None:
     ref = read_plan_ref(request)
     assert ref
     plan = asyncio.run(plans.fetch(ref, 10))
-    decision = decide(request, ref, plan, Installation(), plans.node_values)
+    decision = decide(request, MigrationPod(ref=ref), plan, Installation(), plans.node_values)
     response = json.loads(review.encode(request.uid, decision))["response"]
     [patch] = blocks("json")
     assert json.loads(patch) == json.loads(base64.b64decode(response["patch"]))

@@ -25,12 +25,12 @@ from webhook.admission.cache import (
     ResponseCache,
     fingerprint_of,
 )
-from webhook.admission.mutate import decide, screen
+from webhook.admission.mutate import decide, identify
 from webhook.admission.review import BadReview, ReviewResponse
-from webhook.forklift.owner import read_plan_ref
+from webhook.inventory import NO_PVCS
 from webhook.karl import compile as compile_karl
 from webhook.kube.objects import Json
-from webhook.model import Installation, Mode, OnError, Plan, Reason, Settings
+from webhook.model import Decision, Installation, Mode, OnError, Plan, Reason, Settings
 from webhook.server.pod_reviews import PodReviewHandler
 
 Case = tuple[Plan, Json]
@@ -119,11 +119,11 @@ def respond_uncached(
         request = review.decode(body)
     except BadReview as bad:
         return bad.message.encode(), bad.uid
-    ref = read_plan_ref(request)
-    plan = plans.found if ref else Reason.NO_PLAN_REFERENCE
-    decision = screen(request, installation) or decide(
-        request, ref, plan, installation, plans.node_values
-    )
+    pod = identify(request, installation, NO_PVCS.find_disk)
+    if isinstance(pod, Decision):
+        return review.encode(request.uid, pod), request.namespace
+    plan = plans.found if pod.ref else Reason.NO_PLAN_REFERENCE
+    decision = decide(request, pod, plan, installation, plans.node_values)
     return review.encode(request.uid, decision), request.namespace
 
 

@@ -17,10 +17,22 @@ from tests.support.placements import (
     UNKNOWN_VERB,
     decide_on_pod,
 )
-from webhook.admission.mutate import decide, screen
+from webhook.admission.mutate import decide, identify
 from webhook.admission.review import encode
+from webhook.inventory import NO_PVCS
 from webhook.kube.affinity import REQUIRED
-from webhook.model import Decision, Installation, Mode, OnError, Outcome, Reason, Request
+from webhook.model import (
+    Decision,
+    Installation,
+    MigrationPod,
+    Mode,
+    OnError,
+    Outcome,
+    PlanRef,
+    Reason,
+    Request,
+    Role,
+)
 
 AUDIT = Installation(mode=Mode.AUDIT)
 
@@ -71,16 +83,18 @@ AUDIT = Installation(mode=Mode.AUDIT)
 def test_a_request_that_does_not_create_a_convertor_pod_is_skipped(
     skipped: Request, reason: Reason, message: str
 ) -> None:
-    assert screen(skipped, AUDIT) == Decision(Outcome.SKIPPED, reason, message, Mode.AUDIT)
+    assert identify(skipped, AUDIT, NO_PVCS.find_disk) == Decision(
+        Outcome.SKIPPED, reason, message, Mode.AUDIT
+    )
 
 
 @pytest.mark.parametrize("mode", Mode)
 def test_a_pod_that_cannot_be_read_is_admitted_with_a_warning(mode: Mode) -> None:
     request = msgspec.structs.replace(decoded_request({}), malformed="'x' has 9 bytes")
     message = "the pod is malformed, so it is not placed: 'x' has 9 bytes"
-    decision = screen(request, Installation(mode=mode))
+    decision = identify(request, Installation(mode=mode), NO_PVCS.find_disk)
 
-    assert decision
+    assert isinstance(decision, Decision)
     assert decision.mode is mode
     if mode is Mode.OFF:
         assert (decision.outcome, decision.warnings) == (Outcome.UNCHANGED, [])
@@ -90,7 +104,11 @@ def test_a_pod_that_cannot_be_read_is_admitted_with_a_warning(mode: Mode) -> Non
 
 
 def test_the_creation_of_a_convertor_pod_is_not_skipped() -> None:
-    assert screen(decoded_request(), BARE) is None
+    ref = PlanRef(uid="b277")
+
+    found = identify(decoded_request(), BARE, NO_PVCS.find_disk)
+
+    assert found == MigrationPod(Role.CONVERTOR, ref)
 
 
 def test_a_pod_is_placed() -> None:
@@ -231,7 +249,9 @@ def test_a_pod_in_another_namespace_does_not_learn_whether_its_plan_exists(
     installation = Installation(mode=mode, on_error=OnError.DENY)
     request = decoded_request(namespace="other")
     responses = [
-        json.loads(encode("u-1", decide(request, REF, found, installation, {})))["response"]
+        json.loads(encode("u-1", decide(request, MigrationPod(ref=REF), found, installation, {})))[
+            "response"
+        ]
         for found in (plan, Reason.PLAN_NOT_FOUND)
     ]
 

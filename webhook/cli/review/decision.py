@@ -8,14 +8,14 @@ import msgspec
 from rich.text import Text
 
 from webhook import settings
-from webhook.admission.mutate import decide, screen
+from webhook.admission.mutate import decide, identify, namespace_for
 from webhook.admission.review import PLAN, encode
 from webhook.admission.validate import validate
 from webhook.cli.errors import UserError
 from webhook.cli.files.plans import read_contents
 from webhook.cli.output import console, notify, structured, write
 from webhook.cli.review.diff import coloured_diff
-from webhook.forklift.owner import read_plan_ref
+from webhook.inventory import NO_PVCS
 from webhook.inventory.index import PlanIndex, key_of
 from webhook.karl import minimums
 from webhook.kube.messages import escape
@@ -43,24 +43,23 @@ def decide_offline(
     """
     if request.kind == PLAN:
         return validate(request, installation)
-    decision = screen(request, installation)
-    if decision is not None:
-        return decision
+    pod = identify(request, installation, NO_PVCS.find_disk)
+    if isinstance(pod, Decision):
+        return pod
     if plans is None:
         raise click.UsageError("a pod needs its plan: give --plan FILE or --plan DIRECTORY")
     contents = read_contents(plans)
     if not contents.plans:
         raise UserError(f"'{plans}': expected a Plan, found {', '.join(contents.others) or 'none'}")
-    ref = read_plan_ref(request)
-    plan = _find(ref, contents.plans, installation)
+    plan = _find(pod.ref, contents.plans, installation)
     labels = contents.nodes + (read_contents(node_files).nodes if node_files else [])
     keys = minimums.label_keys(plan.settings) if isinstance(plan, Plan) else ()
     if isinstance(plan, Plan) and not request.namespace:
-        target = plan.target_namespace or "default"
+        target = namespace_for(pod, plan) or "default"
         note = f"the pod names no namespace; it is reviewed as if it were in '{target}'"
         notify(f"Note: {note}")
         request = msgspec.structs.replace(request, namespace=target)
-    return decide(request, ref, plan, installation, minimums.label_values(labels, keys))
+    return decide(request, pod, plan, installation, minimums.label_values(labels, keys))
 
 
 def _find(ref: PlanRef | None, plans: list[Json], installation: Installation) -> Plan | Reason:

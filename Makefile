@@ -62,7 +62,8 @@ tests-3:
 
 # The pure folders, as patterns of `coverage report` separated by spaces.
 PURE := webhook/model.py webhook/kube/* webhook/forklift/* webhook/karl/* webhook/settings/* \
-	webhook/placement/* webhook/admission/* webhook/inventory/index.py webhook/reports/* \
+	webhook/placement/* webhook/admission/* webhook/inventory/index.py \
+	webhook/inventory/pvc_index.py webhook/reports/* \
 	webhook/server/connections.py certs/ca/*
 NOT_PURE := webhook/kube/api/*
 COMMA := ,

@@ -4,11 +4,13 @@ A review calls `find`, which takes a few dictionary lookups. Only if that misses
 `fetch`, the one step of a review that may do I/O.
 """
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 import msgspec
 
-from webhook.model import Disk, NodeValues, Plan, PlanRef, PvcRef, Reason
+from webhook.kube.objects import Json
+from webhook.model import Disk, NodeValues, Plan, PlanRef, Pvc, PvcRef, Reason
 
 MAX_ERRORS_IN_STATUS = 3
 """The log has all errors."""
@@ -90,6 +92,43 @@ class Pvcs(Protocol):
 
     def stop(self) -> None:
         """Stop watching; the known PVCs are kept."""
+
+
+class VmRef(NamedTuple):
+    """A VM in a migration, whose disks belong together."""
+
+    namespace: str
+    """Of its PVCs."""
+    migration: str
+    """UID of the Migration."""
+    vm: str
+    """`vmID`."""
+
+
+class VmDisk(NamedTuple):
+    """A disk of a VM."""
+
+    pvc: Pvc
+    bound: bool
+    """Of `pvc`, or of the PVC through which CDI fills it."""
+    node_terms: list[Json] | None = None
+    """The ORed node selector terms of its volume, as in `SiblingDisk`."""
+
+
+class VmDisks(Protocol):
+    """The disks of all VMs; every source of `Pvcs` has them. Thread-safe; nothing blocks."""
+
+    def list_vms(self) -> list[VmRef]:
+        """Return all VMs with disks."""
+
+    def list_disks(self, vm: VmRef) -> list[VmDisk]:
+        """Return the disks of a VM that are not being deleted, in any order."""
+
+    def subscribe(self, on_change: Callable[[VmRef], None]) -> None:
+        """Call `on_change` after each change of a VM's disks: added, bound, node terms, deleted.
+
+        It is called in the threads of the watches, so it has to be short. Call this before `start`.
+        """
 
 
 class NoPvcs:

@@ -1,0 +1,203 @@
+"""The known PVCs of migrations in memory: packed, found by UID, by VM and by the PVC they fill.
+
+The index only computes: its callers read PVCs, StorageClasses and PersistentVolumes.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from threading import RLock
+
+import msgspec
+
+from webhook.forklift.pvc import find_populated_uid
+from webhook.inventory import VmDisk, VmRef
+from webhook.kube.objects import Json
+from webhook.model import Disk, Pvc, PvcRef, SiblingDisk
+
+Changed = tuple[VmRef, ...]
+"""The VMs of which a disk has changed."""
+
+
+class _Entry(msgspec.Struct, array_like=True, frozen=True):
+    pvc: Pvc
+    labelled: bool
+    """Listed by its label `plan`."""
+    node_terms: list[Json] | None = None
+    """Of its volume; None if they have not been read."""
+
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(_Entry).decode
+
+
+class PvcIndex:
+    """PVCs by UID, by VM, and by the PVC that they fill.
+
+    A PVC is kept as one `bytes` of some hundred, like a plan in `PlanIndex`. Readers take no lock:
+    each look-up is a dictionary access, and tuples in dictionaries are replaced, never changed.
+
+    `age_of` returns the age in seconds of a creationTimestamp.
+    """
+
+    def __init__(self, age_of: Callable[[str], float]) -> None:
+        self._age_of = age_of
+        self._writing = RLock()
+        self._entries: dict[str, bytes] = {}
+        self._vms: dict[VmRef, tuple[str, ...]] = {}
+        """The UIDs of the disks of each VM."""
+        self._primes: dict[tuple[str, str], str] = {}
+        """The UIDs of prime PVCs, by namespace and the UID in their names."""
+        self._waits: Mapping[str, bool] = {}
+        """StorageClasses, and if their volumes wait for their first consumer."""
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def find_disk(self, ref: PvcRef) -> Disk | None:
+        """Return the disk of a PVC; see `webhook.inventory.Pvcs`."""
+        populated = find_populated_uid(ref.name)
+        entry = self._get(populated or ref.uid)
+        if entry is None or entry.pvc.ref is None or entry.pvc.namespace != ref.namespace:
+            return None
+        pvc = entry.pvc
+        bound = pvc.bound
+        if populated:
+            prime = self._prime_of(pvc)
+            bound = prime is not None and prime.pvc.uid == ref.uid and prime.pvc.bound
+        elif pvc.name != ref.name:
+            return None
+        siblings = self._disks(vm_of(pvc), without=pvc.uid)
+        order = (pvc.created, pvc.name)
+        return Disk(
+            pvc=pvc,
+            bound=bound,
+            waits_for_first_consumer=self._waits.get(pvc.storage_class, True),
+            age_seconds=self._age_of(pvc.created),
+            siblings=[SiblingDisk(each.pvc.name, each.bound, each.node_terms) for each in siblings],
+            is_first=all(order < (each.pvc.created, each.pvc.name) for each in siblings),
+        )
+
+    def list_disks(self, vm: VmRef) -> list[VmDisk]:
+        """Return the disks of a VM that are not being deleted."""
+        return self._disks(vm)
+
+    def list_vms(self) -> list[VmRef]:
+        """Return all VMs with disks."""
+        return list(self._vms)
+
+    def find_unread_volume(self, uid: str) -> Pvc | None:
+        """Return a PVC if it is bound and the node terms of its volume have not been set."""
+        entry = self._get(uid)
+        return entry.pvc if entry and entry.node_terms is None and entry.pvc.volume else None
+
+    def put(self, pvc: Pvc, *, labelled: bool = True) -> Changed:
+        """Add or update a PVC; `labelled` if it is listed by its label `plan`.
+
+        A PVC that is neither a disk nor a prime PVC is not kept.
+        """
+        with self._writing:
+            known = self._get(pvc.uid)
+            if pvc.ref is None and not find_populated_uid(pvc.name):
+                return self._remove(known) if known else ()
+            entry = _Entry(pvc, labelled, self._known_terms(pvc, known))
+            if entry == known:
+                return ()
+            moved = known and vm_of(known.pvc) != vm_of(pvc)
+            before = self._remove(known) if known and moved else ()
+            self._add(entry)
+            return before + self._vms_of(pvc)
+
+    def discard(self, uid: str, *, labelled: bool = True) -> Changed:
+        """Remove a PVC, unless the watch of the other PVCs has it by now."""
+        with self._writing:
+            known = self._get(uid)
+            return self._remove(known) if known and known.labelled is labelled else ()
+
+    def replace_all(self, pvcs: Iterable[Pvc], *, labelled: bool = True) -> Changed:
+        """Put all existing PVCs of a list, one at a time, and remove the others that it had.
+
+        If `pvcs` raises, nothing is removed.
+        """
+        changed: list[VmRef] = []
+        entries = map(self._get, list(self._entries))
+        gone = {entry.pvc.uid for entry in entries if entry and entry.labelled is labelled}
+        for pvc in pvcs:
+            gone.discard(pvc.uid)
+            changed += self.put(pvc, labelled=labelled)
+        for uid in gone:
+            changed += self.discard(uid, labelled=labelled)
+        return tuple(dict.fromkeys(changed))
+
+    def set_node_terms(self, pvc: Pvc, node_terms: list[Json]) -> Changed:
+        """Set the ORed node selector terms of a PVC's volume, unless it has another one by now."""
+        with self._writing:
+            known = self._get(pvc.uid)
+            if known is None or known.pvc.volume != pvc.volume:
+                return ()
+            self._entries[pvc.uid] = _pack(msgspec.structs.replace(known, node_terms=node_terms))
+            return self._vms_of(pvc)
+
+    def set_binding_modes(self, waits: Mapping[str, bool]) -> None:
+        """Set the names of all StorageClasses, and which of them have WaitForFirstConsumer."""
+        self._waits = dict(waits)
+
+    def _get(self, uid: str) -> _Entry | None:
+        packed = self._entries.get(uid)
+        return _unpack(packed) if packed else None
+
+    def _prime_of(self, pvc: Pvc) -> _Entry | None:
+        return self._get(self._primes.get((pvc.namespace, pvc.uid), ""))
+
+    def _disks(self, vm: VmRef | None, without: str = "") -> list[VmDisk]:
+        uids = self._vms.get(vm, ()) if vm else ()
+        entries = [self._get(uid) for uid in uids if uid != without]
+        return [self._disk(entry) for entry in entries if entry and not entry.pvc.deleting]
+
+    def _disk(self, entry: _Entry) -> VmDisk:
+        """Return a disk; it is bound if its prime PVC is."""
+        if not entry.pvc.bound and (prime := self._prime_of(entry.pvc)) and prime.pvc.bound:
+            return VmDisk(entry.pvc, bound=True, node_terms=prime.node_terms)
+        return VmDisk(entry.pvc, entry.pvc.bound, entry.node_terms)
+
+    def _known_terms(self, pvc: Pvc, known: _Entry | None) -> list[Json] | None:
+        """Return the node terms if a PVC keeps its volume, or takes it over from its prime PVC."""
+        for entry in filter(None, (known, self._prime_of(pvc))):
+            if pvc.volume and entry.pvc.volume == pvc.volume:
+                return entry.node_terms
+        return None
+
+    def _add(self, entry: _Entry) -> None:
+        pvc = entry.pvc
+        self._entries[pvc.uid] = _pack(entry)
+        if vm := vm_of(pvc):
+            self._vms[vm] = tuple(dict.fromkeys((*self._vms.get(vm, ()), pvc.uid)))
+        if populated := find_populated_uid(pvc.name):
+            self._primes[sys.intern(pvc.namespace), populated] = pvc.uid
+
+    def _remove(self, entry: _Entry) -> Changed:
+        pvc = entry.pvc
+        changed = self._vms_of(pvc)
+        del self._entries[pvc.uid]
+        if vm := vm_of(pvc):
+            self._vms[vm] = tuple(uid for uid in self._vms[vm] if uid != pvc.uid)
+            if not self._vms[vm]:
+                del self._vms[vm]
+        prime = (pvc.namespace, find_populated_uid(pvc.name))
+        if self._primes.get(prime) == pvc.uid:  # unless it has been created again
+            del self._primes[prime]
+        return changed
+
+    def _vms_of(self, pvc: Pvc) -> Changed:
+        """Return the VM of a disk, or of the disk that a prime PVC fills."""
+        populated = self._get(find_populated_uid(pvc.name))
+        if populated and populated.pvc.namespace != pvc.namespace:
+            return ()
+        vm = vm_of(populated.pvc if populated else pvc)
+        return (vm,) if vm else ()
+
+
+def vm_of(pvc: Pvc) -> VmRef | None:
+    """Return the VM of a disk; None for a prime PVC, and for labels without a VM or migration."""
+    if pvc.ref is None or not pvc.migration or not pvc.vm:
+        return None
+    return VmRef(sys.intern(pvc.namespace), sys.intern(pvc.migration), pvc.vm)

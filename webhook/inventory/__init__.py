@@ -81,7 +81,7 @@ class Pvcs(Protocol):
         """Return the disk of a PVC, given by namespace, name and UID; None if it is not known.
 
         A PVC `prime-UID` belongs to the disk of the PVC with that UID in its namespace, even if
-        it is not known itself: then it is not bound. A PVC whose labels name no plan is no disk.
+        it is not known itself: then it is not bound. PVCs whose labels name no plan are not disks.
         """
 
     def status(self) -> PvcsStatus:

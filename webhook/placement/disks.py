@@ -20,7 +20,7 @@ MAX_WAIT_SECONDS = 600
 
 
 class DiskRules(NamedTuple):
-    """What the other disks of a VM mean for a first consumer."""
+    """The rules for a first consumer that follow from the other disks of its VM."""
 
     node_terms: list[Json] = []  # noqa: RUF012 - never changed
     """The ORed node terms of the places where they all are; empty if there is no such rule."""

@@ -52,19 +52,19 @@ AUDIT = Installation(mode=Mode.AUDIT)
             "operation 'UPDATE' creates no pod",
         ),
         (
-            decoded_request({"metadata": {"labels": {"forklift.app": "virt-v2v-inspection"}}}),
+            decoded_request({"metadata": {"labels": {"forklift.app": "forklift-wait-for-reboot"}}}),
             Reason.NOT_A_CONVERTOR_POD,
-            "no label forklift.app=virt-v2v",
+            "not a migration pod, by its labels, its name and its owner",
         ),
         (
             decoded_request({"metadata": {"labels": ["forklift.app"]}}),
             Reason.NOT_A_CONVERTOR_POD,
-            "no label forklift.app=virt-v2v",
+            "not a migration pod, by its labels, its name and its owner",
         ),
         (
             decoded_request({"metadata": "x"}),
             Reason.NOT_A_CONVERTOR_POD,
-            "no label forklift.app=virt-v2v",
+            "not a migration pod, by its labels, its name and its owner",
         ),
         (
             decoded_request(
@@ -121,6 +121,7 @@ def test_a_pod_is_placed() -> None:
         plan=OWNER,
         generation=3,
         patch=[{"op": "add", "path": "/metadata/labels/batch", "value": "1"}, mark],
+        role=Role.CONVERTOR,
     )
 
 
@@ -136,6 +137,7 @@ def test_a_placed_pod_is_unchanged() -> None:
         "already placed by plan 'konveyor-forklift/db'",
         plan=OWNER,
         generation=3,
+        role=Role.CONVERTOR,
     )
 
 
@@ -146,6 +148,7 @@ def test_a_pod_of_a_plan_without_settings_is_unchanged() -> None:
         "plan 'konveyor-forklift/db' has no placement settings",
         plan=OWNER,
         generation=3,
+        role=Role.CONVERTOR,
     )
 
 
@@ -218,7 +221,7 @@ def test_a_pod_without_a_plan_is_admitted_with_a_warning(reason: Reason, message
     warning = NOT_OWNED.format("target") if reason is Reason.PLAN_NOT_FOUND else message
 
     assert decide_on_pod(reason) == Decision(
-        Outcome.FAILED, reason, message, plan=REF, warnings=[warning]
+        Outcome.FAILED, reason, message, plan=REF, warnings=[warning], role=Role.CONVERTOR
     )
 
 
@@ -237,6 +240,7 @@ def test_a_pod_outside_the_target_namespace_is_admitted_unchanged_with_a_warning
         plan=OWNER,
         generation=3,
         warnings=[NOT_OWNED.format("other")],
+        role=Role.CONVERTOR,
     )
 
 
@@ -285,6 +289,7 @@ def test_a_malformed_pod_is_admitted_with_a_warning() -> None:
         plan=OWNER,
         generation=3,
         warnings=[message],
+        role=Role.CONVERTOR,
     )
 
 

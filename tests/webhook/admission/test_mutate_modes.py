@@ -9,7 +9,17 @@ from tests.support import worlds
 from tests.support.builders import decoded_request, minimal_pod, parsed_plan
 from tests.support.placements import KEPT, NO_QUANTITY, OWNER, REF, UNKNOWN_VERB, decide_on_pod
 from webhook.kube.objects import Json
-from webhook.model import Decision, Installation, Mode, OnError, Outcome, Plan, Reason, Settings
+from webhook.model import (
+    Decision,
+    Installation,
+    Mode,
+    OnError,
+    Outcome,
+    Plan,
+    Reason,
+    Role,
+    Settings,
+)
 
 AUDIT = Installation(mode=Mode.AUDIT)
 DENIAL = """\
@@ -46,6 +56,7 @@ def test_a_pod_is_denied_for_a_problem_with_on_error_deny(
         generation=3,
         warnings=warnings,
         problems=problems,
+        role=Role.CONVERTOR,
     )
 
 
@@ -82,6 +93,7 @@ def test_mode_off_leaves_the_pod_unchanged(found: Plan | Reason) -> None:
         Mode.OFF,
         plan=OWNER if isinstance(found, Plan) else REF,
         generation=3 if isinstance(found, Plan) else 0,
+        role=Role.CONVERTOR,
     )
 
 

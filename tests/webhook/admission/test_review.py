@@ -21,16 +21,17 @@ POD: Json = {
         "ownerReferences": [{"kind": "Plan"}],
         "uid": "5c6a",
     },
-    "spec": {"nodeSelector": {"disk": "nvme"}, "containers": [1, 2.5]},
+    "spec": {"nodeSelector": {"disk": "nvme"}, "containers": [{"name": "main", "image": "x"}]},
     "status": {},
 }
 READ_OF_POD = {
     "metadata": {
+        "name": "db-vm-1",
         "labels": {"forklift.app": "virt-v2v"},
         "annotations": None,
         "ownerReferences": [{"kind": "Plan"}],
     },
-    "spec": {"nodeSelector": {"disk": "nvme"}},
+    "spec": {"nodeSelector": {"disk": "nvme"}, "containers": [{"name": "main"}]},
 }
 REQUEST: Json = {
     "uid": UID,

@@ -252,7 +252,8 @@ def test_another_pod_needs_no_plan(run: Run, files: Files) -> None:
     other = OWNED | {"metadata": {"name": "web", "labels": {"app": "web"}}}
     result = run("review", "-f", files("pod.yaml", other))
     assert result.stdout == (
-        "skipped (NotAConvertorPod, mode enforce)\nno label forklift.app=virt-v2v\n"
+        "skipped (NotAConvertorPod, mode enforce)\n"
+        "not a migration pod, by its labels, its name and its owner\n"
     )
 
 

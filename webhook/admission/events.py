@@ -14,7 +14,7 @@ from webhook.admission.review import PLAN
 from webhook.forklift.plan import API_VERSION, KIND
 from webhook.kube.messages import escape_within, truncate_bytes
 from webhook.kube.objects import Json
-from webhook.model import Decision, Outcome, PlanRef, Reason, Request
+from webhook.model import Decision, Outcome, PlanRef, Reason, Request, Role
 
 COMPONENT = "convertor-webhook"
 
@@ -24,6 +24,18 @@ _MAX_NAME_PREFIX_LENGTH = 200
 """Characters of the Plan's name in the Event's name, which ends with a digest."""
 
 _NORMAL = frozenset({Reason.PLACED, Reason.WOULD_PLACE})
+_WAITING = {
+    Outcome.REFUSED: (
+        "an importer waits until another disk of its VM is bound, because the plan keeps disks "
+        "together; CDI creates it again after some seconds"
+    ),
+    Outcome.WOULD_REFUSE: (
+        "mode audit, nothing is changed: an importer would wait until another disk of its VM is "
+        "bound, because the plan keeps disks together"
+    ),
+}
+"""The message of refusals, the same for all disks of a plan: each is refused several times, and
+equal Events are one series."""
 _WARNING = frozenset({Reason.SETTINGS_INVALID, Reason.NOT_TARGET_NAMESPACE, Reason.MALFORMED_POD})
 """Only reasons that imply that the Plan exists: any client that may create pods could name a Plan
 of any namespace, and would cause Events there."""
@@ -61,9 +73,11 @@ def derive_event(request: Request | None, decision: Decision) -> PlanEvent | Non
     """Return the Event for a decision; None for a dry run, which must have no side effects."""
     if request is None or request.dry_run or request.kind == PLAN or decision.plan is None:
         return None
-    reason, message = decision.reason, decision.message
+    reason, message = decision.reason, _add_role(decision.message, decision.role)
     if reason in _NORMAL:
         message = f"{message}: {summarize(decision.patch)}"
+    elif reason is Reason.WAITING_FOR_DISK:
+        message = _WAITING.get(decision.outcome, message)
     elif reason not in _WARNING:
         return None
     elif decision.patch:
@@ -76,6 +90,10 @@ def derive_event(request: Request | None, decision: Decision) -> PlanEvent | Non
         escape_within(message, MAX_MESSAGE_BYTES),
         reason in _WARNING,
     )
+
+
+def _add_role(message: str, role: Role | None) -> str:
+    return message if role in (None, Role.CONVERTOR) else f"{role} pod: {message}"
 
 
 def derive_name(event: PlanEvent, instance: str) -> str:

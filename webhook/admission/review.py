@@ -297,6 +297,8 @@ def _audit_annotations(decision: Decision) -> dict[str, str]:
         "outcome": decision.outcome.value,
         "reason": decision.reason.value,
     }
+    if decision.role:
+        audit["role"] = decision.role.value
     if decision.plan:
         audit["plan"] = str(decision.plan)
         audit["generation"] = str(decision.generation)

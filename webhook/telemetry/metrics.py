@@ -20,8 +20,9 @@ from prometheus_client.registry import Collector
 from certs.serving.source import Status
 from webhook.inventory import PlansStatus
 from webhook.inventory.pods import PodsStatus
-from webhook.model import Decision, Mode, Outcome, Reason, Reviewed
+from webhook.model import Decision, Mode, Outcome, Reason, Reviewed, Role
 from webhook.telemetry.event_recorder import DROP_CAUSES
+from webhook.telemetry.refusals import RefusalsStatus
 
 # No dashboard or alert uses the `_created` series that accompany each counter.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -34,6 +35,10 @@ DURATION_BUCKETS_SECONDS = (
 
 _ALERTING = (Reason.INTERNAL_ERROR, Reason.OVERLOADED, Reason.DEADLINE_EXCEEDED)
 """Reasons of alerts: their counters start at zero, or `increase()` would miss the first one."""
+
+_NO_ROLE = ""
+"""The label of reviews of Plans, of pods that are not of a migration, and of unreadable reviews."""
+_ChildKey = tuple[Reviewed, Outcome, Reason, Mode, str]
 
 
 class OpenConnections(Protocol):
@@ -53,8 +58,8 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._reviews = Counter(
             "convertor_webhook_reviews",
-            "Reviews answered, by kind of object reviewed, outcome, reason and mode.",
-            ["reviewed", "outcome", "reason", "mode"],
+            "Reviews answered, by kind of object reviewed, outcome, reason, mode and role of the pod.",
+            ["reviewed", "outcome", "reason", "mode", "role"],
             registry=self.registry,
         )
         self._duration = Histogram(
@@ -72,12 +77,17 @@ class Metrics:
         )
         build.labels(version("convertor-webhook"), platform.python_version()).set(1)
         self._durations = {reviewed: self._duration.labels(reviewed) for reviewed in Reviewed}
-        self._children: dict[tuple[Reviewed, Outcome, Reason, Mode], Counter] = {}
-        for reviewed, reason, mode in product(Reviewed, _ALERTING, (Mode.ENFORCE, Mode.AUDIT)):
-            self._child((reviewed, Outcome.FAILED, reason, mode))
+        self._children: dict[_ChildKey, Counter] = {}
+        modes = (Mode.ENFORCE, Mode.AUDIT)
+        for reviewed, reason, mode in product(Reviewed, _ALERTING, modes):
+            self._child((reviewed, Outcome.FAILED, reason, mode, _NO_ROLE))
+        for role, mode in product(Role, modes):
+            late = Reason.DEADLINE_EXCEEDED  # the role is known, only the plan is not
+            self._child((Reviewed.POD, Outcome.FAILED, late, mode, role))
 
     def observe_review(self, reviewed: Reviewed, decision: Decision, seconds: float) -> None:
-        key = (reviewed, decision.outcome, decision.reason, decision.mode)
+        role = decision.role or _NO_ROLE
+        key = (reviewed, decision.outcome, decision.reason, decision.mode, role)
         (self._children.get(key) or self._child(key)).inc()
         self._durations[reviewed].observe(seconds)
 
@@ -90,8 +100,12 @@ class Metrics:
         self.registry.register(_Collector(lambda: _certificate(status())))
 
     def export_pods(self, status: Callable[[], PodsStatus]) -> None:
-        """Export the status of the convertor pods, as it is at each scrape."""
+        """Export the status of the migration pods, as it is at each scrape."""
         self.registry.register(_Collector(lambda: _pods(status())))
+
+    def export_refusals(self, status: Callable[[], RefusalsStatus]) -> None:
+        """Export the status of refused importers, as it is at each scrape."""
+        self.registry.register(_Collector(lambda: _refusals(status())))
 
     def export_connections(self, listeners: Mapping[str, OpenConnections]) -> None:
         """Export the connections of each listener, as they are at each scrape."""
@@ -105,7 +119,7 @@ class Metrics:
         """Export the number of dropped log lines, as it is at each scrape."""
         self.registry.register(_Collector(lambda: _log_lines(count())))
 
-    def _child(self, key: tuple[Reviewed, Outcome, Reason, Mode]) -> Counter:
+    def _child(self, key: _ChildKey) -> Counter:
         """Cache the counter of a label set: `labels()` takes longer than `inc()`."""
         child = self._children[key] = self._reviews.labels(*key)
         return child
@@ -181,6 +195,15 @@ def _pods(status: PodsStatus) -> Iterator[Metric]:
         total.add_metric([reason], status.seen.get(reason, 0))
     yield current
     yield total
+
+
+def _refusals(status: RefusalsStatus) -> Iterator[Metric]:
+    yield _gauge("refused_importers", "Importers refused until a disk is bound.", status.count)
+    yield _gauge(
+        "refused_importers_seconds",
+        "The longest time between the first and the last refusal of an importer.",
+        status.longest_seconds,
+    )
 
 
 def _connections(listeners: Mapping[str, OpenConnections]) -> Iterator[Metric]:

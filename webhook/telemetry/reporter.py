@@ -14,10 +14,11 @@ from weakref import ref
 import structlog
 
 from webhook.admission.events import PlanEvent, derive_event
-from webhook.model import Decision, Mode, Outcome, Reason, Request, Reviewed
+from webhook.model import Decision, Mode, Outcome, Reason, Request, Reviewed, Role
 from webhook.telemetry import logs
 from webhook.telemetry.logs import Level, Line, bound, bound_list
 from webhook.telemetry.metrics import Metrics
+from webhook.telemetry.refusals import Refusals
 
 _DEBUG_OUTCOMES = frozenset({Outcome.SKIPPED})
 _WARNING_OUTCOMES = frozenset({Outcome.FAILED, Outcome.DENIED, Outcome.WOULD_DENY})
@@ -62,6 +63,8 @@ class Reporter:
         """Report to `metrics`, the log and `event_sink`; it is None without a cluster."""
         self._metrics = metrics
         self._event_sink = event_sink
+        self._refusals = Refusals()
+        metrics.export_refusals(self._refusals.status)
         self._pending: list[tuple[Reviewed, Request | None, Decision, float]] = []
         self._pending_events: dict[_Key, _RepeatedDecision] = {}
         self._collected_events = Counter[PlanEvent]()
@@ -91,6 +94,8 @@ class Reporter:
         logs.write([_log_line(*each) for each in pending])
         for reviewed, request, decision, seconds in pending:
             self._metrics.observe_review(reviewed, decision, seconds)
+            if request and decision.role is Role.FIRST_CONSUMER and not request.dry_run:
+                self._refusals.record((request.namespace, request.name), decision.outcome)
             if self._event_sink and request and not request.dry_run:
                 if not self._pending_events:
                     loop = asyncio.get_running_loop()
@@ -141,6 +146,7 @@ class ReviewLine(Line, kw_only=True):
     outcome: Outcome
     reason: Reason
     mode: Mode
+    role: str = ""
     plan: str = ""
     generation: int = 0
     problems: tuple[str, ...] = ()
@@ -161,6 +167,7 @@ def _log_line(
         outcome=decision.outcome,
         reason=decision.reason,
         mode=decision.mode,
+        role=decision.role or "",
         plan=str(decision.plan or ""),
         generation=decision.generation,
         problems=tuple(bound_list(decision.problems)),

@@ -13,7 +13,17 @@ from webhook.admission.events import (
     RelatedPod,
     derive_event,
 )
-from webhook.model import Decision, Installation, Mode, OnError, Outcome, Plan, PlanRef, Reason
+from webhook.model import (
+    Decision,
+    Installation,
+    Mode,
+    OnError,
+    Outcome,
+    Plan,
+    PlanRef,
+    Reason,
+    Role,
+)
 
 PLACED = "placed by plan 'konveyor-forklift/db': labels batch=1"
 WOULD = (
@@ -88,6 +98,63 @@ def test_a_pod_in_another_namespace_that_names_the_plan_is_a_warning() -> None:
 )
 def test_a_decision_without_a_known_plan_or_settings_is_no_event(found: Plan | Reason) -> None:
     assert derive_event(decoded_request(), decide_on_pod(found)) is None
+
+
+@pytest.mark.parametrize(
+    ("role", "prefix"),
+    [(Role.CONVERTOR, ""), (Role.IMPORTER, "importer pod: ")],
+)
+def test_the_message_names_the_role_of_a_pod_that_is_not_a_convertor(
+    role: Role, prefix: str
+) -> None:
+    decision = msgspec.structs.replace(decide_on_pod(BATCH), role=role)
+
+    found = derive_event(decoded_request(), decision)
+
+    assert found
+    assert found.message == f"{prefix}{PLACED}"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "message"),
+    [
+        (Outcome.REFUSED, "an importer waits until another disk of its VM is bound"),
+        (
+            Outcome.WOULD_REFUSE,
+            "mode audit, nothing is changed: an importer would wait until another disk of its VM "
+            "is bound",
+        ),
+    ],
+)
+def test_all_refusals_of_a_plan_are_one_event_without_a_warning(
+    outcome: Outcome, message: str
+) -> None:
+    found = {
+        derive_event(
+            decoded_request(),
+            Decision(
+                outcome,
+                Reason.WAITING_FOR_DISK,
+                f"disk-{number} waits",
+                plan=OWNER,
+                role=Role.FIRST_CONSUMER,
+            ),
+        )
+        for number in range(3)
+    }
+
+    (event,) = found
+    assert event
+    assert event.message.startswith(f"{message}, because")
+    assert not event.is_warning
+
+
+def test_a_pod_of_a_role_that_the_plan_does_not_select_is_no_event() -> None:
+    decision = Decision(
+        Outcome.UNCHANGED, Reason.ROLE_NOT_SELECTED, plan=OWNER, role=Role.IMPORTER
+    )
+
+    assert derive_event(decoded_request(), decision) is None
 
 
 def test_a_message_is_printable_and_has_the_length_of_an_event() -> None:

@@ -7,6 +7,7 @@ from webhook.inventory.pods import PodsStatus
 from webhook.model import Reason
 from webhook.server.connections import Connections
 from webhook.telemetry.metrics import Metrics
+from webhook.telemetry.refusals import RefusalsStatus
 
 EXPIRY = datetime(2027, 1, 1, tzinfo=UTC)
 
@@ -72,6 +73,18 @@ def test_counters_of_missed_pods_and_dropped_events_start_at_zero() -> None:
         ("events_dropped_total", "limited"): 3,
         ("events_dropped_total", "failed"): 0,
     }
+
+
+def test_refused_importers_are_exported_as_they_are_at_the_scrape() -> None:
+    metrics = Metrics()
+    found = RefusalsStatus(2, 12.5)
+    metrics.export_refusals(lambda: found)
+    value = metrics.registry.get_sample_value
+
+    assert value("convertor_webhook_refused_importers") == 2
+    assert value("convertor_webhook_refused_importers_seconds") == 12.5
+    found = RefusalsStatus()
+    assert value("convertor_webhook_refused_importers") == 0
 
 
 def test_the_connections_of_each_listener_are_those_at_the_scrape() -> None:

@@ -11,7 +11,17 @@ from structlog.testing import capture_logs
 
 from tests.support.builders import minimal_pod
 from webhook.admission.events import PlanEvent, derive_event
-from webhook.model import Decision, Mode, Outcome, PlanRef, Problem, Reason, Request, Reviewed
+from webhook.model import (
+    Decision,
+    Mode,
+    Outcome,
+    PlanRef,
+    Problem,
+    Reason,
+    Request,
+    Reviewed,
+    Role,
+)
 from webhook.telemetry import reporter as module
 from webhook.telemetry.logs import MAX_TEXT_CHARACTERS
 from webhook.telemetry.metrics import Metrics
@@ -91,6 +101,8 @@ def test_a_malformed_review_is_logged_without_a_pod() -> None:
         (Outcome.PATCHED, "info"),
         (Outcome.UNCHANGED, "info"),
         (Outcome.WOULD_PATCH, "info"),
+        (Outcome.REFUSED, "info"),
+        (Outcome.WOULD_REFUSE, "info"),
         (Outcome.DENIED, "warning"),
         (Outcome.WOULD_DENY, "warning"),
         (Outcome.FAILED, "warning"),
@@ -107,20 +119,51 @@ def test_a_malformed_pod_has_no_name(metadata: Any) -> None:
     assert "pod" not in line
 
 
-def test_every_decision_is_counted_by_outcome_reason_and_mode() -> None:
-    audited = Decision(Outcome.WOULD_PATCH, Reason.WOULD_PLACE, mode=Mode.AUDIT)
+def test_the_line_of_a_migration_pod_has_its_role() -> None:
+    ((line,), _) = report(REQUEST, msgspec.structs.replace(PLACED, role=Role.IMPORTER))
+    assert line["role"] == "importer"
+
+
+def test_every_decision_is_counted_by_outcome_reason_mode_and_role() -> None:
+    audited = Decision(
+        Outcome.WOULD_PATCH, Reason.WOULD_PLACE, mode=Mode.AUDIT, role=Role.FIRST_CONSUMER
+    )
     _, metrics = report(REQUEST, PLACED, PLACED, audited)
 
     def count(**labels: str) -> float | None:
-        labels["reviewed"] = "pod"
+        labels = {"reviewed": "pod", "role": ""} | labels
         return metrics.registry.get_sample_value("convertor_webhook_reviews_total", labels)
 
     assert count(outcome="patched", reason="Placed", mode="enforce") == 2
-    assert count(outcome="would-patch", reason="WouldPlace", mode="audit") == 1
+    by_role = {"outcome": "would-patch", "reason": "WouldPlace", "mode": "audit"}
+    assert count(**by_role, role="first-consumer") == 1
+    assert count(**by_role) is None
     assert count(outcome="failed", reason="InternalError", mode="enforce") == 0
+    late = {"outcome": "failed", "reason": "DeadlineExceeded", "mode": "enforce"}
+    assert [count(**late, role=role) for role in ("", *Role)] == [0] * 6
     name = "convertor_webhook_review_duration_seconds_bucket"
     assert metrics.registry.get_sample_value(name, {"reviewed": "pod", "le": "0.00025"}) == 0
     assert metrics.registry.get_sample_value(name, {"reviewed": "pod", "le": "0.0005"}) == 3
+
+
+@pytest.mark.parametrize(
+    ("request_", "role", "count"),
+    [
+        (REQUEST, Role.FIRST_CONSUMER, 1),
+        (REQUEST, Role.IMPORTER, 0),
+        (Request("u-1", namespace="target", name="a", dry_run=True), Role.FIRST_CONSUMER, 0),
+    ],
+    ids=["first consumer", "other role", "dry run"],
+)
+def test_a_refused_first_consumer_counts_until_it_is_admitted(
+    request_: Request, role: Role, count: int
+) -> None:
+    refused = Decision(Outcome.REFUSED, Reason.WAITING_FOR_DISK, role=role)
+    admitted = Decision(Outcome.PATCHED, Reason.PLACED, role=role)
+    for decisions, expected in (([refused] * 2, count), ([refused, admitted], 0)):
+        _, metrics = report(request_, *decisions)
+        value = metrics.registry.get_sample_value("convertor_webhook_refused_importers")
+        assert value == expected
 
 
 def test_an_internal_error_is_logged_with_its_traceback() -> None:

@@ -37,7 +37,7 @@ _ALERTING = (Reason.INTERNAL_ERROR, Reason.OVERLOADED, Reason.DEADLINE_EXCEEDED)
 """Reasons of alerts: their counters start at zero, or `increase()` would miss the first one."""
 
 _NO_ROLE = ""
-"""The label of reviews of Plans, of pods that are not of a migration, and of unreadable reviews."""
+"""The role of Plans, of pods that are not of a migration, and of what cannot be read."""
 _ChildKey = tuple[Reviewed, Outcome, Reason, Mode, str]
 
 
@@ -58,7 +58,7 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._reviews = Counter(
             "convertor_webhook_reviews",
-            "Reviews answered, by kind of object reviewed, outcome, reason, mode and role of the pod.",
+            "Reviews answered, by kind of object reviewed, outcome, reason, mode and role.",
             ["reviewed", "outcome", "reason", "mode", "role"],
             registry=self.registry,
         )

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+import msgspec
+
 from webhook.model import Outcome
 
 MAX_IDLE_SECONDS = 300.0
@@ -20,7 +22,7 @@ Key = tuple[str, str]
 """Namespace and name of an importer."""
 
 
-class RefusalsStatus(NamedTuple):
+class RefusalsStatus(msgspec.Struct, frozen=True):
     """The importers that are refused at present."""
 
     count: int = 0

@@ -121,8 +121,8 @@ def test_the_message_names_the_role_of_a_pod_that_is_not_a_convertor(
         (Outcome.REFUSED, "an importer waits until another disk of its VM is bound"),
         (
             Outcome.WOULD_REFUSE,
-            "mode audit, nothing is changed: an importer would wait until another disk of its VM "
-            "is bound",
+            ("mode audit, nothing is changed: an importer would wait until another disk of its VM "
+            "is bound"),
         ),
     ],
 )
@@ -150,9 +150,7 @@ def test_all_refusals_of_a_plan_are_one_event_without_a_warning(
 
 
 def test_a_pod_of_a_role_that_the_plan_does_not_select_is_no_event() -> None:
-    decision = Decision(
-        Outcome.UNCHANGED, Reason.ROLE_NOT_SELECTED, plan=OWNER, role=Role.IMPORTER
-    )
+    decision = Decision(Outcome.UNCHANGED, Reason.ROLE_NOT_SELECTED, plan=OWNER, role=Role.IMPORTER)
 
     assert derive_event(decoded_request(), decision) is None
 

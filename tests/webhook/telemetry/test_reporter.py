@@ -11,17 +11,7 @@ from structlog.testing import capture_logs
 
 from tests.support.builders import minimal_pod
 from webhook.admission.events import PlanEvent, derive_event
-from webhook.model import (
-    Decision,
-    Mode,
-    Outcome,
-    PlanRef,
-    Problem,
-    Reason,
-    Request,
-    Reviewed,
-    Role,
-)
+from webhook.model import Decision, Mode, Outcome, PlanRef, Problem, Reason, Request, Reviewed, Role
 from webhook.telemetry import reporter as module
 from webhook.telemetry.logs import MAX_TEXT_CHARACTERS
 from webhook.telemetry.metrics import Metrics

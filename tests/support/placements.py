@@ -31,7 +31,7 @@ UNKNOWN_VERB = Problem(
     "  REQIRE pods(app=ceph) on node\n  ^^^^^^",
 )
 KEPT = (
-    "label app=x of the pod is kept, app=y of the plan is not applied: Forklift finds its pods by "
+    "label tier=x of the pod is kept, tier=y of the plan is not applied: Forklift finds its pods by "
     "the labels that it created them with"
 )
 NO_QUANTITY = Problem(

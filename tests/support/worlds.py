@@ -351,7 +351,7 @@ def _maps(**choices: list[str]) -> st.SearchStrategy[dict[str, str]]:
     )
 
 
-_labels = _maps(**{"app": ["x", "y"], "workload": ["x", "y"], "example.com/team~a": ["x", "y"]})
+_labels = _maps(**{"tier": ["x", "y"], "workload": ["x", "y"], "example.com/team~a": ["x", "y"]})
 _tolerations = st.lists(
     st.sampled_from([{"key": key, "operator": "Exists"} for key in ("spot", "gpu", "storage")]),
     max_size=2,

@@ -25,7 +25,7 @@ from webhook.placement.node_selector import place_node_selector
 from webhook.placement.pod_affinity import place_pod_affinity
 from webhook.placement.role_settings import applies, settings_for
 from webhook.placement.shape import MalformedPod, check
-from webhook.settings.own_pods import identity_labels, role_label
+from webhook.settings.own_pods import identity_labels, role_labels
 
 __all__ = ["MalformedPod", "Placed", "has_settings", "place"]
 
@@ -72,7 +72,7 @@ def place(
         return Placed(pod, key in annotations, problems=problems, refusal=refusal)
 
     added = _own_labels(migration_pod, plan, installation)
-    labels, notes = place_labels(metadata.get("labels") or {}, settings, added)
+    labels, notes = place_labels(metadata.get("labels") or {}, settings, added, installation.prefix)
     again = annotations.get(key) == marker
     placed_spec, replaced, error = _place_spec(
         spec, settings, node_values, again=again, has_node=migration_pod.has_node
@@ -104,7 +104,7 @@ def has_settings(settings: Settings) -> bool:
 def _own_labels(pod: MigrationPod, plan: Plan, installation: Installation) -> dict[str, str]:
     """Return the labels that the webhook adds by itself."""
     if pod.role is not Role.CONVERTOR:
-        return role_label(pod.role, installation)
+        return role_labels(pod.role, installation)
     return identity_labels(plan) if installation.identity_labels else {}
 
 

@@ -123,7 +123,7 @@ def _find_removed_labels(
     A label with another value is not a change: Forklift may have created the pod with it.
     """
     added = identity_labels(plan) if installation.identity_labels else {}
-    wanted, _ = place_labels(pod.labels, plan.settings, added)
+    wanted, _ = place_labels(pod.labels, plan.settings, added, installation.prefix)
     removed = [f"{key}={value}" for key, value in wanted.items() if key not in pod.labels]
     if not removed:
         return None

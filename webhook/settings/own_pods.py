@@ -6,7 +6,7 @@ comes later, or keeps the disks of a VM apart.
 
 from typing import NamedTuple
 
-from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE, SYSTEM_LABELS
+from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE, SYSTEM_LABELS, role_label
 from webhook.forklift.roles import (
     DEEP_INSPECTION,
     IMPORTER_LABEL,
@@ -102,9 +102,9 @@ def identity_labels(plan: Plan) -> dict[str, str]:
     return labels
 
 
-def role_label(role: Role, installation: Installation) -> dict[str, str]:
+def role_labels(role: Role, installation: Installation) -> dict[str, str]:
     """Return the label that marks a placed pod; convertor pods have none."""
-    return {} if role is Role.CONVERTOR else {f"{installation.prefix}/role": role.value}
+    return {} if role is Role.CONVERTOR else {role_label(installation.prefix): role.value}
 
 
 def _added(plan: Plan, role: Role, installation: Installation) -> dict[str, str | None]:
@@ -114,7 +114,7 @@ def _added(plan: Plan, role: Role, installation: Installation) -> dict[str, str 
         added |= identity_labels(plan)
     if role in settings.pods:
         own = settings.roles[role].labels if role in settings.roles else None
-        added |= (settings.labels if own is None else own) | role_label(role, installation)
+        added |= (settings.labels if own is None else own) | role_labels(role, installation)
     return added
 
 

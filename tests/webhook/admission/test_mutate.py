@@ -153,10 +153,10 @@ def test_a_pod_of_a_plan_without_settings_is_unchanged() -> None:
 
 
 def test_a_pod_keeps_a_label_with_another_value_and_gets_the_other_settings() -> None:
-    before = minimal_pod({"app": "x"}, nodeSelector={"disk": "ssd"})
+    before = minimal_pod({"tier": "x"}, nodeSelector={"disk": "ssd"})
 
     decision = decide_on_pod(
-        parsed_plan(labels={"app": "y"}, node_selector={"disk": "nvme"}),
+        parsed_plan(labels={"tier": "y"}, node_selector={"disk": "nvme"}),
         request=decoded_request(before),
     )
 

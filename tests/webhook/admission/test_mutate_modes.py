@@ -68,7 +68,7 @@ def test_a_pod_without_a_plan_is_not_denied_with_on_error_deny() -> None:
 
 def test_mode_audit_warns_of_the_patch_and_does_not_apply_it() -> None:
     decision = decide_on_pod(
-        parsed_plan(labels={"app": "y"}), AUDIT, decoded_request(minimal_pod({"app": "x"}))
+        parsed_plan(labels={"tier": "y"}), AUDIT, decoded_request(minimal_pod({"tier": "x"}))
     )
 
     assert (decision.mode, decision.outcome) == (Mode.AUDIT, Outcome.WOULD_PATCH)
@@ -77,7 +77,7 @@ def test_mode_audit_warns_of_the_patch_and_does_not_apply_it() -> None:
         "mode audit, nothing is changed: would be placed by plan 'konveyor-forklift/db'"
     )
     assert decision.warnings == [
-        "mode audit, nothing is changed: the pod would get labels forklift.app/plan=db",
+        "mode audit, nothing is changed: the pod would get labels app=virt-v2v,forklift.app/plan=db",
         f"mode audit, nothing is changed: {KEPT}",
     ]
 

@@ -41,9 +41,9 @@ def test_a_pod_that_has_all_settings_gets_the_placement_annotation() -> None:
 
 
 def test_a_label_that_the_pod_has_with_another_value_is_kept_with_a_note() -> None:
-    before = minimal_pod({"app": "x", "team": "1", "same": "2"})
+    before = minimal_pod({"tier": "x", "team": "1", "same": "2"})
 
-    after = place_pod(before, parsed_plan(labels={"app": "y", "batch": "1", "same": "2"}))
+    after = place_pod(before, parsed_plan(labels={"tier": "y", "batch": "1", "same": "2"}))
 
     assert after.pod["metadata"]["labels"] == before["metadata"]["labels"] | {"batch": "1"}
     assert after.notes == [KEPT]
@@ -81,12 +81,23 @@ def test_identity_labels_do_not_replace_labels_of_the_pod() -> None:
 
 
 def test_an_identity_label_is_overridden_by_a_label_of_the_plan() -> None:
-    after = place_pod(minimal_pod(), parsed_plan(labels={"app": "y"}), Installation())
+    own = parsed_plan(labels={"forklift.app/plan": "mine"})
+
+    after = place_pod(minimal_pod(), own, Installation())
 
     assert after.pod["metadata"]["labels"] == CONVERTOR_LABELS | {
-        "app": "y",
-        "forklift.app/plan": "db",
+        "app": "virt-v2v",
+        "forklift.app/plan": "mine",
     }
+
+
+def test_a_reserved_label_is_not_added() -> None:
+    reserved = {"app": "y", "pvcName": "x", "vmID": "1", "cdi.kubevirt.io": "importer"}
+
+    assert (
+        place_pod(minimal_pod(), parsed_plan(labels=reserved | {"a": "b"})).pod
+        == place_pod(minimal_pod(), parsed_plan(labels={"a": "b"})).pod
+    )
 
 
 def test_a_plan_name_that_is_not_a_label_value_is_not_added() -> None:

@@ -15,7 +15,7 @@ from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json
 
 FIRST_VERSION = 100
-_REQUIREMENT = re.compile(r"(?P<key>[^!=]+)(?P<operator>!=|==?)(?P<value>.*)")
+_REQUIREMENT = re.compile(r"(?P<absent>!)?(?P<key>[^!=]+)(?:(?P<operator>!=|==?)(?P<value>.*))?")
 
 
 class Key(NamedTuple):
@@ -33,7 +33,7 @@ class Selection(NamedTuple):
     namespace: str = ""
     """Empty for all namespaces."""
     labels: str = ""
-    """A labelSelector; of its operators `=`, `==` and `!=`."""
+    """A labelSelector; of its operators `=`, `==`, `!=`, `KEY` and `!KEY`."""
     fields: str = ""
     """A fieldSelector."""
 
@@ -89,7 +89,7 @@ class ObjectTracker:
     def add(self, *objects: Json) -> None:
         """Store objects whatever there is under their names."""
         for item in objects:
-            self._store(self._key(f"{item['kind'].lower()}s", item), item)
+            self._store(self._key(plural_of(item["kind"]), item), item)
 
     def get(self, resource: str, namespace: str, name: str) -> Json:
         item = self.objects.get(Key(resource, namespace, name))
@@ -180,6 +180,11 @@ class ObjectTracker:
         return item
 
 
+def plural_of(kind: str) -> str:
+    """Return the resource of a kind: `plans` of `Plan`."""
+    return kind.lower() + ("es" if kind.endswith("s") else "s")
+
+
 def merge(target: Any, patch: Any) -> Any:
     """Apply a JSON merge patch (RFC 7386)."""
     if not isinstance(patch, dict):
@@ -201,7 +206,10 @@ def _requirements(selector: str) -> Iterator[re.Match[str]]:
 
 
 def _holds(requirement: re.Match[str], get: Callable[[str], Any]) -> bool:
-    equal = bool(get(requirement["key"]) == requirement["value"])
+    value = get(requirement["key"])
+    if requirement["operator"] is None:
+        return (value is None) is bool(requirement["absent"])
+    equal = bool(value == requirement["value"])
     return equal is (requirement["operator"] != "!=")
 
 

@@ -90,6 +90,11 @@ class PvcIndex:
         entry = self._get(uid)
         return entry.pvc if entry and entry.node_terms is None and entry.pvc.volume else None
 
+    def list_unread_volumes(self) -> list[str]:
+        """Return the UIDs of such PVCs, the oldest first."""
+        found = filter(None, map(self.find_unread_volume, list(self._entries)))
+        return [pvc.uid for pvc in sorted(found, key=lambda pvc: pvc.created)]
+
     def put(self, pvc: Pvc, *, labelled: bool = True) -> Changed:
         """Add or update a PVC; `labelled` if it is listed by its label `plan`.
 

@@ -30,6 +30,7 @@ RESOURCES = {
     "Secret": "api/v1/secrets",
     "Service": "api/v1/services",
     "ServiceAccount": "api/v1/serviceaccounts",
+    "StorageClass": "apis/storage.k8s.io/v1/storageclasses",
     "ValidatingAdmissionPolicy": (
         "apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
     ),

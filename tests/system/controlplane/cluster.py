@@ -42,6 +42,7 @@ OFF = [
 """Admission plugins that depend on controllers, which do not run here."""
 
 CONTROLLERS = (
+    "daemonset-controller",  # adds the index of pods by node that the eviction uses
     "garbage-collector-controller",
     "persistentvolume-binder-controller",
     "pod-garbage-collector-controller",

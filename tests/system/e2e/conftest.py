@@ -1,6 +1,5 @@
 """One control plane with a release of the webhook, for all of these tests."""
 
-import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -8,12 +7,11 @@ import pytest
 
 from tests.system.controlplane.api import Api
 from tests.system.controlplane.cluster import ControlPlane
-from tests.system.controlplane.programs import MissingProgram
 from tests.system.controlplane.release import Release
+from tests.system.e2e.planes import ends_of_logs, started_plane
 from tests.system.e2e.preparation import MAIN, PLACED, await_placing, furnish
 
 HERE = Path(__file__).parent
-_PLANE = pytest.StashKey[ControlPlane]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,28 +27,17 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the end of every log to the report of a failure."""
     report = yield
-    plane = item.session.stash.get(_PLANE, None)
-    if report.failed and plane is not None:
-        for process in plane.processes:
-            report.sections.append((f"end of {process.log.name}", process.tail(15)))
+    if report.failed:
+        report.sections += ends_of_logs(item.session)
     return report
 
 
 @pytest.fixture(scope="session")
 def plane(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
     """Start the control plane."""
-    with tempfile.TemporaryDirectory(prefix="e2e-") as folder:
-        try:
-            plane = ControlPlane(Path(folder))
-        except MissingProgram as error:
-            pytest.fail(str(error), pytrace=False)
-        request.session.stash[_PLANE] = plane
-        try:
-            plane.start()
-            furnish(plane.admin)
-            yield plane
-        finally:
-            plane.stop()
+    with started_plane(request.session) as plane:
+        furnish(plane.admin)
+        yield plane
 
 
 @pytest.fixture(scope="session")

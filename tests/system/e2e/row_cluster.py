@@ -59,8 +59,16 @@ def pod(
 class RowCluster:
     """The nodes and pods of a row. The scheduler sees all pods, so use one at a time."""
 
-    def __init__(self, api: Api, row: Row) -> None:
-        self.api, self.row = api, row
+    def __init__(self, api: Api, row: Row, *, binder: bool = False) -> None:
+        """Take the row; `build` creates its objects.
+
+        Args:
+            api: the client.
+            row: the nodes and pods.
+            binder: kube-controller-manager runs, and binds claims.
+
+        """
+        self.api, self.row, self._binder = api, row, binder
         self.nodes = row.nodes | ALWAYS_THERE
 
     def build(self) -> None:
@@ -69,7 +77,7 @@ class RowCluster:
             self.api.create(node(name, row_node))
         for neighbour in self.row.pods:
             self.api.create(_neighbour(neighbour))
-        settle(self.api)
+        settle(self.api, binder=self._binder)
 
     def remove(self) -> None:
         for namespace in {neighbour.namespace for neighbour in self.row.pods}:
@@ -78,17 +86,19 @@ class RowCluster:
             self.api.delete("Node", name)
 
 
-def settle(api: Api) -> None:
-    """Return when the scheduler has seen all objects that were created before.
+def settle(api: Api, *, binder: bool = False) -> None:
+    """Return when the scheduler has seen all nodes, pods and claims that were created before.
 
-    Its watches of nodes, pods and claims each keep the order. So one more of each is created, and a
-    pod that needs all three.
+    Its watches each keep the order. So one more of each is created, and a pod that needs all three;
+    but no claim if kube-controller-manager runs, whose binder would have to bind it.
     """
     number = str(next(_numbers))
     last = Node(cpu=1, labels={SETTLED: number}, taints=[f"{SETTLED}:NoSchedule"], runs_vms=False)
     api.create(node(f"settled-{number}", last))
     api.create(pod(SETTLED, {SETTLED: number}, node_name=f"settled-{number}"))
-    claim(api, SETTLED, f"disk-{number}")
+    if not binder:
+        claim(api, SETTLED, f"disk-{number}")
+    volume = {"name": "d", "persistentVolumeClaim": {"claimName": f"disk-{number}"}}
     needs = {"labelSelector": {"matchLabels": {SETTLED: number}}, "topologyKey": HOSTNAME}
     needy = pod(
         SETTLED,
@@ -96,7 +106,7 @@ def settle(api: Api) -> None:
         nodeSelector={SETTLED: number},
         tolerations=[{"operator": "Exists"}],
         affinity={"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [needs]}},
-        volumes=[{"name": "d", "persistentVolumeClaim": {"claimName": f"disk-{number}"}}],
+        volumes=[] if binder else [volume],
     )
 
     def bound() -> bool:

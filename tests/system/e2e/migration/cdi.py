@@ -1,0 +1,95 @@
+"""Stand-in for CDI: it creates an importer for each checkpoint of a disk.
+
+The API server may refuse an importer; then it is created again after 2 to 20 seconds, and so on
+without end.
+"""
+
+import time
+from contextlib import suppress
+
+from tests.system.controlplane.api import Api, Json, StatusError
+from tests.system.e2e.migration import printed
+from tests.system.e2e.migration.loop import Loop
+from tests.system.e2e.migration.printed import Disk, Versions
+from tests.system.e2e.pod_results import PodResult, send
+
+AFTER_PVC_SECONDS = 0.2
+FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 2.0, 20.0
+"""The time between two attempts doubles."""
+
+
+class Import:
+    """The importers of a disk, one after the other."""
+
+    def __init__(self, versions: Versions, disk: Disk, pvc: Json) -> None:
+        self.versions, self.disk, self.pvc = versions, disk, pvc
+        self.owner = pvc
+        """The PVC that the importers own: `pvc`, or the second one."""
+        self.refusals: list[str] = []
+        self.results: list[PodResult] = []
+        """The importer of each checkpoint."""
+        self.seconds = 0.0
+        """The longest time from the first attempt to create an importer to the last one."""
+
+    @property
+    def name(self) -> str:
+        """The name of the PVC that the importers write to."""
+        name: str = self.owner["metadata"]["name"]
+        return name
+
+    def __str__(self) -> str:
+        return f"{self.disk.pvc}: {'; '.join(map(str, self.results))} {self.refusals}"
+
+
+class Cdi:
+    """Creates importers."""
+
+    def __init__(self, api: Api, loop: Loop) -> None:
+        self._api, self._loop = api, loop
+        self._active: list[Import] = []
+
+    def forget(self) -> None:
+        """Create no more importers for the disks so far."""
+        self._active.clear()
+
+    def import_disk(self, versions: Versions, disk: Disk) -> Import:
+        """Create the PVC of a disk; the first importer follows with `checkpoint`."""
+        target = self._api.create(printed.pvc(versions, disk))
+        found = Import(versions, disk, target)
+        self._active.append(found)
+        if versions.has_prime_pvcs:
+            found.owner = self._api.create(printed.prime_pvc(versions, disk, target))
+        return found
+
+    def checkpoint(self, of: Import, name: str) -> None:
+        """Create the importer of a checkpoint, in the background."""
+        self._loop.after(
+            AFTER_PVC_SECONDS, self._create, of, name, FIRST_RETRY_SECONDS, time.monotonic()
+        )
+
+    def _create(self, of: Import, checkpoint: str, retry: float, since: float) -> None:
+        if of not in self._active:
+            return
+        namespace = of.disk.namespace
+        with suppress(StatusError):  # it has been deleted
+            of.owner = self._api.get("PersistentVolumeClaim", of.name, namespace)
+        result = send(self._api, printed.importer(of.versions, of.disk, of.owner, checkpoint))
+        of.seconds = max(of.seconds, time.monotonic() - since)
+        if not result.rejection:
+            of.results.append(result)
+            return
+        of.refusals.append(result.rejection)
+        self._loop.after(
+            retry, self._create, of, checkpoint, min(2 * retry, LONGEST_RETRY_SECONDS), since
+        )
+
+    def fill(self, of: Import) -> None:
+        """Give the volume of the second PVC to the disk's own one, after the last checkpoint."""
+        if of.owner is of.pvc or of.name == of.disk.pvc:
+            return
+        prime = self._api.get("PersistentVolumeClaim", of.name, of.disk.namespace)
+        metadata = of.pvc["metadata"]
+        reference = {"name": metadata["name"], "uid": metadata["uid"], "resourceVersion": None}
+        body = {"spec": {"claimRef": reference}}
+        self._api.patch("PersistentVolume", prime["spec"]["volumeName"], body)
+        self._api.delete("PersistentVolumeClaim", of.name, of.disk.namespace)

@@ -199,6 +199,18 @@ class Settings(msgspec.Struct, frozen=True, array_like=True):
     roles: dict[Role, RoleSettings] = {}
 
 
+class VmRules(msgspec.Struct, frozen=True, array_like=True):
+    """Where the VMs of a plan must run: `targetLabels`, `targetNodeSelector`, `targetAffinity`.
+
+    They place no pod of the migration, but VMs and pods have the same disks.
+    """
+
+    labels: dict[str, str] = {}
+    node_selector: dict[str, str] = {}
+    affinity: Json = {}
+    """A core/v1 Affinity."""
+
+
 class PlanRef(msgspec.Struct, frozen=True):
     """The reference of a pod to its plan; any part may be empty."""
 
@@ -223,6 +235,8 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
     settings_modified: str = ""
     """Time of the last change of the settings according to the API server, at the earliest the
     Plan's creation: RFC 3339 in UTC, in seconds. Empty if unknown."""
+    vm_rules: VmRules | None = None
+    """None if the Plan has none, as most."""
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"

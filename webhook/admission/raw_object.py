@@ -72,6 +72,9 @@ class RawSpec(_RawFields):
     convertor_labels: Raw = Raw()
     convertor_node_selector: Raw = Raw()
     convertor_affinity: Raw = Raw()
+    target_labels: Raw = Raw()
+    target_node_selector: Raw = Raw()
+    target_affinity: Raw = Raw()
 
 
 class RawObject(msgspec.Struct):
@@ -95,7 +98,11 @@ POD_FIELDS: Fields = {
     "metadata": ("name", *POD_IDENTITY, "annotations"),
     "spec": ("node_selector", "affinity", "tolerations", "node_name", "containers"),
 }
-_SETTINGS = ("convertor_labels", "convertor_node_selector", "convertor_affinity")
+_SETTINGS = (
+    *("convertor_labels", "convertor_node_selector", "convertor_affinity"),
+    *("target_labels", "target_node_selector", "target_affinity"),
+)
+"""The fields that a user fills; one that is too large is not a reason to fail the review."""
 PLAN_FIELDS: Fields = {
     "metadata": ("name", "namespace", "uid", "generation", "deletion_timestamp", "annotations"),
     "spec": ("target_namespace", *_SETTINGS),

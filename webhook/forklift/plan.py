@@ -89,6 +89,9 @@ class Spec(msgspec.Struct, omit_defaults=True):
     labels: Any = msgspec.field(name="convertorLabels", default=None)
     node_selector: Any = msgspec.field(name="convertorNodeSelector", default=None)
     affinity: Any = msgspec.field(name="convertorAffinity", default=None)
+    vm_labels: Any = msgspec.field(name="targetLabels", default=None)
+    vm_node_selector: Any = msgspec.field(name="targetNodeSelector", default=None)
+    vm_affinity: Any = msgspec.field(name="targetAffinity", default=None)
 
 
 class PlanObject(msgspec.Struct, omit_defaults=True):
@@ -110,6 +113,9 @@ class RawSpec(msgspec.Struct):
     labels: Raw = msgspec.field(name="convertorLabels", default=Raw())
     node_selector: Raw = msgspec.field(name="convertorNodeSelector", default=Raw())
     affinity: Raw = msgspec.field(name="convertorAffinity", default=Raw())
+    vm_labels: Raw = msgspec.field(name="targetLabels", default=Raw())
+    vm_node_selector: Raw = msgspec.field(name="targetNodeSelector", default=Raw())
+    vm_affinity: Raw = msgspec.field(name="targetAffinity", default=Raw())
 
 
 class WatchedPlan(msgspec.Struct):

@@ -29,6 +29,7 @@ from webhook.settings.source import (
     find_in_spec,
     read_sources,
 )
+from webhook.settings.vm_rules import read_vm_rules
 
 __all__ = ["ANNOTATIONS", "PlanReading", "read", "read_plan"]
 
@@ -103,6 +104,7 @@ def read_plan(plan_object: Json, installation: Installation) -> PlanReading:
         target_namespace=_read_name(spec, "targetNamespace"),
         settings=settings if settings != _NO_SETTINGS else _NO_SETTINGS,
         settings_modified=last_modified(metadata, installation.prefix),
+        vm_rules=read_vm_rules(spec),
     )
     return PlanReading(plan, sources, affinity_sources, scope)
 

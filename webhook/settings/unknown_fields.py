@@ -14,6 +14,7 @@ from webhook.kube.sizes import MAX_ENTRIES
 from webhook.model import Problem
 from webhook.settings.raw import Invalid, PlanName, report
 from webhook.settings.source import SPEC
+from webhook.settings.vm_rules import VM_RULES
 
 UNKNOWN_FIELDS = "unknownFields"
 """The field of a Plan from a file that has the paths that `find` has found."""
@@ -22,7 +23,7 @@ _PARENTS = {
     "metadata": "",
     "spec": "",
     "annotations": "metadata.",
-    **dict.fromkeys((*SPEC, "targetNamespace"), "spec."),
+    **dict.fromkeys((*SPEC, "targetNamespace", *VM_RULES), "spec."),
 }
 """The fields that are read, and the beginning of their paths."""
 _ANNOTATIONS = {

@@ -1,52 +1,33 @@
 """Conflicts of a VM: its disks are bound where its convertor pod, or the VM itself, cannot run.
 
-Volumes cannot move, so such a VM waits after the cutover, when it is already off. A conflict is
-found from the node affinity of the volumes before the convertor pod exists. Cordoned nodes, taints
-that Kubernetes sets while a node is unhealthy, and free resources do not count: they pass.
+A volume cannot move, so such a VM waits after the cutover, when it is already off. A conflict is
+found from the node affinity of the volumes, long before the convertor pod exists. What passes by
+itself does not count: cordoned nodes, free resources, and the taints that Kubernetes sets while a
+node is not healthy.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
-from webhook.karl import minimums
 from webhook.karl.decompile import format_node_terms, format_pod_term
 from webhook.karl.syntax import Verb
-from webhook.kube.affinity import REQUIRED
-from webhook.kube.defaulting import with_defaults
-from webhook.kube.messages import format_count, quote
-from webhook.kube.objects import Json, encode, labels_of, name_of, spec_of
-from webhook.kube.pod_terms import resolve_incoming_term
-from webhook.kube.scheduler.inter_pod_affinity import pod_affinity, pod_anti_affinity
-from webhook.kube.scheduler.node_affinity import node_affinity
+from webhook.kube.messages import quote, truncate
+from webhook.kube.objects import Json, name_of
+from webhook.kube.scheduler.inter_pod_affinity import AFFINITY
 from webhook.kube.scheduler.plugin import Rejection
-from webhook.kube.scheduler.snapshot import Snapshot, take_snapshot
-from webhook.kube.scheduler.taint_toleration import taint_toleration
 from webhook.kube.selectors import node_selector_term_matches
 from webhook.kube.tolerations import format_toleration
-from webhook.model import Disks, Installation, Mode, Plan, Role, Settings, SiblingDisk, VmRules
-from webhook.placement import has_settings, place
-from webhook.placement.exclusion import (
-    NodeTerms,
-    exclude_each_other,
-    required_node_terms,
-    to_terms,
-)
-from webhook.settings.mode import mode_of
+from webhook.model import Disks, Role, SiblingDisk
+from webhook.placement.disk_users import PLUGINS, DiskUser, DiskUsers, Surroundings
+from webhook.placement.exclusion import exclude_each_other
 
-KUBEVIRT_LABEL = "kubevirt.io/schedulable"
-"""On every node that can run VMs."""
-
-TRANSIENT_TAINT_PREFIXES = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/")
-"""Taints with these keys are set and removed by Kubernetes."""
-
-_MAX_NAMES = 3
-_PLUGINS = (taint_toleration, node_affinity, pod_affinity, pod_anti_affinity)
+_MAX_LISTED = 3
+_MAX_RULE_CHARACTERS = 120
 
 
-class Kind(StrEnum):
-    """The kind of a conflict; the set is closed."""
+class ConflictKind(StrEnum):
+    """The kinds of conflicts: a closed set."""
 
     DISKS = "disks"
     """The disks are bound in places that exclude each other, or where no node is."""
@@ -59,77 +40,9 @@ class Kind(StrEnum):
 class Conflict(NamedTuple):
     """A conflict of one VM."""
 
-    kind: Kind
+    kind: ConflictKind
     message: str
-    """One sentence: the disks, why, and what to change. Lower case, no full stop."""
-
-
-class Surroundings(NamedTuple):
-    """What is known of the cluster."""
-
-    nodes: Sequence[Json] = ()
-    """All nodes; none if they are not known, and then only the rules themselves are compared."""
-    pods: Sequence[Json] | None = None
-    """At least the pods that required terms of the plan select; None if they are not known."""
-    namespaces: Sequence[Json] | None = None
-    """None if they are not known: terms that select namespaces by labels are not evaluated."""
-
-
-def find_conflicts(
-    vm: str,
-    disks: Iterable[SiblingDisk],
-    plan: Plan,
-    installation: Installation,
-    surroundings: Surroundings,
-) -> list[Conflict]:
-    """Return the conflicts of a VM, given by its ID and those of its disks that are known.
-
-    For a plan without settings only disks that exclude each other are conflicts.
-    """
-    bound = [disk for disk in disks if disk.bound and disk.node_terms]
-    if not bound:
-        return []
-    reaching = [node for node in surroundings.nodes if _reaches_all(node, bound)]
-    where = _Where(vm, bound, reaching)
-    if surroundings.nodes:
-        apart = not reaching
-    else:
-        apart = exclude_each_other(disk.node_terms or [] for disk in bound)
-    if apart:
-        is_conflict = len(bound) > 1 or has_settings(plan.settings)
-        return [Conflict(Kind.DISKS, _describe_disks(where, plan.settings))] if is_conflict else []
-    if not has_settings(plan.settings):
-        return []
-    snapshot = _take_snapshot(surroundings)
-    guests = (
-        _describe_convertor(plan, installation, snapshot),
-        _describe_vm(plan, snapshot),
-    )
-    return [
-        Conflict(guest.kind, where.describe(guest, causes))
-        for guest in guests
-        if (causes := _find_causes(guest, where, surroundings, snapshot))
-    ]
-
-
-class _Guest(NamedTuple):
-    """A convertor pod or a VM, and the names of its settings."""
-
-    kind: Kind
-    name: str
-    """`the convertor pod`."""
-    pod: Json
-    selector: str
-    """The name of the setting of the pod's node selector."""
-    node_rules: str
-    """That of its required node affinity."""
-    affinity: str
-    """That of its pod terms."""
-    terms: list[tuple[str, NodeTerms]]
-    """Its rules on nodes with the name of the setting of each; minimums are not expanded."""
-    taint_remedy: str
-    remedy: str
-    """What else resolves the conflict."""
+    """One sentence: which disks, why, and what to change. Lower case, no full stop."""
 
 
 class _Cause(NamedTuple):
@@ -137,96 +50,174 @@ class _Cause(NamedTuple):
 
     text: str
     remedy: str
-    is_common: bool = True
-    """True if it excludes every node."""
 
 
-class _Where(NamedTuple):
-    """The bound disks of a VM, and the nodes that reach all of their volumes."""
+def find_conflicts(
+    vm: str, disks: Iterable[SiblingDisk], users: DiskUsers, surroundings: Surroundings
+) -> list[Conflict]:
+    """Return the conflicts of a VM, given by its ID and those of its disks that are known.
 
-    vm: str
-    disks: list[SiblingDisk]
-    nodes: list[Json]
-
-    def describe(self, guest: _Guest, causes: list[_Cause]) -> str:
-        many = len(self.disks) > 1
-        reached = "them" if many else "it"
-        if self.nodes:
-            names = _join([name_of(node) for node in self.nodes])
-            count = len(self.nodes)
-            nodes = f"the {format_count(count, 'node')} that reach{'es' * (count == 1)} {reached} "
-            nodes += f"({names}) {'is' if count == 1 else 'are'} excluded by "
+    If the plan has no settings, only disks that exclude each other are in conflict.
+    """
+    bound = [disk for disk in disks if disk.bound and disk.node_terms]
+    reaching = find_reaching_nodes(bound, surroundings.nodes)
+    if not _can_be_reached(bound, reaching, surroundings):
+        if len(bound) == 1 and not users.have_settings:
+            return []
+        return [Conflict(ConflictKind.DISKS, _describe_apart(vm, bound, users))]
+    if not bound or not users.have_settings:
+        return []
+    found: list[Conflict] = []
+    for kind, user in (
+        (ConflictKind.CONVERTOR, users.convertor),
+        (ConflictKind.VM, users.vm),
+    ):
+        if surroundings.nodes:
+            why = _explain_rejections(user, bound, reaching, surroundings)
         else:
-            nodes = f"the node affinity of the {'volumes' if many else 'volume'} excludes "
-        each = "" if all(cause.is_common for cause in causes) else "one or more of "
-        texts = " and ".join(cause.text for cause in causes)
-        remedies = ", ".join(dict.fromkeys(cause.remedy for cause in causes))
-        return (
-            f"{_name_disks(self.disks)} {'are' if many else 'is'} bound where {guest.name} of VM "
-            f"{quote(self.vm)} cannot run: {nodes}{each}{texts}; {remedies}, or {guest.remedy}"
-        )
+            why = _find_excluding_rules(user, bound)
+        if why:
+            subject = f"{_name_disks(bound)} where {user.name} {quote(vm)} cannot run"
+            restart = _advise_on_restart(kind, bound, users)
+            found.append(Conflict(kind, f"{subject}: {why}, or {restart}"))
+    return found
 
 
-def _reaches_all(node: Json, disks: list[SiblingDisk]) -> bool:
-    return all(
-        any(node_selector_term_matches(term, node) for term in disk.node_terms or ())
-        for disk in disks
-    )
+def find_reaching_nodes(disks: Sequence[SiblingDisk], nodes: Iterable[Json]) -> list[Json]:
+    """Return the nodes that reach the volumes of all these disks, which are bound."""
+    return [node for node in nodes if all(_reaches(node, disk) for disk in disks)]
 
 
-def _take_snapshot(surroundings: Surroundings) -> Snapshot:
-    return take_snapshot(
-        map(_without_transient_taints, surroundings.nodes),
-        surroundings.pods or (),
-        surroundings.namespaces or (),
-    )
+def _reaches(node: Json, disk: SiblingDisk) -> bool:
+    return any(node_selector_term_matches(term, node) for term in disk.node_terms or ())
 
 
-def _without_transient_taints(node: Json) -> Json:
-    spec = spec_of(node)
-    taints = [
-        taint
-        for taint in spec.get("taints") or ()
-        if not taint["key"].startswith(TRANSIENT_TAINT_PREFIXES)
-    ]
-    return node | {"spec": spec | {"taints": taints}}
+def _can_be_reached(
+    disks: list[SiblingDisk], reaching: list[Json], surroundings: Surroundings
+) -> bool:
+    if surroundings.nodes:
+        return bool(reaching)
+    return not exclude_each_other(disk.node_terms or [] for disk in disks)
 
 
-def _describe_convertor(plan: Plan, installation: Installation, snapshot: Snapshot) -> _Guest:
-    """Return the convertor pod with the settings of its plan, if it gets them."""
-    settings = plan.settings
-    pod: Json = {
-        "metadata": {
-            "namespace": plan.target_namespace,
-            "labels": {CONVERTOR_LABEL: CONVERTOR_VALUE},
+def _explain_rejections(
+    user: DiskUser, disks: list[SiblingDisk], nodes: list[Json], surroundings: Surroundings
+) -> str:
+    """Return why a user of disks can run on none of these nodes; empty if it can on one."""
+    filters = [plugin(user.pod, surroundings.snapshot) for plugin in PLUGINS]
+    by_node = [
+        {
+            cause.text: cause
+            for reject in filters
+            if (rejection := reject(node))
+            for cause in _list_causes(rejection, user)
         }
-    }
-    mode = mode_of(plan, plan.target_namespace, installation)
-    if mode is not Mode.ENFORCE or not _places(Role.CONVERTOR, settings, installation):
-        settings = Settings()
-    else:
-        keys = minimums.label_keys(settings)
-        node_values = minimums.label_values(map(labels_of, snapshot.nodes), keys)
-        pod = place(pod, plan, installation, node_values).pod
-    required = required_node_terms(settings.affinity)
-    again = "cancel the migration of the VM and start it again, so that its disks are bound anew"
-    if not _places(Role.FIRST_CONSUMER, plan.settings, installation):
-        again += " with first-consumer among the plan's pods"
-    return _Guest(
-        Kind.CONVERTOR,
-        "the convertor pod",
-        with_defaults(pod),
-        selector="node-selector",
-        node_rules=" or ".join(
-            ["affinity"] * bool(required) + ["node-selector"] * bool(settings.node_requirements)
-        ),
-        affinity="affinity",
-        terms=[
-            ("node-selector", to_terms(settings.node_selector)),
-            ("node-selector", [{"matchExpressions": settings.node_requirements}]
-             if settings.node_requirements else []),
-            ("affinity", required),
-        ],
-        taint_remedy="tolerate the taint in tolerations of the plan",
-        remedy=again,
+        for node in nodes
+    ]
+    if not all(by_node):
+        return ""
+    causes = {text: cause for each in by_node for text, cause in each.items()}
+    everywhere = [cause for text, cause in causes.items() if all(text in each for each in by_node)]
+    texts = _describe_causes(everywhere or causes.values())
+    one_of = "" if everywhere else "one of "
+    names = _join(map(name_of, nodes))
+    if len(nodes) == 1:
+        return f"the only node that reaches {_it(disks)} ({names}) is excluded by {texts}"
+    return (
+        f"the {len(nodes)} nodes that reach {_it(disks)} ({names}) are excluded by {one_of}{texts}"
     )
+
+
+def _find_excluding_rules(user: DiskUser, disks: list[SiblingDisk]) -> str:
+    """Return which rules of a user no node meets that reaches the disks; empty if there are none.
+
+    Only by logic: the nodes are not known.
+    """
+    places = [disk.node_terms or [] for disk in disks]
+    if not exclude_each_other([*places, *(rule.terms for rule in user.rules)]):
+        return ""
+    alone = [rule for rule in user.rules if exclude_each_other([*places, rule.terms])]
+    causes = [
+        _Cause(f"{rule.setting} {_format_terms(rule.terms)}", f"change {rule.setting} of the plan")
+        for rule in alone or user.rules
+    ]
+    where = " and ".join(dict.fromkeys(map(_format_terms, places[:_MAX_LISTED])))
+    return f"only {where} reach {_it(disks)}, and no such node meets {_describe_causes(causes)}"
+
+
+def _describe_causes(causes: Iterable[_Cause]) -> str:
+    """Return the causes, and what to change: `node-selector a=b; change node-selector …`."""
+    listed = list(causes)
+    remedies = ", ".join(dict.fromkeys(cause.remedy for cause in listed[:_MAX_LISTED]))
+    return f"{_join(cause.text for cause in listed)}; {remedies}"
+
+
+def _list_causes(rejection: Rejection, user: DiskUser) -> Iterator[_Cause]:
+    for cause in rejection.causes:
+        yield _describe_cause(cause, rejection.reasons[0], user)
+
+
+def _describe_cause(cause: Json, reason: str, user: DiskUser) -> _Cause:
+    match cause:
+        case {"nodeSelector": selector}:
+            ((key, value),) = selector.items()
+            return _change(user.selector, f"{key}={value}")
+        case {"nodeSelectorTerms": terms}:
+            settings = (rule.setting for rule in user.rules if rule.in_affinity)
+            return _change(" or ".join(settings), _format_terms(terms))
+        case {"term": term}:
+            verb = Verb.REQUIRE if reason == AFFINITY else Verb.AVOID
+            return _change(user.affinity, format_pod_term(verb, term))
+    taint = format_toleration(cause)
+    return _Cause(f"taint {taint}", user.taint_remedy)
+
+
+def _change(setting: str, text: str) -> _Cause:
+    return _Cause(
+        f"{setting} {truncate(text, _MAX_RULE_CHARACTERS)}", f"change {setting} of the plan"
+    )
+
+
+def _describe_apart(vm: str, disks: list[SiblingDisk], users: DiskUsers) -> str:
+    """Describe disks that no node reaches together."""
+    what = "in places that exclude each other" if len(disks) > 1 else "where no node is"
+    places = (f"{quote(disk.name)} on {_format_terms(disk.node_terms or [])}" for disk in disks)
+    restart = _advise_on_restart(ConflictKind.DISKS, disks, users)
+    return (
+        f"{_name_disks(disks)} {what} ({_join(places)}), so neither the convertor pod of VM "
+        f"{quote(vm)} nor the VM itself can run: {restart}"
+    )
+
+
+def _advise_on_restart(kind: ConflictKind, disks: list[SiblingDisk], users: DiskUsers) -> str:
+    """Return how the disks are bound elsewhere."""
+    settings = users.plan.settings
+    changes = []
+    if Role.FIRST_CONSUMER not in settings.pods:
+        changes.append("first-consumer among the pods of the plan")
+    if kind is ConflictKind.VM:
+        changes.append("a rule for first-consumer that leads to where the VM can run")
+    if len(disks) > 1 and settings.disks is not Disks.TOGETHER:
+        changes.append("disks: together")
+    text = "cancel the migration of the VM and start it again"
+    return f"{text} with {' and '.join(changes)}" if changes else text
+
+
+def _name_disks(disks: list[SiblingDisk]) -> str:
+    names = _join(quote(disk.name) for disk in disks)
+    return f"disk {names} is bound" if len(disks) == 1 else f"disks {names} are bound"
+
+
+def _it(disks: list[SiblingDisk]) -> str:
+    return "it" if len(disks) == 1 else "them"
+
+
+def _format_terms(terms: list[Json]) -> str:
+    text = format_node_terms(terms).removeprefix(f"{Verb.REQUIRE} ")
+    return truncate(text, _MAX_RULE_CHARACTERS)
+
+
+def _join(names: Iterable[str]) -> str:
+    listed = list(names)
+    more = len(listed) - _MAX_LISTED
+    return ", ".join(listed[:_MAX_LISTED]) + (f" and {more} more" if more > 0 else "")

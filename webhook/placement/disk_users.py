@@ -1,0 +1,234 @@
+"""The convertor pod and the VM as users of the VM's disks: where each of them must run, and why."""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
+from webhook.karl import minimums
+from webhook.kube.affinity import REQUIRED
+from webhook.kube.defaulting import with_defaults
+from webhook.kube.objects import Json, affinity_of, labels_of, spec_of
+from webhook.kube.pod_terms import resolve_incoming_term
+from webhook.kube.scheduler.inter_pod_affinity import pod_affinity, pod_anti_affinity
+from webhook.kube.scheduler.node_affinity import node_affinity
+from webhook.kube.scheduler.snapshot import Snapshot, take_snapshot
+from webhook.kube.scheduler.taint_toleration import taint_toleration
+from webhook.model import Installation, MigrationPod, Mode, Plan, Role, Settings, VmRules
+from webhook.placement import CONVERTOR_POD, has_settings, place
+from webhook.placement.exclusion import NodeTerms, required_node_terms, to_terms
+from webhook.placement.role_settings import settings_for
+from webhook.settings.mode import mode_of
+from webhook.settings.own_pods import list_own_pods
+
+KUBEVIRT_LABEL = "kubevirt.io/schedulable"
+"""On every node that can run VMs."""
+
+PLUGINS = (taint_toleration, node_affinity, pod_affinity, pod_anti_affinity)
+"""The filters of kube-scheduler whose result does not pass by itself."""
+
+_TRANSIENT_TAINT_PREFIXES = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/")
+"""Kubernetes sets and removes the taints with these keys."""
+_POD_KINDS = ("podAffinity", "podAntiAffinity")
+_NO_VM_RULES = VmRules()
+
+
+class NodeRule(NamedTuple):
+    """A required rule on nodes."""
+
+    setting: str
+    """Its name: `node-selector`, `targetAffinity`."""
+    terms: NodeTerms
+    """Minimums are not expanded."""
+    in_affinity: bool = True
+    """False if the pod has it as its nodeSelector."""
+
+
+class DiskUser(NamedTuple):
+    """A convertor pod or a VM."""
+
+    name: str
+    """`the convertor pod`; the ID of the VM follows."""
+    pod: Json
+    """With the API server's defaults, and without pod terms that are not to be evaluated."""
+    rules: list[NodeRule]
+    selector: str
+    """The name of the setting of its node selector."""
+    affinity: str
+    """That of its affinity."""
+    taint_remedy: str
+    """What to do about a taint: `tolerate it …`."""
+
+
+class Surroundings(NamedTuple):
+    """What is known of the cluster. Made by `describe_surroundings`."""
+
+    snapshot: Snapshot
+    """Without nodes if they are not known; then only the rules themselves are compared."""
+    knows_pods: bool
+    """True if it has at least the pods that the required terms of the plan select."""
+    knows_namespaces: bool
+    """False leaves out terms that select namespaces by labels."""
+
+    @property
+    def nodes(self) -> list[Json]:
+        return self.snapshot.nodes
+
+
+class DiskUsers(NamedTuple):
+    """The users of the disks of a plan's VMs."""
+
+    plan: Plan
+    installation: Installation
+    convertor: DiskUser
+    vm: DiskUser
+
+    @property
+    def have_settings(self) -> bool:
+        """True if the plan has settings that place pods."""
+        settings = self.plan.settings
+        return has_settings(settings) or bool(settings.roles)
+
+
+def describe_surroundings(
+    nodes: Iterable[Json],
+    pods: Iterable[Json] | None = None,
+    namespaces: Iterable[Json] | None = None,
+) -> Surroundings:
+    """Return what is known of a cluster; None is for pods and namespaces that are not known.
+
+    Cordoned nodes and the taints that Kubernetes sets while a node is not healthy do not count,
+    because they pass.
+    """
+    snapshot = take_snapshot(map(_without_transient_taints, nodes), pods or (), namespaces or ())
+    return Surroundings(snapshot, pods is not None, namespaces is not None)
+
+
+def build_disk_users(
+    plan: Plan, installation: Installation, surroundings: Surroundings
+) -> DiskUsers:
+    """Return the users of the disks of a plan's VMs."""
+    return DiskUsers(
+        plan,
+        installation,
+        _build_convertor(plan, installation, surroundings),
+        _build_vm(plan, surroundings),
+    )
+
+
+def find_fitting_nodes(user: DiskUser, surroundings: Surroundings) -> list[Json]:
+    """Return the nodes on which a user of disks can run."""
+    filters = [plugin(user.pod, surroundings.snapshot) for plugin in PLUGINS]
+    return [node for node in surroundings.nodes if not any(reject(node) for reject in filters)]
+
+
+def _build_convertor(
+    plan: Plan, installation: Installation, surroundings: Surroundings
+) -> DiskUser:
+    """Return the convertor pod of a plan, with the plan's settings if it gets them.
+
+    Terms about the plan's own pods are left out: those pods come and go.
+    """
+    labels = {CONVERTOR_LABEL: CONVERTOR_VALUE}
+    pod: Json = {"metadata": {"namespace": plan.target_namespace, "labels": labels}}
+    settings = Settings()
+    if mode_of(plan, plan.target_namespace, installation) is Mode.ENFORCE:
+        settings = settings_for(CONVERTOR_POD, plan, installation).settings
+        keys = minimums.label_keys(settings)
+        values = minimums.label_values(map(labels_of, surroundings.nodes), keys)
+        pod = place(pod, plan, installation, values).pod
+    pod = with_defaults(pod)
+    own_pods = list_own_pods(plan, installation)
+    return DiskUser(
+        "the convertor pod of VM",
+        _select_pod_terms(pod, lambda term: not own_pods.may_match(term), surroundings),
+        list_node_rules(settings),
+        "node-selector",
+        "affinity",
+        "tolerate it in tolerations of the plan",
+    )
+
+
+def _build_vm(plan: Plan, surroundings: Surroundings) -> DiskUser:
+    """Return a VM of a plan, without terms about itself. A Plan cannot give it tolerations."""
+    rules = plan.vm_rules or _NO_VM_RULES
+    selector = rules.node_selector
+    if any(KUBEVIRT_LABEL in labels_of(node) for node in surroundings.nodes):
+        selector = {KUBEVIRT_LABEL: "true"} | selector
+    pod = with_defaults(
+        {
+            "metadata": {"namespace": plan.target_namespace, "labels": rules.labels},
+            "spec": {"nodeSelector": selector, "affinity": rules.affinity},
+        }
+    )
+    return DiskUser(
+        "VM",
+        _select_pod_terms(
+            pod, lambda term: not resolve_incoming_term(term, pod).matches(pod, {}), surroundings
+        ),
+        list_vm_rules(plan),
+        "targetNodeSelector",
+        "targetAffinity",
+        "remove it from a node, because a Plan cannot give its VMs tolerations",
+    )
+
+
+def list_first_consumer_rules(plan: Plan, installation: Installation) -> list[NodeRule]:
+    """Return the required rules on nodes of the plan's first consumers."""
+    pod = MigrationPod(Role.FIRST_CONSUMER)
+    return list_node_rules(settings_for(pod, plan, installation).settings)
+
+
+def list_node_rules(settings: Settings) -> list[NodeRule]:
+    """Return the required rules on nodes of settings."""
+    minimums_term = [{"matchExpressions": settings.node_requirements}]
+    rules = (
+        NodeRule("node-selector", to_terms(settings.node_selector), in_affinity=False),
+        NodeRule("node-selector", minimums_term if settings.node_requirements else []),
+        NodeRule("affinity", required_node_terms(settings.affinity)),
+    )
+    return [rule for rule in rules if rule.terms]
+
+
+def list_vm_rules(plan: Plan) -> list[NodeRule]:
+    """Return the required rules on nodes of the plan's VMs."""
+    rules = plan.vm_rules or _NO_VM_RULES
+    found = (
+        NodeRule("targetNodeSelector", to_terms(rules.node_selector), in_affinity=False),
+        NodeRule("targetAffinity", required_node_terms(rules.affinity)),
+    )
+    return [rule for rule in found if rule.terms]
+
+
+def list_pod_terms(user: DiskUser) -> list[Json]:
+    """Return the pod terms that are evaluated."""
+    return [term for kind in _POD_KINDS for term in affinity_of(user.pod, kind).get(REQUIRED) or ()]
+
+
+def _select_pod_terms(
+    pod: Json, is_evaluated: Callable[[Json], bool], surroundings: Surroundings
+) -> Json:
+    """Return a pod with those of its required pod terms that can be evaluated."""
+    selected = {
+        kind: {
+            REQUIRED: [
+                term
+                for term in affinity_of(pod, kind).get(REQUIRED) or ()
+                if surroundings.knows_pods
+                and (surroundings.knows_namespaces or not term.get("namespaceSelector"))
+                and is_evaluated(term)
+            ]
+        }
+        for kind in _POD_KINDS
+    }
+    affinity = {"nodeAffinity": affinity_of(pod, "nodeAffinity")} | selected
+    return pod | {"spec": spec_of(pod) | {"affinity": affinity}}
+
+
+def _without_transient_taints(node: Json) -> Json:
+    spec = spec_of(node)
+    taints = [
+        taint
+        for taint in spec.get("taints") or ()
+        if not taint["key"].startswith(_TRANSIENT_TAINT_PREFIXES)
+    ]
+    return node | {"spec": spec | {"taints": taints}}

@@ -13,8 +13,11 @@ import msgspec
 from webhook.kube.commands import KubectlFlags
 from webhook.kube.objects import Json
 
-WEBHOOK_NAME = "pods.convertor.forklift.konveyor.io"
-"""Name of the webhook in its MutatingWebhookConfiguration, whatever the release is called."""
+WEBHOOK_NAMES = tuple(
+    f"{pods}.convertor.forklift.konveyor.io" for pods in ("pods", "importers", "populators")
+)
+"""Names in a MutatingWebhookConfiguration, whatever the release is called. The chart leaves out
+those that no role of `limits.roles` needs."""
 
 NodeValues = Mapping[str, Collection[str]]
 """The values of labels on all nodes, by label key. Keys whose values are unknown are absent."""

@@ -39,7 +39,8 @@ class Publisher:
         self.problems: list[str] = []
         """The errors of the last `publish`."""
         self._cluster = cluster
-        self._last_held: dict[Target, frozenset[str]] = {}
+        self._last_held: dict[Target, dict[str, frozenset[str]]] = {}
+        """Fingerprints in the caBundle of each webhook, by its name."""
 
     def publish(
         self,
@@ -86,7 +87,8 @@ class Publisher:
             current = decode_bundles(configuration)
             bundles = [parse_pem_as_go(pem) for pem in current]
             held += bundles
-            self._count_repair(target, trust, bundles)
+            names = [webhook["name"] for webhook in configuration.get("webhooks") or ()]
+            self._count_repair(target, trust, dict(zip(names, bundles, strict=True)))
             desired = [build_bundle(trust, pem, retired=retired, now=now) for pem in current]
             wrote |= self._write(target, configuration, current, desired)
         if complete:
@@ -135,13 +137,19 @@ class Publisher:
         return True
 
     def _count_repair(
-        self, target: Target, trust: Sequence[Certificate], bundles: Sequence[TrustBundle]
+        self, target: Target, trust: Sequence[Certificate], bundles: dict[str, TrustBundle]
     ) -> None:
-        """Count a repair if a trusted CA has gone from a configuration since the last read."""
-        each = [frozenset(certificate.fingerprint for certificate in held) for held in bundles]
-        held = frozenset.intersection(*each) if each else frozenset()
-        removed = self._last_held.get(target, frozenset()) - held
-        if removed & {certificate.fingerprint for certificate in trust}:
+        """Count a repair if a trusted CA has gone from a webhook since the last read.
+
+        An upgrade of the chart may add webhooks, whose caBundle is still empty.
+        """
+        held = {
+            name: frozenset(certificate.fingerprint for certificate in bundle)
+            for name, bundle in bundles.items()
+        }
+        before = self._last_held.get(target, {})
+        removed = [before[name] - held[name] for name in before.keys() & held.keys()]
+        if frozenset().union(*removed) & {certificate.fingerprint for certificate in trust}:
             self.repairs += 1
             log.warning(
                 "a CA was removed from the caBundle by another client, repairing it",

@@ -11,17 +11,17 @@ from webhook.kube.selectors import Labels
 from webhook.kube.webhook_selectors import (
     CONFIGURATIONS_PATH,
     WebhookSelectors,
-    is_called,
+    is_any_called,
     needs_labels,
     read_selectors,
 )
-from webhook.model import WEBHOOK_NAME
+from webhook.model import WEBHOOK_NAMES
 
 log = structlog.get_logger()
 
 
 class WebhookCalls:
-    """Evaluates the selectors of a webhook for pods.
+    """Evaluates the selectors of the webhooks in a configuration for pods.
 
     The configuration and the labels of each namespace are read once, when they are needed. Both
     may change, so an instance is for a short time.
@@ -34,7 +34,7 @@ class WebhookCalls:
         self._labels: dict[str, Labels | None] = {}
 
     def includes(self, namespace: str, labels: Labels) -> bool | None:
-        """Return whether the webhook is called for a pod with these labels.
+        """Return whether one of the webhooks is called for a pod with these labels.
 
         None if that is not known: without a configuration, and without a right, which is logged.
 
@@ -42,27 +42,31 @@ class WebhookCalls:
             ApiError: the API server did not answer.
 
         """
-        selectors = self._selectors
-        if selectors is None:
+        webhooks = self._webhooks
+        if not webhooks:
             return None
-        if needs_labels(selectors.namespace, namespace) and namespace not in self._labels:
+        if namespace not in self._labels and any(
+            needs_labels(each.namespace, namespace) for each in webhooks
+        ):
             self._labels[namespace] = self._read_labels(namespace)
-        return is_called(selectors, namespace, self._labels.get(namespace), labels)
+        return is_any_called(webhooks, namespace, self._labels.get(namespace), labels)
 
     @functools.cached_property
-    def _selectors(self) -> WebhookSelectors | None:
+    def _webhooks(self) -> list[WebhookSelectors]:
+        """The selectors of the server's webhooks; empty if they are not known."""
         if not self._configuration:
-            return None
+            return []
         path = f"{CONFIGURATIONS_PATH}/{self._configuration}"
         try:
             found = self._client.get_object(path)
         except ApiError as error:
             _raise_unless_hidden(error)
-            return None
-        for webhook in found.get("webhooks") or ():
-            if webhook.get("name") == WEBHOOK_NAME:
-                return read_selectors(self._configuration, webhook)
-        return None
+            return []
+        return [
+            read_selectors(self._configuration, webhook)
+            for webhook in found.get("webhooks") or ()
+            if webhook.get("name") in WEBHOOK_NAMES
+        ]
 
     def _read_labels(self, namespace: str) -> Labels | None:
         try:

@@ -4,6 +4,8 @@ Follows `predicates` in `k8s.io/apiserver/pkg/admission/plugin/webhook`. Not eva
 webhook's rules, and its `matchConditions` in CEL, which may depend on the user who sends a request.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
 from webhook.kube.objects import Json, nested_string
@@ -80,6 +82,19 @@ def is_called(
         return False
     unmet = list_unmet_by_namespace(selectors.namespace, namespace, namespace_labels)
     return None if unmet is None else not unmet
+
+
+def is_any_called(
+    webhooks: Iterable[WebhookSelectors],
+    namespace: str,
+    namespace_labels: Labels | None,
+    object_labels: Labels,
+) -> bool | None:
+    """Return whether the API server calls one of the webhooks for an object; None if not known."""
+    results = {is_called(each, namespace, namespace_labels, object_labels) for each in webhooks}
+    if True in results:
+        return True
+    return None if None in results else False
 
 
 def format_requirement(requirement: Json) -> str:

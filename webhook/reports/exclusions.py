@@ -11,12 +11,12 @@ from webhook.kube.webhook_selectors import (
     NAME_LABEL,
     WebhookSelectors,
     format_requirement,
-    is_called,
+    is_any_called,
     list_unmet_by_namespace,
 )
 
-_CHART_CONDITION = "not-a-mirror-pod"
-"""The matchCondition of the chart, which every convertor pod meets."""
+_CHART_CONDITIONS = ("not-a-mirror-pod", "importer-of-a-pvc", "populator-by-name")
+"""The matchConditions of the chart, which every pod of a migration meets."""
 
 
 class Exclusion(msgspec.Struct, frozen=True):
@@ -64,21 +64,18 @@ class InstalledWebhooks(msgspec.Struct, frozen=True):
             exclusions += (_make_exclusion(each, webhook, namespace, labels) for each in unmet)
         return [
             msgspec.structs.replace(each, command=flags.append_to(each.command))
-            for each in exclusions
+            for each in dict.fromkeys(exclusions)
         ]
 
     def is_called(self, namespace: str, labels: Labels) -> bool | None:
         """Return whether a webhook is called for a pod with these labels; None if not known."""
         known = self.namespace_labels.get(namespace)
-        results = [is_called(webhook, namespace, known, labels) for webhook in self.selectors]
-        if any(results):
-            return True
-        return None if None in results else False
+        return is_any_called(self.selectors, namespace, known, labels)
 
     def list_conditions(self) -> Iterator[str]:
         """Yield a text for each webhook with `matchConditions` besides that of the chart."""
         for webhook in self.selectors:
-            if names := [name for name in webhook.conditions if name != _CHART_CONDITION]:
+            if names := [name for name in webhook.conditions if name not in _CHART_CONDITIONS]:
                 yield (
                     f"the matchConditions of MutatingWebhookConfiguration "
                     f"'{webhook.configuration}': {', '.join(names)}"

@@ -202,21 +202,79 @@ caBundle: {{ printf "%s\n" . | b64enc }}
 {{- toYaml $selector -}}
 {{- end }}
 
-{{- define "convertor-webhook.objectSelector" -}}
-matchExpressions:
-  - key: forklift.app
-    operator: In
-    values: [virt-v2v]
+{{/* The values of the label `forklift.app` on the pods of the roles in limits.roles, as a YAML list. */}}
+{{- define "convertor-webhook.forkliftApps" -}}
+{{- $apps := list -}}
+{{- if has "convertor" .Values.limits.roles }}{{ $apps = append $apps "virt-v2v" }}{{ end -}}
+{{- if has "inspection" .Values.limits.roles }}{{ $apps = concat $apps (list "virt-v2v-inspection" "deep-inspection") }}{{ end -}}
+{{- if has "first-consumer" .Values.limits.roles }}{{ $apps = append $apps "consumer" }}{{ end -}}
+{{- toYaml $apps -}}
 {{- end }}
 
-{{/* Conditions that exclude convertor pods, from the webhook and from the policy. */}}
+{{/* "true" if a role in limits.roles has pods that are placed by their disk. */}}
+{{- define "convertor-webhook.readsDisks" -}}
+{{- range list "first-consumer" "importer" "populator" -}}
+{{- if has . $.Values.limits.roles }}true{{ end -}}
+{{- end -}}
+{{- end }}
+
+{{/* The fields that webhooks for pods have in common, for (list root matchConditions failurePolicy
+     timeoutSeconds). */}}
+{{- define "convertor-webhook.podWebhook" -}}
+{{- $root := index . 0 -}}
+admissionReviewVersions: [v1]
+clientConfig:
+  {{- include "convertor-webhook.clientConfig" (list $root "/mutate") | nindent 2 }}
+rules:
+  - apiGroups: [""]
+    apiVersions: [v1]
+    operations: [CREATE]
+    resources: [pods]
+    scope: Namespaced
+namespaceSelector:
+  {{- include "convertor-webhook.namespaceSelector" $root | nindent 2 }}
+{{- if semverCompare ">=1.28-0" $root.Capabilities.KubeVersion.Version }}
+matchConditions:
+  {{- index . 1 | nindent 2 }}
+{{- end }}
+failurePolicy: {{ index . 2 }}
+matchPolicy: Equivalent
+# Placement is idempotent, so a second review after another webhook's change is safe.
+reinvocationPolicy: IfNeeded
+# Events on Plans are the only side effect; a dry run writes none.
+sideEffects: NoneOnDryRun
+timeoutSeconds: {{ index . 3 }}
+{{- end }}
+
+{{/* Conditions for the pods that Forklift creates itself, and for the policy on convertor pods. */}}
 {{- define "convertor-webhook.matchConditions" -}}
-# A mirror pod cannot be placed: the kubelet has already started its pod.
-- name: not-a-mirror-pod
-  expression: "!has(object.metadata.annotations) || !('kubernetes.io/config.mirror' in object.metadata.annotations)"
+{{ include "convertor-webhook.notAMirrorPod" . }}
 {{- with .Values.webhook.matchConditions }}
 {{ toYaml . }}
 {{- end }}
+{{- end }}
+
+{{/* Conditions for importers: other imports have them too, but no other pods. */}}
+{{- define "convertor-webhook.importerConditions" -}}
+{{ include "convertor-webhook.notAMirrorPod" . }}
+- name: importer-of-a-pvc
+  expression: >-
+    has(object.metadata.name) && object.metadata.name.startsWith('importer-') &&
+    has(object.metadata.ownerReferences) && object.metadata.ownerReferences.exists(owner,
+    owner.kind == 'PersistentVolumeClaim' && has(owner.controller) && owner.controller)
+{{- end }}
+
+{{/* Conditions for populators. Those of Forklift 2.10 have no owner yet. */}}
+{{- define "convertor-webhook.populatorConditions" -}}
+{{ include "convertor-webhook.notAMirrorPod" . }}
+- name: populator-by-name
+  expression: has(object.metadata.name) && object.metadata.name.startsWith('populate-')
+{{- end }}
+
+{{- define "convertor-webhook.notAMirrorPod" -}}
+# A mirror pod cannot be placed: the kubelet has already started its pod.
+- name: not-a-mirror-pod
+  expression: "!has(object.metadata.annotations) || !('kubernetes.io/config.mirror' in object.metadata.annotations)"
 {{- end }}
 
 {{/* A mode. YAML reads a bare `off` as false. */}}
@@ -237,7 +295,7 @@ matchExpressions:
 {{- end -}}
 {{- $defaults := dict -}}
 {{- range $key, $value := .Values.defaults -}}
-{{- if $value }}{{ $defaults = set $defaults $key $value }}{{ end -}}
+{{- if and $value (not (and (eq $key "disks") (eq $value "any"))) }}{{ $defaults = set $defaults $key $value }}{{ end -}}
 {{- end -}}
 # yaml-language-server: $schema={{ include "convertor-webhook.configSchema" . }}
 # Settings of the release {{ .Release.Name }}, from the values of its chart. Change them with helm upgrade.

@@ -111,6 +111,36 @@ def test_a_bundle_changed_by_another_client_is_repaired_and_counted(
     assert installation.bundles()[-1] == (TRUSTED, FOREIGN)
 
 
+def test_a_webhook_that_an_upgrade_adds_gets_the_ca_and_counts_as_no_repair(
+    publisher: Publisher, installation: Installation
+) -> None:
+    publish(publisher)
+    publish(publisher)
+    before = installation.get(*key_of(MUTATING))
+    added = {"name": "added.hook", "clientConfig": {}}
+    installation.add(before | {"webhooks": [*before["webhooks"], added]})
+    assert publish(publisher)
+    assert publisher.repairs == 0
+    installation.damage(MUTATING, 2, b"")
+    assert publish(publisher)
+    assert publisher.repairs == 0, "the CA in the new webhook has not been read back"
+    publish(publisher)
+    installation.damage(MUTATING, 2, b"")
+    assert publish(publisher)
+    assert publisher.repairs == 1
+
+
+def test_a_webhook_that_an_upgrade_removes_counts_as_no_repair(
+    publisher: Publisher, installation: Installation
+) -> None:
+    publish(publisher)
+    publish(publisher)
+    before = installation.get(*key_of(MUTATING))
+    installation.add(before | {"webhooks": before["webhooks"][1:]})
+    assert not publish(publisher)
+    assert publisher.repairs == 0
+
+
 def test_a_conflict_is_not_a_problem_but_a_reason_to_read_again(
     publisher: Publisher, cluster: RecordingCluster
 ) -> None:

@@ -36,6 +36,9 @@ _LABEL_VALUE = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 _KEY = f"^({_OBJECT_NAME}/)?{_LABEL_VALUE}$"
 
 
+_ROLE = "convertor|inspection|first-consumer|importer|populator"
+
+
 def _map(value: dict[str, Any]) -> dict[str, Any]:
     # Not `propertyNames`, for which Helm 4 reports another place.
     return {"type": "object", "patternProperties": {_KEY: value}, "additionalProperties": False}
@@ -45,6 +48,22 @@ DEFINITIONS: dict[str, Any] = {
     "objectName": {"type": "string", "pattern": f"^({_OBJECT_NAME})?$", "maxLength": 253},
     "labels": _map({"type": "string", "pattern": f"^({_LABEL_VALUE})?$"}),
     "annotations": _map({"type": "string"}),
+    "role": {"enum": _ROLE.split("|")},
+    "roles": {
+        "type": ["string", "array"],
+        "pattern": f"^\\s*(all|({_ROLE})(\\s*,\\s*({_ROLE}))*)?\\s*$",
+        "items": {"$ref": "#/definitions/role"},
+    },
+    "roleSettings": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "labels": {"$ref": "#/definitions/labels"},
+            "nodeSelector": {"type": "object", "additionalProperties": {"type": "string"}},
+            "affinity": {"type": ["string", "object", "null"]},
+            "tolerations": {"type": ["array", "string"], "items": {"type": ["string", "object"]}},
+        },
+    },
 }
 """The schemas of several values: `$ref: '#/definitions/labels'`."""
 

@@ -15,9 +15,19 @@ from webhook.model import Installation, Mode, OnError, Scope
 pytestmark = pytest.mark.chart
 
 MERGE: Json = {"affinityPolicy": "merge"}
-SYSTEM_NAMESPACES = ["kube-system", "kube-public", "kube-node-lease"]
+SYSTEM_NAMESPACES = ["kube-system", "kube-public", "kube-node-lease", "migration"]
 EXCLUDED: Json = {"key": NAME_LABEL, "operator": "NotIn"}
-CONVERTOR_PODS: Json = {"key": "forklift.app", "operator": "In", "values": ["virt-v2v"]}
+FORKLIFT_PODS: Json = {
+    "matchExpressions": [
+        {
+            "key": "forklift.app",
+            "operator": "In",
+            "values": ["virt-v2v", "virt-v2v-inspection", "deep-inspection", "consumer"],
+        }
+    ]
+}
+IMPORTERS: Json = {"matchLabels": {"cdi.kubevirt.io": "importer"}}
+POPULATORS: Json = {"matchExpressions": [{"key": "pvcName", "operator": "Exists"}]}
 SINCE = "2026-08-01T08:00:00Z"
 
 
@@ -66,13 +76,20 @@ def test_the_settings_of_a_release_are_found(
             config_map="migration/mtv-convertor-webhook-config",
             mode=installation.mode.value,
             installation=installation,
-            selectors=WebhookSelectors(
-                "mtv-convertor-webhook-migration",
-                {"matchExpressions": [EXCLUDED | {"values": [*SYSTEM_NAMESPACES, "migration"]}]},
-                {"matchExpressions": [CONVERTOR_PODS]},
-                ["not-a-mirror-pod"],
-                "migration",
-            ),
+            selectors=[
+                WebhookSelectors(
+                    "mtv-convertor-webhook-migration",
+                    {"matchExpressions": [EXCLUDED | {"values": SYSTEM_NAMESPACES}]},
+                    selector,
+                    ["not-a-mirror-pod", *condition],
+                    "migration",
+                )
+                for selector, condition in (
+                    (FORKLIFT_PODS, []),
+                    (IMPORTERS, ["importer-of-a-pvc"]),
+                    (POPULATORS, ["populator-by-name"]),
+                )
+            ],
         )
     ]
     assert unread == []

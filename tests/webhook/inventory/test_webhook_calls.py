@@ -48,6 +48,35 @@ def test_the_object_selector_is_evaluated(api: FakeApi, calls: WebhookCalls) -> 
     assert [calls.includes("vms", {"team": team}) for team in ("a", "b")] == [True, False]
 
 
+def test_a_pod_is_included_if_one_of_the_webhooks_is_called(
+    api: FakeApi, calls: WebhookCalls
+) -> None:
+    (configuration, _) = release(selectors={"objectSelector": {"matchLabels": {"app": "pods"}}})
+    (pods,) = configuration["webhooks"]
+    for name in ("importers", "populators"):
+        configuration["webhooks"].append(
+            pods
+            | OPT_IN
+            | {
+                "name": f"{name}.convertor.forklift.konveyor.io",
+                "objectSelector": {"matchLabels": {"app": name}},
+            }
+        )
+    api.add(configuration, namespace("on", convertor="on"), namespace("off"))
+    included = {
+        (where, app): calls.includes(where, {"app": app})
+        for where in ("on", "off")
+        for app in ("pods", "importers", "populators", "others")
+    }
+    assert [each for each, is_included in included.items() if is_included] == [
+        ("on", "pods"),
+        ("on", "importers"),
+        ("on", "populators"),
+        ("off", "pods"),
+    ]
+    assert None not in included.values()
+
+
 def test_without_a_configuration_nothing_is_read(api: FakeApi, client: Client) -> None:
     assert WebhookCalls(client, "").includes("vms", {}) is None
     assert api.requests == []

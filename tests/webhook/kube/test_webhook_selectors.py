@@ -8,6 +8,7 @@ from webhook.kube.webhook_selectors import (
     NAME_LABEL,
     WebhookSelectors,
     format_requirement,
+    is_any_called,
     is_called,
     list_unmet_by_namespace,
     read_selectors,
@@ -65,6 +66,28 @@ def test_both_selectors_must_match(
 ) -> None:
     selectors = WebhookSelectors("c", BOTH, {"matchLabels": {"app": "x"}})
     assert is_called(selectors, "vms", namespace_labels, labels) is called
+
+
+@pytest.mark.parametrize(
+    ("namespace_labels", "labels", "called"),
+    [
+        ({}, {"app": "x"}, True),
+        ({"team": "a"}, {"app": "y"}, True),
+        ({}, {"app": "y"}, False),
+        (None, {"app": "x"}, True),
+        (None, {"app": "y"}, None),
+        (None, {"app": "z"}, False),
+    ],
+)
+def test_an_object_is_sent_if_one_of_several_webhooks_is_called(
+    namespace_labels: Labels | None, labels: Labels, called: bool | None
+) -> None:
+    webhooks = [
+        WebhookSelectors("c", {}, {"matchLabels": {"app": "x"}}),
+        WebhookSelectors("c", BOTH, {"matchLabels": {"app": "y"}}),
+    ]
+    assert is_any_called(webhooks, "vms", namespace_labels, labels) is called
+    assert is_any_called([], "vms", namespace_labels, labels) is False
 
 
 def test_absent_selectors_select_everything() -> None:

@@ -109,6 +109,18 @@ def test_a_namespace_is_excluded_only_if_all_webhooks_exclude_it() -> None:
     assert len(webhooks.list_exclusions("other")) == 2
 
 
+def test_webhooks_of_a_release_that_exclude_a_namespace_alike_are_reported_once() -> None:
+    apps: list[Json] = [{"matchLabels": {"app": name}} for name in ("convertor", "importer")]
+    webhooks = InstalledWebhooks(
+        [WebhookSelectors("c", {"matchExpressions": [NOT_NAMED]}, each) for each in apps]
+    )
+    assert len(webhooks.list_exclusions("kube-system")) == 1
+    assert [webhooks.is_called("vms", {"app": app}) for app in ("importer", "other")] == [
+        True,
+        False,
+    ]
+
+
 def test_without_a_webhook_none_is_called_and_no_namespace_is_excluded() -> None:
     assert InstalledWebhooks().list_exclusions("vms") == []
     assert InstalledWebhooks().is_called("vms", {}) is False
@@ -118,6 +130,8 @@ def test_conditions_of_the_administrator_are_listed() -> None:
     webhooks = InstalledWebhooks(
         [
             WebhookSelectors("a", conditions=["not-a-mirror-pod"]),
+            WebhookSelectors("a", conditions=["not-a-mirror-pod", "importer-of-a-pvc"]),
+            WebhookSelectors("a", conditions=["not-a-mirror-pod", "populator-by-name"]),
             WebhookSelectors("b", conditions=["not-a-mirror-pod", "from-forklift", "vmware"]),
         ]
     )

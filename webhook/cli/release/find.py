@@ -1,7 +1,7 @@
 """Find the releases of the webhook in a cluster, and read their settings from their ConfigMaps.
 
-A release is found by the webhook in a MutatingWebhookConfiguration, whatever its name. The webhook
-names the Service, and the chart gives Service, Deployment and ConfigMap names that follow from each
+A release is found by its webhooks in a MutatingWebhookConfiguration, whatever its name. They have
+the Service, and the chart gives Service, Deployment and ConfigMap names that follow from each
 other. Without the right to read one of these, a command goes on and reports what it does not know.
 """
 
@@ -15,7 +15,7 @@ from webhook.cli.options.installation import is_given, override
 from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json
 from webhook.kube.webhook_selectors import CONFIGURATIONS_PATH, WebhookSelectors, read_selectors
-from webhook.model import WEBHOOK_NAME, Installation
+from webhook.model import WEBHOOK_NAMES, Installation
 
 if TYPE_CHECKING:
     from webhook.kube.api.client import Client
@@ -34,6 +34,7 @@ class Release(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     configuration: str
     """Name of its MutatingWebhookConfiguration."""
     failure_policy: str
+    """Of the pods that Forklift creates itself."""
     since: str
     """Time of the last change of its settings, as the API server has recorded it."""
     deployment: str = ""
@@ -42,7 +43,8 @@ class Release(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """Namespace and name of the ConfigMap with the settings."""
     mode: str = ""
     installation: Installation | None = None
-    selectors: WebhookSelectors | None = None
+    selectors: list[WebhookSelectors] = []
+    """Of its webhooks."""
 
 
 def find_releases(client: "Client", unread: list[str]) -> list[Release] | None:
@@ -60,10 +62,9 @@ def find_releases(client: "Client", unread: list[str]) -> list[Release] | None:
         unread.append(f"{error}; whether a webhook is installed is not known")
         return None
     return [
-        _read_release(client, configuration, webhook, unread)
+        _read_release(client, configuration, webhooks, unread)
         for configuration in configurations
-        for webhook in configuration.get("webhooks") or ()
-        if webhook.get("name") == WEBHOOK_NAME
+        if (webhooks := _list_webhooks(configuration))
     ]
 
 
@@ -98,21 +99,28 @@ def encode_releases(releases: list[Release] | None) -> list[Json] | None:
     if releases is None:
         return None
     return [
-        msgspec.to_builtins(msgspec.structs.replace(release, installation=None, selectors=None))
+        msgspec.to_builtins(msgspec.structs.replace(release, installation=None, selectors=[]))
         for release in releases
     ]
 
 
+def _list_webhooks(configuration: Json) -> list[Json]:
+    """Return the webhooks of the chart; that of the pods which Forklift creates is the first."""
+    found = {webhook.get("name"): webhook for webhook in configuration.get("webhooks") or ()}
+    return [found[name] for name in WEBHOOK_NAMES if name in found]
+
+
 def _read_release(
-    client: "Client", configuration: Json, webhook: Json, unread: list[str]
+    client: "Client", configuration: Json, webhooks: list[Json], unread: list[str]
 ) -> Release:
     metadata = configuration["metadata"]
+    webhook = webhooks[0]
     created = metadata.get("creationTimestamp") or ""
     release = Release(
         metadata["name"],
         webhook.get("failurePolicy") or "Fail",
         created,
-        selectors=read_selectors(metadata["name"], webhook),
+        selectors=[read_selectors(metadata["name"], each) for each in webhooks],
     )
     service = (webhook.get("clientConfig") or {}).get("service")
     if not service:

@@ -26,7 +26,7 @@ def read_webhooks(
         ApiError: the API server did not answer.
 
     """
-    selectors = [release.selectors for release in installed or () if release.selectors]
+    selectors = [each for release in installed or () for each in release.selectors]
     labels = {
         name: _read_labels(client, name, unread)
         for name in sorted(set(targets))

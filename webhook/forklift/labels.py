@@ -1,4 +1,4 @@
-"""The labels and the affinity term that Forklift sets on its pods, and those that no setting adds."""
+"""The labels and the affinity term that Forklift sets on its pods, and reserved labels."""
 
 from webhook.kube.objects import Json
 

@@ -131,7 +131,8 @@ def list_minimums(expression: Json) -> Iterator[Json]:
 
 def label_keys(settings: Settings) -> frozenset[str]:
     """Return the label keys whose node values `expand` needs."""
-    found = _find_expressions([settings.affinity, settings.node_requirements])
+    of_roles = [[each.affinity, each.node_requirements] for each in settings.roles.values()]
+    found = _find_expressions([settings.affinity, settings.node_requirements, *of_roles])
     return frozenset(expression["key"] for expression in found)
 
 

@@ -159,10 +159,10 @@ def load_installation(path: Path) -> Installation:
     return installation
 
 
-def load_defaults(path: Path) -> Json:
-    """Load the file of `--defaults`. Raises ConfigError with all its problems."""
+def load_defaults(path: Path, installation: Installation) -> Json:
+    """Load the file of `--defaults`, for an installation. Raises ConfigError with all problems."""
     defaults: Json = _load_document(path)
-    _raise_problems(check_defaults(defaults, f"'{path}'"))
+    _raise_problems(check_defaults(defaults, f"'{path}'", installation))
     return defaults
 
 

@@ -5,30 +5,33 @@ the Plan's spec, the Plan's annotations. Labels and node selectors merge key by 
 taint key by taint key. An annotation that gives another value to a label of
 `spec.convertorLabels` is a problem, because Forklift finds its pods by these labels.
 The plan's affinity is that of its spec and of its annotation together; the default affinity
-applies to plans that have neither. `docs/settings.md` has the forms.
+applies to plans that have neither. A setting for one role, from defaults and annotations, replaces
+the general one for pods of that role. `docs/settings.md` has the forms.
 """
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from webhook.karl import minimums
-from webhook.kube.affinity import merge_affinities, omit_empty_fields
+import msgspec
+
 from webhook.kube.labels import MAX_SUBDOMAIN_LENGTH
 from webhook.kube.messages import truncate
 from webhook.kube.objects import Json, nested_string
-from webhook.model import AffinityPolicy, Installation, Mode, Plan, Problem, Scope, Settings
+from webhook.model import AffinityPolicy, Disks, Installation, Mode, Plan, Problem, Scope, Settings
 from webhook.settings import unknown_fields
+from webhook.settings.find import find_in_annotations, find_in_defaults, find_in_spec
 from webhook.settings.last_modified import last_modified
-from webhook.settings.raw import UNSET, PlanName, RawSetting, read_map, read_word
-from webhook.settings.source import (
-    ANNOTATIONS,
-    Source,
-    Sources,
-    find_in_annotations,
-    find_in_defaults,
-    find_in_spec,
-    read_sources,
+from webhook.settings.merge import (
+    find_copied_affinity,
+    merge_affinity,
+    merge_maps,
+    merge_roles,
+    merge_tolerations,
+    select_pods,
+    split_selector,
 )
+from webhook.settings.names import ANNOTATIONS
+from webhook.settings.raw import UNSET, PlanName, RawSetting, read_map, read_word
+from webhook.settings.source import Source, Sources, read_sources
 from webhook.settings.vm_rules import read_vm_rules
 
 __all__ = ["ANNOTATIONS", "PlanReading", "read", "read_plan"]
@@ -73,21 +76,20 @@ def read_plan(plan_object: Json, installation: Installation) -> PlanReading:
     in_defaults = find_in_defaults(installation.defaults, "defaults", problems)
     problems.extend(unknown_fields.describe(fields, name, installation.prefix))
     sources = read_sources(
-        (in_defaults, find_in_spec(spec, name), in_annotations), name, scope, problems
+        (in_defaults, find_in_spec(spec, name), in_annotations),
+        name,
+        msgspec.structs.replace(installation, scope=scope),
+        problems,
     )
-    affinity, affinity_sources = _merge_affinity(sources, problems)
-    selector = _merge(source.node_selector for source in sources)
+    affinity, affinity_sources = merge_affinity(sources, problems)
+    selector, requirements = split_selector(merge_maps(each.node_selector for each in sources))
     settings = Settings(
-        labels=_merge(source.labels for source in sources),
-        node_selector={key: value for key, value in selector.items() if not value.endswith("+")},
-        node_requirements=[
-            minimums.to_expression(key, value[:-1])
-            for key, value in selector.items()
-            if value.endswith("+")
-        ],
+        labels=merge_maps(source.labels for source in sources),
+        node_selector=selector,
+        node_requirements=requirements,
         affinity=affinity,
-        copied=_find_copied_affinity(spec.get("convertorAffinity"), sources.spec.affinity),
-        tolerations=_merge_tolerations(sources),
+        copied=find_copied_affinity(spec.get("convertorAffinity"), sources.spec.affinity),
+        tolerations=merge_tolerations(sources),
         affinity_policy=(
             sources.annotations.affinity_policy
             or sources.defaults.affinity_policy
@@ -95,6 +97,9 @@ def read_plan(plan_object: Json, installation: Installation) -> PlanReading:
         ),
         mode=mode,
         problems=problems,
+        pods=select_pods(sources, installation),
+        disks=sources.annotations.disks or sources.defaults.disks or Disks.ANY,
+        roles=merge_roles(sources),
     )
     plan = Plan(
         namespace=name.namespace,
@@ -107,46 +112,6 @@ def read_plan(plan_object: Json, installation: Installation) -> PlanReading:
         vm_rules=read_vm_rules(spec),
     )
     return PlanReading(plan, sources, affinity_sources, scope)
-
-
-def _merge(maps: Iterable[dict[str, str]]) -> dict[str, str]:
-    return {key: value for each in maps for key, value in each.items()}
-
-
-def _merge_affinity(sources: Sources, problems: list[Problem]) -> tuple[Json, list[Source]]:
-    """Return the plan's affinity, and the sources of its parts."""
-    own = [each for each in (sources.spec, sources.annotations) if each.affinity is not None]
-    affinity: Json = {}
-    applied: list[Source] = []
-    for source in own or [sources.defaults]:
-        if not source.affinity:
-            continue
-        try:
-            affinity = merge_affinities(affinity, source.affinity)
-        except ValueError as error:
-            message = f"{error} together with spec.convertorAffinity: the rules are not applied"
-            problems.append(Problem(source.raw["affinity"].where, message))
-        else:
-            applied.append(source)
-    return affinity, applied
-
-
-def _find_copied_affinity(written: Any, applied: Json | None) -> Json:
-    """Return the object that Forklift 2.10+ copies into pods; empty if it is applied as written."""
-    if not isinstance(written, dict) or not applied:
-        return {}
-    copied = omit_empty_fields(written)
-    return copied if copied != applied else {}
-
-
-def _merge_tolerations(sources: Sources) -> list[Json]:
-    """Return the most specific source's tolerations of each taint key."""
-    tolerations: list[Json] = []
-    for source in sources:
-        keys = {toleration.get("key") or "" for toleration in source.tolerations}
-        less_specific = [each for each in tolerations if (each.get("key") or "") not in keys]
-        tolerations = less_specific + source.tolerations
-    return tolerations
 
 
 def _read_name(fields: Json, field: str) -> str:

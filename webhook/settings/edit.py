@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from webhook.kube.objects import Json
+from webhook.settings.names import LISTS, without_role
 from webhook.settings.structured import describe_pairs, describe_tolerations
-
-LISTS = ("labels", "node-selector", "tolerations")
-"""Settings that are lists of entries with keys."""
 
 
 class EditError(ValueError):
@@ -52,7 +50,11 @@ def edit_annotations(
     for name, change in changes.items():
         key = f"{prefix}/{name}"
         before = annotations.get(key)
-        after = _edit_list(name, before or "", change) if name in LISTS else change.strip()
+        after = (
+            _edit_list(name, before or "", change)
+            if without_role(name) in LISTS
+            else change.strip()
+        )
         if (after or None) != before:
             edited[key] = after or None
     return edited
@@ -62,7 +64,7 @@ def _edit_list(name: str, before: str, change: str) -> str:
     """Return the list after the change; invalid entries stay, and are reported by its reader."""
     if not change.strip():
         return ""
-    describe = describe_tolerations if name == "tolerations" else describe_pairs
+    describe = describe_tolerations if _has_tolerations(name) else describe_pairs
     if wrong := describe(change):  # its commas do not separate entries of the list
         raise EditError(f"{name}: {wrong}")
     sets, removes = _parse_change(name, change)
@@ -81,7 +83,7 @@ def _parse_change(name: str, change: str) -> tuple[dict[_EntryKey, str], _Remove
         where = f"{name} entry {number}"
         if not entry:  # usually a script's "$A,$B" with one of them unset
             raise EditError(f"{where}: is empty; only an empty value removes the whole setting")
-        if entry.endswith("-") and ("=" not in entry or name == "tolerations"):
+        if entry.endswith("-") and ("=" not in entry or _has_tolerations(name)):
             removed = _key_of(name, entry[:-1])
             if not removed.key or entry[:-1].endswith(":"):
                 raise EditError(f"{where}: expected a key before '-', found '{entry}'")
@@ -109,13 +111,17 @@ def _conflict(name: str, entry_key: _EntryKey) -> EditError:
     return EditError(f"{name}: '{entry_key}' is set or removed twice")
 
 
+def _has_tolerations(name: str) -> bool:
+    return without_role(name) == "tolerations"
+
+
 def _entries(text: str) -> list[str]:
     return [entry.strip() for entry in text.split(",") if entry.strip()]
 
 
 def _key_of(name: str, entry: str) -> _EntryKey:
     """Return the key of an entry; for a toleration it is all of it, as for the API server."""
-    if name != "tolerations":
+    if not _has_tolerations(name):
         return _EntryKey(entry.partition("=")[0].strip())
     taint, _, effect = entry.partition(":")
     key, equals, value = taint.partition("=")

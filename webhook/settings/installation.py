@@ -9,18 +9,24 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, NamedTuple
 
+import msgspec
+
 from webhook.kube.labels import check_namespace, check_subdomain
 from webhook.kube.messages import describe_value, did_you_mean, join_with_or, quote, suggest
-from webhook.kube.objects import Json
-from webhook.model import Installation, Mode, OnError, Problem, Scope
+from webhook.model import Installation, Mode, OnError, Problem, Role, Scope
+from webhook.settings.find import find_in_defaults
+from webhook.settings.names import DEFAULTS, DEFAULTS_OF_ROLES
 from webhook.settings.raw import Invalid, RawSetting, expected_text, read_map, report
-from webhook.settings.source import DEFAULTS, find_in_defaults, read_source
+from webhook.settings.roles import read_roles
+from webhook.settings.source import read_source
 
 _Read = Callable[[RawSetting, list[Problem]], Any]
 """Read a value that is not null, and append what is invalid; None if nothing of it is valid."""
 
 _BOOLEANS = ("true", "false", "yes", "no", "on", "off")
 """Words that YAML 1.1 reads as true or false where they have no quotes."""
+_ROLES = "roles"
+"""The key of `limits` with the roles that plans may place."""
 
 
 class _Key(NamedTuple):
@@ -48,14 +54,23 @@ def read_installation(document: object, origin: str) -> tuple[Installation, list
             value = key.read(RawSetting(f"{origin} {name}", fields[name]), problems)
             if value is not None:
                 values[key.field] = value
-    return Installation(**values), problems
+    installation = Installation(**values)
+    where = f"{origin} defaults"
+    if invalid := check_defaults(installation.defaults, where, installation, separator="."):
+        installation = msgspec.structs.replace(installation, defaults={})
+    return installation, problems + invalid
 
 
-def check_defaults(defaults: object, origin: str, *, separator: str = " ") -> list[Problem]:
-    """Return the problems of decoded defaults; `origin` begins their locations."""
+def check_defaults(
+    defaults: object, origin: str, installation: Installation, *, separator: str = " "
+) -> list[Problem]:
+    """Return the problems of decoded defaults; `origin` begins their locations.
+
+    The roles, the scope and the prefix of the installation apply to them.
+    """
     problems: list[Problem] = []
     raw = find_in_defaults(defaults, origin, problems, separator=separator)
-    read_source(raw, Scope.ALL, problems)
+    read_source(raw, installation, problems)
     return problems
 
 
@@ -67,7 +82,9 @@ def _find_unknown_keys(names: Iterable[str], origin: str) -> Iterable[Invalid]:
 
 
 def _suggest_key(name: str) -> str:
-    return suggest(f"defaults.{name}") if name in DEFAULTS else did_you_mean(name, KEYS)
+    if name in DEFAULTS or name == DEFAULTS_OF_ROLES:
+        return suggest(f"defaults.{name}")
+    return did_you_mean(name, KEYS)
 
 
 def _make_word_reader(what: str, words: type[StrEnum]) -> _Read:
@@ -128,10 +145,24 @@ def _read_prefix(setting: RawSetting, problems: list[Problem]) -> str | None:
     return value
 
 
-def _read_defaults(setting: RawSetting, problems: list[Problem]) -> Json | None:
-    found = check_defaults(setting.value, setting.where, separator=".")
-    problems.extend(found)
-    return None if found else setting.value
+def _read_defaults(setting: RawSetting, _problems: list[Problem]) -> Any:
+    """Return the defaults as they are: `check_defaults` needs the other keys."""
+    return setting.value
+
+
+def _read_limits(setting: RawSetting, problems: list[Problem]) -> tuple[Role, ...] | None:
+    limits = read_map(setting, problems)
+    unknown = (
+        Invalid(
+            f"{setting.where}.{name}",
+            f"unknown key: expected {_ROLES}",
+            partial(did_you_mean, str(name), [_ROLES]),
+        )
+        for name in limits
+        if name != _ROLES
+    )
+    problems.extend(report(setting.where, unknown))
+    return read_roles(RawSetting(f"{setting.where}.{_ROLES}", limits.get(_ROLES)), problems)
 
 
 KEYS = {
@@ -143,5 +174,6 @@ KEYS = {
     "identityLabels": _Key("identity_labels", _read_boolean),
     "annotationPrefix": _Key("prefix", _read_prefix),
     "defaults": _Key("defaults", _read_defaults),
+    "limits": _Key("roles", _read_limits),
 }
 """Everything that the file may have. A new key is a line here and a field of Installation."""

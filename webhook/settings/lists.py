@@ -1,12 +1,12 @@
 """Labels, node selectors and tolerations: lists whose valid entries are applied."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import msgspec
 
-from webhook.forklift.labels import SYSTEM_LABELS
+from webhook.forklift.labels import describe_reserved_label
 from webhook.forklift.plan import GROUP
 from webhook.karl import minimums
 from webhook.kube import labels
@@ -18,11 +18,14 @@ from webhook.kube.objects import Json, unite
 from webhook.kube.sizes import MAX_ENTRY_CHARACTERS
 from webhook.kube.tolerations import (
     TOLERATION_FIELDS,
+    covers_no_execute,
+    format_toleration,
     parse_tolerations,
     suggest_toleration,
     validate_toleration,
+    without_no_execute,
 )
-from webhook.model import Problem
+from webhook.model import Problem, Role
 from webhook.settings.raw import Invalid, PlanName, RawSetting, expected_text, report
 from webhook.settings.structured import (
     describe_pairs,
@@ -52,12 +55,16 @@ class FieldLabels(NamedTuple):
 
 
 def read_labels(
-    setting: RawSetting, problems: list[Problem], field: FieldLabels | None = None
+    setting: RawSetting, prefix: str, problems: list[Problem], field: FieldLabels | None = None
 ) -> dict[str, str]:
-    """Read labels for pods, a map or `k=v,k2=v2`; none may contradict those of the field."""
+    """Read labels for pods, a map or `k=v,k2=v2`; none may contradict those of the field.
+
+    `prefix` is that of the annotations.
+    """
 
     def check(key: str, value: str) -> _Error | None:
-        return _check_label(key, value) or (_contradiction(field, key, value) if field else None)
+        error = _check_label(key, value, prefix)
+        return error or (_contradiction(field, key, value) if field else None)
 
     return _read_pairs(setting, check, problems)
 
@@ -67,8 +74,15 @@ def read_node_selector(setting: RawSetting, problems: list[Problem]) -> dict[str
     return _read_pairs(setting, _check_selector, problems)
 
 
-def read_tolerations(setting: RawSetting, problems: list[Problem]) -> list[Json]:
-    """Read taints as `kubectl taint` has them, or a list of those and of core/v1 Tolerations."""
+def read_tolerations(
+    setting: RawSetting, problems: list[Problem], no_entry: Sequence[Role] = ()
+) -> list[Json]:
+    """Read taints as `kubectl taint` has them, or a list of those and of core/v1 Tolerations.
+
+    `no_entry` has the roles whose pods may have a node already, but are not sent to the webhook.
+    If there are any, no toleration covers NoExecute: the node would evict these pods, and they
+    would be created again without end.
+    """
     if setting.value is None:
         return []
     parts = [setting]
@@ -78,9 +92,36 @@ def read_tolerations(setting: RawSetting, problems: list[Problem]) -> list[Json]
             for i, part in enumerate(setting.value)
         ]
     invalid: list[Invalid] = []
-    tolerations = [each for part in parts for each in _read_toleration(part, invalid)]
+    tolerations: list[Json] = []
+    for part in parts:
+        found = _read_toleration(part, invalid)
+        if found and no_entry:
+            invalid.extend(_find_no_execute(part, no_entry))
+            found = without_no_execute(found)
+        tolerations += found
     problems.extend(report(setting.where, invalid))
     return unite([], tolerations)
+
+
+def _find_no_execute(setting: RawSetting, no_entry: Sequence[Role]) -> Iterator[Invalid]:
+    """Yield the valid entries that cover NoExecute."""
+    match setting.value:
+        case str() as text:
+            entries = [
+                (f"{setting.where} entry {number}", parse_tolerations(entry)[0])
+                for number, entry in enumerate(text.split(","), 1)
+            ]
+        case _:
+            entries = [(setting.where, _read_toleration(setting, []))]
+    for where, tolerations in entries:
+        for each in filter(covers_no_execute, tolerations):
+            yield Invalid(
+                where,
+                f"{quote(format_toleration(each))} tolerates NoExecute, which is not applied: "
+                f"limits.roles of the installation lacks {' and '.join(no_entry)}, whose pods "
+                "would be evicted and created again without end; add them there, or write "
+                "another effect",
+            )
 
 
 def _read_toleration(setting: RawSetting, invalid: list[Invalid]) -> list[Json]:
@@ -181,14 +222,11 @@ def _suggest_entry(entry: str, check: _Check) -> str:
     return ""
 
 
-def _check_label(key: str, value: str) -> _Error | None:
+def _check_label(key: str, value: str, prefix: str) -> _Error | None:
     if wrong := labels.check_key(key):
         return _Error(f"key {quote(key)} {wrong}")
-    if key in SYSTEM_LABELS:
-        return _Error(
-            f"{quote(key)} is a system label, by which Forklift finds its pods: give the label "
-            "another name"
-        )
+    if purpose := describe_reserved_label(key, prefix):
+        return _Error(f"{quote(key)} is {purpose}: give the label another name")
     if wrong := labels.check_value(value):
         return _Error(f"value {quote(value)} {wrong}")
     return None

@@ -12,8 +12,8 @@ from webhook.kube.messages import correct_spelling, quote, suggest
 from webhook.kube.objects import Json
 from webhook.kube.sizes import MAX_ENTRIES
 from webhook.model import Problem
+from webhook.settings.names import SPEC
 from webhook.settings.raw import Invalid, PlanName, report
-from webhook.settings.source import SPEC
 from webhook.settings.vm_rules import VM_RULES
 
 UNKNOWN_FIELDS = "unknownFields"

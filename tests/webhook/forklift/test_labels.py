@@ -13,8 +13,10 @@ from webhook.forklift.labels import describe_reserved_label, is_reserved_label, 
         ("conversion-type", "a system label, by which Forklift finds its pods"),
         (
             "app",
-            "a label by which Forklift finds importers, and app=virt-v2v is the identity label of "
-            "convertor pods",
+            (
+                "a label by which Forklift finds importers, and app=virt-v2v is the identity label "
+                "of convertor pods"
+            ),
         ),
         ("pvcName", "a label by which Forklift finds and counts populators"),
         ("sourceHost", "a label by which Forklift finds and counts populators"),

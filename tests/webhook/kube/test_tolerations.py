@@ -158,14 +158,14 @@ def test_a_toleration_is_formatted_as_a_taint(each: Json, expected: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "covers"),
+    ("text", "expected"),
     [("gpu:NoExecute", True), ("gpu", True), ("a=b", True), ("gpu:NoSchedule", False)],
 )
-def test_a_toleration_without_an_effect_covers_no_execute(text: str, *, covers: bool) -> None:
+def test_a_toleration_without_an_effect_covers_no_execute(text: str, *, expected: bool) -> None:
     ((toleration,), _) = parse_tolerations(text)
 
-    assert covers_no_execute(toleration) is covers
-    assert covers_no_execute({"effect": None, **toleration}) is covers
+    assert covers_no_execute(toleration) is expected
+    assert covers_no_execute({"effect": None, **toleration}) is expected
 
 
 def test_without_no_execute_each_toleration_is_listed_once() -> None:

@@ -160,7 +160,7 @@ def test_every_contradiction_of_the_field_is_a_problem(setting: Setting) -> None
     contradictions = {
         key
         for key, value in setting.annotation.items()
-        if key not in SYSTEM_LABELS and setting.field.get(key, value) != value
+        if not is_reserved_label(key, PREFIX) and setting.field.get(key, value) != value
     }
     reported = [each for each in found.problems if "as in spec.convertorLabels" in each.message]
     assert len(reported) == len(contradictions)

@@ -150,10 +150,10 @@ def test_a_file_is_no_directory_and_a_directory_no_file(tmp_path: Path) -> None:
 def test_defaults_are_read_from_yaml(tmp_path: Path) -> None:
     path = tmp_path / "defaults.yaml"
     path.write_text("labels: {team: migration}\n")
-    assert config.load_defaults(path) == {"labels": {"team": "migration"}}
+    assert config.load_defaults(path, Installation()) == {"labels": {"team": "migration"}}
     for nothing in ("", "# nothing\n", "---\n---\n"):
         path.write_text(nothing)
-        assert config.load_defaults(path) == {}
+        assert config.load_defaults(path, Installation()) == {}
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_defaults_with_a_mistake_are_an_error_that_names_the_place(
     path = tmp_path / "defaults.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError) as error:
-        config.load_defaults(path)
+        config.load_defaults(path, Installation())
     assert message.format(path=path) in str(error.value)
 
 
@@ -199,10 +199,10 @@ def test_an_installation_is_read_from_yaml(tmp_path: Path) -> None:
         ("mode: off\n---\nmode: audit", "'{path}': line 3: expected one document, found another"),
         ("namespaceModes: {on: off}", "'{path}': line 1 column 18: expected a text as key, "),
         (
-            "mode: later\nlimits: {}\ndefaults: {affinity: REQUIRE pods(app=x) on nodes}",
+            "mode: later\nenforced: {}\ndefaults: {affinity: REQUIRE pods(app=x) on nodes}",
             (
-                "'{path}' limits: unknown key: expected annotationPrefix, defaults, "
-                "identityLabels, mode, namespaceModes, onError, planModes or scope\n"
+                "'{path}' enforced: unknown key: expected annotationPrefix, defaults, "
+                "identityLabels, limits, mode, namespaceModes, onError, planModes or scope\n"
                 "'{path}' mode: expected mode enforce, audit or off, found 'later'\n"
                 "'{path}' defaults.affinity line 1 column 24: unknown topology 'nodes': expected "
                 "node, zone, region, rack or a label key; did you mean 'node'?\n"
@@ -226,13 +226,13 @@ def test_defaults_that_are_no_text_are_an_error_that_says_so(tmp_path: Path) -> 
     path = tmp_path / "defaults.yaml"
     path.write_bytes("é: {}".encode("latin-1"))
     with pytest.raises(ConfigError) as error:
-        config.load_defaults(path)
+        config.load_defaults(path, Installation())
     assert str(error.value) == f"'{path}': byte 0 is not UTF-8"
 
 
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as error:
-        config.load_defaults(tmp_path / "gone.yaml")
+        config.load_defaults(tmp_path / "gone.yaml", Installation())
     assert str(error.value) == f"'{tmp_path}/gone.yaml': no such file or directory"
 
 

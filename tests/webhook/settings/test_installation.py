@@ -11,16 +11,17 @@ from hypothesis import strategies as st
 
 from webhook.kube.manifests import parse_document
 from webhook.kube.objects import Json
-from webhook.model import Installation, Mode, OnError, Scope
+from webhook.model import Installation, Mode, OnError, Role, Scope
 from webhook.settings.installation import KEYS, read_installation
 
+ROLES = "expected all, convertor, inspection, first-consumer, importer or populator"
 SCHEMA: Json = json.loads(
     files("webhook.settings").joinpath("installation.schema.json").read_text(encoding="utf-8")
 )
 VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
 KNOWN = (
-    "expected annotationPrefix, defaults, identityLabels, mode, namespaceModes, onError, planModes "
-    "or scope"
+    "expected annotationPrefix, defaults, identityLabels, limits, mode, namespaceModes, onError, "
+    "planModes or scope"
 )
 
 
@@ -38,6 +39,7 @@ def test_every_key_is_read() -> None:
         identityLabels: false
         annotationPrefix: convertor.example.com
         defaults: {labels: {team: migration}, nodeSelector: cpu-cores=16+}
+        limits: {roles: [first-consumer, convertor]}
     """)
     assert read_installation(document, "") == (
         Installation(
@@ -49,6 +51,7 @@ def test_every_key_is_read() -> None:
             identity_labels=False,
             prefix="convertor.example.com",
             defaults={"labels": {"team": "migration"}, "nodeSelector": "cpu-cores=16+"},
+            roles=(Role.CONVERTOR, Role.FIRST_CONSUMER),
         ),
         [],
     )
@@ -76,7 +79,107 @@ def test_off_needs_no_quotes_where_a_mode_is_expected(off: str) -> None:
         ("- mode", "'config.yaml': expected a map, found a list"),
         ("audit", "'config.yaml': expected a map, found 'audit'"),
         ("mod: audit", f"'config.yaml' mod: unknown key: {KNOWN}; did you mean 'mode'?"),
-        ("limits: {}", f"'config.yaml' limits: unknown key: {KNOWN}"),
+        ("enforced: {}", f"'config.yaml' enforced: unknown key: {KNOWN}"),
+        ("limits: []", "'config.yaml' limits: expected a map, found a list"),
+        (
+            "limits: {role: all}",
+            "'config.yaml' limits.role: unknown key: expected roles; did you mean 'roles'?",
+        ),
+        (
+            "limits: {roles: ''}",
+            f"'config.yaml' limits.roles: {ROLES}, found an empty text",
+        ),
+        ("limits: {roles: []}", f"'config.yaml' limits.roles: {ROLES}, found an empty list"),
+        ("limits: {roles: {}}", f"'config.yaml' limits.roles: {ROLES}, found a map"),
+        (
+            "limits: {roles: [1]}",
+            "'config.yaml' limits.roles[0]: expected text, found 1: put it in quotes",
+        ),
+        (
+            "limits: {roles: 'convertor,importr'}",
+            (
+                f"'config.yaml' limits.roles entry 2: {ROLES}, found 'importr'; did you mean "
+                "'importer'?"
+            ),
+        ),
+        (
+            "limits: {roles: [Convertor]}",
+            (
+                f"'config.yaml' limits.roles[0]: {ROLES}, found 'Convertor'; did you mean "
+                "'convertor'?"
+            ),
+        ),
+        (
+            "roles: {}",
+            f"'config.yaml' roles: unknown key: {KNOWN}; did you mean 'defaults.roles'?",
+        ),
+        (
+            "{limits: {roles: convertor}, defaults: {pods: 'convertor,importer'}}",
+            (
+                "'config.yaml' defaults.pods entry 2: importer is left out, because limits.roles "
+                "of the installation has only convertor: remove it, or add it there"
+            ),
+        ),
+        (
+            "{limits: {roles: convertor}, defaults: {roles: {importer: {labels: a=b}}}}",
+            (
+                "'config.yaml' defaults.roles.importer.labels: the setting is not applied, "
+                "because limits.roles of the installation has only convertor: remove it, or add "
+                "importer there"
+            ),
+        ),
+        (
+            "{limits: {roles: 'convertor,populator'}, defaults: {tolerations: 'gpu:NoExecute'}}",
+            (
+                "'config.yaml' defaults.tolerations entry 1: 'gpu:NoExecute' tolerates NoExecute, "
+                "which is not applied: limits.roles of the installation lacks importer, whose pods "
+                "would be evicted and created again without end; add them there, or write another "
+                "effect"
+            ),
+        ),
+        (
+            "defaults: {roles: {importr: {}}}",
+            (
+                "'config.yaml' defaults.roles.importr: unknown role: expected convertor, "
+                "first-consumer, importer, inspection or populator; did you mean 'importer'?"
+            ),
+        ),
+        (
+            "defaults: {roles: {importer: {node-selector: a=b}}}",
+            (
+                "'config.yaml' defaults.roles.importer.node-selector: unknown field: expected "
+                "affinity, labels, nodeSelector or tolerations; did you mean 'nodeSelector'?"
+            ),
+        ),
+        (
+            "defaults: {roles: {importer: {affinity: REQUIRE pods(a=b) on nodes}}}",
+            (
+                "'config.yaml' defaults.roles.importer.affinity line 1 column 22: unknown topology "
+                "'nodes': expected node, zone, region, rack or a label key; did you mean 'node'?"
+            ),
+        ),
+        (
+            "defaults: {roles: [importer]}",
+            "'config.yaml' defaults.roles: expected a map, found a list",
+        ),
+        (
+            "defaults: {roles: {importer: labels}}",
+            "'config.yaml' defaults.roles.importer: expected a map, found 'labels'",
+        ),
+        (
+            "defaults: {disks: togther}",
+            (
+                "'config.yaml' defaults.disks: expected disks any or together, found 'togther'; "
+                "did you mean 'together'?"
+            ),
+        ),
+        (
+            "{annotationPrefix: a.com, defaults: {labels: a.com/role=x}}",
+            (
+                "'config.yaml' defaults.labels entry 1: 'a.com/role' is the label that the webhook "
+                "itself adds: give the label another name"
+            ),
+        ),
         (
             "labels: {team: a}",
             f"'config.yaml' labels: unknown key: {KNOWN}; did you mean 'defaults.labels'?",
@@ -137,7 +240,7 @@ def test_off_needs_no_quotes_where_a_mode_is_expected(off: str) -> None:
             "defaults: {lables: {}}",
             (
                 "'config.yaml' defaults.lables: unknown field: expected affinity, affinityPolicy, "
-                "labels, nodeSelector or tolerations; did you mean 'labels'?"
+                "disks, labels, nodeSelector, pods, roles or tolerations; did you mean 'labels'?"
             ),
         ),
         (
@@ -192,7 +295,10 @@ def test_the_schema_has_the_keys_with_their_defaults() -> None:
 
 
 WORDS = st.sampled_from(
-    ["enforce", "audit", "off", "on", "all", "own", "allow", "deny", "merge", "a=b", "A_b", "", "a"]
+    [
+        *("enforce", "audit", "off", "on", "all", "own", "allow", "deny", "merge"),
+        *("a=b", "A_b", "", "a", "any", "together", "convertor", "importer ,all", "populator,"),
+    ]
 )
 SCALARS = st.none() | st.booleans() | st.integers(0, 1) | WORDS
 VALUES = st.recursive(
@@ -202,9 +308,20 @@ VALUES = st.recursive(
 )
 MODES = st.dictionaries(st.sampled_from(["vms", "a-b", "A", "a.b", "-a"]), SCALARS, max_size=2)
 FIELDS = ["labels", "nodeSelector", "affinity", "tolerations", "affinityPolicy", "lables"]
-DEFAULTS = st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=3)
+ROLE_LISTS = WORDS | st.lists(SCALARS | st.sampled_from([*Role]), max_size=2)
+OF_ROLES = st.dictionaries(
+    st.sampled_from([*Role, "consumer"]),
+    st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=2) | SCALARS,
+    max_size=2,
+)
+DEFAULTS = st.dictionaries(
+    st.sampled_from([*FIELDS, "pods", "disks", "roles"]), VALUES | ROLE_LISTS | OF_ROLES, max_size=3
+)
+LIMITS = st.dictionaries(st.sampled_from(["roles", "role"]), VALUES | ROLE_LISTS, max_size=2)
 DOCUMENTS = VALUES | st.dictionaries(
-    st.sampled_from([*KEYS, "kind", "limits"]), VALUES | MODES | DEFAULTS, max_size=4
+    st.sampled_from([*KEYS, "kind", "enforced"]),
+    VALUES | MODES | DEFAULTS | LIMITS,
+    max_size=4,
 )
 
 

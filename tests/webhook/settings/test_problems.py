@@ -114,8 +114,9 @@ def problems(
             "afinity",
             "",
             (
-                ": unknown annotation: expected affinity, affinity-policy, labels, mode, "
-                "node-selector, scope or tolerations; did you mean 'affinity'?"
+                ": unknown annotation: expected affinity, affinity-policy, disks, labels, mode, "
+                "node-selector, pods, scope or tolerations, or a setting of a role such as "
+                "affinity.importer; did you mean 'affinity'?"
             ),
         ),
         ("mode", False, ": expected text, found false: put it in quotes"),
@@ -291,8 +292,8 @@ def test_an_annotation_with_a_misspelt_prefix_is_a_problem_and_others_are_not() 
         (
             {"lables": {}},
             (
-                " lables: unknown field: expected affinity, affinityPolicy, labels, "
-                "nodeSelector or tolerations; did you mean 'labels'?"
+                " lables: unknown field: expected affinity, affinityPolicy, disks, labels, "
+                "nodeSelector, pods, roles or tolerations; did you mean 'labels'?"
             ),
         ),
         ([], ": expected a map, found a list"),
@@ -301,7 +302,7 @@ def test_an_annotation_with_a_misspelt_prefix_is_a_problem_and_others_are_not() 
     ],
 )
 def test_a_problem_of_the_defaults_has_the_name_of_the_file(defaults: Any, problem: str) -> None:
-    found = check_defaults(defaults, "defaults.yaml")
+    found = check_defaults(defaults, "defaults.yaml", Installation())
 
     assert [str(each) for each in found] == ([f"defaults.yaml{problem}"] if problem else [])
 

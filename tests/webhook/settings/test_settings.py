@@ -318,7 +318,7 @@ def test_any_plan_is_read_and_the_result_can_be_packed(plan_object: Any, default
 def test_a_plan_without_settings_has_the_problems_of_the_defaults_only(defaults: Any) -> None:
     problems = settings(plan(), defaults=defaults).problems
 
-    assert problems == check_defaults(defaults, "defaults")
+    assert problems == check_defaults(defaults, "defaults", Installation())
     assert all(isinstance(problem, Problem) for problem in problems)
 
 

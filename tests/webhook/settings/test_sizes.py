@@ -81,7 +81,7 @@ def test_a_list_of_the_defaults_has_at_most_256_entries(tolerations: list[Any]) 
     where = "defaults tolerations"
     count = 2 * len(tolerations) if tolerations == ["a,b"] * 129 else len(tolerations)
     for lists in ({"tolerations": tolerations}, {"tolerations": tolerations, "labels": "a=b"}):
-        assert check_defaults(lists, "defaults") == [entries_problem(where, count)]
+        assert check_defaults(lists, "defaults", Installation()) == [entries_problem(where, count)]
 
 
 def test_the_most_specific_source_that_is_not_too_large_is_applied() -> None:
@@ -90,9 +90,9 @@ def test_the_most_specific_source_that_is_not_too_large_is_applied() -> None:
 
 
 def test_what_is_not_a_list_has_one_entry() -> None:
-    (problem,) = check_defaults({"tolerations": 5, "labels": None}, "defaults")
+    (problem,) = check_defaults({"tolerations": 5, "labels": None}, "defaults", Installation())
     assert problem.message == "expected key=value:effect or a toleration, found 5"
-    assert check_defaults({"tolerations": [None, "spot"]}, "defaults") == []
+    assert check_defaults({"tolerations": [None, "spot"]}, "defaults", Installation()) == []
 
 
 def test_an_affinity_object_has_at_most_4096_fields_and_values() -> None:
@@ -251,8 +251,8 @@ def test_the_rules_of_a_field_and_the_annotation_have_a_common_limit() -> None:
     found = read({"affinity": f"AVOID pods(app=db) on node # {half[28:]}"}, convertorAffinity=half)
     where = f"Plan mtv/db annotation {PREFIX}/affinity"
     message = (
-        "expected at most 16384 characters of rules together with spec.convertorAffinity, found "
-        "16385: the rules are not applied, shorten them"
+        "expected at most 16384 characters in all rules of a plan, found 16385 up to here: these "
+        "rules are not applied, shorten them"
     )
     assert found.problems == [Problem(where, message)]
     assert found.affinity.keys() == {"podAffinity"}

@@ -145,7 +145,7 @@ def test_spaces_in_tolerations_are_no_yaml(text: str) -> None:
 
 
 def test_a_list_of_pairs_in_a_file_is_a_problem_with_its_form() -> None:
-    (problem,) = check_defaults({"labels": ["team=a", {"tier": "b"}]}, "defaults")
+    (problem,) = check_defaults({"labels": ["team=a", {"tier": "b"}]}, "defaults", Installation())
     assert problem.message == (
         "expected key=value,key=value or a map, found a list; did you mean 'team=a,tier=b'?"
     )

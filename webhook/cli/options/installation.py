@@ -107,26 +107,32 @@ _OPTIONS = [
 class _Setting(NamedTuple):
     field: str
     """Field of an Installation."""
-    convert: Callable[[Any], Any]
+    convert: Callable[[Any, Installation], Any]
+    """Takes the parameter, and the installation with the settings before this one."""
 
 
-def _load_defaults(path: Path) -> Json:
+def _as(kind: Callable[[Any], Any]) -> Callable[[Any, Installation], Any]:
+    return lambda value, _installation: kind(value)
+
+
+def _load_defaults(path: Path, installation: Installation) -> Json:
     from webhook.server.config import load_defaults  # noqa: PLC0415 - see webhook.cli.options.types
 
-    return load_defaults(path)
+    return load_defaults(path, installation)
 
 
 _SETTINGS = {
+    "mode": _Setting("mode", _as(Mode)),
+    "namespace_mode": _Setting("namespace_modes", _as(dict)),
+    "plan_modes": _Setting("plan_modes", _as(bool)),
+    "scope": _Setting("scope", _as(Scope)),
+    "on_error": _Setting("on_error", _as(OnError)),
+    "identity_labels": _Setting("identity_labels", _as(bool)),
+    "annotation_prefix": _Setting("prefix", _as(str)),
     "defaults": _Setting("defaults", _load_defaults),
-    "mode": _Setting("mode", Mode),
-    "namespace_mode": _Setting("namespace_modes", dict),
-    "plan_modes": _Setting("plan_modes", bool),
-    "scope": _Setting("scope", Scope),
-    "on_error": _Setting("on_error", OnError),
-    "identity_labels": _Setting("identity_labels", bool),
-    "annotation_prefix": _Setting("prefix", str),
 }
-"""The field of an Installation that each parameter of a command sets."""
+"""The field of an Installation that each parameter of a command sets; the defaults are checked
+with the other settings."""
 
 
 def installation_options(command: Callable[P, R]) -> Callable[..., R]:
@@ -173,8 +179,11 @@ def _make_installation(config: Path | None, given: Json) -> Installation:
     from webhook.server.config import ConfigError, load_installation  # noqa: PLC0415 - see webhook.cli.options.types
 
     try:
-        base = load_installation(config) if config else _DEFAULT
-        changes = {_SETTINGS[name].field: _SETTINGS[name].convert(given[name]) for name in given}
+        installation = load_installation(config) if config else _DEFAULT
+        for name, setting in _SETTINGS.items():
+            if name in given:
+                value = setting.convert(given[name], installation)
+                installation = msgspec.structs.replace(installation, **{setting.field: value})
     except ConfigError as error:
         raise UserError(str(error)) from None
-    return msgspec.structs.replace(base, **changes)
+    return installation

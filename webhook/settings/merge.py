@@ -1,0 +1,106 @@
+"""The settings of all sources together, in general and for each role."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from webhook.karl import minimums
+from webhook.kube.affinity import merge_affinities, omit_empty_fields
+from webhook.kube.objects import Json
+from webhook.model import DEFAULT_ROLES, Installation, Problem, Role, RoleSettings
+from webhook.settings.source import RoleSource, Source, Sources
+
+
+def merge_maps(maps: Iterable[dict[str, str]]) -> dict[str, str]:
+    """Merge labels or node selectors by their keys."""
+    return {key: value for each in maps for key, value in each.items()}
+
+
+def split_selector(selector: dict[str, str]) -> tuple[dict[str, str], list[Json]]:
+    """Return the node selector without minimums, and the node expressions of these."""
+    plain = {key: value for key, value in selector.items() if not value.endswith("+")}
+    minimal = [
+        minimums.to_expression(key, value[:-1])
+        for key, value in selector.items()
+        if value.endswith("+")
+    ]
+    return plain, minimal
+
+
+def merge_tolerations(sources: Iterable[RoleSource]) -> list[Json]:
+    """Return the most specific source's tolerations of each taint key."""
+    tolerations: list[Json] = []
+    for source in sources:
+        keys = {toleration.get("key") or "" for toleration in source.tolerations}
+        less_specific = [each for each in tolerations if (each.get("key") or "") not in keys]
+        tolerations = less_specific + source.tolerations
+    return tolerations
+
+
+def merge_affinity(sources: Sources, problems: list[Problem]) -> tuple[Json, list[Source]]:
+    """Return the plan's affinity, and the sources of its parts."""
+    own = [each for each in (sources.spec, sources.annotations) if each.affinity is not None]
+    affinity: Json = {}
+    applied: list[Source] = []
+    for source in own or [sources.defaults]:
+        if not source.affinity:
+            continue
+        try:
+            affinity = merge_affinities(affinity, source.affinity)
+        except ValueError as error:
+            message = f"{error} together with spec.convertorAffinity: the rules are not applied"
+            problems.append(Problem(source.raw["affinity"].where, message))
+        else:
+            applied.append(source)
+    return affinity, applied
+
+
+def find_copied_affinity(written: Any, applied: Json | None) -> Json:
+    """Return the object that Forklift 2.10+ copies into pods; empty if it is applied as written."""
+    if not isinstance(written, dict) or not applied:
+        return {}
+    copied = omit_empty_fields(written)
+    return copied if copied != applied else {}
+
+
+def select_pods(sources: Sources, installation: Installation) -> tuple[Role, ...]:
+    """Return the roles of `pods`, of the most specific source that has any."""
+    selected = [each.pods for each in sources if each.pods is not None] or [DEFAULT_ROLES]
+    return tuple(role for role in selected[-1] if role in installation.roles)
+
+
+def merge_roles(sources: Sources) -> dict[Role, RoleSettings]:
+    """Return the settings of the roles that have any."""
+    found = {}
+    for role in Role:
+        own = [each.roles[role] for each in sources if role in each.roles]
+        if own:
+            found[role] = _merge_role(own)
+    if convertor := found.get(Role.CONVERTOR):
+        found[Role.CONVERTOR] = _without_contradictions(convertor, sources.spec.labels)
+    return found
+
+
+def _merge_role(sources: list[RoleSource]) -> RoleSettings:
+    names = {name for source in sources for name in source.raw}
+    selector, requirements = split_selector(merge_maps(each.node_selector for each in sources))
+    has_selector = "node-selector" in names
+    affinities = [each.affinity for each in sources if each.affinity is not None]
+    return RoleSettings(
+        labels=merge_maps(each.labels for each in sources) if "labels" in names else None,
+        node_selector=selector if has_selector else None,
+        node_requirements=requirements if has_selector else None,
+        affinity=affinities[-1] if affinities else None,
+        tolerations=merge_tolerations(sources) if "tolerations" in names else None,
+    )
+
+
+def _without_contradictions(convertor: RoleSettings, field: dict[str, str]) -> RoleSettings:
+    """Return the settings without labels that have another value in `spec.convertorLabels`."""
+    if convertor.labels is None:
+        return convertor
+    labels = {
+        key: value for key, value in convertor.labels.items() if field.get(key, value) == value
+    }
+    return msgspec.structs.replace(convertor, labels=labels)

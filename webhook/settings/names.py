@@ -1,0 +1,53 @@
+"""The names of settings: of annotations, and of fields of a Plan and of the installation's file."""
+
+from collections.abc import Mapping
+
+from webhook.kube.messages import join_with_or
+from webhook.model import Role
+
+ROLE_FIELDS = {
+    "labels": "labels",
+    "nodeSelector": "node-selector",
+    "affinity": "affinity",
+    "tolerations": "tolerations",
+}
+"""Fields of the defaults for a role, and the settings that they hold: a role may have its own."""
+ROLE_SETTINGS = (*ROLE_FIELDS.values(),)
+DEFAULTS = {
+    **ROLE_FIELDS,
+    "affinityPolicy": "affinity-policy",
+    "pods": "pods",
+    "disks": "disks",
+}
+"""Fields of the defaults, and the settings that they hold."""
+DEFAULTS_OF_ROLES = "roles"
+"""The field of the defaults with those for each role."""
+SPEC = {
+    "convertorLabels": "labels",
+    "convertorNodeSelector": "node-selector",
+    "convertorAffinity": "affinity",
+}
+"""Fields of a Plan's spec, and the settings that they hold."""
+_GENERAL = (*DEFAULTS.values(), "mode", "scope")
+LISTS = frozenset({"labels", "node-selector", "tolerations"})
+"""Settings that are lists of entries with keys."""
+
+
+def of_role(name: str, role: Role) -> str:
+    """Return the name of a setting for one role, `affinity.importer`."""
+    return f"{name}.{role}"
+
+
+def without_role(name: str) -> str:
+    """Return the name of a setting, `affinity` for `affinity.importer`."""
+    return name.partition(".")[0]
+
+
+ANNOTATIONS: Mapping[str, tuple[str, Role | None]] = {
+    **{name: (name, None) for name in _GENERAL},
+    **{of_role(name, role): (name, role) for name in ROLE_SETTINGS for role in Role},
+}
+"""Names of the annotations, after the prefix: the setting of each, and the role that it is for."""
+EXPECTED_ANNOTATION = (
+    f"{join_with_or(sorted(_GENERAL))}, or a setting of a role such as affinity.{Role.IMPORTER}"
+)

@@ -31,8 +31,8 @@ UNKNOWN_VERB = Problem(
     "  REQIRE pods(app=ceph) on node\n  ^^^^^^",
 )
 KEPT = (
-    "label tier=x of the pod is kept, tier=y of the plan is not applied: Forklift finds its pods by "
-    "the labels that it created them with"
+    "label tier=x of the pod is kept, tier=y of the plan is not applied: Forklift finds its pods "
+    "by the labels that it created them with"
 )
 NO_QUANTITY = Problem(
     "Plan konveyor-forklift/db spec.convertorNodeSelector", "'x+' is not a quantity"

@@ -107,6 +107,8 @@ def decide(
         message = _NO_PLAN_MESSAGES[plan].format(ref=ref)
         warning = not_owned if plan is Reason.PLAN_NOT_FOUND else message
         decision = Decision(Outcome.FAILED, plan, message, plan=ref, warnings=[warning])
+        if plan is Reason.PLAN_NOT_FOUND and pod.disk:  # PVCs keep the labels of deleted plans
+            decision = Decision(Outcome.UNCHANGED, plan, message, plan=ref)
     else:
         if request.namespace == namespace_for(pod, plan):
             owner = plan

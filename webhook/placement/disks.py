@@ -35,8 +35,9 @@ def find_disk_rules(disk: Disk | None, plan: Plan) -> DiskRules:
     """Return the rules for the importer of a disk that is not bound yet.
 
     None for `disk` is a pod that binds all disks of its VM, or an importer whose PVC is not known.
+    CDI also creates an importer while the PVC is being deleted, which has nothing to wait for.
     """
-    if disk is None or plan.settings.disks is not Disks.TOGETHER:
+    if disk is None or disk.pvc.deleting or plan.settings.disks is not Disks.TOGETHER:
         return DiskRules()
     waits_for = _find_awaited(disk)
     if waits_for and disk.age_seconds < MAX_WAIT_SECONDS:

@@ -33,6 +33,7 @@ _IMPORTER: _Labels = {
     "app.kubernetes.io/version": None,
     "prometheus.cdi.kubevirt.io": "true",
     "alerts.k8s.io/KubePersistentVolumeFillingUp": None,
+    "velero.io/exclude-from-backup": None,
     "vmUUID": None,
     IMPORTER_LABEL: IMPORTER_VALUE,
 }
@@ -110,8 +111,9 @@ def role_labels(role: Role, installation: Installation) -> dict[str, str]:
 def _added(plan: Plan, role: Role, installation: Installation) -> dict[str, str | None]:
     settings = plan.settings
     added: dict[str, str | None] = {}
-    if role is Role.CONVERTOR and installation.identity_labels:
-        added |= identity_labels(plan)
+    if role is Role.CONVERTOR:
+        added |= dict.fromkeys(settings.labels)  # of spec.convertorLabels, by Forklift itself
+        added |= identity_labels(plan) if installation.identity_labels else {}
     if role in settings.pods:
         own = settings.roles[role].labels if role in settings.roles else None
         added |= (settings.labels if own is None else own) | role_labels(role, installation)

@@ -121,8 +121,10 @@ def test_the_message_names_the_role_of_a_pod_that_is_not_a_convertor(
         (Outcome.REFUSED, "an importer waits until another disk of its VM is bound"),
         (
             Outcome.WOULD_REFUSE,
-            ("mode audit, nothing is changed: an importer would wait until another disk of its VM "
-            "is bound"),
+            (
+                "mode audit, nothing is changed: an importer would wait until another disk of its VM "
+                "is bound"
+            ),
         ),
     ],
 )

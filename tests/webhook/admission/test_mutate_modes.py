@@ -77,7 +77,10 @@ def test_mode_audit_warns_of_the_patch_and_does_not_apply_it() -> None:
         "mode audit, nothing is changed: would be placed by plan 'konveyor-forklift/db'"
     )
     assert decision.warnings == [
-        "mode audit, nothing is changed: the pod would get labels app=virt-v2v,forklift.app/plan=db",
+        (
+            "mode audit, nothing is changed: the pod would get labels "
+            "app=virt-v2v,forklift.app/plan=db"
+        ),
         f"mode audit, nothing is changed: {KEPT}",
     ]
 

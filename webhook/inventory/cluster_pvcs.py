@@ -114,7 +114,7 @@ class ClusterPvcs:
         """Replace all PVCs of a watch."""
         pvcs = (item.to_pvc() for item in items)
         self._notify(self._index.replace_all(pvcs, labelled=labelled))
-        self._volumes.add(self._index.list_unread_volumes())
+        self._volumes.add(self._index.list_unread_volumes(labelled=labelled))
 
     def update(self, item: PvcObject, *, labelled: bool) -> None:
         """Add or update a PVC."""

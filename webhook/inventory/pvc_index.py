@@ -90,10 +90,12 @@ class PvcIndex:
         entry = self._get(uid)
         return entry.pvc if entry and entry.node_terms is None and entry.pvc.volume else None
 
-    def list_unread_volumes(self) -> list[str]:
-        """Return the UIDs of such PVCs, the oldest first."""
-        found = filter(None, map(self.find_unread_volume, list(self._entries)))
-        return [pvc.uid for pvc in sorted(found, key=lambda pvc: pvc.created)]
+    def list_unread_volumes(self, *, labelled: bool = True) -> list[str]:
+        """Return the UIDs of such PVCs of a list, the oldest first."""
+        entries = filter(None, map(self._get, list(self._entries)))
+        pvcs = [entry.pvc for entry in entries if entry.labelled is labelled]
+        unread = [pvc for pvc in pvcs if self.find_unread_volume(pvc.uid)]
+        return [pvc.uid for pvc in sorted(unread, key=lambda pvc: pvc.created)]
 
     def put(self, pvc: Pvc, *, labelled: bool = True) -> Changed:
         """Add or update a PVC; `labelled` if it is listed by its label `plan`.

@@ -180,9 +180,9 @@ class VolumeReader:
         """Record a failure; return the time to wait before the next request."""
         seconds = self._backoff(self._failures)
         self._failures += 1
-        if message != self._message:
+        if not self._message:
             log.warning("volumes cannot be read", error=message)
-        self._message = message
+        self._message = f"volumes cannot be read: {message}"
         return seconds
 
     def _succeed(self) -> None:

@@ -12,6 +12,14 @@ from webhook.kube.objects import Json, labels_of, name_of
 
 Labels = Mapping[str, str]
 
+_FORMATS = {
+    "In": "{key} in ({values})",
+    "NotIn": "{key} notin ({values})",
+    "Exists": "{key}",
+    "DoesNotExist": "!{key}",
+}
+"""The set-based selectors of kubectl."""
+
 _INTEGER = re.compile("[+-]?[0-9]+")
 _MAX_INTEGER_CHARACTERS = 20  # a sign and 19 digits
 
@@ -32,6 +40,20 @@ def list_requirements(selector: Json) -> Iterator[Json]:
     for key, value in (selector.get("matchLabels") or {}).items():
         yield {"key": key, "operator": "In", "values": [value]}
     yield from selector.get("matchExpressions") or ()
+
+
+def format_label_selector(selector: Json) -> str:
+    """Return a LabelSelector as the query parameter `labelSelector`; an empty one selects all."""
+    return ",".join(map(format_requirement, list_requirements(selector)))
+
+
+def format_requirement(requirement: Json) -> str:
+    """Return a requirement as in `kubectl get -l`, such as `team=a` or `team notin (a,b)`."""
+    key, operator = requirement["key"], requirement["operator"]
+    values = requirement.get("values") or []
+    if operator == "In" and len(values) == 1:
+        return f"{key}={values[0]}"
+    return _FORMATS[operator].format(key=key, values=",".join(values))
 
 
 def expression_matches(expression: Json, labels: Labels) -> bool:

@@ -15,14 +15,6 @@ CONFIGURATIONS_PATH = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconf
 NAME_LABEL = "kubernetes.io/metadata.name"
 """The label that every namespace has, with its name; the API server does not let it change."""
 
-_FORMATS = {
-    "In": "{key} in ({values})",
-    "NotIn": "{key} notin ({values})",
-    "Exists": "{key}",
-    "DoesNotExist": "!{key}",
-}
-"""The set-based selectors of kubectl."""
-
 
 class WebhookSelectors(msgspec.Struct, frozen=True):
     """The selectors of a webhook in a MutatingWebhookConfiguration."""
@@ -95,12 +87,3 @@ def is_any_called(
     if True in results:
         return True
     return None if None in results else False
-
-
-def format_requirement(requirement: Json) -> str:
-    """Return a requirement as in `kubectl get -l`, such as `team=a` or `team notin (a,b)`."""
-    key, operator = requirement["key"], requirement["operator"]
-    values = requirement.get("values") or []
-    if operator == "In" and len(values) == 1:
-        return f"{key}={values[0]}"
-    return _FORMATS[operator].format(key=key, values=",".join(values))

@@ -6,11 +6,10 @@ import msgspec
 
 from webhook.kube.commands import CURRENT_CONTEXT, KubectlFlags, join_words
 from webhook.kube.objects import Json
-from webhook.kube.selectors import Labels
+from webhook.kube.selectors import Labels, format_requirement
 from webhook.kube.webhook_selectors import (
     NAME_LABEL,
     WebhookSelectors,
-    format_requirement,
     is_any_called,
     list_unmet_by_namespace,
 )

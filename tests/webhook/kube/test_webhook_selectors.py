@@ -3,11 +3,10 @@
 import pytest
 
 from webhook.kube.objects import Json
-from webhook.kube.selectors import Labels
+from webhook.kube.selectors import Labels, format_requirement
 from webhook.kube.webhook_selectors import (
     NAME_LABEL,
     WebhookSelectors,
-    format_requirement,
     is_any_called,
     is_called,
     list_unmet_by_namespace,

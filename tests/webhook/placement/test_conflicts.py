@@ -69,7 +69,10 @@ def message(*args: Json | Plan | SiblingDisk, **known: object) -> str:
         (plan(affinity=f"REQUIRE nodes({ZONE}=b)"), f"affinity nodes({ZONE}=b); change affinity"),
         (
             plan(affinity="REQUIRE nodes(disk=nvme)", node_selector="cores=16+"),
-            "node-selector or affinity nodes(cores>15, disk=nvme); change node-selector or affinity",
+            (
+                "node-selector or affinity nodes(cores>15, disk=nvme); change node-selector or "
+                "affinity"
+            ),
         ),
     ],
 )

@@ -110,6 +110,17 @@ def one(kind: str, values: Json | None = None, *, name: str = "", **options: Any
     return found
 
 
+def mutating(values: Json | None = None, pods: str = "pods", **options: Any) -> Json:
+    """Return the webhook for pods that Forklift creates, for `importers` or for `populators`."""
+    (found,) = (
+        each
+        for each in one("MutatingWebhookConfiguration", values, **options)["webhooks"]
+        if each["name"] == f"{pods}.convertor.forklift.konveyor.io"
+    )
+    assert isinstance(found, dict)
+    return found
+
+
 def pod_specs(rendered: list[Json]) -> Iterator[Json]:
     """Yield the spec of every pod of the chart, including the test pod."""
     for each in rendered:

@@ -6,18 +6,12 @@ import pytest
 
 from tests.support.printed_commands import check, find_commands
 from tests.system.chart import cases, rendering
-from tests.system.chart.rendering import Json, one
+from tests.system.chart.rendering import Json, mutating, one
 
 pytestmark = pytest.mark.chart
 
 POLICY = "convertor-webhook-migration"
 """The policy on pods, not the one on the server's ServiceAccount."""
-
-
-def mutating(values: Json | None = None, **options: str) -> Json:
-    (webhook,) = one("MutatingWebhookConfiguration", values, **options)["webhooks"]
-    assert isinstance(webhook, dict)
-    return webhook
 
 
 def validating(values: Json | None = None, **options: str) -> Json:
@@ -36,12 +30,6 @@ def test_the_webhook_is_called_for_the_creation_of_pods_only() -> None:
             "scope": "Namespaced",
         }
     ]
-
-
-def test_the_webhook_is_called_for_convertor_pods_only() -> None:
-    assert mutating()["objectSelector"] == {
-        "matchExpressions": [{"key": "forklift.app", "operator": "In", "values": ["virt-v2v"]}]
-    }
 
 
 def test_system_namespaces_and_the_release_namespace_are_excluded() -> None:
@@ -125,13 +113,19 @@ def test_plans_are_validated_and_validation_fails_open() -> None:
 
 
 def test_names_are_qualified_and_unique() -> None:
-    names = [mutating()["name"], validating()["name"]]
+    webhooks = [*one("MutatingWebhookConfiguration")["webhooks"], validating()]
 
-    assert names == ["pods.convertor.forklift.konveyor.io", "plans.convertor.forklift.konveyor.io"]
+    assert [webhook["name"] for webhook in webhooks] == [
+        "pods.convertor.forklift.konveyor.io",
+        "importers.convertor.forklift.konveyor.io",
+        "populators.convertor.forklift.konveyor.io",
+        "plans.convertor.forklift.konveyor.io",
+    ]
 
 
 def test_the_client_config_has_a_service_and_no_url() -> None:
-    for webhook, path in ((mutating(), "/mutate"), (validating(), "/validate")):
+    webhooks = one("MutatingWebhookConfiguration")["webhooks"]
+    for webhook, path in (*((each, "/mutate") for each in webhooks), (validating(), "/validate")):
         assert webhook["clientConfig"] == {
             "service": {
                 "name": "convertor-webhook",
@@ -166,7 +160,9 @@ def test_the_admission_policy_requires_the_placement_annotation() -> None:
     policy = one("ValidatingAdmissionPolicy", values, name=POLICY)["spec"]
 
     assert policy["failurePolicy"] == "Ignore"
-    assert policy["matchConstraints"]["objectSelector"] == mutating(values)["objectSelector"]
+    assert policy["matchConstraints"]["objectSelector"] == {
+        "matchExpressions": [{"key": "forklift.app", "operator": "In", "values": ["virt-v2v"]}]
+    }
     assert policy["matchConstraints"]["namespaceSelector"] == mutating(values)["namespaceSelector"]
     (check,) = policy["validations"]
     assert check["expression"] == (

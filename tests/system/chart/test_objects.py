@@ -16,6 +16,7 @@ from webhook.kube.api.kubeconfig.find import SERVICE_ACCOUNT
 pytestmark = pytest.mark.chart
 
 CONFIGURATIONS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+DISKS = {"persistentvolumeclaims", "persistentvolumes", "storageclasses"}
 CONFIGURATION_GROUP = "admissionregistration.k8s.io"
 CLUSTER_SCOPED = {"ClusterRole", "ClusterRoleBinding", *CONFIGURATIONS} | {
     "ValidatingAdmissionPolicy",
@@ -113,7 +114,7 @@ def test_the_rights_to_find_missed_pods_are_those_that_are_needed(
     found = {resource for rule in role["rules"] for resource in rule["resources"]}
     names = [rule.get("resourceNames") for rule in role["rules"]]
 
-    assert found == {"plans", "nodes", "events"} | readable
+    assert found == {"plans", "nodes", "events", *DISKS} | readable
     assert names.count([role["metadata"]["name"]]) == bool(readable)
 
 
@@ -375,9 +376,9 @@ def test_certificates_are_for_the_name_that_the_api_server_calls(mode: str) -> N
     values = cases.MODES[mode]
     name = one("Service", values)["metadata"]["name"]
     for kind in CONFIGURATIONS:
-        (webhook,) = one(kind, values)["webhooks"]
-        service = webhook["clientConfig"]["service"]
-        assert (service["name"], service["namespace"]) == (name, rendering.NAMESPACE)
+        for webhook in one(kind, values)["webhooks"]:
+            service = webhook["clientConfig"]["service"]
+            assert (service["name"], service["namespace"]) == (name, rendering.NAMESPACE)
     if mode == "cert-manager":
         leaf = one("Certificate", values, name="convertor-webhook-cert-manager-tls")
         assert leaf["spec"]["dnsNames"][0] == f"{name}.{rendering.NAMESPACE}.svc"

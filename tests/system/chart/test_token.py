@@ -115,7 +115,7 @@ def test_a_ca_bundle_of_the_values_is_rendered_in_every_webhook(planned: bool, c
         for webhook in each.get("webhooks", [])
     ]
 
-    assert rendered == [bundle] * (1 + planned)
+    assert rendered == [bundle] * (3 + planned)
     assert len(parse_pem(rendered[0].encode())) == count
 
 

@@ -97,11 +97,13 @@ def _add_role(message: str, role: Role | None) -> str:
 
 
 def derive_name(event: PlanEvent, instance: str) -> str:
-    """Return the name of the Event object: one for each instance, or one for all if about a pod.
+    """Return the name of the Event object: one for each instance if it is about a review.
 
-    So two replicas record a missed pod once, and a replica that restarts does not repeat it.
+    Two replicas record a missed pod or a conflict once, and a replica that restarts does not
+    repeat it.
     """
-    identity = msgspec.json.encode([event, "" if event.pod else instance])
+    is_shared = event.pod is not None or event.reason is Reason.PLACEMENT_CONFLICT
+    identity = msgspec.json.encode([event, "" if is_shared else instance])
     digest = hashlib.sha256(identity).hexdigest()[:16]
     return f"{event.plan.name[:_MAX_NAME_PREFIX_LENGTH].rstrip('-.')}.{digest}"
 

@@ -244,14 +244,16 @@ def test_a_long_message_is_truncated_between_characters() -> None:
     assert event["message"] == "ü" * 510 + " ..."
 
 
-def test_replicas_share_the_name_of_an_event_about_a_pod_only() -> None:
+def test_replicas_share_the_name_of_an_event_that_is_not_about_a_review() -> None:
     about_pod = make_event(pod=RelatedPod("vms", "db-vm-1", "uid"))
+    conflict = make_event(reason=Reason.PLACEMENT_CONFLICT)
 
     assert events.derive_name(make_event(), "a") != events.derive_name(make_event(), "b")
     assert events.derive_name(make_event(), "a") != events.derive_name(
         make_event(message="other"), "a"
     )
     assert events.derive_name(about_pod, "a") == events.derive_name(about_pod, "b")
+    assert events.derive_name(conflict, "a") == events.derive_name(conflict, "b")
 
 
 @pytest.mark.parametrize("plan_name", ["db", "a" * 253, "a" * 199 + "-.-b"])

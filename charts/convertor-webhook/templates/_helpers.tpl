@@ -295,7 +295,7 @@ timeoutSeconds: {{ index . 3 }}
 {{- end -}}
 {{- $defaults := dict -}}
 {{- range $key, $value := .Values.defaults -}}
-{{- if and $value (not (and (eq $key "disks") (eq $value "any"))) }}{{ $defaults = set $defaults $key $value }}{{ end -}}
+{{- if $value }}{{ $defaults = set $defaults $key $value }}{{ end -}}
 {{- end -}}
 # yaml-language-server: $schema={{ include "convertor-webhook.configSchema" . }}
 # Settings of the release {{ .Release.Name }}, from the values of its chart. Change them with helm upgrade.
@@ -316,6 +316,8 @@ identityLabels: {{ .Values.identityLabels }}
 annotationPrefix: {{ .Values.annotationPrefix | toYaml }}
 # Settings for all plans; those of a plan override them.
 defaults: {{- include "convertor-webhook.inline" $defaults }}
+# Limits for the settings of plans: the roles that they may place.
+limits: {{- include "convertor-webhook.inline" .Values.limits }}
 {{- end }}
 
 {{/* A map below its key. */}}

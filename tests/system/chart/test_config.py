@@ -11,7 +11,7 @@ from tests.support.paths import ROOT
 from tests.system.chart import cases, rendering
 from tests.system.chart.rendering import Json
 from webhook.kube.manifests import parse_document
-from webhook.model import Installation, Mode, OnError, Scope
+from webhook.model import Installation, Mode, OnError, Role, Scope
 from webhook.settings.installation import KEYS, read_installation
 
 pytestmark = pytest.mark.chart
@@ -53,7 +53,7 @@ def test_the_config_map_has_every_key_and_is_valid(values: Json) -> None:
 
 
 def test_the_chart_has_the_defaults_of_the_server() -> None:
-    assert installation({}) == Installation(defaults={"affinityPolicy": "merge"})
+    assert installation({}) == Installation(defaults={"affinityPolicy": "merge", "disks": "any"})
 
 
 def test_the_config_map_has_the_values() -> None:
@@ -64,7 +64,7 @@ def test_the_config_map_has_the_values() -> None:
         on_error=OnError.DENY,
         identity_labels=False,
         prefix="101",
-        defaults={"affinityPolicy": "merge"},
+        defaults={"affinityPolicy": "merge", "disks": "any"},
     )
 
 
@@ -89,8 +89,17 @@ def test_a_mode_may_be_off_with_or_without_quotes() -> None:
             "affinity": "PREFER nodes(disk=nvme)\nAVOID pods(tier=critical) on node\n",
             "tolerations": ["dedicated=migration:NoSchedule"],
             "affinityPolicy": "replace",
+            "pods": "convertor, importer",
+            "disks": "together",
+            "roles": {
+                "importer": {"affinity": "", "nodeSelector": {"disk": "nvme"}},
+                "first-consumer": {"labels": {"team": "storage"}},
+                "populator": {"tolerations": ["storage"]},
+            },
         },
         {
+            "pods": ["importer", "populator"],
+            "disks": "any",
             "affinity": {"podAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}},
             "tolerations": "spot",
             "affinityPolicy": "merge",
@@ -99,6 +108,12 @@ def test_a_mode_may_be_off_with_or_without_quotes() -> None:
 )
 def test_the_config_map_has_the_defaults_of_the_values(defaults: Json) -> None:
     assert installation({"defaults": defaults}).defaults == defaults
+
+
+def test_the_config_map_has_the_limits_of_the_values() -> None:
+    roles = ["populator", "convertor"]
+
+    assert installation({"limits": {"roles": roles}}).roles == (Role.CONVERTOR, Role.POPULATOR)
 
 
 @pytest.mark.parametrize("change", [{"mode": "audit"}, {"namespaceModes": {"a": "off"}}, SWITCHED])

@@ -14,7 +14,7 @@ from webhook.model import Installation, Mode, OnError, Scope
 
 pytestmark = pytest.mark.chart
 
-MERGE: Json = {"affinityPolicy": "merge"}
+MERGE: Json = {"affinityPolicy": "merge", "disks": "any"}
 SYSTEM_NAMESPACES = ["kube-system", "kube-public", "kube-node-lease", "migration"]
 EXCLUDED: Json = {"key": NAME_LABEL, "operator": "NotIn"}
 FORKLIFT_PODS: Json = {

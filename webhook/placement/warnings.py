@@ -7,6 +7,7 @@ from webhook.kube.objects import Json, encode, labels_of, spec_of
 from webhook.kube.sizes import MAX_POD_ENTRIES, count_items
 from webhook.model import Installation, Plan
 from webhook.placement import place
+from webhook.placement.role_warnings import find_role_warnings
 
 
 def find_plan_warnings(plan: Plan, installation: Installation) -> list[str]:
@@ -17,7 +18,8 @@ def find_plan_warnings(plan: Plan, installation: Installation) -> list[str]:
     labels = {CONVERTOR_LABEL: CONVERTOR_VALUE}
     pod = {"metadata": {"namespace": plan.target_namespace, "labels": labels}}
     placed = place(pod, plan, installation, {}).pod
-    return [f"Plan {plan}: {warning}" for warning in find_pod_rule_warnings(placed)]
+    warnings = [*find_pod_rule_warnings(placed), *find_role_warnings(plan, installation)]
+    return [f"Plan {plan}: {warning}" for warning in warnings]
 
 
 def _is_valid(affinity: Json) -> bool:

@@ -19,6 +19,7 @@ from webhook.kube.objects import Json, nested_string
 from webhook.model import AffinityPolicy, Disks, Installation, Mode, Plan, Problem, Scope, Settings
 from webhook.settings import unknown_fields
 from webhook.settings.find import find_in_annotations, find_in_defaults, find_in_spec
+from webhook.settings.first_consumer import without_own_pod_rules
 from webhook.settings.last_modified import last_modified
 from webhook.settings.merge import (
     find_copied_affinity,
@@ -111,6 +112,7 @@ def read_plan(plan_object: Json, installation: Installation) -> PlanReading:
         settings_modified=last_modified(metadata, installation.prefix),
         vm_rules=read_vm_rules(spec),
     )
+    plan = without_own_pod_rules(plan, sources, scope, installation)
     return PlanReading(plan, sources, affinity_sources, scope)
 
 

@@ -45,7 +45,7 @@ def _read_rules(setting: RawSetting, scope: Scope, problems: list[Problem]) -> J
     if (affinity := parse_affinity(setting.value)) is not None:
         problems.append(_object_problem(setting.where, affinity, scope))
     else:
-        problems.extend(_problem(setting.where, error) for error in compiled.errors)
+        problems.extend(to_problem(setting.where, error) for error in compiled.errors)
     return {}
 
 
@@ -76,7 +76,8 @@ def _object_problem(where: str, affinity: Json, scope: Scope) -> Problem:
     return Problem(where, message, "\n".join(["  As rules:", *lines]))
 
 
-def _problem(where: str, error: RuleError) -> Problem:
+def to_problem(where: str, error: RuleError) -> Problem:
+    """Return the problem of a rule; `where` is the location of the setting."""
     return Problem(
         where=f"{where} line {error.line} column {error.column}",
         message=f"{error.message}: {error.hint}",

@@ -171,7 +171,7 @@ def _describe_limit(
 
 
 def _accept(name: str, setting: RawSetting, problems: list[Problem]) -> RawSetting:
-    """Return a setting, or an empty text if it is too large; `webhook.karl` limits rules."""
+    """Return a setting, or an empty one if it is too large; `webhook.karl` limits rules."""
     value = setting.value
     if (name in LISTS or name == "pods") and (count := count_entries(value)) > MAX_ENTRIES:
         most, found = f"{MAX_ENTRIES} entries", str(count)
@@ -181,4 +181,4 @@ def _accept(name: str, setting: RawSetting, problems: list[Problem]) -> RawSetti
         return setting
     message = f"expected at most {most}, found {found}: nothing of it is applied, shorten it"
     problems.append(Problem(setting.where, message))
-    return setting._replace(value="")
+    return setting._replace(value=None if name == "pods" else "")

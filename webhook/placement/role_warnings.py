@@ -1,0 +1,67 @@
+"""Warnings about the settings for single roles: those without effect, and those with a risk."""
+
+from collections.abc import Iterator
+
+from webhook.karl.pod_rule_warnings import find_pod_rule_warnings
+from webhook.kube.affinity import REQUIRED
+from webhook.kube.objects import nested_map
+from webhook.model import Disks, Installation, Plan, Role, RoleSettings
+from webhook.settings.names import ROLE_FIELDS, of_role
+
+_PODS = {Role.IMPORTER: "an importer", Role.POPULATOR: "a populator"}
+"""The pods that have no limit of time in which they must run."""
+_KINDS = ("nodeAffinity", "podAffinity", "podAntiAffinity")
+
+
+def find_role_warnings(plan: Plan, installation: Installation) -> Iterator[str]:
+    """Yield the warnings about the settings of a plan for single roles."""
+    without_effect: list[str] = []
+    for role, own in plan.settings.roles.items():
+        if role not in plan.settings.pods:
+            without_effect += _list_settings(role, own, installation)
+        else:
+            yield from _find_required_rules(role, own)
+            yield from _find_pod_rule_warnings(role, own, plan)
+    together = plan.settings.disks is Disks.TOGETHER and "disks" not in installation.defaults
+    if together and Role.FIRST_CONSUMER not in plan.settings.pods:
+        without_effect.append("disks")
+    if without_effect:
+        selected = " and ".join(plan.settings.pods) or "no role"
+        yield (
+            f"{', '.join(without_effect)}: no effect, because pods selects {selected}; add the "
+            f"role to the annotation {installation.prefix}/pods"
+        )
+
+
+def _list_settings(role: Role, own: RoleSettings, installation: Installation) -> list[str]:
+    """Return the settings for a role, without those of the defaults: other plans may use these."""
+    defaults = nested_map(installation.defaults, "roles", role)
+    return [
+        of_role(name, role)
+        for field, name in ROLE_FIELDS.items()
+        if getattr(own, name.replace("-", "_")) is not None and defaults.get(field) is None
+    ]
+
+
+def _find_required_rules(role: Role, own: RoleSettings) -> Iterator[str]:
+    """Yield the warnings about rules that may leave a pod pending after the cutover."""
+    if role not in _PODS:
+        return
+    required = {
+        "affinity": any(nested_map(own.affinity, kind).get(REQUIRED) for kind in _KINDS),
+        "node-selector": own.node_selector or own.node_requirements,
+    }
+    for name in filter(required.get, required):
+        yield (
+            f"{of_role(name, role)} has required rules: {_PODS[role]} that fits no node stays "
+            "pending without a time limit, also after the cutover, while the VM is off; as general "
+            "settings, or with PREFER, they are preferences for these pods"
+        )
+
+
+def _find_pod_rule_warnings(role: Role, own: RoleSettings, plan: Plan) -> Iterator[str]:
+    if role is not Role.CONVERTOR:  # its rules are those of the placed pod
+        metadata = {"namespace": plan.target_namespace}
+        pod = {"metadata": metadata, "spec": {"affinity": own.affinity or {}}}
+        for warning in find_pod_rule_warnings(pod):
+            yield f"{of_role('affinity', role)}: {warning}"

@@ -30,8 +30,6 @@ IMPORTER_CONTAINER = "importer"
 POPULATOR_LABEL = "pvcName"
 POPULATOR_PREFIX = "populate-"
 """Followed by the UID of the PVC that is populated."""
-PRIME_PREFIX = "prime-"
-"""Of a PVC that another one is populated through, followed by the UID of that one."""
 
 
 class PodKind(NamedTuple):

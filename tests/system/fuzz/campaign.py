@@ -23,9 +23,17 @@ import msgspec
 from tests.support.paths import ROOT
 from tests.system.fuzz import draw
 from tests.system.fuzz.draw import Drawn, Source
-from tests.system.fuzz.server import NODE_VALUES, FuzzReporter, IndexedPlans, Server, write_logs_to
+from tests.system.fuzz.server import (
+    NODE_VALUES,
+    FuzzReporter,
+    IndexedPlans,
+    IndexedPvcs,
+    Server,
+    write_logs_to,
+)
 from webhook.admission.patch import PATCHED_FIELDS
 from webhook.admission.review import API_VERSION, KIND
+from webhook.forklift.labels import is_reserved_label, role_label
 from webhook.kube.objects import Json
 from webhook.model import Installation
 from webhook.telemetry import logs
@@ -89,13 +97,17 @@ class Scene:
         self.plans = IndexedPlans(self.installation)
         self.drawn_plans = [draw.draw_plan(random) for _ in range(PLANS)]
         self.plans.index.replace_all(self.drawn_plans)
+        self.pvcs = IndexedPvcs(draw.draw_pvcs(random, self.drawn_plans))
+        for pvc in self.pvcs.index.list_unread_volumes():
+            draw.set_node_terms(random, self.pvcs.index, pvc)
+        self.pvcs.index.set_binding_modes({"immediate": False})
         self.source = Source(random, self.drawn_plans)
         self.reporter = FuzzReporter()
-        self.warm = Server(self.plans, self.installation, self.reporter)
+        self.warm = self.start_server()
 
     def start_server(self) -> Server:
         """Return a server without cached responses."""
-        return Server(self.plans, self.installation, self.reporter)
+        return Server(self.plans, self.installation, self.reporter, self.pvcs)
 
     def describe(self, law: str, message: str, reviews: list[Drawn]) -> Breach:
         return Breach(law, message, self.installation, [*self.drawn_plans], reviews)
@@ -294,6 +306,14 @@ def _check_patch(response: Json, body: bytes, installation: Installation) -> Jso
     labels, new_labels = (_get(pod, "metadata", "labels") for pod in (before, after))
     if any(new_labels.get(key) != value for key, value in labels.items()):
         raise BadResponse("changed labels", f"{labels} {new_labels}")
+    own = {"app", role_label(installation.prefix)}
+    for key in new_labels.keys() - labels.keys() - own:
+        if is_reserved_label(key, installation.prefix):
+            raise BadResponse("changed labels", f"reserved {key} {new_labels}")
+    spec, new_spec = (_get(pod, "spec") | {"tolerations": None} for pod in (before, after))
+    node = spec.get("nodeName")
+    if node and isinstance(node, str) and spec != new_spec:
+        raise BadResponse("other changes", f"of a pod with a preset node: {patch}")
     annotations, new = (_get(pod, "metadata", "annotations") for pod in (before, after))
     marker = f"{installation.prefix}/placement"
     if {**new, marker: ""} != {**annotations, marker: ""}:

@@ -4,7 +4,7 @@ Everything is drawn with one `Random`, so a seed repeats it.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from random import Random
 from typing import Any, NamedTuple
@@ -17,9 +17,22 @@ from tests.support.paths import DATA, ROOT
 from tests.system.fuzz import documents
 from tests.system.fuzz.recipe import Path, change_part
 from webhook.forklift.labels import SYSTEM_LABELS
+from webhook.forklift.roles import recognize
 from webhook.inventory import plan_files
+from webhook.inventory.pvc_index import PvcIndex
 from webhook.kube.objects import Json
-from webhook.model import AffinityPolicy, Installation, Mode, OnError, Scope
+from webhook.model import (
+    AffinityPolicy,
+    Disks,
+    Installation,
+    Mode,
+    OnError,
+    PlanRef,
+    Pvc,
+    PvcRef,
+    Role,
+    Scope,
+)
 
 NAMESPACES = ("target", worlds.TARGET, "vms", "other")
 
@@ -54,6 +67,13 @@ _ANNOTATIONS: dict[str, tuple[str, ...]] = {
     "mode": (*Mode, "of"),
     "affinity-policy": (*AffinityPolicy, "replaced"),
     "scope": (*Scope, "none"),
+    "pods": ("all", "all", "all", "convertor,importer", "", "x", "populator"),
+    "disks": (*Disks, "apart"),
+    "labels.importer": _LABELS,
+    "affinity.first-consumer": _RULES,
+    "affinity.importer": _RULES,
+    "node-selector.populator": _SELECTORS,
+    "tolerations.populator": _TOLERATIONS,
     "placement": ("{}",),
     "typo": ("x",),
 }
@@ -172,9 +192,9 @@ class Source:
         plan = plan_object["metadata"]
         metadata = dict(pod.get("metadata") or {})
         labels: Json = dict(metadata.get("labels") or {})
-        if random.random() < 0.9:
+        if random.random() < 0.5:
             labels["forklift.app"] = "virt-v2v"
-        if random.random() < 0.8:
+        if random.random() < 0.6:
             labels["plan"] = plan.get("uid", "")
         if random.random() < 0.5:
             labels |= {"plan-name": plan["name"], "plan-namespace": plan["namespace"]}
@@ -189,7 +209,8 @@ class Source:
         pod = pod | {"spec": spec}
         while random.random() < 0.4:
             pod = self._change(pod)
-        return pod, plan_object["spec"]["targetNamespace"]
+        leads_by_pvc = labels.keys() & {"pvcName", "cdi.kubevirt.io"} and random.random() < 0.7
+        return pod, NAMESPACES[0] if leads_by_pvc else plan_object["spec"]["targetNamespace"]
 
     def _plan_review(self) -> Json:
         random = self._random
@@ -347,5 +368,44 @@ def draw_installation(random: Random) -> Installation:
         on_error=OnError.DENY if random.random() < 0.2 else OnError.ALLOW,
         identity_labels=random.random() < 0.8,
         prefix=PREFIX if random.random() < 0.8 else "example.com",
-        defaults={name: each for name, each in defaults.items() if random.random() < 0.3},
+        defaults={name: each for name, each in defaults.items() if random.random() < 0.3}
+        | ({"disks": "together"} if random.random() < 0.4 else {}),
+        roles=tuple(Role) if random.random() < 0.8 else tuple(random.sample([*Role], 3)),
     )
+
+
+def draw_pvcs(random: Random, plans: list[Json]) -> Iterator[Pvc]:
+    """Draw the PVCs of the pods that lead to their plan by one, some of them as disks of one VM.
+
+    Their time of creation is their age in seconds.
+    """
+    for ref in _list_pvc_refs():
+        own = [plan for plan in plans if plan["spec"]["targetNamespace"] == ref.namespace]
+        plan = random.choice(own or plans)["metadata"]
+        bound = random.random() < 0.5
+        yield Pvc(
+            ref.namespace,
+            ref.name,
+            ref.uid,
+            created=random.choice(("1", "60", "700")),
+            ref=PlanRef(plan.get("uid", ""), plan["namespace"], plan["name"]),
+            migration="m",
+            vm=random.choice(("vm-1", "vm-2", "vm-3")),
+            storage_class=random.choice(("local", "immediate")),
+            volume="pv-1" if bound else "",
+            bound=bound,
+            deleting=random.random() < 0.05,
+        )
+
+
+@cache
+def _list_pvc_refs() -> list[PvcRef]:
+    kinds = [recognize(pod.get("metadata") or {}, "target") for pod in real_pods()]
+    return [*dict.fromkeys(kind.pvc for kind in kinds if kind and kind.pvc)]
+
+
+def set_node_terms(random: Random, index: PvcIndex, uid: str) -> None:
+    """Draw the node terms of a volume."""
+    if pvc := index.find_unread_volume(uid):
+        zones = [{"key": "zone", "operator": "In", "values": [random.choice("ab")]}]
+        index.set_node_terms(pvc, random.choice(([], [{"matchExpressions": zones}])))

@@ -1,7 +1,7 @@
 """The webhook in this process: its real application, index and reporter, without a network."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,10 @@ import msgspec
 from webhook.admission import events
 from webhook.admission.events import Occurrences, PlanEvent
 from webhook.forklift.plan import WatchedPlan
-from webhook.inventory import PlansStatus
+from webhook.inventory import NO_PVCS, PlansStatus, Pvcs, PvcsStatus
 from webhook.inventory.index import PlanIndex
-from webhook.model import Installation, NodeValues, Plan, PlanRef, Reason
+from webhook.inventory.pvc_index import PvcIndex
+from webhook.model import Disk, Installation, NodeValues, Plan, PlanRef, Pvc, PvcRef, Reason
 from webhook.server import app
 from webhook.telemetry import logs
 from webhook.telemetry.metrics import Metrics
@@ -52,6 +53,24 @@ class IndexedPlans:
     def stop(self) -> None: ...
 
 
+class IndexedPvcs:
+    """A source of PVCs whose watch has delivered all of them, ages included."""
+
+    def __init__(self, pvcs: Iterable[Pvc] = ()) -> None:
+        self.index = PvcIndex(float)
+        for pvc in pvcs:
+            self.index.put(pvc)
+
+    def find_disk(self, pvc: PvcRef) -> Disk | None:
+        return self.index.find_disk(pvc)
+
+    def status(self) -> PvcsStatus:
+        return PvcsStatus(synced=True, age_seconds=0, count=len(self.index))
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
 class EventEncoder:
     """Builds the object of each Event, as the recorder's thread does."""
 
@@ -80,10 +99,11 @@ class Server:
         plans: IndexedPlans,
         installation: Installation,
         reporter: FuzzReporter | None = None,
+        pvcs: Pvcs = NO_PVCS,
     ) -> None:
         self.plans = plans
         self.reporter = reporter or FuzzReporter()
-        self._app = app.build(plans, installation, self.reporter, max_concurrent=100)
+        self._app = app.build(plans, installation, self.reporter, 100, pvcs)
 
     async def post(
         self,

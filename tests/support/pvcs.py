@@ -124,3 +124,19 @@ def storage_class(name: str = "local", mode: str = "WaitForFirstConsumer") -> Js
         "provisioner": "example.com/local",
         "volumeBindingMode": mode,
     }
+
+
+def importer_pod(of: Json) -> Json:
+    """Return the importer that CDI 1.62 creates for a PVC, without labels of Forklift."""
+    metadata = of["metadata"]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": f"importer-{metadata['name']}",
+            "namespace": metadata["namespace"],
+            "labels": {"app": "containerized-data-importer", "cdi.kubevirt.io": "importer"},
+            "ownerReferences": [owner_reference(of)],
+        },
+        "spec": {"containers": [{"name": "importer"}]},
+    }

@@ -13,7 +13,7 @@ from prometheus_client.exposition import choose_encoder
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
-from webhook.inventory import PlansStatus
+from webhook.inventory import PlansStatus, PvcsStatus
 from webhook.server.responses import respond_to_http_error
 
 Check = Callable[[], str]
@@ -34,6 +34,18 @@ class PlansReadiness(BaseModel):
     restarts: int
 
 
+class PvcsReadiness(BaseModel):
+    """`PvcsStatus`, encoded for people; an infinite age is null."""
+
+    model_config = ConfigDict(ser_json_inf_nan="null")
+
+    synced: bool
+    age_seconds: float
+    count: int
+    message: str
+    restarts: int
+
+
 class Readiness(BaseModel):
     """The body of `/readyz`."""
 
@@ -41,11 +53,13 @@ class Readiness(BaseModel):
     checks: dict[str, str]
     """`ok`, or what is missing, by the name of a check."""
     plans: PlansReadiness
+    pvcs: PvcsReadiness
 
 
 def build(
     checks: Mapping[str, Check],
     plans_status: Callable[[], PlansStatus],
+    pvcs_status: Callable[[], PvcsStatus],
     registry: CollectorRegistry,
 ) -> FastAPI:
     """Return the application. It is ready when no check returns a text.
@@ -68,6 +82,7 @@ def build(
             ready=ready,
             checks={name: text or "ok" for name, text in missing.items()},
             plans=PlansReadiness(**msgspec.structs.asdict(plans_status())),
+            pvcs=PvcsReadiness(**msgspec.structs.asdict(pvcs_status())),
         )
         status_code = 200 if ready else 503
         return Response(body.model_dump_json(), status_code, media_type="application/json")

@@ -14,12 +14,14 @@ import structlog
 
 from certs.serving.local_ca import LocalCA
 from certs.serving.source import Source
-from webhook.inventory import Plans
+from webhook.inventory import NO_PVCS, Plans, Pvcs
 from webhook.inventory.cluster_plans import ClusterPlans
+from webhook.inventory.cluster_pvcs import ClusterPvcs
 from webhook.inventory.directory_plans import DirectoryPlans
 from webhook.inventory.pods import PodWatch
 from webhook.kube.api import client
 from webhook.kube.api.errors import KubeconfigError
+from webhook.model import Plan, Role
 from webhook.server import app, listener, probes
 from webhook.server.certificates import TlsKeeper, create_source
 from webhook.server.config import Address, Config, ConfigError
@@ -33,6 +35,8 @@ SWITCH_INTERVAL_SECONDS = 0.0005
 """The longest time that a thread runs while others wait. Threads write Events and read plans; with
 Python's default of 5 ms each of them would sometimes delay a review for longer than it takes."""
 
+ROLES_WITH_PVCS = frozenset({Role.FIRST_CONSUMER, Role.IMPORTER, Role.POPULATOR})
+"""The roles of pods that may lead to their plan, or to their role, by their PVC."""
 
 FILES_BESIDE_CONNECTIONS = 200
 """Open files that are not connections of clients: libraries, standard streams, watches."""
@@ -47,23 +51,27 @@ async def serve(config: Config, count_dropped_log_lines: Callable[[], int] = int
             stack.enter_context(listener.bind(config.status_listen, "--status-listen")),
         )
         clusters = _connect(config)
-        plans = clusters.plans
+        plans, pvcs = clusters.plans, clusters.pvcs
         source = create_source(config.certificates, clusters.cluster)
         tls_keeper = TlsKeeper(source, config.certificates.client_ca)
         metrics = Metrics()
         metrics.export_plans(plans.status)
+        if pvcs is not NO_PVCS:
+            metrics.export_pvcs(pvcs.status)
         metrics.export_certificate(tls_keeper.status)
         metrics.export_dropped_log_lines(count_dropped_log_lines)
         reporter = Reporter(metrics, _start_watching(config, clusters, metrics, stack))
 
-        webhooks = app.build(plans, config.installation, reporter, config.max_concurrent)
+        webhooks = app.build(plans, config.installation, reporter, config.max_concurrent, pvcs)
         reviews = listener.build(webhooks, "reviews", tls_keeper.tls.context, config.max_concurrent)
         checks = {
             "plans": lambda: _not_synced(plans),
+            "pvcs": lambda: _not_listed(pvcs),
             "certificate": tls_keeper.unready_reason,
             "draining": lambda: "the server is shutting down" if reviews.draining else "",
         }
-        status = listener.build(probes.build(checks, plans.status, metrics.registry), "status")
+        probed = probes.build(checks, plans.status, pvcs.status, metrics.registry)
+        status = listener.build(probed, "status")
         listeners = {"reviews": reviews.connections, "status": status.connections}
         metrics.export_connections(listeners)
         _allow_open_files(sum(each.max_open for each in listeners.values()))
@@ -72,7 +80,9 @@ async def serve(config: Config, count_dropped_log_lines: Callable[[], int] = int
         stack.callback(tls_keeper.stop)
         plans.start()
         stack.callback(plans.stop)
-        freezing = asyncio.create_task(_freeze_when_synced(plans))
+        pvcs.start()
+        stack.callback(pvcs.stop)
+        freezing = asyncio.create_task(_freeze_when_synced(plans, pvcs))
         stack.callback(freezing.cancel)
         _log_addresses(sockets, source)
         await listener.run(reviews, status, sockets, config.drain)
@@ -81,9 +91,10 @@ async def serve(config: Config, count_dropped_log_lines: Callable[[], int] = int
 
 
 class _Clusters(NamedTuple):
-    """The source of plans, and the clusters of the pods and of the Plans, if there are any."""
+    """The sources of plans and PVCs, and the clusters of the pods and of the Plans, if any."""
 
     plans: Plans
+    pvcs: Pvcs = NO_PVCS
     cluster: client.Client | None = None
     hub: client.Client | None = None
 
@@ -96,7 +107,11 @@ def _connect(config: Config) -> _Clusters:
         hub = client.connect(config.hub_kubeconfig) if config.hub_kubeconfig else cluster
     except KubeconfigError as error:
         raise ConfigError(f"{error}; --plans DIR needs no cluster") from None
-    return _Clusters(ClusterPlans(hub, config.installation, nodes=cluster), cluster, hub)
+    plans = ClusterPlans(hub, config.installation, nodes=cluster)
+    pvcs: Pvcs = NO_PVCS
+    if ROLES_WITH_PVCS.intersection(config.installation.roles):
+        pvcs = ClusterPvcs(cluster, lambda ref: isinstance(plans.find(ref), Plan))
+    return _Clusters(plans, pvcs, cluster, hub)
 
 
 def _start_watching(
@@ -139,6 +154,16 @@ def _not_synced(plans: Plans) -> str:
     return "" if state.synced else state.message or "the plans have not been read yet"
 
 
+def _not_listed(pvcs: Pvcs) -> str:
+    """Return a text until all PVCs are known, or their watch fails, maybe for want of a right.
+
+    Importers are admitted unchanged then, but the other pods are placed; an unready replica places
+    none at all.
+    """
+    state = pvcs.status()
+    return "" if state.synced or state.message else "the PVCs have not been read yet"
+
+
 def _log_addresses(sockets: tuple[socket, socket], source: Source) -> None:
     reviews, status = (Address(*listener.getsockname()[:2]) for listener in sockets)
     log.info("serving", reviews=f"https://{reviews}", status=f"http://{status}")
@@ -150,12 +175,12 @@ def _log_addresses(sockets: tuple[socket, socket], source: Source) -> None:
         log.info("the certificate is signed by a local CA", ca=str(source.path), try_it=command)
 
 
-async def _freeze_when_synced(plans: Plans) -> None:
-    """Wait for the plans, then exempt all present objects from garbage collection.
+async def _freeze_when_synced(plans: Plans, pvcs: Pvcs) -> None:
+    """Wait for plans and PVCs, then exempt all present objects from garbage collection.
 
     They stay for good, and each collection would traverse them during a review.
     """
-    while not plans.status().synced:  # noqa: ASYNC110 - threads read the plans
+    while not plans.status().synced or _not_listed(pvcs):  # noqa: ASYNC110 - threads read them
         await asyncio.sleep(0.1)
     gc.collect()
     gc.freeze()

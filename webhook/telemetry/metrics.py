@@ -18,7 +18,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from certs.serving.source import Status
-from webhook.inventory import PlansStatus
+from webhook.inventory import PlansStatus, PvcsStatus
 from webhook.inventory.pods import PodsStatus
 from webhook.model import Decision, Mode, Outcome, Reason, Reviewed, Role
 from webhook.telemetry.event_recorder import DROP_CAUSES
@@ -95,6 +95,10 @@ class Metrics:
         """Export the status of the plans, as it is at each scrape."""
         self.registry.register(_Collector(lambda: _plans(status())))
 
+    def export_pvcs(self, status: Callable[[], PvcsStatus]) -> None:
+        """Export the status of the PVCs, as it is at each scrape."""
+        self.registry.register(_Collector(lambda: _pvcs(status())))
+
     def export_certificate(self, status: Callable[[], Status]) -> None:
         """Export the status of the certificate, as it is at each scrape."""
         self.registry.register(_Collector(lambda: _certificate(status())))
@@ -148,6 +152,23 @@ def _plans(status: PlansStatus) -> Iterator[Metric]:
         "plan_fetches", "Lookups of plans that the watch had not delivered.", status.fetches
     )
     yield _counter("watch_restarts", "Watches of plans restarted after a failure.", status.restarts)
+
+
+def _pvcs(status: PvcsStatus) -> Iterator[Metric]:
+    yield _gauge("pvcs", "PVCs of migrations known.", status.count)
+    yield _gauge(
+        "pvcs_synced", "1 once all PVCs and StorageClasses have been listed, else 0.", status.synced
+    )
+    yield _gauge(
+        "pvcs_age_seconds",
+        "Time since the source last confirmed that the known PVCs are current.",
+        status.age_seconds,
+    )
+    yield _counter(
+        "pvc_watch_restarts",
+        "Watches of PVCs and StorageClasses restarted after a failure.",
+        status.restarts,
+    )
 
 
 def _certificate(status: Status) -> Iterator[Metric]:

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from tests.support.asgi import Exchange, Response, send
-from webhook.inventory import PlansStatus
+from webhook.inventory import PlansStatus, PvcsStatus
 from webhook.server import probes
 
 PLANS = {
@@ -18,13 +18,19 @@ PLANS = {
     "fetches": 0,
     "restarts": 0,
 }
+PVCS = {"synced": False, "age_seconds": None, "count": 5, "message": "y", "restarts": 2}
 
 
 def get(path: str, checks: dict[str, str], method: str = "GET", **headers: str) -> Response:
     registry = CollectorRegistry()
     Counter("calls", "Calls.", registry=registry).inc(3)
     texts = {name: (lambda text=text: text) for name, text in checks.items()}
-    app = probes.build(texts, lambda: PlansStatus(True, float("inf"), 7, 1, "x"), registry)
+    app = probes.build(
+        texts,
+        lambda: PlansStatus(True, float("inf"), 7, 1, "x"),
+        lambda: PvcsStatus(False, float("inf"), 5, "y", 2),
+        registry,
+    )
     exchange = Exchange([b""], method=method, path=path, headers=headers)
     return asyncio.run(send(app, exchange))
 
@@ -36,6 +42,7 @@ def test_a_server_is_ready_when_no_check_returns_a_text() -> None:
         "ready": True,
         "checks": {"plans": "ok", "certificate": "ok"},
         "plans": PLANS,
+        "pvcs": PVCS,
     }
 
 
@@ -46,6 +53,7 @@ def test_a_server_is_not_ready_while_a_check_returns_a_text() -> None:
         "ready": False,
         "checks": {"plans": "ok", "certificate": "there is no certificate yet"},
         "plans": PLANS,
+        "pvcs": PVCS,
     }
 
 

@@ -18,12 +18,14 @@ import uvloop
 from structlog.testing import capture_logs
 
 from certs.serving.local_ca import LOCAL_NAMES
+from tests.support import pvcs
 from tests.support.builders import convertor_pod, encode_review, plan
 from tests.support.fake_api import FakeApi
 from tests.support.object_tracker import Selection
 from tests.support.paths import ROOT
 from tests.support.waiting import eventually
 from webhook.admission.review import MAX_BODY_BYTES
+from webhook.model import Installation, Role
 from webhook.server import listener
 from webhook.server.config import Address, Certificates, Config, ConfigError
 from webhook.server.drain import DrainTimes
@@ -32,6 +34,7 @@ from webhook.server.run import serve
 AT_MOST_SECONDS = 1
 EXAMPLES = ROOT / "examples"
 FREE = Address("127.0.0.1", 0)
+PVC_WATCHES = {"/api/v1/persistentvolumeclaims", "/apis/storage.k8s.io/v1/storageclasses"}
 REVIEW = (EXAMPLES / "review.json").read_bytes()
 
 
@@ -73,11 +76,14 @@ class RunningServer(NamedTuple):
 
 @contextlib.asynccontextmanager
 async def run_server(
-    tmp_path: Path, kubeconfig: Path | None = None, **further: Any
+    tmp_path: Path,
+    kubeconfig: Path | None = None,
+    until: str = "the plans have been read",
+    **further: Any,
 ) -> AsyncIterator[RunningServer]:
     """Run a server with the plans of a cluster, or with the example plans.
 
-    `further` are other fields of its configuration.
+    It has started when it logs `until`. `further` are other fields of its configuration.
     """
     config = Config(
         listen=FREE,
@@ -91,7 +97,7 @@ async def run_server(
     with capture_logs() as log:
         task = asyncio.create_task(serve(config))
         addresses: Any = {}
-        while not (addresses and "the plans have been read" in {line["event"] for line in log}):
+        while not (addresses and until in {line["event"] for line in log}):
             await asyncio.sleep(0.01)
             assert not task.done(), task.exception()
             addresses = next((line for line in log if line["event"] == "serving"), {})
@@ -151,7 +157,88 @@ def test_with_a_cluster_its_plans_are_read_and_events_are_written(
     run(tmp_path, check, api.write_kubeconfig(tmp_path))
     [event] = api.select(events)
     assert (event["reason"], event["involvedObject"]["name"]) == ("Placed", "db")
-    assert {request.resource for request in api.requests} == {"plans", "pods", "events"}
+    assert {request.resource for request in api.requests} == {
+        *("plans", "pods", "events"),
+        *("persistentvolumeclaims", "storageclasses"),
+    }
+
+
+def test_an_importer_is_placed_by_the_plan_of_its_pvc_without_a_request(
+    tmp_path: Path, api: FakeApi
+) -> None:
+    disk = pvcs.pvc()
+    api.add(plan(node_selector="disk=nvme"), disk)
+    review = encode_review(pvcs.importer_pod(disk), namespace="vms")
+
+    async def check(server: RunningServer) -> None:
+        before = api.request_lines
+        status, response = await server.post(review)
+        assert (status, response["response"]["auditAnnotations"]["reason"]) == (200, "Placed")
+        assert [line for line in api.request_lines if line not in before] == []
+        ready = (await server.get("/readyz"))[1]
+        assert (ready["checks"]["pvcs"], ready["pvcs"]["count"]) == ("ok", 1)
+
+    run(tmp_path, check, api.write_kubeconfig(tmp_path), watch_pods=False)
+
+
+@pytest.mark.parametrize(
+    ("roles", "watched"),
+    [
+        ((Role.CONVERTOR, Role.INSPECTION), False),
+        ((Role.CONVERTOR, Role.FIRST_CONSUMER), True),
+        ((Role.IMPORTER,), True),
+        ((Role.POPULATOR,), True),
+    ],
+)
+def test_pvcs_are_watched_only_for_roles_that_have_them(
+    tmp_path: Path, api: FakeApi, roles: tuple[Role, ...], *, watched: bool
+) -> None:
+    async def check(server: RunningServer) -> None:
+        assert (await server.get("/readyz"))[0] == 200
+
+    installation = Installation(roles=roles)
+    run(tmp_path, check, api.write_kubeconfig(tmp_path), installation=installation)
+    assert ("persistentvolumeclaims" in {each.resource for each in api.requests}) is watched
+
+
+def test_a_server_is_not_ready_before_the_pvcs_have_been_read(tmp_path: Path, api: FakeApi) -> None:
+    api.hang("list", "persistentvolumeclaims", times=2)
+
+    async def check_before_and_after() -> None:
+        async with run_server(tmp_path, api.write_kubeconfig(tmp_path), "serving") as server:
+
+            def is_listed() -> bool:
+                return len([each for each in api.requests if each.resource == "plans"]) == 2
+
+            await asyncio.to_thread(eventually, is_listed)
+            status, ready = await server.get("/readyz")
+            assert (status, ready["checks"]["pvcs"]) == (503, "the PVCs have not been read yet")
+            api.release()
+            while (await server.get("/readyz"))[0] != 200:  # noqa: ASYNC110 - a request
+                await asyncio.sleep(0.01)
+
+    uvloop.run(check_before_and_after())
+
+
+def test_without_the_right_to_read_pvcs_a_server_is_ready_and_admits_importers_unchanged(
+    tmp_path: Path, api: FakeApi
+) -> None:
+    disk = pvcs.pvc()
+    api.add(plan(node_selector="disk=nvme"), disk)
+    api.forbid("list", "persistentvolumeclaims")
+    importer = encode_review(pvcs.importer_pod(disk), namespace="vms")
+    convertor = encode_review(convertor_pod(), namespace="vms")
+
+    async def check(server: RunningServer) -> None:
+        status, ready = await server.get("/readyz")
+        assert (status, ready["pvcs"]["synced"]) == (200, False)
+        assert "may not list persistentvolumeclaims" in ready["pvcs"]["message"]
+        response = (await server.post(importer))[1]["response"]
+        assert (response["allowed"], "patch" in response) == (True, False)
+        response = (await server.post(convertor))[1]["response"]
+        assert response["auditAnnotations"]["reason"] == "Placed"
+
+    run(tmp_path, check, api.write_kubeconfig(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -169,7 +256,7 @@ def test_the_watch_of_pods_is_limited_by_the_configuration(
     api: FakeApi, tmp_path: Path, further: dict[str, Any], paths: set[str]
 ) -> None:
     async def check(_server: RunningServer) -> None:
-        watches = {"/apis/forklift.konveyor.io/v1beta1/plans", *paths}
+        watches = {"/apis/forklift.konveyor.io/v1beta1/plans", *PVC_WATCHES, *paths}
 
         def watched() -> bool:
             return {request.path for request in api.filter_requests("watch")} == watches

@@ -2,7 +2,7 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from certs.serving.source import Status
-from webhook.inventory import PlansStatus
+from webhook.inventory import PlansStatus, PvcsStatus
 from webhook.inventory.pods import PodsStatus
 from webhook.model import Reason
 from webhook.server.connections import Connections
@@ -12,11 +12,13 @@ from webhook.telemetry.refusals import RefusalsStatus
 EXPIRY = datetime(2027, 1, 1, tzinfo=UTC)
 
 
-def test_the_status_of_plans_and_certificate_is_read_at_each_scrape() -> None:
+def test_the_status_of_plans_pvcs_and_certificate_is_read_at_each_scrape() -> None:
     metrics = Metrics()
     plans = PlansStatus(synced=False, age_seconds=1.5, count=3, invalid=1, fetches=4, restarts=5)
     certificate = Status(not_after=EXPIRY, published=True, changes=2, repairs=6)
+    pvcs = PvcsStatus(synced=True, age_seconds=2.5, count=8, restarts=7)
     metrics.export_plans(lambda: plans)
+    metrics.export_pvcs(lambda: pvcs)
     metrics.export_certificate(lambda: certificate)
     found = {
         sample.name.removeprefix("convertor_webhook_"): sample.value
@@ -31,6 +33,10 @@ def test_the_status_of_plans_and_certificate_is_read_at_each_scrape() -> None:
         "plans_age_seconds": 1.5,
         "plan_fetches_total": 4,
         "watch_restarts_total": 5,
+        "pvcs": 8,
+        "pvcs_synced": 1,
+        "pvcs_age_seconds": 2.5,
+        "pvc_watch_restarts_total": 7,
         "certificate_expiry_timestamp_seconds": EXPIRY.timestamp(),
         "ca_published": 1,
         "certificate_changes_total": 2,

@@ -148,6 +148,7 @@ class ConflictWatch:
         self._nodes: list[Json] = []
         self._nodes_listed = -float("inf")
         self._renewed = time.monotonic()
+        self._renewed_nodes: list[Json] = []
         self._message = ""
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="placement conflicts", daemon=True)
@@ -205,12 +206,11 @@ class ConflictWatch:
         now = time.monotonic()
         if not self._seen or now < self._renewed + self._timing.renewal_interval_seconds:
             return
-        before = self._nodes
-        nodes = self._list_nodes()
+        before, self._renewed_nodes = self._renewed_nodes, self._list_nodes()
         self._renewed = now
         for vm, seen in self._seen.items():
             if (
-                nodes != before
+                self._renewed_nodes != before
                 or vm in self._conflicts
                 or seen.needs_pods
                 or seen.stamp != _stamp(self._plans.find(seen.plan))

@@ -40,6 +40,6 @@ def status(*history: str, **completed: str | None) -> Json:
 )
 def test_a_migration_has_ended_if_the_vm_is_completed_or_another_migration_follows(
     plan: Json,
-    has_ended: bool,  # noqa: FBT001 - a row
+    has_ended: bool,
 ) -> None:
     assert decode_progress(json.dumps(plan)).has_ended("m-1", "vm-1") is has_ended

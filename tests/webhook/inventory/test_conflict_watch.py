@@ -1,9 +1,8 @@
 """The watch finds conflicts of disks before a convertor pod exists, and reports them once."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import partial
 
-import msgspec
 import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
@@ -56,19 +55,25 @@ def disk(name: str = "db-0", zone: str = "a", vm: VmRef = VM) -> VmDisk:
 class Watched:
     """A watch of disks, plans and nodes that a test changes."""
 
-    def __init__(self, client: Client, disks: VmDisks, **options: Any) -> None:
+    def __init__(
+        self,
+        client: Client,
+        disks: VmDisks,
+        timing: ConflictTiming = AT_ONCE,
+        *,
+        lists_pods: bool = False,
+    ) -> None:
         self.events: list[PlanEvent] = []
         self.plans = FakePlans(read(PLAN_OBJECT))
-        options = {"timing": AT_ONCE, "installation": Installation()} | options
-        installation = options.pop("installation")
         self.watch = ConflictWatch(
             client,
             client,
             disks,
             self.plans,
-            installation,
+            Installation(),
             event_sink=self.events.append,
-            **options,
+            timing=timing,
+            lists_pods=lists_pods,
         )
 
     @property
@@ -89,7 +94,7 @@ def disks() -> FakeDisks:
 
 @pytest.fixture
 def make(client: Client, disks: FakeDisks) -> Callable[..., Watched]:
-    return lambda **options: Watched(client, disks, **options)
+    return partial(Watched, client, disks)
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +103,7 @@ def nodes(api: FakeApi) -> None:
 
 
 def progress(completed: str | None, migration: str = pvcs.MIGRATION) -> Json:
-    vms = [{"id": "vm-1", "completed": completed, "phase": "x", "pipeline": []}]
+    vms: list[Json] = [{"id": "vm-1", "completed": completed, "phase": "x", "pipeline": []}]
     history = [{"migration": {"uid": migration}}]
     return PLAN_OBJECT | {"status": {"migration": {"history": history, "vms": vms}}}
 
@@ -132,7 +137,7 @@ def test_a_conflict_is_found_from_the_pvc_and_its_volume(api: FakeApi, client: C
     watched.watch.start()
     try:
         api.add(pvcs.volume("pv-0", pvcs.zone_terms("a")), pvcs.pvc("db-0"))
-        eventually(lambda: found.list_vms())
+        eventually(found.list_vms)
         assert watched.count == 0
         api.add(pvcs.pvc("db-0", volume="pv-0"))
         eventually(lambda: watched.events)
@@ -192,6 +197,20 @@ def test_a_node_that_appears_resolves_a_conflict(
     api.delete("nodes", "", "a2")
     assert watched.check() == 1
     assert len(watched.events) == 2
+
+
+def test_nodes_that_changed_at_a_check_of_another_vm_are_not_missed(
+    make: Callable[..., Watched], disks: FakeDisks, api: FakeApi
+) -> None:
+    watched = make()
+    disks.put(VM, disk(zone="b"))
+    watched.check()
+    assert watched.check() == 0
+    api.delete("nodes", "", "b1")
+    other = VM._replace(vm="vm-2")
+    disks.put(other, disk(vm=other))
+    watched.watch.check()
+    assert watched.check() == 2
 
 
 def test_a_rule_that_is_changed_after_the_disks_are_bound_is_checked(

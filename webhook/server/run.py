@@ -14,9 +14,10 @@ import structlog
 
 from certs.serving.local_ca import LocalCA
 from certs.serving.source import Source
-from webhook.inventory import NO_PVCS, Plans, Pvcs
+from webhook.inventory import NO_PVCS, Plans, Pvcs, VmDisks
 from webhook.inventory.cluster_plans import ClusterPlans
 from webhook.inventory.cluster_pvcs import ClusterPvcs
+from webhook.inventory.conflict_watch import ConflictWatch
 from webhook.inventory.directory_plans import DirectoryPlans
 from webhook.inventory.pods import PodWatch
 from webhook.kube.api import client
@@ -95,6 +96,8 @@ class _Clusters(NamedTuple):
 
     plans: Plans
     pvcs: Pvcs = NO_PVCS
+    disks: VmDisks | None = None
+    """The same source as `pvcs`, if it is a cluster."""
     cluster: client.Client | None = None
     hub: client.Client | None = None
 
@@ -108,16 +111,16 @@ def _connect(config: Config) -> _Clusters:
     except KubeconfigError as error:
         raise ConfigError(f"{error}; --plans DIR needs no cluster") from None
     plans = ClusterPlans(hub, config.installation, nodes=cluster)
-    pvcs: Pvcs = NO_PVCS
-    if ROLES_WITH_PVCS.intersection(config.installation.roles):
-        pvcs = ClusterPvcs(cluster, lambda ref: isinstance(plans.find(ref), Plan))
-    return _Clusters(plans, pvcs, cluster, hub)
+    if not ROLES_WITH_PVCS.intersection(config.installation.roles):
+        return _Clusters(plans, cluster=cluster, hub=hub)
+    pvcs = ClusterPvcs(cluster, lambda ref: isinstance(plans.find(ref), Plan))
+    return _Clusters(plans, pvcs, pvcs, cluster, hub)
 
 
 def _start_watching(
     config: Config, clusters: _Clusters, metrics: Metrics, stack: contextlib.ExitStack
 ) -> EventRecorder | None:
-    """Start writing Events on the Plans, and the watch for missed pods."""
+    """Start writing Events on the Plans, and the watches for missed pods and conflicts."""
     if clusters.cluster is None or clusters.hub is None:
         return None
     recorder = EventRecorder(clusters.hub)
@@ -136,6 +139,19 @@ def _start_watching(
         metrics.export_pods(pods.status)
         pods.start()
         stack.callback(pods.stop)
+    if clusters.disks is not None:
+        conflicts = ConflictWatch(
+            clusters.cluster,
+            clusters.hub,
+            clusters.disks,
+            clusters.plans,
+            config.installation,
+            event_sink=recorder,
+            lists_pods=config.watch_pods and not config.watch_pods_namespaces,
+        )
+        metrics.export_conflicts(conflicts.status)
+        conflicts.start()
+        stack.callback(conflicts.stop)
     return recorder
 
 

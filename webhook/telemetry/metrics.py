@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 
 from certs.serving.source import Status
 from webhook.inventory import PlansStatus, PvcsStatus
+from webhook.inventory.conflict_watch import ConflictsStatus
 from webhook.inventory.pods import PodsStatus
 from webhook.model import Decision, Mode, Outcome, Reason, Reviewed, Role
 from webhook.telemetry.event_recorder import DROP_CAUSES
@@ -110,6 +111,10 @@ class Metrics:
     def export_refusals(self, status: Callable[[], RefusalsStatus]) -> None:
         """Export the status of refused importers, as it is at each scrape."""
         self.registry.register(_Collector(lambda: _refusals(status())))
+
+    def export_conflicts(self, status: Callable[[], ConflictsStatus]) -> None:
+        """Export the number of VMs with a conflict, as it is at each scrape."""
+        self.registry.register(_Collector(lambda: _conflicts(status())))
 
     def export_connections(self, listeners: Mapping[str, OpenConnections]) -> None:
         """Export the connections of each listener, as they are at each scrape."""
@@ -224,6 +229,14 @@ def _refusals(status: RefusalsStatus) -> Iterator[Metric]:
         "refused_importers_seconds",
         "The longest time between the first and the last refusal of an importer.",
         status.longest_seconds,
+    )
+
+
+def _conflicts(status: ConflictsStatus) -> Iterator[Metric]:
+    yield _gauge(
+        "placement_conflicts",
+        "VMs with disks that are bound where their convertor pod or the VM cannot run.",
+        status.count,
     )
 
 

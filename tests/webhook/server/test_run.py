@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 
 from certs.serving.local_ca import LOCAL_NAMES
 from tests.support import pvcs
-from tests.support.builders import convertor_pod, encode_review, plan
+from tests.support.builders import ZONE, convertor_pod, encode_review, node, plan, pod
 from tests.support.fake_api import FakeApi
 from tests.support.object_tracker import Selection
 from tests.support.paths import ROOT
@@ -179,6 +179,43 @@ def test_an_importer_is_placed_by_the_plan_of_its_pvc_without_a_request(
         assert (ready["checks"]["pvcs"], ready["pvcs"]["count"]) == ("ok", 1)
 
     run(tmp_path, check, api.write_kubeconfig(tmp_path), watch_pods=False)
+
+
+@pytest.mark.parametrize(
+    ("further", "reported"),
+    [
+        ({}, True),
+        ({"watch_pods": False}, False),
+        ({"watch_pods_namespaces": ("vms",)}, False),
+    ],
+)
+def test_a_conflict_is_reported_on_the_plan_and_rules_on_pods_only_with_their_right(
+    tmp_path: Path,
+    api: FakeApi,
+    further: dict[str, Any],
+    *,
+    reported: bool,
+) -> None:
+    api.add(
+        plan(affinity="REQUIRE pods(app=ceph-osd) on node"),
+        *(node(name, {ZONE: name}) for name in ("a", "b")),
+        pod("rook-ceph/osd", "b", {"app": "ceph-osd"}),
+        pvcs.volume("pv-0", pvcs.zone_terms("a")),
+        pvcs.pvc(volume="pv-0"),
+    )
+
+    async def check(_server: RunningServer) -> None:
+        def checked() -> bool:
+            listed = {each.resource for each in api.filter_requests("list")}
+            return "nodes" in listed and bool(api.select(events)) >= reported
+
+        await asyncio.to_thread(eventually, checked)
+
+    events = Selection("events", fields="reason=PlacementConflict")
+    run(tmp_path, check, api.write_kubeconfig(tmp_path), **further)
+    assert bool(api.select(events)) is reported
+    requested = [each for each in api.filter_requests("list") if each.resource == "pods"]
+    assert any("ceph-osd" in each.query.get("labelSelector", "") for each in requested) is reported
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 
 from certs.serving.source import Status
 from webhook.inventory import PlansStatus, PvcsStatus
+from webhook.inventory.conflict_watch import ConflictsStatus
 from webhook.inventory.pods import PodsStatus
 from webhook.model import Reason
 from webhook.server.connections import Connections
@@ -19,6 +20,7 @@ def test_the_status_of_plans_pvcs_and_certificate_is_read_at_each_scrape() -> No
     pvcs = PvcsStatus(synced=True, age_seconds=2.5, count=8, restarts=7)
     metrics.export_plans(lambda: plans)
     metrics.export_pvcs(lambda: pvcs)
+    metrics.export_conflicts(lambda: ConflictsStatus(count=9))
     metrics.export_certificate(lambda: certificate)
     found = {
         sample.name.removeprefix("convertor_webhook_"): sample.value
@@ -27,6 +29,7 @@ def test_the_status_of_plans_pvcs_and_certificate_is_read_at_each_scrape() -> No
         if not sample.labels and "review" not in sample.name and "process_" not in sample.name
     }
     assert found == {
+        "placement_conflicts": 9,
         "plans": 3,
         "plans_invalid": 1,
         "plans_synced": 0,

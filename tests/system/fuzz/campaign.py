@@ -97,10 +97,9 @@ class Scene:
         self.plans = IndexedPlans(self.installation)
         self.drawn_plans = [draw.draw_plan(random) for _ in range(PLANS)]
         self.plans.index.replace_all(self.drawn_plans)
-        self.pvcs = IndexedPvcs(draw.draw_pvcs(random, self.drawn_plans))
-        for pvc in self.pvcs.index.list_unread_volumes():
-            draw.set_node_terms(random, self.pvcs.index, pvc)
+        self.pvcs = IndexedPvcs()
         self.pvcs.index.set_binding_modes({"immediate": False})
+        self._draw_pvcs()
         self.source = Source(random, self.drawn_plans)
         self.reporter = FuzzReporter()
         self.warm = self.start_server()
@@ -112,8 +111,15 @@ class Scene:
     def describe(self, law: str, message: str, reviews: list[Drawn]) -> Breach:
         return Breach(law, message, self.installation, [*self.drawn_plans], reviews)
 
+    def _draw_pvcs(self) -> None:
+        index = self.pvcs.index
+        index.replace_all(draw.draw_pvcs(self.random, self.drawn_plans))
+        for uid in index.list_unread_volumes():
+            draw.set_node_terms(self.random, index, uid)
+
     def change(self) -> None:
-        """Deliver what a watch could: a plan is written or deleted, or a node has new labels."""
+        """Deliver what a watch could: a plan is written or deleted, PVCs or nodes have changed."""
+        self._draw_pvcs()
         position = self.random.randrange(PLANS)
         if self.random.random() < 0.1:
             metadata = self.drawn_plans[position]["metadata"]

@@ -194,7 +194,7 @@ class Source:
         labels: Json = dict(metadata.get("labels") or {})
         if random.random() < 0.5:
             labels["forklift.app"] = "virt-v2v"
-        if random.random() < 0.6:
+        if random.random() < 0.8:
             labels["plan"] = plan.get("uid", "")
         if random.random() < 0.5:
             labels |= {"plan-name": plan["name"], "plan-namespace": plan["namespace"]}
@@ -379,7 +379,8 @@ def draw_pvcs(random: Random, plans: list[Json]) -> Iterator[Pvc]:
 
     Their time of creation is their age in seconds.
     """
-    for ref in _list_pvc_refs():
+    refs = random.sample(_list_pvc_refs(), len(_list_pvc_refs()))
+    for ref in {ref.uid: ref for ref in refs}.values():  # the printed PVCs share a UID
         own = [plan for plan in plans if plan["spec"]["targetNamespace"] == ref.namespace]
         plan = random.choice(own or plans)["metadata"]
         bound = random.random() < 0.5

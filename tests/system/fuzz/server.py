@@ -1,7 +1,7 @@
 """The webhook in this process: its real application, index and reporter, without a network."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from webhook.forklift.plan import WatchedPlan
 from webhook.inventory import NO_PVCS, PlansStatus, Pvcs, PvcsStatus
 from webhook.inventory.index import PlanIndex
 from webhook.inventory.pvc_index import PvcIndex
-from webhook.model import Disk, Installation, NodeValues, Plan, PlanRef, Pvc, PvcRef, Reason
+from webhook.model import Disk, Installation, NodeValues, Plan, PlanRef, PvcRef, Reason
 from webhook.server import app
 from webhook.telemetry import logs
 from webhook.telemetry.metrics import Metrics
@@ -54,12 +54,10 @@ class IndexedPlans:
 
 
 class IndexedPvcs:
-    """A source of PVCs whose watch has delivered all of them, ages included."""
+    """A source of PVCs whose watch has delivered all of them; their creation is their age."""
 
-    def __init__(self, pvcs: Iterable[Pvc] = ()) -> None:
+    def __init__(self) -> None:
         self.index = PvcIndex(float)
-        for pvc in pvcs:
-            self.index.put(pvc)
 
     def find_disk(self, pvc: PvcRef) -> Disk | None:
         return self.index.find_disk(pvc)

@@ -63,6 +63,16 @@ def test_commands_are_completed_with_their_summaries(candidates: Candidates) -> 
         (["patch", "plan", "db", "--affinity-policy", "r"], ["replace", ":4"]),
         (["patch", "plan", "db", "--rule-scope", ""], ["all", "own", ":4"]),
         (["patch", "plan", "db", "--dry-run", "c"], ["client", ":4"]),
+        (["patch", "plan", "db", "--disks", ""], ["any", "together", ":4"]),
+        (
+            ["patch", "plan", "db", "--pods", ""],
+            ["all", "convertor", "inspection", "first-consumer", "importer", "populator", ":4"],
+        ),
+        (
+            ["patch", "plan", "db", "--pods", "convertor,i"],
+            ["convertor,inspection", "convertor,importer", ":4"],
+        ),
+        (["patch", "plan", "db", "--importer-l"], ["--importer-labels", ":4"]),
         (["patch", "plan", "db", "--aff"], ["--affinity-policy", ":4"]),
         (["review", "-f", ""], [":0"]),
         (["review", "--plan", ""], [":0"]),

@@ -96,6 +96,76 @@ def test_an_invalid_plan_name_is_an_error_before_any_request(
     assert cluster.request_lines == []
 
 
+@pytest.mark.parametrize("role", ["inspection", "first-consumer", "importer", "populator"])
+def test_a_flag_with_a_role_sets_what_pods_of_that_role_get(
+    run: Run, cluster: FakeApi, role: str
+) -> None:
+    cluster.add(plan(annotations={f"labels.{role}": "a=1,b=2", "labels": "a=5"}))
+    result = run(
+        *("patch", "plan", "db", "--pods", "convertor", "--pods", role, "--disks", "any"),
+        *(
+            f"--{role}-affinity",
+            "PREFER nodes(disk=ssd)",
+            f"--{role}-affinity",
+            "PREFER nodes(a=b)",
+        ),
+        *(f"--{role}-labels", "b=3", f"--{role}-labels", "a-"),
+        *(f"--{role}-node-selector", "", f"--{role}-tolerations", "gpu:NoExecute"),
+    )
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert annotations(cluster.get("plans", "konveyor-forklift", "db")) == {
+        "pods": f"convertor,{role}",
+        "disks": "any",
+        f"affinity.{role}": "PREFER nodes(disk=ssd)\nPREFER nodes(a=b)",
+        f"labels.{role}": "b=3",
+        f"tolerations.{role}": "gpu:NoExecute",
+        "labels": "a=5",
+    }
+
+
+def test_the_convertor_flags_are_for_all_roles_and_no_other_flag_is_for_convertor_pods(
+    run: Run, cluster: FakeApi
+) -> None:
+    cluster.add(plan())
+    run("patch", "plan", "db", *AFFINITY, "--convertor-labels", "a=1")
+    changed = annotations(cluster.get("plans", "konveyor-forklift", "db"))
+    assert changed == {"affinity": RULE, "labels": "a=1"}
+    flags = {word for word in run("patch", "--help").stdout.split() if word.startswith("--conv")}
+    assert flags == {
+        *("--convertor", "--convertor-affinity", "--convertor-labels"),
+        *("--convertor-node-selector", "--convertor-tolerations"),
+    }
+
+
+def test_an_invalid_setting_for_a_role_is_refused(run: Run, cluster: FakeApi) -> None:
+    cluster.add(plan())
+    result = run(
+        *("patch", "plan", "db", "--pods", "importr", "--importer-node-selector", "cpu=16Gb+"),
+        *("--first-consumer-affinity", "REQUIRE pods(app=virt-v2v) on zone"),
+    )
+    assert (result.exit_code, result.stdout) == (2, "")
+    lines = result.stderr.splitlines()
+    where = f"Plan konveyor-forklift/db annotation {PREFIX}"
+    assert lines[0] == "Error: nothing is written:"
+    assert [line.split(":")[0] for line in lines[1:4]] == [
+        f"{where}/node-selector.importer entry 1",
+        f"{where}/pods entry 1",
+        f"{where}/affinity.first-consumer line 1 column 1",
+    ]
+
+
+def test_a_setting_for_a_role_that_is_not_selected_is_written_with_a_warning(
+    run: Run, cluster: FakeApi
+) -> None:
+    cluster.add(plan())
+    result = run("patch", "plan", "db", "--importer-labels", "a=1")
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "Warning: Plan konveyor-forklift/db: labels.importer: no effect, because pods selects "
+        f"convertor and first-consumer; add the role to the annotation {PREFIX}/pods\n"
+    )
+
+
 def test_without_a_setting_it_is_an_error(run: Run, cluster: FakeApi) -> None:
     result = run("patch", "plan", "db")
     assert result.exit_code == 2

@@ -39,7 +39,7 @@ def edit(name: str, before: str | None, change: str) -> str | None:
         (None, "invalid", "invalid"),
     ],
 )
-@pytest.mark.parametrize("name", ["labels", "node-selector"])
+@pytest.mark.parametrize("name", ["labels", "node-selector", "labels.first-consumer"])
 def test_an_entry_replaces_the_one_with_its_key_and_all_others_are_kept(
     name: str, before: str | None, change: str, after: str | None
 ) -> None:
@@ -62,6 +62,7 @@ def test_tolerations_with_another_value_or_effect_are_added(
     before: str, change: str, after: str
 ) -> None:
     assert edit("tolerations", before, change) == after
+    assert edit("tolerations.importer", before, change) == after
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,7 @@ def test_all_tolerations_that_match_the_removed_one_are_removed(
 ) -> None:
     before = "gpu=a:NoSchedule,gpu=b:NoSchedule,gpu=b:NoExecute,spot"
     assert edit("tolerations", before, change) == after
+    assert edit("tolerations.importer", before, change) == after
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """`kubectl convertor patch`: changes the settings of a plan."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,27 +9,56 @@ import click
 from webhook.cli.options.cluster import cluster_options, namespace_option
 from webhook.cli.options.installation import prefix_options
 from webhook.cli.options.plan import plan_argument
-from webhook.model import AffinityPolicy, Installation, Mode, Scope
+from webhook.model import AffinityPolicy, Disks, Installation, Mode, Role, Scope
 
 if TYPE_CHECKING:
     from webhook.kube.api.client import Client
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_PODS = {
+    Role.INSPECTION: "inspection pods",
+    Role.FIRST_CONSUMER: "first consumers",
+    Role.IMPORTER: "importers",
+    Role.POPULATOR: "populators",
+}
+"""The roles that have flags; those of convertor pods are the general ones, as for kubectl mtv."""
+_ROLES = ("all", *Role)
+_ROLE_FLAGS = {
+    "affinity": ("KARL", "\n", "Rules"),
+    "labels": ("K=V,...", ",", "Labels"),
+    "node-selector": ("K=V,...", ",", "Node selector"),
+    "tolerations": ("K=V:EFFECT,...", ",", "Tolerations"),
+}
+"""Metavariable, separator and help of the flags for one role."""
 _SETTINGS = {
-    "convertor_affinity": "affinity",
-    "convertor_labels": "labels",
-    "convertor_node_selector": "node-selector",
-    "convertor_tolerations": "tolerations",
+    **{f"convertor_{name.replace('-', '_')}": name for name in _ROLE_FLAGS},
+    **{
+        f"{role}_{name}".replace("-", "_"): f"{name}.{role}"
+        for role in _PODS
+        for name in _ROLE_FLAGS
+    },
     "affinity_policy": "affinity-policy",
     "rule_scope": "scope",
     "mode": "mode",
+    "pods": "pods",
+    "disks": "disks",
 }
 """The setting of each parameter, by the name that its annotation has."""
 
 
-def _repeatable(flag: str, metavar: str, separator: str, *, help: str) -> Callable[[F], F]:  # noqa: A002
-    """Add a flag whose values are joined, as for kubectl mtv; None if it is not given."""
+def _repeatable(
+    flag: str,
+    metavar: str,
+    separator: str,
+    *,
+    help: str,  # noqa: A002
+    words: Sequence[str] = (),
+) -> Callable[[F], F]:
+    """Add a flag whose values are joined, as for kubectl mtv; None if it is not given.
+
+    `words` are the entries that a value may have, for completion.
+    """
 
     def join(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> str | None:
         empty = [not value.strip() for value in values]
@@ -41,7 +70,27 @@ def _repeatable(flag: str, metavar: str, separator: str, *, help: str) -> Callab
             return None
         return "" if all(empty) else separator.join(values)
 
-    return click.option(flag, metavar=metavar, multiple=True, callback=join, help=help)
+    def complete(_ctx: click.Context, _param: click.Parameter, start: str) -> list[str]:
+        before, comma, last = start.rpartition(",")
+        return [f"{before}{comma}{word}" for word in words if word.startswith(last)]
+
+    return click.option(
+        flag,
+        metavar=metavar,
+        multiple=True,
+        callback=join,
+        help=help,
+        shell_complete=complete if words else None,
+    )
+
+
+def _role_flags(command: F) -> F:
+    """Add the flags for one role; those for convertor pods are the general ones."""
+    for role, pods in reversed(_PODS.items()):
+        for name, (metavar, separator, what) in reversed(_ROLE_FLAGS.items()):
+            text = f"{what} for {pods} only."
+            command = _repeatable(f"--{role}-{name}", metavar, separator, help=text)(command)
+    return command
 
 
 def _word(flag: str, words: type[StrEnum], *, help: str) -> Callable[[F], F]:  # noqa: A002
@@ -62,6 +111,9 @@ def _word(flag: str, words: type[StrEnum], *, help: str) -> Callable[[F], F]:  #
 @_word("--affinity-policy", AffinityPolicy, help="For Forklift's own term: merge or replace.")
 @_word("--rule-scope", Scope, help="Namespaces of rules that name none: all or own.")
 @_word("--mode", Mode, help="For this plan: enforce, audit or off.")
+@_repeatable("--pods", "ROLE,...", ",", help="Roles that get the settings, or all.", words=_ROLES)
+@_word("--disks", Disks, help="Of one VM: any place, or together.")
+@_role_flags
 @click.option(
     "--dry-run",
     type=click.Choice(["none", "client", "server"]),
@@ -90,12 +142,17 @@ def patch(  # noqa: PLR0913, PLR0917 - one for each option
     by it. A list may have several tolerations of one key; - removes all of them, or those with
     the given value and effect. A flag for a list or for rules may be repeated.
 
+    The --convertor flags are for the pods of all roles in --pods, convertor,first-consumer by
+    default. A flag with another role replaces the setting for pods of that role.
+
     \b
     Examples:
       kubectl convertor patch plan db --convertor-affinity 'REQUIRE pods(app=ceph-osd) on node'
       kubectl convertor patch plan db --convertor-labels workload=migration,batch-
       kubectl convertor patch plan db --convertor-node-selector cpu-cores=16+,disk=nvme
       kubectl convertor patch plan db --convertor-tolerations dedicated=migration:NoSchedule
+      kubectl convertor patch plan db --pods all --disks together
+      kubectl convertor patch plan db --importer-affinity 'PREFER nodes(net=fast) weight=9'
       kubectl convertor patch plan db --convertor-affinity '' --dry-run=server -o yaml
     """  # noqa: D301 - click's mark for "do not wrap"
     changes = {_SETTINGS[flag]: value for flag, value in flags.items() if value is not None}

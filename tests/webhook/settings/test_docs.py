@@ -11,7 +11,7 @@ import yaml
 from tests.support.paths import ROOT
 from webhook.kube.manifests import parse_document
 from webhook.kube.objects import Json
-from webhook.model import Installation, Mode, Problem
+from webhook.model import Installation, MigrationPod, Mode, Problem, Role
 from webhook.placement import place
 from webhook.settings import read
 from webhook.settings.installation import KEYS, read_installation
@@ -74,6 +74,10 @@ def test_an_example_of_the_document_is_placed_as_documented(example: Example) ->
     assert select_fields(place(pod, plan, installation, NODE_VALUES).pod) == load_block(
         example, "pod"
     )
+    for role in Role:
+        if role in example.blocks:
+            placed = place(pod, plan, installation, NODE_VALUES, MigrationPod(role)).pod
+            assert select_fields(placed) == load_block(example, role)
     assert problems == example.blocks.get("text", "").strip("\n")
     assert plan.settings.mode is (Mode.OFF if example.heading == "Mode" else None)
 
@@ -82,7 +86,7 @@ def test_every_setting_has_a_section_and_an_example() -> None:
     settings = re.findall(r"^\| \[.+?\]\(#(.+?)\)", DOC, flags=re.MULTILINE)
     headings = {example.heading.lower().replace(" ", "-") for example in read_examples()}
 
-    assert len(settings) == 7
+    assert len(settings) == 9
     assert set(settings) <= headings
     blocks = "".join(SECTIONS).count("```") / 2
     assert sum(len(example.blocks) for example in read_examples()) == blocks

@@ -1,47 +1,27 @@
 """PVCs of migrations in the cluster of the pods, and StorageClasses, kept current by watches."""
 
 from collections.abc import Callable, Iterable
-
-import msgspec
-import structlog
+from typing import Any
 
 from webhook.forklift.pvc import PvcObject
-from webhook.inventory import PvcsStatus, VmDisk, VmRef, clock
-from webhook.inventory.pvc_index import Changed, PvcIndex
+from webhook.inventory import PvcsStatus
+from webhook.inventory.indexed_pvcs import IndexedPvcs
+from webhook.inventory.pvc_index import PvcIndex
 from webhook.inventory.volumes import VolumeReader, VolumeTiming
 from webhook.kube.api import reflector
 from webhook.kube.api.client import Client
 from webhook.kube.api.collection import ListWatch
-from webhook.model import Disk, PlanRef, PvcRef
-
-log = structlog.get_logger()
+from webhook.kube.storage import STORAGE_CLASSES_PATH, StorageClassObject
+from webhook.model import PlanRef
 
 PATH = "/api/v1/persistentvolumeclaims"
 DISKS = {"labelSelector": "plan"}
 """The PVCs with Forklift's labels; CDI from 1.63 on sets them on prime PVCs too."""
 PRIMES = {"labelSelector": "app=containerized-data-importer,!plan"}
 """Prime PVCs without them; all other PVCs of CDI are dropped when they are read."""
-STORAGE_CLASSES_PATH = "/apis/storage.k8s.io/v1/storageclasses"
 
 
-class _ClassMetadata(msgspec.Struct):
-    name: str
-    resource_version: str = msgspec.field(name="resourceVersion", default="")
-
-
-class StorageClassObject(msgspec.Struct):
-    """A StorageClass as decoded from the API server or a file."""
-
-    metadata: _ClassMetadata
-    binding_mode: str | None = msgspec.field(name="volumeBindingMode", default=None)
-
-    @property
-    def waits(self) -> bool:
-        """True if a volume waits for its first consumer."""
-        return self.binding_mode == "WaitForFirstConsumer"
-
-
-class ClusterPvcs:
+class ClusterPvcs(IndexedPvcs):
     """The PVCs of the cluster of `client`, as `Pvcs` and `VmDisks`.
 
     PVCs are reduced to the fields of `Pvc`; the volumes of bound ones are read by `VolumeReader`,
@@ -56,36 +36,16 @@ class ClusterPvcs:
         timing: reflector.ReflectorTiming | None = None,
         volume_timing: VolumeTiming | None = None,
     ) -> None:
-        self._index = PvcIndex(lambda created: clock.seconds_since(created, client.clock_offset))
-        self._subscribers: list[Callable[[VmRef], None]] = []
+        super().__init__(lambda: client.clock_offset)
         self._volumes = VolumeReader(client, self._index, knows_plan, self._notify, volume_timing)
         disks = ListWatch(client, PATH, PvcObject, DISKS)
         primes = ListWatch(client, PATH, PvcObject, PRIMES)
         classes = ListWatch(client, STORAGE_CLASSES_PATH, StorageClassObject)
-        self._reflectors: list[
-            reflector.Reflector[PvcObject] | reflector.Reflector[StorageClassObject]
-        ]
-        self._reflectors = [
+        self._reflectors: tuple[reflector.Reflector[Any], ...] = (
             reflector.Reflector(disks, _PvcStore(self, labelled=True), timing),
             reflector.Reflector(primes, _PvcStore(self, labelled=False), timing),
             reflector.Reflector(classes, _ClassStore(self._index), timing),
-        ]
-
-    def find_disk(self, pvc: PvcRef) -> Disk | None:
-        """Return the disk of a PVC, from the watches' data."""
-        return self._index.find_disk(pvc)
-
-    def list_vms(self) -> list[VmRef]:
-        """Return all VMs with disks."""
-        return self._index.list_vms()
-
-    def list_disks(self, vm: VmRef) -> list[VmDisk]:
-        """Return the disks of a VM that are not being deleted."""
-        return self._index.list_disks(vm)
-
-    def subscribe(self, on_change: Callable[[VmRef], None]) -> None:
-        """Call `on_change` after each change of a VM's disks; see `VmDisks`."""
-        self._subscribers.append(on_change)
+        )
 
     def status(self) -> PvcsStatus:
         """Return the state of the PVCs, and the errors of the watches and of reading volumes."""
@@ -127,11 +87,6 @@ class ClusterPvcs:
         """Remove a PVC."""
         self._notify(self._index.discard(item.metadata.uid, labelled=labelled))
 
-    def _notify(self, changed: Changed) -> None:
-        for vm in changed:
-            for on_change in self._subscribers:
-                on_change(vm)
-
 
 class _PvcStore:
     """The PVCs of one of the watches, as the store of its reflector."""
@@ -158,11 +113,11 @@ class _ClassStore:
         self._waits: dict[str, bool] = {}
 
     def replace(self, items: Iterable[StorageClassObject]) -> None:
-        self._waits = {item.metadata.name: item.waits for item in items}
+        self._waits = {item.metadata.name: item.waits_for_first_consumer for item in items}
         self._index.set_binding_modes(self._waits)
 
     def update(self, item: StorageClassObject) -> None:
-        self._waits[item.metadata.name] = item.waits
+        self._waits[item.metadata.name] = item.waits_for_first_consumer
         self._index.set_binding_modes(self._waits)
 
     def delete(self, item: StorageClassObject) -> None:

@@ -14,11 +14,12 @@ import structlog
 from webhook.forklift.plan import API_VERSION, KIND
 from webhook.inventory import PlansStatus, clock, plan_files, summarize
 from webhook.inventory.changes import log_changes
+from webhook.inventory.directory_pvcs import DirectoryPvcs
 from webhook.inventory.index import Key, PlanIndex, key_of
 from webhook.karl import minimums
 from webhook.kube.messages import describe_internal_error, describe_os_error
 from webhook.kube.objects import Json
-from webhook.model import Installation, NodeValues, Plan, PlanRef, Reason
+from webhook.model import Installation, NodeValues, Plan, PlanRef, Pvc, Reason
 
 log = structlog.get_logger(__name__)
 
@@ -42,13 +43,15 @@ class DirectoryPlans:
 
     The files are scanned twice a second and read if they have changed. That works on every file
     system and for a mounted ConfigMap, whose files are symlinks that are all replaced at once. A
-    file that becomes invalid keeps its last valid contents. Hidden files are ignored. Node objects
-    in the files take the place of a cluster's nodes.
+    file that becomes invalid keeps its last valid contents. Hidden files are ignored. Nodes, PVCs,
+    PersistentVolumes and StorageClasses in the files take the place of a cluster's.
     """
 
     def __init__(self, path: Path, installation: Installation) -> None:
         self._path = path
         self._index = PlanIndex(installation, clock.now)
+        self.pvcs = DirectoryPvcs(self.status)
+        """The PVCs of the files."""
         self._files: dict[Path, _File] = {}
         self._node_values: NodeValues = {}
         self._errors: list[str] = []
@@ -152,12 +155,35 @@ class DirectoryPlans:
         ]
         labels = (node for file in files.values() for node in file.contents.nodes)
         self._node_values = minimums.label_values(labels, self._index.node_keys)
+        errors += self._update_pvcs(files)
         if not plans and not errors:
             errors.append(
                 f"no Plan in '{self._path}': expected kind '{KIND}' of "
                 f"'{API_VERSION}' in files named {', '.join('*' + s for s in plan_files.SUFFIXES)}"
             )
         self._report(errors)
+
+    def _update_pvcs(self, files: dict[Path, _File]) -> list[str]:
+        """Replace PVCs, volumes and classes; return an error for each PVC that is in two files."""
+        errors = []
+        pvcs: dict[str, Pvc] = {}
+        paths: dict[str, Path] = {}
+        volumes: dict[str, list[Json]] = {}
+        classes: dict[str, bool] = {}
+        for path, file in files.items():
+            volumes |= file.contents.volumes
+            classes |= file.contents.storage_classes
+            for pvc in file.contents.pvcs:
+                if other := paths.get(pvc.uid):
+                    name = f"{pvc.namespace}/{pvc.name}"
+                    errors.append(
+                        f"{path}: PersistentVolumeClaim {name} is in '{other}' too, which is used"
+                    )
+                    continue
+                pvcs[pvc.uid] = pvc
+                paths[pvc.uid] = path
+        self.pvcs.replace_all(pvcs.values(), volumes, classes)
+        return errors
 
     def _report(self, errors: list[str]) -> None:
         """Log the errors that are new, and keep all for the status."""
@@ -215,5 +241,5 @@ def _read_if_changed(path: Path, before: _File | None) -> _File:
         log.exception("file cannot be read", file=str(path))
         contents, message = last, describe_internal_error(error)
     if not message and contents.others:
-        log.debug("objects that are neither Plans nor Nodes", file=str(path), kinds=contents.others)
+        log.debug("objects of other kinds", file=str(path), kinds=contents.others)
     return _File(signature if settled else None, contents, message)

@@ -1,14 +1,21 @@
-"""Plans and Nodes in YAML and JSON files, and errors with their place in the file."""
+"""The objects of YAML and JSON files that placement uses, and errors with their place in the file.
+
+They are Plans, Nodes, PersistentVolumeClaims, PersistentVolumes and StorageClasses.
+"""
 
 import difflib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from webhook.forklift.plan import API_VERSION, GROUP, KIND, NAME_PATTERN, PlanObject
+from webhook.forklift.pvc import PvcObject
 from webhook.kube import manifests
+from webhook.kube.affinity import REQUIRED
+from webhook.kube.affinity_validation import validate_affinity
 from webhook.kube.messages import (
     describe_os_error,
     describe_validation_error,
@@ -16,8 +23,17 @@ from webhook.kube.messages import (
     truncate,
 )
 from webhook.kube.objects import Json
+from webhook.kube.storage import (
+    BINDING_MODES,
+    STORAGE_API_VERSION,
+    StorageClassObject,
+    VolumeObject,
+)
+from webhook.model import Pvc
 from webhook.settings import unknown_fields
 from webhook.settings.unknown_fields import UNKNOWN_FIELDS
+
+T = TypeVar("T")
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -38,6 +54,21 @@ class Contents(msgspec.Struct, frozen=True):
     """The labels of each Node."""
     others: list[str] = []
     """The kinds of all other objects."""
+    pvcs: list[Pvc] = []
+    """Each has a name, a namespace, and a UID: `NAMESPACE/NAME` if the file has none."""
+    volumes: dict[str, list[Json]] = {}
+    """The ORed node selector terms of each PersistentVolume, by its name."""
+    storage_classes: dict[str, bool] = {}
+    """StorageClasses, and if their volumes wait for their first consumer."""
+
+    def add(self, others: "Contents") -> None:
+        """Add the objects of another file; its volumes and classes replace those of their names."""
+        self.plans.extend(others.plans)
+        self.nodes.extend(others.nodes)
+        self.others.extend(others.others)
+        self.pvcs.extend(others.pvcs)
+        self.volumes.update(others.volumes)
+        self.storage_classes.update(others.storage_classes)
 
 
 class _NodeMetadata(msgspec.Struct):
@@ -67,8 +98,18 @@ def read_file(path: Path) -> Contents:
         for line, found in _objects(document, first_line):
             if _is_plan(found):
                 contents.plans.append(_convert_plan(found, line))
-            elif _is_node(found):
-                contents.nodes.append(_read_labels(found, line))
+            elif _is(found, "v1", "Node"):
+                contents.nodes.append(_decode(found, line, _Node).metadata.labels or {})
+            elif _is(found, "v1", "PersistentVolumeClaim"):
+                contents.pvcs.append(_read_pvc(found, line))
+            elif _is(found, "v1", "PersistentVolume"):
+                volume = _decode(found, line, VolumeObject)
+                _check_node_terms(volume.node_terms, line)
+                contents.volumes[volume.metadata.name] = volume.node_terms
+            elif _is(found, STORAGE_API_VERSION, "StorageClass"):
+                storage_class = _read_storage_class(found, line)
+                waits = storage_class.waits_for_first_consumer
+                contents.storage_classes[storage_class.metadata.name] = waits
             else:
                 contents.others.append(found["kind"])
     return contents
@@ -94,47 +135,82 @@ def _objects(document: Any, line: int) -> Iterator[tuple[int, Json]]:
 
 
 def _is_plan(found: Json) -> bool:
-    return found["kind"] == KIND and found.get("apiVersion") == API_VERSION
+    return _is(found, API_VERSION, KIND)
 
 
-def _is_node(found: Json) -> bool:
-    return found["kind"] == "Node" and found.get("apiVersion") == "v1"
+def _is(found: Json, api_version: str, kind: str) -> bool:
+    return bool(found["kind"] == kind and found.get("apiVersion") == api_version)
 
 
 def _convert_plan(found: Json, line: int) -> Json:
     """Return a Plan without its VMs and its status, which can be megabytes."""
-    try:
+    with _locate_errors(line, KIND):
         plan = msgspec.convert(found, PlanObject)
-        plan.metadata.namespace = plan.metadata.namespace or "default"
-        _check_names(plan, line)
+        metadata = plan.metadata
+        metadata.namespace = metadata.namespace or "default"
+        _check_names(KIND, line, namespace=metadata.namespace, name=metadata.name)
         kept = plan.to_json()
         if paths := unknown_fields.find(found):
             kept[UNKNOWN_FIELDS] = paths  # `settings.read` reports them as problems
         msgspec.msgpack.encode(kept)
-    except msgspec.ValidationError as error:
-        raise FileError(f"line {line}: {_describe_mismatch(error, KIND)}") from None
-    except (OverflowError, UnicodeEncodeError) as error:  # 10**30, or half a surrogate pair
-        raise FileError(f"line {line}: Plan: unsupported value: {error}") from None
-    except RecursionError:
-        raise FileError(f"line {line}: Plan: it is nested too deeply") from None
     return kept
 
 
-def _check_names(plan: PlanObject, line: int) -> None:
-    for field in ("namespace", "name"):
-        name = getattr(plan.metadata, field)
+def _read_pvc(found: Json, line: int) -> Pvc:
+    pvc = _decode(found, line, PvcObject).to_pvc()
+    namespace = pvc.namespace or "default"
+    _check_names(found["kind"], line, namespace=namespace, name=pvc.name)
+    return msgspec.structs.replace(
+        pvc, namespace=namespace, uid=pvc.uid or f"{namespace}/{pvc.name}"
+    )
+
+
+def _read_storage_class(found: Json, line: int) -> StorageClassObject:
+    storage_class = _decode(found, line, StorageClassObject)
+    if storage_class.binding_mode not in (None, *BINDING_MODES):
+        raise FileError(
+            f"line {line}: StorageClass: 'volumeBindingMode': expected "
+            f"{' or '.join(BINDING_MODES)}, found {describe_value(storage_class.binding_mode)}"
+        )
+    return storage_class
+
+
+def _check_node_terms(terms: list[Json], line: int) -> None:
+    selector = {"nodeSelectorTerms": terms}
+    errors = validate_affinity({"nodeAffinity": {REQUIRED: selector}} if terms else {}, closed=True)
+    for path, message in errors:
+        place = path.replace(f".nodeAffinity.{REQUIRED}", "spec.nodeAffinity.required")
+        raise FileError(f"line {line}: PersistentVolume: '{place}': {message}")
+
+
+def _decode(found: Json, line: int, kind: type[T]) -> T:
+    """Return an object with the fields of `kind`, which can be encoded."""
+    with _locate_errors(line, found["kind"]):
+        decoded = msgspec.convert(found, kind)
+        msgspec.msgpack.encode(decoded)
+    return decoded
+
+
+@contextmanager
+def _locate_errors(line: int, kind: str) -> Iterator[None]:
+    """Raise FileError for a field of another type, or a value that no API server would accept."""
+    try:
+        yield
+    except msgspec.ValidationError as error:
+        raise FileError(f"line {line}: {_describe_mismatch(error, kind)}") from None
+    except (OverflowError, UnicodeEncodeError) as error:  # 10**30, or half a surrogate pair
+        raise FileError(f"line {line}: {kind}: unsupported value: {error}") from None
+    except RecursionError:
+        raise FileError(f"line {line}: {kind}: it is nested too deeply") from None
+
+
+def _check_names(kind: str, line: int, **names: str) -> None:
+    for field, name in names.items():
         if not NAME_PATTERN.fullmatch(name):
             raise FileError(
-                f"line {line}: Plan: metadata.{field} '{name}' must consist of lower case letters, "
-                "digits, '-' and '.', and begin and end with a letter or a digit"
+                f"line {line}: {kind}: metadata.{field} '{name}' must consist of lower case "
+                "letters, digits, '-' and '.', and begin and end with a letter or a digit"
             )
-
-
-def _read_labels(found: Json, line: int) -> dict[str, str]:
-    try:
-        return msgspec.convert(found, _Node).metadata.labels or {}
-    except msgspec.ValidationError as error:
-        raise FileError(f"line {line}: {_describe_mismatch(error, 'Node')}") from None
 
 
 def _check_kind(found: Json, line: int) -> None:

@@ -135,11 +135,11 @@ class PvcIndex:
             changed += self.discard(uid, labelled=labelled)
         return tuple(dict.fromkeys(changed))
 
-    def set_node_terms(self, pvc: Pvc, node_terms: list[Json]) -> Changed:
+    def set_node_terms(self, pvc: Pvc, node_terms: list[Json] | None) -> Changed:
         """Set the ORed node selector terms of a PVC's volume, unless it has another one by now."""
         with self._writing:
             known = self._get(pvc.uid)
-            if known is None or known.pvc.volume != pvc.volume:
+            if known is None or known.pvc.volume != pvc.volume or known.node_terms == node_terms:
                 return ()
             self._entries[pvc.uid] = _pack(msgspec.structs.replace(known, node_terms=node_terms))
             return self._vms_of(pvc)

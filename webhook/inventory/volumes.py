@@ -13,12 +13,10 @@ from webhook.forklift.plan import NAME_PATTERN
 from webhook.inventory.pvc_index import Changed, PvcIndex
 from webhook.kube.api.client import Client
 from webhook.kube.api.errors import ApiError
-from webhook.kube.objects import Json
+from webhook.kube.storage import VOLUMES_PATH, VolumeObject
 from webhook.model import PlanRef, Pvc, PvcRef
 
 log = structlog.get_logger()
-
-PATH = "/api/v1/persistentvolumes"
 
 
 class VolumeTiming(NamedTuple):
@@ -30,31 +28,6 @@ class VolumeTiming(NamedTuple):
     initial_backoff_seconds: float = 1.0
     """After a failure, and for a PVC whose plan is not known; doubled each time."""
     max_backoff_seconds: float = 60.0
-
-
-class _Required(msgspec.Struct):
-    terms: list[Json] | None = msgspec.field(name="nodeSelectorTerms", default=None)
-
-
-class _NodeAffinity(msgspec.Struct):
-    required: _Required | None = None
-
-
-class _Spec(msgspec.Struct):
-    node_affinity: _NodeAffinity | None = msgspec.field(name="nodeAffinity", default=None)
-
-
-class VolumeObject(msgspec.Struct):
-    """A PersistentVolume as decoded from the API server or a file."""
-
-    spec: _Spec | None = None
-
-    @property
-    def node_terms(self) -> list[Json]:
-        """The ORed terms of nodes that reach it; empty for all nodes."""
-        affinity = self.spec and self.spec.node_affinity
-        required = affinity and affinity.required
-        return (required and required.terms) or []
 
 
 _decode = msgspec.json.Decoder(VolumeObject).decode
@@ -145,7 +118,7 @@ class VolumeReader:
             self._postpone(uid, again=postponed_before)
             return 0
         try:
-            body = self._client.get(f"{PATH}/{pvc.volume}")
+            body = self._client.get(f"{VOLUMES_PATH}/{pvc.volume}")
             self._on_change(self._index.set_node_terms(pvc, _decode(body).node_terms))
         except (ApiError, msgspec.MsgspecError) as error:
             if not (isinstance(error, ApiError) and error.status == 404):

@@ -104,7 +104,8 @@ class _Clusters(NamedTuple):
 
 def _connect(config: Config) -> _Clusters:
     if config.plans is not None:
-        return _Clusters(DirectoryPlans(config.plans, config.installation))
+        directory = DirectoryPlans(config.plans, config.installation)
+        return _Clusters(directory, directory.pvcs)
     try:
         cluster = client.connect(config.kubeconfig)
         hub = client.connect(config.hub_kubeconfig) if config.hub_kubeconfig else cluster

@@ -86,7 +86,7 @@ def test_disks_are_kept_current_by_three_lists_and_three_watches(
     api.add(PRIME)
     eventually(lambda: watched.status().count == 2)
     api.add(pvcs.pvc(volume="pv-1"))
-    eventually(lambda: is_bound(watched))
+    eventually(lambda: is_bound(watched) and volume_gets(api))
     api.delete("persistentvolumeclaims", "vms", "db-vm-1-disk-0")
     eventually(lambda: find(watched) is None)
     api.delete("persistentvolumeclaims", "vms", PRIME["metadata"]["name"])

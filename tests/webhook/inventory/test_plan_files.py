@@ -1,10 +1,15 @@
+import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from tests.support import pvcs
+from webhook.forklift.pvc import PvcObject
 from webhook.inventory import plan_files
 from webhook.inventory.plan_files import FileError
 from webhook.kube import manifests
+from webhook.model import Pvc
 from webhook.settings.unknown_fields import UNKNOWN_FIELDS
 
 PLAN = """\
@@ -257,3 +262,90 @@ def test_invalid_json_is_reported_with_place_and_expectation(
 def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="cannot be read: no such file"):
         plan_files.read_file(tmp_path / "none.yaml")
+
+
+# PVCs, volumes and classes
+
+
+def test_the_storage_of_a_migration_is_read(tmp_path: Path) -> None:
+    disk, terms = pvcs.pvc(volume="pv-1"), pvcs.zone_terms("a")
+    objects = [
+        disk,
+        pvcs.volume("pv-1", terms),
+        pvcs.volume("pv-2"),
+        pvcs.storage_class(),
+        pvcs.storage_class("fast", "Immediate"),
+    ]
+    found = read(tmp_path, json.dumps({"kind": "List", "items": objects}), "x.json")
+    assert found.pvcs == [msgspec.convert(disk, PvcObject).to_pvc()]
+    assert found.volumes == {"pv-1": terms, "pv-2": []}
+    assert found.storage_classes == {"local": True, "fast": False}
+    assert (found.plans, found.others) == ([], [])
+
+
+def test_a_pvc_without_namespace_and_uid_gets_both(tmp_path: Path) -> None:
+    text = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: db}\n"
+    assert read(tmp_path, text).pvcs == [Pvc("default", "db", "default/db")]
+
+
+PVC = "---\napiVersion: v1\nkind: PersistentVolumeClaim\n"
+VOLUME = "---\napiVersion: v1\nkind: PersistentVolume\nmetadata: {name: pv-1}\n"
+CLASS = "---\napiVersion: storage.k8s.io/v1\nkind: StorageClass\n"
+TERMS = "[{matchExpressions: [{key: zone, operator: is}]}]"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            f"{PVC}metadata: {{name: db, labels: {{plan: 7}}}}",
+            (
+                "PersistentVolumeClaim: 'metadata.labels.plan': expected text, found a whole number; "
+                "quote it"
+            ),
+        ),
+        (f"{PVC}spec: {{}}", "PersistentVolumeClaim: 'metadata' is missing"),
+        (
+            f"{PVC}metadata: {{name: D/b}}",
+            (
+                "PersistentVolumeClaim: metadata.name 'D/b' must consist of lower case letters, "
+                "digits, '-' and '.', and begin and end with a letter or a digit"
+            ),
+        ),
+        (
+            f"{VOLUME}spec: {{nodeAffinity: {{required: [a]}}}}",
+            "PersistentVolume: 'spec.nodeAffinity.required': expected a map, found a list",
+        ),
+        (
+            f"{VOLUME}spec: {{nodeAffinity: {{required: {{nodeSelectorTerms: {TERMS}}}}}}}",
+            (
+                "PersistentVolume: 'spec.nodeAffinity.required.nodeSelectorTerms[0]"
+                ".matchExpressions[0].operator': expected operator In, NotIn, Exists, DoesNotExist, Gt "
+                "or Lt, found 'is'"
+            ),
+        ),
+        (
+            f"{CLASS}metadata: {{name: 7}}",
+            "StorageClass: 'metadata.name': expected text, found a whole number; quote it",
+        ),
+        (
+            f"{CLASS}metadata: {{name: local}}\nvolumeBindingMode: WaitForConsumer",
+            (
+                "StorageClass: 'volumeBindingMode': expected Immediate or WaitForFirstConsumer, found "
+                "'WaitForConsumer'"
+            ),
+        ),
+    ],
+)
+def test_an_error_in_storage_has_its_line_and_what_is_expected(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    with pytest.raises(FileError) as error:
+        read(tmp_path, text)
+    assert str(error.value) == f"line 2: {message}"
+
+
+def test_half_a_surrogate_pair_in_a_pvc_is_an_error(tmp_path: Path) -> None:
+    disk = pvcs.pvc(plan="\ud800")
+    with pytest.raises(FileError, match="line 1: PersistentVolumeClaim: unsupported value: "):
+        read(tmp_path, json.dumps(disk), "x.json")

@@ -38,17 +38,15 @@ def read_contents(path: Path) -> Contents:
         raise UserError(f"'{path}': {error}") from None
     except OSError as error:
         raise UserError(f"'{error.filename}': {describe_os_error(error)}") from None
-    plans, nodes, others = [], [], []
+    found = Contents()
     for each in paths:
         try:
             contents = plan_files.read_file(each)
         except FileError as error:
             notify(f"Warning: '{each}': {error}")
             continue
-        plans += contents.plans
-        nodes += contents.nodes
-        others += contents.others
-    return Contents(plans, nodes, others)
+        found.add(contents)
+    return found
 
 
 def read_review(filename: str) -> Request:

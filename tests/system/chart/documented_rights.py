@@ -6,10 +6,13 @@ from typing import NamedTuple
 
 from tests.support.paths import ROOT
 from tests.system.chart.rendering import Json
+from webhook.kube.messages import join_with_or
 
 PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 
 EVERYWHERE = "*"
+_DISK_ROLES = ("first-consumer", "importer", "populator")
+"""The roles whose pods are placed by their disks."""
 
 
 class Right(NamedTuple):
@@ -59,7 +62,10 @@ def _rights(row: dict[str, str], mode: str, values: Json, namespace: str) -> Ite
 
 
 def _is_met(condition: str, values: Json) -> bool:
+    roles = values.get("limits", {}).get("roles", [*_DISK_ROLES])
+    condition = condition.replace(f"{join_with_or(_DISK_ROLES)} in `limits.roles`", "`disks`")
     facts = {
+        "disks": not {*_DISK_ROLES}.isdisjoint(roles),
         "watchPods": values.get("watchPods", True),
         "watchPodsNamespaces": bool(values.get("watchPodsNamespaces")),
         "webhook.namespaceSelector": bool(values.get("webhook", {}).get("namespaceSelector")),

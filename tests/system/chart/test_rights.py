@@ -26,11 +26,15 @@ VARIANTS: dict[str, Json] = {
         "watchPods": False,
     },
     "hub": {"hubKubeconfig": {"secretName": "hub"}},
+    "convertors": {"limits": {"roles": ["convertor", "inspection"]}},
+    "populators": {"limits": {"roles": ["populator"]}},
 }
 
 CLUSTER_SCOPED = {
     "nodes",
     "namespaces",
+    "persistentvolumes",
+    "storageclasses.storage.k8s.io",
     "mutatingwebhookconfigurations.admissionregistration.k8s.io",
     "validatingwebhookconfigurations.admissionregistration.k8s.io",
 }

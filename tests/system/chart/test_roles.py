@@ -206,3 +206,48 @@ def test_the_roles_of_the_chart_are_those_of_the_server() -> None:
 
     assert tuple(values["limits"]["roles"]) == Installation().roles == tuple(Role)
     assert f"If empty: {' and '.join(DEFAULT_ROLES)}." in text
+
+
+NOTES_DEFAULT = "The settings of a plan apply to its pods of the roles convertor, first-consumer."
+
+
+@pytest.mark.parametrize(
+    ("values", "applied", "explained"),
+    [
+        ({}, NOTES_DEFAULT, True),
+        ({"defaults": {"pods": "convertor , first-consumer"}}, NOTES_DEFAULT, True),
+        (
+            {"defaults": {"pods": "all"}},
+            "of the roles convertor, inspection, first-consumer, importer, populator.",
+            True,
+        ),
+        ({"defaults": {"pods": ["importer"]}}, "of the role importer.", False),
+        (
+            {"defaults": {"pods": "all"}, "limits": {"roles": ["importer", "convertor"]}},
+            "of the roles importer, convertor.",
+            False,
+        ),
+        ({"limits": {"roles": ["convertor"]}}, "of the role convertor.", False),
+        ({"limits": {"roles": ["populator"]}}, "of the roles that its annotation selects.", False),
+    ],
+)
+def test_the_notes_have_the_roles_that_are_placed(
+    values: Json, applied: str, *, explained: bool
+) -> None:
+    notes = rendering.text(values, notes=True).partition("NOTES:")[2]
+    roles = values.get("limits", {}).get("roles", [*Role])
+
+    assert applied in notes
+    assert ("A first-consumer is the pod whose node decides" in notes) is explained
+    assert f"`all` selects all of\n{', '.join(roles)}." in notes
+
+
+@pytest.mark.parametrize(
+    ("policy", "text"),
+    [
+        ("Ignore", 'fail_open_count{name=~"(pods|importers|populators).convertor.forklift'),
+        ("Fail", "fail. Importers and populators are admitted without their placement."),
+    ],
+)
+def test_the_notes_have_the_effect_of_a_failure(policy: str, text: str) -> None:
+    assert text in rendering.text({"webhook": {"failurePolicy": policy}}, notes=True)

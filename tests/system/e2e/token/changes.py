@@ -10,6 +10,8 @@ from tests.system.controlplane.api import Json
 
 Change = Callable[[Json], object]
 """Changes a copy of the object in place."""
+IMPORTERS, POPULATORS = 1, 2
+"""The indexes of the webhooks for pods of other controllers."""
 
 
 def make_bundle(count: int) -> str:
@@ -71,24 +73,32 @@ def _new_bundles(count: int) -> Change:
     return change
 
 
+def _take_selector_of_importers(body: Json) -> None:
+    webhooks = body["webhooks"]
+    webhooks[0]["objectSelector"] = copy.deepcopy(webhooks[IMPORTERS]["objectSelector"])
+
+
+def _exchange_names(body: Json) -> None:
+    first, second = body["webhooks"][IMPORTERS], body["webhooks"][POPULATORS]
+    first["name"], second["name"] = second["name"], first["name"]
+
+
 def _second_bundle(body: Json) -> None:
     client = body["webhooks"][0]["clientConfig"]
     added = base64.b64decode(make_bundle(1))
     client["caBundle"] = base64.b64encode(base64.b64decode(client["caBundle"]) + added).decode()
 
 
-_EVERYTHING = _webhook(
-    "rules",
-    value=[
-        {
-            "apiGroups": ["*"],
-            "apiVersions": ["*"],
-            "operations": ["CREATE", "UPDATE"],
-            "resources": ["*/*"],
-            "scope": "*",
-        }
-    ],
-)
+_RULES = [
+    {
+        "apiGroups": ["*"],
+        "apiVersions": ["*"],
+        "operations": ["CREATE", "UPDATE"],
+        "resources": ["*/*"],
+        "scope": "*",
+    }
+]
+_EVERYTHING = _webhook("rules", value=_RULES)
 
 _OWNER = {"apiVersion": "v1", "kind": "Namespace", "name": "gone", "uid": "00000000-gone"}
 
@@ -133,18 +143,27 @@ WEBHOOKS: dict[str, Change] = {
     "empty a caBundle": _client(caBundle=""),
     "caBundle and rules": _bundle_and_rules,
 }
-"""Changes of a webhook configuration with two webhooks that must be refused."""
+"""Changes of a webhook configuration with several webhooks that must be refused."""
 
 MUTATING: dict[str, Change] = {
     "never call again": _webhook("reinvocationPolicy", value="Never"),
     "all namespaces": _webhook("namespaceSelector", value={}),
     "all objects": _webhook("objectSelector", value={}),
     "other side effects": _webhook("sideEffects", value="None"),
+    "reject importers": _set("webhooks", IMPORTERS, "failurePolicy", value="Fail"),
+    "importers of any name": _set("webhooks", IMPORTERS, "matchConditions", value=None),
+    "populators of any label": _set("webhooks", POPULATORS, "objectSelector", value={}),
+    "the selector of another webhook": _take_selector_of_importers,
+    "exchange two names": _exchange_names,
+    "rules of the last webhook": lambda body: body["webhooks"][-1].update(rules=_RULES),
 }
 """Further changes of a MutatingWebhookConfiguration."""
 
 BUNDLES: dict[str, Change] = {
     "another CA for one webhook": _client(caBundle=make_bundle(1)),
+    "another CA for the last webhook": lambda body: body["webhooks"][-1]["clientConfig"].update(
+        caBundle=make_bundle(1)
+    ),
     "another CA for all webhooks": _new_bundles(1),
     "two CAs for all webhooks": _new_bundles(2),
     "a second CA": _second_bundle,

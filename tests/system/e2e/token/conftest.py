@@ -18,7 +18,7 @@ NAME = "token"
 
 @pytest.fixture(scope="package")
 def limited(plane: ControlPlane) -> Iterator[Stolen]:
-    """Install a release, with a second webhook in each configuration and a caBundle in all.
+    """Install a release, with one more webhook in each configuration and a caBundle in all.
 
     No replica runs.
     """
@@ -35,8 +35,9 @@ def limited(plane: ControlPlane) -> Iterator[Stolen]:
             stolen = Stolen(release, api)
             for kind in KINDS:
                 body = stolen.read(kind)
+                for webhook in body["webhooks"]:
+                    webhook["clientConfig"]["caBundle"] = make_bundle(1)
                 first = body["webhooks"][0]
-                first["clientConfig"]["caBundle"] = make_bundle(1)
                 body["webhooks"].append(copy.deepcopy(first) | {"name": "second.example.com"})
                 unwrap(plane.admin.send("PUT", at(body), body))
             stolen.await_policy()

@@ -33,7 +33,8 @@ VARIANTS: dict[str, Json] = {
         "watchPodsNamespaces": [WATCHED],
         "webhook": {"namespaceSelector": {"matchLabels": {"e2e": "never"}}},
     },
-    "openshift, no pods": cases.MODES["openshift"] | {"watchPods": False},
+    "openshift, no pods": cases.MODES["openshift"]
+    | {"watchPods": False, "limits": {"roles": ["convertor", "inspection"]}},
     "self-managed, hub": {"hubKubeconfig": {"secretName": "hub"}},
 }
 
@@ -124,6 +125,11 @@ def test_attempts_as_the_account_are_answered_as_documented(subject: Subject) ->
             "list", "secrets", subject.namespace
         ),
         "/api/v1/configmaps": Right("list", "configmaps", EVERYWHERE),
+        "/api/v1/persistentvolumeclaims": Right("list", "persistentvolumeclaims", EVERYWHERE),
+        "/api/v1/persistentvolumes": Right("list", "persistentvolumes", ""),
+        "/apis/storage.k8s.io/v1/storageclasses": Right(
+            "list", "storageclasses.storage.k8s.io", ""
+        ),
         f"/api/v1/namespaces/{WATCHED}": Right("get", "namespaces", "", WATCHED),
         f"/api/v1/namespaces/{OTHER}": Right("get", "namespaces", "", OTHER),
         "/apis/forklift.konveyor.io/v1beta1/plans": Right(

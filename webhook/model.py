@@ -203,7 +203,7 @@ class Settings(msgspec.Struct, frozen=True, array_like=True):
 
 
 class VmRules(msgspec.Struct, frozen=True, array_like=True):
-    """Where the VMs of a plan must run: `targetLabels`, `targetNodeSelector`, `targetAffinity`.
+    """The rules of a plan's VMs: `targetLabels`, `targetNodeSelector`, `targetAffinity`.
 
     They place no pod of the migration, but VMs and pods have the same disks.
     """

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from webhook.karl.decompile import format_node_terms, format_pod_term
+from webhook.karl.decompile import format_pod_term
 from webhook.karl.syntax import Verb
 from webhook.kube.messages import quote, truncate
 from webhook.kube.objects import Json, name_of
@@ -21,6 +21,7 @@ from webhook.kube.tolerations import format_toleration
 from webhook.model import Disks, Role, SiblingDisk
 from webhook.placement.disk_users import PLUGINS, DiskUser, DiskUsers, Surroundings
 from webhook.placement.exclusion import exclude_each_other
+from webhook.placement.required_rules import format_terms
 
 _MAX_LISTED = 3
 _MAX_RULE_CHARACTERS = 120
@@ -138,10 +139,9 @@ def _find_excluding_rules(user: DiskUser, disks: list[SiblingDisk]) -> str:
         return ""
     alone = [rule for rule in user.rules if exclude_each_other([*places, rule.terms])]
     causes = [
-        _Cause(f"{rule.setting} {_format_terms(rule.terms)}", f"change {rule.setting} of the plan")
-        for rule in alone or user.rules
+        _Cause(str(rule), f"change {rule.setting} of the plan") for rule in alone or user.rules
     ]
-    where = " and ".join(dict.fromkeys(map(_format_terms, places[:_MAX_LISTED])))
+    where = " and ".join(dict.fromkeys(map(format_terms, places[:_MAX_LISTED])))
     return f"only {where} reach {_it(disks)}, and no such node meets {_describe_causes(causes)}"
 
 
@@ -164,7 +164,7 @@ def _describe_cause(cause: Json, reason: str, user: DiskUser) -> _Cause:
             return _change(user.selector, f"{key}={value}")
         case {"nodeSelectorTerms": terms}:
             settings = (rule.setting for rule in user.rules if rule.in_affinity)
-            return _change(" or ".join(settings), _format_terms(terms))
+            return _change(" or ".join(settings), format_terms(terms))
         case {"term": term}:
             verb = Verb.REQUIRE if reason == AFFINITY else Verb.AVOID
             return _change(user.affinity, format_pod_term(verb, term))
@@ -181,7 +181,7 @@ def _change(setting: str, text: str) -> _Cause:
 def _describe_apart(vm: str, disks: list[SiblingDisk], users: DiskUsers) -> str:
     """Describe disks that no node reaches together."""
     what = "in places that exclude each other" if len(disks) > 1 else "where no node is"
-    places = (f"{quote(disk.name)} on {_format_terms(disk.node_terms or [])}" for disk in disks)
+    places = (f"{quote(disk.name)} on {format_terms(disk.node_terms or [])}" for disk in disks)
     restart = _advise_on_restart(ConflictKind.DISKS, disks, users)
     return (
         f"{_name_disks(disks)} {what} ({_join(places)}), so neither the convertor pod of VM "
@@ -210,11 +210,6 @@ def _name_disks(disks: list[SiblingDisk]) -> str:
 
 def _it(disks: list[SiblingDisk]) -> str:
     return "it" if len(disks) == 1 else "them"
-
-
-def _format_terms(terms: list[Json]) -> str:
-    text = format_node_terms(terms).removeprefix(f"{Verb.REQUIRE} ")
-    return truncate(text, _MAX_RULE_CHARACTERS)
 
 
 def _join(names: Iterable[str]) -> str:

@@ -13,9 +13,9 @@ from webhook.kube.scheduler.inter_pod_affinity import pod_affinity, pod_anti_aff
 from webhook.kube.scheduler.node_affinity import node_affinity
 from webhook.kube.scheduler.snapshot import Snapshot, take_snapshot
 from webhook.kube.scheduler.taint_toleration import taint_toleration
-from webhook.model import Installation, MigrationPod, Mode, Plan, Role, Settings, VmRules
+from webhook.model import Installation, Mode, Plan, Role, VmRules
 from webhook.placement import CONVERTOR_POD, has_settings, place
-from webhook.placement.exclusion import NodeTerms, required_node_terms, to_terms
+from webhook.placement.required_rules import NodeRule, list_role_rules, list_vm_rules
 from webhook.placement.role_settings import settings_for
 from webhook.settings.mode import mode_of
 from webhook.settings.own_pods import list_own_pods
@@ -32,17 +32,6 @@ _POD_KINDS = ("podAffinity", "podAntiAffinity")
 _NO_VM_RULES = VmRules()
 
 
-class NodeRule(NamedTuple):
-    """A required rule on nodes."""
-
-    setting: str
-    """Its name: `node-selector`, `targetAffinity`."""
-    terms: NodeTerms
-    """Minimums are not expanded."""
-    in_affinity: bool = True
-    """False if the pod has it as its nodeSelector."""
-
-
 class DiskUser(NamedTuple):
     """A convertor pod or a VM."""
 
@@ -56,11 +45,11 @@ class DiskUser(NamedTuple):
     affinity: str
     """That of its affinity."""
     taint_remedy: str
-    """What to do about a taint: `tolerate it …`."""
+    """Remedy for a taint: `tolerate it …`."""
 
 
 class Surroundings(NamedTuple):
-    """What is known of the cluster. Made by `describe_surroundings`."""
+    """The known part of a cluster. Made by `describe_surroundings`."""
 
     snapshot: Snapshot
     """Without nodes if they are not known; then only the rules themselves are compared."""
@@ -130,18 +119,19 @@ def _build_convertor(
     """
     labels = {CONVERTOR_LABEL: CONVERTOR_VALUE}
     pod: Json = {"metadata": {"namespace": plan.target_namespace, "labels": labels}}
-    settings = Settings()
+    rules: list[NodeRule] = []
     if mode_of(plan, plan.target_namespace, installation) is Mode.ENFORCE:
         settings = settings_for(CONVERTOR_POD, plan, installation).settings
         keys = minimums.label_keys(settings)
         values = minimums.label_values(map(labels_of, surroundings.nodes), keys)
         pod = place(pod, plan, installation, values).pod
+        rules = list_role_rules(Role.CONVERTOR, plan, installation)
     pod = with_defaults(pod)
     own_pods = list_own_pods(plan, installation)
     return DiskUser(
         "the convertor pod of VM",
         _select_pod_terms(pod, lambda term: not own_pods.may_match(term), surroundings),
-        list_node_rules(settings),
+        rules,
         "node-selector",
         "affinity",
         "tolerate it in tolerations of the plan",
@@ -170,33 +160,6 @@ def _build_vm(plan: Plan, surroundings: Surroundings) -> DiskUser:
         "targetAffinity",
         "remove it from a node, because a Plan cannot give its VMs tolerations",
     )
-
-
-def list_first_consumer_rules(plan: Plan, installation: Installation) -> list[NodeRule]:
-    """Return the required rules on nodes of the plan's first consumers."""
-    pod = MigrationPod(Role.FIRST_CONSUMER)
-    return list_node_rules(settings_for(pod, plan, installation).settings)
-
-
-def list_node_rules(settings: Settings) -> list[NodeRule]:
-    """Return the required rules on nodes of settings."""
-    minimums_term = [{"matchExpressions": settings.node_requirements}]
-    rules = (
-        NodeRule("node-selector", to_terms(settings.node_selector), in_affinity=False),
-        NodeRule("node-selector", minimums_term if settings.node_requirements else []),
-        NodeRule("affinity", required_node_terms(settings.affinity)),
-    )
-    return [rule for rule in rules if rule.terms]
-
-
-def list_vm_rules(plan: Plan) -> list[NodeRule]:
-    """Return the required rules on nodes of the plan's VMs."""
-    rules = plan.vm_rules or _NO_VM_RULES
-    found = (
-        NodeRule("targetNodeSelector", to_terms(rules.node_selector), in_affinity=False),
-        NodeRule("targetAffinity", required_node_terms(rules.affinity)),
-    )
-    return [rule for rule in found if rule.terms]
 
 
 def list_pod_terms(user: DiskUser) -> list[Json]:

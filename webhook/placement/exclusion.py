@@ -1,13 +1,10 @@
 """Node rules that exclude each other by logic, whatever nodes there are."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from webhook.karl.contradiction import is_unsatisfiable
-from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json
-
-NodeTerms = list[Json]
-"""ORed node selector terms; none admit every node."""
+from webhook.placement.required_rules import NodeTerms
 
 MAX_COMBINATIONS = 1024
 """Of alternatives that are compared. Beyond it rules count as compatible."""
@@ -35,20 +32,6 @@ def exclude_each_other(rules: Iterable[NodeTerms]) -> bool:
             if not is_unsatisfiable(both := combination + alternative)
         ]
     return not combinations
-
-
-def to_terms(node_selector: Mapping[str, str]) -> NodeTerms:
-    """Return the terms that are equivalent to a node selector."""
-    expressions = [
-        {"key": key, "operator": "In", "values": [value]} for key, value in node_selector.items()
-    ]
-    return [{"matchExpressions": expressions}] if expressions else []
-
-
-def required_node_terms(affinity: Json) -> NodeTerms:
-    """Return the required node terms of a core/v1 Affinity."""
-    required = (affinity.get("nodeAffinity") or {}).get(REQUIRED) or {}
-    return required.get("nodeSelectorTerms") or []
 
 
 def _list_requirements(term: Json) -> list[Json]:

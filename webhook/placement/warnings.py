@@ -7,6 +7,7 @@ from webhook.kube.objects import Json, encode, labels_of, spec_of
 from webhook.kube.sizes import MAX_POD_ENTRIES, count_items
 from webhook.model import Installation, Plan
 from webhook.placement import place
+from webhook.placement.place_warnings import find_place_warnings
 from webhook.placement.role_warnings import find_role_warnings
 
 
@@ -18,7 +19,11 @@ def find_plan_warnings(plan: Plan, installation: Installation) -> list[str]:
     labels = {CONVERTOR_LABEL: CONVERTOR_VALUE}
     pod = {"metadata": {"namespace": plan.target_namespace, "labels": labels}}
     placed = place(pod, plan, installation, {}).pod
-    warnings = [*find_pod_rule_warnings(placed), *find_role_warnings(plan, installation)]
+    warnings = [
+        *find_pod_rule_warnings(placed),
+        *find_role_warnings(plan, installation),
+        *find_place_warnings(plan, installation),
+    ]
     return [f"Plan {plan}: {warning}" for warning in warnings]
 
 

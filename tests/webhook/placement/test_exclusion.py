@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from tests.support.affinity_terms import at_least, is_in
 from tests.support.node_affinity import every_node, matches_term
 from webhook.kube.objects import Json
-from webhook.placement.exclusion import MAX_COMBINATIONS, exclude_each_other, to_terms
+from webhook.placement.exclusion import MAX_COMBINATIONS, exclude_each_other
+from webhook.placement.required_rules import to_terms
 
 A, B = is_in("zone", "a"), is_in("zone", "b")
 

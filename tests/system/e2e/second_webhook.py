@@ -1,20 +1,14 @@
 """Another mutating webhook, served by the test and called by the API server."""
 
-import base64
-import json
-import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from certs.ca import pki
 from tests.system.controlplane.api import Api, Json, of
-from tests.system.controlplane.cluster import DAY
 from tests.system.controlplane.process import until
 from tests.system.e2e.row_cluster import pod
+from tests.system.e2e.webhook_stub import Stub, serving
 
 NAME = "zz-second"
 """The API server calls webhooks in the order of their configurations' names."""
@@ -24,31 +18,13 @@ NAME = "zz-second"
 def second_webhook(api: Api, folder: Path, namespace: str, patch: list[Json]) -> Iterator[None]:
     """Patch every pod in a namespace, after all other webhooks; yield when it is called."""
     called = threading.Event()
-    context, bundle = _certificate(folder)
-    response = {
-        "patchType": "JSONPatch",
-        "patch": base64.b64encode(json.dumps(patch).encode()).decode(),
-    }
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            called.set()
-            review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            review["response"] = {"uid": review.pop("request")["uid"], "allowed": True, **response}
-            body = json.dumps(review).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def review(_path: str, _request: Json) -> list[Json]:
+        called.set()
+        return patch
 
-        def log_message(self, *_: object) -> None:
-            """Suppress the access log."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        api.create(_configuration(server.server_address[1], namespace, bundle))
+    with serving(folder, review) as stub:
+        api.create(_configuration(stub, namespace))
         probe = pod(namespace, {})
 
         def is_called() -> bool:
@@ -60,20 +36,9 @@ def second_webhook(api: Api, folder: Path, namespace: str, patch: list[Json]) ->
             yield
         finally:
             api.delete("MutatingWebhookConfiguration", NAME)
-            server.shutdown()
 
 
-def _certificate(folder: Path) -> tuple[ssl.SSLContext, bytes]:
-    now = datetime.now(UTC)
-    ca = pki.make_ca(now, DAY, backdate=DAY)
-    leaf, key = pki.sign_leaf(ca, ["127.0.0.1"], now, DAY, backdate=DAY)
-    (folder / "both.pem").write_bytes(leaf.pem + key)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "both.pem")
-    return context, ca.certificate.pem
-
-
-def _configuration(port: int, namespace: str, bundle: bytes) -> Json:
+def _configuration(stub: Stub, namespace: str) -> Json:
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "MutatingWebhookConfiguration",
@@ -82,10 +47,7 @@ def _configuration(port: int, namespace: str, bundle: bytes) -> Json:
             {
                 "name": "second.example.com",
                 "admissionReviewVersions": ["v1"],
-                "clientConfig": {
-                    "url": f"https://127.0.0.1:{port}/",
-                    "caBundle": base64.b64encode(bundle).decode(),
-                },
+                "clientConfig": stub.client_config(),
                 "rules": [
                     {
                         "apiGroups": [""],

@@ -46,9 +46,9 @@ def find_in_defaults(
     where = f"{origin}{separator}{DEFAULTS_OF_ROLES}"
     roles = read_map(RawSetting(where, fields.get(DEFAULTS_OF_ROLES)), problems)
     problems.extend(_report_unknown("role", roles, [*Role], where, "."))
-    for role in Role:
+    for role in filter(roles.__contains__, Role if roles else ()):
         of_one = f"{where}.{role}"
-        settings = read_map(RawSetting(of_one, roles.get(role)), problems)
+        settings = read_map(RawSetting(of_one, roles[role]), problems)
         problems.extend(_report_unknown("field", settings, [*ROLE_FIELDS], of_one, "."))
         found = _find(settings, ROLE_FIELDS, f"{of_one}.")
         raw |= {of_role(name, role): each for name, each in found.items()}
@@ -81,10 +81,16 @@ def find_in_annotations(
     """Find the settings in a Plan's annotations."""
     invalid = _find_invalid_annotations(annotations, prefix, plan)
     problems.extend(report(f"{plan} metadata.annotations", invalid))
+    start = f"{prefix}/"
+    own = {
+        key.removeprefix(start): value
+        for key, value in annotations.items()
+        if str(key).startswith(start) and isinstance(value, str)
+    }
     return {
-        name: RawSetting(f"{plan} annotation {prefix}/{name}", value)
+        name: RawSetting(f"{plan} annotation {start}{name}", own[name])
         for name in ANNOTATIONS
-        if isinstance(value := annotations.get(f"{prefix}/{name}"), str)
+        if name in own
     }
 
 

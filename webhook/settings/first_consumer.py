@@ -24,6 +24,8 @@ from webhook.settings.rules import to_problem
 from webhook.settings.source import Sources
 
 _ROLE = Role.FIRST_CONSUMER
+_MAX_LOCATED_CHARACTERS = 4 * 1024
+"""Of rules that are parsed once more for their positions, which takes as long as the first time."""
 _VERBS = {"podAffinity": Verb.REQUIRE, "podAntiAffinity": Verb.AVOID}
 _MESSAGE = "selects pods of the plan itself, which come later or hold other disks of the same VM"
 _HINT = (
@@ -66,8 +68,8 @@ def _find_terms(affinity: Json, own_pods: OwnPods) -> Iterator[tuple[str, Json]]
 
 
 def _locate(setting: RawSetting, affinity: Json, scope: Scope, own_pods: OwnPods) -> list[Problem]:
-    """Return the problem of each rule, or term of an object."""
-    if not isinstance(setting.value, str):
+    """Return the problem of each rule; of each term where rules have no position."""
+    if not isinstance(setting.value, str) or len(setting.value) > _MAX_LOCATED_CHARACTERS:
         rules = (
             format_pod_term(_VERBS[kind], term) for kind, term in _find_terms(affinity, own_pods)
         )

@@ -112,21 +112,21 @@ def read_source(
 
     `installation` has the effective scope.
     """
-    by_role: dict[Role | None, dict[str, RawSetting]] = {None: {}}
+    general: dict[str, RawSetting] = {}
+    by_role: dict[Role, dict[str, RawSetting]] = {}
     for name, each in raw.items():
         setting, role = ANNOTATIONS[name]
-        by_role.setdefault(role, {})[setting] = _accept(setting, each, problems)
-    general = by_role.pop(None)
+        own = by_role.setdefault(role, {}) if role else general
+        own[setting] = _accept(setting, each, problems)
     pod_settings = _read_role(general, installation, problems, field_labels)
     roles: dict[Role, RoleSource] = {}
-    for role in Role:
-        if role not in by_role:
-            continue
+    for role in filter(by_role.__contains__, Role if by_role else ()):
+        own = by_role[role]
         if role in installation.roles:
             labels = field_labels if role is Role.CONVERTOR else None
-            roles[role] = _read_role(by_role[role], installation, problems, labels)
+            roles[role] = _read_role(own, installation, problems, labels)
         else:
-            problems.extend(_describe_limit(role, by_role[role].values(), installation))
+            problems.extend(_describe_limit(role, own.values(), installation))
     return Source(
         raw=general,
         labels=pod_settings.labels,

@@ -69,6 +69,14 @@ def test_each_rule_is_a_problem() -> None:
     ]
 
 
+def test_a_long_text_has_the_rule_in_place_of_its_position() -> None:
+    rule = "REQUIRE pods(app=virt-v2v) on zone"
+    found = read(rule.ljust(4 * 1024 + 1))
+    assert list(map(str, found.settings.problems)) == [
+        f"{WHERE}: 'REQUIRE pods(app=virt-v2v) in all namespaces on zone' {WHY}: {TRY}"
+    ]
+
+
 def test_the_defaults_have_the_location_of_theirs() -> None:
     rule = "REQUIRE pods(app=virt-v2v) on zone"
     for value, where in ((rule, " line 1 column 1: the rule "), (karl.compile(rule), ": ")):

@@ -39,7 +39,7 @@ $(DOCS_INSTALLED) $(WORKFLOWS_INSTALLED): .build/%/.installed: requirements/%.tx
 	@touch $@
 
 demo: $(INSTALLED)  ## show real Forklift pods before and after, over TLS, without a cluster
-	@$(BIN)/python examples/demo.py
+	@$(BIN)/python -m examples.demo
 
 test: $(INSTALLED)  ## run lint, types, import contracts and every test that needs no cluster
 	$(BIN)/ruff format --check --quiet .

@@ -53,9 +53,7 @@ def settings_for(pod: MigrationPod, plan: Plan, installation: Installation) -> P
             )
         )
     if pod.role is Role.FIRST_CONSUMER:
-        affinity = affinity._replace(node_preferences=[], pod_preferences={})
-        settings = _with_affinity(settings, affinity)
-        return _with_disk_rules(settings, find_disk_rules(pod.disk, plan))
+        return _for_first_consumer(settings, affinity, find_disk_rules(pod.disk, plan))
     return PodSettings(_with_affinity(settings, affinity))
 
 
@@ -116,12 +114,17 @@ def _with_affinity(settings: Settings, affinity: AffinityParts) -> Settings:
     return msgspec.structs.replace(settings, affinity=join(affinity))
 
 
-def _with_disk_rules(settings: Settings, rules: DiskRules) -> PodSettings:
-    """Return the settings of a first consumer, which other disks of its VM may restrict."""
+def _for_first_consumer(
+    settings: Settings, affinity: AffinityParts, rules: DiskRules
+) -> PodSettings:
+    """Return the settings of a first consumer: the required rules, or those of bound disks."""
     if rules.excluded:
         settings = Settings(labels=settings.labels, tolerations=settings.tolerations)
     elif rules.node_terms:
-        settings = soften(settings)
-        affinity = split(settings.affinity)._replace(node_terms=rules.node_terms)
-        settings = _with_affinity(settings, affinity)
+        settings = soften(_with_affinity(settings, affinity))
+        places = split(settings.affinity)._replace(node_terms=rules.node_terms)
+        settings = _with_affinity(settings, places)
+    else:
+        required = affinity._replace(node_preferences=[], pod_preferences={})
+        settings = _with_affinity(settings, required)
     return PodSettings(settings, rules.problems, rules.refusal)

@@ -200,7 +200,8 @@ def test_the_importer_of_another_disk_requires_the_place_of_the_first_and_prefer
 
     on_nodes = found.affinity["nodeAffinity"]
     assert on_nodes[REQUIRED] == {"nodeSelectorTerms": zone_terms("a")}
-    assert on_nodes[PREFERRED] == [preference(ZONE, "b"), preference("disk", "nvme")]
+    as_importer = settings_of(Role.IMPORTER).affinity
+    assert on_nodes[PREFERRED] == as_importer["nodeAffinity"][PREFERRED]
     assert found.affinity["podAffinity"] == {PREFERRED: [{"weight": 100, "podAffinityTerm": CEPH}]}
     assert found.node_selector == {}
 

@@ -263,6 +263,51 @@ def test_the_same_problem_in_another_setting_is_new() -> None:
     assert decide_on_plan(after, before).outcome is Outcome.DENIED
 
 
+def with_roles(**texts: str) -> Json:
+    """Return a plan with settings for roles: `affinity_importer` is `affinity.importer`."""
+    return plan(annotations={name.replace("_", "."): text for name, text in texts.items()})
+
+
+def test_the_same_problem_in_a_setting_for_another_role_is_new() -> None:
+    before = with_roles(labels_importer="batch", affinity_importer=BAD_RULE)
+    for more in ({"labels_populator": "batch"}, {"affinity_populator": BAD_RULE}):
+        texts = {"labels_importer": "batch", "affinity_importer": BAD_RULE} | more
+        decision = decide_on_plan(with_roles(**texts), before)
+        (name,) = more
+        assert decision.outcome is Outcome.DENIED
+        assert decision.message.count("Plan konveyor-forklift/db annotation ") == 1
+        assert f"{PREFIX}/{name.replace('_', '.')} " in decision.message
+        assert len(decision.warnings) > 1
+
+
+def test_a_problem_of_a_role_that_the_plan_had_before_is_a_warning() -> None:
+    before = with_roles(pods="importr", affinity_importer=f"{BAD_RULE}")
+    after = with_roles(pods="importr,", affinity_importer=f"AVOID nodes(a=b); {BAD_RULE}")
+    assert decide_on_plan(before, before).outcome is Outcome.UNCHANGED
+    decision = decide_on_plan(after, before)
+    assert decision.outcome is Outcome.DENIED
+    assert decision.message.count("Plan konveyor-forklift/db annotation ") == 1
+    assert f"{PREFIX}/pods entry 2: " in decision.message
+
+
+def test_a_label_that_makes_a_rule_of_first_consumers_select_pods_of_the_plan_is_denied() -> None:
+    rule = {"affinity.first-consumer": "REQUIRE pods(team=a) on zone"}
+    before, after = plan(annotations=rule), plan(annotations=rule, labels="team=a")
+    assert decide_on_plan(before).outcome is Outcome.UNCHANGED
+    decision = decide_on_plan(after, before)
+    assert decision.outcome is Outcome.DENIED
+    assert f"{PREFIX}/affinity.first-consumer line 1 column 1: the rule sel" in decision.message
+
+
+def test_a_risk_of_a_setting_for_a_role_is_a_warning() -> None:
+    decision = decide_on_plan(with_roles(pods="all", affinity_importer="REQUIRE nodes(disk=ssd)"))
+    assert decision.outcome is Outcome.UNCHANGED
+    (warning,) = decision.warnings
+    assert warning.startswith(
+        "Plan konveyor-forklift/db: affinity.importer has required rules: an importer "
+    )
+
+
 @pytest.mark.parametrize(
     ("installation", "annotations"),
     [

@@ -135,11 +135,15 @@ def test_settings_are_not_read_again_if_only_the_status_changes(
     "change",
     [
         {"settings": {"labels": "a=b"}},
+        {"settings": {"affinity.importer": "PREFER nodes(a=b)"}},
+        {"settings": {"pods": "all"}},
+        {"settings": {"disks": "together"}},
         {"convertorLabels": {"a": "b"}},
         {"convertorNodeSelector": {"a": "b"}},
         {"convertorAffinity": {"nodeAffinity": {}}},
         {"targetNamespace": "elsewhere"},
         {"annotations": {"convertor.forklift.konveyer.io/labels": "a=b"}},
+        {"annotations": {"convertor.forklift.konveyer.io/labels.populator": "a=b"}},
         {"uid": B},
     ],
 )

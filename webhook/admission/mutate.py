@@ -7,7 +7,7 @@ import msgspec
 from webhook.admission.patch import diff
 from webhook.admission.patch_summary import summarize
 from webhook.admission.problem_text import join_problems
-from webhook.forklift.roles import recognize, resolve
+from webhook.forklift.roles import namespace_for, recognize, resolve
 from webhook.kube.objects import Json, nested_map, nested_string
 from webhook.model import (
     Decision,
@@ -110,7 +110,7 @@ def decide(
         if plan is Reason.PLAN_NOT_FOUND and pod.disk:  # PVCs keep the labels of deleted plans
             decision = Decision(Outcome.UNCHANGED, plan, message, plan=ref)
     else:
-        if request.namespace == namespace_for(pod, plan):
+        if request.namespace == namespace_for(plan, in_plan_namespace=pod.in_plan_namespace):
             owner = plan
             decision = _enforce(request, pod, plan, installation, node_values)
         else:
@@ -128,11 +128,6 @@ def decide(
     if decision.outcome is Outcome.REFUSED and request.dry_run and mode is Mode.ENFORCE:
         return _predict(decision, "dry run, nothing is refused: ", mode)
     return _apply_mode(mode, decision)
-
-
-def namespace_for(pod: MigrationPod, plan: Plan) -> str:
-    """Return the namespace in which a plan has its pods of this kind."""
-    return plan.namespace if pod.in_plan_namespace else plan.target_namespace
 
 
 def _reason_to_skip(request: Request) -> tuple[Reason, str] | None:

@@ -12,7 +12,7 @@ from webhook.forklift.labels import CONVERTOR_LABEL
 from webhook.forklift.owner import find_plan_ref
 from webhook.kube.labels import MAX_SUBDOMAIN_LENGTH
 from webhook.kube.objects import Json, nested_map, nested_string
-from webhook.model import Disk, MigrationPod, PvcRef, Role
+from webhook.model import Disk, MigrationPod, Plan, PvcRef, Role
 
 DEEP_INSPECTION = "deep-inspection"
 ROLES_BY_APP = {
@@ -78,13 +78,19 @@ def resolve(
     ref = find_plan_ref(metadata, namespace) or (disk.pvc.ref if disk else None)
     if ref is None and role is not Role.CONVERTOR:
         return None
-    if role is Role.IMPORTER and (disk is None or _decides_place(disk)):
+    if role is Role.IMPORTER and (disk is None or decides_place(disk)):
         role = Role.FIRST_CONSUMER
     return MigrationPod(role, ref, disk, kind.in_plan_namespace, has_node)
 
 
-def _decides_place(disk: Disk) -> bool:
+def decides_place(disk: Disk) -> bool:
+    """Return whether the importer of a disk decides where its volume is, as far as known."""
     return disk.waits_for_first_consumer and not disk.bound
+
+
+def namespace_for(plan: Plan, *, in_plan_namespace: bool) -> str:
+    """Return the namespace in which a plan has its pods: deep inspections are beside the Plan."""
+    return plan.namespace if in_plan_namespace else plan.target_namespace
 
 
 def _find_controller(references: Any, namespace: str) -> PvcRef | None:

@@ -27,7 +27,7 @@ from webhook.placement.role_settings import applies, settings_for
 from webhook.placement.shape import MalformedPod, check
 from webhook.settings.own_pods import identity_labels, role_labels
 
-__all__ = ["MalformedPod", "Placed", "has_settings", "place"]
+__all__ = ["MalformedPod", "Placed", "has_settings", "own_labels", "place"]
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -71,7 +71,7 @@ def place(
     if not (is_convertor or has_settings(settings)):
         return Placed(pod, key in annotations, problems=problems, refusal=refusal)
 
-    added = _own_labels(migration_pod, plan, installation)
+    added = own_labels(migration_pod, plan, installation)
     labels, notes = place_labels(metadata.get("labels") or {}, settings, added, installation.prefix)
     again = annotations.get(key) == marker
     placed_spec, replaced, error = _place_spec(
@@ -101,7 +101,7 @@ def has_settings(settings: Settings) -> bool:
     )
 
 
-def _own_labels(pod: MigrationPod, plan: Plan, installation: Installation) -> dict[str, str]:
+def own_labels(pod: MigrationPod, plan: Plan, installation: Installation) -> dict[str, str]:
     """Return the labels that the webhook adds by itself."""
     if pod.role is not Role.CONVERTOR:
         return role_labels(pod.role, installation)

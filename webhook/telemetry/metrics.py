@@ -197,7 +197,7 @@ def _certificate(status: Status) -> Iterator[Metric]:
 
 
 def _pods(status: PodsStatus) -> Iterator[Metric]:
-    yield _gauge("pods", "Convertor pods that have not ended.", status.count)
+    yield _gauge("pods", "Migration pods that have not ended.", status.count)
     yield _gauge(
         "pods_age_seconds",
         "Time since the API server last confirmed that the known pods are current.",
@@ -208,17 +208,17 @@ def _pods(status: PodsStatus) -> Iterator[Metric]:
     )
     current = GaugeMetricFamily(
         "convertor_webhook_missed_pods",
-        "Convertor pods without their placement, by reason.",
-        labels=["reason"],
+        "Migration pods without their placement, by reason and role.",
+        labels=["reason", "role"],
     )
     total = CounterMetricFamily(
         "convertor_webhook_missed_pods_seen",
-        "Convertor pods found without their placement, by reason.",
-        labels=["reason"],
+        "Migration pods found without their placement, by reason and role.",
+        labels=["reason", "role"],
     )
-    for reason in (Reason.MISSED, Reason.CHANGED_BACK):
-        current.add_metric([reason], status.missed.get(reason, 0))
-        total.add_metric([reason], status.seen.get(reason, 0))
+    for key in product((Reason.MISSED, Reason.CHANGED_BACK), Role):
+        current.add_metric([*key], status.missed.get(key, 0))
+        total.add_metric([*key], status.seen.get(key, 0))
     yield current
     yield total
 

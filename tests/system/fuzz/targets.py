@@ -219,9 +219,12 @@ def _patch(made: Json) -> Run:
 def _check_missed(made: Json) -> Run:
     metadata = msgspec.json.decode(_encode(made["pod"]))["metadata"]
     plan = read(documents.plan(), Installation())
-    return lambda: check_placement(
-        read_metadata(metadata, PREFIX), plan, Installation(), EnforcementWindow()
-    )
+
+    def run() -> None:
+        if pod := read_metadata(metadata, PREFIX):
+            check_placement(pod, plan, Installation(), EnforcementWindow())
+
+    return run
 
 
 def _merge_bundle(made: Json) -> Run:

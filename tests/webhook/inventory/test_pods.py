@@ -1,5 +1,6 @@
 """The watch of convertor pods finds and reports those without their placement."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from math import inf
@@ -20,7 +21,7 @@ from webhook.inventory.clock import format_time
 from webhook.inventory.pods import WINDOW_REACH, PodWatch, PodWatchTiming
 from webhook.kube.api.client import Client
 from webhook.kube.api.reflector import ReflectorTiming
-from webhook.model import Installation, Reason
+from webhook.model import Installation, Reason, Role
 
 QUICK = PodWatchTiming(
     grace_period_seconds=0.01, check_interval_seconds=0.002, watch=ReflectorTiming(0.005, 0.02, 5)
@@ -52,7 +53,11 @@ class Watched:
 
     @property
     def missed(self) -> dict[Reason, int]:
-        return dict(self.pods.status().missed)
+        """The number of missed pods by reason, in all roles."""
+        counts = Counter[Reason]()
+        for (reason, _), count in self.pods.status().missed.items():
+            counts[reason] += count
+        return dict(counts)
 
 
 @pytest.fixture(autouse=True)
@@ -97,12 +102,13 @@ def test_a_missed_pod_is_reported_once(
         PlanEvent(OWNER, 3, Reason.MISSED, UNREVIEWED, is_warning=True, pod=related)
     ]
     assert watched.missed == {Reason.MISSED: 1}
-    assert dict(watched.pods.status().seen) == {Reason.MISSED: 1}
+    assert watched.pods.status().seen == {(Reason.MISSED, Role.CONVERTOR): 1}
     assert [line for line in logs if line["log_level"] == "warning"] == [
         {
             "event": UNREVIEWED,
             "log_level": "warning",
             "reason": "Missed",
+            "role": "convertor",
             "pod": "target/db-vm-1",
             "plan": "konveyor-forklift/db",
         }
@@ -136,7 +142,7 @@ def test_a_pod_that_is_repaired_or_deleted_is_no_longer_missed(
     api.delete("pods", "target", "c")
     eventually(lambda: watched.missed == {})
     assert watched.pods.status().count == 2
-    assert dict(watched.pods.status().seen) == {Reason.MISSED: 3}
+    assert watched.pods.status().seen == {(Reason.MISSED, Role.CONVERTOR): 3}
 
 
 def test_pods_deleted_during_an_interruption_of_the_watch_are_forgotten(

@@ -5,7 +5,7 @@ from certs.serving.source import Status
 from webhook.inventory import PlansStatus, PvcsStatus
 from webhook.inventory.conflict_watch import ConflictsStatus
 from webhook.inventory.pods import PodsStatus
-from webhook.model import Reason
+from webhook.model import Reason, Role
 from webhook.server.connections import Connections
 from webhook.telemetry.metrics import Metrics
 from webhook.telemetry.refusals import RefusalsStatus
@@ -58,8 +58,8 @@ def test_counters_of_missed_pods_and_dropped_events_start_at_zero() -> None:
         restarts=1,
         message="",
         count=7,
-        missed=Counter({Reason.MISSED: 2}),
-        seen=Counter({Reason.MISSED: 4, Reason.CHANGED_BACK: 1}),
+        missed={(Reason.MISSED, Role.IMPORTER): 2},
+        seen={(Reason.MISSED, Role.IMPORTER): 4, (Reason.CHANGED_BACK, Role.CONVERTOR): 1},
     )
     metrics.export_pods(lambda: pods)
     metrics.export_dropped_events(dropped)
@@ -70,14 +70,19 @@ def test_counters_of_missed_pods_and_dropped_events_start_at_zero() -> None:
         for sample in family.samples
         if "pod" in sample.name or "events" in sample.name
     }
-    assert found == {
+    zero = {
+        (f"missed_pods{kind}", reason, role): 0
+        for kind in ("", "_seen_total")
+        for reason in ("Missed", "ChangedBack")
+        for role in Role
+    }
+    assert found == zero | {
         ("pods",): 7,
         ("pods_age_seconds",): 2.5,
         ("pod_watch_restarts_total",): 1,
-        ("missed_pods", "Missed"): 2,
-        ("missed_pods", "ChangedBack"): 0,
-        ("missed_pods_seen_total", "Missed"): 4,
-        ("missed_pods_seen_total", "ChangedBack"): 1,
+        ("missed_pods", "Missed", "importer"): 2,
+        ("missed_pods_seen_total", "Missed", "importer"): 4,
+        ("missed_pods_seen_total", "ChangedBack", "convertor"): 1,
         ("events_dropped_total", "full"): 0,
         ("events_dropped_total", "limited"): 3,
         ("events_dropped_total", "failed"): 0,

@@ -8,13 +8,14 @@ import msgspec
 from rich.text import Text
 
 from webhook import settings
-from webhook.admission.mutate import decide, identify, namespace_for
+from webhook.admission.mutate import decide, identify
 from webhook.admission.review import PLAN, encode
 from webhook.admission.validate import validate
 from webhook.cli.errors import UserError
 from webhook.cli.files.plans import read_contents
 from webhook.cli.output import console, notify, structured, write
 from webhook.cli.review.diff import coloured_diff
+from webhook.forklift.roles import namespace_for
 from webhook.inventory import NO_PVCS
 from webhook.inventory.index import PlanIndex, key_of
 from webhook.karl import minimums
@@ -55,7 +56,7 @@ def decide_offline(
     labels = contents.nodes + (read_contents(node_files).nodes if node_files else [])
     keys = minimums.label_keys(plan.settings) if isinstance(plan, Plan) else ()
     if isinstance(plan, Plan) and not request.namespace:
-        target = namespace_for(pod, plan) or "default"
+        target = namespace_for(plan, in_plan_namespace=pod.in_plan_namespace) or "default"
         note = f"the pod names no namespace; it is reviewed as if it were in '{target}'"
         notify(f"Note: {note}")
         request = msgspec.structs.replace(request, namespace=target)

@@ -15,7 +15,10 @@ from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json
 
 FIRST_VERSION = 100
-_REQUIREMENT = re.compile(r"(?P<absent>!)?(?P<key>[^!=]+)(?:(?P<operator>!=|==?)(?P<value>.*))?")
+_REQUIREMENT = re.compile(
+    r"(?P<absent>!)?(?P<key>[^!= ]+)"
+    r"(?:(?P<operator>!=|==?)(?P<value>.*)| in \((?P<values>[^()]+)\))?"
+)
 
 
 class Key(NamedTuple):
@@ -33,7 +36,7 @@ class Selection(NamedTuple):
     namespace: str = ""
     """Empty for all namespaces."""
     labels: str = ""
-    """A labelSelector; of its operators `=`, `==`, `!=`, `KEY` and `!KEY`."""
+    """A labelSelector; of its operators all but `notin`."""
     fields: str = ""
     """A fieldSelector."""
 
@@ -199,7 +202,7 @@ def merge(target: Any, patch: Any) -> Any:
 
 
 def _requirements(selector: str) -> Iterator[re.Match[str]]:
-    for text in filter(None, selector.split(",")):
+    for text in filter(None, re.split(r",(?![^(]*\))", selector)):
         requirement = _REQUIREMENT.fullmatch(text)
         assert requirement, f"the fake API server does not know the selector '{text}'"
         yield requirement
@@ -207,6 +210,8 @@ def _requirements(selector: str) -> Iterator[re.Match[str]]:
 
 def _holds(requirement: re.Match[str], get: Callable[[str], Any]) -> bool:
     value = get(requirement["key"])
+    if requirement["values"] is not None:
+        return value in requirement["values"].split(",")
     if requirement["operator"] is None:
         return (value is None) is bool(requirement["absent"])
     equal = bool(value == requirement["value"])

@@ -134,6 +134,7 @@ def _start_watching(
             clusters.plans,
             config.installation,
             recorder,
+            pvcs=clusters.pvcs,
             namespaces=config.watch_pods_namespaces,
             webhook_config=config.webhook_config,
         )

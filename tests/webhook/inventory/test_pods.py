@@ -1,4 +1,4 @@
-"""The watch of convertor pods finds and reports those without their placement."""
+"""The watch of migration pods finds and reports those without their placement."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,20 +12,24 @@ from structlog.typing import EventDict
 from tests.support.builders import CONVERTOR_LABELS, pod
 from tests.support.fake_api import FakeApi
 from tests.support.fake_plans import FakePlans
+from tests.support.fake_pvcs import FakePvcs
 from tests.support.missed_pods import BEFORE, PLACED_LABELS, UNREVIEWED, enforced_plan
 from tests.support.placements import MARK, OWNER
+from tests.support.pvcs import owner_reference
 from tests.support.releases import CONFIGURATION, release
 from tests.support.waiting import eventually
 from webhook.admission.events import PlanEvent, RelatedPod
+from webhook.inventory import PvcsStatus
 from webhook.inventory.clock import format_time
-from webhook.inventory.pods import WINDOW_REACH, PodWatch, PodWatchTiming
+from webhook.inventory.pods import MAX_PVCS_AGE_SECONDS, WINDOW_REACH, PodWatch, PodWatchTiming
 from webhook.kube.api.client import Client
 from webhook.kube.api.reflector import ReflectorTiming
-from webhook.model import Installation, Reason, Role
+from webhook.model import Disk, Installation, PlanRef, Pvc, PvcRef, Reason, Role
 
 QUICK = PodWatchTiming(
     grace_period_seconds=0.01, check_interval_seconds=0.002, watch=ReflectorTiming(0.005, 0.02, 5)
 )
+INSTALLATION = Installation()
 PLAN = enforced_plan()
 FUTURE = "2999-01-01T00:00:00Z"
 """Certainly after the start of the watch."""
@@ -38,15 +42,23 @@ def logs() -> Iterator[list[EventDict]]:
 
 
 class Watched:
-    def __init__(self, client: Client, timing: PodWatchTiming, namespaces: str = "") -> None:
+    def __init__(
+        self,
+        client: Client,
+        timing: PodWatchTiming,
+        namespaces: str = "",
+        installation: Installation = INSTALLATION,
+    ) -> None:
         self.events: list[PlanEvent] = []
         self.plans = FakePlans(PLAN)
+        self.pvcs = FakePvcs()
         self.pods = PodWatch(
             client,
             self.plans,
-            Installation(),
+            installation,
             self.events.append,
             timing,
+            pvcs=self.pvcs,
             namespaces=namespaces.split(),
             webhook_config=CONFIGURATION,
         )
@@ -115,14 +127,37 @@ def test_a_missed_pod_is_reported_once(
     ]
 
 
-def test_only_metadata_of_convertor_pods_that_have_not_ended_is_watched(
-    api: FakeApi, watched: Watched
-) -> None:
-    watched.pods.start()
-    eventually(lambda: api.filter_requests("watch"))
+ALL_SELECTORS = {
+    "forklift.app in (consumer,deep-inspection,virt-v2v,virt-v2v-inspection)",
+    "cdi.kubevirt.io=importer",
+    "pvcName",
+}
 
-    for request in api.filter_requests("list", "watch"):
-        assert request.query["labelSelector"] == "forklift.app=virt-v2v"
+
+@pytest.mark.parametrize(
+    ("roles", "selectors"),
+    [
+        (tuple(Role), ALL_SELECTORS),
+        ((Role.CONVERTOR,), {"forklift.app=virt-v2v"}),
+        (
+            (Role.CONVERTOR, Role.FIRST_CONSUMER),
+            {"forklift.app in (consumer,virt-v2v)", "cdi.kubevirt.io=importer"},
+        ),
+        ((Role.POPULATOR,), {"pvcName"}),
+    ],
+    ids=["all", "convertor", "default", "populator"],
+)
+def test_only_metadata_of_pods_of_allowed_roles_that_have_not_ended_is_watched(
+    api: FakeApi, client: Client, roles: tuple[Role, ...], selectors: set[str]
+) -> None:
+    watched = Watched(client, QUICK, installation=Installation(roles=roles))
+    watched.pods.start()
+    eventually(lambda: api.watching == len(selectors))
+    watched.pods.stop()
+
+    requests = api.filter_requests("list", "watch")
+    assert {request.query["labelSelector"] for request in requests} == selectors
+    for request in requests:
         assert request.query["fieldSelector"] == "status.phase!=Succeeded,status.phase!=Failed"
         assert "as=PartialObjectMetadata" in request.headers["accept"]
 
@@ -150,8 +185,8 @@ def test_pods_deleted_during_an_interruption_of_the_watch_are_forgotten(
 ) -> None:
     put(api)
     watched.pods.start()
-    eventually(lambda: watched.missed == {Reason.MISSED: 1} and api.watching)
-    api.fail("watch", 410)
+    eventually(lambda: watched.missed == {Reason.MISSED: 1} and api.watching == 3)
+    api.fail("watch", 410, times=3)
     with api.changed:
         del api.objects["pods", "target", "db-vm-1"]
     api.end_watches()
@@ -286,8 +321,9 @@ def test_an_error_of_the_watch_is_reported(api: FakeApi, watched: Watched) -> No
 
 @pytest.fixture
 def limited(client: Client) -> Iterator[Watched]:
-    """Watch the namespaces `target` and `other` only."""
-    watched = Watched(client, QUICK, "target other")
+    """Watch convertor pods of the namespaces `target` and `other` only."""
+    only_convertors = Installation(roles=(Role.CONVERTOR,))
+    watched = Watched(client, QUICK, "target other", only_convertors)
     yield watched
     watched.pods.stop()
 
@@ -335,3 +371,139 @@ def test_a_namespace_that_may_not_be_watched_does_not_hide_pods_of_another(
     status = limited.pods.status()
     assert (status.synced, status.age_seconds) == (False, inf)
     assert "may not list pods in namespace 'other'" in status.message
+
+
+IMPORTER_LABELS = {"app": "containerized-data-importer", "cdi.kubevirt.io": "importer"}
+DISK = PvcRef("target", "disk-0", "uid-disk-0")
+
+
+def put_importer(api: FakeApi, name: str = "importer-disk-0", **labels: str) -> None:
+    owner = owner_reference({"metadata": {"name": DISK.name, "uid": DISK.uid}})
+    metadata = {"uid": name, "creationTimestamp": FUTURE, "ownerReferences": [owner]}
+    api.add(pod(f"target/{name}", labels=IMPORTER_LABELS | labels, metadata=metadata))
+
+
+def disk(*, bound: bool) -> Disk:
+    pvc = Pvc(*DISK, ref=PlanRef(uid="b277"), vm="vm-1")
+    return Disk(pvc, bound=bound)
+
+
+def test_an_importer_without_labels_is_of_the_plan_of_its_pvc(
+    api: FakeApi, watched: Watched, logs: list[EventDict]
+) -> None:
+    watched.pvcs.disks[DISK] = disk(bound=False)
+    put_importer(api)
+    watched.pods.start()
+    eventually(lambda: watched.events)
+
+    assert watched.pods.status().missed == {(Reason.MISSED, Role.FIRST_CONSUMER): 1}
+    (event,) = watched.events
+    assert event.message == (
+        "first-consumer pod 'target/importer-disk-0' was created without the placement of plan "
+        "'konveyor-forklift/db': the webhook was not called, did not know the pod's PVC yet, or "
+        "its review failed"
+    )
+    assert {line["role"] for line in logs if line["log_level"] == "warning"} == {"first-consumer"}
+
+
+def test_an_importer_that_was_seen_with_an_unbound_disk_is_a_first_consumer_later(
+    api: FakeApi, client: Client
+) -> None:
+    watched = Watched(client, PodWatchTiming(grace_period_seconds=0, check_interval_seconds=1000))
+    watched.pvcs.disks[DISK] = disk(bound=False)
+    put_importer(api)
+    watched.pods.start()
+    eventually(lambda: watched.pods.status().count == 1)
+    watched.pvcs.disks[DISK] = disk(bound=True)
+    eventually(lambda: watched.pods.status().synced)
+    watched.pods.check_due_pods()
+    watched.pods.stop()
+
+    assert watched.pods.status().missed == {(Reason.MISSED, Role.FIRST_CONSUMER): 1}
+
+
+@pytest.mark.parametrize("case", ["bound when first seen", "outdated PVCs"])
+def test_an_importer_that_may_not_be_a_first_consumer_is_missed_if_both_roles_are_placed(
+    api: FakeApi, watched: Watched, case: str
+) -> None:
+    outdated = case == "outdated PVCs"
+    watched.pvcs.disks[DISK] = disk(bound=not outdated)
+    if outdated:
+        watched.pvcs.state = PvcsStatus(synced=True, age_seconds=MAX_PVCS_AGE_SECONDS)
+    put_importer(api, "importer-default")
+    watched.pods.start()
+    eventually(lambda: watched.pods.status().synced)
+    put(api)
+    eventually(lambda: watched.missed == {Reason.MISSED: 1})
+    watched.plans.found = enforced_plan(pods=tuple(Role))
+    put_importer(api, "importer-all")
+    eventually(lambda: watched.missed == {Reason.MISSED: 2})
+
+    assert watched.pods.status().missed[Reason.MISSED, Role.IMPORTER] == 1
+
+
+def test_an_importer_of_another_user_is_not_missed_and_does_not_count(
+    api: FakeApi, watched: Watched
+) -> None:
+    put_importer(api)
+    put(api)
+    watched.pods.start()
+    eventually(lambda: watched.missed == {Reason.MISSED: 1})
+
+    eventually(lambda: watched.pods.status().count == 1)
+
+
+def test_an_importer_waits_until_the_pvcs_are_known(api: FakeApi, watched: Watched) -> None:
+    watched.pvcs.state = PvcsStatus(synced=False, age_seconds=0.0)
+    put_importer(api)
+    watched.pods.start()
+    eventually(lambda: watched.pods.status().synced)
+    watched.pods.check_due_pods()
+    assert watched.missed == {}
+
+    watched.pvcs.disks[DISK] = disk(bound=False)
+    watched.pvcs.state = PvcsStatus(synced=True, age_seconds=0.0)
+    eventually(lambda: watched.missed == {Reason.MISSED: 1})
+
+
+def test_a_pod_that_only_has_a_label_of_a_populator_does_not_count(
+    api: FakeApi, watched: Watched
+) -> None:
+    api.add(pod("target/web", labels={"pvcName": "disk-0"}))
+    put(api)
+    watched.pods.start()
+    eventually(lambda: watched.missed == {Reason.MISSED: 1} and api.watching == 3)
+
+    assert watched.pods.status().count == 1
+
+
+def test_a_list_of_importers_keeps_the_convertor_pods(api: FakeApi, watched: Watched) -> None:
+    put(api)
+    put_importer(api, plan="b277")
+    watched.pods.start()
+    eventually(lambda: watched.pods.status().count == 2 and api.watching == 3)
+    api.fail("watch", 410, times=3)
+    with api.changed:
+        del api.objects["pods", "target", "importer-disk-0"]
+    api.end_watches()
+
+    eventually(lambda: watched.pods.status().count == 1)
+    assert watched.missed == {Reason.MISSED: 1}
+
+
+def test_an_importer_of_the_same_name_is_another_pod(api: FakeApi, client: Client) -> None:
+    watched = Watched(client, PodWatchTiming(grace_period_seconds=0, check_interval_seconds=1000))
+    watched.pvcs.disks[DISK] = disk(bound=False)
+    put_importer(api)
+    watched.pods.start()
+    eventually(lambda: watched.pods.status().synced)
+    watched.pvcs.disks[DISK] = disk(bound=True)
+    owner = owner_reference({"metadata": {"name": DISK.name, "uid": DISK.uid}})
+    metadata = {"uid": "second", "creationTimestamp": FUTURE, "ownerReferences": [owner]}
+    api.add(pod("target/importer-disk-0", labels=IMPORTER_LABELS, metadata=metadata))
+    put(api, "later")
+    eventually(lambda: watched.pods.status().count == 2)
+    watched.pods.check_due_pods()
+    watched.pods.stop()
+
+    assert watched.missed == {Reason.MISSED: 1}

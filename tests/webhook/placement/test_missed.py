@@ -16,8 +16,32 @@ from tests.support.missed_pods import (
     enforced_plan,
 )
 from tests.support.placements import MARK
-from webhook.model import Installation, Mode, Plan, PlanRef, Reason
-from webhook.placement.missed import EnforcementWindow, PodMetadata, check_placement, read_metadata
+from webhook.forklift.roles import PodKind
+from webhook.kube.objects import Json
+from webhook.model import (
+    DEFAULT_ROLES,
+    Disk,
+    Disks,
+    Installation,
+    Mode,
+    Plan,
+    PlanRef,
+    Pvc,
+    PvcRef,
+    Reason,
+    Role,
+    RoleSettings,
+    SiblingDisk,
+)
+from webhook.placement.missed import (
+    NOTHING_OBSERVED,
+    EnforcementWindow,
+    Observed,
+    PodMetadata,
+    check_placement,
+    plan_ref,
+    read_metadata,
+)
 
 INSTALLATION = Installation()
 AUDIT = Installation(mode=Mode.AUDIT)
@@ -196,7 +220,167 @@ def test_the_metadata_of_a_pod_is_read() -> None:
     )
 
 
-def test_the_metadata_of_a_pod_may_have_a_name_only() -> None:
-    assert read_metadata({"name": "a"}, INSTALLATION.prefix) == PodMetadata(
-        "", "a", "", "", {}, "", None
+def test_the_metadata_of_other_pods_are_not_read() -> None:
+    for metadata in ({"name": "a"}, {"name": "populate-a", "labels": {"cdi.kubevirt.io": "x"}}):
+        assert read_metadata(metadata, INSTALLATION.prefix) is None
+
+
+ROLE = f"{INSTALLATION.prefix}/role"
+LABELS = {"plan": "b277", "vmID": "vm-1"}
+PVC = PvcRef("target", "disk-0", "uid-0")
+PRIME = PvcRef("target", "prime-77777777-7777-4777-8777-777777777777", "uid-1")
+IMPORTER, CONSUMER = PodKind(Role.IMPORTER, PVC), PodKind(Role.FIRST_CONSUMER)
+POPULATOR, PRIME_IMPORTER = PodKind(Role.POPULATOR, PVC), PodKind(Role.IMPORTER, PRIME)
+INSPECTION = PodKind(Role.INSPECTION, in_plan_namespace=True)
+UNBOUND = Observed(was_unbound=True)
+ALL = tuple(Role)
+NVME = {"matchExpressions": [{"key": "disk", "operator": "In", "values": ["nvme"]}]}
+RULES = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [NVME]}}
+NO_EXECUTE = {"key": "gpu", "operator": "Exists", "effect": "NoExecute"}
+ON_NODE = {"labels": {}, "affinity": {"nodeAffinity": RULES}}
+TOLERATED = {"labels": {}, "tolerations": [NO_EXECUTE]}
+
+
+def role_pod(kind: PodKind, **changes: Any) -> PodMetadata:
+    return pod(kind=kind, labels=LABELS, **changes)
+
+
+def missed_role(
+    kind: PodKind, observed: Observed = NOTHING_OBSERVED, **settings: Any
+) -> Role | None:
+    plan = enforced_plan(**settings)
+    found = check_placement(role_pod(kind), plan, INSTALLATION, EnforcementWindow(), observed)
+    return found and found.role
+
+
+@pytest.mark.parametrize(
+    ("kind", "observed", "pods", "role"),
+    [
+        (CONSUMER, NOTHING_OBSERVED, DEFAULT_ROLES, Role.FIRST_CONSUMER),
+        (CONSUMER, NOTHING_OBSERVED, (Role.CONVERTOR,), None),
+        (IMPORTER, UNBOUND, DEFAULT_ROLES, Role.FIRST_CONSUMER),
+        (IMPORTER, UNBOUND, (Role.IMPORTER,), None),
+        (IMPORTER, NOTHING_OBSERVED, DEFAULT_ROLES, None),
+        (IMPORTER, NOTHING_OBSERVED, (Role.IMPORTER,), None),
+        (IMPORTER, NOTHING_OBSERVED, ALL, Role.IMPORTER),
+        (POPULATOR, NOTHING_OBSERVED, DEFAULT_ROLES, None),
+        (POPULATOR, NOTHING_OBSERVED, ALL, Role.POPULATOR),
+        (PodKind(Role.CONVERTOR), NOTHING_OBSERVED, (Role.IMPORTER,), None),
+    ],
+)
+def test_a_pod_is_missed_if_the_plan_selects_every_role_that_it_may_have(
+    kind: PodKind, observed: Observed, pods: tuple[Role, ...], role: Role | None
+) -> None:
+    assert missed_role(kind, observed, pods=pods) is role
+
+
+@pytest.mark.parametrize("kind", [POPULATOR, PRIME_IMPORTER])
+def test_a_pod_that_may_have_been_created_with_a_node_is_missed_if_it_gets_settings_then(
+    kind: PodKind,
+) -> None:
+    assert missed_role(kind, pods=ALL, **ON_NODE) is None
+    assert missed_role(kind, pods=ALL, **TOLERATED) is kind.role
+    assert missed_role(kind, **TOLERATED) is None  # without a node the role is not selected
+
+
+def test_an_importer_of_a_pvc_that_is_filled_directly_has_no_node_at_its_creation() -> None:
+    assert missed_role(IMPORTER, pods=ALL, **ON_NODE) is Role.IMPORTER
+
+
+def zone(name: str) -> Json:
+    expression = {"key": "zone", "operator": "In", "values": [name]}
+    return {"matchExpressions": [expression]}
+
+
+@pytest.mark.parametrize(
+    ("zones", "affinity", "role"),
+    [
+        (["a", "b"], RULES, None),  # a review may have found the same, and added nothing
+        (["a", "a"], RULES, Role.FIRST_CONSUMER),
+        (["a", "a"], None, None),  # the others may have been bound only since
+    ],
+    ids=["excluded", "rules", "no rules"],
+)
+def test_a_first_consumer_is_missed_if_it_is_placed_with_and_without_the_other_disks(
+    zones: list[str], affinity: Json | None, role: Role | None
+) -> None:
+    siblings = [SiblingDisk(name, bound=True, node_terms=[zone(name)]) for name in zones]
+    disk = Disk(Pvc(*PVC, vm="vm-1"), bound=False, siblings=siblings)
+    settings = {"affinity": {"nodeAffinity": affinity} if affinity else {}, "labels": {}}
+
+    found = missed_role(
+        IMPORTER, Observed(disk, was_unbound=True), disks=Disks.TOGETHER, **settings
     )
+
+    assert found is role
+
+
+def test_the_message_names_the_role_and_the_cause_that_its_pvc_was_not_known() -> None:
+    found = check(role_pod(IMPORTER), enforced_plan(pods=ALL))
+    assert found == (Reason.MISSED, f"importer {UNREVIEWED}")
+
+    assert check(role_pod(IMPORTER, ref=None), enforced_plan(pods=ALL)) == (
+        Reason.MISSED,
+        ("importer pod 'target/db-vm-1' was created without the placement of plan "
+        "'konveyor-forklift/db': the webhook was not called, did not know the pod's PVC yet, or "
+        "its review failed"),
+    )
+
+
+def test_a_pod_is_of_the_plan_that_its_pvc_names_if_its_labels_name_none() -> None:
+    disk = Disk(Pvc(*PVC, ref=PlanRef(uid="of-pvc")), bound=True)
+
+    assert plan_ref(role_pod(IMPORTER), Observed(disk)) == PlanRef(uid="b277")
+    assert plan_ref(role_pod(IMPORTER, ref=None), Observed(disk)) == PlanRef(uid="of-pvc")
+    assert plan_ref(role_pod(IMPORTER, ref=None), NOTHING_OBSERVED) is None
+
+
+def test_a_deep_inspection_is_in_the_namespace_of_its_plan() -> None:
+    plan = enforced_plan(pods=ALL)
+
+    assert check(role_pod(INSPECTION), plan) is None
+    assert check(role_pod(INSPECTION, namespace="konveyor-forklift"), plan)
+
+
+def placed_pod(kind: PodKind, **labels: str) -> PodMetadata:
+    return pod(kind=kind, labels=LABELS | labels, placement=PLACEMENT)
+
+
+@pytest.mark.parametrize("pods", [ALL, DEFAULT_ROLES], ids=["selected", "for its preset node"])
+def test_a_placed_pod_with_the_labels_of_its_role_has_no_finding(pods: tuple[Role, ...]) -> None:
+    plan = enforced_plan(pods=pods)
+    own = {"batch": "1"} if Role.POPULATOR in pods else {}
+
+    assert check(placed_pod(POPULATOR, **{ROLE: "populator"}, **own), plan) is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "described", "expected"),
+    [
+        ({ROLE: "importer"}, "importer pod", "batch=1"),
+        ({ROLE: "first-consumer"}, "first-consumer pod", "batch=2"),
+        ({"batch": "1"}, "importer pod", ROLE),
+        ({ROLE: "other", "batch": "1"}, "importer pod", ROLE),
+    ],
+)
+def test_a_placed_importer_without_labels_of_its_role_is_changed_back(
+    labels: dict[str, str], described: str, expected: str
+) -> None:
+    by_role = {Role.FIRST_CONSUMER: RoleSettings(labels={"batch": "2"})}
+
+    assert check(placed_pod(IMPORTER, **labels), enforced_plan(pods=ALL, roles=by_role)) == (
+        Reason.CHANGED_BACK,
+        (f"{described} 'target/db-vm-1' was placed by plan 'konveyor-forklift/db', and another "
+        f"client has removed labels since: expected {expected}"),
+    )
+
+
+def test_a_placed_pod_extends_the_window_for_pods_of_its_kind() -> None:
+    window, plan = restarted(), enforced_plan(pods=ALL)
+    check_placement(pod(BEFORE, placed=True), plan, INSTALLATION, window)
+
+    assert check_placement(role_pod(POPULATOR), plan, INSTALLATION, window) is None
+    check_placement(
+        role_pod(POPULATOR, created=BEFORE, placement=PLACEMENT), plan, INSTALLATION, window
+    )
+    assert check_placement(role_pod(POPULATOR), plan, INSTALLATION, window) is not None

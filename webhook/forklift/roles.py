@@ -23,6 +23,9 @@ ROLES_BY_APP = {
 }
 """The roles of the pods that Forklift creates itself, by their label `forklift.app`."""
 
+ROLES_WITH_PVC = frozenset({Role.FIRST_CONSUMER, Role.IMPORTER, Role.POPULATOR})
+"""The roles of pods that their PVC may lead to their plan, or that depend on its state."""
+
 IMPORTER_LABEL = "cdi.kubevirt.io"
 IMPORTER_VALUE = "importer"
 IMPORTER_PREFIX = "importer-"

@@ -162,11 +162,9 @@ def _list_candidates(pod: PodMetadata, observed: Observed) -> Iterator[Migration
         roles = [Role.FIRST_CONSUMER]
     elif pod.kind.role is Role.IMPORTER:
         roles.append(Role.FIRST_CONSUMER)
-    in_prime = pod.kind.pvc is not None and bool(find_populated_uid(pod.kind.pvc.name))
-    may_have_node = pod.kind.role is Role.POPULATOR or in_prime
     for role in roles:
         for disk in [None, observed.disk] if observed.disk else [None]:
-            for has_node in [False, True] if may_have_node else [False]:
+            for has_node in [False, True] if may_have_node(pod) else [False]:
                 yield MigrationPod(role, pod.ref, disk, has_node=has_node)
 
 
@@ -182,10 +180,9 @@ def _find_removed_labels(
 
     A label with another value is not a change: Forklift may have created the pod with it.
     """
-    key = role_label(installation.prefix)
-    role = _role_of_placed(pod, key)
+    role = role_of_placed(pod, installation.prefix)
     if role is None:
-        removed = [key]
+        removed = [role_label(installation.prefix)]
     else:
         placed = MigrationPod(role)
         settings = settings_for(placed, plan, installation).settings
@@ -205,12 +202,19 @@ def _find_removed_labels(
     )
 
 
-def _role_of_placed(pod: PodMetadata, key: str) -> Role | None:
-    """Return the role of a placed pod; None for an importer whose label with it was removed."""
+def role_of_placed(pod: PodMetadata, prefix: str) -> Role | None:
+    """Return the role of a placed pod; None for an importer without its label."""
     if pod.kind.role is not Role.IMPORTER:
         return pod.kind.role
-    found = pod.labels.get(key)
+    found = pod.labels.get(role_label(prefix))
     return next((role for role in (Role.IMPORTER, Role.FIRST_CONSUMER) if role == found), None)
+
+
+def may_have_node(pod: PodMetadata) -> bool:
+    """Return whether a pod of this kind may be created for a node, which its disk has selected."""
+    kind = pod.kind
+    in_prime = kind.pvc is not None and bool(find_populated_uid(kind.pvc.name))
+    return kind.role is Role.POPULATOR or in_prime
 
 
 def _describe(pod: PodMetadata, role: Role) -> str:

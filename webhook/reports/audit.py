@@ -5,6 +5,7 @@ can be run before one is installed.
 """
 
 from collections import defaultdict
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -12,24 +13,33 @@ from webhook import settings
 from webhook.admission.mutate import decide
 from webhook.admission.patch import diff
 from webhook.admission.patch_summary import list_changes, summarize
-from webhook.forklift.owner import read_plan_ref
+from webhook.forklift.roles import decides_place, resolve
+from webhook.inventory import NO_PVCS
 from webhook.inventory.index import Key, PlanIndex, key_of
 from webhook.kube.commands import CURRENT_CONTEXT, KubectlFlags
 from webhook.kube.objects import Json, name_of, namespace_of, spec_of
 from webhook.model import (
+    DEFAULT_ROLES,
     Decision,
+    Disk,
+    Disks,
     Installation,
     MigrationPod,
     Mode,
     NodeValues,
     Outcome,
     Plan,
+    PlanRef,
     Problem,
+    PvcRef,
     Reason,
     Request,
+    Role,
+    Settings,
 )
 from webhook.placement import missed, place
-from webhook.placement.missed import EnforcementWindow, PodMetadata
+from webhook.placement.missed import EnforcementWindow, Observed, PodMetadata
+from webhook.placement.role_settings import override
 from webhook.reports.duplicates import DuplicatePods, find_duplicates
 from webhook.reports.exclusions import InstalledWebhooks
 from webhook.reports.model_pod import build_model_pod
@@ -47,6 +57,8 @@ class AuditedPod(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
     changes: str = msgspec.field(name="gets", default="")
     """The patch in short."""
     patch: list[Json] = []
+    role: Role | None = None
+    """Of an unplaced importer that is the role of one that would be created now."""
     node: str = ""
     missed: Reason | None = None
     """MISSED or CHANGED_BACK if the pod should have its placement and has not."""
@@ -108,7 +120,7 @@ class FindingCounts(msgspec.Struct, frozen=True):
 
 
 class AuditReport(msgspec.Struct, frozen=True, rename="camel"):
-    """All plans and convertor pods."""
+    """All plans and migration pods."""
 
     plans: list[AuditedPlan]
     pods_without_plan: list[AuditedPod] = msgspec.field(name="strays")
@@ -129,7 +141,9 @@ class AuditInput(msgspec.Struct, frozen=True):
 
     plans: list[Json]
     pods: list[Json]
-    """The whole convertor pods that have not ended."""
+    """The whole migration pods that have not ended; others are left out."""
+    find_disk: Callable[[PvcRef], Disk | None] = NO_PVCS.find_disk
+    """Returns the disk of a PVC, as it was after the pods were read."""
     node_values: NodeValues = {}
     webhooks: InstalledWebhooks = InstalledWebhooks()
     """The webhooks of the cluster; none in files, and if they cannot be read."""
@@ -148,11 +162,11 @@ def build_report(
     pods_by_plan: dict[Key, list[tuple[Json, AuditedPod]]] = defaultdict(list)
     pods_without_plan = []
     for pod in sorted(audit_input.pods, key=lambda pod: (namespace_of(pod), name_of(pod))):
-        plan, audited = auditor.audit_pod(pod)
-        if isinstance(plan, Plan):
-            pods_by_plan[plan.namespace, plan.name].append((pod, audited))
-        else:
-            pods_without_plan.append(audited)
+        for plan, audited in auditor.audit_pod(pod):
+            if isinstance(plan, Plan):
+                pods_by_plan[plan.namespace, plan.name].append((pod, audited))
+            else:
+                pods_without_plan.append(audited)
     plans = sorted(audit_input.plans, key=key_of)
     audited_plans = [auditor.audit_plan(plan, pods_by_plan[key_of(plan)]) for plan in plans]
     return AuditReport(audited_plans, pods_without_plan)
@@ -173,28 +187,57 @@ class _Auditor:
         self._index = PlanIndex(installation)
         self._index.replace_all(audit_input.plans)
 
-    def audit_pod(self, pod: Json) -> tuple[Plan | Reason, AuditedPod]:
-        """Return the pod's plan, or the reason why it has none, and the result."""
+    def audit_pod(self, pod: Json) -> Iterator[tuple[Plan | Reason, AuditedPod]]:
+        """Yield the pod's plan, or the reason why it has none, and the result.
+
+        Nothing for a pod that is not of a migration, such as an importer of another user.
+        """
         metadata = missed.read_metadata(pod["metadata"], self._installation.prefix)
-        plan = self._index.find(metadata.ref) if metadata.ref else Reason.NO_PLAN_REFERENCE
+        if metadata is None:
+            return
+        disk = self._input.find_disk(metadata.kind.pvc) if metadata.kind.pvc else None
+        migration_pod = self._resolve(pod, metadata, disk)
+        if migration_pod is None:
+            return
+        plan = (
+            self._index.find(migration_pod.ref) if migration_pod.ref else Reason.NO_PLAN_REFERENCE
+        )
         finding = None
         if isinstance(plan, Plan) and self._input.window:
-            finding = missed.check_placement(metadata, plan, self._installation, self._input.window)
+            unbound = disk is not None and decides_place(disk)
+            finding = missed.check_placement(
+                metadata, plan, self._installation, self._input.window, Observed(disk, unbound)
+            )
             if finding and finding.reason is Reason.MISSED and not self._is_called(metadata):
                 finding = None
-        audited = msgspec.structs.replace(
-            _audited_pod(self._decide(pod, plan), str(metadata)),
-            node=spec_of(pod).get("nodeName") or "",
-            missed=finding.reason if finding else None,
-            missed_message=finding.message if finding else "",
+        decision = self._decide_existing(pod, migration_pod, plan)
+        yield (
+            plan,
+            msgspec.structs.replace(
+                _audited_pod(decision, str(metadata)),
+                node=spec_of(pod).get("nodeName") or "",
+                missed=finding.reason if finding else None,
+                missed_message=finding.message if finding else "",
+            ),
         )
-        return plan, audited
+
+    def _resolve(self, pod: Json, metadata: PodMetadata, disk: Disk | None) -> MigrationPod | None:
+        """Return what a review of the pod would recognize it as, if it were created now.
+
+        A placed importer keeps its role, though its disk may have been bound since.
+        """
+        has_node = missed.may_have_node(metadata) and bool(spec_of(pod).get("nodeName"))
+        found = resolve(metadata.kind, pod["metadata"], metadata.namespace, disk, has_node=has_node)
+        role = missed.role_of_placed(metadata, self._installation.prefix)
+        return found._replace(role=role) if found and role else found
 
     def audit_plan(self, plan_object: Json, pods: list[tuple[Json, AuditedPod]]) -> AuditedPlan:
         """Audit a plan; `pods` are its pods and their results."""
         plan = settings.read(plan_object, self._installation)
         mode = resolve_mode(plan, plan.target_namespace, self._installation)
-        decision = self._decide(build_model_pod(plan, spec_of(plan_object)), plan)
+        next_convertor = build_model_pod(plan, spec_of(plan_object))
+        ref = PlanRef(plan.uid, plan.namespace, plan.name)
+        decision = self._decide(next_convertor, MigrationPod(ref=ref), plan)
         next_pod = _audited_pod(decision, plan.target_namespace)
         exclusions = self._input.webhooks.list_exclusions(plan.target_namespace, self._flags)
         is_installed = bool(self._input.webhooks.selectors)
@@ -205,28 +248,66 @@ class _Auditor:
             mode=mode.mode,
             mode_origin=mode.origin,
             settings=self._summarize_settings(plan),
-            problems=[each.for_cluster(self._flags) for each in decision.problems],
+            problems=[
+                each.for_cluster(self._flags)
+                for each in decision.problems or plan.settings.problems
+            ],
             pods=sorted((audited for _, audited in pods), key=lambda pod: pod.name) or [next_pod],
             has_pods=bool(pods),
             is_enforced=is_installed and not exclusions and mode.mode is Mode.ENFORCE,
             excluded="; ".join(map(str, exclusions)),
-            duplicates=find_duplicates((pod for pod, _ in pods), plan_object),
+            duplicates=find_duplicates(
+                (pod for pod, audited in pods if audited.role is Role.CONVERTOR), plan_object
+            ),
         )
 
     def _is_called(self, pod: PodMetadata) -> bool:
         return self._input.webhooks.is_called(pod.namespace, pod.labels) is True
 
-    def _decide(self, pod: Json, plan: Plan | Reason) -> Decision:
+    def _decide_existing(
+        self, pod: Json, migration_pod: MigrationPod, plan: Plan | Reason
+    ) -> Decision:
+        """Decide on an existing pod.
+
+        Its disk may have other siblings than at its creation, so that of two decisions, with and
+        without the disk, the one is used that leaves the pod as it is.
+        """
+        alone = self._decide(pod, migration_pod._replace(disk=None), plan)
+        together = isinstance(plan, Plan) and plan.settings.disks is Disks.TOGETHER
+        if not (alone.patch and migration_pod.disk and together):
+            return alone
+        with_disk = self._decide(pod, migration_pod, plan)
+        is_unchanged = with_disk.outcome is Outcome.UNCHANGED
+        return with_disk if is_unchanged else alone
+
+    def _decide(self, pod: Json, migration_pod: MigrationPod, plan: Plan | Reason) -> Decision:
         namespace = pod["metadata"].get("namespace") or ""
         request = Request("", "CREATE", "v1/Pod", namespace, object=pod)
-        migration_pod = MigrationPod(ref=read_plan_ref(request))
         return decide(request, migration_pod, plan, self._enforcing, self._input.node_values)
 
     def _summarize_settings(self, plan: Plan) -> str:
         """Return the effective settings, as the changes that they make to an empty pod."""
+        settings = plan.settings
+        roles = ",".join(settings.pods)
+        texts = [
+            "" if settings.pods == DEFAULT_ROLES else f"pods {roles}",
+            self._summarize(plan, settings),
+            *(
+                f"{role}: {self._summarize(plan, override(Settings(), own)) or 'nothing'}"
+                for role, own in settings.roles.items()
+                if role in settings.pods
+            ),
+            "" if settings.disks is Disks.ANY else f"disks {settings.disks}",
+        ]
+        return "; ".join(filter(None, texts))
+
+    def _summarize(self, plan: Plan, settings: Settings) -> str:
         empty: Json = {"metadata": {}, "spec": {}}
         installation = msgspec.structs.replace(self._enforcing, identity_labels=False)
-        patch = diff(empty, place(empty, plan, installation, self._input.node_values).pod)
+        general = msgspec.structs.replace(settings, pods=(Role.CONVERTOR,), roles={})
+        of_convertor = msgspec.structs.replace(plan, settings=general)
+        placed = place(empty, of_convertor, installation, self._input.node_values)
+        patch = diff(empty, placed.pod)
         return summarize(patch) if list_changes(patch) else ""
 
 
@@ -238,4 +319,5 @@ def _audited_pod(decision: Decision, name: str) -> AuditedPod:
         message=decision.message,
         changes=summarize(decision.patch) if list_changes(decision.patch) else "",
         patch=decision.patch,
+        role=decision.role,
     )

@@ -14,6 +14,7 @@ import structlog
 
 from certs.serving.local_ca import LocalCA
 from certs.serving.source import Source
+from webhook.forklift.roles import ROLES_WITH_PVC
 from webhook.inventory import NO_PVCS, Plans, Pvcs, VmDisks
 from webhook.inventory.cluster_plans import ClusterPlans
 from webhook.inventory.cluster_pvcs import ClusterPvcs
@@ -22,7 +23,7 @@ from webhook.inventory.directory_plans import DirectoryPlans
 from webhook.inventory.pods import PodWatch
 from webhook.kube.api import client
 from webhook.kube.api.errors import KubeconfigError
-from webhook.model import Plan, Role
+from webhook.model import Plan
 from webhook.server import app, listener, probes
 from webhook.server.certificates import TlsKeeper, create_source
 from webhook.server.config import Address, Config, ConfigError
@@ -35,9 +36,6 @@ log = structlog.get_logger()
 SWITCH_INTERVAL_SECONDS = 0.0005
 """The longest time that a thread runs while others wait. Threads write Events and read plans; with
 Python's default of 5 ms each of them would sometimes delay a review for longer than it takes."""
-
-ROLES_WITH_PVCS = frozenset({Role.FIRST_CONSUMER, Role.IMPORTER, Role.POPULATOR})
-"""The roles of pods that may lead to their plan, or to their role, by their PVC."""
 
 FILES_BESIDE_CONNECTIONS = 200
 """Open files that are not connections of clients: libraries, standard streams, watches."""
@@ -112,7 +110,7 @@ def _connect(config: Config) -> _Clusters:
     except KubeconfigError as error:
         raise ConfigError(f"{error}; --plans DIR needs no cluster") from None
     plans = ClusterPlans(hub, config.installation, nodes=cluster)
-    if not ROLES_WITH_PVCS.intersection(config.installation.roles):
+    if not ROLES_WITH_PVC.intersection(config.installation.roles):
         return _Clusters(plans, cluster=cluster, hub=hub)
     pvcs = ClusterPvcs(cluster, lambda ref: isinstance(plans.find(ref), Plan))
     return _Clusters(plans, pvcs, pvcs, cluster, hub)

@@ -118,13 +118,10 @@ def test_the_message_names_the_role_of_a_pod_that_is_not_a_convertor(
 @pytest.mark.parametrize(
     ("outcome", "message"),
     [
-        (Outcome.REFUSED, "an importer waits until another disk of its VM is bound"),
+        (Outcome.REFUSED, "an importer waits until another disk of its VM"),
         (
             Outcome.WOULD_REFUSE,
-            (
-                "mode audit, nothing is changed: an importer would wait until another disk of its VM "
-                "is bound"
-            ),
+            "mode audit, nothing is changed: an importer would wait until another disk of its VM",
         ),
     ],
 )
@@ -147,7 +144,7 @@ def test_all_refusals_of_a_plan_are_one_event_without_a_warning(
 
     (event,) = found
     assert event
-    assert event.message.startswith(f"{message}, because")
+    assert event.message.startswith(f"{message} is bound, because")
     assert not event.is_warning
 
 

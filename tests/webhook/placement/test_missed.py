@@ -237,8 +237,8 @@ ALL = tuple(Role)
 NVME = {"matchExpressions": [{"key": "disk", "operator": "In", "values": ["nvme"]}]}
 RULES = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [NVME]}}
 NO_EXECUTE = {"key": "gpu", "operator": "Exists", "effect": "NoExecute"}
-ON_NODE = {"labels": {}, "affinity": {"nodeAffinity": RULES}}
-TOLERATED = {"labels": {}, "tolerations": [NO_EXECUTE]}
+ON_NODE: dict[str, Any] = {"labels": {}, "affinity": {"nodeAffinity": RULES}}
+TOLERATED: dict[str, Any] = {"labels": {}, "tolerations": [NO_EXECUTE]}
 
 
 def role_pod(kind: PodKind, **changes: Any) -> PodMetadata:
@@ -306,7 +306,10 @@ def test_a_first_consumer_is_missed_if_it_is_placed_with_and_without_the_other_d
 ) -> None:
     siblings = [SiblingDisk(name, bound=True, node_terms=[zone(name)]) for name in zones]
     disk = Disk(Pvc(*PVC, vm="vm-1"), bound=False, siblings=siblings)
-    settings = {"affinity": {"nodeAffinity": affinity} if affinity else {}, "labels": {}}
+    settings: dict[str, Any] = {
+        "affinity": {"nodeAffinity": affinity} if affinity else {},
+        "labels": {},
+    }
 
     found = missed_role(
         IMPORTER, Observed(disk, was_unbound=True), disks=Disks.TOGETHER, **settings
@@ -321,9 +324,11 @@ def test_the_message_names_the_role_and_the_cause_that_its_pvc_was_not_known() -
 
     assert check(role_pod(IMPORTER, ref=None), enforced_plan(pods=ALL)) == (
         Reason.MISSED,
-        ("importer pod 'target/db-vm-1' was created without the placement of plan "
-        "'konveyor-forklift/db': the webhook was not called, did not know the pod's PVC yet, or "
-        "its review failed"),
+        (
+            "importer pod 'target/db-vm-1' was created without the placement of plan "
+            "'konveyor-forklift/db': the webhook was not called, did not know the pod's PVC yet, "
+            "or its review failed"
+        ),
     )
 
 
@@ -370,8 +375,10 @@ def test_a_placed_importer_without_labels_of_its_role_is_changed_back(
 
     assert check(placed_pod(IMPORTER, **labels), enforced_plan(pods=ALL, roles=by_role)) == (
         Reason.CHANGED_BACK,
-        (f"{described} 'target/db-vm-1' was placed by plan 'konveyor-forklift/db', and another "
-        f"client has removed labels since: expected {expected}"),
+        (
+            f"{described} 'target/db-vm-1' was placed by plan 'konveyor-forklift/db', and another "
+            f"client has removed labels since: expected {expected}"
+        ),
     )
 
 

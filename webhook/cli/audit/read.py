@@ -1,23 +1,29 @@
 """The objects that `audit` uses: of files, or of a cluster as far as RBAC permits."""
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
 from webhook import settings
-from webhook.cli.files.plans import read_contents
+from webhook.cli.files.plans import index_disks, read_contents
 from webhook.cli.files.pods import read_pods
 from webhook.cli.options.cluster import items
 from webhook.cli.options.plan import plan_path
 from webhook.cli.release.find import Release
 from webhook.cli.release.webhooks import read_webhooks
 from webhook.forklift.plan import API_PATH, NAME_PATTERN, PlanObject
-from webhook.inventory import nodes, pods
+from webhook.forklift.pvc import PvcObject
+from webhook.forklift.roles import ROLES_WITH_PVC
+from webhook.inventory import clock, nodes, pods
+from webhook.inventory.cluster_pvcs import DISKS, PATH, PRIMES
+from webhook.inventory.pvc_index import PvcIndex
 from webhook.karl import minimums
 from webhook.kube.api.client import Client
 from webhook.kube.api.collection import ListWatch
 from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json
+from webhook.kube.storage import STORAGE_CLASSES_PATH, StorageClassObject
 from webhook.model import Installation, NodeValues
 from webhook.placement.missed import EnforcementWindow
 from webhook.reports.audit import AuditInput
@@ -47,7 +53,10 @@ def read_files(
         for key in minimums.label_keys(settings.read(plan, installation).settings)
     }
     pods_of_file = read_pods(filename) if filename else []
-    return AuditInput(chosen, pods_of_file, minimums.label_values(contents.nodes, keys))
+    values = minimums.label_values(contents.nodes, keys)
+    return AuditInput(
+        chosen, pods_of_file, node_values=values, find_disk=index_disks(contents).find_disk
+    )
 
 
 class ClusterReader:
@@ -64,7 +73,7 @@ class ClusterReader:
     def read_cluster(
         self, namespace: str, installation: Installation, installed: list[Release] | None
     ) -> AuditInput:
-        """Read all plans and convertor pods, or the plans of a namespace and their pods.
+        """Read all plans and migration pods, or the plans of a namespace and their pods.
 
         Raises:
             ApiError: the API server did not answer, or RBAC forbids everything.
@@ -76,7 +85,8 @@ class ClusterReader:
         targets = {
             plan.target_namespace for plan in known if NAME_PATTERN.fullmatch(plan.target_namespace)
         }
-        found = [self._read_pods(each) for each in (sorted(targets) if namespace else [""])]
+        namespaces = sorted(targets | {namespace}) if namespace else [""]
+        found = [self._read_pods(each, installation) for each in namespaces]
         if plans is None and (namespace or None in found):  # pods cannot be checked without plans
             raise ApiError("; ".join(self._unread), 403)
         keys = frozenset[str]().union(*(minimums.label_keys(plan.settings) for plan in known))
@@ -84,6 +94,7 @@ class ClusterReader:
             plans=plans or [],
             pods=[pod for read in found for pod in read or ()],
             node_values=self._read_node_values(keys),
+            find_disk=self._read_disks(installation).find_disk,
             webhooks=self._read_webhooks(installed, targets),
             window=_find_enforcement_window(installed, installation),
         )
@@ -92,9 +103,30 @@ class ClusterReader:
         for plan in ListWatch(self._client, path, PlanObject).list_items():
             yield plan.to_json()
 
-    def _read_pods(self, namespace: str) -> list[Json] | None:
-        found = items(self._client, pods.collection_path(namespace), **pods.QUERY)
+    def _read_pods(self, namespace: str, installation: Installation) -> list[Json] | None:
+        path = pods.collection_path(namespace)
+        found = chain.from_iterable(
+            items(self._client, path, **query) for query in pods.list_queries(installation.roles)
+        )
         return self._read("pods", found, "existing pods are not checked")
+
+    def _read_disks(self, installation: Installation) -> PvcIndex:
+        """Read the PVCs of migrations and the StorageClasses, after the pods."""
+        index = PvcIndex(lambda created: clock.seconds_since(created, self._client.clock_offset))
+        if not ROLES_WITH_PVC.intersection(installation.roles):
+            return index
+        consequence = "importers and populators without the labels of a plan are not checked"
+        lists = [ListWatch(self._client, PATH, PvcObject, each) for each in (DISKS, PRIMES)]
+        found = chain.from_iterable(each.list_items() for each in lists)
+        for pvc in self._read("persistentvolumeclaims", found, consequence) or ():
+            index.put(pvc.to_pvc())
+        classes = ListWatch(self._client, STORAGE_CLASSES_PATH, StorageClassObject)
+        consequence = "all are taken for WaitForFirstConsumer"
+        read = self._read("storageclasses", classes.list_items(), consequence) or ()
+        index.set_binding_modes(
+            {each.metadata.name: each.waits_for_first_consumer for each in read}
+        )
+        return index
 
     def _read_node_values(self, keys: frozenset[str]) -> NodeValues:
         if not keys:

@@ -44,7 +44,7 @@ def format_lines(
         ("VMs with several convertor pods", _duplicates(report)),
         ("Excluded from the webhook", _excluded(report, wide=wide)),
         ("Problems", _problems(report)),
-        ("Convertor pods without a plan", _pods_without_plan(report)),
+        ("Migration pods without a plan", _pods_without_plan(report)),
         ("Not read", (Line(f"- {text}", WARNING) for text in unread)),
     ):
         lines = list(section)
@@ -86,11 +86,12 @@ def _plans(report: AuditReport, *, wide: bool) -> Iterator[Line]:
 
 
 def _changes(report: AuditReport, *, wide: bool) -> Iterator[Line]:
-    header = ["PLAN", "POD", "CHANGE"]
+    header = ["PLAN", "POD", "ROLE", "CHANGE"]
     rows = [
         [
             plan.plan,
             pod.name if plan.has_pods else NEXT_POD,
+            pod.role or "",
             _truncate(_describe_change(pod), wide=wide),
             pod.node,
         ]

@@ -9,8 +9,9 @@ from webhook.admission.review import API_VERSION, KIND, BadReview, decode
 from webhook.cli.errors import UserError
 from webhook.cli.options.files import read_text
 from webhook.cli.output import notify
-from webhook.inventory import plan_files
+from webhook.inventory import PlansStatus, plan_files
 from webhook.inventory.directory_plans import find_files
+from webhook.inventory.directory_pvcs import DirectoryPvcs
 from webhook.inventory.plan_files import Contents, FileError
 from webhook.kube.manifests import DocumentError, parse_documents
 from webhook.kube.messages import describe_os_error
@@ -47,6 +48,13 @@ def read_contents(path: Path) -> Contents:
             continue
         found.add(contents)
     return found
+
+
+def index_disks(contents: Contents) -> DirectoryPvcs:
+    """Return the disks of the PVCs of files, with their volumes and classes."""
+    disks = DirectoryPvcs(lambda: PlansStatus(synced=True, age_seconds=0.0, count=0, invalid=0))
+    disks.replace_all(contents.pvcs, contents.volumes, contents.storage_classes)
+    return disks
 
 
 def read_review(filename: str) -> Request:

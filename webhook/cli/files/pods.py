@@ -1,4 +1,4 @@
-"""Convertor pods from a file, for commands that need no cluster."""
+"""Migration pods from a file, for commands that need no cluster."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,16 +7,16 @@ import msgspec
 
 from webhook.cli.errors import UserError
 from webhook.cli.options.files import read_text
-from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
+from webhook.forklift.roles import recognize
 from webhook.kube.manifests import DocumentError, parse_documents
 from webhook.kube.messages import describe_validation_error
-from webhook.kube.objects import Json, has_ended, labels_of
+from webhook.kube.objects import Json, has_ended, metadata_of, namespace_of
 
 
 def read_pods(filename: str) -> list[Json]:
-    """Return the convertor pods of a file that have not ended; `-` is standard input.
+    """Return the migration pods of a file that have not ended; `-` is standard input.
 
-    They are selected like `inventory.pods.QUERY` selects those of a cluster; lists are expanded.
+    They are selected as `inventory.pods` selects those of a cluster; lists are expanded.
 
     Raises:
         UserError: the file has other objects, or a pod that no API server would accept.
@@ -30,7 +30,7 @@ def read_pods(filename: str) -> list[Json]:
         raise UserError(f"'{filename}': {error}") from None
     except RecursionError:
         raise UserError(f"'{filename}': it is nested too deeply") from None
-    return [pod for pod in pods if _is_running_convertor(pod)]
+    return [pod for pod in pods if _is_of_migration(pod) and not has_ended(pod)]
 
 
 class _NotAPodError(ValueError):
@@ -58,9 +58,8 @@ def _pods(found: Any, where: str) -> Iterator[Json]:
         raise _NotAPodError(f"{where}: expected pods, found {what}")
 
 
-def _is_running_convertor(pod: Json) -> bool:
-    is_convertor = labels_of(pod).get(CONVERTOR_LABEL) == CONVERTOR_VALUE
-    return is_convertor and not has_ended(pod)
+def _is_of_migration(pod: Json) -> bool:
+    return recognize(metadata_of(pod), namespace_of(pod)) is not None
 
 
 class _Metadata(msgspec.Struct):

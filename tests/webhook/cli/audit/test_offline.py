@@ -10,7 +10,6 @@ import yaml
 
 from tests.support.builders import minimal_pod, plan
 from tests.support.commands import Run
-from webhook.inventory.pods import QUERY
 from webhook.kube.objects import Json
 
 Audit = Callable[..., tuple[int, str, str]]
@@ -53,13 +52,6 @@ def test_only_convertor_pods_that_have_not_ended_are_audited(audit: Audit) -> No
     code, output, _ = audit({"kind": "List", "items": [*ended, *others, *alive, pod("new")]})
     assert code == 0
     assert audited_names(output) == ["vms/Pending", "vms/Running", "vms/Unknown", "vms/new"]
-
-
-def test_pods_of_a_cluster_are_selected_alike() -> None:
-    assert QUERY == {
-        "labelSelector": "forklift.app=virt-v2v",
-        "fieldSelector": "status.phase!=Succeeded,status.phase!=Failed",
-    }
 
 
 def test_null_is_the_same_as_absent(audit: Audit) -> None:

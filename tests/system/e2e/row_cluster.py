@@ -129,7 +129,7 @@ def settle(api: Api, *, binder: bool = False) -> None:
     api.delete("Node", f"settled-{number}")
 
 
-def claim(api: Api, namespace: str, name: str) -> None:
+def claim(api: Api, namespace: str, name: str, labels: dict[str, str] | None = None) -> None:
     """Create a bound claim, unless it exists; no controller would bind it."""
     try:
         api.create(
@@ -139,6 +139,7 @@ def claim(api: Api, namespace: str, name: str) -> None:
                 "metadata": {
                     "name": name,
                     "namespace": namespace,
+                    "labels": labels or {},
                     "annotations": {"pv.kubernetes.io/bind-completed": "yes"},
                 },
                 "spec": {

@@ -15,6 +15,7 @@ from tests.system.controlplane.process import free_port, until
 from tests.system.controlplane.replica import Replica
 from tests.system.e2e.pod_results import created, send
 from tests.system.e2e.preparation import add_namespace
+from tests.system.e2e.row_cluster import claim
 from tests.system.e2e.reliability.rights import Right, rights, without
 from tests.system.e2e.reliability.running import TARGET, values
 from tests.system.guide.rows import PLAN_NAMESPACE, ROWS, Form
@@ -88,6 +89,13 @@ def leave_a_pod_unplaced(scenario: Scenario) -> None:
     time.sleep(1)
 
 
+def bind_a_disk(scenario: Scenario) -> None:
+    """Create a bound PVC with the labels of a migration, unless it exists."""
+    metadata = scenario.pod["metadata"]
+    labels = {key: metadata["labels"][key] for key in ("plan", "migration", "vmID")}
+    claim(scenario.api, metadata["namespace"], "of-a-migration", labels)
+
+
 def repeat_an_event_and_stop(scenario: Scenario) -> None:
     """Cause an Event whose count is updated, at the latest when the replica stops."""
     if scenario.replica.process.running:
@@ -106,6 +114,11 @@ CASES = [
     Case(Right("list", "pods")),
     Case(Right("watch", "pods")),
     Case(Right("get", "namespaces"), after=leave_a_pod_unplaced),
+    Case(Right("list", "persistentvolumeclaims")),
+    Case(Right("watch", "persistentvolumeclaims")),
+    Case(Right("get", "persistentvolumes"), after=bind_a_disk),
+    Case(Right("list", "storageclasses")),
+    Case(Right("watch", "storageclasses")),
     Case(Right("create", "events"), after=send_a_pod),
     Case(Right("patch", "events"), after=repeat_an_event_and_stop),
     Case(Right("get", MUTATING), is_ready=False),
@@ -210,6 +223,7 @@ def check(case: Case, release: Installed, pod: Json) -> None:
     finally:
         replica.close()
         scenario.api.delete_all("Pod", TARGET)
+        scenario.api.delete_all("PersistentVolumeClaim", TARGET)
 
 
 def test_with_its_rights_and_policy_a_replica_counts_an_event(

@@ -1,33 +1,73 @@
 """The effective settings, and the source of each."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from webhook import karl
+from webhook.kube.objects import Json
 from webhook.kube.tolerations import format_toleration
+from webhook.model import Role, RoleSettings
 from webhook.reports.explain.context import ExplainContext
 from webhook.reports.explain.model import Setting
-from webhook.settings.raw import UNSET
-from webhook.settings.source import Source
+from webhook.settings.names import of_role
+from webhook.settings.raw import UNSET, PlanName
+from webhook.settings.source import RoleSource, Source
+
+_NONE = "none"
+"""The value of a setting for a role that replaces the general one by nothing."""
 
 
 def list_effective_settings(context: ExplainContext) -> list[Setting]:
     """Return every effective setting, in the order of the documentation."""
+    sources, settings = context.reading.sources, context.plan.settings
+    name = context.plan_name
+    of_roles = (
+        each for role, own in settings.roles.items() for each in _list_of_role(role, own, context)
+    )
     return [
-        *_pairs("labels", context, lambda source: source.labels),
-        *_pairs("node-selector", context, lambda source: source.node_selector),
-        *_affinities(context),
-        *_tolerations(context),
-        *_policies(context),
+        *_pairs("labels", sources, name, lambda source: source.labels),
+        *_pairs("node-selector", sources, name, lambda source: source.node_selector),
+        *_affinities(context.reading.affinity_sources, name),
+        *_tolerations(settings.tolerations, sources, name),
+        *_words(context),
+        *of_roles,
     ]
 
 
+def _list_of_role(role: Role, own: RoleSettings, context: ExplainContext) -> Iterator[Setting]:
+    """Yield the settings for a role, in place of which the general ones are not effective."""
+    name = context.plan_name
+    sources = [each.roles[role] for each in context.reading.sources if role in each.roles]
+    labels = own.labels or {}
+    affinities = (
+        [each for each in sources if each.affinity is not None][-1:] if own.affinity else []
+    )
+    found = {
+        "labels": [
+            each
+            for each in _pairs("labels", sources, name, lambda source: source.labels)
+            if each.value.partition("=")[0] in labels
+        ],
+        "node-selector": [
+            *_pairs("node-selector", sources, name, lambda source: source.node_selector)
+        ],
+        "affinity": [*_affinities(affinities, name)],
+        "tolerations": [*_tolerations(own.tolerations or [], sources, name)],
+    }
+    for setting, rows in found.items():
+        where = [each.location(setting, name) for each in sources if setting in each.raw][-1:]
+        for row in rows or [Setting(setting, _NONE, each) for each in where]:
+            yield Setting(of_role(setting, role), row.value, row.source, row.overridden)
+
+
 def _pairs(
-    name: str, context: ExplainContext, pairs_of: Callable[[Source], dict[str, str]]
+    name: str,
+    sources: Sequence[RoleSource],
+    plan: PlanName,
+    pairs_of: Callable[[RoleSource], dict[str, str]],
 ) -> Iterator[Setting]:
-    sources = context.reading.sources
     for key in {key: None for source in sources for key in pairs_of(source)}:
         *others, effective = [
-            (f"{key}={pairs_of(source)[key]}", source.location(name, context.plan_name))
+            (f"{key}={pairs_of(source)[key]}", source.location(name, plan))
             for source in sources
             if key in pairs_of(source)
         ]
@@ -35,28 +75,35 @@ def _pairs(
         yield Setting(name, *effective, overridden=overridden)
 
 
-def _affinities(context: ExplainContext) -> Iterator[Setting]:
-    for source in context.reading.affinity_sources:
+def _affinities(sources: Iterable[RoleSource], plan: PlanName) -> Iterator[Setting]:
+    for source in sources:
         written = source.raw["affinity"].value
         is_text = isinstance(written, str)
         values = map(karl.to_text, karl.parse(written)) if is_text else ["an affinity object"]
         for value in values:
-            yield Setting("affinity", value, source.location("affinity", context.plan_name))
+            yield Setting("affinity", value, source.location("affinity", plan))
 
 
-def _tolerations(context: ExplainContext) -> Iterator[Setting]:
-    for toleration in context.plan.settings.tolerations:
-        *_, source = [each for each in context.reading.sources if toleration in each.tolerations]
-        where = source.location("tolerations", context.plan_name)
+def _tolerations(
+    tolerations: Iterable[Json], sources: Iterable[RoleSource], plan: PlanName
+) -> Iterator[Setting]:
+    for toleration in tolerations:
+        *_, source = [each for each in sources if toleration in each.tolerations]
+        where = source.location("tolerations", plan)
         yield Setting("tolerations", format_toleration(toleration), where)
 
 
-def _policies(context: ExplainContext) -> Iterator[Setting]:
-    policy, annotations = context.plan.settings.affinity_policy, context.reading.sources.annotations
-    for source in [each for each in context.reading.sources if each.affinity_policy][-1:]:
-        yield Setting(
-            "affinity-policy", policy, source.location("affinity-policy", context.plan_name)
-        )
+def _words(context: ExplainContext) -> Iterator[Setting]:
+    """Yield the settings that are one word or a list of roles."""
+    settings, annotations = context.plan.settings, context.reading.sources.annotations
+    words: dict[str, tuple[str, Callable[[Source], object]]] = {
+        "affinity-policy": (settings.affinity_policy, lambda source: source.affinity_policy),
+        "pods": (",".join(settings.pods) or _NONE, lambda source: source.pods),
+        "disks": (settings.disks, lambda source: source.disks),
+    }
+    for name, (value, value_of) in words.items():
+        for source in [each for each in context.reading.sources if value_of(each) is not None][-1:]:
+            yield Setting(name, value, source.location(name, context.plan_name))
     for name, value in (("scope", context.reading.scope), ("mode", context.mode)):
         own = (annotations.raw.get(name, UNSET).value or "").strip() == value
         where = annotations.location(name, context.plan_name) if own else "installation"

@@ -87,6 +87,51 @@ def test_the_plans_affinity_overrides_the_defaults() -> None:
     ]
 
 
+def test_settings_for_roles_are_listed_with_the_name_of_the_role() -> None:
+    found = plan(
+        spec={"convertorLabels": {"batch": "1"}},
+        annotations={
+            "pods": "importer,convertor",
+            "labels.importer": "b=2",
+            "node-selector.importer": "cores=16+",
+            "affinity.importer": "PREFER nodes( net=fast ); AVOID nodes(spot=true)",
+            "tolerations.importer": "",
+            "affinity.first-consumer": "REQUIRE pods(app=virt-v2v) on zone",
+        },
+    )
+    roles: Json = {
+        "convertor": {"labels": "batch=2,tier=x"},
+        "importer": {"labels": "a=1,b=1", "affinity": "AVOID nodes(a=b)", "tolerations": "gpu"},
+    }
+    defaults = {"disks": "together", "pods": "all", "roles": roles}
+    where = "defaults roles"
+    assert rows(context(found, Installation(defaults=defaults))) == [
+        ("labels", "batch=1", "spec.convertorLabels", []),
+        ("pods", "convertor,importer", f"{ANNOTATION}pods", []),
+        ("disks", "together", "defaults disks", []),
+        ("scope", "all", "installation", []),
+        ("mode", "enforce", "installation", []),
+        ("labels.convertor", "tier=x", f"{where}.convertor.labels", []),
+        ("affinity.first-consumer", "none", f"{ANNOTATION}affinity.first-consumer", []),
+        ("labels.importer", "a=1", f"{where}.importer.labels", []),
+        (
+            *("labels.importer", "b=2", f"{ANNOTATION}labels.importer"),
+            [f"b=1 ({where}.importer.labels)"],
+        ),
+        ("node-selector.importer", "cores=16+", f"{ANNOTATION}node-selector.importer", []),
+        ("affinity.importer", "PREFER nodes(net=fast)", f"{ANNOTATION}affinity.importer", []),
+        ("affinity.importer", "AVOID nodes(spot=true)", f"{ANNOTATION}affinity.importer", []),
+        ("tolerations.importer", "gpu", f"{where}.importer.tolerations", []),
+    ]
+
+
+def test_a_setting_that_replaces_the_general_one_by_nothing_has_its_source() -> None:
+    found = plan(labels="a=b", annotations={"labels.importer": "", "pods": "inspection"})
+    installation = Installation(roles=())
+    assert ("labels.importer", "none", f"{ANNOTATION}labels.importer", []) in rows(context(found))
+    assert ("pods", "none", f"{ANNOTATION}pods", []) in rows(context(found, installation))
+
+
 def test_invalid_rules_are_not_effective() -> None:
     wrong = context(
         plan(affinity="AVOID nodes(a=b); REQIRE pods(a=b) on node"), Installation(defaults=DEFAULTS)

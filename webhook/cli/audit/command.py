@@ -16,11 +16,12 @@ from webhook.cli.output import console, output_option
 from webhook.cli.release.find import Release, with_installed_defaults
 from webhook.model import Installation
 
+_PODS = ("pods", "persistentvolumeclaims")
 _WEBHOOKS = ("mutatingwebhookconfigurations", "namespaces")
 FINDINGS = {
     "problem": {"plans"},
-    "change": {"plans", "pods"},
-    "missed": {"plans", "pods", *_WEBHOOKS, "configmaps"},
+    "change": {"plans", *_PODS},
+    "missed": {"plans", *_PODS, *_WEBHOOKS, "configmaps"},
     "excluded": {"plans", *_WEBHOOKS},
     "duplicate": {"plans", "pods"},
 }
@@ -37,7 +38,7 @@ FINDINGS = {
     help="Exit with 1 if there is such a finding; may be repeated.",
 )
 @path_option("--plans", help="Plans in files, without a cluster.")
-@filename_option(help="With --plans: convertor pods in a file; - is standard input.")
+@filename_option(help="With --plans: migration pods in a file; - is standard input.")
 @output_option("table", "wide", "yaml", "json")
 @cluster_flags
 @installation_options
@@ -54,17 +55,20 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
 ) -> None:
     """Report effective settings, changes in mode enforce, problems and missed pods.
 
-    Checks every plan and every convertor pod of the cluster that has not ended. The command only
-    reads, and needs no webhook in the cluster: run it before you install one. If one is
-    installed, its settings are read from its ConfigMap, unless --config is given. Flags override
-    single settings, so that --mode enforce shows what a change of the mode would do.
+    Checks every plan and every pod of a migration that has not ended: convertor pods, inspections,
+    consumer pods, importers and populators. The command only reads, and needs no webhook in the
+    cluster: run it before you install one. If one is installed, its settings are read from its
+    ConfigMap, unless --config is given. Flags override single settings, so that --mode enforce
+    shows what a change of the mode would do.
 
     A change is a pod that would be different in mode enforce. For a plan without pods it is the
     next pod, unless the plan is enforced already. A problem is an invalid setting. A missed pod
     should have been placed and was not, or was changed back since. An excluded plan has settings
     without effect, because the webhook is not called in its target namespace. A duplicate is a VM
-    with several convertor pods at the same time. If RBAC hides plans, pods or other objects that
-    --fail-on needs, and the others have no such finding, the exit code is 3.
+    with several convertor pods at the same time. An importer or a populator whose labels name no
+    plan is of the plan that its PVC names; without one it is another user's, and is left out. If
+    RBAC hides plans, pods or other objects that --fail-on needs, and the others have no such
+    finding, the exit code is 3.
 
     \b
     Examples:

@@ -14,7 +14,7 @@ from webhook.cli.release.find import Release
 from webhook.cli.release.webhooks import read_webhooks
 from webhook.forklift.plan import API_PATH, NAME_PATTERN, PlanObject
 from webhook.forklift.pvc import PvcObject
-from webhook.forklift.roles import ROLES_WITH_PVC
+from webhook.forklift.roles import recognize
 from webhook.inventory import clock, nodes, pods
 from webhook.inventory.cluster_pvcs import DISKS, PATH, PRIMES
 from webhook.inventory.pvc_index import PvcIndex
@@ -22,9 +22,9 @@ from webhook.karl import minimums
 from webhook.kube.api.client import Client
 from webhook.kube.api.collection import ListWatch
 from webhook.kube.api.errors import ApiError
-from webhook.kube.objects import Json
+from webhook.kube.objects import Json, metadata_of, name_of, namespace_of
 from webhook.kube.storage import STORAGE_CLASSES_PATH, StorageClassObject
-from webhook.model import Installation, NodeValues
+from webhook.model import Installation, NodeValues, Role
 from webhook.placement.missed import EnforcementWindow
 from webhook.reports.audit import AuditInput
 from webhook.reports.exclusions import InstalledWebhooks
@@ -85,16 +85,19 @@ class ClusterReader:
         targets = {
             plan.target_namespace for plan in known if NAME_PATTERN.fullmatch(plan.target_namespace)
         }
-        namespaces = sorted(targets | {namespace}) if namespace else [""]
+        inspections = any(Role.INSPECTION in plan.settings.pods for plan in known)
+        own = {namespace} if inspections else set[str]()  # deep ones are beside their Plan
+        namespaces = sorted(targets | own) if namespace else [""]
         found = [self._read_pods(each, installation) for each in namespaces]
+        pods_read = list({_key(pod): pod for read in found for pod in read or ()}.values())
         if plans is None and (namespace or None in found):  # pods cannot be checked without plans
             raise ApiError("; ".join(self._unread), 403)
         keys = frozenset[str]().union(*(minimums.label_keys(plan.settings) for plan in known))
         return AuditInput(
             plans=plans or [],
-            pods=[pod for read in found for pod in read or ()],
+            pods=pods_read,
             node_values=self._read_node_values(keys),
-            find_disk=self._read_disks(installation).find_disk,
+            find_disk=self._read_disks(pods_read).find_disk,
             webhooks=self._read_webhooks(installed, targets),
             window=_find_enforcement_window(installed, installation),
         )
@@ -110,15 +113,19 @@ class ClusterReader:
         )
         return self._read("pods", found, "existing pods are not checked")
 
-    def _read_disks(self, installation: Installation) -> PvcIndex:
-        """Read the PVCs of migrations and the StorageClasses, after the pods."""
+    def _read_disks(self, found: list[Json]) -> PvcIndex:
+        """Read the PVCs of migrations and the StorageClasses, if there are pods that need them.
+
+        They are read after the pods, so that an unbound PVC was unbound when its pod was created.
+        """
         index = PvcIndex(lambda created: clock.seconds_since(created, self._client.clock_offset))
-        if not ROLES_WITH_PVC.intersection(installation.roles):
+        kinds = [recognize(metadata_of(pod), namespace_of(pod)) for pod in found]
+        if not any(kind and kind.pvc for kind in kinds):
             return index
         consequence = "importers and populators without the labels of a plan are not checked"
         lists = [ListWatch(self._client, PATH, PvcObject, each) for each in (DISKS, PRIMES)]
-        found = chain.from_iterable(each.list_items() for each in lists)
-        for pvc in self._read("persistentvolumeclaims", found, consequence) or ():
+        pvcs = chain.from_iterable(each.list_items() for each in lists)
+        for pvc in self._read("persistentvolumeclaims", pvcs, consequence) or ():
             index.put(pvc.to_pvc())
         classes = ListWatch(self._client, STORAGE_CLASSES_PATH, StorageClassObject)
         consequence = "all are taken for WaitForFirstConsumer"
@@ -163,6 +170,10 @@ class ClusterReader:
             self.incomplete.add(resource)
             return None
         return read
+
+
+def _key(pod: Json) -> tuple[str, str]:
+    return namespace_of(pod), name_of(pod)
 
 
 def _find_enforcement_window(

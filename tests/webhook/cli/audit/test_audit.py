@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support import builders, pvcs
 from tests.support.builders import PREFIX, minimal_pod, node, plan
 from tests.support.commands import Run
 from tests.support.fake_api import FakeApi
@@ -40,6 +41,25 @@ def pod(name: str, plan_name: str, *, placed: bool = False) -> Json:
     )
 
 
+DISK = pvcs.pvc(plan="uid-db")
+PRECOPY = written(plan("precopy", "shop", labels="batch=2", pods="all", disks="together"))
+
+
+def importer(name: str, of: Json | None, **labels: str) -> Json:
+    """Return an importer of CDI 1.62, which has no labels of its plan."""
+    metadata = {"uid": name, "creationTimestamp": AFTER}
+    owners = {"ownerReferences": [pvcs.owner_reference(of)]} if of else {}
+    own = {"app": "containerized-data-importer", "cdi.kubevirt.io": "importer"} | labels
+    return builders.pod(f"vms/{name}", labels=own, metadata=metadata | owners)
+
+
+OF_OTHER_ROLES = [
+    importer("importer-db-vm-1-disk-0", DISK),
+    importer("importer-of-another-user", pvcs.pvc("other", plan="")),
+    importer("importer-precopy", pvcs.pvc("gone"), plan="uid-precopy"),
+    builders.pod("vms/db-vm-1-pvcinit", labels={"forklift.app": "consumer", "plan": "uid-db"}),
+    builders.pod("vms/web", labels={"pvcName": "web"}),
+]
 PODS = [
     pod("db-vm-1", "db"),
     pod("db-vm-2", "db", placed=True),
@@ -51,7 +71,7 @@ NODE = node("alpha", {"memory": "128Gi"})
 
 @pytest.mark.parametrize("output", ["table", "wide", "json", "yaml"])
 def test_the_report_in_each_format(run: Run, cluster: FakeApi, golden: Golden, output: str) -> None:
-    cluster.add(DB, WEB, LATER, *PODS, NODE, *release())
+    cluster.add(DB, WEB, LATER, PRECOPY, *PODS, *OF_OTHER_ROLES, NODE, *release(), DISK)
 
     result = run("audit", "-o", output)
 
@@ -348,3 +368,70 @@ def test_a_file_without_pods_is_rejected(run: Run, tmp_path: Path, text: str, me
 
     assert result.exit_code == 2
     assert f"'{path}': {message}" in result.stderr
+
+
+IMMEDIATE = {
+    "kind": "StorageClasse",  # the fake API server adds an s
+    "metadata": {"name": "local"},
+    "volumeBindingMode": "Immediate",
+}
+IMPORTER = importer("importer-db-vm-1-disk-0", DISK)
+
+
+def test_an_importer_of_an_immediate_class_is_no_first_consumer(run: Run, cluster: FakeApi) -> None:
+    cluster.add(DB, DISK, IMPORTER, IMMEDIATE)
+
+    (found,) = json.loads(run("audit", "-o", "json").stdout)["plans"][0]["pods"]
+
+    assert (found["role"], found["reason"]) == ("importer", "RoleNotSelected")
+
+
+def test_without_the_right_to_list_pvcs_pods_without_labels_are_left_out_with_a_note(
+    run: Run, cluster: FakeApi
+) -> None:
+    cluster.add(DB, DISK, IMPORTER)
+    cluster.forbid("list", "persistentvolumeclaims")
+
+    result = run("audit", "-o", "json", "--fail-on", "missed")
+    report = json.loads(result.stdout)
+
+    assert report["plans"][0]["hasPods"] is False
+    assert [text.partition("; ")[2] for text in report["unread"]] == [
+        "importers and populators without the labels of a plan are not checked"
+    ]
+    assert result.exit_code == 3
+
+
+def test_pvcs_are_read_only_if_there_are_pods_that_need_them(run: Run, cluster: FakeApi) -> None:
+    cluster.add(DB, DISK, pod("db-vm-1", "db"))
+    cluster.forbid("list", "persistentvolumeclaims")
+
+    assert json.loads(run("audit", "-o", "json").stdout)["unread"] == []
+
+
+def test_importers_and_pvcs_may_be_in_files(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump_all([DB, DISK]))
+    (tmp_path / "pods.yaml").write_text(yaml.safe_dump_all(OF_OTHER_ROLES))
+    words = ("--plans", str(tmp_path / "plan.yaml"), "-f", str(tmp_path / "pods.yaml"))
+
+    report = json.loads(run("audit", *words, "-o", "json").stdout)
+
+    assert {pod["name"]: pod["role"] for pod in report["plans"][0]["pods"]} == {
+        "vms/db-vm-1-pvcinit": "first-consumer",
+        "vms/importer-db-vm-1-disk-0": "first-consumer",
+    }
+
+
+@pytest.mark.parametrize("pods", ["all", "convertor"])
+def test_pods_beside_a_plan_are_read_if_it_places_inspections(
+    run: Run, cluster: FakeApi, pods: str
+) -> None:
+    labels = {"forklift.app": "deep-inspection", "plan": "uid-db"}
+    inspection = builders.pod("konveyor-forklift/db-deep", labels=labels)
+    cluster.add(written(plan(labels="batch=1", pods=pods)), inspection)
+
+    report = run("audit", "-n", "konveyor-forklift", "-o", "json").stdout
+    (found,) = json.loads(report)["plans"]
+
+    roles = [each["role"] for each in found["pods"]] if found["hasPods"] else []
+    assert roles == (["inspection"] if pods == "all" else [])

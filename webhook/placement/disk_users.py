@@ -104,12 +104,6 @@ def build_disk_users(
     )
 
 
-def find_fitting_nodes(user: DiskUser, surroundings: Surroundings) -> list[Json]:
-    """Return the nodes on which a user of disks can run."""
-    filters = [plugin(user.pod, surroundings.snapshot) for plugin in PLUGINS]
-    return [node for node in surroundings.nodes if not any(reject(node) for reject in filters)]
-
-
 def _build_convertor(
     plan: Plan, installation: Installation, surroundings: Surroundings
 ) -> DiskUser:

@@ -10,7 +10,7 @@ from webhook.cli.options.plan import get_plan, plan_argument
 from webhook.cli.output import output_option
 from webhook.cli.release.find import with_installed_defaults
 from webhook.cli.release.webhooks import read_webhooks
-from webhook.kube.objects import spec_of
+from webhook.kube.objects import metadata_of, spec_of
 from webhook.model import Installation
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def explain(
     target = spec_of(plan).get("targetNamespace") or ""
     unread: list[str] = []
     installation, installed = with_installed_defaults(client, installation, unread)
-    cluster = read.read_cluster(client, target)
+    cluster = read.read_cluster(client, target, metadata_of(plan).get("uid") or "")
     webhooks = read_webhooks(client, installed, [target], unread)
     cluster = cluster._replace(unread=[*unread, *cluster.unread], webhooks=webhooks)
     explanation = explain_plan(plan, installation, cluster, selected_cluster())

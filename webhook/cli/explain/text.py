@@ -10,7 +10,15 @@ from webhook.cli.output import as_yaml, console, structured, table, write
 from webhook.cli.release.find import Release, encode_releases
 from webhook.kube.messages import escape
 from webhook.reports.exclusions import describe_exclusion
-from webhook.reports.explain.model import Advice, Explanation, Matches, NodeRow, PodRow, Rule
+from webhook.reports.explain.model import (
+    Advice,
+    DiskRow,
+    Explanation,
+    Matches,
+    NodeRow,
+    PodRow,
+    Rule,
+)
 
 MAX_ROWS = 40
 """Rows of a table; `-o json` has all."""
@@ -58,6 +66,9 @@ def format_lines(explanation: Explanation, *, is_installed: bool) -> Iterator[Li
         ("Warnings", (Line(f"- {text}", WARNING) for text in explanation.warnings)),
         ("Effective rules", _rules(explanation)),
         ("Nodes", _nodes(explanation)),
+        ("Pods of each role, and VMs", _roles(explanation)),
+        ("Disks", _disks(explanation)),
+        ("Conflicts", (Line(f"- {each.message}", BAD) for each in explanation.conflicts)),
         ("Convertor pods", _pods(explanation.pods)),
         ("What to change", _advice(explanation.advice)),
         ("Not evaluated", (Line(f"- {text}") for text in explanation.limitations)),
@@ -135,6 +146,43 @@ def _nodes(explanation: Explanation) -> Iterator[Line]:
     if any(node.score for node in fitting):
         yield Line("The score is that of the pod's own preferences; kube-scheduler normalizes it,")
         yield Line("and also scores free resources, images and the preferences of other pods.")
+
+
+def _roles(explanation: Explanation) -> Iterator[Line]:
+    """Yield the table of roles, unless the table of nodes says it all."""
+    if not explanation.roles:
+        return
+    count = len(explanation.nodes)
+    rows = [
+        [row.role, f"{len(row.nodes)} of {count}", ", ".join(row.zones) or "-", row.settings or "-"]
+        for row in explanation.roles
+    ]
+    yield from _table(["ROLE", "FITTING NODES", "ZONES", "SETTINGS"], rows)
+    nodes, zones = explanation.common.nodes, explanation.common.zones
+    if nodes:
+        yield Line(f"All of them fit {_join(nodes)}.", GOOD)
+    elif zones:
+        yield Line(
+            f"No node fits all of them, but zone {_join(zones)} has a node for each: they can use "
+            "the volumes of a zone, but not those of a node.",
+            WARNING,
+        )
+    else:
+        yield Line("No node or zone fits all of them, but they use the same disks.", BAD)
+
+
+def _disks(explanation: Explanation) -> Iterator[Line]:
+    rows = [
+        [each.vm, each.disk, each.place or "not bound", _reached(each)]
+        for each in explanation.disks
+    ]
+    if rows:
+        yield from _table(["VM", "DISK", "PLACE", "NODES"], rows[:MAX_ROWS])
+        yield from _more(len(rows))
+
+
+def _reached(disk: DiskRow) -> str:
+    return _join(disk.nodes) or "-"
 
 
 def _row(node: NodeRow) -> list[str]:

@@ -4,6 +4,8 @@ effective_settings  ───▶ the settings and the source of each
 rules               ───▶ each rule in plain English, and what it matches
 pods                ───▶ the plan's convertor pods, and the one to evaluate
 webhook.kube.scheduler.run_filters ───▶ every node, and the first reason against it
+roles               ───▶ the nodes and zones of each role and of the VMs, and what they share
+disks               ───▶ where the disks of running migrations are, and their conflicts
 advice              ───▶ what to change
 """
 
@@ -13,6 +15,7 @@ from webhook.kube.scheduler import Verdict, limitations, run_filters
 from webhook.kube.scheduler.resources import requested
 from webhook.kube.scheduler.scores import score
 from webhook.model import Installation
+from webhook.placement.disk_users import build_disk_users, describe_surroundings
 from webhook.placement.warnings import find_plan_warnings, find_pod_warnings
 from webhook.reports.duplicates import find_duplicates
 from webhook.reports.explain.advice import (
@@ -23,6 +26,7 @@ from webhook.reports.explain.advice import (
 )
 from webhook.reports.explain.amounts import format_amount
 from webhook.reports.explain.context import ExplainContext, read_context
+from webhook.reports.explain.disks import list_conflicts, list_disk_rows, select_disks
 from webhook.reports.explain.effective_settings import list_effective_settings
 from webhook.reports.explain.model import ClusterObjects, Explanation, NodeRow
 from webhook.reports.explain.obstacles import find_obstacles
@@ -33,11 +37,14 @@ from webhook.reports.explain.pods import (
     recreate,
     select_pods,
 )
+from webhook.reports.explain.roles import advise_on_roles, find_common_places, list_role_rows
 from webhook.reports.explain.rules import list_effective_rules
 
 __all__ = ["ClusterObjects", "Explanation", "explain"]
 
 _VOLUMES = "volumes: kube-scheduler rejects nodes that cannot access the disks of the pod's VM"
+
+_VM_RESOURCES = "vm: the resources and devices that the VMs of the plan request"
 
 
 def explain(
@@ -53,6 +60,14 @@ def explain(
     pending = [pod for pod in pods if is_pending(pod)]
     new = build_new_pod(context)
     evaluated, verdicts = new, run_filters(new, snapshot)
+    surroundings = describe_surroundings(
+        cluster.nodes,
+        cluster.pods if cluster.all_pods else None,
+        cluster.namespaces or None,
+    )
+    users = build_disk_users(context.plan, installation, surroundings)
+    roles = list_role_rows(context, verdicts, users.vm.pod)
+    disks = select_disks(plan_object, cluster.disks)
     advice = advise_on_new_pod(verdicts, context, new)
     if pending:
         evaluated = pending[0]
@@ -85,15 +100,21 @@ def explain(
             *advise_on_duplicates(duplicates, context),
             *advise_on_exclusions(context),
             *advice,
+            *advise_on_roles(roles, context),
         ],
         limitations=[
             *(() if pending else (_VOLUMES,)),
             *cluster.webhooks.list_conditions(),
             *omitted,
+            *((_VM_RESOURCES,) if roles else ()),
         ],
         unread=cluster.unread,
         excluded="; ".join(map(str, context.exclusions)),
         duplicates=duplicates,
+        roles=roles,
+        common=find_common_places(roles),
+        disks=list_disk_rows(disks, surroundings),
+        conflicts=list_conflicts(disks, users, surroundings),
     )
 
 

@@ -1,11 +1,14 @@
 """The parts of an explanation: what the commands print, and the fields of their JSON."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
 
+from webhook.inventory import VmDisk, VmRef
 from webhook.kube.objects import Json
 from webhook.model import Mode, Problem
+from webhook.placement.conflicts import ConflictKind
 from webhook.reports.duplicates import DuplicatePods
 from webhook.reports.exclusions import InstalledWebhooks
 
@@ -21,6 +24,8 @@ class ClusterObjects(NamedTuple):
     all_pods: bool = True
     """True if the pods are those of all namespaces."""
     webhooks: InstalledWebhooks = InstalledWebhooks()
+    disks: Mapping[VmRef, list[VmDisk]] = {}
+    """The disks of the plan's VMs, of all its migrations."""
 
 
 class Setting(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -76,6 +81,52 @@ class NodeRow(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """The obstacles."""
 
 
+class RoleRow(msgspec.Struct, frozen=True, rename="camel"):
+    """The nodes that the pods of a role fit, or the VMs."""
+
+    role: str
+    """As in `pods`, or `vm`."""
+    nodes: list[str]
+    zones: list[str]
+    """Of these nodes, by the label topology.kubernetes.io/zone."""
+    settings: str
+    """The settings that apply: `required rules, no preferences`."""
+
+    @property
+    def title(self) -> str:
+        """The subject of a sentence: `first-consumer pods`, `the VMs`."""
+        return "the VMs" if self.role == "vm" else f"{self.role} pods"
+
+
+class CommonPlaces(msgspec.Struct, frozen=True):
+    """The places that all pods with disks and the VMs fit."""
+
+    nodes: list[str]
+    zones: list[str]
+
+
+class DiskRow(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A disk of a VM whose migration has not ended."""
+
+    vm: str
+    """`vmID`."""
+    disk: str
+    """Name of the PVC."""
+    bound: bool
+    place: str = ""
+    """The node affinity of its volume: `nodes(zone=a)`, `all nodes`, `not known`."""
+    nodes: list[str] = []
+    """The nodes that reach it."""
+
+
+class ConflictRow(msgspec.Struct, frozen=True):
+    """A conflict of a VM; see `webhook.placement.conflicts`."""
+
+    vm: str
+    kind: ConflictKind
+    message: str
+
+
 class PodRow(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """A convertor pod of the plan."""
 
@@ -129,3 +180,8 @@ class Explanation(msgspec.Struct, frozen=True, rename="camel"):
     known."""
     duplicates: list[DuplicatePods]
     """The VMs that have several convertor pods at the same time."""
+    roles: list[RoleRow]
+    """Convertors, the other roles that the plan places, and VMs; none if no node is known."""
+    common: CommonPlaces
+    disks: list[DiskRow]
+    conflicts: list[ConflictRow]

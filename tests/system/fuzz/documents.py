@@ -50,6 +50,12 @@ _ANNOTATIONS = {
     "mode": "enforce",
     "affinity-policy": "replace",
     "scope": "own",
+    "pods": "all",
+    "disks": "together",
+    "labels.importer": "team=b",
+    "node-selector.populator": "disk=ssd",
+    "affinity.first-consumer": "REQUIRE nodes(zone=a); AVOID pods(app=db) on node",
+    "tolerations.inspection": "gpu:NoExecute",
     "placement": "{}",
     "typo": "x",
 }

@@ -16,6 +16,7 @@ from tests.system.fuzz.targets import TARGETS, Target
 from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.objects import Json
 from webhook.kube.sizes import MAX_FIELD_BYTES, MAX_RULES_CHARACTERS
+from webhook.model import Role
 from webhook.telemetry import logs
 
 _POD: Path = ("review", "request", "object")
@@ -73,6 +74,29 @@ SLOW_INPUTS: dict[str, SlowInput] = {
                 pieces=("REQUIRE pods(app=a#) on node",),
                 separator=";",
             ),
+        ),
+    ),
+    "many rules for first consumers about pods of the plan": SlowInput(
+        "update of a plan",
+        (
+            Growth(
+                (*_PLAN, *_annotation("affinity.first-consumer")),
+                "text",
+                pieces=("REQUIRE pods(vmID=a#) on node",),
+                separator=";",
+            ),
+        ),
+    ),
+    "many labels for every role": SlowInput(
+        "/validate",
+        tuple(
+            Growth(
+                (*_REVIEWED_PLAN, *_annotation(f"labels.{role}")),
+                "text",
+                pieces=("\u201ck#\u201d=v",),
+                separator=",",
+            )
+            for role in Role
         ),
     ),
     "a rule with many selectors": SlowInput(

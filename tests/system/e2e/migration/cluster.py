@@ -52,20 +52,23 @@ class Cluster:
 
     def furnish(self) -> None:
         """Create namespaces, CustomResourceDefinitions and StorageClasses."""
-        add_namespace(self.api, WITH, {OPT_IN: WITH})
+        for name in (WITH, PLAN_NAMESPACE):  # deep inspections are in the namespace of the Plan
+            add_namespace(self.api, name, {OPT_IN: WITH})
         of_rows = {each.namespace for row in ROWS.values() for each in row.pods}
-        for name in (WITHOUT, PLAN_NAMESPACE, SETTLED, NEIGHBOURS, *sorted(of_rows)):
+        for name in (WITHOUT, SETTLED, NEIGHBOURS, *sorted(of_rows)):
             add_namespace(self.api, name)
         for body in storage_classes():
             self.api.create(body)
         use_plans_of(self.api, Generation.V2_12)
 
     @contextmanager
-    def nodes(self, nodes: Mapping[str, Node]) -> Iterator[None]:
-        """Create nodes; those in zone b are half used."""
+    def nodes(self, nodes: Mapping[str, Node], *, pods: int = 110) -> Iterator[None]:
+        """Create nodes for this many pods; those in zone b are half used, if it is 110."""
         for name, each in nodes.items():
-            self.api.create(node(name, each))
-            if each.zone == "b":
+            body = node(name, each)
+            body["status"]["allocatable"] = body["status"]["allocatable"] | {"pods": str(pods)}
+            self.api.create(body)
+            if each.zone == "b" and pods == 110:
                 self.api.create(pod(NEIGHBOURS, CEPH, node_name=name, cpu=each.cpu // 2))
         settle(self.api, binder=True)
         try:

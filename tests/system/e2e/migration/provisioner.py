@@ -71,9 +71,10 @@ class Provisioner:
                 )
             return
         self._seen.add((metadata["uid"], node))
-        self._loop.after(SECONDS, self._create, pvc, node)
+        self._loop.after(SECONDS, self.provision, pvc, node)
 
-    def _create(self, pvc: Json, node: str) -> None:
+    def provision(self, pvc: Json, node: str) -> None:
+        """Create the volume of a PVC, in the zone of a node; in any zone without one."""
         metadata, spec = pvc["metadata"], pvc["spec"]
         body: Json = {
             "apiVersion": "v1",

@@ -11,6 +11,7 @@ from tempfile import mkdtemp
 from typing import TypeVar
 
 import httpx
+import jsonpatch
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.system.controlplane.api import Json
@@ -129,6 +130,12 @@ class Replica:
         response.raise_for_status()
         review_response: Json = response.json()["response"]
         return review_response
+
+    def reviewed(self, pod: Json) -> Json:
+        """Return a pod with the patch of its review."""
+        patch = base64.b64decode(self.review(pod).get("patch", "W10="))
+        placed: Json = jsonpatch.apply_patch(pod, json.loads(patch))
+        return placed
 
     def serving_certificate(self) -> str:
         """Return the certificate that it serves, as PEM."""

@@ -9,6 +9,7 @@ from tests.system.e2e.migration import printed
 from tests.system.e2e.migration.cluster import Cluster
 from tests.system.e2e.migration.printed import PRIME_UID, PVC_UID, Disk, Versions
 from tests.system.e2e.migration.provisioner import WAITS
+from tests.system.guide.rows import PLAN_NAMESPACE
 from webhook.model import Role
 
 EVERY_POD = [path.stem for path in sorted((DATA / "migration-pods").glob("*.json"))]
@@ -46,7 +47,10 @@ def pod_of(cluster: Cluster, plan: Json, name: str) -> tuple[Json, Json | None]:
         )
         return printed.read(where, plan, {PVC_UID: pvc["metadata"]["uid"]}), pvc
     if role_of(name) not in (Role.IMPORTER, Role.POPULATOR):
-        return printed.read(where, plan), None
+        pod = printed.read(where, plan)
+        if "standalone" in name:  # its namespace is that of its Conversion
+            pod["metadata"]["namespace"] = PLAN_NAMESPACE
+        return pod, None
     forklift = re.search(r"forklift-(2\.10|2\.12|main)", name)
     assert forklift, name
     versions = Versions("1.66", forklift[1])

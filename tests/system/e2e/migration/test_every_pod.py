@@ -1,6 +1,7 @@
 """Every pod that Forklift and CDI create for a migration, by its role, on a real API server."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.system.guide.rows import PREFIX
 from webhook.model import Role
 
 SETTINGS = {
-    "labels": "team=storage",
+    "labels": "wave=3",
     "node-selector": "disk=nvme",
     "affinity": "REQUIRE pods(app=ceph-osd) on zone; PREFER nodes(fast=true)",
     "tolerations": "dedicated=migration:NoExecute,spot:NoSchedule",
@@ -53,9 +54,10 @@ def test_a_pod_gets_what_its_role_gets(cluster: Cluster, replicas: Replicas, nam
         _check_role(cluster, pod, role)
         return
     if role is Role.IMPORTER:
+        _await_role(replicas, pod, Role.FIRST_CONSUMER)
         _check_role(cluster, pod, Role.FIRST_CONSUMER)
     bind(cluster, pvc)
-    until(f"{name} to be placed as {role}", lambda: _role(cluster, pod) == role)
+    _await_role(replicas, pod, role)
     _check_role(cluster, pod, role)
 
 
@@ -81,16 +83,17 @@ def test_settings_of_the_first_version_change_first_consumers_and_tolerations_of
         if role is Role.CONVERTOR:
             continue
         pod, pvc = pod_of(cluster, cluster.plan(WITH, SETTINGS), name)
+        has_node = role is not None and "nodeName" in pod["spec"]
         if role is Role.IMPORTER and pvc is not None:
-            if "nodeName" not in pod["spec"]:
-                _check_role(cluster, pod, Role.FIRST_CONSUMER)
+            _await_role(replicas, pod, Role.FIRST_CONSUMER)
+            _check_role(cluster, pod, Role.FIRST_CONSUMER)
             bind(cluster, pvc)
-            _await_unplaced(cluster, pod)
-        if role is not None and "nodeName" in pod["spec"]:
+            _await_role(replicas, pod, role if has_node else None)
+        if has_node:
             placed, original = _send(cluster, pod)
-            assert placed.pod["spec"]["tolerations"] == [EVICTABLE], name
-            del placed.pod["spec"]["tolerations"]
-            assert placed.pod["spec"] == original.pod["spec"]
+            spec, before = placed.pod["spec"], original.pod["spec"]
+            assert _added(spec, before, "tolerations") == [EVICTABLE], name
+            assert spec | {"tolerations": None} == before | {"tolerations": None}
         elif role is Role.FIRST_CONSUMER:
             _check_role(cluster, pod, role)
         else:
@@ -108,18 +111,15 @@ def _send(cluster: Cluster, pod: Json) -> tuple[PodResult, PodResult]:
     return placed, original
 
 
-def _role(cluster: Cluster, pod: Json) -> str | None:
-    return send(cluster.api, pod, dryRun="All").labels.get(f"{PREFIX}/role")
+def _await_role(replicas: Replicas, pod: Json, role: Role | None) -> None:
+    """Wait until the replicas know the PVC of a pod, so that they place it as this role."""
 
+    def placed() -> bool:
+        reviewed = [replica.reviewed(pod) for replica in replicas.running]
+        labels = [each["metadata"].get("labels", {}) for each in reviewed]
+        return all(each.get(f"{PREFIX}/role") == role for each in labels)
 
-def _await_unplaced(cluster: Cluster, pod: Json) -> None:
-    """Wait until the replicas know that the PVC of an importer is bound."""
-    name = pod["metadata"]["name"]
-
-    def unplaced() -> bool:
-        return all("team" not in send(cluster.api, pod, dryRun="All").labels for _ in range(4))
-
-    until(f"{name} to be an importer", unplaced)
+    until(f"{pod['metadata']['name']} to be placed as {role}", placed, seconds=10)
 
 
 def _labels_added(cluster: Cluster, pod: Json) -> dict[str, str]:
@@ -133,7 +133,7 @@ def _check_unchanged(cluster: Cluster, pod: Json) -> None:
     assert placed.pod["spec"] == original.pod["spec"], pod["metadata"]["name"]
     for key in ("labels", "annotations", "finalizers"):
         assert placed.pod["metadata"].get(key) == original.pod["metadata"].get(key)
-    assert not placed.warnings
+    assert placed.warnings == original.warnings
 
 
 def _check_role(cluster: Cluster, pod: Json, role: Role | None) -> None:
@@ -142,7 +142,7 @@ def _check_role(cluster: Cluster, pod: Json, role: Role | None) -> None:
         return
     placed, original = _send(cluster, pod)
     added = _labels_added(cluster, pod)
-    assert added.pop("team") == "storage"
+    assert added.pop("wave") == "3"
     if role is Role.CONVERTOR:
         assert added.keys() == {"app", "forklift.app/plan"}
     else:
@@ -172,8 +172,8 @@ def _check_role(cluster: Cluster, pod: Json, role: Role | None) -> None:
         assert node_preferences == ([] if role is Role.FIRST_CONSUMER else [(100, [FAST])])
 
 
-def _added(after: Json, before: Json, *keys: str) -> list[Json]:
+def _added(after: Any, before: Any, *keys: str) -> list[Json]:
     """Return the entries of a list that `before` has not."""
     for key in keys:
-        after, before = after.get(key) or {}, before.get(key) or {}
-    return [each for each in after if each not in before]
+        after, before = after.get(key, {}), before.get(key, {})
+    return [each for each in after if each not in list(before)]

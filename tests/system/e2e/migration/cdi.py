@@ -1,4 +1,4 @@
-"""Stand-in for CDI: it creates an importer for each checkpoint of a disk.
+"""Stand-in for CDI: it creates an importer for each checkpoint of a disk, several at a time.
 
 The API server may refuse an importer; then it is created again after 2 to 20 seconds, and so on
 without end.
@@ -63,9 +63,12 @@ class Cdi:
 
     def checkpoint(self, of: Import, name: str) -> None:
         """Create the importer of a checkpoint, in the background."""
-        self._loop.after(
-            AFTER_PVC_SECONDS, self._create, of, name, FIRST_RETRY_SECONDS, time.monotonic()
-        )
+        self._schedule(AFTER_PVC_SECONDS, of, name, FIRST_RETRY_SECONDS, time.monotonic())
+
+    def _schedule(
+        self, seconds: float, of: Import, checkpoint: str, retry: float, since: float
+    ) -> None:
+        self._loop.after(seconds, self._loop.submit, self._create, of, checkpoint, retry, since)
 
     def _create(self, of: Import, checkpoint: str, retry: float, since: float) -> None:
         if of not in self._active:
@@ -79,9 +82,7 @@ class Cdi:
             of.results.append(result)
             return
         of.refusals.append(result.rejection)
-        self._loop.after(
-            retry, self._create, of, checkpoint, min(2 * retry, LONGEST_RETRY_SECONDS), since
-        )
+        self._schedule(retry, of, checkpoint, min(2 * retry, LONGEST_RETRY_SECONDS), since)
 
     def fill(self, of: Import) -> None:
         """Give the volume of the second PVC to the disk's own one, after the last checkpoint."""

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 from tests.support.paths import DATA
@@ -62,19 +62,22 @@ class Cluster:
         use_plans_of(self.api, Generation.V2_12)
 
     @contextmanager
-    def nodes(self, nodes: Mapping[str, Node], *, pods: int = 110) -> Iterator[None]:
-        """Create nodes for this many pods; those in zone b are half used, if it is 110."""
+    def nodes(
+        self, nodes: Mapping[str, Node], *, used: Collection[str] = ("b",), pods: int = 110
+    ) -> Iterator[None]:
+        """Create nodes, each for this many pods; those in the zones `used` are half used."""
         for name, each in nodes.items():
             body = node(name, each)
             body["status"]["allocatable"] = body["status"]["allocatable"] | {"pods": str(pods)}
             self.api.create(body)
-            if each.zone == "b" and pods == 110:
+            if each.zone in used:
                 self.api.create(pod(NEIGHBOURS, CEPH, node_name=name, cpu=each.cpu // 2))
         settle(self.api, binder=True)
         try:
             yield
         finally:
-            self.api.delete_all("Pod", NEIGHBOURS)
+            if used:
+                self.api.delete_all("Pod", NEIGHBOURS)
             for name in nodes:
                 self.api.delete("Node", name)
 

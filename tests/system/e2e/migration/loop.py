@@ -1,10 +1,11 @@
-"""One thread that runs the stand-ins for controllers, one event after the other."""
+"""The thread that runs the stand-ins for controllers, one event after the other."""
 
 import json
 import sched
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -13,6 +14,8 @@ from tests.system.controlplane.api import Api, Json, path, unwrap
 
 IDLE_SECONDS = 0.5
 """The longest wait for an event, after which a watch is opened again."""
+
+WORKERS = 4
 
 
 class Loop:
@@ -26,11 +29,16 @@ class Loop:
         self._queue = sched.scheduler(time.monotonic)
         self._stopping = threading.Event()
         self._error: BaseException | None = None
+        self._pool = ThreadPoolExecutor(WORKERS)
         self._threads = [threading.Thread(target=self._guard, args=(self._run,), daemon=True)]
 
     def after(self, seconds: float, function: Callable[..., None], *arguments: Any) -> None:
         """Call a function later. Thread-safe."""
         self._queue.enter(seconds, 0, function, arguments)
+
+    def submit(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Call a function beside the others."""
+        self._pool.submit(self._guard, function, *arguments)
 
     def watch(self, kind: str, handle: Callable[[Json], None]) -> None:
         """Call `handle` for each object of a kind, and again after each change; before `start`."""
@@ -45,6 +53,7 @@ class Loop:
         self._stopping.set()
         for thread in self._threads:
             thread.join()
+        self._pool.shutdown()
         self.check()
 
     def check(self) -> None:

@@ -4,20 +4,25 @@ import json
 from typing import Any
 
 import jsonpatch
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from tests.support import builders
+from tests.support import builders, pvcs
 from tests.support.builders import PREFIX, minimal_pod
 from tests.system.guide.forklift import Generation, convertor_pod
 from tests.system.guide.reviews import node_values, review_row, stored_plan
 from tests.system.guide.rows import ROWS, Form, Row
+from webhook.forklift.pvc import PvcObject
+from webhook.inventory.pvc_index import PvcIndex
 from webhook.kube.objects import Json
 from webhook.kube.webhook_selectors import WebhookSelectors
-from webhook.model import Installation, Mode, OnError, Outcome, Reason
+from webhook.model import Installation, MigrationPod, Mode, OnError, Outcome, PvcRef, Reason, Role
+from webhook.placement import place
 from webhook.placement.missed import EnforcementWindow
 from webhook.reports.audit import AuditInput, AuditReport, build_report
 from webhook.reports.exclusions import InstalledWebhooks
+from webhook.settings import read
 from webhook.settings.mode import Origin
 
 WRITTEN, AFTER = "2026-08-01T08:00:00Z", "2026-08-01T09:00:00Z"
@@ -174,3 +179,145 @@ def test_the_report_does_not_depend_on_the_order_of_the_input() -> None:
 
     assert json.dumps([each.plan for each in one.plans]) == '["early/z", "mtv/a", "mtv/b"]'
     assert one == other
+
+
+DISK = pvcs.pvc()
+SIBLING = pvcs.pvc("db-vm-1-disk-1", volume="pv-1")
+
+
+def importer(of: Json = DISK, **changes: Any) -> Json:
+    """Return an importer whose labels name no plan."""
+    labels = {"app": "containerized-data-importer", "cdi.kubevirt.io": "importer"}
+    owners = [pvcs.owner_reference(of)]
+    metadata = {"uid": "u", "creationTimestamp": AFTER, "ownerReferences": owners}
+    return builders.pod(
+        "vms/importer-disk-0",
+        labels=labels | changes.pop("labels", {}),
+        metadata=metadata | changes,
+    )
+
+
+def disks(*objects: Json, age: float = 3600.0) -> PvcIndex:
+    index = PvcIndex(lambda _created: age)
+    for each in objects:
+        pvc = msgspec.convert(each, PvcObject).to_pvc()
+        index.put(pvc)
+        if pvc.volume:
+            index.set_node_terms(pvc, pvcs.zone_terms("a"))
+    return index
+
+
+def roles_of(report: AuditReport) -> list[tuple[Role | None, Reason]]:
+    return [(each.role, each.reason) for plan in report.plans for each in plan.pods]
+
+
+def test_an_importer_without_labels_is_of_the_plan_of_its_pvc() -> None:
+    found = audited([plan(labels="batch=1")], importer(), find_disk=disks(DISK).find_disk)
+
+    assert roles_of(found) == [(Role.FIRST_CONSUMER, Reason.PLACED)]
+
+
+def test_an_import_of_another_user_is_left_out() -> None:
+    found = audited([plan()], importer(), builders.pod("vms/web", labels={"pvcName": "web"}))
+
+    assert not found.plans[0].has_pods
+    assert found.pods_without_plan == []
+
+
+def test_a_placed_importer_keeps_its_role_though_its_disk_is_bound() -> None:
+    bound = pvcs.pvc(volume="pv-0")
+    role = {"labels": {f"{PREFIX}/role": "first-consumer"}}
+    report = [plan(labels="batch=1")], importer(bound), importer(bound, name="importer-b", **role)
+
+    found = audited(*report, find_disk=disks(bound).find_disk)
+
+    assert roles_of(found) == [
+        (Role.FIRST_CONSUMER, Reason.PLACED),
+        (Role.IMPORTER, Reason.ROLE_NOT_SELECTED),
+    ]
+
+
+def test_a_populator_with_a_node_is_audited_as_one_that_was_created_for_it() -> None:
+    labels = {"pvcName": "disk", "plan": "uid-db"}
+    populators = [
+        builders.pod("vms/populate-1", "alpha", labels=labels),
+        builders.pod("vms/populate-2", labels=labels),
+    ]
+
+    found = audited([plan(pods="all", node_selector="disk=nvme", labels="batch=1")], *populators)
+
+    changes = [each.changes for each in found.plans[0].pods]
+    assert ["affinity" in each for each in changes] == [False, True]
+
+
+def test_a_scheduled_convertor_pod_is_audited_like_a_new_one() -> None:
+    found = audited([plan(node_selector="disk=nvme")], pod("a", nodeName="alpha"))
+
+    assert "nodeSelector disk=nvme" in found.plans[0].pods[0].changes
+
+
+def test_a_first_consumer_that_was_placed_beside_another_disk_does_not_differ() -> None:
+    plan_object = plan(pods="all", disks="together", node_selector="disk=nvme")
+    index = disks(DISK, SIBLING)
+    (before,) = audited([plan_object], importer(), find_disk=index.find_disk).plans[0].pods
+    plan_ = read(plan_object, Installation())
+    disk = index.find_disk(PvcRef("vms", DISK["metadata"]["name"], DISK["metadata"]["uid"]))
+    first = MigrationPod(Role.FIRST_CONSUMER, disk=disk)
+    placed = place(importer(), plan_, Installation(), {}, first).pod
+
+    (after,) = audited([plan_object], placed, find_disk=index.find_disk).plans[0].pods
+
+    assert before.differs
+    assert (after.differs, after.reason) == (False, Reason.ALREADY_PLACED)
+
+
+def test_an_importer_that_would_be_refused_is_audited_as_if_it_were_placed() -> None:
+    index = disks(DISK, pvcs.pvc("a-disk", created="2026-08-01T08:59:59Z"), age=60.0)
+    plan_object = plan(pods="all", disks="together", labels="batch=1")
+
+    (found,) = audited([plan_object], importer(), find_disk=index.find_disk).plans[0].pods
+
+    assert (found.outcome, found.reason) == (Outcome.PATCHED, Reason.PLACED)
+
+
+def test_a_running_importer_was_missed_if_its_disk_is_not_bound() -> None:
+    plans, known = [plan(labels="batch=1")], {"window": EnforcementWindow(), "webhooks": INSTALLED}
+
+    for of, missed in ((DISK, Reason.MISSED), (pvcs.pvc(volume="pv-0"), None)):
+        found = audited(plans, importer(of), find_disk=disks(of).find_disk, **known)
+        assert found.plans[0].pods[0].missed is missed
+
+
+def test_pods_of_other_roles_are_not_duplicates_of_a_convertor_pod() -> None:
+    identity = {"plan": "uid-db", "migration": "m", "vmID": "vm-1"}
+    apps = ("virt-v2v", "consumer", "virt-v2v-inspection")
+    pods = [builders.pod(f"vms/{app}", labels=identity | {"forklift.app": app}) for app in apps]
+
+    assert audited([plan()], *pods).findings.duplicate == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "summary"),
+    [
+        ({"pods": "convertor,importer", "labels": "a=1"}, "pods convertor,importer; labels a=1"),
+        ({"pods": "importer", "labels": "a=1"}, "pods importer; labels a=1"),
+        ({"disks": "together"}, "disks together"),
+        (
+            {"pods": "all", "annotations": {"labels.importer": "a=2", "labels": "a=1"}},
+            f"pods {','.join(Role)}; labels a=1; importer: labels a=2",
+        ),
+        ({"annotations": {"labels.importer": "a=2"}}, ""),
+    ],
+)
+def test_the_settings_have_the_roles_that_they_apply_to(settings: Any, summary: str) -> None:
+    (found,) = audited([plan(**settings)]).plans
+
+    assert found.settings == summary
+
+
+def test_problems_are_reported_if_the_settings_do_not_apply_to_convertor_pods() -> None:
+    (found,) = audited([plan(pods="importer", labels="a=b,c")]).plans
+
+    assert [problem.where for problem in found.problems] == [
+        f"Plan mtv/db annotation {PREFIX}/labels entry 2"
+    ]

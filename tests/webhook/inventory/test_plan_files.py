@@ -300,8 +300,8 @@ TERMS = "[{matchExpressions: [{key: zone, operator: is}]}]"
         (
             f"{PVC}metadata: {{name: db, labels: {{plan: 7}}}}",
             (
-                "PersistentVolumeClaim: 'metadata.labels.plan': expected text, found a whole number; "
-                "quote it"
+                "PersistentVolumeClaim: 'metadata.labels.plan': expected text, found a whole "
+                "number; quote it"
             ),
         ),
         (f"{PVC}spec: {{}}", "PersistentVolumeClaim: 'metadata' is missing"),
@@ -320,8 +320,8 @@ TERMS = "[{matchExpressions: [{key: zone, operator: is}]}]"
             f"{VOLUME}spec: {{nodeAffinity: {{required: {{nodeSelectorTerms: {TERMS}}}}}}}",
             (
                 "PersistentVolume: 'spec.nodeAffinity.required.nodeSelectorTerms[0]"
-                ".matchExpressions[0].operator': expected operator In, NotIn, Exists, DoesNotExist, Gt "
-                "or Lt, found 'is'"
+                ".matchExpressions[0].operator': expected operator In, NotIn, Exists, "
+                "DoesNotExist, Gt or Lt, found 'is'"
             ),
         ),
         (
@@ -331,8 +331,8 @@ TERMS = "[{matchExpressions: [{key: zone, operator: is}]}]"
         (
             f"{CLASS}metadata: {{name: local}}\nvolumeBindingMode: WaitForConsumer",
             (
-                "StorageClass: 'volumeBindingMode': expected Immediate or WaitForFirstConsumer, found "
-                "'WaitForConsumer'"
+                "StorageClass: 'volumeBindingMode': expected Immediate or WaitForFirstConsumer, "
+                "found 'WaitForConsumer'"
             ),
         ),
     ],

@@ -114,6 +114,7 @@ def _data(raw: Raw) -> dict[str, Any]:
             for name, rate, times in _reviews(raw)
         },
         "bytes of private memory, by plans": raw.memory,
+        "bytes of private memory, by disks": raw.disks,
         "ns of a lookup, by round": {
             str(plans): [round(1e9 * seconds) for seconds in rounds]
             for plans, rounds in raw.lookups.items()

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks import disk_objects
 from benchmarks.load import Target
 from benchmarks.plan_objects import large_plans
 from certs.serving.local_ca import LOCAL_NAMES, create_key_pair
@@ -46,9 +47,14 @@ class Webhook(NamedTuple):
 
     def resident(self) -> int:
         """Return the bytes of its private memory."""
-        rollup = Path(f"/proc/{self.target.pid}/smaps_rollup").read_text()
-        fields = dict(line.split()[:2] for line in rollup.splitlines()[1:])
-        return 1024 * sum(int(fields[f"Private_{kind}:"]) for kind in ("Clean", "Dirty"))
+        return private_bytes(self.target.pid)
+
+
+def private_bytes(pid: int) -> int:
+    """Return the bytes of the private memory of a process."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    fields = dict(line.split()[:2] for line in rollup.splitlines()[1:])
+    return 1024 * sum(int(fields[f"Private_{kind}:"]) for kind in ("Clean", "Dirty"))
 
 
 def certificate(directory: Path) -> Certificate:
@@ -85,7 +91,9 @@ def compared(kind: str, certificate: Certificate) -> Iterator[Target]:
 
 
 @contextlib.contextmanager
-def api_server(plans: int, kilobytes: int, directory: Path) -> Iterator["ApiServer"]:
+def api_server(
+    plans: int, kilobytes: int, directory: Path, *, disks: int = 0, bound_disks: int = 0
+) -> Iterator["ApiServer"]:
     """Run the fake API server of the tests, on the CPU of the servers.
 
     It has a process of its own: in a thread it would slow down the client, and that only while
@@ -93,7 +101,8 @@ def api_server(plans: int, kilobytes: int, directory: Path) -> Iterator["ApiServ
     """
     context = get_context("spawn")
     connection, remote = context.Pipe()
-    process = context.Process(target=_serve_api, args=(remote, plans, kilobytes, directory))
+    objects = _Objects(plans, kilobytes, disks, bound_disks)
+    process = context.Process(target=_serve_api, args=(remote, directory, objects))
     process.start()
     pin(SERVER_CPU, process.pid or 0)
     try:
@@ -116,9 +125,20 @@ class ApiServer(NamedTuple):
         return count
 
 
-def _serve_api(connection: Connection, plans: int, kilobytes: int, directory: Path) -> None:
+class _Objects(NamedTuple):
+    """The number of objects, and the size of a plan."""
+
+    plans: int
+    kilobytes: int
+    disks: int
+    bound_disks: int
+
+
+def _serve_api(connection: Connection, directory: Path, objects: _Objects) -> None:
     with run_fake_api() as api:
-        api.add(*large_plans(plans, kilobytes))
+        api.add(*large_plans(objects.plans, objects.kilobytes))
+        api.add(*map(disk_objects.disk, range(objects.disks)))
+        api.add(*disk_objects.bound_disks(objects.bound_disks))
         connection.send(api.write_kubeconfig(directory))
         while connection.recv():
             connection.send(len(api.filter_requests("get", "list")))

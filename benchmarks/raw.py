@@ -15,6 +15,8 @@ class Raw:
     """Seconds of each review, by reviews per second and server, for each round."""
     memory: dict[int, int] = field(default_factory=dict)
     """Bytes by number of plans."""
+    disks: dict[int, int] = field(default_factory=dict)
+    """Bytes by number of disks."""
     lookups: dict[int, list[float]] = field(default_factory=dict)
     """Seconds by number of plans, for each round."""
     slow_inputs: dict[str, float] = field(default_factory=dict)

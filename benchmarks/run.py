@@ -11,6 +11,7 @@ import math
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -19,7 +20,7 @@ from time import perf_counter
 
 import uvloop
 
-from benchmarks import document, load, plans, processes, speed
+from benchmarks import disk_objects, disks, document, load, plans, processes, speed
 from benchmarks.budget import Budget, at_least, at_most
 from benchmarks.plan_objects import plan
 from benchmarks.processes import Certificate, Webhook
@@ -31,11 +32,18 @@ PLANS = 100
 """Plans of the webhook while its speed is measured; successive reviews are of different plans."""
 
 FEW, MANY = 10, 10_000
+"""Numbers of plans, and of disks."""
+
+DISKS = PLANS * disk_objects.DISKS_OF_A_VM
 
 OTHERS = {"plain": "the plainest FastAPI webhook", "bare": "a bare ASGI response"}
 
 DIFFERENT = 1000
 """Pods that are all different: more than the response cache has entries."""
+
+
+METRICS_DELAY_SECONDS = 0.2
+"""More than the time from a response to its metrics."""
 
 
 def main() -> int:
@@ -63,6 +71,7 @@ def measure(raw: Raw) -> Iterator[Budget]:
         certificate = processes.certificate(directory)
         yield from speed_of_reviews(certificate, directory, raw)
         yield from cost_of_plans(certificate, directory, raw)
+        yield memory_of_disks(directory, raw)
     yield time_of_slow_inputs(raw)
     yield time_of_tests(raw)
 
@@ -71,7 +80,7 @@ def speed_of_reviews(certificate: Certificate, directory: Path, raw: Raw) -> Ite
     """Compare the webhook with other applications on the same server."""
     requests = [load.request(review(number)) for number in range(PLANS)]
     with (
-        processes.api_server(PLANS, 1, directory) as api,
+        processes.api_server(PLANS, 1, directory, disks=DISKS) as api,
         processes.webhook(certificate, "--kubeconfig", api.kubeconfig) as webhook,
         processes.compared("plain", certificate) as plain,
         processes.compared("bare", certificate) as bare,
@@ -86,6 +95,12 @@ def speed_of_reviews(certificate: Certificate, directory: Path, raw: Raw) -> Ite
         different = [load.request(review(number, alike=False)) for number in range(DIFFERENT)]
         alone = {"webhook, all pods different": webhook.target}
         raw.rates |= uvloop.run(speed.rates(alone, different, rounds=3, seconds=1.0))
+        importers = [load.request(disk_objects.importer_review(each)) for each in range(DISKS)]
+        unplaced = _unplaced(webhook)
+        alone = {"webhook, importers of two disks": webhook.target}
+        raw.rates |= uvloop.run(speed.rates(alone, importers, rounds=3, seconds=1.0))
+        if _unplaced(webhook) != unplaced:
+            raise RuntimeError("not all importers were placed")
         targets = {"webhook": webhook.target, "plain": plain}
         for rate, seconds in ((20, 10.0), (300, 3.0)):
             times = uvloop.run(speed.latencies(targets, requests, rate, rounds=5, seconds=seconds))
@@ -96,7 +111,11 @@ def speed_of_reviews(certificate: Certificate, directory: Path, raw: Raw) -> Ite
             ratio = speed.ratio(ours, theirs)
             name = f"p99 at {rate} reviews/s, relative to {OTHERS['plain']}"
             yield at_most(1.2, name, ratio)
-        yield at_most(0, "API calls per review", (api.count_reads() - calls) / _reviews(webhook))
+        yield at_most(
+            0,
+            "API calls per review, importers included",
+            (api.count_reads() - calls) / _reviews(webhook),
+        )
 
 
 def review(number: int, *, alike: bool = True) -> bytes:
@@ -128,6 +147,13 @@ def cost_of_plans(certificate: Certificate, directory: Path, raw: Raw) -> Iterat
     yield at_most(20, f"memory for {MANY} plans of {plans.KILOBYTES} KB", growth, " MB")
 
 
+def memory_of_disks(directory: Path, raw: Raw) -> Budget:
+    """Compare the memory of many disks with that of few."""
+    sizes = {count: disks.memory(count, directory) for count in (FEW, MANY)}
+    raw.disks = sizes
+    return at_most(10, f"memory for {MANY} watched PVCs", (sizes[MANY] - sizes[FEW]) / 1e6, " MB")
+
+
 def time_of_slow_inputs(raw: Raw) -> Budget:
     """Measure the slowest inputs that `make fuzz` has found, relative to a calibration loop."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
@@ -151,6 +177,12 @@ def time_of_tests(raw: Raw) -> Budget:
 
 def _reviews(webhook: Webhook) -> float:
     return webhook.metric("convertor_webhook_reviews_total")
+
+
+def _unplaced(webhook: Webhook) -> float:
+    time.sleep(METRICS_DELAY_SECONDS)
+    placed = webhook.metric('convertor_webhook_reviews_total{mode="enforce",outcome="patched"')
+    return _reviews(webhook) - placed
 
 
 if __name__ == "__main__":

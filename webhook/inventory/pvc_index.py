@@ -20,14 +20,27 @@ Changed = tuple[VmRef, ...]
 
 class _Entry(msgspec.Struct, array_like=True, frozen=True):
     pvc: Pvc
+    """Packed without its UID, by which it is found."""
     labelled: bool
     """Listed by its label `plan`."""
-    node_terms: list[Json] | None = None
-    """Of its volume; None if they have not been read."""
+    terms: int | None = None
+    """Number of the node terms of its volume; None if they have not been read."""
 
 
-_pack = msgspec.msgpack.Encoder().encode
+_encoder = msgspec.msgpack.Encoder()
 _unpack = msgspec.msgpack.Decoder(_Entry).decode
+
+
+def _pack(entry: _Entry) -> bytes:
+    """Encode an entry into memory of its exact size.
+
+    `encode` shrinks a larger block, and the next one does not fit into the hole that an entry
+    leaves when it is replaced: with all volumes read, memory doubled.
+    """
+    buffer = bytearray()
+    pvc = msgspec.structs.replace(entry.pvc, uid="")
+    _encoder.encode_into(msgspec.structs.replace(entry, pvc=pvc), buffer)
+    return bytes(buffer)
 
 
 class PvcIndex:
@@ -47,6 +60,8 @@ class PvcIndex:
         """The UIDs of the disks of each VM."""
         self._primes: dict[tuple[str, str], str] = {}
         """The UIDs of prime PVCs, by namespace and the UID in their names."""
+        self._terms: list[list[Json]] = []
+        """All node terms that volumes have: about as many as there are zones, or nodes."""
         self._waits: Mapping[str, bool] = {}
         """StorageClasses, and if their volumes wait for their first consumer."""
 
@@ -88,14 +103,16 @@ class PvcIndex:
     def find_unread_volume(self, uid: str) -> Pvc | None:
         """Return a PVC if it is bound and the node terms of its volume have not been set."""
         entry = self._get(uid)
-        return entry.pvc if entry and entry.node_terms is None and entry.pvc.volume else None
+        return entry.pvc if entry and _is_unread(entry) else None
 
     def list_unread_volumes(self, *, labelled: bool = True) -> list[str]:
         """Return the UIDs of such PVCs of a list, the oldest first."""
-        entries = filter(None, map(self._get, list(self._entries)))
-        pvcs = [entry.pvc for entry in entries if entry.labelled is labelled]
-        unread = [pvc for pvc in pvcs if self.find_unread_volume(pvc.uid)]
-        return [pvc.uid for pvc in sorted(unread, key=lambda pvc: pvc.created)]
+        found = []
+        for uid in list(self._entries):
+            entry = self._get(uid)
+            if entry and entry.labelled is labelled and _is_unread(entry):
+                found.append((entry.pvc.created, uid))
+        return [uid for _, uid in sorted(found)]
 
     def put(self, pvc: Pvc, *, labelled: bool = True) -> Changed:
         """Add or update a PVC; `labelled` if it is listed by its label `plan`.
@@ -139,9 +156,10 @@ class PvcIndex:
         """Set the ORed node selector terms of a PVC's volume, unless it has another one by now."""
         with self._writing:
             known = self._get(pvc.uid)
-            if known is None or known.pvc.volume != pvc.volume or known.node_terms == node_terms:
+            terms = None if node_terms is None else self._number(node_terms)
+            if known is None or known.pvc.volume != pvc.volume or known.terms == terms:
                 return ()
-            self._entries[pvc.uid] = _pack(msgspec.structs.replace(known, node_terms=node_terms))
+            self._entries[pvc.uid] = _pack(msgspec.structs.replace(known, terms=terms))
             return self._vms_of(pvc)
 
     def set_binding_modes(self, waits: Mapping[str, bool]) -> None:
@@ -150,7 +168,16 @@ class PvcIndex:
 
     def _get(self, uid: str) -> _Entry | None:
         packed = self._entries.get(uid)
-        return _unpack(packed) if packed else None
+        if packed is None:
+            return None
+        entry = _unpack(packed)
+        msgspec.structs.force_setattr(entry.pvc, "uid", uid)
+        return entry
+
+    def _number(self, node_terms: list[Json]) -> int:
+        if node_terms not in self._terms:
+            self._terms.append(node_terms)
+        return self._terms.index(node_terms)
 
     def _prime_of(self, pvc: Pvc) -> _Entry | None:
         return self._get(self._primes.get((pvc.namespace, pvc.uid), ""))
@@ -163,14 +190,17 @@ class PvcIndex:
     def _disk(self, entry: _Entry) -> VmDisk:
         """Return a disk; it is bound if its prime PVC is."""
         if not entry.pvc.bound and (prime := self._prime_of(entry.pvc)) and prime.pvc.bound:
-            return VmDisk(entry.pvc, bound=True, node_terms=prime.node_terms)
-        return VmDisk(entry.pvc, entry.pvc.bound, entry.node_terms)
+            return VmDisk(entry.pvc, bound=True, node_terms=self._node_terms(prime))
+        return VmDisk(entry.pvc, entry.pvc.bound, self._node_terms(entry))
 
-    def _known_terms(self, pvc: Pvc, known: _Entry | None) -> list[Json] | None:
-        """Return the node terms if a PVC keeps its volume, or takes it over from its prime PVC."""
+    def _node_terms(self, entry: _Entry) -> list[Json] | None:
+        return None if entry.terms is None else self._terms[entry.terms]
+
+    def _known_terms(self, pvc: Pvc, known: _Entry | None) -> int | None:
+        """Return the terms if a PVC keeps its volume, or takes it over from its prime PVC."""
         for entry in filter(None, (known, self._prime_of(pvc))):
             if pvc.volume and entry.pvc.volume == pvc.volume:
-                return entry.node_terms
+                return entry.terms
         return None
 
     def _add(self, entry: _Entry) -> None:
@@ -201,6 +231,10 @@ class PvcIndex:
             return ()
         vm = vm_of(populated.pvc if populated else pvc)
         return (vm,) if vm else ()
+
+
+def _is_unread(entry: _Entry) -> bool:
+    return bool(entry.pvc.volume) and entry.terms is None
 
 
 def vm_of(pvc: Pvc) -> VmRef | None:

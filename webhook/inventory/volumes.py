@@ -109,6 +109,7 @@ class VolumeReader:
         with self._lock:
             self._resume_postponed()
             if not self._pending:
+                self._pending = {}  # a dictionary does not shrink
                 return None
             uid, postponed_before = self._pending.popitem()
         pvc = self._index.find_unread_volume(uid)

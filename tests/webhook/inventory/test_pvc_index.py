@@ -272,6 +272,15 @@ def test_a_disk_takes_over_the_node_terms_with_the_volume_of_its_prime_pvc(
     assert index.list_disks(VM) == [VmDisk(BOUND, bound=True, node_terms=zone_terms("a"))]
 
 
+def test_volumes_in_one_place_share_their_node_terms(index: PvcIndex) -> None:
+    bound = read(pvcs.pvc("db-vm-1-disk-1", volume="pv-1"))
+    put(index, BOUND, bound)
+    index.set_node_terms(BOUND, zone_terms("a"))
+    index.set_node_terms(bound, zone_terms("a"))
+    first, second = index.list_disks(VM)
+    assert first.node_terms is second.node_terms
+
+
 @pytest.mark.parametrize("now", [None, msgspec.structs.replace(BOUND, volume="another")])
 def test_node_terms_of_a_volume_that_a_pvc_no_longer_has_are_dropped(
     index: PvcIndex, now: Pvc | None

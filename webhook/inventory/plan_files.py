@@ -4,7 +4,7 @@ They are Plans, Nodes, PersistentVolumeClaims, PersistentVolumes and StorageClas
 """
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -93,6 +93,16 @@ def read_file(path: Path) -> Contents:
         raise FileError(f"cannot be read: {describe_os_error(error)}") from None
     except manifests.DocumentError as error:
         raise FileError(str(error)) from None
+    return read_objects(documents)
+
+
+def read_objects(documents: Iterable[tuple[int, Any]]) -> Contents:
+    """Read the objects of documents, each with its first line.
+
+    Raises:
+        FileError: an object is invalid.
+
+    """
     contents = Contents()
     for first_line, document in documents:
         for line, found in _objects(document, first_line):

@@ -1,7 +1,9 @@
 """Plans, nodes and reviews from files, for commands that need no cluster."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -20,6 +22,7 @@ from webhook.model import Request
 
 UID = "kubectl-convertor"
 """The UID of a review that is made for a pod."""
+_DISK_KINDS = ("PersistentVolumeClaim", "PersistentVolume", "StorageClass")
 
 
 def read_contents(path: Path) -> Contents:
@@ -57,10 +60,10 @@ def index_disks(contents: Contents) -> DirectoryPvcs:
     return disks
 
 
-def read_review(filename: str) -> Request:
-    """Return the review of a file, or a review of the file's pod; `-` is standard input.
+def read_review(filename: str) -> tuple[Request, Contents]:
+    """Return the review of a file, or a review of its pod, and the PVCs, volumes and classes in it.
 
-    Its object is the whole one, which the server does not decode.
+    `-` is standard input. The reviewed object is the whole one, which the server does not decode.
 
     Raises:
         UserError: it contains neither.
@@ -68,10 +71,12 @@ def read_review(filename: str) -> Request:
     """
     text = read_text(filename)
     try:
-        documents = parse_documents(text, is_json=text.lstrip()[:1] == "{")
-    except DocumentError as error:
+        parsed = parse_documents(text, is_json=text.lstrip()[:1] == "{")
+        documents = [each for line, found in parsed for each in _expand_list(line, found)]
+        disks = plan_files.read_objects(each for each in documents if _is_of_disk(each[1]))
+    except (DocumentError, FileError) as error:
         raise UserError(f"'{filename}': {error}") from None
-    found = [document for _, document in documents if document is not None]
+    found = [each for _, each in documents if each is not None and not _is_of_disk(each)]
     if len(found) != 1 or not isinstance(found[0], dict):
         what = f"{len(found)} documents" if len(found) != 1 else "something else"
         raise UserError(f"'{filename}': expected one pod or one {KIND}, found {what}")
@@ -81,7 +86,19 @@ def read_review(filename: str) -> Request:
     except BadReview as error:
         raise UserError(f"'{filename}': {error.message}") from None
     whole = nested_map(review, "request", "object")
-    return msgspec.structs.replace(request, object=whole)
+    return msgspec.structs.replace(request, object=whole), disks
+
+
+def _expand_list(line: int, document: Any) -> Iterator[tuple[int, Any]]:
+    """Yield the items of a list as `kubectl get` prints it, else the document."""
+    is_list = isinstance(document, dict) and document.get("kind") == "List"
+    items = document.get("items") if is_list else None
+    for each in items if isinstance(items, list) else [document]:
+        yield line, each
+
+
+def _is_of_disk(document: Any) -> bool:
+    return isinstance(document, dict) and document.get("kind") in _DISK_KINDS
 
 
 def _review(found: Json, filename: str) -> Json:

@@ -26,12 +26,18 @@ def review(
 ) -> None:
     """Review a pod as the webhook would, without a cluster.
 
-    FILE has a pod, or a whole AdmissionReview of a pod or of a plan. --plan has the plan; of
-    several the one that owns the pod is used, as by the server. A pod without namespace is
-    reviewed in the target namespace of its plan. -o diff shows the pod before and after (in audit
+    FILE has a pod of a migration, or a whole AdmissionReview of a pod or of a plan. --plan has the
+    plan; of several the one that owns the pod is used, as by the server. A pod without namespace is
+    reviewed in the target namespace of its plan.
+
+    The PVCs, PersistentVolumes and StorageClasses of an importer or a populator may be in FILE or
+    in --plan, as further documents. Without its PVC an importer counts as a first consumer, and it
+    has no plan unless its labels name one.
+
+    -o diff shows the pod before and after (in audit
     mode, as it would be), -o yaml the pod as it would be created, -o patch the JSON patch,
-    -o json the AdmissionReview of the response. Exits 1 if the pod or the plan is denied, or if
-    the pod cannot be placed.
+    -o json the AdmissionReview of the response. Exits 1 if the pod or the plan is denied, if the
+    pod is refused until another disk is bound, or if it cannot be placed.
 
     \b
     Examples:
@@ -42,8 +48,8 @@ def review(
     from webhook.cli.files.plans import read_review  # noqa: PLC0415
     from webhook.cli.review import decision  # noqa: PLC0415 - help and completion do not load it
 
-    request = read_review(filename)
-    found = decision.decide_offline(request, plans, node_files, installation)
+    request, disks = read_review(filename)
+    found = decision.decide_offline(request, plans, node_files, installation, disks)
     decision.show(request, found, output)
     if decision.is_failure(found):
         click.get_current_context().exit(EXIT_FOUND)

@@ -12,20 +12,33 @@ from webhook.admission.mutate import decide, identify
 from webhook.admission.review import PLAN, encode
 from webhook.admission.validate import validate
 from webhook.cli.errors import UserError
-from webhook.cli.files.plans import read_contents
+from webhook.cli.files.plans import index_disks, read_contents
 from webhook.cli.output import console, notify, structured, write
 from webhook.cli.review.diff import coloured_diff
 from webhook.forklift.roles import namespace_for
-from webhook.inventory import NO_PVCS
 from webhook.inventory.index import PlanIndex, key_of
+from webhook.inventory.plan_files import Contents
 from webhook.karl import minimums
 from webhook.kube.messages import escape
 from webhook.kube.objects import Json
-from webhook.model import Decision, Installation, Outcome, Plan, PlanRef, Reason, Request
+from webhook.model import (
+    Decision,
+    Disk,
+    Installation,
+    Outcome,
+    Plan,
+    PlanRef,
+    PvcRef,
+    Reason,
+    Request,
+    Role,
+)
 
 _STYLES = {
     Outcome.PATCHED: "green",
     Outcome.WOULD_PATCH: "green",
+    Outcome.REFUSED: "red",
+    Outcome.WOULD_REFUSE: "red",
     Outcome.DENIED: "red",
     Outcome.WOULD_DENY: "red",
     Outcome.FAILED: "red",
@@ -33,9 +46,15 @@ _STYLES = {
 
 
 def decide_offline(
-    request: Request, plans: Path | None, node_files: Path | None, installation: Installation
+    request: Request,
+    plans: Path | None,
+    node_files: Path | None,
+    installation: Installation,
+    disks: Contents,
 ) -> Decision:
     """Decide on a pod, or on a plan.
+
+    `disks` has PVCs, volumes and classes besides those of `plans`.
 
     Raises:
         click.UsageError: a pod has no plan.
@@ -44,12 +63,13 @@ def decide_offline(
     """
     if request.kind == PLAN:
         return validate(request, installation)
-    pod = identify(request, installation, NO_PVCS.find_disk)
+    contents = read_contents(plans) if plans else Contents()
+    contents.add(disks)
+    pod = identify(request, installation, _DiskFinder(contents))
     if isinstance(pod, Decision):
         return pod
     if plans is None:
         raise click.UsageError("a pod needs its plan: give --plan FILE or --plan DIRECTORY")
-    contents = read_contents(plans)
     if not contents.plans:
         raise UserError(f"'{plans}': expected a Plan, found {', '.join(contents.others) or 'none'}")
     plan = _find(pod.ref, contents.plans, installation)
@@ -61,6 +81,26 @@ def decide_offline(
         notify(f"Note: {note}")
         request = msgspec.structs.replace(request, namespace=target)
     return decide(request, pod, plan, installation, minimums.label_values(labels, keys))
+
+
+class _DiskFinder:
+    """Finds the disk of a PVC in files, and notes if it is not there."""
+
+    def __init__(self, contents: Contents) -> None:
+        self._disks = index_disks(contents)
+        self._namespaces = sorted({pvc.namespace for pvc in contents.pvcs})
+
+    def __call__(self, pvc: PvcRef) -> Disk | None:
+        """Return the disk; the PVC of a pod without namespace may be in any."""
+        for namespace in [pvc.namespace] if pvc.namespace else self._namespaces:
+            if disk := self._disks.find_disk(pvc._replace(namespace=namespace)):
+                return disk
+        name = "/".join(filter(None, (pvc.namespace, pvc.name)))
+        note = (
+            f"PVC '{name}' is not in the files, so it counts as not bound; add it to -f or --plan"
+        )
+        notify(f"Note: {note}")
+        return None
 
 
 def _find(ref: PlanRef | None, plans: list[Json], installation: Installation) -> Plan | Reason:
@@ -79,9 +119,9 @@ def _find(ref: PlanRef | None, plans: list[Json], installation: Installation) ->
 
 
 def is_failure(decision: Decision) -> bool:
-    """Return whether the object is denied, or the pod of a plan cannot be placed."""
+    """Return whether the object is denied or refused, or the pod of a plan cannot be placed."""
     return (
-        decision.outcome in {Outcome.DENIED, Outcome.FAILED}
+        decision.outcome in {Outcome.DENIED, Outcome.REFUSED, Outcome.FAILED}
         or decision.reason is Reason.NOT_TARGET_NAMESPACE
     )
 
@@ -107,7 +147,9 @@ def _summary(decision: Decision) -> Text:
     """Return the outcome and its reason, with the source and caret of each problem."""
     text = Text().append(decision.outcome, _STYLES.get(decision.outcome, ""))
     plan = f", plan {decision.plan}" if decision.plan else ""
-    text.append(escape(f" ({decision.reason}, mode {decision.mode}{plan})"))
+    is_other_role = decision.role not in {None, Role.CONVERTOR}
+    role = f", role {decision.role}" if is_other_role else ""
+    text.append(escape(f" ({decision.reason}, mode {decision.mode}{plan}{role})"))
     lines = [problem.in_full() for problem in decision.problems] or [decision.message]
     printed = {decision.message, *map(str, decision.problems)}
     lines += [f"Warning: {warning}" for warning in decision.warnings if warning not in printed]

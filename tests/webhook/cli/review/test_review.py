@@ -3,6 +3,7 @@
 import base64
 import errno
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import jsonpatch
 import pytest
 import yaml
 
+from tests.support import pvcs
 from tests.support.builders import admission_review, minimal_pod, node, plan
 from tests.support.commands import Run
 from tests.support.golden import Golden
 from tests.support.paths import ROOT
+from webhook.inventory.clock import format_time
 from webhook.kube.objects import Json
 
 EXAMPLES = ROOT / "examples"
@@ -376,3 +379,96 @@ def test_a_convertor_pod_needs_a_plan(run: Run, files: Files) -> None:
     assert result.stderr.endswith(
         "Error: a pod needs its plan: give --plan FILE or --plan DIRECTORY\n"
     )
+
+
+DISK = pvcs.pvc()
+SETTINGS = plan(affinity="REQUIRE nodes(disk=nvme)", labels="batch=1", pods="all")
+
+
+def importer(of: Json = DISK, **labels: str) -> Json:
+    metadata = {
+        "name": "importer-disk-0",
+        "namespace": "vms",
+        "labels": {"app": "containerized-data-importer", "cdi.kubevirt.io": "importer"} | labels,
+        "ownerReferences": [pvcs.owner_reference(of)],
+    }
+    spec = {"containers": [{"name": "importer"}]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+
+def test_the_pvc_of_an_importer_may_be_beside_the_pod_or_the_plan(run: Run, files: Files) -> None:
+    plan_ = files("plan.yaml", SETTINGS)
+    with_plan = files("plans.yaml", SETTINGS, DISK)
+    pod_only, with_pvc = files("pod.yaml", importer()), files("pods.yaml", DISK, importer())
+    as_list = files("list.yaml", {"kind": "List", "items": [importer(), DISK]})
+
+    for filename, plans in ((with_pvc, plan_), (pod_only, with_plan), (as_list, plan_)):
+        result = run("review", "-f", filename, "--plan", plans)
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert result.stdout.startswith(
+            "patched (Placed, mode enforce, plan konveyor-forklift/db, role first-consumer)\n"
+        )
+        assert "requiredDuringScheduling" in result.stdout
+
+
+def test_an_importer_whose_disk_is_bound_gets_preferences(run: Run, files: Files) -> None:
+    pods = files("pods.yaml", importer(), pvcs.pvc(volume="pv-0"))
+    result = run("review", "-f", pods, "--plan", files("plan.yaml", SETTINGS))
+
+    assert ", role importer)\n" in result.stdout
+    assert "preferredDuringScheduling" in result.stdout
+    assert "requiredDuringScheduling" not in result.stdout
+
+
+def test_without_its_pvc_an_importer_is_a_first_consumer_with_a_note(
+    run: Run, files: Files
+) -> None:
+    pods = files("pods.yaml", importer(plan="uid-db"))
+    result = run("review", "-f", pods, "--plan", files("plan.yaml", SETTINGS))
+
+    assert ", role first-consumer)\n" in result.stdout
+    assert result.stderr == (
+        "Note: PVC 'vms/db-vm-1-disk-0' is not in the files, so it counts as not bound; add it to "
+        "-f or --plan\n"
+    )
+
+
+def test_an_importer_without_labels_and_pvc_has_no_plan(run: Run, files: Files) -> None:
+    pods = files("pods.yaml", importer())
+    result = run("review", "-f", pods, "--plan", files("plan.yaml", SETTINGS))
+
+    assert result.stdout.startswith("skipped (NotAConvertorPod, mode enforce)\nneither its labels")
+    assert "PVC 'vms/db-vm-1-disk-0' is not in the files" in result.stderr
+
+
+def test_an_importer_without_namespace_has_the_pvc_of_any(run: Run, files: Files) -> None:
+    pod_ = importer()
+    del pod_["metadata"]["namespace"]
+    pods = files("pods.yaml", pod_, DISK)
+    result = run("review", "-f", pods, "--plan", files("plan.yaml", SETTINGS))
+
+    assert ", role first-consumer)\n" in result.stdout
+    assert "reviewed as if it were in 'vms'" in result.stderr
+
+
+def test_a_refused_importer_fails(run: Run, files: Files) -> None:
+    created = format_time(datetime.now(UTC) - timedelta(seconds=60))
+    disks = [pvcs.pvc(created=created), pvcs.pvc("a-disk", created=created)]
+    together = plan(disks="together")
+    pods = files("pods.yaml", importer(), *disks)
+    result = run("review", "-f", pods, "--plan", files("plan.yaml", together))
+
+    assert result.exit_code == 1
+    assert result.stdout.startswith(
+        "refused (WaitingForDisk, mode enforce, plan konveyor-forklift/db, role first-consumer)\n"
+    )
+
+
+def test_an_invalid_pvc_has_its_place(run: Run, files: Files) -> None:
+    invalid = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": 7}}
+    pods = files("pods.yaml", importer(), invalid)
+    result = run("review", "-f", pods, "--plan", files("plan.yaml", SETTINGS))
+
+    assert result.exit_code == 2
+    assert "pods.yaml': line" in result.stderr
+    assert "PersistentVolumeClaim" in result.stderr

@@ -16,6 +16,7 @@ from webhook.karl.pod_rule_warnings import list_required_pod_terms
 from webhook.karl.syntax import Verb
 from webhook.kube.messages import quote
 from webhook.kube.objects import Json
+from webhook.kube.sizes import MAX_REPORTED
 from webhook.model import Installation, Plan, Problem, Role, Scope
 from webhook.settings.names import of_role
 from webhook.settings.own_pods import OwnPods, list_own_pods
@@ -75,10 +76,18 @@ def _locate(setting: RawSetting, affinity: Json, scope: Scope, own_pods: OwnPods
         )
         invalid = (Invalid(setting.where, f"{quote(rule)} {_MESSAGE}: {_HINT}") for rule in rules)
         return report(setting.where, invalid)
-    mistakes = []
-    for rule in karl.parse(setting.value):
-        compiled = to_affinity([rule], scope)
-        if not isinstance(compiled, Mistake) and any(_find_terms(compiled, own_pods)):
-            mistakes.append(Mistake(rule.span, f"the rule {_MESSAGE}", _HINT))
+    mistakes = [
+        Mistake(rule.span, f"the rule {_MESSAGE}", _HINT)
+        for rule in karl.parse(setting.value)
+        if any(_find_terms(_compile(rule, scope), own_pods))
+    ]
+    if len(mistakes) > MAX_REPORTED:
+        last = mistakes[MAX_REPORTED]._replace(message="too many rules about pods of the plan")
+        mistakes[MAX_REPORTED:] = [last]
     errors = build_error(setting.value, mistakes).errors
     return [to_problem(setting.where, error) for error in errors]
+
+
+def _compile(rule: karl.Rule, scope: Scope) -> Json:
+    compiled = to_affinity([rule], scope)
+    return {} if isinstance(compiled, Mistake) else compiled

@@ -3,18 +3,29 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.builders import PREFIX, plan
 from webhook import karl, settings
+from webhook.karl.pod_rule_warnings import list_required_pod_terms
 from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json
 from webhook.model import Installation, Plan, Role
+from webhook.settings.own_pods import list_own_pods
 
 WHY = "selects pods of the plan itself, which come later or hold other disks of the same VM"
 TRY = (
     "nothing of affinity.first-consumer is applied; remove the rule, or write it in affinity, "
     "which applies it to convertor pods only"
 )
+RULES = [
+    f"{verb} pods({selector}){scope} on {topology}"
+    for verb in ("REQUIRE", "AVOID", "PREFER")
+    for selector in ("app=virt-v2v", "app=ceph-osd", "team=a", "not has team", "has vmID")
+    for scope in ("", " in own namespace", " in namespace elsewhere")
+    for topology in ("node", "zone")
+]
 WHERE = f"Plan konveyor-forklift/db annotation {PREFIX}/affinity.first-consumer"
 
 
@@ -69,6 +80,15 @@ def test_each_rule_is_a_problem() -> None:
     ]
 
 
+def test_the_first_16_rules_are_reported() -> None:
+    rule = "AVOID pods(has vmID) on node"
+    found = read("\n".join([rule] * 20)).settings.problems
+    assert [problem.where for problem in found] == [
+        f"{WHERE} line {line} column 1" for line in range(1, 18)
+    ]
+    assert found[-1].message == f"too many rules about pods of the plan: {TRY}"
+
+
 def test_a_long_text_has_the_rule_in_place_of_its_position() -> None:
     rule = "REQUIRE pods(app=virt-v2v) on zone"
     found = read(rule.ljust(4 * 1024 + 1))
@@ -115,3 +135,17 @@ def test_a_general_rule_about_pods_of_the_plan_is_not_a_problem() -> None:
     found = settings.read(plan(affinity="REQUIRE pods(app=virt-v2v) on zone"), Installation())
     assert found.settings.problems == []
     assert REQUIRED in found.settings.affinity["podAffinity"]
+
+
+@given(st.lists(st.sampled_from(RULES), min_size=1, max_size=4), st.sampled_from(["", "team=a"]))
+def test_no_required_term_that_is_left_may_select_a_pod_of_the_plan(
+    rules: list[str], labels: str
+) -> None:
+    found = read("; ".join(rules), labels=labels)
+    own_pods = list_own_pods(found, Installation())
+    written = karl.compile("; ".join(rules))
+
+    assert not any(own_pods.may_match(term) for _, term in list_required_pod_terms(rules_of(found)))
+    selected = any(own_pods.may_match(term) for _, term in list_required_pod_terms(written))
+    assert rules_of(found) == ({} if selected else written)
+    assert bool(found.settings.problems) is selected

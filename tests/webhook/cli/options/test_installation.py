@@ -14,7 +14,7 @@ from webhook.cli.options.installation import (
     override,
     prefix_options,
 )
-from webhook.model import Installation, Mode, OnError, Scope
+from webhook.model import Installation, Mode, OnError, Role, Scope
 
 FILE = """
 mode: audit
@@ -25,6 +25,7 @@ onError: deny
 identityLabels: false
 annotationPrefix: convertor.example.com
 defaults: {labels: {team: file}}
+limits: {roles: "convertor,first-consumer"}
 """
 IN_FILE = Installation(
     mode=Mode.AUDIT,
@@ -35,6 +36,7 @@ IN_FILE = Installation(
     identity_labels=False,
     prefix="convertor.example.com",
     defaults={"labels": {"team": "file"}},
+    roles=(Role.CONVERTOR, Role.FIRST_CONSUMER),
 )
 
 Read = Callable[..., Installation]
@@ -85,6 +87,23 @@ def test_flags_override_the_file(config: Path, tmp_path: Path) -> None:
         namespace_modes={"a": Mode.AUDIT},
         prefix="example.org",
         defaults={"nodeSelector": {"disk": "nvme"}},
+        roles=IN_FILE.roles,
+    )
+
+
+def test_the_defaults_are_checked_with_the_other_settings(config: Path, tmp_path: Path) -> None:
+    defaults = tmp_path / "defaults.yaml"
+    defaults.write_text("labels: example.org/role=x\npods: populator\n", encoding="utf-8")
+    flags = ("--config", config, "--annotation-prefix", "example.org", "--defaults", defaults)
+    result, _ = run(installation_options, flags, {})
+    assert (result.exit_code, result.stderr) == (
+        2,
+        (
+            f"Error: '{defaults}' labels entry 1: 'example.org/role' is the label that the webhook "
+            "itself adds: give the label another name\n"
+            f"'{defaults}' pods entry 1: populator is left out, because limits.roles of the "
+            "installation has only convertor and first-consumer: remove it, or add it there\n"
+        ),
     )
 
 

@@ -19,10 +19,12 @@ from webhook.kube.commands import KubectlFlags
 from webhook.kube.messages import did_you_mean, truncate
 from webhook.kube.objects import Json
 from webhook.kube.tolerations import format_toleration
-from webhook.model import Installation, Problem
+from webhook.model import Installation, Plan, Problem, Role, RoleSettings
 from webhook.reports.exclusions import InstalledWebhooks
 from webhook.settings.mode import mode_of
-from webhook.settings.source import Source
+from webhook.settings.names import ROLE_SETTINGS
+from webhook.settings.raw import PlanName
+from webhook.settings.source import RoleSource, Sources
 
 if TYPE_CHECKING:
     from webhook.kube.api.client import Client
@@ -30,8 +32,16 @@ if TYPE_CHECKING:
 _MAX_CELL_LENGTH = 40
 """Characters; `-o wide` has all."""
 
-_COLUMNS = ("namespace", "name", "mode", "labels", "nodeSelector", "rules", "tolerations")
-_WIDE = (*_COLUMNS[:2], "targetNamespace", "podSelector", *_COLUMNS[2:], "affinityPolicy")
+_COLUMNS = ("namespace", "name", "mode", "pods", "labels", "nodeSelector", "rules", "tolerations")
+_WIDE = (
+    *_COLUMNS[:2],
+    "targetNamespace",
+    "podSelector",
+    *_COLUMNS[2:],
+    "affinityPolicy",
+    "disks",
+    "roles",
+)
 
 
 def read_files(path: Path, namespace: str, name: str) -> list[Json]:
@@ -81,29 +91,59 @@ def describe_plan(
     It has the field `excluded` only if the webhook is not called for the pods of the plan. `flags`
     select the cluster in commands.
     """
-    plan, _, affinity_sources, _ = settings.read_plan(plan_object, installation)
+    plan, sources, affinity_sources, _ = settings.read_plan(plan_object, installation)
     effective = plan.settings
     exclusions = webhooks.list_exclusions(plan.target_namespace, flags)
-    at_least = {
-        each["key"]: f"{minimums.minimum_of(each)}+" for each in effective.node_requirements
-    }
     return {
         "namespace": plan.namespace,
         "name": plan.name,
         "targetNamespace": plan.target_namespace,
         "podSelector": f"plan={plan.uid}" if plan.uid else "",
         "mode": mode_of(plan, plan.target_namespace, installation).value,
+        "pods": [role.value for role in effective.pods],
+        "disks": effective.disks.value,
         "labels": effective.labels,
-        "nodeSelector": effective.node_selector | at_least,
+        "nodeSelector": _selector(effective.node_selector, effective.node_requirements),
         "rules": [rule for source in affinity_sources for rule in _rules(source)],
         "affinity": minimums.expand(effective.affinity, {}),
         "affinityPolicy": effective.affinity_policy.value,
         "tolerations": effective.tolerations,
+        "roles": {
+            role.value: _describe_role(own, _list_sources(sources, role), plan)
+            for role, own in effective.roles.items()
+        },
         "problems": [msgspec.to_builtins(each.for_cluster(flags)) for each in effective.problems],
     } | ({"excluded": "; ".join(map(str, exclusions))} if exclusions else {})
 
 
-def _rules(source: Source) -> list[str]:
+def _describe_role(own: RoleSettings, sources: list[RoleSource], plan: Plan) -> Json:
+    """Return the settings for one role, of those that it has, and where each of them is set."""
+    found: Json = {}
+    if own.labels is not None:
+        found["labels"] = own.labels
+    if own.node_selector is not None:
+        found["nodeSelector"] = _selector(own.node_selector, own.node_requirements or [])
+    if own.affinity is not None:
+        effective = [each for each in sources if each.affinity is not None][-1]
+        found["rules"] = _rules(effective) if own.affinity else []
+        found["affinity"] = minimums.expand(own.affinity, {})
+    if own.tolerations is not None:
+        found["tolerations"] = own.tolerations
+    name = PlanName(plan.namespace, plan.name)
+    locations = [each.location(setting, name) for each in sources for setting in ROLE_SETTINGS]
+    return found | {"sources": [each for each in locations if each]}
+
+
+def _list_sources(sources: Sources, role: Role) -> list[RoleSource]:
+    return [each.roles[role] for each in sources if role in each.roles]
+
+
+def _selector(node_selector: dict[str, str], requirements: list[Json]) -> dict[str, str]:
+    """Return a node selector with its minimums as they are written, `16+`."""
+    return node_selector | {each["key"]: f"{minimums.minimum_of(each)}+" for each in requirements}
+
+
+def _rules(source: RoleSource) -> list[str]:
     """Return the rules of a source as canonical KARL, or `object` for a compiled affinity."""
     written = source.raw["affinity"].value
     if not isinstance(written, str):
@@ -117,11 +157,21 @@ def format_table(plans: Iterable[Json], mode_note: str, *, wide: bool) -> str:
     `mode_note` is added to each mode, except that of a plan whose namespace is excluded.
     """
     columns = _WIDE if wide else _COLUMNS
-    plans = [plan | {"mode": _format_mode(plan, mode_note)} for plan in plans]
+    plans = [plan | _format_fields(plan, mode_note) for plan in plans]
     rows = [[*(_cell(plan[column]) for column in columns), _problems(plan, wide)] for plan in plans]
     if not wide:
         rows = [[truncate(cell, _MAX_CELL_LENGTH) for cell in row] for row in rows]
     return table([*map(_heading, columns), "PROBLEMS"], rows)
+
+
+def _format_fields(plan: Json, mode_note: str) -> dict[str, str]:
+    """Return the cells of the fields that have their own form in a table."""
+    roles = (f"{role}: {_role_cell(own)}" for role, own in plan["roles"].items())
+    return {
+        "mode": _format_mode(plan, mode_note),
+        "pods": ",".join(plan["pods"]),
+        "roles": "; ".join(roles),
+    }
 
 
 def _format_mode(plan: Json, mode_note: str) -> str:
@@ -144,6 +194,14 @@ def _cell(value: Any) -> str:
             return ",".join(map(format_toleration, value))
         case _:
             return str(value)
+
+
+def _role_cell(own: Json) -> str:
+    columns = ("labels", "nodeSelector", "rules", "tolerations")
+    cells = [
+        f"{_heading(each).lower()} {_cell(own[each]) or '-'}" for each in columns if each in own
+    ]
+    return ", ".join(cells)
 
 
 def _problems(plan: Json, wide: bool) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.builders import plan
+from tests.support.builders import PREFIX, plan
 from tests.support.commands import Run
 from tests.support.fake_api import FakeApi
 from tests.support.golden import Golden
@@ -27,6 +27,19 @@ WEB = plan(
     labels="batch,team=shop",
     affinity="REQIRE pods(a=b) on node",
 )
+WARM = plan(
+    *("warm", "shop"),
+    annotations={
+        "labels.importer": "batch=2",
+        "node-selector.importer": "disk=nvme,cpu-cores=16+",
+        "affinity.importer": "prefer nodes(zone=b)",
+        "affinity.first-consumer": "REQIRE",
+        "tolerations.populator": "",
+    },
+    labels="batch=1",
+    pods="all",
+    disks="together",
+)
 PLAIN = plan("plain", spec={"targetNamespace": "elsewhere"})
 
 
@@ -41,7 +54,8 @@ def files(tmp_path: Path) -> Path:
 def test_plans_are_shown_with_the_effective_settings(
     run: Run, cluster: FakeApi, files: Path, golden: Golden, output: str
 ) -> None:
-    cluster.add(DB, PLAIN, WEB, *release())
+    cluster.add(DB, PLAIN, WEB, WARM, *release())
+    (files / "warm.yaml").write_text(yaml.safe_dump(WARM), encoding="utf-8")
     for where, calls in ((["--plans", str(files)], 0), (["-A"], 3)):
         result = run("show", *where, "-o", output)
         assert (result.exit_code, result.stderr) == (0, "")
@@ -234,3 +248,22 @@ def test_missing_files_are_an_error_with_a_hint(run: Run, files: Path) -> None:
 
 def _names(output: str) -> list[str]:
     return [line.split()[1] for line in output.splitlines()[1:]]
+
+
+def test_a_setting_for_a_role_has_its_source_in_the_plan_or_the_defaults(
+    run: Run, tmp_path: Path
+) -> None:
+    defaults = {"pods": "all", "roles": {"importer": {"labels": {"team": "a"}}}}
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(WARM))
+    (tmp_path / "defaults.yaml").write_text(yaml.safe_dump(defaults))
+    words = ["--plans", str(tmp_path), "--defaults", str(tmp_path / "defaults.yaml")]
+
+    importer = json.loads(run("show", "warm", *words, "-o", "json").stdout)["roles"]["importer"]
+
+    assert importer["labels"] == {"team": "a", "batch": "2"}
+    assert importer["sources"] == [
+        "defaults roles.importer.labels",
+        f"annotation {PREFIX}/labels.importer",
+        f"annotation {PREFIX}/node-selector.importer",
+        f"annotation {PREFIX}/affinity.importer",
+    ]

@@ -12,9 +12,10 @@ from tests.support.builders import PREFIX, plan
 from tests.support.paths import DATA
 from webhook import karl
 from webhook.kube.objects import Json
-from webhook.model import AffinityPolicy, Installation, Mode, Plan, Problem, Scope, Settings
-from webhook.settings import read
+from webhook.model import AffinityPolicy, Installation, Mode, Plan, Problem, Role, Scope, Settings
+from webhook.settings import ANNOTATIONS, read
 from webhook.settings.installation import check_defaults
+from webhook.settings.names import DEFAULTS
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
@@ -289,9 +290,7 @@ any_plans = json_values | st.fixed_dictionaries(
         | st.fixed_dictionaries(
             {
                 "annotations": st.dictionaries(
-                    st.sampled_from(
-                        ["labels", "node-selector", "affinity", "tolerations", "mode", "scope", "x"]
-                    ).map(lambda name: f"{PREFIX}/{name}"),
+                    st.sampled_from([*ANNOTATIONS, "x"]).map(lambda name: f"{PREFIX}/{name}"),
                     settings_values,
                 )
             },
@@ -306,15 +305,25 @@ any_plans = json_values | st.fixed_dictionaries(
 )
 
 
-@given(any_plans, settings_values)
-def test_any_plan_is_read_and_the_result_can_be_packed(plan_object: Any, defaults: Any) -> None:
-    plan = read(plan_object, Installation(defaults=defaults))
+any_role_settings = st.dictionaries(st.sampled_from([*DEFAULTS, "x"]), settings_values, max_size=3)
+any_defaults = settings_values | st.dictionaries(
+    st.sampled_from([*DEFAULTS, "roles"]),
+    settings_values | st.dictionaries(st.sampled_from(Role), settings_values | any_role_settings),
+    max_size=3,
+)
+
+
+@given(any_plans, any_defaults, st.sets(st.sampled_from(Role)))
+def test_any_plan_is_read_and_the_result_can_be_packed(
+    plan_object: Any, defaults: Any, roles: set[Role]
+) -> None:
+    plan = read(plan_object, Installation(defaults=defaults, roles=tuple(roles)))
 
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(plan), type=Plan) == plan
     assert all(problem.where and problem.message for problem in plan.settings.problems)
 
 
-@given(settings_values)
+@given(any_defaults)
 def test_a_plan_without_settings_has_the_problems_of_the_defaults_only(defaults: Any) -> None:
     problems = settings(plan(), defaults=defaults).problems
 

@@ -86,14 +86,7 @@ def read_file(path: Path) -> Contents:
         FileError: the file cannot be read, or an object in it is invalid.
 
     """
-    try:
-        text = manifests.decode(path.read_bytes())
-        documents = manifests.parse_documents(text, is_json=path.suffix == ".json")
-    except OSError as error:
-        raise FileError(f"cannot be read: {describe_os_error(error)}") from None
-    except manifests.DocumentError as error:
-        raise FileError(str(error)) from None
-    return read_objects(documents)
+    return _read(list_objects(path))
 
 
 def read_objects(documents: Iterable[tuple[int, Any]]) -> Contents:
@@ -103,26 +96,51 @@ def read_objects(documents: Iterable[tuple[int, Any]]) -> Contents:
         FileError: an object is invalid.
 
     """
+    return _read(_list_objects(documents))
+
+
+def _read(objects: Iterable[tuple[int, Json]]) -> Contents:
     contents = Contents()
-    for first_line, document in documents:
-        for line, found in _objects(document, first_line):
-            if _is_plan(found):
-                contents.plans.append(_convert_plan(found, line))
-            elif _is(found, "v1", "Node"):
-                contents.nodes.append(_decode(found, line, _Node).metadata.labels or {})
-            elif _is(found, "v1", "PersistentVolumeClaim"):
-                contents.pvcs.append(_read_pvc(found, line))
-            elif _is(found, "v1", "PersistentVolume"):
-                volume = _decode(found, line, VolumeObject)
-                _check_node_terms(volume.node_terms, line)
-                contents.volumes[volume.metadata.name] = volume.node_terms
-            elif _is(found, STORAGE_API_VERSION, "StorageClass"):
-                storage_class = _read_storage_class(found, line)
-                waits = storage_class.waits_for_first_consumer
-                contents.storage_classes[storage_class.metadata.name] = waits
-            else:
-                contents.others.append(found["kind"])
+    for line, found in objects:
+        if _is_plan(found):
+            contents.plans.append(_convert_plan(found, line))
+        elif _is(found, "v1", "Node"):
+            contents.nodes.append(_decode(found, line, _Node).metadata.labels or {})
+        elif _is(found, "v1", "PersistentVolumeClaim"):
+            contents.pvcs.append(_read_pvc(found, line))
+        elif _is(found, "v1", "PersistentVolume"):
+            volume = _decode(found, line, VolumeObject)
+            _check_node_terms(volume.node_terms, line)
+            contents.volumes[volume.metadata.name] = volume.node_terms
+        elif _is(found, STORAGE_API_VERSION, "StorageClass"):
+            storage_class = _read_storage_class(found, line)
+            waits = storage_class.waits_for_first_consumer
+            contents.storage_classes[storage_class.metadata.name] = waits
+        else:
+            contents.others.append(found["kind"])
     return contents
+
+
+def list_objects(path: Path) -> Iterator[tuple[int, Json]]:
+    """Yield the objects of a file with their lines; those of lists have the line of the list.
+
+    Raises:
+        FileError: the file cannot be read, or an object in it is invalid.
+
+    """
+    try:
+        text = manifests.decode(path.read_bytes())
+        documents = manifests.parse_documents(text, is_json=path.suffix == ".json")
+    except OSError as error:
+        raise FileError(f"cannot be read: {describe_os_error(error)}") from None
+    except manifests.DocumentError as error:
+        raise FileError(str(error)) from None
+    yield from _list_objects(documents)
+
+
+def _list_objects(documents: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, Json]]:
+    for first_line, document in documents:
+        yield from _objects(document, first_line)
 
 
 def _objects(document: Any, line: int) -> Iterator[tuple[int, Json]]:

@@ -68,7 +68,7 @@ def format_lines(explanation: Explanation, *, is_installed: bool) -> Iterator[Li
         ("Nodes", _nodes(explanation)),
         ("Pods of each role, and VMs", _roles(explanation)),
         ("Disks", _disks(explanation)),
-        ("Conflicts", (Line(f"- {each.message}", BAD) for each in explanation.conflicts)),
+        ("Conflicts", _conflicts(explanation)),
         ("Convertor pods", _pods(explanation.pods)),
         ("What to change", _advice(explanation.advice)),
         ("Not evaluated", (Line(f"- {text}") for text in explanation.limitations)),
@@ -179,6 +179,12 @@ def _disks(explanation: Explanation) -> Iterator[Line]:
     if rows:
         yield from _table(["VM", "DISK", "PLACE", "NODES"], rows[:MAX_ROWS])
         yield from _more(len(rows))
+
+
+def _conflicts(explanation: Explanation) -> Iterator[Line]:
+    for each in explanation.conflicts[:MAX_ROWS]:
+        yield Line(f"- {each.message}", BAD)
+    yield from _more(len(explanation.conflicts))
 
 
 def _reached(disk: DiskRow) -> str:

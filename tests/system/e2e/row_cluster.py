@@ -65,11 +65,12 @@ class RowCluster:
         Args:
             api: the client.
             row: the nodes and pods.
-            binder: kube-controller-manager runs, and binds claims.
+            binder: kube-controller-manager runs, and binds claims. Importers run as well, which
+                need no node that runs VMs, so all nodes are those of the row.
 
         """
         self.api, self.row, self._binder = api, row, binder
-        self.nodes = row.nodes | ALWAYS_THERE
+        self.nodes = row.nodes if binder else row.nodes | ALWAYS_THERE
 
     def build(self) -> None:
         """Create all objects, and return when the scheduler has seen them."""

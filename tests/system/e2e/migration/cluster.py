@@ -128,6 +128,11 @@ class Cluster:
             storage_class=storage_class,
         )
 
+    def events(self, plan: Json, reason: str) -> list[Json]:
+        """Return the Events on a Plan that have this reason."""
+        query = f"involvedObject.uid={plan['metadata']['uid']},reason={reason}"
+        return self.api.list("Event", PLAN_NAMESPACE, fieldSelector=query)
+
     def zone(self, node_name: str) -> str:
         """Return the zone of a node."""
         labels: dict[str, str] = self.api.get("Node", node_name)["metadata"]["labels"]
@@ -136,6 +141,7 @@ class Cluster:
     def clean(self) -> None:
         """Delete pods, volumes and Plans, and check the stand-ins."""
         self.cdi.forget()
+        self.kubelet.holding = False
         self.provisioner.without_room.clear()
         for namespace in (WITH, WITHOUT, PLAN_NAMESPACE):
             self.api.delete_all("Pod", namespace)

@@ -17,6 +17,8 @@ class Kubelet:
 
     def __init__(self, api: Api, loop: Loop) -> None:
         self._api, self._loop = api, loop
+        self.holding = False
+        """Importers and first consumers run without end."""
         self._started: set[str] = set()
         """UIDs of pods."""
         loop.watch("Pod", self._handle)
@@ -30,7 +32,7 @@ class Kubelet:
         elif metadata["uid"] not in self._started:
             self._started.add(metadata["uid"])
             self._report(metadata, "Running")
-            if _MOVES_DATA & metadata.get("labels", {}).items():
+            if not self.holding and _MOVES_DATA & metadata.get("labels", {}).items():
                 self._loop.after(RUN_SECONDS, self._report, metadata, "Succeeded")
 
     def _report(self, metadata: Json, phase: str) -> None:

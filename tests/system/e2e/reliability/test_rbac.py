@@ -15,9 +15,9 @@ from tests.system.controlplane.process import free_port, until
 from tests.system.controlplane.replica import Replica
 from tests.system.e2e.pod_results import created, send
 from tests.system.e2e.preparation import add_namespace
-from tests.system.e2e.row_cluster import claim
 from tests.system.e2e.reliability.rights import Right, rights, without
 from tests.system.e2e.reliability.running import TARGET, values
+from tests.system.e2e.row_cluster import claim
 from tests.system.guide.rows import PLAN_NAMESPACE, ROWS, Form
 from webhook.telemetry.reporter import EVENT_DELAY_SECONDS
 

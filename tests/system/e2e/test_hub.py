@@ -7,14 +7,20 @@ import pytest
 from tests.system.controlplane.api import Api, Json
 from tests.system.controlplane.cluster import ControlPlane
 from tests.system.controlplane.release import OPT_IN, Release
+from tests.system.e2e.migration import printed
+from tests.system.e2e.migration.printed import Disk, Versions
 from tests.system.e2e.pod_results import created, scheduled, send
 from tests.system.e2e.preparation import add_namespace, use_plans_of
-from tests.system.e2e.row_cluster import RowCluster, claim
+from tests.system.e2e.row_cluster import DISK, RowCluster, claim
 from tests.system.guide.forklift import Generation, convertor_pod
-from tests.system.guide.rows import PLAN_NAMESPACE, ROWS, Form
+from tests.system.guide.rows import PLAN_NAMESPACE, PREFIX, ROWS, Form
 
 REMOTE = "remote"
 READER = "remote-convertor-webhook"
+
+MEMORY = {"key": "memory", "operator": "In", "values": ["64Gi", "128Gi", "1Ti"]}
+"""The requirement `memory=64Gi+` with the values of this cluster's nodes."""
+BOUND = {"pv.kubernetes.io/bind-completed": "yes"}
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +76,46 @@ def test_a_pod_is_placed_by_its_plan_on_the_hub_and_the_nodes_of_its_own_cluster
     (term,) = result.pod["spec"]["affinity"]["nodeAffinity"][
         "requiredDuringSchedulingIgnoredDuringExecution"
     ]["nodeSelectorTerms"]
-    memory = {"key": "memory", "operator": "In", "values": ["64Gi", "128Gi", "1Ti"]}
-    assert memory in term["matchExpressions"]
+    assert MEMORY in term["matchExpressions"]
+
+
+@pytest.mark.parametrize("cdi", ["1.62", "1.66"])
+def test_an_importer_is_placed_by_the_plan_on_the_hub_that_its_pvc_leads_to(
+    api: Api, hub: ControlPlane, remote: Release, cdi: str
+) -> None:
+    row = ROWS["resource-intensive"]
+    cluster, versions = RowCluster(api, row), Versions(cdi, "2.12")
+    body = row.plan(Form.ANNOTATIONS, REMOTE)
+    body["metadata"]["annotations"][f"{PREFIX}/pods"] = "all"
+    try:
+        cluster.build()
+        with created(hub.admin, body) as plan:
+            disk = Disk(plan, "migration", "vm-1630", f"{row.plan_name}-disk", "unknown")
+            pvc = api.create(printed.pvc(versions, disk))
+            importer = printed.importer(versions, disk, pvc, "snapshot-1")
+            _await_role(api, remote, importer, "first-consumer")
+            first = send(api, importer, dryRun="All")
+            volume = {"metadata": {"annotations": BOUND}, "spec": {"volumeName": DISK}}
+            api.patch("PersistentVolumeClaim", disk.pvc, volume, REMOTE)
+            _await_role(api, remote, importer, "importer")
+            later = scheduled(api, send(api, importer))
+    finally:
+        api.delete_all("Pod", REMOTE)
+        api.delete_all("PersistentVolumeClaim", REMOTE)
+        cluster.remove()
+    (term,) = first.pod["spec"]["affinity"]["nodeAffinity"][
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    ]["nodeSelectorTerms"]
+    assert MEMORY in term["matchExpressions"]
+    assert later.node in row.lands
+    assert later.pod["spec"]["affinity"].keys() == {"nodeAffinity"}
+
+
+def _await_role(api: Api, remote: Release, pod: Json, role: str) -> None:
+    remote.wait(
+        f"the importer to be placed as {role}",
+        lambda: send(api, pod, dryRun="All").labels.get(f"{PREFIX}/role") == role,
+    )
 
 
 def _reader() -> list[Json]:

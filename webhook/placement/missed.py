@@ -67,7 +67,7 @@ def read_metadata(metadata: Json, prefix: str) -> PodMetadata | None:
 
 
 class Observed(NamedTuple):
-    """What is known of a pod besides its own metadata."""
+    """The state of a pod besides its own metadata."""
 
     disk: Disk | None = None
     """The disk that it writes, as it is now."""

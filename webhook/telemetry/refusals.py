@@ -44,7 +44,7 @@ class Refusals:
         self._refused: dict[Key, _Refused] = {}
 
     def record(self, key: Key, outcome: Outcome) -> None:
-        """Record the outcome of a review of an importer, which is no dry run."""
+        """Record the outcome of a review of an importer, unless it is a dry run."""
         now = self._clock()
         with self._lock:
             before = self._refused.pop(key, None)

@@ -15,8 +15,10 @@ import yaml
 from certs.serving.source import Status
 from tests.system.chart import cases, rendering
 from webhook.inventory import PlansStatus
+from webhook.inventory.conflict_watch import ConflictsStatus
 from webhook.inventory.pods import PodsStatus
 from webhook.telemetry.metrics import Metrics
+from webhook.telemetry.refusals import RefusalsStatus
 
 pytestmark = pytest.mark.chart
 
@@ -50,6 +52,8 @@ def existing() -> set[str]:
     metrics.export_plans(lambda: PlansStatus(synced=True, age_seconds=0, count=0, invalid=0))
     metrics.export_certificate(lambda: Status(not_after=datetime.now(UTC)))
     metrics.export_pods(lambda: PodsStatus(synced=True, age_seconds=0, restarts=0, message=""))
+    metrics.export_refusals(RefusalsStatus)
+    metrics.export_conflicts(lambda: ConflictsStatus(count=0))
     metrics.export_dropped_events({})
     metrics.export_dropped_log_lines(lambda: 0)
     names = set()

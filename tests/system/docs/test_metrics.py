@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 
 from certs.serving.source import Status
 from tests.support.paths import ROOT
-from webhook.inventory import PlansStatus
+from webhook.inventory import PlansStatus, PvcsStatus
 from webhook.inventory.conflict_watch import ConflictsStatus
 from webhook.inventory.pods import PodsStatus
 from webhook.server.connections import Connections
 from webhook.telemetry.metrics import DURATION_BUCKETS_SECONDS, Metrics
+from webhook.telemetry.refusals import RefusalsStatus
 
 PAGE = (ROOT / "docs/metrics.md").read_text()
 
@@ -22,6 +23,8 @@ def exported() -> dict[str, tuple[str, str]]:
     metrics.export_plans(lambda: PlansStatus(synced=True, age_seconds=0, count=0, invalid=0))
     metrics.export_certificate(lambda: Status(not_after=now, ca_not_after=now))
     metrics.export_pods(lambda: PodsStatus(True, 0, 0, "", 0, Counter(), Counter()))
+    metrics.export_pvcs(lambda: PvcsStatus(synced=True, age_seconds=0))
+    metrics.export_refusals(RefusalsStatus)
     metrics.export_conflicts(lambda: ConflictsStatus(count=0))
     metrics.export_dropped_events(Counter())
     metrics.export_dropped_log_lines(lambda: 0)

@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks import cluster_document, creation, crowd, document
+from benchmarks import cluster_document, creation, crowd, disk_objects, document
 from benchmarks.budget import Budget, at_most
 from benchmarks.cluster_document import Raw
 from benchmarks.load import Target
 from benchmarks.plans import KILOBYTES
 from benchmarks.processes import Webhook
+from tests.system.controlplane.api import Json
 from tests.system.controlplane.cluster import ControlPlane
 from tests.system.controlplane.process import until
 from tests.system.controlplane.replica import Replica
@@ -58,7 +59,7 @@ def measure(raw: Raw, many: int) -> None:
         api = plane.admin
         made = api.create(crowd.large(0, TARGET))
         pod = convertor_pod(Generation.V2_12, made)
-        excluded = pod | {"metadata": pod["metadata"] | {"namespace": EXCLUDED}}
+        importer = in_namespace(disk_objects.foreign_importer(), TARGET)
         # Without validation, because no replica runs while ten thousand Plans are created.
         with running(plane, pod, "bench", planValidation={"enabled": False}) as replicas:
             both = replicas.running
@@ -70,7 +71,16 @@ def measure(raw: Raw, many: int) -> None:
                 raw.ready[plans] = start(both)
                 raw.memory[plans] = memory(both[0])
                 replicas.await_used()
-                raw.creation[plans] = creation.measure(api, replicas, pod, excluded)
+                raw.creation[plans] = creation.measure_placed(
+                    api, replicas, pod, in_namespace(pod, EXCLUDED)
+                )
+            raw.imports = creation.measure_imports(
+                api, replicas, importer, in_namespace(importer, EXCLUDED)
+            )
+
+
+def in_namespace(pod: Json, namespace: str) -> Json:
+    return pod | {"metadata": pod["metadata"] | {"namespace": namespace}}
 
 
 @contextmanager
@@ -116,11 +126,13 @@ def memory(replica: Replica) -> int:
 def compare(raw: Raw, many: int) -> list[Budget]:
     """Compare the results with the budgets."""
     growth = (raw.memory[many] - raw.memory[ONE]) / 1e6
-    calls = sum(each.calls for each in raw.creation.values())
-    reviews = sum(each.reviews for each in raw.creation.values())
+    calls = sum(each.calls for each in raw.creations)
+    reviews = sum(each.reviews for each in raw.creations)
+    added = raw.imports.added / raw.creation[many].added
     return [
         at_most(20, f"memory for {many} plans of {KILOBYTES} KB in a cluster", growth, " MB"),
         at_most(0, f"API calls of {reviews:.0f} reviews in a cluster", calls),
+        at_most(1.1, "added to another user's import, relative to a convertor pod", added),
     ]
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.support.affinity_terms import at_least, is_in
 from tests.support.node_affinity import every_node, matches_term
 from webhook.kube.objects import Json
-from webhook.placement.exclusion import MAX_COMBINATIONS, exclude_each_other
+from webhook.placement.exclusion import MAX_COMPARED, exclude_each_other
 from webhook.placement.required_rules import to_terms
 
 A, B = is_in("zone", "a"), is_in("zone", "b")
@@ -41,10 +41,11 @@ def test_rules_exclude_each_other_if_no_node_matches_one_term_of_each(
     assert exclude_each_other(rules) is excluded
 
 
-def test_rules_with_too_many_alternatives_count_as_compatible() -> None:
+def test_rules_with_too_many_alternatives_or_values_count_as_compatible() -> None:
     many = [is_in(f"k{number}", "x") for number in range(64)]
-    assert MAX_COMBINATIONS < 64 * 64
     assert not exclude_each_other([many, many, [A], [B]])
+    assert not exclude_each_other([[is_in("zone", *map(str, range(MAX_COMPARED)))], [A]])
+    assert exclude_each_other([many, [A], [B]])
     assert exclude_each_other([[A], [B], many, many])
 
 

@@ -26,7 +26,7 @@ class Creation:
     pod: str = "a pod"
     """In the names of the results."""
     called: str = "placed by the webhook"
-    """What the webhook does."""
+    """The result of the review."""
     without: list[Histogram] = field(default_factory=list)
     reviewed: list[Histogram] = field(default_factory=list)
     """With the webhook."""

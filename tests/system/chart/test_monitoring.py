@@ -14,7 +14,7 @@ import yaml
 
 from certs.serving.source import Status
 from tests.system.chart import cases, rendering
-from webhook.inventory import PlansStatus
+from webhook.inventory import PlansStatus, PvcsStatus
 from webhook.inventory.conflict_watch import ConflictsStatus
 from webhook.inventory.pods import PodsStatus
 from webhook.telemetry.metrics import Metrics
@@ -50,6 +50,7 @@ def existing() -> set[str]:
     """Return the names of all series that the server can export."""
     metrics = Metrics()
     metrics.export_plans(lambda: PlansStatus(synced=True, age_seconds=0, count=0, invalid=0))
+    metrics.export_pvcs(lambda: PvcsStatus(synced=True, age_seconds=0))
     metrics.export_certificate(lambda: Status(not_after=datetime.now(UTC)))
     metrics.export_pods(lambda: PodsStatus(synced=True, age_seconds=0, restarts=0, message=""))
     metrics.export_refusals(RefusalsStatus)

@@ -5,7 +5,7 @@ can be run before one is installed.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -42,6 +42,7 @@ from webhook.placement.missed import EnforcementWindow, Observed, PodMetadata
 from webhook.placement.role_settings import override
 from webhook.reports.duplicates import DuplicatePods, find_duplicates
 from webhook.reports.exclusions import InstalledWebhooks
+from webhook.reports.explain.model import ConflictRow
 from webhook.reports.model_pod import build_model_pod
 from webhook.settings.mode import Origin, resolve_mode
 
@@ -91,6 +92,8 @@ class AuditedPlan(msgspec.Struct, frozen=True, rename="camel"):
     known."""
     duplicates: list[DuplicatePods]
     """The VMs that have several convertor pods at the same time."""
+    conflicts: list[ConflictRow] = []
+    """Of VMs whose disks are bound where their convertor pod or they themselves cannot run."""
 
     @property
     def change_count(self) -> int:
@@ -117,6 +120,8 @@ class FindingCounts(msgspec.Struct, frozen=True):
     """Plans whose settings have no effect, because the webhook is not called for their pods."""
     duplicate: int
     """VMs with several convertor pods."""
+    conflict: int
+    """Disks of running migrations that are bound where they cannot be used."""
 
 
 class AuditReport(msgspec.Struct, frozen=True, rename="camel"):
@@ -133,6 +138,7 @@ class AuditReport(msgspec.Struct, frozen=True, rename="camel"):
             missed=sum(plan.missed_count for plan in self.plans),
             excluded=sum(bool(plan.excluded and plan.settings) for plan in self.plans),
             duplicate=sum(len(plan.duplicates) for plan in self.plans),
+            conflict=sum(len(plan.conflicts) for plan in self.plans),
         )
 
 
@@ -145,6 +151,8 @@ class AuditInput(msgspec.Struct, frozen=True):
     find_disk: Callable[[PvcRef], Disk | None] = NO_PVCS.find_disk
     """Returns the disk of a PVC, as it was after the pods were read."""
     node_values: NodeValues = {}
+    conflicts: Mapping[Key, list[ConflictRow]] = {}
+    """The conflicts of plans, by namespace and name."""
     webhooks: InstalledWebhooks = InstalledWebhooks()
     """The webhooks of the cluster; none in files, and if they cannot be read."""
     window: EnforcementWindow | None = None
@@ -259,6 +267,7 @@ class _Auditor:
             duplicates=find_duplicates(
                 (pod for pod, audited in pods if audited.role is Role.CONVERTOR), plan_object
             ),
+            conflicts=self._input.conflicts.get(key_of(plan_object), []),
         )
 
     def _is_called(self, pod: PodMetadata) -> bool:

@@ -16,7 +16,7 @@ from webhook.cli.output import console, output_option
 from webhook.cli.release.find import Release, with_installed_defaults
 from webhook.model import Installation
 
-_PODS = ("pods", "persistentvolumeclaims")
+_PODS = ("pods", "persistentvolumeclaims of pods")
 _WEBHOOKS = ("mutatingwebhookconfigurations", "namespaces")
 FINDINGS = {
     "problem": {"plans"},
@@ -24,6 +24,7 @@ FINDINGS = {
     "missed": {"plans", *_PODS, *_WEBHOOKS, "configmaps"},
     "excluded": {"plans", *_WEBHOOKS},
     "duplicate": {"plans", "pods"},
+    "conflict": {"plans", "persistentvolumeclaims", "persistentvolumes", "nodes"},
 }
 """The values of `--fail-on`, with the resources that must be readable to find none."""
 
@@ -65,10 +66,11 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
     next pod, unless the plan is enforced already. A problem is an invalid setting. A missed pod
     should have been placed and was not, or was changed back since. An excluded plan has settings
     without effect, because the webhook is not called in its target namespace. A duplicate is a VM
-    with several convertor pods at the same time. An importer or a populator whose labels name no
-    plan is of the plan that its PVC names; without one it is another user's, and is left out. If
-    RBAC hides plans, pods or other objects that --fail-on needs, and the others have no such
-    finding, the exit code is 3.
+    with several convertor pods at the same time. A conflict is a disk of a running migration that
+    is bound where its convertor pod or its VM cannot run. An importer or a populator whose labels
+    name no plan is of the plan that its PVC names; without one it is another user's, and is left
+    out. If RBAC hides plans, pods or other objects that --fail-on needs, and the others have no
+    such finding, the exit code is 3.
 
     \b
     Examples:

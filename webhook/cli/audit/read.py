@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from webhook import settings
+from webhook.cli.disks import read_conflicts, read_pvcs, select_bound_disks
 from webhook.cli.files.plans import index_disks, read_contents
 from webhook.cli.files.pods import read_pods
 from webhook.cli.options.cluster import items
@@ -13,10 +14,8 @@ from webhook.cli.options.plan import plan_path
 from webhook.cli.release.find import Release
 from webhook.cli.release.webhooks import read_webhooks
 from webhook.forklift.plan import API_PATH, NAME_PATTERN, PlanObject
-from webhook.forklift.pvc import PvcObject
-from webhook.forklift.roles import recognize
-from webhook.inventory import clock, nodes, pods
-from webhook.inventory.cluster_pvcs import DISKS, PATH, PRIMES
+from webhook.forklift.roles import ROLES_WITH_PVC, recognize
+from webhook.inventory import nodes, pods
 from webhook.inventory.pvc_index import PvcIndex
 from webhook.karl import minimums
 from webhook.kube.api.client import Client
@@ -25,11 +24,16 @@ from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json, metadata_of, name_of, namespace_of
 from webhook.kube.storage import STORAGE_CLASSES_PATH, StorageClassObject
 from webhook.model import Installation, NodeValues, Role
+from webhook.placement.disk_users import describe_surroundings
 from webhook.placement.missed import EnforcementWindow
 from webhook.reports.audit import AuditInput
+from webhook.reports.conflicts import find_plan_conflicts
 from webhook.reports.exclusions import InstalledWebhooks
 
 T = TypeVar("T")
+
+PVCS_OF_PODS = "persistentvolumeclaims of pods"
+"""Of importers and populators, which may lead to their plan by their PVC only."""
 
 NEVER = "9999"
 """Later than any time: no pod is reported as missed if it is not known what is installed."""
@@ -47,15 +51,23 @@ def read_files(
     """
     contents = read_contents(plans)
     chosen = [plan for plan in contents.plans if namespace in ("", plan["metadata"]["namespace"])]
-    keys = {
-        key
-        for plan in chosen
-        for key in minimums.label_keys(settings.read(plan, installation).settings)
-    }
+    known = [settings.read(plan, installation) for plan in chosen]
+    keys = {key for plan in known for key in minimums.label_keys(plan.settings)}
     pods_of_file = read_pods(filename) if filename else []
     values = minimums.label_values(contents.nodes, keys)
+    disks, surroundings = index_disks(contents), describe_surroundings([])
+    conflicts = {
+        (plan.namespace, plan.name): [
+            row for _, row in find_plan_conflicts(plan, found, installation, surroundings)
+        ]
+        for plan, found in select_bound_disks(disks, known)
+    }
     return AuditInput(
-        chosen, pods_of_file, node_values=values, find_disk=index_disks(contents).find_disk
+        chosen,
+        pods_of_file,
+        node_values=values,
+        find_disk=disks.find_disk,
+        conflicts=conflicts,
     )
 
 
@@ -93,11 +105,13 @@ class ClusterReader:
         if plans is None and (namespace or None in found):  # pods cannot be checked without plans
             raise ApiError("; ".join(self._unread), 403)
         keys = frozenset[str]().union(*(minimums.label_keys(plan.settings) for plan in known))
+        disks = self._read_disks(pods_read, installation)
         return AuditInput(
             plans=plans or [],
             pods=pods_read,
             node_values=self._read_node_values(keys),
-            find_disk=self._read_disks(pods_read).find_disk,
+            find_disk=disks.find_disk,
+            conflicts=read_conflicts(self._client, disks, known, installation, self._read),
             webhooks=self._read_webhooks(installed, targets),
             window=_find_enforcement_window(installed, installation),
         )
@@ -113,20 +127,23 @@ class ClusterReader:
         )
         return self._read("pods", found, "existing pods are not checked")
 
-    def _read_disks(self, found: list[Json]) -> PvcIndex:
-        """Read the PVCs of migrations and the StorageClasses, if there are pods that need them.
+    def _read_disks(self, found: list[Json], installation: Installation) -> PvcIndex:
+        """Read the PVCs of migrations, and the StorageClasses if there are pods that need them.
 
         They are read after the pods, so that an unbound PVC was unbound when its pod was created.
         """
-        index = PvcIndex(lambda created: clock.seconds_since(created, self._client.clock_offset))
+        if not ROLES_WITH_PVC.intersection(installation.roles):
+            return PvcIndex(lambda _created: 0.0)
         kinds = [recognize(metadata_of(pod), namespace_of(pod)) for pod in found]
-        if not any(kind and kind.pvc for kind in kinds):
+        has_pods = any(kind and kind.pvc for kind in kinds)
+        consequence = "the disks of running migrations are not checked"
+        if has_pods:
+            consequence += ", nor importers and populators whose labels name no plan"
+        index = read_pvcs(self._client, self._read, consequence)
+        if not has_pods:
             return index
-        consequence = "importers and populators without the labels of a plan are not checked"
-        lists = [ListWatch(self._client, PATH, PvcObject, each) for each in (DISKS, PRIMES)]
-        pvcs = chain.from_iterable(each.list_items() for each in lists)
-        for pvc in self._read("persistentvolumeclaims", pvcs, consequence) or ():
-            index.put(pvc.to_pvc())
+        if "persistentvolumeclaims" in self.incomplete:
+            self.incomplete.add(PVCS_OF_PODS)
         classes = ListWatch(self._client, STORAGE_CLASSES_PATH, StorageClassObject)
         consequence = "all are taken for WaitForFirstConsumer"
         read = self._read("storageclasses", classes.list_items(), consequence) or ()

@@ -42,6 +42,7 @@ def format_lines(
         ("Changes in mode enforce", _changes(report, wide=wide)),
         ("Missed pods", _missed(report)),
         ("VMs with several convertor pods", _duplicates(report)),
+        ("Placement conflicts", _conflicts(report)),
         ("Excluded from the webhook", _excluded(report, wide=wide)),
         ("Problems", _problems(report)),
         ("Migration pods without a plan", _pods_without_plan(report)),
@@ -125,6 +126,12 @@ def _duplicates(report: AuditReport) -> Iterator[Line]:
         yield Line(f"For each of them: {REMEDY}")
 
 
+def _conflicts(report: AuditReport) -> Iterator[Line]:
+    for plan in report.plans:
+        for each in plan.conflicts:
+            yield Line(f"{plan.plan}: {each.message}", BAD)
+
+
 def _excluded(report: AuditReport, *, wide: bool) -> Iterator[Line]:
     plans_by_text: dict[str, list[str]] = defaultdict(list)
     for plan in report.plans:
@@ -158,6 +165,7 @@ def _total(report: AuditReport) -> str:
         f"{format_count(findings.change, 'change')}, {findings.missed} missed"
         + (f", {findings.excluded} excluded" if findings.excluded else "")
         + (f", {format_count(findings.duplicate, 'duplicate')}" if findings.duplicate else "")
+        + (f", {format_count(findings.conflict, 'conflict')}" if findings.conflict else "")
     )
 
 

@@ -8,11 +8,12 @@ import pytest
 import yaml
 
 from tests.support import builders, pvcs
-from tests.support.builders import PREFIX, minimal_pod, node, plan
+from tests.support.builders import PREFIX, ZONE, minimal_pod, node, plan
 from tests.support.commands import Run
 from tests.support.fake_api import FakeApi
 from tests.support.golden import Golden
 from tests.support.releases import release
+from webhook.cli.audit.command import FINDINGS
 from webhook.kube.objects import Json
 
 EXPECTED = Path(__file__).parent / "expected"
@@ -132,7 +133,7 @@ def test_a_vm_with_several_convertor_pods_can_fail_a_pipeline(run: Run, cluster:
     assert findings(run)["duplicate"] == 1
 
 
-NO_FINDINGS = {"problem": 0, "change": 0, "missed": 0, "excluded": 0, "duplicate": 0}
+NO_FINDINGS = dict.fromkeys(FINDINGS, 0)
 
 
 def findings(run: Run, *flags: str) -> Any:
@@ -396,17 +397,99 @@ def test_without_the_right_to_list_pvcs_pods_without_labels_are_left_out_with_a_
     report = json.loads(result.stdout)
 
     assert report["plans"][0]["hasPods"] is False
-    assert [text.partition("; ")[2] for text in report["unread"]] == [
-        "importers and populators without the labels of a plan are not checked"
-    ]
+    (text,) = report["unread"]
+    assert text.endswith(
+        "; the disks of running migrations are not checked, nor importers and populators whose "
+        "labels name no plan"
+    )
     assert result.exit_code == 3
 
 
-def test_pvcs_are_read_only_if_there_are_pods_that_need_them(run: Run, cluster: FakeApi) -> None:
+@pytest.mark.parametrize(("fail_on", "code"), [("missed", 0), ("change", 1), ("conflict", 3)])
+def test_hidden_pvcs_do_not_matter_for_convertor_pods(
+    run: Run, cluster: FakeApi, fail_on: str, code: int
+) -> None:
     cluster.add(DB, DISK, pod("db-vm-1", "db"))
     cluster.forbid("list", "persistentvolumeclaims")
 
-    assert json.loads(run("audit", "-o", "json").stdout)["unread"] == []
+    assert run("audit", "--fail-on", fail_on).exit_code == code
+
+
+ZONAL = written(plan(affinity=f"REQUIRE nodes({ZONE}=a)"))
+BOUND = pvcs.pvc(volume="pv-0", plan="uid-db")
+IN_B = pvcs.volume("pv-0", pvcs.zone_terms("b"))
+NODES = [node("alpha", {ZONE: "a"}), node("beta", {ZONE: "b"})]
+
+
+def ended(vm: str) -> Json:
+    """Return the status of a plan whose migration of a VM has ended."""
+    history = [{"migration": {"uid": pvcs.MIGRATION}}]
+    vms = [{"id": vm, "completed": AFTER}]
+    return {"status": {"migration": {"history": history, "vms": vms}}}
+
+
+def conflicts_of(output: str) -> list[Json]:
+    (of_plan,) = json.loads(output)["plans"]
+    found: list[Json] = of_plan["conflicts"]
+    return found
+
+
+def test_disks_that_are_bound_where_the_convertor_pod_cannot_run_are_conflicts(
+    run: Run, cluster: FakeApi
+) -> None:
+    cluster.add(ZONAL, BOUND, IN_B, *NODES, *release())
+    result = run("audit", "-o", "json", "--fail-on", "conflict")
+
+    (found,) = conflicts_of(result.stdout)
+    assert (found["vm"], found["kind"]) == ("vm-1", "convertor")
+    assert result.exit_code == 1
+    table = run("audit").stdout
+    assert f"Placement conflicts\nkonveyor-forklift/db: {found['message']}\n" in table
+    assert table.endswith(", 1 conflict\n")
+
+
+@pytest.mark.parametrize(
+    "case", ["other plan", "other namespace", "ended", "mode off", "reachable", "not bound"]
+)
+def test_other_disks_are_no_conflicts(run: Run, cluster: FakeApi, case: str) -> None:
+    plan_object = ZONAL | (ended("vm-1") if case == "ended" else {})
+    if case == "mode off":
+        plan_object = written(plan(affinity=f"REQUIRE nodes({ZONE}=a)", mode="off"))
+    disk = {
+        "other plan": pvcs.pvc(volume="pv-0", plan="uid-other"),
+        "other namespace": pvcs.pvc(namespace="other", volume="pv-0"),
+        "not bound": pvcs.pvc(),
+    }.get(case, BOUND)
+    volume = pvcs.volume("pv-0", pvcs.zone_terms("a")) if case == "reachable" else IN_B
+    cluster.add(plan_object, disk, volume, *NODES, *release())
+
+    assert conflicts_of(run("audit", "-o", "json").stdout) == []
+
+
+def test_another_vm_that_has_ended_does_not_hide_a_conflict(run: Run, cluster: FakeApi) -> None:
+    cluster.add(ZONAL | ended("vm-2"), BOUND, IN_B, *NODES, *release())
+
+    assert len(conflicts_of(run("audit", "-o", "json").stdout)) == 1
+
+
+@pytest.mark.parametrize("resource", ["persistentvolumes", "nodes"])
+def test_hidden_volumes_and_nodes_fail_a_pipeline_on_conflicts(
+    run: Run, cluster: FakeApi, resource: str
+) -> None:
+    fine = pvcs.volume("pv-0", pvcs.zone_terms("a"))
+    cluster.add(ZONAL, BOUND, fine, *NODES, *release())
+    cluster.forbid("list", resource)
+
+    assert run("audit", "--fail-on", "conflict").exit_code == 3
+
+
+def test_conflicts_in_files_are_found_by_the_rules_alone(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump_all([ZONAL, BOUND, IN_B]))
+
+    result = run("audit", "--plans", str(tmp_path), "-o", "json", "--fail-on", "conflict")
+
+    assert [each["kind"] for each in conflicts_of(result.stdout)] == ["convertor"]
+    assert result.exit_code == 1
 
 
 def test_importers_and_pvcs_may_be_in_files(run: Run, tmp_path: Path) -> None:

@@ -1,0 +1,128 @@
+"""The disks of running migrations in a cluster, and their conflicts."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from itertools import chain
+from typing import Any, Protocol
+
+import msgspec
+
+from webhook.cli.explain.objects import NodeObject, as_json
+from webhook.forklift.plan import API_PATH, NAME_PATTERN
+from webhook.forklift.progress import Progress, decode_progress
+from webhook.forklift.pvc import PvcObject
+from webhook.inventory import VmDisk, VmRef, clock, nodes
+from webhook.inventory.cluster_pvcs import DISKS, PATH, PRIMES
+from webhook.inventory.index import Key
+from webhook.inventory.pvc_index import PvcIndex
+from webhook.kube.api.client import Client
+from webhook.kube.api.collection import ListWatch
+from webhook.kube.api.errors import ApiError
+from webhook.kube.storage import VOLUMES_PATH, VolumeObject
+from webhook.model import Installation, Plan
+from webhook.placement.disk_users import describe_surroundings
+from webhook.reports.conflicts import VmConflict, find_plan_conflicts
+from webhook.reports.explain.model import ConflictRow
+
+
+class ReadResource(Protocol):
+    """Reads all objects of a resource; None, with a note on the consequence, if RBAC forbids it."""
+
+    def __call__(
+        self, resource: str, found: Iterable[Any], consequence: str
+    ) -> list[Any] | None: ...
+
+
+def read_pvcs(client: Client, read: ReadResource, consequence: str) -> PvcIndex:
+    """Read the PVCs of migrations."""
+    index = PvcIndex(lambda created: clock.seconds_since(created, client.clock_offset))
+    lists = [ListWatch(client, PATH, PvcObject, each) for each in (DISKS, PRIMES)]
+    found = chain.from_iterable(each.list_items() for each in lists)
+    for pvc in read("persistentvolumeclaims", found, consequence) or ():
+        index.put(pvc.to_pvc())
+    return index
+
+
+def read_conflicts(
+    client: Client,
+    index: PvcIndex,
+    plans: Iterable[Plan],
+    installation: Installation,
+    read: ReadResource,
+) -> dict[Key, list[ConflictRow]]:
+    """Read volumes and nodes, and return the conflicts of the plans that have any.
+
+    Raises:
+        ApiError: the API server did not answer.
+
+    """
+    _read_places(client, index, read)
+    of_plans = select_bound_disks(index, plans)
+    if not of_plans:
+        return {}
+    node_list = ListWatch(client, nodes.PATH, NodeObject).list_items()
+    consequence = "disks are compared with the rules of their plan only"
+    surroundings = describe_surroundings(map(as_json, read("nodes", node_list, consequence) or ()))
+    conflicts: dict[Key, list[ConflictRow]] = {}
+    for plan, found in of_plans:
+        rows = [*find_plan_conflicts(plan, found, installation, surroundings)]
+        if rows and (running := _select_running(client, plan, rows)):
+            conflicts[plan.namespace, plan.name] = running
+    return conflicts
+
+
+class VmDiskSource(Protocol):
+    """Disks by VM: `PvcIndex`, or those of files."""
+
+    def list_vms(self) -> list[VmRef]: ...
+    def list_disks(self, vm: VmRef) -> list[VmDisk]: ...
+
+
+def select_bound_disks(
+    source: VmDiskSource, plans: Iterable[Plan]
+) -> list[tuple[Plan, dict[VmRef, list[VmDisk]]]]:
+    """Return the plans with disks whose places are known, and all disks of these VMs."""
+    by_ref: dict[str | Key, dict[VmRef, list[VmDisk]]] = defaultdict(dict)
+    for vm in source.list_vms():
+        disks = source.list_disks(vm)
+        ref = next((disk.pvc.ref for disk in disks if disk.pvc.ref), None)
+        if ref and any(disk.bound and disk.node_terms for disk in disks):
+            by_ref[ref.uid or (ref.namespace, ref.name)][vm] = disks
+    found = []
+    for plan in plans:
+        named = by_ref.get((plan.namespace, plan.name), {})
+        of_plan = by_ref.get(plan.uid, {}) | named if plan.uid else named
+        target = plan.target_namespace
+        in_target = {vm: disks for vm, disks in of_plan.items() if vm.namespace == target}
+        if in_target:
+            found.append((plan, in_target))
+    return found
+
+
+def _read_places(client: Client, index: PvcIndex, read: ReadResource) -> None:
+    """Read the volumes of bound PVCs."""
+    unread = [pvc for uid in index.list_unread_volumes() if (pvc := index.find_unread_volume(uid))]
+    if not unread:
+        return
+    volumes = ListWatch(client, VOLUMES_PATH, VolumeObject).list_items()
+    found = read("persistentvolumes", volumes, "the places of bound disks are not known") or ()
+    terms = {volume.metadata.name: volume.node_terms for volume in found}
+    for pvc in unread:
+        if pvc.volume in terms:
+            index.set_node_terms(pvc, terms[pvc.volume])
+
+
+def _select_running(client: Client, plan: Plan, rows: list[VmConflict]) -> list[ConflictRow]:
+    """Return the conflicts of VMs whose migration has not ended: PVCs keep their labels."""
+    progress = Progress()
+    if NAME_PATTERN.fullmatch(plan.name) and NAME_PATTERN.fullmatch(plan.namespace):
+        try:
+            body = client.get(f"{API_PATH}/namespaces/{plan.namespace}/plans/{plan.name}")
+            progress = decode_progress(body)
+        except ApiError as error:
+            if error.status not in (403, 404):
+                raise
+        except msgspec.MsgspecError as error:
+            message = f"{client.server} sent an invalid Plan '{plan}': {error}"
+            raise ApiError(message) from None
+    return [row for vm, row in rows if not progress.has_ended(vm.migration, vm.vm)]

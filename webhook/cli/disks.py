@@ -33,14 +33,21 @@ class ReadResource(Protocol):
     ) -> list[Any] | None: ...
 
 
-def read_pvcs(client: Client, read: ReadResource, consequence: str) -> PvcIndex:
-    """Read the PVCs of migrations."""
+def read_pvcs(
+    client: Client, namespaces: Iterable[str], read: ReadResource, consequence: str
+) -> PvcIndex:
+    """Read the PVCs of migrations in these namespaces, of which an empty one is for all."""
     index = PvcIndex(lambda created: clock.seconds_since(created, client.clock_offset))
-    lists = [ListWatch(client, PATH, PvcObject, each) for each in (DISKS, PRIMES)]
-    found = chain.from_iterable(each.list_items() for each in lists)
-    for pvc in read("persistentvolumeclaims", found, consequence) or ():
-        index.put(pvc.to_pvc())
+    for path in map(_pvcs_path, namespaces):
+        lists = [ListWatch(client, path, PvcObject, each) for each in (DISKS, PRIMES)]
+        found = chain.from_iterable(each.list_items() for each in lists)
+        for pvc in read("persistentvolumeclaims", found, consequence) or ():
+            index.put(pvc.to_pvc())
     return index
+
+
+def _pvcs_path(namespace: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/persistentvolumeclaims" if namespace else PATH
 
 
 def read_conflicts(

@@ -105,7 +105,7 @@ class ClusterReader:
         if plans is None and (namespace or None in found):  # pods cannot be checked without plans
             raise ApiError("; ".join(self._unread), 403)
         keys = frozenset[str]().union(*(minimums.label_keys(plan.settings) for plan in known))
-        disks = self._read_disks(pods_read, installation)
+        disks = self._read_disks(pods_read, namespaces, installation)
         return AuditInput(
             plans=plans or [],
             pods=pods_read,
@@ -127,7 +127,9 @@ class ClusterReader:
         )
         return self._read("pods", found, "existing pods are not checked")
 
-    def _read_disks(self, found: list[Json], installation: Installation) -> PvcIndex:
+    def _read_disks(
+        self, found: list[Json], namespaces: list[str], installation: Installation
+    ) -> PvcIndex:
         """Read the PVCs of migrations, and the StorageClasses if there are pods that need them.
 
         They are read after the pods, so that an unbound PVC was unbound when its pod was created.
@@ -139,7 +141,7 @@ class ClusterReader:
         consequence = "the disks of running migrations are not checked"
         if has_pods:
             consequence += ", nor importers and populators whose labels name no plan"
-        index = read_pvcs(self._client, self._read, consequence)
+        index = read_pvcs(self._client, namespaces, self._read, consequence)
         if not has_pods:
             return index
         if "persistentvolumeclaims" in self.incomplete:

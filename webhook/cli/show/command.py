@@ -46,7 +46,8 @@ def show(  # noqa: PLR0913, PLR0917 - one for each option
     followed by `(no webhook)` or `(not known)` would be effective if such a webhook were installed.
     After `(excluded)` nothing is placed, because the webhook is not called in the plan's target
     namespace. -o wide shows the reasons. The pod selector, in all outputs but the table, selects
-    the pods of a plan, whatever its name is.
+    the pods of a plan, whatever its name is. A warning names each disk of a running migration that
+    is bound where its convertor pod or its VM cannot run.
 
     \b
     Examples:
@@ -61,6 +62,8 @@ def show(  # noqa: PLR0913, PLR0917 - one for each option
 
     unread: list[str] = []
     unread_namespaces: list[str] = []
+    unread_disks: list[str] = []
+    conflicts: dict[tuple[str, str], list[str]] = {}
     mode_note = ""
     webhooks = InstalledWebhooks()
     if plans:
@@ -72,11 +75,17 @@ def show(  # noqa: PLR0913, PLR0917 - one for each option
             mode_note = _make_mode_note(installed)
             targets = [nested_string(plan, "spec", "targetNamespace") for plan in found]
             webhooks = read_webhooks(client, installed, targets, unread_namespaces)
+            conflicts = plan_table.read_disks_in_conflict(client, found, installation, unread_disks)
     flags = selected_cluster()
     described = [plan_table.describe_plan(plan, installation, webhooks, flags) for plan in found]
+    for plan in described:
+        plan["conflicts"] = conflicts.get((plan["namespace"], plan["name"]), [])
     in_rows = () if output == "table" else _list_notes(mode_note, unread, described)
-    for note in (*in_rows, *unread_namespaces):
+    for note in (*in_rows, *unread_namespaces, *(() if output == "table" else unread_disks)):
         notify(f"Note: {note}")
+    for plan in described:
+        for conflict in plan["conflicts"]:
+            notify(f"Warning: {plan['namespace']}/{plan['name']}: {conflict}")
     if output in ("yaml", "json"):
         write(structured(described[0] if name and described else described, output))
     elif described:

@@ -12,7 +12,7 @@ from webhook.cli.errors import UserError
 from webhook.cli.files import plans as plan_files
 from webhook.cli.options.plan import get_plan, plan_path
 from webhook.cli.output import table
-from webhook.forklift.plan import API_PATH, PlanObject
+from webhook.forklift.plan import API_PATH, NAME_PATTERN, PlanObject
 from webhook.inventory.index import key_of
 from webhook.karl import minimums
 from webhook.kube.commands import KubectlFlags
@@ -78,6 +78,38 @@ def read_cluster(client: "Client", namespace: str, name: str, *, everywhere: boo
         return [get_plan(client, namespace, name)]
     path = f"{API_PATH}/plans" if everywhere else plan_path(client, namespace)
     return [plan.to_json() for plan in ListWatch(client, path, PlanObject).list_items()]
+
+
+def read_disks_in_conflict(
+    client: "Client", plans: list[Json], installation: Installation, unread: list[str]
+) -> dict[tuple[str, str], list[str]]:
+    """Return the conflicts of the plans that have any, each as a sentence.
+
+    What RBAC hides is added to `unread`.
+    """
+    from webhook.cli.disks import read_conflicts, read_pvcs  # noqa: PLC0415 - files do not need them
+    from webhook.kube.api.errors import ApiError  # noqa: PLC0415
+
+    def read(
+        resource: str,  # noqa: ARG001 - the error names it
+        found: Iterable[Any],
+        consequence: str,
+    ) -> list[Any] | None:
+        try:
+            return list(found)
+        except ApiError as error:
+            if error.status not in (403, 404):
+                raise
+            unread.append(f"{error}; {consequence}")
+            return None
+
+    known = [settings.read(plan, installation) for plan in plans]
+    targets = sorted({plan.target_namespace for plan in known})
+    namespaces = [each for each in targets if NAME_PATTERN.fullmatch(each)]
+    consequence = "the disks of running migrations are not checked"
+    index = read_pvcs(client, namespaces, read, consequence)
+    found = read_conflicts(client, index, known, installation, read)
+    return {key: [row.message for row in rows] for key, rows in found.items()}
 
 
 def describe_plan(

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.builders import PREFIX, plan
+from tests.support import pvcs
+from tests.support.builders import PREFIX, ZONE, node, plan
 from tests.support.commands import Run
 from tests.support.fake_api import FakeApi
 from tests.support.golden import Golden
@@ -56,7 +57,7 @@ def test_plans_are_shown_with_the_effective_settings(
 ) -> None:
     cluster.add(DB, PLAIN, WEB, WARM, *release())
     (files / "warm.yaml").write_text(yaml.safe_dump(WARM), encoding="utf-8")
-    for where, calls in ((["--plans", str(files)], 0), (["-A"], 3)):
+    for where, calls in ((["--plans", str(files)], 0), (["-A"], 7)):
         result = run("show", *where, "-o", output)
         assert (result.exit_code, result.stderr) == (0, "")
         golden(EXPECTED / f"show.{output}", result.stdout)
@@ -267,3 +268,37 @@ def test_a_setting_for_a_role_has_its_source_in_the_plan_or_the_defaults(
         f"annotation {PREFIX}/node-selector.importer",
         f"annotation {PREFIX}/affinity.importer",
     ]
+
+
+ZONAL = plan(affinity=f"REQUIRE nodes({ZONE}=a)")
+BOUND = pvcs.pvc(volume="pv-0")
+IN_B = pvcs.volume("pv-0", pvcs.zone_terms("b"))
+
+
+@pytest.mark.parametrize("output", ["table", "wide", "json"])
+def test_a_disk_that_is_bound_in_another_zone_is_a_conflict(
+    run: Run, cluster: FakeApi, output: str
+) -> None:
+    cluster.add(ZONAL, BOUND, IN_B, node("alpha", {ZONE: "a"}), node("beta", {ZONE: "b"}))
+    cluster.add(*release())
+
+    result = run("show", "-o", output)
+
+    assert "Warning: konveyor-forklift/db: disk 'db-vm-1-disk-0'" in result.stderr
+    if output == "json":
+        (message,) = json.loads(result.stdout)[0]["conflicts"]
+        assert f"Warning: konveyor-forklift/db: {message}" in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_hidden_disks_are_a_note_except_in_the_table(
+    run: Run, cluster: FakeApi, output: str
+) -> None:
+    cluster.add(ZONAL, *release())
+    cluster.forbid("list", "persistentvolumeclaims", namespace="vms")
+
+    result = run("show", "-o", output)
+
+    assert result.exit_code == 0
+    noted = "the disks of running migrations are not checked" in " ".join(result.stderr.split())
+    assert noted is (output == "json")

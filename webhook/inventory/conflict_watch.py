@@ -208,12 +208,14 @@ class ConflictWatch:
             return
         before, self._renewed_nodes = self._renewed_nodes, self._list_nodes()
         self._renewed = now
+        plans = {seen.plan for seen in self._seen.values()}
+        stamps = {plan: _stamp(self._plans.find(plan)) for plan in plans}
         for vm, seen in self._seen.items():
             if (
                 self._renewed_nodes != before
                 or vm in self._conflicts
                 or seen.needs_pods
-                or seen.stamp != _stamp(self._plans.find(seen.plan))
+                or seen.stamp != stamps[seen.plan]
             ):
                 self._add_due(vm)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -10,7 +11,7 @@ from structlog.typing import EventDict
 from tests.support import pvcs
 from tests.support.affinity_terms import is_in
 from tests.support.builders import ZONE, node, plan, pod
-from tests.support.fake_api import FakeApi
+from tests.support.fake_api import FakeApi, run_fake_api
 from tests.support.fake_disks import FakeDisks
 from tests.support.fake_plans import FakePlans
 from tests.support.waiting import eventually
@@ -20,7 +21,7 @@ from webhook.inventory import VmDisk, VmDisks, VmRef
 from webhook.inventory.cluster_pvcs import ClusterPvcs
 from webhook.inventory.conflict_watch import MAX_VMS_PER_CHECK, ConflictTiming, ConflictWatch
 from webhook.inventory.volumes import VolumeTiming
-from webhook.kube.api.client import Client
+from webhook.kube.api.client import Client, connect
 from webhook.kube.api.errors import ApiError
 from webhook.kube.api.reflector import ReflectorTiming
 from webhook.kube.objects import Json
@@ -61,13 +62,14 @@ class Watched:
         disks: VmDisks,
         timing: ConflictTiming = AT_ONCE,
         *,
+        hub: Client | None = None,
         lists_pods: bool = False,
     ) -> None:
         self.events: list[PlanEvent] = []
         self.plans = FakePlans(read(PLAN_OBJECT))
         self.watch = ConflictWatch(
             client,
-            client,
+            hub or client,
             disks,
             self.plans,
             Installation(),
@@ -299,6 +301,21 @@ def test_nodes_are_listed_once_for_all_vms_and_plans_only_for_conflicts(
         ("list", "nodes"),
         ("get", "plans"),
     ]
+
+
+def test_the_plan_is_read_on_the_hub_and_nodes_in_the_cluster_of_the_pods(
+    make: Callable[..., Watched], disks: FakeDisks, api: FakeApi, tmp_path: Path
+) -> None:
+    (tmp_path / "hub").mkdir()
+    with run_fake_api() as hub:
+        hub.add(PLAN_OBJECT, node("a2", {ZONE: "a"} | {"disk": "nvme"}))
+        watched = make(hub=connect(hub.write_kubeconfig(tmp_path / "hub")))
+        disks.put(VM, disk())
+        assert watched.check() == 1
+        assert {(each.verb, each.resource) for each in hub.requests} == {("get", "plans")}
+        assert {(each.verb, each.resource) for each in api.requests} == {("list", "nodes")}
+        hub.add(progress("2026-08-01T09:00:00Z"))
+        assert watched.check() == 0
 
 
 def test_many_vms_are_checked_in_batches(make: Callable[..., Watched], disks: FakeDisks) -> None:

@@ -90,6 +90,7 @@ def test_the_response_to_a_convertor_pod_has_the_patch() -> None:
                 "mode": "enforce",
                 "outcome": "patched",
                 "reason": "Placed",
+                "role": "convertor",
                 "plan": "konveyor-forklift/db",
                 "generation": "3",
             },

@@ -73,7 +73,7 @@ class ClusterPvcs(IndexedPvcs):
     def replace(self, items: Iterable[PvcObject], *, labelled: bool) -> None:
         """Replace all PVCs of a watch."""
         pvcs = (item.to_pvc() for item in items)
-        self._notify(self._index.replace_all(pvcs, labelled=labelled))
+        self._index.replace_all(pvcs, self._notify, labelled=labelled)
         self._volumes.add(self._index.list_unread_volumes(labelled=labelled))
 
     def update(self, item: PvcObject, *, labelled: bool) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from webhook.inventory import PlansStatus, PvcsStatus
+from webhook.inventory import PlansStatus, PvcsStatus, VmRef
 from webhook.inventory.indexed_pvcs import IndexedPvcs
 from webhook.kube.objects import Json
 from webhook.model import Pvc
@@ -36,7 +36,8 @@ class DirectoryPvcs(IndexedPvcs):
         """Replace everything; see `webhook.inventory.plan_files.Contents`."""
         pvcs = list(pvcs)
         self._index.set_binding_modes(storage_classes)
-        changed = self._index.replace_all(pvcs)
+        changed: list[VmRef] = []
+        self._index.replace_all(pvcs, changed.extend)
         for pvc in pvcs:
             changed += self._index.set_node_terms(pvc, volumes.get(pvc.volume))
         self._notify(tuple(dict.fromkeys(changed)))

@@ -137,20 +137,21 @@ class PvcIndex:
             known = self._get(uid)
             return self._remove(known) if known and known.labelled is labelled else ()
 
-    def replace_all(self, pvcs: Iterable[Pvc], *, labelled: bool = True) -> Changed:
+    def replace_all(
+        self, pvcs: Iterable[Pvc], on_change: Callable[[Changed], None], *, labelled: bool = True
+    ) -> None:
         """Put all existing PVCs of a list, one at a time, and remove the others that it had.
 
-        If `pvcs` raises, nothing is removed.
+        If `pvcs` raises, nothing is removed; `on_change` has got the changes until then, which the
+        next list does not repeat.
         """
-        changed: list[VmRef] = []
         entries = map(self._get, list(self._entries))
         gone = {entry.pvc.uid for entry in entries if entry and entry.labelled is labelled}
         for pvc in pvcs:
             gone.discard(pvc.uid)
-            changed += self.put(pvc, labelled=labelled)
+            on_change(self.put(pvc, labelled=labelled))
         for uid in gone:
-            changed += self.discard(uid, labelled=labelled)
-        return tuple(dict.fromkeys(changed))
+            on_change(self.discard(uid, labelled=labelled))
 
     def set_node_terms(self, pvc: Pvc, node_terms: list[Json] | None) -> Changed:
         """Set the ORed node selector terms of a PVC's volume, unless it has another one by now."""

@@ -113,7 +113,7 @@ class Scene:
 
     def _draw_pvcs(self) -> None:
         index = self.pvcs.index
-        index.replace_all(draw.draw_pvcs(self.random, self.drawn_plans))
+        index.replace_all(draw.draw_pvcs(self.random, self.drawn_plans), lambda _: None)
         for uid in index.list_unread_volumes():
             draw.set_node_terms(self.random, index, uid)
 

@@ -290,6 +290,7 @@ def test_only_volumes_of_known_plans_are_read(
     api.add(pvcs.pvc(volume="pv-1"), other, pvcs.volume("pv-1", A), pvcs.volume("pv-2"))
     synced(watched)
     eventually(lambda: volume_gets(api))
+    api.add(pvcs.pvc(volume="pv-1", storage_class="other"))
     time.sleep(0.05)
     assert volume_gets(api) == ["pv-2"]
     known_plans.unknown = set()

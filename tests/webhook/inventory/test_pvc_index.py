@@ -1,5 +1,5 @@
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 import pytest
@@ -332,30 +332,36 @@ def test_a_disk_without_a_vm_changes_none(index: PvcIndex) -> None:
 # The two watches
 
 
+def replace_all(index: PvcIndex, pvcs: Iterable[Pvc], *, labelled: bool = True) -> list[VmRef]:
+    changed: list[VmRef] = []
+    index.replace_all(pvcs, changed.extend, labelled=labelled)
+    return changed
+
+
 def test_each_list_replaces_only_the_pvcs_that_it_had(index: PvcIndex) -> None:
-    index.replace_all([DISK, SECOND], labelled=True)
-    index.replace_all([PRIME, SECOND_PRIME], labelled=False)
-    assert index.replace_all([DISK], labelled=True) == (VM,)
+    assert replace_all(index, [DISK, SECOND]) == [VM, VM]
+    assert replace_all(index, [PRIME, SECOND_PRIME], labelled=False) == [VM, VM]
+    assert replace_all(index, [DISK]) == [VM]
     assert index.find_disk(ref_to(SECOND)) is None
     assert len(index) == 3
-    index.replace_all([BOUND_PRIME], labelled=False)
+    assert replace_all(index, [BOUND_PRIME], labelled=False) == [VM]
     assert len(index) == 2
     assert find(index, PRIME).bound
 
 
-def test_a_vm_is_returned_once_for_all_changes_of_a_list(index: PvcIndex) -> None:
-    assert index.replace_all([DISK, SECOND]) == (VM,)
-
-
-def test_a_list_that_fails_removes_nothing(index: PvcIndex) -> None:
+def test_a_list_that_fails_removes_nothing_and_reports_what_it_has_changed(
+    index: PvcIndex,
+) -> None:
     def broken() -> Iterator[Pvc]:
-        yield DISK
+        yield BOUND
         raise ValueError("page 2")
 
-    index.replace_all([DISK, SECOND])
+    changed: list[VmRef] = []
+    replace_all(index, [DISK, SECOND])
     with pytest.raises(ValueError, match="page 2"):
-        index.replace_all(broken())
+        index.replace_all(broken(), changed.extend)
     assert len(index) == 2
+    assert changed == [VM]
 
 
 @pytest.mark.parametrize("delete_first", [True, False])

@@ -20,7 +20,7 @@ from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json, encode
 from webhook.kube.selectors import format_label_selector
 from webhook.model import Installation, Mode, Plan, PlanRef, Reason, SiblingDisk
-from webhook.placement.conflicts import Conflict, ConflictKind, find_conflicts
+from webhook.placement.conflicts import Conflict, ConflictKind, ConflictSearch
 from webhook.placement.disk_users import build_disk_users, describe_surroundings, list_pod_terms
 from webhook.settings.mode import mode_of
 
@@ -262,10 +262,11 @@ class ConflictWatch:
         terms = list_pod_terms(users.convertor) + list_pod_terms(users.vm)
         if terms:
             surroundings = describe_surroundings(nodes, self._list_pods(terms))
+        search = ConflictSearch(users, surroundings)
         found: dict[VmRef, list[Conflict]] = {}
         for vm, disks in vms.items():
             siblings = [SiblingDisk(disk.pvc.name, disk.bound, disk.node_terms) for disk in disks]
-            found[vm] = find_conflicts(vm.vm, siblings, users, surroundings)
+            found[vm] = search.find(vm.vm, siblings)
         progress = self._read_progress(plan) if any(found.values()) else Progress()
         stamp, ref = _stamp(plan), PlanRef(plan.uid, plan.namespace, plan.name)
         for vm, conflicts in found.items():

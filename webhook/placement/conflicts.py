@@ -13,7 +13,7 @@ from typing import NamedTuple
 from webhook.karl.decompile import format_pod_term
 from webhook.karl.syntax import Verb
 from webhook.kube.messages import quote, truncate
-from webhook.kube.objects import Json, name_of
+from webhook.kube.objects import Json, encode, name_of
 from webhook.kube.scheduler.inter_pod_affinity import AFFINITY
 from webhook.kube.scheduler.plugin import Rejection
 from webhook.kube.selectors import node_selector_term_matches
@@ -61,12 +61,14 @@ def find_conflicts(
     If the plan has no settings, only disks that exclude each other are in conflict.
     """
     bound = [disk for disk in disks if disk.bound and disk.node_terms]
+    if not bound:
+        return []
     reaching = find_reaching_nodes(bound, surroundings.nodes)
     if not _can_be_reached(bound, reaching, surroundings):
         if len(bound) == 1 and not users.have_settings:
             return []
         return [Conflict(ConflictKind.DISKS, _describe_apart(vm, bound, users))]
-    if not bound or not users.have_settings:
+    if not users.have_settings:
         return []
     found: list[Conflict] = []
     for kind, user in (
@@ -82,6 +84,29 @@ def find_conflicts(
             restart = _advise_on_restart(kind, bound, users)
             found.append(Conflict(kind, f"{subject}: {why}, or {restart}"))
     return found
+
+
+class ConflictSearch:
+    """Finds the conflicts of many VMs of a plan, whose disks are often in the same places.
+
+    These are compared once if there is no conflict.
+    """
+
+    def __init__(self, users: DiskUsers, surroundings: Surroundings) -> None:
+        self._users = users
+        self._surroundings = surroundings
+        self._without_conflict: set[bytes] = set()
+        """The places of disks that have none."""
+
+    def find(self, vm: str, disks: Sequence[SiblingDisk]) -> list[Conflict]:
+        """Return what `find_conflicts` returns."""
+        places = encode([disk.node_terms for disk in disks if disk.bound and disk.node_terms])
+        if places in self._without_conflict:
+            return []
+        conflicts = find_conflicts(vm, disks, self._users, self._surroundings)
+        if not conflicts:
+            self._without_conflict.add(places)
+        return conflicts
 
 
 def find_reaching_nodes(disks: Sequence[SiblingDisk], nodes: Iterable[Json]) -> list[Json]:
@@ -106,6 +131,8 @@ def _explain_rejections(
 ) -> str:
     """Return why a user of disks can run on none of these nodes; empty if it can on one."""
     filters = [plugin(user.pod, surroundings.snapshot) for plugin in PLUGINS]
+    if any(not any(reject(node) for reject in filters) for node in nodes):
+        return ""
     by_node = [
         {
             cause.text: cause
@@ -115,8 +142,6 @@ def _explain_rejections(
         }
         for node in nodes
     ]
-    if not all(by_node):
-        return ""
     causes = {text: cause for each in by_node for text, cause in each.items()}
     everywhere = [cause for text, cause in causes.items() if all(text in each for each in by_node)]
     texts = _describe_causes(everywhere or causes.values())

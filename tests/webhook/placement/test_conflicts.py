@@ -13,7 +13,7 @@ from tests.support.node_affinity import admits, matches_term
 from webhook import settings
 from webhook.kube.objects import Json, labels_of
 from webhook.model import Disks, Installation, Mode, Plan, Role, SiblingDisk
-from webhook.placement.conflicts import Conflict, ConflictKind, find_conflicts
+from webhook.placement.conflicts import Conflict, ConflictKind, ConflictSearch, find_conflicts
 from webhook.placement.disk_users import build_disk_users, describe_surroundings
 
 IN_A = SiblingDisk("db-0", bound=True, node_terms=[is_in(ZONE, "a")])
@@ -221,6 +221,16 @@ def test_a_convertor_that_gets_no_settings_is_not_in_conflict_with_them() -> Non
 def test_first_consumers_without_the_rules_are_part_of_what_to_change() -> None:
     found = message(parsed(plan(node_selector="disk=nvme"), pods=(Role.CONVERTOR,)), IN_A)
     assert found.endswith("start it again with first-consumer among the pods of the plan")
+
+
+def test_disks_in_the_same_places_have_the_same_result_at_every_search() -> None:
+    given = Installation()
+    surroundings = describe_surroundings(NODES)
+    users = build_disk_users(parsed(plan(node_selector="disk=nvme")), given, surroundings)
+    search = ConflictSearch(users, surroundings)
+    for _ in range(2):
+        for disks in ([IN_A], [IN_B], [IN_B, UNBOUND], [IN_A, IN_B], [IN_B._replace(bound=False)]):
+            assert search.find("vm-1", disks) == find_conflicts("vm-1", disks, users, surroundings)
 
 
 def test_long_lists_are_cut() -> None:

@@ -8,7 +8,7 @@ from webhook.forklift.progress import Progress
 from webhook.inventory import VmDisk, VmRef
 from webhook.kube.objects import Json, name_of
 from webhook.model import SiblingDisk
-from webhook.placement.conflicts import find_conflicts, find_reaching_nodes
+from webhook.placement.conflicts import ConflictSearch, find_reaching_nodes
 from webhook.placement.disk_users import DiskUsers, Surroundings
 from webhook.placement.required_rules import format_terms
 from webhook.reports.explain.model import ConflictRow, DiskRow
@@ -37,10 +37,11 @@ def list_conflicts(
     disks: Mapping[VmRef, list[SiblingDisk]], users: DiskUsers, surroundings: Surroundings
 ) -> list[ConflictRow]:
     """Return the conflicts of all VMs."""
+    search = ConflictSearch(users, surroundings)
     return [
         ConflictRow(vm.vm, conflict.kind, conflict.message)
         for vm, found in disks.items()
-        for conflict in find_conflicts(vm.vm, found, users, surroundings)
+        for conflict in search.find(vm.vm, found)
     ]
 
 

@@ -144,7 +144,7 @@ def check_placement(
     if not all(has_settings(settings_for(each, plan, installation)[0]) for each in candidates):
         return None
     role = candidates[0].role
-    text = f"{_describe(pod, role)} was created without the placement of plan '{plan}'"
+    text = f"{_describe(pod, pod.kind.role)} was created without the placement of plan '{plan}'"
     causes = "the webhook was not called, or its review failed"
     if pod.ref is None:
         causes = "the webhook was not called, did not know the pod's PVC yet, or its review failed"

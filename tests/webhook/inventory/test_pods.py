@@ -399,7 +399,7 @@ def test_an_importer_without_labels_is_of_the_plan_of_its_pvc(
     assert watched.pods.status().missed == {(Reason.MISSED, Role.FIRST_CONSUMER): 1}
     (event,) = watched.events
     assert event.message == (
-        "first-consumer pod 'target/importer-disk-0' was created without the placement of plan "
+        "importer pod 'target/importer-disk-0' was created without the placement of plan "
         "'konveyor-forklift/db': the webhook was not called, did not know the pod's PVC yet, or "
         "its review failed"
     )

@@ -4,13 +4,14 @@ from copy import deepcopy
 from typing import Any, NamedTuple
 
 import msgspec
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.support import worlds
 from tests.support.migration_pods import PLAN_UID, PODS, disk_of, kind_of, resolve_pod
 from webhook.admission.patch import diff
 from webhook.forklift.labels import is_reserved_label, role_label
+from webhook.forklift.roles import decides_place
 from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.objects import Json
 from webhook.kube.tolerations import covers_no_execute
@@ -27,6 +28,13 @@ from webhook.model import (
 )
 from webhook.placement import Placed, place
 from webhook.placement.disks import MAX_WAIT_SECONDS
+from webhook.placement.missed import (
+    EnforcementWindow,
+    Finding,
+    Observed,
+    check_placement,
+    read_metadata,
+)
 from webhook.placement.softening import split
 from webhook.settings.own_pods import list_own_pods
 
@@ -260,3 +268,40 @@ def test_only_an_importer_waits_for_another_disk(case: Case) -> None:
         assert pod.disk
         assert settings.disks is Disks.TOGETHER
         assert pod.disk.age_seconds < MAX_WAIT_SECONDS
+
+
+def finding(case: Case, pod: Json, observed: Observed) -> Finding | None:
+    """Return the finding for a pod that exists, by its metadata."""
+    created = {"creationTimestamp": "2026-08-01T08:00:00Z"}
+    metadata = read_metadata(pod["metadata"] | created, INSTALLATION.prefix)
+    assert metadata
+    return check_placement(metadata, case.plan, INSTALLATION, EnforcementWindow(), observed)
+
+
+@st.composite
+def observations(draw: st.DrawFn, case: Case) -> Observed:
+    """Draw a later state of the disk of a pod: it may be bound, and so may more siblings."""
+    disk = case.migration_pod.disk
+    if disk is None or draw(st.booleans()):
+        return Observed()
+    was_unbound = decides_place(disk) and draw(st.booleans())
+    later = disk._replace(
+        bound=disk.bound or draw(st.booleans()), siblings=disk.siblings + draw(SIBLINGS)
+    )
+    return Observed(later, was_unbound)
+
+
+@given(cases(), st.data())
+def test_a_pod_that_is_not_placed_is_not_missed(case: Case, data: st.DataObject) -> None:
+    placed = case.place()
+    assume(not placed.refusal and not diff(case.pod, placed.pod))
+
+    assert finding(case, case.pod, data.draw(observations(case))) is None
+
+
+@given(cases(), st.data())
+def test_a_placed_pod_has_no_finding(case: Case, data: st.DataObject) -> None:
+    placed = case.place()
+    assume(not placed.refusal and diff(case.pod, placed.pod))
+
+    assert finding(case, placed.pod, data.draw(observations(case))) is None

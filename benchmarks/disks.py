@@ -1,17 +1,25 @@
-"""Memory of many disks."""
+"""Memory and lookup time of many disks."""
 
 import gc
 import os
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from time import perf_counter
 
-from benchmarks import processes
+import msgspec
+
+from benchmarks import disk_objects, processes
+from webhook.forklift.pvc import PvcObject
 from webhook.inventory.cluster_pvcs import ClusterPvcs
+from webhook.inventory.pvc_index import PvcIndex
 from webhook.inventory.volumes import VolumeTiming
 from webhook.kube.api.client import connect
+from webhook.model import Pvc, PvcRef
 
+LOOKUPS = 2000
 TIMEOUT_SECONDS = 300.0
 
 
@@ -25,6 +33,40 @@ def memory(disks: int, directory: Path) -> int:
         ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process,
     ):
         return process.submit(_watch, api.kubeconfig, disks).result()
+
+
+def lookups(counts: Sequence[int], rounds: int) -> dict[int, list[float]]:
+    """Return the seconds of a lookup of a disk with its sibling among this many, for each round.
+
+    The lookups are of as many disks as the smallest count, as in `benchmarks.plans.lookups`.
+    """
+    indexes = {count: _index(count) for count in counts}
+    found: dict[int, list[float]] = {count: [] for count in counts}
+    for _ in range(rounds):
+        for count, index in indexes.items():
+            migrating = [_ref(number) for number in range(0, count, count // min(counts))]
+            began = perf_counter()
+            for _ in range(LOOKUPS // len(migrating)):
+                for ref in migrating:
+                    index.find_disk(ref)
+            found[count].append((perf_counter() - began) / LOOKUPS)
+    return found
+
+
+def _index(count: int) -> PvcIndex:
+    index = PvcIndex(lambda _: 0.0)
+    for number in range(count):
+        index.put(_read(number))
+    return index
+
+
+def _read(number: int) -> Pvc:
+    return msgspec.convert(disk_objects.disk(number), PvcObject).to_pvc()
+
+
+def _ref(number: int) -> PvcRef:
+    pvc = _read(number)
+    return PvcRef(pvc.namespace, pvc.name, pvc.uid)
 
 
 def _watch(kubeconfig: Path, disks: int) -> int:

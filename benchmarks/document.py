@@ -119,6 +119,10 @@ def _data(raw: Raw) -> dict[str, Any]:
             str(plans): [round(1e9 * seconds) for seconds in rounds]
             for plans, rounds in raw.lookups.items()
         },
+        "ns of a lookup of a disk, by round": {
+            str(disks): [round(1e9 * seconds) for seconds in rounds]
+            for disks, rounds in raw.disk_lookups.items()
+        },
         "calibration loops of the slowest inputs": {
             name: round(loops, 2) for name, loops in raw.slow_inputs.items()
         },

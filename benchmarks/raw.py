@@ -17,6 +17,8 @@ class Raw:
     """Bytes by number of plans."""
     disks: dict[int, int] = field(default_factory=dict)
     """Bytes by number of disks."""
+    disk_lookups: dict[int, list[float]] = field(default_factory=dict)
+    """Seconds by number of disks, for each round."""
     lookups: dict[int, list[float]] = field(default_factory=dict)
     """Seconds by number of plans, for each round."""
     slow_inputs: dict[str, float] = field(default_factory=dict)

@@ -71,7 +71,7 @@ def measure(raw: Raw) -> Iterator[Budget]:
         certificate = processes.certificate(directory)
         yield from speed_of_reviews(certificate, directory, raw)
         yield from cost_of_plans(certificate, directory, raw)
-        yield memory_of_disks(directory, raw)
+        yield from cost_of_disks(directory, raw)
     yield time_of_slow_inputs(raw)
     yield time_of_tests(raw)
 
@@ -147,11 +147,14 @@ def cost_of_plans(certificate: Certificate, directory: Path, raw: Raw) -> Iterat
     yield at_most(20, f"memory for {MANY} plans of {plans.KILOBYTES} KB", growth, " MB")
 
 
-def memory_of_disks(directory: Path, raw: Raw) -> Budget:
-    """Compare the memory of many disks with that of few."""
-    sizes = {count: disks.memory(count, directory) for count in (FEW, MANY)}
-    raw.disks = sizes
-    return at_most(10, f"memory for {MANY} watched PVCs", (sizes[MANY] - sizes[FEW]) / 1e6, " MB")
+def cost_of_disks(directory: Path, raw: Raw) -> Iterator[Budget]:
+    """Compare lookups among many disks, and their memory, with those of few."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        times = raw.disk_lookups = process.submit(disks.lookups, (FEW, MANY), rounds=51).result()
+    ratio = speed.ratio(times[MANY], times[FEW])
+    yield at_most(1.1, f"lookup time of a disk among {MANY} PVCs, relative to {FEW}", ratio)
+    sizes = raw.disks = {count: disks.memory(count, directory) for count in (FEW, MANY)}
+    yield at_most(10, f"memory for {MANY} watched PVCs", (sizes[MANY] - sizes[FEW]) / 1e6, " MB")
 
 
 def time_of_slow_inputs(raw: Raw) -> Budget:

@@ -53,6 +53,10 @@ class _Cause(NamedTuple):
     remedy: str
 
 
+_Finding = tuple[ConflictKind, str]
+"""A conflict, and its reason; empty for disks that no node reaches together."""
+
+
 def find_conflicts(
     vm: str, disks: Iterable[SiblingDisk], users: DiskUsers, surroundings: Surroundings
 ) -> list[Conflict]:
@@ -60,53 +64,66 @@ def find_conflicts(
 
     If the plan has no settings, only disks that exclude each other are in conflict.
     """
-    bound = [disk for disk in disks if disk.bound and disk.node_terms]
-    if not bound:
-        return []
-    reaching = find_reaching_nodes(bound, surroundings.nodes)
-    if not _can_be_reached(bound, reaching, surroundings):
-        if len(bound) == 1 and not users.have_settings:
-            return []
-        return [Conflict(ConflictKind.DISKS, _describe_apart(vm, bound, users))]
-    if not users.have_settings:
-        return []
-    found: list[Conflict] = []
-    for kind, user in (
-        (ConflictKind.CONVERTOR, users.convertor),
-        (ConflictKind.VM, users.vm),
-    ):
-        if surroundings.nodes:
-            why = _explain_rejections(user, bound, reaching, surroundings)
-        else:
-            why = _find_excluding_rules(user, bound)
-        if why:
-            subject = f"{_name_disks(bound)} where {user.name} {quote(vm)} cannot run"
-            restart = _advise_on_restart(kind, bound, users)
-            found.append(Conflict(kind, f"{subject}: {why}, or {restart}"))
-    return found
+    return ConflictSearch(users, surroundings).find(vm, disks)
 
 
 class ConflictSearch:
-    """Finds the conflicts of many VMs of a plan, whose disks are often in the same places.
+    """Finds the conflicts of many VMs of a plan, as `find_conflicts` does for one.
 
-    These are compared once if there is no conflict.
+    Disks of many VMs are in the same places, which are compared with the nodes once.
     """
 
     def __init__(self, users: DiskUsers, surroundings: Surroundings) -> None:
         self._users = users
         self._surroundings = surroundings
-        self._without_conflict: set[bytes] = set()
-        """The places of disks that have none."""
+        self._findings: dict[bytes, list[_Finding]] = {}
+        """By the places of the disks."""
 
-    def find(self, vm: str, disks: Sequence[SiblingDisk]) -> list[Conflict]:
-        """Return what `find_conflicts` returns."""
-        places = encode([disk.node_terms for disk in disks if disk.bound and disk.node_terms])
-        if places in self._without_conflict:
+    def find(self, vm: str, disks: Iterable[SiblingDisk]) -> list[Conflict]:
+        """Return the conflicts of a VM."""
+        bound = [disk for disk in disks if disk.bound and disk.node_terms]
+        places = encode([disk.node_terms for disk in bound])
+        findings = self._findings.get(places)
+        if findings is None:
+            findings = self._findings[places] = self._compare(bound)
+        return [
+            Conflict(kind, _describe(vm, kind, why, bound, self._users)) for kind, why in findings
+        ]
+
+    def _compare(self, bound: list[SiblingDisk]) -> list[_Finding]:
+        users, nodes = self._users, self._surroundings.nodes
+        if not bound:
             return []
-        conflicts = find_conflicts(vm, disks, self._users, self._surroundings)
-        if not conflicts:
-            self._without_conflict.add(places)
-        return conflicts
+        reaching = find_reaching_nodes(bound, nodes)
+        if not reaching if nodes else exclude_each_other(disk.node_terms or [] for disk in bound):
+            is_conflict = len(bound) > 1 or users.have_settings
+            return [(ConflictKind.DISKS, "")] if is_conflict else []
+        if not users.have_settings:
+            return []
+        found: list[_Finding] = []
+        for kind in (ConflictKind.CONVERTOR, ConflictKind.VM):
+            user = _get_user(kind, users)
+            if nodes:
+                why = _explain_rejections(user, bound, reaching, self._surroundings)
+            else:
+                why = _find_excluding_rules(user, bound)
+            if why:
+                found.append((kind, why))
+        return found
+
+
+def _get_user(kind: ConflictKind, users: DiskUsers) -> DiskUser:
+    return users.convertor if kind is ConflictKind.CONVERTOR else users.vm
+
+
+def _describe(
+    vm: str, kind: ConflictKind, why: str, disks: list[SiblingDisk], users: DiskUsers
+) -> str:
+    restart = _advise_on_restart(kind, disks, users)
+    if kind is ConflictKind.DISKS:
+        return f"{_describe_apart(vm, disks)}: {restart}"
+    user = _get_user(kind, users).name
+    return f"{_name_disks(disks)} where {user} {quote(vm)} cannot run: {why}, or {restart}"
 
 
 def find_reaching_nodes(disks: Sequence[SiblingDisk], nodes: Iterable[Json]) -> list[Json]:
@@ -116,14 +133,6 @@ def find_reaching_nodes(disks: Sequence[SiblingDisk], nodes: Iterable[Json]) -> 
 
 def _reaches(node: Json, disk: SiblingDisk) -> bool:
     return any(node_selector_term_matches(term, node) for term in disk.node_terms or ())
-
-
-def _can_be_reached(
-    disks: list[SiblingDisk], reaching: list[Json], surroundings: Surroundings
-) -> bool:
-    if surroundings.nodes:
-        return bool(reaching)
-    return not exclude_each_other(disk.node_terms or [] for disk in disks)
 
 
 def _explain_rejections(
@@ -203,14 +212,13 @@ def _change(setting: str, text: str) -> _Cause:
     )
 
 
-def _describe_apart(vm: str, disks: list[SiblingDisk], users: DiskUsers) -> str:
+def _describe_apart(vm: str, disks: list[SiblingDisk]) -> str:
     """Describe disks that no node reaches together."""
     what = "in places that exclude each other" if len(disks) > 1 else "where no node is"
     places = (f"{quote(disk.name)} on {format_terms(disk.node_terms or [])}" for disk in disks)
-    restart = _advise_on_restart(ConflictKind.DISKS, disks, users)
     return (
         f"{_name_disks(disks)} {what} ({_join(places)}), so neither the convertor pod of VM "
-        f"{quote(vm)} nor the VM itself can run: {restart}"
+        f"{quote(vm)} nor the VM itself can run"
     )
 
 

@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 
 from tests.system.controlplane.api import Api, Json, StatusError
+from tests.system.controlplane.process import until
 from tests.system.e2e.migration import printed
 from tests.system.e2e.migration.loop import Loop
 from tests.system.e2e.migration.printed import Disk, Versions
@@ -86,11 +87,23 @@ class Cdi:
 
     def fill(self, of: Import) -> None:
         """Give the volume of the second PVC to the disk's own one, after the last checkpoint."""
-        if of.owner is of.pvc or of.name == of.disk.pvc:
-            return
-        prime = self._api.get("PersistentVolumeClaim", of.name, of.disk.namespace)
-        metadata = of.pvc["metadata"]
-        reference = {"name": metadata["name"], "uid": metadata["uid"], "resourceVersion": None}
-        body = {"spec": {"claimRef": reference}}
-        self._api.patch("PersistentVolume", prime["spec"]["volumeName"], body)
-        self._api.delete("PersistentVolumeClaim", of.name, of.disk.namespace)
+        if of.versions.has_prime_pvcs:
+            rebind(self._api, of.owner["metadata"], of.pvc["metadata"])
+
+
+def rebind(api: Api, prime: Json, target: Json) -> None:
+    """Give the volume of a second PVC to the one that it was created for, both by their metadata.
+
+    kube-controller-manager then binds that one.
+    """
+    name, namespace = prime["name"], prime["namespace"]
+
+    def volume_name() -> str | None:
+        spec = api.get("PersistentVolumeClaim", name, namespace)["spec"]
+        found: str | None = spec.get("volumeName")
+        return found
+
+    volume = until(f"PVC {name} to be bound", volume_name)
+    reference = {"name": target["name"], "uid": target["uid"], "resourceVersion": None}
+    api.patch("PersistentVolume", volume, {"spec": {"claimRef": reference}})
+    api.delete("PersistentVolumeClaim", name, namespace)

@@ -27,7 +27,7 @@ ROLES = {
 }
 """By a part of the name; an importer may be a first consumer by its PVC."""
 
-_POPULATED_UID = "5d9a6c1e-2b3f-4c7d-9e10-a1b2c3d4e5f6"
+POPULATED_UID = "5d9a6c1e-2b3f-4c7d-9e10-a1b2c3d4e5f6"
 """Of the PVC of the printed populators."""
 
 
@@ -59,7 +59,7 @@ def pod_of(cluster: Cluster, plan: Json, name: str) -> tuple[Json, Json | None]:
     target = cluster.api.create(target)
     uid = target["metadata"]["uid"]
     if "nodename" not in name:
-        return printed.read(where, plan, {PVC_UID: uid, _POPULATED_UID: uid}), target
+        return printed.read(where, plan, {PVC_UID: uid, POPULATED_UID: uid}), target
     prime = cluster.api.create(printed.prime_pvc(versions, _disk(plan, name), target))
     uids = {PRIME_UID: prime["metadata"]["uid"], PVC_UID: uid}
     return printed.read(where, plan, uids), prime

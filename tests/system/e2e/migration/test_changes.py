@@ -71,6 +71,15 @@ def test_an_importer_whose_pvc_is_being_deleted_is_admitted_at_once(
     assert not result.rejection, result
 
 
+def test_a_placed_importer_is_collected_with_its_pvc(cluster: Cluster, replicas: Replicas) -> None:
+    plan = cluster.plan(WITH, {"labels": "wave=3", "node-selector": IN_ZONE.format("b")})
+    warm = cluster.migrate(plan, Versions("1.62", "2.12"))
+    (importer,) = warm.imported()
+    assert importer.labels["wave"] == "3"
+    cluster.api.delete("PersistentVolumeClaim", warm.disks[0].name, WITH)
+    until("the importer to be collected", lambda: not cluster.api.list("Pod", WITH))
+
+
 def _protected(pvc: Json) -> Json:
     """Return a PVC with the finalizer that is removed when no pod uses it."""
     metadata = pvc["metadata"] | {"finalizers": ["kubernetes.io/pvc-protection"]}

@@ -45,7 +45,10 @@ def _make_choice(words: type[StrEnum]) -> click.Choice[str]:
     }
 )
 @click.option(
-    "--plans", type=_DIRECTORY, help="Read Plans from the YAML files in it, without a cluster."
+    "--plans",
+    type=_DIRECTORY,
+    help="Read Plans, nodes, PVCs, PersistentVolumes and StorageClasses from the YAML files in it, "
+    "without a cluster.",
 )
 @click.option(
     "--kubeconfig", type=_FILE, help="Cluster with the pods.  [default: that of this pod]"

@@ -250,6 +250,8 @@ def test_a_server_is_not_ready_before_the_pvcs_have_been_read(tmp_path: Path, ap
             await asyncio.to_thread(eventually, is_listed)
             status, ready = await server.get("/readyz")
             assert (status, ready["checks"]["pvcs"]) == (503, "the PVCs have not been read yet")
+            await asyncio.sleep(0.2)  # longer than between two looks at the plans
+            assert "the plans have been read" not in {line["event"] for line in server.log}
             api.release()
             while (await server.get("/readyz"))[0] != 200:  # noqa: ASYNC110 - a request
                 await asyncio.sleep(0.01)

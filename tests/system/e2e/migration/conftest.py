@@ -1,6 +1,8 @@
 """A control plane with volumes, and a release with two replicas."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -15,18 +17,35 @@ from tests.system.e2e.preparation import add_namespace
 from tests.system.guide.forklift import Generation, convertor_pod
 from tests.system.guide.rows import PREFIX
 
+HERE = Path(__file__).parent
+_STACK = pytest.StashKey[ExitStack]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Stop everything after the last test of this folder, not at the end of the session."""
+    stack = item.session.stash.get(_STACK, None)
+    if stack and (nextitem is None or not nextitem.path.is_relative_to(HERE)):
+        stack.close()
+
 
 @pytest.fixture(scope="session")
-def shared_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+def stack(request: pytest.FixtureRequest) -> Iterator[ExitStack]:
+    """Return the stack of everything that is stopped after the last test."""
+    with ExitStack() as stack:
+        request.session.stash[_STACK] = stack
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def shared_cluster(request: pytest.FixtureRequest, stack: ExitStack) -> Cluster:
     """Start another control plane, with kube-controller-manager and the stand-ins."""
-    with started_plane(request.session, controllers=True) as plane:
-        cluster = Cluster(plane)
-        cluster.furnish()
-        cluster.loop.start()
-        try:
-            yield cluster
-        finally:
-            cluster.loop.stop()
+    plane = stack.enter_context(started_plane(request.session, controllers=True))
+    cluster = Cluster(plane)
+    cluster.furnish()
+    cluster.loop.start()
+    stack.callback(cluster.loop.stop)
+    return cluster
 
 
 @pytest.fixture
@@ -39,7 +58,7 @@ def cluster(shared_cluster: Cluster) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def replicas(shared_cluster: Cluster) -> Iterator[Replicas]:
+def replicas(shared_cluster: Cluster, stack: ExitStack) -> Replicas:
     """Install the chart with Helm, for one namespace, and start two replicas."""
     plane = shared_cluster.plane
     add_namespace(plane.admin, NAMESPACE)
@@ -49,12 +68,10 @@ def replicas(shared_cluster: Cluster) -> Iterator[Replicas]:
     )
     release.install()
     replicas = Replicas(release)
-    try:
-        replicas.start()
-        _await_placing(shared_cluster)
-        yield replicas
-    finally:
-        replicas.stop()
+    stack.callback(replicas.stop)
+    replicas.start()
+    _await_placing(shared_cluster)
+    return replicas
 
 
 def _await_placing(cluster: Cluster) -> None:

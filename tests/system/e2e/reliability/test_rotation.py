@@ -44,11 +44,11 @@ class Seen:
             _note(served, verification.describe(certificate).issuer)
 
     def trusted(self) -> list[str]:
-        """Return the CAs that API servers trust."""
+        """Return the CAs that API servers trust; each patch is for all webhooks."""
         name = self._replicas.release.configuration
-        (webhook,) = self._api.get("MutatingWebhookConfiguration", name)["webhooks"]
-        bundle = base64.b64decode(webhook["clientConfig"]["caBundle"])
-        return [verification.describe(ca).subject for ca in parse_pem(bundle)]
+        webhooks = self._api.get("MutatingWebhookConfiguration", name)["webhooks"]
+        (bundle,) = {webhook["clientConfig"]["caBundle"] for webhook in webhooks}
+        return [verification.describe(ca).subject for ca in parse_pem(base64.b64decode(bundle))]
 
     def _signing(self) -> str:
         secret = self._api.get("Secret", *ca_secret(self._replicas))

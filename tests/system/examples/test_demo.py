@@ -21,9 +21,9 @@ def run_demo(*words: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_demo_shows_a_warm_migration_from_first_consumer_to_convertor() -> None:
-    shown = run_demo().stdout
+    output = run_demo().stdout
 
-    roles = re.findall("/role: (.*?) *$|^(Refused)|^─+ (convertor pod),", shown, re.MULTILINE)
+    roles = re.findall("/role: (.*?) *$|^(Refused)|^─+ (convertor pod),", output, re.MULTILINE)
     assert ["".join(each) for each in roles] == [
         "first-consumer",
         "Refused",
@@ -31,7 +31,7 @@ def test_the_demo_shows_a_warm_migration_from_first_consumer_to_convertor() -> N
         "importer",
         "convertor pod",
     ]
-    assert "8 of 8 pods placed as their plans specify." in shown
+    assert "8 of 8 pods placed as their plans specify." in output
 
 
 def test_the_demo_places_all_pods_and_its_picture_is_that_of_the_readme(tmp_path: Path) -> None:

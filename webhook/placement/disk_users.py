@@ -21,7 +21,8 @@ from webhook.settings.mode import mode_of
 from webhook.settings.own_pods import list_own_pods
 
 KUBEVIRT_LABEL = "kubevirt.io/schedulable"
-"""On every node that can run VMs."""
+"""`true` on every node that can run VMs."""
+_RUNS_VMS = {KUBEVIRT_LABEL: "true"}.items()
 
 PLUGINS = (taint_toleration, node_affinity, pod_affinity, pod_anti_affinity)
 """The filters of kube-scheduler whose result does not pass by itself."""
@@ -133,17 +134,24 @@ def _build_convertor(
 
 
 def _build_vm(plan: Plan, surroundings: Surroundings) -> DiskUser:
-    """Return a VM of a plan, without terms about itself. A Plan cannot give it tolerations."""
+    """Return a VM of a plan, without terms about itself.
+
+    A Plan cannot give it tolerations. If all nodes that can run VMs have a taint, something else
+    does, such as a default of its namespace.
+    """
     rules = plan.vm_rules or _NO_VM_RULES
-    selector = rules.node_selector
+    capable = [node for node in surroundings.nodes if labels_of(node).items() >= _RUNS_VMS]
     if any(KUBEVIRT_LABEL in labels_of(node) for node in surroundings.nodes):
-        selector = {KUBEVIRT_LABEL: "true"} | selector
-    pod = with_defaults(
-        {
-            "metadata": {"namespace": plan.target_namespace, "labels": rules.labels},
-            "spec": {"nodeSelector": selector, "affinity": rules.affinity},
-        }
-    )
+        selector = dict(_RUNS_VMS) | rules.node_selector
+    else:
+        capable, selector = surroundings.nodes, rules.node_selector
+    spec = {
+        "nodeSelector": selector,
+        "affinity": rules.affinity,
+        "tolerations": _tolerate_common_taints(capable),
+    }
+    metadata = {"namespace": plan.target_namespace, "labels": rules.labels}
+    pod = with_defaults({"metadata": metadata, "spec": spec})
     return DiskUser(
         "VM",
         _select_pod_terms(
@@ -153,6 +161,22 @@ def _build_vm(plan: Plan, surroundings: Surroundings) -> DiskUser:
         "targetNodeSelector",
         "targetAffinity",
         "remove it from a node, because a Plan cannot give its VMs tolerations",
+    )
+
+
+def _tolerate_common_taints(nodes: list[Json]) -> list[Json]:
+    """Return the tolerations of the taints that all nodes have."""
+    first, *others = [spec_of(node).get("taints") or [] for node in nodes] or [[]]
+    return [
+        {"key": taint["key"], "operator": "Exists", "effect": taint["effect"]}
+        for taint in first
+        if all(_has_taint(taints, taint) for taints in others)
+    ]
+
+
+def _has_taint(taints: list[Json], wanted: Json) -> bool:
+    return any(
+        (taint["key"], taint["effect"]) == (wanted["key"], wanted["effect"]) for taint in taints
     )
 
 

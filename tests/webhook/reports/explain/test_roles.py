@@ -124,7 +124,7 @@ def test_a_role_that_fits_no_node_is_advised_on_if_convertors_fit_one() -> None:
 
 
 def test_vms_without_rules_are_kept_away_by_taints() -> None:
-    nodes = [node("a1", {ZONE: "a"}, taints=("gpu:NoSchedule",))]
+    nodes = [node("a1", {ZONE: "a"}, taints=(f"{key}:NoSchedule",)) for key in ("gpu", "spot")]
     found = explained(plan(tolerations="gpu"), nodes)
     assert advice(found) == [("no node fits the VMs", "change the taints of the nodes")]
     roles = [node("a1", {ZONE: "a"}), node("b1", {ZONE: "b"}, taints=("gpu:NoSchedule",))]

@@ -15,7 +15,7 @@ from webhook.kube.scheduler.snapshot import Snapshot, take_snapshot
 from webhook.kube.scheduler.taint_toleration import taint_toleration
 from webhook.model import Installation, Mode, Plan, Role, VmRules
 from webhook.placement import CONVERTOR_POD, has_settings, place
-from webhook.placement.required_rules import NodeRule, list_role_rules, list_vm_rules
+from webhook.placement.required_rules import NodeRule, list_role_rules, list_vm_rules, name_setting
 from webhook.placement.role_settings import settings_for
 from webhook.settings.mode import mode_of
 from webhook.settings.own_pods import list_own_pods
@@ -68,7 +68,6 @@ class DiskUsers(NamedTuple):
     """The users of the disks of a plan's VMs."""
 
     plan: Plan
-    installation: Installation
     convertor: DiskUser
     vm: DiskUser
 
@@ -99,7 +98,6 @@ def build_disk_users(
     """Return the users of the disks of a plan's VMs."""
     return DiskUsers(
         plan,
-        installation,
         _build_convertor(plan, installation, surroundings),
         _build_vm(plan, surroundings),
     )
@@ -127,9 +125,9 @@ def _build_convertor(
         "the convertor pod of VM",
         _select_pod_terms(pod, lambda term: not own_pods.may_match(term), surroundings),
         rules,
-        "node-selector",
-        "affinity",
-        "tolerate it in tolerations of the plan",
+        name_setting("node-selector", Role.CONVERTOR, plan),
+        name_setting("affinity", Role.CONVERTOR, plan),
+        f"tolerate it in {name_setting('tolerations', Role.CONVERTOR, plan)} of the plan",
     )
 
 

@@ -36,12 +36,15 @@ class NodeRule(NamedTuple):
 def list_role_rules(role: Role, plan: Plan, installation: Installation) -> list[NodeRule]:
     """Return the rules of a plan's pods of a role; none if the settings do not apply to it."""
     settings = settings_for(MigrationPod(role), plan, installation).settings
+    names = (name_setting(name, role, plan) for name in ("node-selector", "affinity"))
+    return list_node_rules(settings, *names)
+
+
+def name_setting(name: str, role: Role, plan: Plan) -> str:
+    """Return the name of the setting that applies to a role: `affinity.importer`, or `affinity`."""
     own = plan.settings.roles.get(role)
-    names = {
-        name: of_role(name, role) if own and getattr(own, field) is not None else name
-        for name, field in (("node-selector", "node_selector"), ("affinity", "affinity"))
-    }
-    return list_node_rules(settings, names["node-selector"], names["affinity"])
+    is_own = own and getattr(own, name.replace("-", "_")) is not None
+    return of_role(name, role) if is_own else name
 
 
 def list_node_rules(

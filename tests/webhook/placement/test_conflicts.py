@@ -85,6 +85,14 @@ def test_a_disk_where_no_node_meets_the_rules_of_the_convertor_names_the_setting
     )
 
 
+def test_settings_of_the_role_are_named() -> None:
+    annotations = {"node-selector.convertor": "disk=nvme", "tolerations.convertor": "spot"}
+    found = message(plan(annotations=annotations), IN_A, nodes=NODES[:1])
+    assert "excluded by node-selector.convertor disk=nvme; change node-selector.convertor" in found
+    (convertor, _) = conflicts(plan(annotations=annotations), IN_A, nodes=NODES[1:])
+    assert "tolerate it in tolerations.convertor of the plan" in convertor.message
+
+
 def test_a_disk_that_a_fitting_node_reaches_is_no_conflict() -> None:
     assert not conflicts(plan(node_selector="disk=nvme"), IN_B)
 

@@ -13,11 +13,12 @@ from webhook.kube.objects import Json, labels_of, name_of
 from webhook.kube.scheduler import Verdict, run_filters
 from webhook.model import MigrationPod, Role
 from webhook.placement import has_settings, place
-from webhook.placement.required_rules import list_role_rules, list_vm_rules
+from webhook.placement.required_rules import list_role_rules, list_vm_rules, name_setting
 from webhook.placement.role_settings import settings_for
 from webhook.reports.explain.context import ExplainContext
 from webhook.reports.explain.model import Advice, CommonPlaces, RoleRow
 from webhook.reports.model_pod import build_model_pod
+from webhook.settings.names import ROLE_SETTINGS
 
 VM = "vm"
 _NONE = "none"
@@ -117,13 +118,8 @@ def _describe_settings(role: Role, context: ExplainContext) -> str:
     settings = settings_for(MigrationPod(role), context.plan, context.installation).settings
     if not has_settings(settings):
         return _NONE
-    own = context.plan.settings.roles.get(role)
-    replaced = [
-        f"{field.replace('_', '-')}.{role}"
-        for field in ("labels", "node_selector", "affinity", "tolerations")
-        if own and getattr(own, field) is not None
-    ]
-    return ", ".join([_NOTES[role], *replaced])
+    names = [name_setting(name, role, context.plan) for name in ROLE_SETTINGS]
+    return ", ".join([_NOTES[role], *(name for name in names if name not in ROLE_SETTINGS)])
 
 
 def _name_settings(row: RoleRow, context: ExplainContext) -> str:
@@ -135,5 +131,6 @@ def _name_settings(row: RoleRow, context: ExplainContext) -> str:
     names = [rule.setting for rule in list_role_rules(role, context.plan, context.installation)]
     settings = settings_for(MigrationPod(role), context.plan, context.installation).settings
     if list_required_pod_terms(settings.affinity):
-        names.append("affinity")
-    return " or ".join(dict.fromkeys(names)) or "tolerations"
+        names.append(name_setting("affinity", role, context.plan))
+    found = " or ".join(dict.fromkeys(names))
+    return found or name_setting("tolerations", role, context.plan)

@@ -118,7 +118,7 @@ def test_a_role_that_fits_no_node_is_advised_on_if_convertors_fit_one() -> None:
     annotations = {"affinity.first-consumer": "REQUIRE pods(app=ceph-osd) in namespace x on node"}
     found = explained(plan(node_selector="disk=nvme", annotations=annotations))
     assert advice(found) == [
-        ("no node fits first-consumer pods", "change node-selector or affinity")
+        ("no node fits first-consumer pods", "change node-selector or affinity.first-consumer")
     ]
     assert "first-consumer" not in str(advice(explained(plan(node_selector="disk=floppy"))))
 
@@ -136,4 +136,6 @@ def test_roles_whose_tolerations_differ_are_kept_apart_by_them() -> None:
     nodes = [node("a1", {ZONE: "a"}, taints=("gpu:NoSchedule",))]
     annotations = {"tolerations.first-consumer": "spot"}
     found = explained(plan(tolerations="gpu", annotations=annotations), nodes)
-    assert ("no node fits first-consumer pods", "change tolerations") in advice(found)
+    assert ("no node fits first-consumer pods", "change tolerations.first-consumer") in advice(
+        found
+    )

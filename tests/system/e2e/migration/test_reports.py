@@ -9,6 +9,7 @@ from tests.system.controlplane.process import until
 from tests.system.controlplane.replicas import Replicas
 from tests.system.e2e.migration.cluster import WITH, ZONES, Cluster
 from tests.system.e2e.migration.printed import Versions
+from tests.system.e2e.migration.provisioner import IMMEDIATE
 from tests.system.guide.rows import PREFIX
 
 IN_ZONE_B = {"node-selector": "topology.kubernetes.io/zone=b"}
@@ -36,6 +37,22 @@ def test_a_disk_where_the_convertor_cannot_run_is_reported_before_the_cutover(
     assert vm in event["message"]
     assert not [each for each in cluster.api.list("Pod", WITH) if _is_convertor(each)]
     assert _conflicts(replicas) >= 1
+    (convertor,) = warm.cut_over()
+    assert convertor.why_pending, convertor
+
+
+def test_disks_of_a_vm_in_two_zones_are_reported_before_the_cutover(
+    cluster: Cluster, replicas: Replicas
+) -> None:
+    plan = cluster.plan(WITH)
+    warm = cluster.migrate(plan, Versions("1.66", "2.12"), disks=2, storage_class=IMMEDIATE)
+    warm.imported()
+    assert warm.zones() == [{"a", "b"}]
+    (event,) = until(
+        "an Event about the conflict", lambda: cluster.events(plan, "PlacementConflict")
+    )
+    (disks,) = warm.vms.values()
+    assert all(disk.name in event["message"] for disk in disks)
     (convertor,) = warm.cut_over()
     assert convertor.why_pending, convertor
 

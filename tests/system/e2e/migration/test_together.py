@@ -10,6 +10,8 @@ VMS = 20
 MAX_SECONDS = 60
 """The longest time that an importer may be refused; the limit of the webhook is 10 minutes."""
 
+REFUSAL = "keeps the disks of a VM together"
+
 EQUAL = {f"{zone}{number}": Node(zone=zone, cpu=64) for zone in "ab" for number in (1, 2)}
 ONE_AT_A_TIME = {f"{zone}-import": Node(zone=zone, cpu=64) for zone in "ab"}
 
@@ -50,6 +52,7 @@ def _check_together(cluster: Cluster, replicas: Replicas, *versions: Versions) -
         assert [len(each) for each in zones] == [1] * VMS, zones
         assert set.union(*zones) == {"a", "b"}
         assert max(each.seconds for each in warm.disks) < MAX_SECONDS
+        assert all(REFUSAL in text for each in warm.disks for text in each.refusals)
     assert all(now > then for now, then in zip(_refused(replicas), before, strict=True))
     with cluster.nodes({f"{zone}-convert": Node(zone=zone, cpu=64) for zone in "ab"}, used=()):
         convertors = [each for warm in migrations for each in warm.cut_over()]

@@ -185,6 +185,7 @@ class ConflictWatch:
                 seconds = min(2 * seconds, MAX_BACKOFF_SECONDS)
                 self._set_message(str(error))
             except Exception:  # an internal error; the next check may succeed
+                seconds = min(2 * seconds, MAX_BACKOFF_SECONDS)
                 log.exception("looking for placement conflicts failed")
             else:
                 seconds = self._timing.check_interval_seconds

@@ -116,6 +116,16 @@ def test_on_error_does_not_apply_to_plans(on_error: OnError) -> None:
     assert decision.outcome is Outcome.DENIED
 
 
+def test_rules_that_exclude_those_of_the_vms_are_a_warning_whatever_their_size() -> None:
+    zone = "topology.kubernetes.io/zone"
+    spec: Json = {"targetNodeSelector": {zone: "a"}}
+    (warning,) = decide_on_plan(plan(node_selector=f"{zone}=b", spec=spec)).warnings
+    assert f"targetNodeSelector nodes({zone}=a) exclude each other" in warning
+    spec["targetNodeSelector"]["b"] = "x" * MAX_FIELD_BYTES
+    decision = decide_on_plan(plan(node_selector=f"{zone}=b", spec=spec))
+    assert (decision.reason, decision.warnings) == (Reason.SETTINGS_VALID, [])
+
+
 def test_a_problem_that_the_plan_had_before_is_a_warning() -> None:
     before = plan(affinity=BAD_RULE)
     decision = decide_on_plan(plan(affinity=BAD_RULE, labels="batch=1"), before)

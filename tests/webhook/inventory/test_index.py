@@ -13,7 +13,7 @@ from webhook import settings
 from webhook.inventory.changes import log_changes
 from webhook.inventory.index import PlanIndex
 from webhook.kube.objects import Json
-from webhook.model import Installation, Plan, PlanRef, Reason
+from webhook.model import Installation, Plan, PlanRef, Reason, VmRules
 from webhook.settings.unknown_fields import UNKNOWN_FIELDS
 
 A = "11111111-1111-4111-8111-111111111111"
@@ -368,3 +368,14 @@ def test_what_the_event_loop_calls_does_not_wait_until_a_plan_has_been_read(
         found, *others = state.result(timeout=5)
     assert isinstance(found, Plan)
     assert others == [1, 0, {}]
+
+
+def test_a_changed_rule_of_the_vms_is_known(index: PlanIndex) -> None:
+    index.put(plan(version="1"))
+    found = index.find(PlanRef(A))
+    assert isinstance(found, Plan)
+    assert found.vm_rules is None
+    index.put(plan(version="2", targetNodeSelector={"zone": "a"}))
+    found = index.find(PlanRef(A))
+    assert isinstance(found, Plan)
+    assert found.vm_rules == VmRules(node_selector={"zone": "a"})

@@ -18,7 +18,7 @@ from webhook.model import Installation
     [
         plan(labels="a=b"),
         plan(spec={"convertorLabels": {"a": "b"}, "convertorAffinity": "text", "vms": [{}]}),
-        plan(spec={"targetLabels": {"a": "b"}, "targetNodeSelector": None, "targetAffinity": {}}),
+        plan(spec={"targetLabels": {"a": "b"}, "targetNodeSelector": {}, "targetAffinity": {}}),
         {"metadata": {"name": "db"}},
         {"metadata": {"name": "db", "managedFields": None, "annotations": None}},
         plan(metadata={"managedFields": [{"time": "x", "fieldsV1": {"f:spec": {"f:a": {}}}}]}),

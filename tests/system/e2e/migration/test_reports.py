@@ -1,16 +1,19 @@
 """Events about a warm migration: conflicts before the cutover, and missed importers."""
 
+import json
 import time
 from collections.abc import Iterator
 
 import pytest
 
+from tests.system.controlplane.api import Json
 from tests.system.controlplane.process import until
 from tests.system.controlplane.replicas import Replicas
+from tests.system.e2e.kubectl import Kubectl
 from tests.system.e2e.migration.cluster import WITH, ZONES, Cluster
 from tests.system.e2e.migration.printed import Versions
 from tests.system.e2e.migration.provisioner import IMMEDIATE
-from tests.system.guide.rows import PREFIX
+from tests.system.guide.rows import PLAN_NAMESPACE, PREFIX
 
 IN_ZONE_B = {"node-selector": "topology.kubernetes.io/zone=b"}
 
@@ -37,6 +40,12 @@ def test_a_disk_where_the_convertor_cannot_run_is_reported_before_the_cutover(
     assert vm in event["message"]
     assert not [each for each in cluster.api.list("Pod", WITH) if _is_convertor(each)]
     assert _conflicts(replicas) >= 1
+    kubectl, message = Kubectl(cluster.plane), event["message"]
+    assert message in kubectl("convertor", "show", "-n", PLAN_NAMESPACE).stderr
+    name = plan["metadata"]["name"]
+    assert message in kubectl.done("convertor", "explain", "plan", name, "-n", PLAN_NAMESPACE)
+    (conflict,) = _audited(kubectl, plan)["conflicts"]
+    assert (conflict["vm"], conflict["kind"], conflict["message"]) == (vm, "convertor", message)
     (convertor,) = warm.cut_over()
     assert convertor.why_pending, convertor
 
@@ -92,11 +101,26 @@ def test_an_importer_that_was_created_while_the_webhook_was_down_is_reported(
         replica.await_ready()
     replicas.await_used()
     (event,) = until("an Event about it", lambda: cluster.events(plan, "Missed"))
-    assert event["related"]["name"] == importer.pod["metadata"]["name"]
+    name = importer.pod["metadata"]["name"]
+    assert event["related"]["name"] == name
+    pods = {each["name"]: each for each in _audited(Kubectl(cluster.plane), plan)["pods"]}
+    assert (pods[f"{WITH}/{name}"]["role"], pods[f"{WITH}/{name}"]["missed"]) == (
+        "importer",
+        "Missed",
+    )
 
 
-def _is_convertor(pod: dict[str, dict[str, dict[str, str]]]) -> bool:
-    return pod["metadata"].get("labels", {}).get("forklift.app") == "virt-v2v"
+def _audited(kubectl: Kubectl, plan: Json) -> Json:
+    """Return what `kubectl convertor audit` reports about a plan."""
+    report = json.loads(kubectl.done("convertor", "audit", "-o", "json", "-n", PLAN_NAMESPACE))
+    name = f"{PLAN_NAMESPACE}/{plan['metadata']['name']}"
+    found: Json = next(each for each in report["plans"] if each["plan"] == name)
+    return found
+
+
+def _is_convertor(pod: Json) -> bool:
+    labels: dict[str, str] = pod["metadata"].get("labels", {})
+    return labels.get("forklift.app") == "virt-v2v"
 
 
 def _conflicts(replicas: Replicas) -> float:

@@ -76,7 +76,7 @@ def _make_choice(words: type[StrEnum]) -> click.Choice[str]:
 @click.option(
     "--watch-pods/--no-watch-pods",
     default=True,
-    help="Find convertor pods that were missed.",
+    help="Find migration pods that were missed.",
 )
 @click.option(
     "--watch-pods-namespace",

@@ -37,7 +37,7 @@ SWITCH_INTERVAL_SECONDS = 0.0005
 """The longest time that a thread runs while others wait. Threads write Events and read plans; with
 Python's default of 5 ms each of them would sometimes delay a review for longer than it takes."""
 
-FILES_BESIDE_CONNECTIONS = 200
+FILES_BESIDE_CONNECTIONS = 300
 """Open files that are not connections of clients: libraries, standard streams, watches."""
 
 

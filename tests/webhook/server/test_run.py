@@ -362,7 +362,7 @@ def test_the_limit_on_open_files_is_raised_for_the_connections(tmp_path: Path) -
 
     async def check(server: RunningServer) -> None:
         assert (await server.get("/readyz"))[0] == 200
-        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (1700, hard)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (1800, hard)
 
     resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
     try:

@@ -518,3 +518,18 @@ def test_pods_beside_a_plan_are_read_if_it_places_inspections(
 
     roles = [each["role"] for each in found["pods"]] if found["hasPods"] else []
     assert roles == (["inspection"] if pods == "all" else [])
+
+
+def test_a_plan_whose_progress_is_hidden_counts_as_running(run: Run, cluster: FakeApi) -> None:
+    cluster.add(ZONAL | ended("vm-1"), BOUND, IN_B, *NODES, *release())
+    cluster.forbid("get", "plans", namespace="konveyor-forklift")
+
+    assert len(conflicts_of(run("audit", "-o", "json").stdout)) == 1
+
+
+def test_an_invalid_progress_is_an_error(run: Run, cluster: FakeApi) -> None:
+    cluster.add(ZONAL | {"status": {"migration": []}}, BOUND, IN_B, *NODES, *release())
+    result = run("audit")
+
+    assert result.exit_code == 3
+    assert "sent an invalid Plan 'konveyor-forklift/db'" in " ".join(result.stderr.split())

@@ -23,8 +23,8 @@ MAX_CONCURRENT_REVIEWS = 100
 of their body or for their plan."""
 
 MAX_WATCHED_NAMESPACES = 50
-"""For each namespace, a replica has up to three threads, each with a connection that watches pods, of
-about 100 KB."""
+"""For each namespace, a replica has up to three threads, each with a connection that watches pods,
+of about 100 KB."""
 
 _SERVICE_LINKS = ("_SERVICE_HOST", "_SERVICE_PORT", "_PORT")
 """In names of variables that Kubernetes sets in pods for a Service named like the server."""

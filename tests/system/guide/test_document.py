@@ -15,7 +15,9 @@ Optimization". Each row is tested on a real kube-apiserver and kube-scheduler, i
 the wrong node is otherwise the better one (`make e2e`; the clusters are in
 `tests/system/guide/rows.yaml`). With the webhook all commands except 11 are applied in full,
 to pods of Forklift 2.9, 2.10 and 2.12, with the settings in the Plan's spec or in its annotations.
-Forklift still finds the pods that it created.
+Forklift still finds the pods that it created. In a warm migration with `pods: all` the importers
+run on the same nodes: required rules apply from the first importer of a disk on, preferences from
+the second.
 
 | | flags | Forklift alone, up to 2.9 | Forklift alone, from 2.10 on | with the webhook |
 | --- | --- | --- | --- | --- |

@@ -332,7 +332,9 @@ def test_an_unexpected_error_is_reported_and_the_files_are_still_served(
 ) -> None:
     run(quick, time, 60)
     assert quick.status().published
-    installation.objects[key_of(TARGETS[0])] = {"webhooks": [{"clientConfig": {"caBundle": ""}}]}
+    installation.objects[key_of(TARGETS[0])] = {
+        "webhooks": [{"name": "x", "clientConfig": {"caBundle": ""}}]
+    }
     new = make_files(CA)
     mount.update(new)
     quick.step()

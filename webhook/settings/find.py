@@ -40,6 +40,8 @@ def find_in_defaults(
 ) -> RawSettings:
     """Find the settings in the defaults; `origin` and `separator` begin their locations."""
     fields = read_map(RawSetting(origin, defaults), problems)
+    if not fields:
+        return {}
     known = [*DEFAULTS, DEFAULTS_OF_ROLES]
     problems.extend(_report_unknown("field", fields, known, origin, separator))
     raw = _find(fields, DEFAULTS, origin + separator)

@@ -72,11 +72,11 @@ def select_pods(sources: Sources, installation: Installation) -> tuple[Role, ...
 
 def merge_roles(sources: Sources) -> dict[Role, RoleSettings]:
     """Return the settings of the roles that have any."""
-    found = {}
-    for role in Role:
-        own = [each.roles[role] for each in sources if role in each.roles]
-        if own:
-            found[role] = _merge_role(own)
+    roles = {role for each in sources for role in each.roles}
+    found = {
+        role: _merge_role([each.roles[role] for each in sources if role in each.roles])
+        for role in sorted(roles, key=[*Role].index)
+    }
     if convertor := found.get(Role.CONVERTOR):
         found[Role.CONVERTOR] = _without_contradictions(convertor, sources.spec.labels)
     return found

@@ -49,6 +49,8 @@ class Invalid(NamedTuple):
 def report(where: str, found: Iterable[Invalid]) -> list[Problem]:
     """Return the problems of a setting's first invalid entries, and one that counts the others."""
     entries = list(found)
+    if not entries:
+        return []
     problems = [
         Problem(each.where, each.message + each.hint(), command=each.command)
         for each in entries[:MAX_REPORTED]

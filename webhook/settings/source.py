@@ -49,6 +49,19 @@ class Source(RoleSource, frozen=True):
     """Without roles that have no setting."""
 
 
+_NO_SETTINGS = Source(
+    raw={},
+    labels={},
+    node_selector={},
+    tolerations=[],
+    affinity=None,
+    affinity_policy=None,
+    pods=None,
+    disks=None,
+    roles={},
+)
+
+
 class Sources(NamedTuple):
     """The sources of a plan's settings, from the least to the most specific."""
 
@@ -112,6 +125,8 @@ def read_source(
 
     `installation` has the effective scope.
     """
+    if not raw:
+        return _NO_SETTINGS
     general: dict[str, RawSetting] = {}
     by_role: dict[Role, dict[str, RawSetting]] = {}
     for name, each in raw.items():

@@ -241,6 +241,10 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
     vm_rules: VmRules | None = None
     """None if the Plan has none, as most."""
 
+    @property
+    def ref(self) -> PlanRef:
+        return PlanRef(self.uid, self.namespace, self.name)
+
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
 

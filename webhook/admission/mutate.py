@@ -19,7 +19,6 @@ from webhook.model import (
     OnError,
     Outcome,
     Plan,
-    PlanRef,
     Problem,
     PvcRef,
     Reason,
@@ -120,7 +119,7 @@ def decide(
             )
         decision = msgspec.structs.replace(
             decision,
-            plan=PlanRef(plan.uid, plan.namespace, plan.name),
+            plan=plan.ref,
             generation=plan.generation,
         )
     decision = msgspec.structs.replace(decision, role=pod.role)

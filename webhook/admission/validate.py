@@ -20,17 +20,7 @@ from webhook import settings
 from webhook.admission.problem_text import join_problems
 from webhook.admission.review import PLAN
 from webhook.kube.objects import nested_map
-from webhook.model import (
-    Decision,
-    Installation,
-    Mode,
-    Outcome,
-    Plan,
-    PlanRef,
-    Problem,
-    Reason,
-    Request,
-)
+from webhook.model import Decision, Installation, Mode, Outcome, Plan, Problem, Reason, Request
 from webhook.placement.warnings import find_plan_warnings
 from webhook.settings.mode import mode_of
 
@@ -61,7 +51,7 @@ def validate(request: Request, installation: Installation) -> Decision:
     decision = _enforce(plan, new, find_plan_warnings(plan, installation))
     return msgspec.structs.replace(
         _apply_mode(mode_of(plan, plan.target_namespace, installation), decision, new),
-        plan=PlanRef(plan.uid, plan.namespace, plan.name),
+        plan=plan.ref,
         generation=plan.generation,
     )
 

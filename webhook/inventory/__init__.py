@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from webhook.kube.objects import Json
-from webhook.model import Disk, NodeValues, Plan, PlanRef, Pvc, PvcRef, Reason
+from webhook.model import Disk, NodeValues, Plan, PlanRef, Pvc, PvcRef, Reason, SiblingDisk
 
 MAX_ERRORS_IN_STATUS = 3
 """The log has all errors."""
@@ -113,6 +113,9 @@ class VmDisk(NamedTuple):
     """Of `pvc`, or of the PVC through which CDI fills it."""
     node_terms: list[Json] | None = None
     """The ORed node selector terms of its volume, as in `SiblingDisk`."""
+
+    def as_sibling(self) -> SiblingDisk:
+        return SiblingDisk(self.pvc.name, self.bound, self.node_terms)
 
 
 class VmDisks(Protocol):

@@ -13,13 +13,13 @@ from webhook.forklift.plan import API_PATH
 from webhook.forklift.progress import Progress, decode_progress
 from webhook.inventory import Plans, VmDisk, VmDisks, VmRef
 from webhook.inventory.nodes import PATH as NODES_PATH
-from webhook.inventory.pods import collection_path
+from webhook.inventory.pods import NOT_ENDED, collection_path
 from webhook.kube.api.client import Client
 from webhook.kube.api.collection import ListWatch
 from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json, encode
 from webhook.kube.selectors import format_label_selector
-from webhook.model import Installation, Mode, Plan, PlanRef, Reason, SiblingDisk
+from webhook.model import Installation, Mode, Plan, PlanRef, Reason
 from webhook.placement.conflicts import Conflict, ConflictKind, ConflictSearch
 from webhook.placement.disk_users import build_disk_users, describe_surroundings, list_pod_terms
 from webhook.settings.mode import mode_of
@@ -30,7 +30,6 @@ MAX_VMS_PER_CHECK = 200
 """The others wait for the next check, so that reviews are not delayed."""
 MAX_BACKOFF_SECONDS = 60.0
 """Between two checks while they fail."""
-NOT_ENDED = "status.phase!=Succeeded,status.phase!=Failed"
 
 
 class ConflictTiming(NamedTuple):
@@ -266,16 +265,15 @@ class ConflictWatch:
         search = ConflictSearch(users, surroundings)
         found: dict[VmRef, list[Conflict]] = {}
         for vm, disks in vms.items():
-            siblings = [SiblingDisk(disk.pvc.name, disk.bound, disk.node_terms) for disk in disks]
-            found[vm] = search.find(vm.vm, siblings)
+            found[vm] = search.find(vm.vm, (disk.as_sibling() for disk in disks))
         progress = self._read_progress(plan) if any(found.values()) else Progress()
-        stamp, ref = _stamp(plan), PlanRef(plan.uid, plan.namespace, plan.name)
+        stamp = _stamp(plan)
         for vm, conflicts in found.items():
             if conflicts and progress.has_ended(vm.migration, vm.vm):
                 self._forget(vm)
                 self._ended.add(vm)
             else:
-                self._seen[vm] = _Seen(ref, stamp, needs_pods=bool(terms))
+                self._seen[vm] = _Seen(plan.ref, stamp, needs_pods=bool(terms))
                 self._record(vm, plan, conflicts)
 
     def _forget(self, vm: VmRef, *, is_gone: bool = False) -> None:
@@ -301,10 +299,9 @@ class ConflictWatch:
                 )
             if reported is None or now > reported + self._timing.repeat_seconds:
                 reported = now
-                ref = PlanRef(plan.uid, plan.namespace, plan.name)
                 self._event_sink(
                     PlanEvent(
-                        ref,
+                        plan.ref,
                         plan.generation,
                         Reason.PLACEMENT_CONFLICT,
                         conflict.message,

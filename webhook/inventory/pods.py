@@ -31,7 +31,7 @@ from webhook.kube.api import reflector
 from webhook.kube.api.client import Client
 from webhook.kube.api.collection import ListWatch
 from webhook.kube.api.errors import ApiError
-from webhook.model import Installation, Plan, PlanRef, Reason, Role
+from webhook.model import Installation, Plan, Reason, Role
 from webhook.placement import missed
 from webhook.placement.missed import EnforcementWindow, Finding, Observed, PodMetadata
 
@@ -322,9 +322,8 @@ class PodWatch:
     def _report(self, pod: PodMetadata, finding: Finding) -> None:
         reason, message, plan, role = finding
         log.warning(message, reason=reason, role=role, pod=str(pod), plan=str(plan))
-        ref = PlanRef(plan.uid, plan.namespace, plan.name)
         related = RelatedPod(pod.namespace, pod.name, pod.uid)
-        event = PlanEvent(ref, plan.generation, reason, message, is_warning=True, pod=related)
+        event = PlanEvent(plan.ref, plan.generation, reason, message, is_warning=True, pod=related)
         self._event_sink(event)
 
 

@@ -12,7 +12,7 @@ import msgspec
 from webhook.forklift.pvc import find_populated_uid
 from webhook.inventory import VmDisk, VmRef
 from webhook.kube.objects import Json
-from webhook.model import Disk, Pvc, PvcRef, SiblingDisk
+from webhook.model import Disk, Pvc, PvcRef
 
 Changed = tuple[VmRef, ...]
 """The VMs of which a disk has changed."""
@@ -88,7 +88,7 @@ class PvcIndex:
             bound=bound,
             waits_for_first_consumer=self._waits.get(pvc.storage_class, True),
             age_seconds=self._age_of(pvc.created),
-            siblings=[SiblingDisk(each.pvc.name, each.bound, each.node_terms) for each in siblings],
+            siblings=[each.as_sibling() for each in siblings],
             is_first=all(order < (each.pvc.created, each.pvc.name) for each in siblings),
         )
 

@@ -101,6 +101,11 @@ def format_pod_term(verb: Verb, term: Json) -> str:
     return to_text(rule) if rule else _format_json(term)
 
 
+def format_required_pod_term(kind: str, term: Json) -> str:
+    """Return a required term of `podAffinity` or `podAntiAffinity` as a rule on one line."""
+    return format_pod_term(_VERBS[kind, REQUIRED], term)
+
+
 def format_node_terms(terms: list[Json]) -> str:
     """Return required node terms as a rule on one line, or as JSON if KARL has no such rule."""
     rule = _decompile_required_node_terms({"nodeSelectorTerms": terms})

@@ -14,7 +14,7 @@ from webhook.karl.contradiction import are_contradictory
 from webhook.karl.decompile import format_pod_term
 from webhook.karl.expressions import negate
 from webhook.karl.syntax import TOPOLOGIES, Verb
-from webhook.kube.affinity import REQUIRED
+from webhook.kube.affinity import POD_KINDS, REQUIRED
 from webhook.kube.defaulting import with_defaults
 from webhook.kube.messages import quote
 from webhook.kube.objects import Json, spec_of
@@ -25,7 +25,6 @@ MAX_REQUIREMENTS = 128
 """Limits the time: every two of them are compared. More are not checked, values included."""
 _MAX_RULES = 4  # quoted in a warning
 
-_KINDS = ("podAffinity", "podAntiAffinity")
 _REMEDY = "to be near several pods, write REQUIRE for one of them and PREFER for the others"
 
 
@@ -67,7 +66,8 @@ def find_pod_rule_warnings(pod: Json) -> list[str]:
     affinity = spec_of(with_defaults(pod)).get("affinity") or {}
     required = list_required_pod_terms(affinity)
     near, away = (
-        [_read_term(term, pod) for of_kind, term in required if of_kind == kind] for kind in _KINDS
+        [_read_term(term, pod) for of_kind, term in required if of_kind == kind]
+        for kind in POD_KINDS
     )
     if sum(map(_count_requirements, near + away)) > MAX_REQUIREMENTS:
         return []
@@ -81,7 +81,9 @@ def find_pod_rule_warnings(pod: Json) -> list[str]:
 def list_required_pod_terms(affinity: Json) -> list[tuple[str, Json]]:
     """Return the required terms of podAffinity and podAntiAffinity, each with its kind."""
     return [
-        (kind, term) for kind in _KINDS for term in (affinity.get(kind) or {}).get(REQUIRED) or ()
+        (kind, term)
+        for kind in POD_KINDS
+        for term in (affinity.get(kind) or {}).get(REQUIRED) or ()
     ]
 
 

@@ -12,6 +12,7 @@ from webhook.kube.objects import Json, encode, unite
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+POD_KINDS = ("podAffinity", "podAntiAffinity")
 MAX_NODE_TERMS = 64
 """Maximum number of required node terms. ANDing two lists multiplies their terms, and the scheduler
 evaluates each term for each node."""
@@ -19,6 +20,12 @@ _TOO_MANY = f"makes more than {MAX_NODE_TERMS} required node terms"
 
 _Requirements = frozenset[tuple[str, bytes]]
 _Joins = Mapping[str, Callable[[Any, Any], Any]]
+
+
+def required_node_terms(affinity: Json) -> list[Json]:
+    """Return the ORed required node terms of an affinity."""
+    required = (affinity.get("nodeAffinity") or {}).get(REQUIRED) or {}
+    return required.get("nodeSelectorTerms") or []
 
 
 def merge_affinities(first: Json, second: Json) -> Json:

@@ -1,6 +1,6 @@
 """Access to the fields of Kubernetes objects, where null, empty and absent mean the same.
 
-`nested_map` and `nested_string` accept any JSON, the other functions only valid objects.
+`nested_map`, `nested_string` and `nested_strings` accept any JSON, the other functions only valid objects.
 """
 
 from collections.abc import Iterable
@@ -22,6 +22,12 @@ def nested_string(value: object, *fields: str) -> str:
     """Return the text at a path of fields; empty if it is absent or of another type."""
     found = _nested(value, fields)
     return found if isinstance(found, str) else ""
+
+
+def nested_strings(value: object, *fields: str) -> dict[str, str]:
+    """Return the entries of the map at a path of fields whose values are text."""
+    found = nested_map(value, *fields)
+    return {key: text for key, text in found.items() if isinstance(text, str)}
 
 
 def metadata_of(an_object: Json) -> Json:

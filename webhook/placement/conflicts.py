@@ -21,10 +21,9 @@ from webhook.kube.tolerations import format_toleration
 from webhook.model import Disks, Role, SiblingDisk
 from webhook.placement.disk_users import PLUGINS, DiskUser, DiskUsers, Surroundings
 from webhook.placement.exclusion import exclude_each_other
-from webhook.placement.required_rules import format_terms
+from webhook.placement.required_rules import MAX_RULE_CHARACTERS, format_terms
 
 _MAX_LISTED = 3
-_MAX_RULE_CHARACTERS = 120
 
 
 class ConflictKind(StrEnum):
@@ -208,7 +207,7 @@ def _describe_cause(cause: Json, reason: str, user: DiskUser) -> _Cause:
 
 def _change(setting: str, text: str) -> _Cause:
     return _Cause(
-        f"{setting} {truncate(text, _MAX_RULE_CHARACTERS)}", f"change {setting} of the plan"
+        f"{setting} {truncate(text, MAX_RULE_CHARACTERS)}", f"change {setting} of the plan"
     )
 
 

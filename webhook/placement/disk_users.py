@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
 from webhook.karl import minimums
-from webhook.kube.affinity import REQUIRED
+from webhook.karl.pod_rule_warnings import list_required_pod_terms
+from webhook.kube.affinity import POD_KINDS, REQUIRED
 from webhook.kube.defaulting import with_defaults
 from webhook.kube.objects import Json, affinity_of, labels_of, spec_of
 from webhook.kube.pod_terms import resolve_incoming_term
@@ -29,8 +30,6 @@ PLUGINS = (taint_toleration, node_affinity, pod_affinity, pod_anti_affinity)
 
 _TRANSIENT_TAINT_PREFIXES = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/")
 """Kubernetes sets and removes the taints with these keys."""
-_POD_KINDS = ("podAffinity", "podAntiAffinity")
-_NO_VM_RULES = VmRules()
 
 
 class DiskUser(NamedTuple):
@@ -137,7 +136,7 @@ def _build_vm(plan: Plan, surroundings: Surroundings) -> DiskUser:
     A Plan cannot give it tolerations. If all nodes that can run VMs have a taint, something else
     does, such as a default of its namespace.
     """
-    rules = plan.vm_rules or _NO_VM_RULES
+    rules = plan.vm_rules or VmRules()
     capable = [node for node in surroundings.nodes if labels_of(node).items() >= _RUNS_VMS]
     if any(KUBEVIRT_LABEL in labels_of(node) for node in surroundings.nodes):
         selector = dict(_RUNS_VMS) | rules.node_selector
@@ -180,7 +179,7 @@ def _has_taint(taints: list[Json], wanted: Json) -> bool:
 
 def list_pod_terms(user: DiskUser) -> list[Json]:
     """Return the pod terms that are evaluated."""
-    return [term for kind in _POD_KINDS for term in affinity_of(user.pod, kind).get(REQUIRED) or ()]
+    return [term for _, term in list_required_pod_terms(spec_of(user.pod)["affinity"])]
 
 
 def _select_pod_terms(
@@ -197,7 +196,7 @@ def _select_pod_terms(
                 and is_evaluated(term)
             ]
         }
-        for kind in _POD_KINDS
+        for kind in POD_KINDS
     }
     affinity = {"nodeAffinity": affinity_of(pod, "nodeAffinity")} | selected
     return pod | {"spec": spec_of(pod) | {"affinity": affinity}}

@@ -6,9 +6,9 @@ cluster: a volume that every node reaches is never in the wrong place.
 
 from collections.abc import Iterable, Iterator
 
-from webhook.karl.decompile import format_pod_term
+from webhook.karl.decompile import format_required_pod_term
 from webhook.karl.pod_rule_warnings import list_required_pod_terms
-from webhook.karl.syntax import TOPOLOGIES, Verb
+from webhook.karl.syntax import TOPOLOGIES
 from webhook.kube.messages import quote
 from webhook.model import Installation, Plan, Role
 from webhook.placement import CONVERTOR_POD
@@ -16,8 +16,6 @@ from webhook.placement.exclusion import exclude_each_other
 from webhook.placement.required_rules import NodeRule, list_role_rules, list_vm_rules
 from webhook.placement.role_settings import settings_for
 from webhook.settings.own_pods import list_own_pods
-
-_VERBS = {"podAffinity": Verb.REQUIRE, "podAntiAffinity": Verb.AVOID}
 
 
 def find_place_warnings(plan: Plan, installation: Installation) -> Iterator[str]:
@@ -81,7 +79,7 @@ def _find_own_pod_rules(plan: Plan, installation: Installation) -> Iterator[str]
     for kind, term in list_required_pod_terms(settings.affinity):
         is_spread = kind == "podAntiAffinity" and term["topologyKey"] == TOPOLOGIES["node"]
         if not is_spread and own_pods.may_match(term):
-            rule = quote(format_pod_term(_VERBS[kind], term))
+            rule = quote(format_required_pod_term(kind, term))
             yield (
                 f"{rule} selects pods of the plan's own migrations, so only convertor pods get it: "
                 "a volume that not every node reaches may be bound where they cannot run"

@@ -5,18 +5,17 @@ from typing import NamedTuple
 
 from webhook.karl.decompile import format_node_terms
 from webhook.karl.syntax import Verb
-from webhook.kube.affinity import REQUIRED
+from webhook.kube.affinity import required_node_terms
 from webhook.kube.messages import truncate
 from webhook.kube.objects import Json
 from webhook.model import Installation, MigrationPod, Plan, Role, Settings, VmRules
 from webhook.placement.role_settings import settings_for
-from webhook.settings.names import of_role
+from webhook.settings.names import of_role, to_field
 
 NodeTerms = list[Json]
 """ORed node selector terms; none admit every node."""
 
-_NO_VM_RULES = VmRules()
-_MAX_CHARACTERS = 120
+MAX_RULE_CHARACTERS = 120
 
 
 class NodeRule(NamedTuple):
@@ -43,7 +42,7 @@ def list_role_rules(role: Role, plan: Plan, installation: Installation) -> list[
 def name_setting(name: str, role: Role, plan: Plan) -> str:
     """Return the name of the setting that applies to a role: `affinity.importer`, or `affinity`."""
     own = plan.settings.roles.get(role)
-    is_own = own and getattr(own, name.replace("-", "_")) is not None
+    is_own = own and getattr(own, to_field(name)) is not None
     return of_role(name, role) if is_own else name
 
 
@@ -61,7 +60,7 @@ def list_node_rules(
 
 def list_vm_rules(plan: Plan) -> list[NodeRule]:
     """Return the rules of the plan's VMs."""
-    rules = plan.vm_rules or _NO_VM_RULES
+    rules = plan.vm_rules or VmRules()
     return _drop_empty(
         NodeRule("targetNodeSelector", to_terms(rules.node_selector), in_affinity=False),
         NodeRule("targetAffinity", required_node_terms(rules.affinity)),
@@ -76,15 +75,9 @@ def to_terms(node_selector: Mapping[str, str]) -> NodeTerms:
     return [{"matchExpressions": expressions}] if expressions else []
 
 
-def required_node_terms(affinity: Json) -> NodeTerms:
-    """Return the required node terms of a core/v1 Affinity."""
-    required = (affinity.get("nodeAffinity") or {}).get(REQUIRED) or {}
-    return required.get("nodeSelectorTerms") or []
-
-
 def format_terms(terms: NodeTerms) -> str:
     """Return terms as `nodes(zone=a)`, or as JSON if KARL has no such rule; truncated."""
-    return truncate(format_node_terms(terms).removeprefix(f"{Verb.REQUIRE} "), _MAX_CHARACTERS)
+    return truncate(format_node_terms(terms).removeprefix(f"{Verb.REQUIRE} "), MAX_RULE_CHARACTERS)
 
 
 def _drop_empty(*rules: NodeRule) -> list[NodeRule]:

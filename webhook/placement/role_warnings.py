@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 
 from webhook.karl.pod_rule_warnings import find_pod_rule_warnings
-from webhook.kube.affinity import REQUIRED
+from webhook.kube.affinity import POD_KINDS, REQUIRED
 from webhook.kube.objects import nested_map
 from webhook.model import Disks, Installation, Plan, Role, RoleSettings
-from webhook.settings.names import ROLE_FIELDS, of_role
+from webhook.settings.names import ROLE_FIELDS, of_role, to_field
 
 _PODS = {Role.IMPORTER: "an importer", Role.POPULATOR: "a populator"}
 """The pods that have no limit of time in which they must run."""
-_KINDS = ("nodeAffinity", "podAffinity", "podAntiAffinity")
 
 
 def find_role_warnings(plan: Plan, installation: Installation) -> Iterator[str]:
@@ -39,7 +38,7 @@ def _list_settings(role: Role, own: RoleSettings, installation: Installation) ->
     return [
         of_role(name, role)
         for field, name in ROLE_FIELDS.items()
-        if getattr(own, name.replace("-", "_")) is not None and defaults.get(field) is None
+        if getattr(own, to_field(name)) is not None and defaults.get(field) is None
     ]
 
 
@@ -48,7 +47,9 @@ def _find_required_rules(role: Role, own: RoleSettings) -> Iterator[str]:
     if role not in _PODS:
         return
     required = {
-        "affinity": any(nested_map(own.affinity, kind).get(REQUIRED) for kind in _KINDS),
+        "affinity": any(
+            nested_map(own.affinity, kind).get(REQUIRED) for kind in ("nodeAffinity", *POD_KINDS)
+        ),
         "node-selector": own.node_selector or own.node_requirements,
     }
     for name in filter(required.get, required):

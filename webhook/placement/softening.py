@@ -7,13 +7,18 @@ import msgspec
 
 from webhook.karl.contradiction import is_unsatisfiable
 from webhook.karl.expressions import negate
-from webhook.kube.affinity import MAX_NODE_TERMS, PREFERRED, REQUIRED
+from webhook.kube.affinity import (
+    MAX_NODE_TERMS,
+    POD_KINDS,
+    PREFERRED,
+    REQUIRED,
+    required_node_terms,
+)
 from webhook.kube.objects import Json, encode
 from webhook.model import Settings
 
 WEIGHT = 100
 
-_POD_KINDS = ("podAffinity", "podAntiAffinity")
 _COMPARISONS = frozenset({"Gt", "Lt"})
 _Requirement = tuple[str, Json]
 """`matchExpressions` or `matchFields`, and one of its entries."""
@@ -33,9 +38,9 @@ class AffinityParts(NamedTuple):
 def split(affinity: Json) -> AffinityParts:
     """Return the terms of an affinity."""
     on_nodes = affinity.get("nodeAffinity") or {}
-    on_pods = {kind: affinity.get(kind) or {} for kind in _POD_KINDS}
+    on_pods = {kind: affinity.get(kind) or {} for kind in POD_KINDS}
     return AffinityParts(
-        (on_nodes.get(REQUIRED) or {}).get("nodeSelectorTerms") or [],
+        required_node_terms(affinity),
         on_nodes.get(PREFERRED) or [],
         {kind: terms.get(REQUIRED) or [] for kind, terms in on_pods.items()},
         {kind: terms.get(PREFERRED) or [] for kind, terms in on_pods.items()},
@@ -46,7 +51,7 @@ def join(parts: AffinityParts) -> Json:
     """Return the affinity of terms, without empty fields."""
     selector = {"nodeSelectorTerms": parts.node_terms} if parts.node_terms else {}
     fields = {"nodeAffinity": {REQUIRED: selector, PREFERRED: parts.node_preferences}}
-    for kind in _POD_KINDS:
+    for kind in POD_KINDS:
         required, preferred = parts.pod_terms.get(kind), parts.pod_preferences.get(kind)
         fields[kind] = {REQUIRED: required or [], PREFERRED: preferred or []}
     nonempty = {

@@ -29,7 +29,6 @@ from webhook.model import (
     NodeValues,
     Outcome,
     Plan,
-    PlanRef,
     Problem,
     PvcRef,
     Reason,
@@ -244,8 +243,7 @@ class _Auditor:
         plan = settings.read(plan_object, self._installation)
         mode = resolve_mode(plan, plan.target_namespace, self._installation)
         next_convertor = build_model_pod(plan, spec_of(plan_object))
-        ref = PlanRef(plan.uid, plan.namespace, plan.name)
-        decision = self._decide(next_convertor, MigrationPod(ref=ref), plan)
+        decision = self._decide(next_convertor, MigrationPod(ref=plan.ref), plan)
         next_pod = _audited_pod(decision, plan.target_namespace)
         exclusions = self._input.webhooks.list_exclusions(plan.target_namespace, self._flags)
         is_installed = bool(self._input.webhooks.selectors)

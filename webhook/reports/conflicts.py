@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from webhook.inventory import VmDisk, VmRef
-from webhook.model import Installation, Mode, Plan, SiblingDisk
+from webhook.model import Installation, Mode, Plan
 from webhook.placement.conflicts import ConflictSearch
 from webhook.placement.disk_users import Surroundings, build_disk_users
 from webhook.reports.explain.model import ConflictRow
@@ -24,6 +24,5 @@ def find_plan_conflicts(
     users = build_disk_users(plan, installation, surroundings)
     search = ConflictSearch(users, surroundings)
     for vm, found in sorted(disks.items()):
-        siblings = [SiblingDisk(each.pvc.name, each.bound, each.node_terms) for each in found]
-        for conflict in search.find(vm.vm, siblings):
+        for conflict in search.find(vm.vm, (disk.as_sibling() for disk in found)):
             yield vm, ConflictRow(vm.vm, conflict.kind, conflict.message)

@@ -8,7 +8,7 @@ from typing import Any
 
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE, FORKLIFT_SPREADING_TERM
 from webhook.kube.affinity_validation import validate_affinity
-from webhook.kube.objects import Json, nested_map
+from webhook.kube.objects import Json, nested_strings
 from webhook.model import Plan, Role
 
 MODEL_NAME = "convertor-pod"
@@ -58,9 +58,9 @@ def _build_convertor(plan: Plan, spec: Json) -> Json:
     return _pod(
         plan,
         MODEL_NAME,
-        labels=_strings(spec, "convertorLabels") | {CONVERTOR_LABEL: CONVERTOR_VALUE},
+        labels=nested_strings(spec, "convertorLabels") | {CONVERTOR_LABEL: CONVERTOR_VALUE},
         spec={
-            "nodeSelector": _RUNS_VMS | _strings(spec, "convertorNodeSelector"),
+            "nodeSelector": _RUNS_VMS | nested_strings(spec, "convertorNodeSelector"),
             "affinity": _affinity(spec.get("convertorAffinity")) or _SPREADING,
             "initContainers": [_container("vddk-side-car", _VDDK_REQUESTS)],
             "containers": [_container(CONVERTOR_VALUE, _REQUESTS)],
@@ -161,7 +161,3 @@ def _container(name: str, requests: dict[str, str]) -> Json:
         "image": name,
         "resources": {"requests": requests, "limits": limits},
     }
-
-
-def _strings(spec: Json, field: str) -> dict[str, str]:
-    return {key: text for key, text in nested_map(spec, field).items() if isinstance(text, str)}

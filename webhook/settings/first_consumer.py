@@ -10,10 +10,9 @@ import msgspec
 
 from webhook import karl
 from webhook.karl.affinity import to_affinity
-from webhook.karl.decompile import format_pod_term
+from webhook.karl.decompile import format_required_pod_term
 from webhook.karl.errors import Mistake, build_error
 from webhook.karl.pod_rule_warnings import list_required_pod_terms
-from webhook.karl.syntax import Verb
 from webhook.kube.messages import quote
 from webhook.kube.objects import Json
 from webhook.kube.sizes import MAX_REPORTED
@@ -27,7 +26,6 @@ from webhook.settings.source import Sources
 _ROLE = Role.FIRST_CONSUMER
 _MAX_LOCATED_CHARACTERS = 4 * 1024
 """Of rules that are parsed once more for their positions, which takes as long as the first time."""
-_VERBS = {"podAffinity": Verb.REQUIRE, "podAntiAffinity": Verb.AVOID}
 _MESSAGE = "selects pods of the plan itself, which come later or hold other disks of the same VM"
 _HINT = (
     f"nothing of {of_role('affinity', _ROLE)} is applied; remove the rule, or write it in "
@@ -72,7 +70,7 @@ def _locate(setting: RawSetting, affinity: Json, scope: Scope, own_pods: OwnPods
     """Return the problem of each rule; of each term where rules have no position."""
     if not isinstance(setting.value, str) or len(setting.value) > _MAX_LOCATED_CHARACTERS:
         rules = (
-            format_pod_term(_VERBS[kind], term) for kind, term in _find_terms(affinity, own_pods)
+            format_required_pod_term(kind, term) for kind, term in _find_terms(affinity, own_pods)
         )
         invalid = (Invalid(setting.where, f"{quote(rule)} {_MESSAGE}: {_HINT}") for rule in rules)
         return report(setting.where, invalid)

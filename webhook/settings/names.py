@@ -43,6 +43,11 @@ def without_role(name: str) -> str:
     return name.partition(".")[0]
 
 
+def to_field(name: str) -> str:
+    """Return the field of `Settings` and `RoleSettings` with a setting, `node_selector`."""
+    return name.replace("-", "_")
+
+
 ANNOTATIONS: Mapping[str, tuple[str, Role | None]] = {
     **{name: (name, None) for name in _GENERAL},
     **{of_role(name, role): (name, role) for name in ROLE_SETTINGS for role in Role},

@@ -1,7 +1,7 @@
 """The fields of a Plan that say where its VMs must run, from Forklift 2.10 on."""
 
 from webhook.kube.affinity_validation import validate_affinity
-from webhook.kube.objects import Json, nested_map
+from webhook.kube.objects import Json, nested_map, nested_strings
 from webhook.model import VmRules
 
 VM_RULES = ("targetLabels", "targetNodeSelector", "targetAffinity")
@@ -13,13 +13,9 @@ def read_vm_rules(spec: Json) -> VmRules | None:
     The API server has validated them. In a file they may be invalid, and then they are left out:
     they are not settings.
     """
-    labels, node_selector = (_read_strings(spec, field) for field in VM_RULES[:2])
+    labels, node_selector = (nested_strings(spec, field) for field in VM_RULES[:2])
     affinity = nested_map(spec, VM_RULES[2])
     if affinity and validate_affinity(affinity):
         affinity = {}
     rules = VmRules(labels, node_selector, affinity)
     return rules if node_selector or affinity else None
-
-
-def _read_strings(spec: Json, field: str) -> dict[str, str]:
-    return {key: text for key, text in nested_map(spec, field).items() if isinstance(text, str)}

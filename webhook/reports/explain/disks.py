@@ -20,7 +20,7 @@ def select_disks(plan_object: Json, disks: VmDisks) -> dict[VmRef, list[SiblingD
     """Return the disks of each VM whose migration has not ended."""
     progress = _read_progress(plan_object)
     return {
-        vm: [SiblingDisk(disk.pvc.name, disk.bound, disk.node_terms) for disk in found]
+        vm: [disk.as_sibling() for disk in found]
         for vm, found in disks.items()
         if not progress.has_ended(vm.migration, vm.vm)
     }

@@ -1,19 +1,16 @@
 """The disks of running migrations in a cluster, and their conflicts."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-import msgspec
-
 from webhook.cli.explain.objects import NodeObject, as_json
-from webhook.forklift.plan import API_PATH, NAME_PATTERN
-from webhook.forklift.progress import Progress, decode_progress
+from webhook.forklift.progress import Progress
 from webhook.forklift.pvc import PvcObject
-from webhook.inventory import VmDisk, VmRef, clock, nodes
-from webhook.inventory.cluster_pvcs import DISKS, PATH, PRIMES
+from webhook.inventory import VmDisk, VmRef, clock, have_known_place, nodes, plan_of
+from webhook.inventory.cluster_pvcs import DISKS, PRIMES, collection_path
 from webhook.inventory.index import Key
+from webhook.inventory.progress import read_progress
 from webhook.inventory.pvc_index import PvcIndex
 from webhook.kube.api.client import Client
 from webhook.kube.api.collection import ListWatch
@@ -29,25 +26,35 @@ class ReadResource(Protocol):
     """Reads all objects of a resource; None, with a note on the consequence, if RBAC forbids it."""
 
     def __call__(
-        self, resource: str, found: Iterable[Any], consequence: str
+        self, resource: str, found: Iterable[Any], consequence: str, /
     ) -> list[Any] | None: ...
 
 
 def read_pvcs(
-    client: Client, namespaces: Iterable[str], read: ReadResource, consequence: str
+    client: Client,
+    namespaces: Iterable[str],
+    read: ReadResource,
+    consequence: str,
+    query: Mapping[str, str] = DISKS,
 ) -> PvcIndex:
-    """Read the PVCs of migrations in these namespaces, of which an empty one is for all."""
+    """Read the PVCs of migrations in these namespaces, of which an empty one is for all.
+
+    `query` selects the disks, `DISKS` all of them.
+    """
     index = PvcIndex(lambda created: clock.seconds_since(created, client.clock_offset))
-    for path in map(_pvcs_path, namespaces):
-        lists = [ListWatch(client, path, PvcObject, each) for each in (DISKS, PRIMES)]
-        found = chain.from_iterable(each.list_items() for each in lists)
+    for namespace in namespaces:
+        found = _list_pvcs(client, collection_path(namespace), query)
         for pvc in read("persistentvolumeclaims", found, consequence) or ():
             index.put(pvc.to_pvc())
     return index
 
 
-def _pvcs_path(namespace: str) -> str:
-    return f"/api/v1/namespaces/{namespace}/persistentvolumeclaims" if namespace else PATH
+def _list_pvcs(client: Client, path: str, query: Mapping[str, str]) -> Iterator[PvcObject]:
+    """Yield disks, and if there are any, the PVCs through which CDI fills disks."""
+    disks = list(ListWatch(client, path, PvcObject, query).list_items())
+    yield from disks
+    if disks:
+        yield from ListWatch(client, path, PvcObject, PRIMES).list_items()
 
 
 def read_conflicts(
@@ -63,7 +70,7 @@ def read_conflicts(
         ApiError: the API server did not answer.
 
     """
-    _read_places(client, index, read)
+    read_places(client, index, read)
     of_plans = select_bound_disks(index, plans)
     if not of_plans:
         return {}
@@ -92,8 +99,8 @@ def select_bound_disks(
     by_ref: dict[str | Key, dict[VmRef, list[VmDisk]]] = defaultdict(dict)
     for vm in source.list_vms():
         disks = source.list_disks(vm)
-        ref = next((disk.pvc.ref for disk in disks if disk.pvc.ref), None)
-        if ref and any(disk.bound and disk.node_terms for disk in disks):
+        ref = plan_of(disks)
+        if ref and have_known_place(disks):
             by_ref[ref.uid or (ref.namespace, ref.name)][vm] = disks
     found = []
     for plan in plans:
@@ -106,7 +113,7 @@ def select_bound_disks(
     return found
 
 
-def _read_places(client: Client, index: PvcIndex, read: ReadResource) -> None:
+def read_places(client: Client, index: PvcIndex, read: ReadResource) -> None:
     """Read the volumes of bound PVCs."""
     unread = [pvc for uid in index.list_unread_volumes() if (pvc := index.find_unread_volume(uid))]
     if not unread:
@@ -121,15 +128,10 @@ def _read_places(client: Client, index: PvcIndex, read: ReadResource) -> None:
 
 def _select_running(client: Client, plan: Plan, rows: list[VmConflict]) -> list[ConflictRow]:
     """Return the conflicts of VMs whose migration has not ended: PVCs keep their labels."""
-    progress = Progress()
-    if NAME_PATTERN.fullmatch(plan.name) and NAME_PATTERN.fullmatch(plan.namespace):
-        try:
-            body = client.get(f"{API_PATH}/namespaces/{plan.namespace}/plans/{plan.name}")
-            progress = decode_progress(body)
-        except ApiError as error:
-            if error.status not in (403, 404):
-                raise
-        except msgspec.MsgspecError as error:
-            message = f"{client.server} sent an invalid Plan '{plan}': {error}"
-            raise ApiError(message) from None
+    try:
+        progress = read_progress(client, plan)
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        progress = Progress()
     return [row for vm, row in rows if not progress.has_ended(vm.migration, vm.vm)]

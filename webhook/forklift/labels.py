@@ -4,6 +4,8 @@ from webhook.kube.objects import Json
 
 CONVERTOR_LABEL = "forklift.app"
 CONVERTOR_VALUE = "virt-v2v"
+CDI_APP = "containerized-data-importer"
+"""Value of the label `app` of CDI's pods and prime PVCs."""
 
 SYSTEM_LABELS = frozenset(
     {

@@ -4,7 +4,7 @@ A review calls `find`, which takes a few dictionary lookups. Only if that misses
 `fetch`, the one step of a review that may do I/O.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -116,6 +116,16 @@ class VmDisk(NamedTuple):
 
     def as_sibling(self) -> SiblingDisk:
         return SiblingDisk(self.pvc.name, self.bound, self.node_terms)
+
+
+def plan_of(disks: Iterable[VmDisk]) -> PlanRef | None:
+    """Return the plan that the disks of a VM name."""
+    return next((disk.pvc.ref for disk in disks if disk.pvc.ref), None)
+
+
+def have_known_place(disks: Iterable[VmDisk]) -> bool:
+    """Return whether one is bound where not every node reaches it."""
+    return any(disk.bound and disk.node_terms for disk in disks)
 
 
 class VmDisks(Protocol):

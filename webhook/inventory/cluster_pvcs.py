@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from webhook.forklift.labels import CDI_APP
 from webhook.forklift.pvc import PvcObject
 from webhook.inventory import PvcsStatus
 from webhook.inventory.indexed_pvcs import IndexedPvcs
@@ -14,11 +15,16 @@ from webhook.kube.api.collection import ListWatch
 from webhook.kube.storage import STORAGE_CLASSES_PATH, StorageClassObject
 from webhook.model import PlanRef
 
-PATH = "/api/v1/persistentvolumeclaims"
 DISKS = {"labelSelector": "plan"}
 """The PVCs with Forklift's labels; CDI from 1.63 on sets them on prime PVCs too."""
-PRIMES = {"labelSelector": "app=containerized-data-importer,!plan"}
+PRIMES = {"labelSelector": f"app={CDI_APP},!plan"}
 """Prime PVCs without them; all other PVCs of CDI are dropped when they are read."""
+
+
+def collection_path(namespace: str = "") -> str:
+    """Return the path of the PVCs of a namespace, or of all PVCs."""
+    place = f"/namespaces/{namespace}" if namespace else ""
+    return f"/api/v1{place}/persistentvolumeclaims"
 
 
 class ClusterPvcs(IndexedPvcs):
@@ -38,8 +44,8 @@ class ClusterPvcs(IndexedPvcs):
     ) -> None:
         super().__init__(lambda: client.clock_offset)
         self._volumes = VolumeReader(client, self._index, knows_plan, self._notify, volume_timing)
-        disks = ListWatch(client, PATH, PvcObject, DISKS)
-        primes = ListWatch(client, PATH, PvcObject, PRIMES)
+        disks = ListWatch(client, collection_path(), PvcObject, DISKS)
+        primes = ListWatch(client, collection_path(), PvcObject, PRIMES)
         classes = ListWatch(client, STORAGE_CLASSES_PATH, StorageClassObject)
         self._reflectors: tuple[reflector.Reflector[Any], ...] = (
             reflector.Reflector(disks, _PvcStore(self, labelled=True), timing),

@@ -9,11 +9,11 @@ import msgspec
 import structlog
 
 from webhook.admission.events import PlanEvent
-from webhook.forklift.plan import API_PATH
-from webhook.forklift.progress import Progress, decode_progress
-from webhook.inventory import Plans, VmDisk, VmDisks, VmRef
+from webhook.forklift.progress import Progress
+from webhook.inventory import Plans, VmDisk, VmDisks, VmRef, have_known_place, plan_of
 from webhook.inventory.nodes import PATH as NODES_PATH
 from webhook.inventory.pods import NOT_ENDED, collection_path
+from webhook.inventory.progress import read_progress
 from webhook.kube.api.client import Client
 from webhook.kube.api.collection import ListWatch
 from webhook.kube.api.errors import ApiError
@@ -238,7 +238,7 @@ class ConflictWatch:
         by_plan: dict[str, tuple[Plan, dict[VmRef, list[VmDisk]]]] = {}
         for vm in due:
             disks = self._disks.list_disks(vm)
-            ref = next((disk.pvc.ref for disk in disks if disk.pvc.ref), None)
+            ref = plan_of(disks)
             plan = self._plans.find(ref) if ref else Reason.NO_PLAN_REFERENCE
             if plan is Reason.PLANS_NOT_SYNCED:
                 self._add_due(vm)
@@ -251,7 +251,7 @@ class ConflictWatch:
 
     def _is_checked(self, plan: Plan, disks: list[VmDisk]) -> bool:
         mode = mode_of(plan, plan.target_namespace, self._installation)
-        return mode is not Mode.OFF and any(disk.bound and disk.node_terms for disk in disks)
+        return mode is not Mode.OFF and have_known_place(disks)
 
     def _check_plan(self, plan: Plan, vms: dict[VmRef, list[VmDisk]]) -> None:
         nodes = self._nodes
@@ -266,7 +266,7 @@ class ConflictWatch:
         found: dict[VmRef, list[Conflict]] = {}
         for vm, disks in vms.items():
             found[vm] = search.find(vm.vm, (disk.as_sibling() for disk in disks))
-        progress = self._read_progress(plan) if any(found.values()) else Progress()
+        progress = read_progress(self._hub, plan) if any(found.values()) else Progress()
         stamp = _stamp(plan)
         for vm, conflicts in found.items():
             if conflicts and progress.has_ended(vm.migration, vm.vm):
@@ -343,18 +343,6 @@ class ConflictWatch:
                 {"labelSelector": selector, "fieldSelector": NOT_ENDED},
             ).list_items()
         ]
-
-    def _read_progress(self, plan: Plan) -> Progress:
-        try:
-            body = self._hub.get(f"{API_PATH}/namespaces/{plan.namespace}/plans/{plan.name}")
-            return decode_progress(body)
-        except ApiError as error:
-            if error.status == 404:  # the watch will report the deletion
-                return Progress()
-            raise
-        except msgspec.MsgspecError as error:
-            message = f"{self._hub.server} sent an invalid Plan '{plan}': {error}"
-            raise ApiError(message) from None
 
 
 def _stamp(plan: Plan | Reason) -> int:

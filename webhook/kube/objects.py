@@ -1,6 +1,6 @@
 """Access to the fields of Kubernetes objects, where null, empty and absent mean the same.
 
-`nested_map`, `nested_string` and `nested_strings` accept any JSON, the other functions only valid objects.
+The functions `nested_…` accept any JSON, the others only valid objects.
 """
 
 from collections.abc import Iterable

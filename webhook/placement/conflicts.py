@@ -56,18 +56,8 @@ _Finding = tuple[ConflictKind, str]
 """A conflict, and its reason; empty for disks that no node reaches together."""
 
 
-def find_conflicts(
-    vm: str, disks: Iterable[SiblingDisk], users: DiskUsers, surroundings: Surroundings
-) -> list[Conflict]:
-    """Return the conflicts of a VM, given by its ID and those of its disks that are known.
-
-    If the plan has no settings, only disks that exclude each other are in conflict.
-    """
-    return ConflictSearch(users, surroundings).find(vm, disks)
-
-
 class ConflictSearch:
-    """Finds the conflicts of many VMs of a plan, as `find_conflicts` does for one.
+    """Finds the conflicts of the VMs of a plan.
 
     Disks of many VMs are in the same places, which are compared with the nodes once.
     """
@@ -79,7 +69,10 @@ class ConflictSearch:
         """By the places of the disks."""
 
     def find(self, vm: str, disks: Iterable[SiblingDisk]) -> list[Conflict]:
-        """Return the conflicts of a VM."""
+        """Return the conflicts of a VM, given by its ID and those of its disks that are known.
+
+        If the plan has no settings, only disks that exclude each other are in conflict.
+        """
         bound = [disk for disk in disks if disk.bound and disk.node_terms]
         places = encode([disk.node_terms for disk in bound])
         findings = self._findings.get(places)

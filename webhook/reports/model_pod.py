@@ -6,7 +6,20 @@ of the builders of Forklift and CDI (tests/data/pods, tests/data/migration-pods)
 
 from typing import Any
 
-from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE, FORKLIFT_SPREADING_TERM
+from webhook.forklift.labels import (
+    CDI_APP,
+    CONVERTOR_LABEL,
+    CONVERTOR_VALUE,
+    FORKLIFT_SPREADING_TERM,
+)
+from webhook.forklift.roles import (
+    DEEP_INSPECTION,
+    IMPORTER_CONTAINER,
+    IMPORTER_LABEL,
+    IMPORTER_VALUE,
+    POPULATOR_LABEL,
+    POPULATOR_PREFIX,
+)
 from webhook.kube.affinity_validation import validate_affinity
 from webhook.kube.objects import Json, nested_strings
 from webhook.model import Plan, Role
@@ -69,16 +82,15 @@ def _build_convertor(plan: Plan, spec: Json) -> Json:
 
 
 def _build_inspection(plan: Plan) -> Json:
-    name = "deep-inspection"
     return _pod(
         plan,
         "inspection-pod",
         namespace=plan.namespace,
-        labels={CONVERTOR_LABEL: name},
+        labels={CONVERTOR_LABEL: DEEP_INSPECTION},
         spec={
             "nodeSelector": _RUNS_VMS,
             "initContainers": [_container("vddk-side-car", _VDDK_REQUESTS)],
-            "containers": [_container(name, _INSPECTION_REQUESTS)],
+            "containers": [_container(DEEP_INSPECTION, _INSPECTION_REQUESTS)],
         },
     )
 
@@ -96,11 +108,11 @@ def _build_importer(plan: Plan) -> Json:
     return _pod(
         plan,
         "importer-pod",
-        labels={"app": "containerized-data-importer", "cdi.kubevirt.io": "importer"},
+        labels={"app": CDI_APP, IMPORTER_LABEL: IMPORTER_VALUE},
         owners=[_owner(controller=True)],
         spec={
             "initContainers": [_container("vddk-side-car", _IMPORTER_REQUESTS)],
-            "containers": [_container("importer", _IMPORTER_REQUESTS)],
+            "containers": [_container(IMPORTER_CONTAINER, _IMPORTER_REQUESTS)],
             "restartPolicy": "OnFailure",
         },
     )
@@ -109,8 +121,8 @@ def _build_importer(plan: Plan) -> Json:
 def _build_populator(plan: Plan) -> Json:
     return _pod(
         plan,
-        f"populate-{_MODEL_PVC_UID}",
-        labels={"pvcName": MODEL_PVC},
+        f"{POPULATOR_PREFIX}{_MODEL_PVC_UID}",
+        labels={POPULATOR_LABEL: MODEL_PVC},
         owners=[_owner()],
         spec={"containers": [_container("populate", _POPULATOR_REQUESTS)]},
     )

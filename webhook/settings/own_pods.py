@@ -6,7 +6,13 @@ comes later, or keeps the disks of a VM apart.
 
 from typing import NamedTuple
 
-from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE, SYSTEM_LABELS, role_label
+from webhook.forklift.labels import (
+    CDI_APP,
+    CONVERTOR_LABEL,
+    CONVERTOR_VALUE,
+    SYSTEM_LABELS,
+    role_label,
+)
 from webhook.forklift.roles import (
     DEEP_INSPECTION,
     IMPORTER_LABEL,
@@ -26,7 +32,7 @@ _Labels = dict[str, str | None]
 _OTHERS: _Labels = dict.fromkeys(sorted(SYSTEM_LABELS - {CONVERTOR_LABEL}))
 """The labels of Forklift that depend on its release and on the VM."""
 _IMPORTER: _Labels = {
-    "app": "containerized-data-importer",
+    "app": CDI_APP,
     "app.kubernetes.io/component": "storage",
     "app.kubernetes.io/managed-by": "cdi-controller",
     "app.kubernetes.io/part-of": None,

@@ -13,9 +13,10 @@ def read_vm_rules(spec: Json) -> VmRules | None:
     The API server has validated them. In a file they may be invalid, and then they are left out:
     they are not settings.
     """
-    labels, node_selector = (nested_strings(spec, field) for field in VM_RULES[:2])
-    affinity = nested_map(spec, VM_RULES[2])
+    node_selector = nested_strings(spec, "targetNodeSelector")
+    affinity = nested_map(spec, "targetAffinity")
     if affinity and validate_affinity(affinity):
         affinity = {}
-    rules = VmRules(labels, node_selector, affinity)
-    return rules if node_selector or affinity else None
+    if not (node_selector or affinity):
+        return None
+    return VmRules(nested_strings(spec, "targetLabels"), node_selector, affinity)

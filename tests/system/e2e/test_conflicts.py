@@ -16,7 +16,7 @@ from webhook import settings
 from webhook.kube.objects import name_of
 from webhook.model import Installation, Plan, SiblingDisk
 from webhook.placement import place
-from webhook.placement.conflicts import ConflictKind, find_conflicts
+from webhook.placement.conflicts import ConflictKind, ConflictSearch
 from webhook.placement.disk_users import build_disk_users, describe_surroundings
 
 SEEDS = range(60)
@@ -50,7 +50,7 @@ def test_a_conflict_is_a_pod_that_stays_pending(seed: int, api: Api) -> None:
 
     surroundings = describe_surroundings(nodes)
     users = build_disk_users(plan, Installation(), surroundings)
-    conflicts = find_conflicts("vm-1", disks, users, surroundings)
+    conflicts = ConflictSearch(users, surroundings).find("vm-1", disks)
     of_convertor = [each for each in conflicts if each.kind is not ConflictKind.VM]
 
     scheduled = schedule_with_volumes(api, plan, nodes, disks)

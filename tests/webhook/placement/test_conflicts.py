@@ -13,7 +13,7 @@ from tests.support.node_affinity import admits, matches_term
 from webhook import settings
 from webhook.kube.objects import Json, labels_of
 from webhook.model import Disks, Installation, Mode, Plan, Role, SiblingDisk
-from webhook.placement.conflicts import Conflict, ConflictKind, ConflictSearch, find_conflicts
+from webhook.placement.conflicts import Conflict, ConflictKind, ConflictSearch
 from webhook.placement.disk_users import build_disk_users, describe_surroundings
 
 IN_A = SiblingDisk("db-0", bound=True, node_terms=[is_in(ZONE, "a")])
@@ -49,7 +49,7 @@ def conflicts(
     surroundings = describe_surroundings(nodes, pods, namespaces)
     plan = plan_object if isinstance(plan_object, Plan) else settings.read(plan_object, given)
     users = build_disk_users(plan, given, surroundings)
-    return find_conflicts("vm-1", disks, users, surroundings)
+    return ConflictSearch(users, surroundings).find("vm-1", disks)
 
 
 def kinds(*args: Json | Plan | SiblingDisk, **known: object) -> list[ConflictKind]:
@@ -240,7 +240,8 @@ def test_disks_in_the_same_places_have_the_same_result_at_every_search() -> None
     search = ConflictSearch(users, surroundings)
     for _ in range(2):
         for disks in ([IN_A], [IN_B], [IN_B, UNBOUND], [IN_A, IN_B], [IN_B._replace(bound=False)]):
-            assert search.find("vm-1", disks) == find_conflicts("vm-1", disks, users, surroundings)
+            once = ConflictSearch(users, surroundings)
+            assert search.find("vm-1", disks) == once.find("vm-1", disks)
 
 
 def test_long_lists_are_cut() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 
 from webhook.cli.errors import UserError
-from webhook.cli.explain.objects import NamespaceObject, NodeObject, PodObject, as_json, index_disks
-from webhook.cli.files.plans import read_contents
+from webhook.cli.explain.objects import NamespaceObject, NodeObject, PodObject, as_json
+from webhook.cli.files.plans import index_disks, read_contents
 from webhook.inventory import VmDisk, plan_files
 from webhook.inventory.directory_plans import find_files
 from webhook.inventory.plan_files import FileError
@@ -36,11 +36,9 @@ def read_files(path: Path, namespace: str, name: str) -> tuple[Json, ClusterObje
             if not path.is_dir():  # else `read_contents` has reported it
                 raise UserError(f"'{path}': {error}") from None
     unread = [] if found["Node"] else [f"'{path}' has no Node; nodes are not evaluated"]
-    disks = {
-        vm: each
-        for vm, each in index_disks(contents.pvcs, contents.volumes).items()
-        if any(_is_of(plan, disk) for disk in each)
-    }
+    index = index_disks(contents)
+    by_vm = {vm: index.list_disks(vm) for vm in sorted(index.list_vms())}
+    disks = {vm: each for vm, each in by_vm.items() if any(_is_of(plan, disk) for disk in each)}
     return plan, ClusterObjects(
         found["Node"], found["Pod"], found["Namespace"], unread, disks=disks
     )

@@ -1,27 +1,11 @@
 """The objects that `explain` uses, reduced to the fields that it needs."""
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
-from webhook.inventory import VmDisk, VmRef
-from webhook.inventory.pvc_index import PvcIndex
 from webhook.kube.objects import Json
-from webhook.model import Pvc
-
-
-def index_disks(
-    pvcs: Iterable[Pvc], volumes: Mapping[str, list[Json]]
-) -> dict[VmRef, list[VmDisk]]:
-    """Return the disks of each VM, given the node terms of the known volumes."""
-    index = PvcIndex(lambda _created: 0.0)
-    for pvc in pvcs:
-        index.put(pvc)
-        if pvc.volume in volumes:
-            index.set_node_terms(pvc, volumes[pvc.volume])
-    return {vm: index.list_disks(vm) for vm in sorted(index.list_vms())}
 
 
 def as_json(item: object) -> Json:

@@ -1,22 +1,19 @@
 """The cluster objects that `explain` uses, listed in pages and reduced to the fields it needs."""
 
-from typing import TypeVar
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
-from webhook.cli.explain.objects import NamespaceObject, NodeObject, PodObject, as_json, index_disks
+from webhook.cli.disks import read_places, read_pvcs
+from webhook.cli.explain.objects import NamespaceObject, NodeObject, PodObject, as_json
 from webhook.forklift.plan import NAME_PATTERN
-from webhook.forklift.pvc import PvcObject
 from webhook.inventory import VmDisk, VmRef
 from webhook.kube.api.client import Client
 from webhook.kube.api.collection import ApiObject, ListWatch
 from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json
-from webhook.kube.storage import VolumeObject
-from webhook.model import Pvc
 from webhook.reports.explain import ClusterObjects
 
 _FORBIDDEN = 403
-_PVC_SELECTORS = ("plan={plan_uid}", "app=containerized-data-importer,!plan")
-"""The disks of the plan, and the PVCs through which CDI fills disks."""
 
 T = TypeVar("T", bound=ApiObject)
 
@@ -41,12 +38,13 @@ def read_cluster(client: Client, target_namespace: str, plan_uid: str = "") -> C
     all_pods = pods is not None
     disks: dict[VmRef, list[VmDisk]] = {}
     if NAME_PATTERN.fullmatch(target_namespace):
-        target = f"namespaces/{target_namespace}"
         if not all_pods:
             consequence = "the plan's pods are not listed"
-            pods = reader.list_objects(f"{target}/pods", PodObject, consequence)
+            pods = reader.list_objects(
+                f"namespaces/{target_namespace}/pods", PodObject, consequence
+            )
         if plan_uid:
-            disks = reader.read_disks(target, plan_uid)
+            disks = reader.read_disks(target_namespace, plan_uid)
     return ClusterObjects(
         nodes or [], pods or [], namespaces or [], reader.unread, all_pods, disks=disks
     )
@@ -62,35 +60,21 @@ class _Reader:
 
     def list_objects(self, path: str, kind: type[T], consequence: str) -> list[Json] | None:
         """List the objects of a resource; None if that is forbidden."""
-        found = self._list(path, kind, consequence)
+        items = ListWatch(self._client, f"/api/v1/{path}", kind).list_items()
+        found = self._read(path, items, consequence)
         return None if found is None else list(map(as_json, found))
 
     def read_disks(self, namespace: str, plan_uid: str) -> dict[VmRef, list[VmDisk]]:
-        """Read the PVCs of a plan, and the volumes of those that are bound."""
-        pvcs: list[Pvc] = []
-        for selector in _PVC_SELECTORS:
-            found = self._list(
-                f"{namespace}/persistentvolumeclaims",
-                PvcObject,
-                "the disks of running migrations are not checked",
-                selector.format(plan_uid=plan_uid),
-            )
-            if not found:
-                break  # without disks no other PVC matters
-            pvcs += (item.to_pvc() for item in found)
-        volumes: list[VolumeObject] | None = None
-        if any(pvc.bound for pvc in pvcs):
-            consequence = "the places of bound disks are not known"
-            volumes = self._list("persistentvolumes", VolumeObject, consequence)
-        by_name = {volume.metadata.name: volume.node_terms for volume in volumes or ()}
-        return index_disks(pvcs, by_name)
+        """Read the PVCs of a plan in its target namespace, and the volumes of those bound."""
+        consequence = "the disks of running migrations are not checked"
+        query = {"labelSelector": f"plan={plan_uid}"}
+        index = read_pvcs(self._client, [namespace], self._read, consequence, query)
+        read_places(self._client, index, self._read)
+        return {vm: index.list_disks(vm) for vm in sorted(index.list_vms())}
 
-    def _list(
-        self, path: str, kind: type[T], consequence: str, selector: str = ""
-    ) -> list[T] | None:
-        query = {"labelSelector": selector} if selector else {}
+    def _read(self, _resource: str, found: Iterable[Any], consequence: str) -> list[Any] | None:
         try:
-            return list(ListWatch(self._client, f"/api/v1/{path}", kind, query).list_items())
+            return list(found)
         except ApiError as error:
             if error.status != _FORBIDDEN:
                 raise

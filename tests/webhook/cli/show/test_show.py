@@ -57,7 +57,7 @@ def test_plans_are_shown_with_the_effective_settings(
 ) -> None:
     cluster.add(DB, PLAIN, WEB, WARM, *release())
     (files / "warm.yaml").write_text(yaml.safe_dump(WARM), encoding="utf-8")
-    for where, calls in ((["--plans", str(files)], 0), (["-A"], 7)):
+    for where, calls in ((["--plans", str(files)], 0), (["-A"], 5)):
         result = run("show", *where, "-o", output)
         assert (result.exit_code, result.stderr) == (0, "")
         golden(EXPECTED / f"show.{output}", result.stdout)

@@ -4,6 +4,8 @@ from webhook.kube.objects import Json
 
 CONVERTOR_LABEL = "forklift.app"
 CONVERTOR_VALUE = "virt-v2v"
+SCHEDULABLE_LABEL = "kubevirt.io/schedulable"
+"""`true` on every node that can run VMs; it is in the node selector of Forklift's own pods."""
 CDI_APP = "containerized-data-importer"
 """Value of the label `app` of CDI's pods and prime PVCs."""
 

@@ -11,14 +11,11 @@ import structlog
 from webhook.admission.events import PlanEvent
 from webhook.forklift.progress import Progress
 from webhook.inventory import Plans, VmDisk, VmDisks, VmRef, have_known_place, plan_of
-from webhook.inventory.nodes import PATH as NODES_PATH
-from webhook.inventory.pods import NOT_ENDED, collection_path
 from webhook.inventory.progress import read_progress
+from webhook.inventory.surroundings import SurroundingsReader
 from webhook.kube.api.client import Client
-from webhook.kube.api.collection import ListWatch
 from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json, encode
-from webhook.kube.selectors import format_label_selector
 from webhook.model import Installation, Mode, Plan, PlanRef, Reason
 from webhook.placement.conflicts import Conflict, ConflictKind, ConflictSearch
 from webhook.placement.disk_users import build_disk_users, describe_surroundings, list_pod_terms
@@ -53,45 +50,6 @@ class ConflictsStatus(msgspec.Struct, frozen=True):
     """The number of VMs that have a conflict."""
     message: str = ""
     """The error of the last check; empty if there is none."""
-
-
-class _NodeMetadata(msgspec.Struct):
-    name: str
-    labels: dict[str, str] | None = None
-    resource_version: str = msgspec.field(name="resourceVersion", default="")
-
-
-class _NodeSpec(msgspec.Struct):
-    taints: list[Json] | None = None
-
-
-class _NodeObject(msgspec.Struct):
-    metadata: _NodeMetadata
-    spec: _NodeSpec | None = None
-
-    def to_json(self) -> Json:
-        """Return the fields that decide where pods can run; no other field changes the result."""
-        taints = self.spec.taints if self.spec else None
-        return {
-            "metadata": {"name": self.metadata.name, "labels": self.metadata.labels or {}},
-            "spec": {"taints": taints or []},
-        }
-
-
-class _PodMetadata(msgspec.Struct):
-    name: str
-    namespace: str = ""
-    labels: dict[str, str] | None = None
-    resource_version: str = msgspec.field(name="resourceVersion", default="")
-
-
-class _PodSpec(msgspec.Struct):
-    node_name: str = msgspec.field(name="nodeName", default="")
-
-
-class _PodObject(msgspec.Struct):
-    metadata: _PodMetadata
-    spec: _PodSpec | None = None
 
 
 class _Seen(NamedTuple):
@@ -129,7 +87,7 @@ class ConflictWatch:
         `cluster` has the pods and nodes, `hub` the Plans. Rules on pods are evaluated only if the
         pods of all namespaces may be listed.
         """
-        self._cluster = cluster
+        self._surroundings = SurroundingsReader(cluster)
         self._hub = hub
         self._disks = disks
         self._plans = plans
@@ -144,8 +102,6 @@ class ConflictWatch:
         """VMs with a conflict whose migration has ended."""
         self._conflicts: dict[VmRef, dict[ConflictKind, float]] = {}
         """The conflicts of each VM, and the time of the last Event about each."""
-        self._nodes: list[Json] = []
-        self._nodes_listed = -float("inf")
         self._renewed = time.monotonic()
         self._renewed_nodes: list[Json] = []
         self._message = ""
@@ -206,7 +162,7 @@ class ConflictWatch:
         now = time.monotonic()
         if not self._seen or now < self._renewed + self._timing.renewal_interval_seconds:
             return
-        before, self._renewed_nodes = self._renewed_nodes, self._list_nodes()
+        before, self._renewed_nodes = self._renewed_nodes, self._surroundings.list_nodes()
         self._renewed = now
         plans = {seen.plan for seen in self._seen.values()}
         stamps = {plan: _stamp(self._plans.find(plan)) for plan in plans}
@@ -254,14 +210,12 @@ class ConflictWatch:
         return mode is not Mode.OFF and have_known_place(disks)
 
     def _check_plan(self, plan: Plan, vms: dict[VmRef, list[VmDisk]]) -> None:
-        nodes = self._nodes
-        if time.monotonic() > self._nodes_listed + self._timing.nodes_reuse_seconds:
-            nodes = self._list_nodes()
+        nodes = self._surroundings.read_nodes(self._timing.nodes_reuse_seconds)
         surroundings = describe_surroundings(nodes, [] if self._lists_pods else None)
         users = build_disk_users(plan, self._installation, surroundings)
         terms = list_pod_terms(users.convertor) + list_pod_terms(users.vm)
         if terms:
-            surroundings = describe_surroundings(nodes, self._list_pods(terms))
+            surroundings = describe_surroundings(nodes, self._surroundings.list_pods(terms))
         search = ConflictSearch(users, surroundings)
         found: dict[VmRef, list[Conflict]] = {}
         for vm, disks in vms.items():
@@ -320,29 +274,6 @@ class ConflictWatch:
             self._conflicts[vm] = after
         else:
             self._conflicts.pop(vm, None)
-
-    def _list_nodes(self) -> list[Json]:
-        found = ListWatch(self._cluster, NODES_PATH, _NodeObject).list_items()
-        self._nodes = [node.to_json() for node in found]
-        self._nodes_listed = time.monotonic()
-        return self._nodes
-
-    def _list_pods(self, terms: Iterable[Json]) -> list[Json]:
-        """List the pods that pod terms select, one request for each selector."""
-        written = (term.get("labelSelector") for term in terms)
-        selectors = dict.fromkeys(
-            format_label_selector(each) for each in written if each is not None
-        )
-        return [
-            msgspec.to_builtins(pod)
-            for selector in selectors
-            for pod in ListWatch(
-                self._cluster,
-                collection_path(),
-                _PodObject,
-                {"labelSelector": selector, "fieldSelector": NOT_ENDED},
-            ).list_items()
-        ]
 
 
 def _stamp(plan: Plan | Reason) -> int:

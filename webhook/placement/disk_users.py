@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
+from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE, SCHEDULABLE_LABEL
 from webhook.karl import minimums
 from webhook.karl.pod_rule_warnings import list_required_pod_terms
 from webhook.kube.affinity import POD_KINDS, REQUIRED
@@ -21,9 +21,7 @@ from webhook.placement.role_settings import settings_for
 from webhook.settings.mode import mode_of
 from webhook.settings.own_pods import list_own_pods
 
-KUBEVIRT_LABEL = "kubevirt.io/schedulable"
-"""`true` on every node that can run VMs."""
-_RUNS_VMS = {KUBEVIRT_LABEL: "true"}.items()
+_RUNS_VMS = {SCHEDULABLE_LABEL: "true"}.items()
 
 PLUGINS = (taint_toleration, node_affinity, pod_affinity, pod_anti_affinity)
 """The filters of kube-scheduler whose result does not pass by itself."""
@@ -138,7 +136,7 @@ def _build_vm(plan: Plan, surroundings: Surroundings) -> DiskUser:
     """
     rules = plan.vm_rules or VmRules()
     capable = [node for node in surroundings.nodes if labels_of(node).items() >= _RUNS_VMS]
-    if any(KUBEVIRT_LABEL in labels_of(node) for node in surroundings.nodes):
+    if any(SCHEDULABLE_LABEL in labels_of(node) for node in surroundings.nodes):
         selector = dict(_RUNS_VMS) | rules.node_selector
     else:
         capable, selector = surroundings.nodes, rules.node_selector

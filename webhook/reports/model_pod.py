@@ -11,6 +11,7 @@ from webhook.forklift.labels import (
     CONVERTOR_LABEL,
     CONVERTOR_VALUE,
     FORKLIFT_SPREADING_TERM,
+    SCHEDULABLE_LABEL,
 )
 from webhook.forklift.roles import (
     DEEP_INSPECTION,
@@ -30,7 +31,7 @@ MODEL_PVC = "model-disk"
 _MODEL_PVC_UID = "00000000-0000-4000-8000-000000000000"
 
 _KVM = "devices.kubevirt.io/kvm"
-_RUNS_VMS = {"kubevirt.io/schedulable": "true"}
+_RUNS_VMS = {SCHEDULABLE_LABEL: "true"}
 _REQUESTS = {"cpu": "1", "memory": "1Gi", _KVM: "1"}
 _VDDK_REQUESTS = {"cpu": "100m", "memory": "150Mi"}
 _INSPECTION_REQUESTS = {"cpu": "100m", "memory": "512Mi", _KVM: "1"}

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from webhook.forklift.labels import SCHEDULABLE_LABEL
 from webhook.karl import minimums
 from webhook.karl.decompile import format_node_terms, format_pod_term
 from webhook.karl.syntax import Verb
@@ -22,7 +23,6 @@ from webhook.reports.explain.obstacles import Kind, Obstacle
 from webhook.settings.mode import Origin, resolve_mode
 
 _WELL_KNOWN_TAINT_PREFIX = "node.kubernetes.io/"
-_KUBEVIRT_LABEL = "kubevirt.io/schedulable"
 _KVM_RESOURCE_PREFIX = "devices.kubevirt.io/"
 _FORKLIFT_REQUESTS = {
     "cpu": "virt_v2v_container_requests_cpu",
@@ -100,7 +100,7 @@ def _add_toleration(obstacle: Obstacle, where: ObstacleContext) -> str:
 def _node_selector(obstacle: Obstacle, where: ObstacleContext) -> Advice:
     ((key, value),) = obstacle.cause["nodeSelector"].items()
     problem = f"{obstacle.text}: {near_misses.describe_label(key, where.context.snapshot)}"
-    if key == _KUBEVIRT_LABEL:
+    if key == SCHEDULABLE_LABEL:
         command = where.commands.kubectl(
             *("get", "pods", "-A", "-l", "kubevirt.io=virt-handler", "-o", "wide")
         )

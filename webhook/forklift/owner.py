@@ -5,12 +5,7 @@ from typing import Any
 from webhook.forklift.plan import GROUP, KIND
 from webhook.kube.labels import MAX_SUBDOMAIN_LENGTH
 from webhook.kube.objects import Json, nested_map
-from webhook.model import PlanRef, Request
-
-
-def read_plan_ref(request: Request) -> PlanRef | None:
-    """Return the reference of a pod to its plan, or None if it has none."""
-    return find_plan_ref(nested_map(request.object, "metadata"), request.namespace)
+from webhook.model import PlanRef
 
 
 def find_plan_ref(metadata: Json, namespace: str) -> PlanRef | None:
@@ -22,9 +17,9 @@ def find_plan_ref(metadata: Json, namespace: str) -> PlanRef | None:
     """
     labels = nested_map(metadata, "labels")
     ref = PlanRef(
-        uid=_name(labels.get("plan")),
-        namespace=_name(labels.get("plan-namespace")),
-        name=_name(labels.get("plan-name")) or _name(labels.get("forklift.app/plan")),
+        uid=read_name(labels.get("plan")),
+        namespace=read_name(labels.get("plan-namespace")),
+        name=read_name(labels.get("plan-name")) or read_name(labels.get("forklift.app/plan")),
     )
     if ref.uid or ref.name:
         return ref
@@ -34,13 +29,13 @@ def find_plan_ref(metadata: Json, namespace: str) -> PlanRef | None:
 def _owner(references: Any, namespace: str) -> PlanRef | None:
     for reference in references if isinstance(references, list) else ():
         owner = nested_map(reference)
-        group, _, _ = _name(owner.get("apiVersion")).partition("/")
-        uid, name = _name(owner.get("uid")), _name(owner.get("name"))
+        group, _, _ = read_name(owner.get("apiVersion")).partition("/")
+        uid, name = read_name(owner.get("uid")), read_name(owner.get("name"))
         if group == GROUP and owner.get("kind") == KIND and (uid or name):
             return PlanRef(uid=uid, namespace=namespace, name=name)
     return None
 
 
-def _name(value: object) -> str:
+def read_name(value: object) -> str:
     """Return a name; empty if it is not text, or longer than any name, so that no Plan has it."""
     return value if isinstance(value, str) and len(value) <= MAX_SUBDOMAIN_LENGTH else ""

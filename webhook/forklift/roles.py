@@ -9,8 +9,7 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from webhook.forklift.labels import CONVERTOR_LABEL
-from webhook.forklift.owner import find_plan_ref
-from webhook.kube.labels import MAX_SUBDOMAIN_LENGTH
+from webhook.forklift.owner import find_plan_ref, read_name
 from webhook.kube.objects import Json, nested_map, nested_string
 from webhook.model import Disk, MigrationPod, Plan, PvcRef, Role
 
@@ -62,7 +61,7 @@ def recognize(
         pvc = _find_controller(metadata.get("ownerReferences"), namespace)
         if pvc and (containers is None or IMPORTER_CONTAINER in containers):
             return PodKind(Role.IMPORTER, pvc)
-    if name.startswith(POPULATOR_PREFIX) and (pvc_name := _name(labels.get(POPULATOR_LABEL))):
+    if name.startswith(POPULATOR_PREFIX) and (pvc_name := read_name(labels.get(POPULATOR_LABEL))):
         pvc = PvcRef(namespace, pvc_name, name.removeprefix(POPULATOR_PREFIX))
         return PodKind(Role.POPULATOR, pvc)
     return None
@@ -100,12 +99,8 @@ def _find_controller(references: Any, namespace: str) -> PvcRef | None:
     """Return the PVC that controls a pod; None if another object does, or none."""
     for reference in references if isinstance(references, list) else ():
         owner = nested_map(reference)
-        name, uid = _name(owner.get("name")), _name(owner.get("uid"))
+        name, uid = read_name(owner.get("name")), read_name(owner.get("uid"))
         is_pvc = owner.get("kind") == "PersistentVolumeClaim" and owner.get("apiVersion") == "v1"
         if is_pvc and owner.get("controller") is True and name and uid:
             return PvcRef(namespace, name, uid)
     return None
-
-
-def _name(value: object) -> str:
-    return value if isinstance(value, str) and len(value) <= MAX_SUBDOMAIN_LENGTH else ""

@@ -16,8 +16,8 @@ import yaml
 from tests.support.paths import ROOT
 from webhook import settings
 from webhook.admission import review
-from webhook.admission.mutate import decide
-from webhook.forklift.owner import read_plan_ref
+from webhook.admission.mutate import decide, identify
+from webhook.inventory import NO_PVCS
 from webhook.inventory.directory_plans import DirectoryPlans
 from webhook.model import Installation, MigrationPod
 
@@ -31,10 +31,11 @@ def blocks(language: str) -> list[str]:
 def test_the_patch_is_the_response_to_the_example_review() -> None:
     plans = DirectoryPlans(ROOT / "examples/plans", Installation())
     request = review.decode((ROOT / "examples/review.json").read_bytes())
-    ref = read_plan_ref(request)
-    assert ref
-    plan = asyncio.run(plans.fetch(ref, 10))
-    decision = decide(request, MigrationPod(ref=ref), plan, Installation(), plans.node_values)
+    pod = identify(request, Installation(), NO_PVCS.find_disk)
+    assert isinstance(pod, MigrationPod)
+    assert pod.ref
+    plan = asyncio.run(plans.fetch(pod.ref, 10))
+    decision = decide(request, pod, plan, Installation(), plans.node_values)
     response = json.loads(review.encode(request.uid, decision))["response"]
     [patch] = blocks("json")
     assert json.loads(patch) == json.loads(base64.b64decode(response["patch"]))

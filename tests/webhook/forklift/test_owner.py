@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.paths import DATA
-from webhook.forklift.owner import read_plan_ref
-from webhook.kube.objects import Json
-from webhook.model import PlanRef, Request
+from webhook.forklift.owner import find_plan_ref
+from webhook.kube.objects import Json, nested_map
+from webhook.model import PlanRef
 
 PODS = DATA / "pods"
 UID = "b277064e-c8ce-430a-99ee-75a0a2a7d0ea"
@@ -65,7 +65,7 @@ def owner(**changes: str) -> Json:
     ],
 )
 def test_the_reference_is_read_from_labels_and_owners(pod: Json, expected: PlanRef | None) -> None:
-    assert read_plan_ref(Request(uid="1", namespace="vms", object=pod)) == expected
+    assert find_plan_ref(nested_map(pod, "metadata"), "vms") == expected
 
 
 @pytest.mark.parametrize("path", sorted(PODS.glob("*.json")), ids=lambda path: path.stem)
@@ -73,7 +73,7 @@ def test_every_pod_of_forklift_has_a_reference_to_its_plan(path: Path) -> None:
     pod = json.loads(path.read_text(encoding="utf-8"))
     labels = pod["metadata"]["labels"]
 
-    assert read_plan_ref(Request(uid="1", object=pod)) == PlanRef(
+    assert find_plan_ref(nested_map(pod, "metadata"), "") == PlanRef(
         uid=labels["plan"],
         namespace=labels.get("plan-namespace", ""),
         name=labels.get("plan-name", ""),
@@ -94,4 +94,4 @@ json_values = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(["metadata", "spec"]), json_values))
 def test_any_object_has_a_reference_or_none(pod: Json) -> None:
-    assert isinstance(read_plan_ref(Request(uid="1", object=pod)), PlanRef | None)
+    assert isinstance(find_plan_ref(nested_map(pod, "metadata"), ""), PlanRef | None)

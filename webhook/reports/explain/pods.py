@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from webhook.admission.patch import diff
 from webhook.admission.patch_summary import list_changes
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE
-from webhook.forklift.owner import read_plan_ref
+from webhook.forklift.owner import find_plan_ref
 from webhook.kube.defaulting import with_defaults
 from webhook.kube.objects import (
     Json,
@@ -19,7 +19,7 @@ from webhook.kube.objects import (
     status_of,
 )
 from webhook.kube.scheduler import run_filters
-from webhook.model import Plan, Request
+from webhook.model import Plan
 from webhook.placement import MalformedPod, Placed, place
 from webhook.reports.explain.context import ExplainContext
 from webhook.reports.explain.model import PodRow
@@ -100,7 +100,7 @@ def _is_of(plan: Plan, pod: Json) -> bool:
     namespace = namespace_of(pod)
     if labels_of(pod).get(CONVERTOR_LABEL) != CONVERTOR_VALUE or namespace != plan.target_namespace:
         return False
-    ref = read_plan_ref(Request("", namespace=namespace, object=pod))
+    ref = find_plan_ref(metadata_of(pod), namespace)
     if ref is None:
         return False
     if ref.uid:

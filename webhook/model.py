@@ -287,6 +287,7 @@ class SiblingDisk(NamedTuple):
     node_terms: list[Json] | None = None
     """The ORed node selector terms of its volume; empty if it is reachable from every node, None if
     they are not known: it is not bound, or its PersistentVolume has not been read yet."""
+    storage_class: str = ""
 
 
 class Disk(NamedTuple):
@@ -301,7 +302,7 @@ class Disk(NamedTuple):
     """Of `pvc`, by the clock of the API server."""
     siblings: list[SiblingDisk] = []  # noqa: RUF012 - never changed
     is_first: bool = True
-    """True if no other disk of the VM is older, or as old with a smaller name."""
+    """True if no other disk of the VM that is not bound is older, or as old with a smaller name."""
 
 
 class MigrationPod(NamedTuple):
@@ -315,6 +316,8 @@ class MigrationPod(NamedTuple):
     """True for deep inspections, which are in the namespace of the Plan."""
     has_node: bool = False
     """True if the pod was created for a node, which no scheduler chooses then."""
+    pvc: PvcRef | None = None
+    """The PVC that an importer or a populator writes."""
 
 
 class Installation(msgspec.Struct, frozen=True):

@@ -82,7 +82,7 @@ def resolve(
         return None
     if role is Role.IMPORTER and (disk is None or decides_place(disk)):
         role = Role.FIRST_CONSUMER
-    return MigrationPod(role, ref, disk, kind.in_plan_namespace, has_node)
+    return MigrationPod(role, ref, disk, kind.in_plan_namespace, has_node, kind.pvc)
 
 
 def decides_place(disk: Disk) -> bool:

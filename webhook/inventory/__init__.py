@@ -115,7 +115,8 @@ class VmDisk(NamedTuple):
     """The ORed node selector terms of its volume, as in `SiblingDisk`."""
 
     def as_sibling(self) -> SiblingDisk:
-        return SiblingDisk(self.pvc.name, self.bound, self.node_terms)
+        pvc = self.pvc
+        return SiblingDisk(pvc.name, self.bound, self.node_terms, pvc.storage_class)
 
 
 def plan_of(disks: Iterable[VmDisk]) -> PlanRef | None:

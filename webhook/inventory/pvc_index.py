@@ -14,6 +14,10 @@ from webhook.inventory import VmDisk, VmRef
 from webhook.kube.objects import Json
 from webhook.model import Disk, Pvc, PvcRef
 
+MAX_DISKS = 512
+"""Disks of one VM, of which vSphere allows fewer. Labels are those of any client that may create
+PVCs: further PVCs with the same labels have siblings, but are none."""
+
 Changed = tuple[VmRef, ...]
 """The VMs of which a disk has changed."""
 
@@ -89,7 +93,9 @@ class PvcIndex:
             waits_for_first_consumer=self._waits.get(pvc.storage_class, True),
             age_seconds=self._age_of(pvc.created),
             siblings=[each.as_sibling() for each in siblings],
-            is_first=all(order < (each.pvc.created, each.pvc.name) for each in siblings),
+            is_first=all(
+                each.bound or order < (each.pvc.created, each.pvc.name) for each in siblings
+            ),
         )
 
     def list_disks(self, vm: VmRef) -> list[VmDisk]:
@@ -208,7 +214,9 @@ class PvcIndex:
         pvc = entry.pvc
         self._entries[pvc.uid] = _pack(entry)
         if vm := vm_of(pvc):
-            self._vms[vm] = tuple(dict.fromkeys((*self._vms.get(vm, ()), pvc.uid)))
+            known = self._vms.get(vm, ())
+            if pvc.uid not in known and len(known) < MAX_DISKS:
+                self._vms[vm] = (*known, pvc.uid)
         if populated := find_populated_uid(pvc.name):
             self._primes[sys.intern(pvc.namespace), populated] = pvc.uid
 
@@ -217,7 +225,7 @@ class PvcIndex:
         changed = self._vms_of(pvc)
         del self._entries[pvc.uid]
         if vm := vm_of(pvc):
-            self._vms[vm] = tuple(uid for uid in self._vms[vm] if uid != pvc.uid)
+            self._vms[vm] = tuple(uid for uid in self._vms.get(vm, ()) if uid != pvc.uid)
             if not self._vms[vm]:
                 del self._vms[vm]
         prime = (pvc.namespace, find_populated_uid(pvc.name))

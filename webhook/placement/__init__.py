@@ -44,6 +44,9 @@ class Placed(msgspec.Struct, frozen=True):
 
 
 CONVERTOR_POD = MigrationPod()
+_ROLES_BY_PVC = frozenset({Role.FIRST_CONSUMER, Role.IMPORTER})
+"""The roles of importers, by the state of a PVC, which may have changed since the first placement:
+the rules of both states together may exclude every node, so there is only one placement."""
 
 
 def place(
@@ -66,6 +69,9 @@ def place(
     metadata, spec = pod.get("metadata") or {}, pod.get("spec") or {}
     annotations = metadata.get("annotations") or {}
     key, marker = f"{installation.prefix}/placement", _marker(plan)
+    again = annotations.get(key) == marker
+    if again and migration_pod.role in _ROLES_BY_PVC and migration_pod.pvc:
+        return Placed(pod, marked=True)
     settings, problems, refusal = settings_for(migration_pod, plan, installation)
     is_convertor = migration_pod.role is Role.CONVERTOR and applies(migration_pod, plan)
     if not (is_convertor or has_settings(settings)):
@@ -73,7 +79,6 @@ def place(
 
     added = own_labels(migration_pod, plan, installation)
     labels, notes = place_labels(metadata.get("labels") or {}, settings, added, installation.prefix)
-    again = annotations.get(key) == marker
     placed_spec, replaced, error = _place_spec(
         spec, settings, node_values, again=again, has_node=migration_pod.has_node
     )

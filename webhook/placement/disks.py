@@ -52,12 +52,16 @@ def find_disk_rules(disk: Disk | None, plan: Plan) -> DiskRules:
 
 
 def _find_awaited(disk: Disk) -> str:
-    """Return a sentence that names the disk that has to be bound first, or is to be read."""
+    """Return a sentence that names the disk that has to be bound first, or is to be read.
+
+    A volume of another class may be reachable from more nodes than those of this one, so two disks
+    that follow it could still be bound apart: they are bound one at a time.
+    """
     name = f"the importer of disk '{disk.pvc.name}' waits"
     bound = [each for each in disk.siblings if each.bound]
     if unread := next((each for each in bound if each.node_terms is None), None):
         return f"{name} until the PersistentVolume of disk '{unread.name}' of the same VM is read"
-    if bound:
+    if any(each.storage_class == disk.pvc.storage_class for each in bound):
         return ""
     if disk.age_seconds < ARRIVAL_SECONDS:
         return f"{name} until all disks of its VM are known, {ARRIVAL_SECONDS} s after its creation"

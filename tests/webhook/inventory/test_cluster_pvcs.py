@@ -192,7 +192,9 @@ def test_the_volume_of_a_disk_is_read_once_when_it_is_bound(
     eventually(lambda: watched.list_disks(VM)[1].pvc.storage_class == "other")
     disk = find(watched)
     assert disk
-    assert disk.siblings == [SiblingDisk("db-vm-1-disk-1", bound=True, node_terms=A)]
+    assert disk.siblings == [
+        SiblingDisk("db-vm-1-disk-1", bound=True, node_terms=A, storage_class="other")
+    ]
     assert volume_gets(api) == ["pv-1"]
 
 

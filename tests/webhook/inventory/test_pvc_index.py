@@ -10,7 +10,7 @@ from tests.support import pvcs
 from tests.support.pvcs import MIGRATION, zone_terms
 from webhook.forklift.pvc import PvcObject
 from webhook.inventory import VmDisk, VmRef
-from webhook.inventory.pvc_index import PvcIndex
+from webhook.inventory.pvc_index import MAX_DISKS, PvcIndex
 from webhook.kube.objects import Json
 from webhook.model import Disk, PlanRef, Pvc, PvcRef, SiblingDisk
 
@@ -53,6 +53,10 @@ def put(index: PvcIndex, *found: Pvc) -> None:
 
 def siblings(index: PvcIndex) -> list[SiblingDisk]:
     return find(index).siblings
+
+
+def sibling(pvc: Pvc, *, bound: bool, node_terms: list[Json] | None = None) -> SiblingDisk:
+    return SiblingDisk(pvc.name, bound, node_terms, storage_class="local")
 
 
 def test_a_disk_is_found_by_the_reference_of_its_pod(index: PvcIndex) -> None:
@@ -147,7 +151,7 @@ def test_siblings_are_the_other_disks_of_a_vm_in_a_migration(index: PvcIndex) ->
         read(pvcs.pvc("no-migration", migration="")),
     ]
     put(index, DISK, SECOND, *others)
-    assert siblings(index) == [SiblingDisk(SECOND.name, bound=False)]
+    assert siblings(index) == [sibling(SECOND, bound=False)]
     assert find(index, others[3]).siblings == find(index, others[4]).siblings == []
     assert len(index.list_vms()) == 4
 
@@ -162,27 +166,27 @@ def test_a_disk_that_is_being_deleted_is_not_a_sibling(index: PvcIndex) -> None:
     put(index, DISK, DELETED)
     assert siblings(index) == []
     assert index.list_disks(VM) == [VmDisk(DISK, bound=False)]
-    assert find(index, DELETED).siblings == [SiblingDisk(DISK.name, bound=False)]
+    assert find(index, DELETED).siblings == [sibling(DISK, bound=False)]
 
 
 def test_a_sibling_is_bound_where_its_volume_is(index: PvcIndex) -> None:
     bound = read(pvcs.pvc("db-vm-1-disk-1", volume="pv-1"))
     put(index, DISK, bound)
-    assert siblings(index) == [SiblingDisk(bound.name, bound=True)]
+    assert siblings(index) == [sibling(bound, bound=True)]
     index.set_node_terms(bound, zone_terms("a"))
-    assert siblings(index) == [SiblingDisk(bound.name, bound=True, node_terms=zone_terms("a"))]
+    assert siblings(index) == [sibling(bound, bound=True, node_terms=zone_terms("a"))]
 
 
 def test_a_sibling_is_bound_where_the_volume_of_its_prime_pvc_is(index: PvcIndex) -> None:
     put(index, DISK, SECOND, SECOND_PRIME)
-    assert siblings(index) == [SiblingDisk(SECOND.name, bound=True)]
+    assert siblings(index) == [sibling(SECOND, bound=True)]
     index.set_node_terms(SECOND_PRIME, zone_terms("a"))
-    assert siblings(index) == [SiblingDisk(SECOND.name, bound=True, node_terms=zone_terms("a"))]
+    assert siblings(index) == [sibling(SECOND, bound=True, node_terms=zone_terms("a"))]
 
 
 def test_an_unbound_prime_pvc_does_not_bind_a_sibling(index: PvcIndex) -> None:
     put(index, DISK, SECOND, read(pvcs.prime_pvc(pvcs.pvc("db-vm-1-disk-1"))))
-    assert siblings(index) == [SiblingDisk(SECOND.name, bound=False)]
+    assert siblings(index) == [sibling(SECOND, bound=False)]
 
 
 @pytest.mark.parametrize(
@@ -204,6 +208,20 @@ def test_the_first_disk_is_the_oldest_one_and_then_the_first_by_name(
 def test_a_disk_that_is_being_deleted_is_not_the_first(index: PvcIndex) -> None:
     put(index, DISK, read(pvcs.pvc("a", deleting=True)))
     assert find(index).is_first
+
+
+def test_the_first_disk_is_the_oldest_one_that_is_not_bound(index: PvcIndex) -> None:
+    put(index, DISK, read(pvcs.pvc("a", volume="pv-1")))
+    assert find(index).is_first
+
+
+def test_a_vm_has_a_limited_number_of_disks(index: PvcIndex) -> None:
+    disks = [read(pvcs.pvc(f"disk-{number}")) for number in range(MAX_DISKS + 2)]
+    put(index, *disks, *disks)
+    assert len(index.list_disks(VM)) == len(find(index, disks[-1]).siblings) == MAX_DISKS
+    for disk in disks:
+        index.discard(disk.uid)
+    assert (len(index), index.list_vms()) == (0, [])
 
 
 @given(st.permutations(range(4)), st.lists(st.integers(0, 1), min_size=4, max_size=4))

@@ -85,6 +85,19 @@ def test_an_importer_waits_for_an_older_disk() -> None:
     )
 
 
+def test_an_importer_that_follows_a_disk_of_another_class_waits_for_older_ones() -> None:
+    anywhere = SiblingDisk("disk-0", bound=True, node_terms=[], storage_class="nfs")
+    in_zone = bound("a")._replace(storage_class="zonal")
+
+    for other in (anywhere, in_zone):
+        assert rules_with(other, UNBOUND).refusal == (
+            "the importer of disk 'disk-1' waits until an older disk of the same VM is bound"
+        )
+        assert rules_with(other, UNBOUND, age=4.9, first=True).refusal
+        assert rules_with(other, UNBOUND, first=True) == DiskRules(other.node_terms or [])
+    assert rules_with(in_zone, bound("a"), UNBOUND).refusal == ""
+
+
 def test_an_importer_waits_until_the_volume_of_a_bound_disk_is_read() -> None:
     unread = SiblingDisk("disk-0", bound=True)
 

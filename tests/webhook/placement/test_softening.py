@@ -1,5 +1,7 @@
 """Required rules as preferences: a node that met the rules has the weight, every other one none."""
 
+from time import process_time
+
 import pytest
 from hypothesis import given
 
@@ -126,3 +128,14 @@ def test_settings_of_the_role_stay_required(part: str) -> None:
         assert split(kept.affinity).node_terms == []
         assert kept.node_selector == {"disk": "ssd"}
     assert kept.copied == {}
+
+
+def test_terms_that_take_long_to_be_made_disjoint_are_left_as_they_are() -> None:
+    repeated = [{"key": ZONE, "operator": "Exists"}] * 20
+    hard = node_terms(*([one_of(ZONE, f"z{number}"), *repeated] for number in range(60)))
+
+    started = process_time()
+    soft = soften(Settings(affinity=hard))
+
+    assert process_time() - started < 0.1
+    assert [each["preference"] for each in preferences(soft)] == split(hard).node_terms

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from time import perf_counter
 
 import msgspec
 
 from benchmarks import disk_objects, processes
+from benchmarks.plans import time_lookups
 from webhook.forklift.pvc import PvcObject
 from webhook.inventory.cluster_pvcs import ClusterPvcs
 from webhook.inventory.pvc_index import PvcIndex
@@ -19,7 +19,6 @@ from webhook.inventory.volumes import VolumeTiming
 from webhook.kube.api.client import connect
 from webhook.model import Pvc, PvcRef
 
-LOOKUPS = 2000
 TIMEOUT_SECONDS = 300.0
 
 
@@ -40,17 +39,8 @@ def lookups(counts: Sequence[int], rounds: int) -> dict[int, list[float]]:
 
     The lookups are of as many disks as the smallest count, as in `benchmarks.plans.lookups`.
     """
-    indexes = {count: _index(count) for count in counts}
-    found: dict[int, list[float]] = {count: [] for count in counts}
-    for _ in range(rounds):
-        for count, index in indexes.items():
-            migrating = [_ref(number) for number in range(0, count, count // min(counts))]
-            began = perf_counter()
-            for _ in range(LOOKUPS // len(migrating)):
-                for ref in migrating:
-                    index.find_disk(ref)
-            found[count].append((perf_counter() - began) / LOOKUPS)
-    return found
+    find = {count: _index(count).find_disk for count in counts}
+    return time_lookups(find, _ref, rounds)
 
 
 def _index(count: int) -> PvcIndex:

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.support.affinity_terms import is_in
 from tests.support.builders import CONVERTOR_LABELS
 from tests.support.missed_pods import (
     AFTER,
@@ -287,11 +288,6 @@ def test_an_importer_of_a_pvc_that_is_filled_directly_has_no_node_at_its_creatio
     assert missed_role(IMPORTER, pods=ALL, **ON_NODE) is Role.IMPORTER
 
 
-def zone(name: str) -> Json:
-    expression = {"key": "zone", "operator": "In", "values": [name]}
-    return {"matchExpressions": [expression]}
-
-
 @pytest.mark.parametrize(
     ("zones", "affinity", "role"),
     [
@@ -304,7 +300,7 @@ def zone(name: str) -> Json:
 def test_a_first_consumer_is_missed_if_it_is_placed_with_and_without_the_other_disks(
     zones: list[str], affinity: Json | None, role: Role | None
 ) -> None:
-    siblings = [SiblingDisk(name, bound=True, node_terms=[zone(name)]) for name in zones]
+    siblings = [SiblingDisk(name, bound=True, node_terms=[is_in("zone", name)]) for name in zones]
     disk = Disk(Pvc(*PVC, vm="vm-1"), bound=False, siblings=siblings)
     settings: dict[str, Any] = {
         "affinity": {"nodeAffinity": affinity} if affinity else {},

@@ -87,7 +87,7 @@ class _LazyGroup(click.Group):
 @click.option("--debug", is_flag=True, help="Print the stack trace of an unexpected error.")
 @click.version_option(package_name="convertor-webhook", message="%(version)s")
 def group(debug: bool) -> None:
-    """Place the convertor pods of Forklift's migration plans.
+    """Place the pods of Forklift's migration plans.
 
     \b
     Exit codes: 0 success; 1 the command found what it fails on, such as problems;

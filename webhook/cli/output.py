@@ -72,9 +72,11 @@ def as_yaml(value: Any) -> str:
     """Return plain values as YAML, in their order, with escapes for all that is not printable."""
     import yaml  # noqa: PLC0415 - help and completion do not load it
 
+    plain = msgspec.to_builtins(value)  # a copy without shared parts, which YAML would name
+
     def dump(*, allow_unicode: bool) -> str:
         return str(
-            yaml.safe_dump(value, sort_keys=False, allow_unicode=allow_unicode, width=_WIDTH)
+            yaml.safe_dump(plain, sort_keys=False, allow_unicode=allow_unicode, width=_WIDTH)
         )
 
     text = dump(allow_unicode=True)

@@ -92,6 +92,8 @@ class Spec(msgspec.Struct, omit_defaults=True):
     vm_labels: Any = msgspec.field(name="targetLabels", default=None)
     vm_node_selector: Any = msgspec.field(name="targetNodeSelector", default=None)
     vm_affinity: Any = msgspec.field(name="targetAffinity", default=None)
+    type: Any = None
+    warm: Any = None
 
 
 class PlanObject(msgspec.Struct, omit_defaults=True):
@@ -116,6 +118,8 @@ class RawSpec(msgspec.Struct):
     vm_labels: Raw = msgspec.field(name="targetLabels", default=Raw())
     vm_node_selector: Raw = msgspec.field(name="targetNodeSelector", default=Raw())
     vm_affinity: Raw = msgspec.field(name="targetAffinity", default=Raw())
+    type: Raw = Raw()
+    warm: Raw = Raw()
 
 
 class WatchedPlan(msgspec.Struct):

@@ -15,21 +15,26 @@ _PODS = {Role.IMPORTER: "an importer", Role.POPULATOR: "a populator"}
 def find_role_warnings(plan: Plan, installation: Installation) -> Iterator[str]:
     """Yield the warnings about the settings of a plan for single roles."""
     without_effect: list[str] = []
+    missing: list[Role] = []
     for role, own in plan.settings.roles.items():
         if role not in plan.settings.pods:
-            without_effect += _list_settings(role, own, installation)
+            listed = _list_settings(role, own, installation)
+            without_effect += listed
+            missing += [role] * bool(listed)
         else:
             yield from _find_required_rules(role, own)
             yield from _find_pod_rule_warnings(role, own, plan)
     together = plan.settings.disks is Disks.TOGETHER and "disks" not in installation.defaults
     if together and Role.FIRST_CONSUMER not in plan.settings.pods:
         without_effect.append("disks")
+        missing.append(Role.FIRST_CONSUMER)
     if without_effect:
         selected = " and ".join(plan.settings.pods) or "no role"
-        yield (
-            f"{', '.join(without_effect)}: no effect, because pods selects {selected}; add the "
-            f"role to the annotation {installation.prefix}/pods"
-        )
+        roles = dict.fromkeys(missing)
+        remedy = f"add {' and '.join(roles)} to the annotation {installation.prefix}/pods"
+        if excluded := [role for role in roles if role not in installation.roles]:
+            remedy = f"limits.roles of the installation does not have {' and '.join(excluded)}"
+        yield f"{', '.join(without_effect)}: no effect, because pods selects {selected}; {remedy}"
 
 
 def _list_settings(role: Role, own: RoleSettings, installation: Installation) -> list[str]:

@@ -35,6 +35,11 @@ def test_json_and_yaml_are_printable_and_have_the_same_values(form: str, text: s
     assert parsed == {"a": [text]}
 
 
+def test_yaml_repeats_what_values_share() -> None:
+    shared = {"a": [1]}
+    assert output.as_yaml([shared, shared]) == "- a:\n  - 1\n- a:\n  - 1\n"
+
+
 def test_lines_are_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     print_lines([Line(FORGED, "red"), Line("a\nb")])
     output.notify(f"Warning: {FORGED}\nnext")

@@ -162,7 +162,7 @@ def test_a_setting_for_a_role_that_is_not_selected_is_written_with_a_warning(
     assert result.exit_code == 0
     assert result.stderr == (
         "Warning: Plan konveyor-forklift/db: labels.importer: no effect, because pods selects "
-        f"convertor and first-consumer; add the role to the annotation {PREFIX}/pods\n"
+        f"convertor and first-consumer; add importer to the annotation {PREFIX}/pods\n"
     )
 
 

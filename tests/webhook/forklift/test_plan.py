@@ -19,6 +19,7 @@ from webhook.model import Installation
         plan(labels="a=b"),
         plan(spec={"convertorLabels": {"a": "b"}, "convertorAffinity": "text", "vms": [{}]}),
         plan(spec={"targetLabels": {"a": "b"}, "targetNodeSelector": {}, "targetAffinity": {}}),
+        plan(spec={"type": "warm", "warm": True}),
         {"metadata": {"name": "db"}},
         {"metadata": {"name": "db", "managedFields": None, "annotations": None}},
         plan(metadata={"managedFields": [{"time": "x", "fieldsV1": {"f:spec": {"f:a": {}}}}]}),

@@ -63,15 +63,16 @@ def test_settings_for_roles_that_are_not_selected_are_one_warning() -> None:
     assert warnings(own | {"disks": "together"}, pods="convertor") == [
         (
             "affinity.importer, labels.populator, disks: no effect, because pods selects "
-            f"convertor; add the role to the annotation {PREFIX}/pods"
+            "convertor; add importer and populator and first-consumer to the annotation "
+            f"{PREFIX}/pods"
         )
     ]
     installation = Installation(roles=())
     found = settings.read(plan(disks="together"), installation)
     assert [*find_role_warnings(found, installation)] == [
         (
-            "disks: no effect, because pods selects no role; add the role to the annotation "
-            f"{PREFIX}/pods"
+            "disks: no effect, because pods selects no role; limits.roles of the installation "
+            "does not have first-consumer"
         )
     ]
 

@@ -97,7 +97,8 @@ class _DiskFinder:
                 return disk
         name = "/".join(filter(None, (pvc.namespace, pvc.name)))
         note = (
-            f"PVC '{name}' is not in the files, so it counts as not bound; add it to -f or --plan"
+            f"PVC '{name}' is not in the files, so it counts as not bound and names no plan; add "
+            "it to -f or --plan"
         )
         notify(f"Note: {note}")
         return None

@@ -12,6 +12,7 @@ from tests.support.commands import Run
 from webhook.kube.objects import Json
 
 RULES = "REQUIRE pods(app=ceph-osd) in namespaces (team=storage) on node"
+NO_KVM = {"devices.kubevirt.io/kvm": "0"}
 OBJECTS = [
     plan(affinity=RULES),
     node("a1", {ZONE: "a"}),
@@ -121,3 +122,13 @@ def test_files_of_a_folder_that_are_not_valid_are_skipped_with_a_warning(
     assert result.stderr.startswith(f"Warning: '{tmp_path / 'b.yaml'}': line 2 column 1: ")
     assert result.stderr.count("Warning") == 1
     assert "1/2 nodes are available" in result.stdout
+
+
+@pytest.mark.parametrize("spec", [{}, {"warm": True}, {"type": "warm"}])
+def test_the_first_consumer_of_a_warm_plan_needs_no_hardware_virtualization(
+    run: Run, tmp_path: Path, spec: Json
+) -> None:
+    found = plan(affinity=f"REQUIRE nodes({ZONE}=b)", spec={"targetNamespace": "vms"} | spec)
+    path = write(tmp_path / "a.yaml", found, node("b1", {ZONE: "b"}, allocatable=NO_KVM))
+    rows = {row["role"]: row["nodes"] for row in explained(run, path)["roles"]}
+    assert rows["first-consumer"] == (["b1"] if spec else [])

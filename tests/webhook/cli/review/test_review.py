@@ -428,8 +428,8 @@ def test_without_its_pvc_an_importer_is_a_first_consumer_with_a_note(
 
     assert ", role first-consumer)\n" in result.stdout
     assert result.stderr == (
-        "Note: PVC 'vms/db-vm-1-disk-0' is not in the files, so it counts as not bound; add it to "
-        "-f or --plan\n"
+        "Note: PVC 'vms/db-vm-1-disk-0' is not in the files, so it counts as not bound and names "
+        "no plan; add it to -f or --plan\n"
     )
 
 

@@ -65,6 +65,7 @@ PATHS = st.sampled_from(
         ("object", "spec", "affinity"),
         ("object", "spec", "affinity", "nodeAffinity"),
         ("object", "spec", "tolerations"),
+        ("object", "spec", "nodeName"),
         ("object", "spec", "containers"),
     ]
 )
@@ -217,6 +218,16 @@ def test_pods_that_name_a_plan_in_different_ways_get_their_own_warning() -> None
         response = respond(warm, body)
         assert response == respond_uncached(body, plans, Installation())
         assert f"forklift/{name}" in response[0].decode()
+
+
+def test_a_pod_with_a_preset_node_does_not_get_the_response_of_one_without() -> None:
+    plan = msgspec.structs.replace(PLAN, settings=Settings(node_selector={"disk": "nvme"}))
+    plans = FakePlans(plan)
+    warm = PodReviewHandler(plans, Installation())
+    for node in ("", "n1", ""):
+        pod = CONVERTOR_POD | {"spec": {"nodeName": node} if node else {}}
+        body = encode(review_request(pod))
+        assert respond(warm, body) == respond_uncached(body, plans, Installation())
 
 
 @pytest.mark.parametrize("field", ["annotations", "affinity"])

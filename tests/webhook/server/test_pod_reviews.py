@@ -152,6 +152,20 @@ def test_an_importer_keeps_the_rules_of_its_first_role_when_its_pvc_is_bound_in_
     assert review(behind, placed).decision.patch == []
 
 
+# A pod with a preset node
+
+
+def test_the_node_selector_of_a_pod_with_a_preset_node_stays_as_it_was_sent() -> None:
+    pod = labelled(DISK, nodeName="n1")
+    pod["spec"]["nodeSelector"] = {"cpu-cores": "16+"}
+
+    response = review(handler_of(KnownPvcs(DISK), labels="team=a"), pod)
+
+    patched = apply_patch(pod, json.loads(response.body)["response"])
+    assert patched["metadata"]["labels"]["team"] == "a"
+    assert patched["spec"] == pod["spec"]
+
+
 # Pods that lead to no disk
 
 

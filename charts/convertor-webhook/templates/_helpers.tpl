@@ -308,9 +308,9 @@ namespaceModes: {{- include "convertor-webhook.inline" $modes }}
 planModes: {{ .Values.planModes }}
 # Namespaces of pod rules that name none: all, or the pod's own.
 scope: {{ .Values.scope | toYaml }}
-# With invalid settings of a plan, allow applies the valid ones and deny rejects the plan's pods.
+# With invalid settings of a plan, allow applies the valid ones and deny rejects its convertor pods.
 onError: {{ .Values.onError | toYaml }}
-# Add the labels app=virt-v2v and forklift.app/plan to pods without them.
+# Add the labels app=virt-v2v and forklift.app/plan to convertor pods without them.
 identityLabels: {{ .Values.identityLabels }}
 # Prefix of the annotations on Plans and pods.
 annotationPrefix: {{ .Values.annotationPrefix | toYaml }}

@@ -93,7 +93,7 @@ _OPTIONS = [
         "--on-error",
         type=_make_choice(OnError),
         default=_DEFAULT.on_error.value,
-        help="Allow or deny pods of plans with invalid settings.",
+        help="Allow or deny convertor pods of plans with invalid settings.",
     ),
     _make_option(
         "--identity-labels/--no-identity-labels",

@@ -487,7 +487,7 @@ def test_a_list_of_importers_keeps_the_convertor_pods(api: FakeApi, watched: Wat
         del api.objects["pods", "target", "importer-disk-0"]
     api.end_watches()
 
-    eventually(lambda: watched.pods.status().count == 1)
+    eventually(lambda: watched.pods.status().count == 1 and bool(watched.missed))
     assert watched.missed == {Reason.MISSED: 1}
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,18 @@ def test_output_does_not_depend_on_the_width_of_the_terminal() -> None:
     assert narrow.stderr == none.stderr != b""
 
 
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """Let the programs of a test be interrupted, also if the tests run in the background.
+
+    A shell ignores interrupts for commands that it starts there, and so do their children.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 def test_an_interrupt_ends_a_command_without_a_stack_trace(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"

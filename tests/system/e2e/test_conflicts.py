@@ -21,6 +21,7 @@ from webhook.placement.disk_users import build_disk_users, describe_surroundings
 
 SEEDS = range(60)
 TARGET = "vms-in-conflict"
+NODES = ("n1", "n2", "n3", "n4")
 UNSEEN = ("not found", "non-existent", "unbound")
 """In the message of a pod whose volumes kube-scheduler does not know yet."""
 
@@ -32,12 +33,13 @@ def namespace(api: Api) -> None:
 
 @pytest.fixture(autouse=True)
 def clean(api: Api) -> Iterator[None]:
-    """Delete everything after the test."""
+    """Delete the objects of the test after it; other tests share volumes and nodes."""
     yield
     api.delete_all("Pod", TARGET)
     api.delete_all("PersistentVolumeClaim", TARGET)
-    api.delete_all("PersistentVolume")
-    api.delete_all("Node")
+    api.delete_all("PersistentVolume", labelSelector=f"of={TARGET}")
+    for name in NODES:
+        api.delete("Node", name)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -70,7 +72,7 @@ def draw_nodes(random: Random) -> list[Json]:
             },
             taints=("gpu=x:NoSchedule",) if random.random() < 0.3 else (),
         )
-        for name in ("n1", "n2", "n3", "n4")[: random.randint(2, 4)]
+        for name in NODES[: random.randint(2, 4)]
     ]
 
 
@@ -110,7 +112,8 @@ def create(api: Api, seed: int, nodes: list[Json], disks: list[SiblingDisk]) -> 
             "claimRef": {"namespace": TARGET, "name": disk.name},
         }
         found = pvcs.volume(volume, disk.node_terms)
-        api.create(found | {"spec": found["spec"] | rest})
+        metadata = found["metadata"] | {"labels": {"of": TARGET}}
+        api.create(found | {"metadata": metadata, "spec": found["spec"] | rest})
         api.create(pvcs.pvc(disk.name, TARGET, volume=volume, storage_class=""))
 
 

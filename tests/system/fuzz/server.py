@@ -10,7 +10,7 @@ import msgspec
 from webhook.admission import events
 from webhook.admission.events import Occurrences, PlanEvent
 from webhook.forklift.plan import WatchedPlan
-from webhook.inventory import NO_PVCS, PlansStatus, Pvcs, PvcsStatus
+from webhook.inventory import NO_PVCS, NoPvcs, PlansStatus, Pvcs
 from webhook.inventory.index import PlanIndex
 from webhook.inventory.pvc_index import PvcIndex
 from webhook.model import Disk, Installation, NodeValues, Plan, PlanRef, PvcRef, Reason
@@ -53,7 +53,7 @@ class IndexedPlans:
     def stop(self) -> None: ...
 
 
-class IndexedPvcs:
+class IndexedPvcs(NoPvcs):
     """A source of PVCs whose watch has delivered all of them; their creation is their age."""
 
     def __init__(self) -> None:
@@ -61,12 +61,6 @@ class IndexedPvcs:
 
     def find_disk(self, pvc: PvcRef) -> Disk | None:
         return self.index.find_disk(pvc)
-
-    def status(self) -> PvcsStatus:
-        return PvcsStatus(synced=True, age_seconds=0, count=len(self.index))
-
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
 
 
 class EventEncoder:

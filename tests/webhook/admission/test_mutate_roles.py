@@ -15,6 +15,7 @@ from tests.support.migration_pods import PLAN_UID, PODS, disk_of, kind_of
 from tests.support.reviews import apply_patch, run_at_once
 from webhook.admission.mutate import decide, identify
 from webhook.admission.review import encode
+from webhook.inventory import NoPvcs
 from webhook.kube.objects import Json
 from webhook.model import (
     Decision,
@@ -50,7 +51,7 @@ def plan(**settings: Any) -> Plan:
     return Plan("konveyor-forklift", "db", PLAN_UID, 3, "target", Settings(**settings))
 
 
-class FakePvcs:
+class FakePvcs(NoPvcs):
     """The PVC of one printed pod, whose labels name its plan."""
 
     def __init__(self, name: str = IMPORTER, **changes: Any) -> None:
@@ -64,13 +65,6 @@ class FakePvcs:
     def find_disk(self, pvc: PvcRef) -> Disk | None:
         self.searches.append(pvc)
         return self.disk if pvc == self.pvc else None
-
-    def status(self) -> Any:
-        raise NotImplementedError
-
-    def start(self) -> None: ...
-
-    def stop(self) -> None: ...
 
 
 NO_DISK = FakePvcs()

@@ -6,6 +6,7 @@ plans serialized (`webhook.inventory`), without field names, so that longer name
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -21,6 +22,14 @@ those that no role of `limits.roles` needs."""
 
 NodeValues = Mapping[str, Collection[str]]
 """The values of labels on all nodes, by label key. Keys whose values are unknown are absent."""
+
+
+class ClusterState(NamedTuple):
+    """The state of the pods' cluster that a placement depends on."""
+
+    node_values: NodeValues = MappingProxyType({})
+    priority_classes: Collection[str] | None = None
+    """The names of the PriorityClasses; None if they are not known."""
 
 
 class Reviewed(StrEnum):
@@ -103,6 +112,8 @@ class Reason(StrEnum):
 
     PLACED = "Placed"
     WOULD_PLACE = "WouldPlace"
+    ENFORCED = "Enforced"
+    """The plan's own mode is not enforce: the pod has only what the installation enforces."""
     ALREADY_PLACED = "AlreadyPlaced"
     NOTHING_TO_PLACE = "NothingToPlace"
     SETTINGS_INVALID = "SettingsInvalid"
@@ -171,7 +182,12 @@ class RoleSettings(msgspec.Struct, frozen=True, array_like=True):
     node_requirements: list[Json] | None = None
     """None if, and only if, `node_selector` is."""
     affinity: Json | None = None
+    spread: list[Json] | None = None
+    """None if, and only if, `affinity` is: both are rules."""
     tolerations: list[Json] | None = None
+    resources: dict[str, str] | None = None
+    priority_class: str | None = None
+    pod_annotations: dict[str, str] | None = None
 
 
 class Settings(msgspec.Struct, frozen=True, array_like=True):
@@ -200,6 +216,12 @@ class Settings(msgspec.Struct, frozen=True, array_like=True):
     """The roles that the settings apply to, of those that the installation allows."""
     disks: Disks = Disks.ANY
     roles: dict[Role, RoleSettings] = {}
+    spread: list[Json] = []
+    """core/v1 TopologySpreadConstraints, from SPREAD rules."""
+    resources: dict[str, str] = {}
+    """Quantities of the main container, by `requests.cpu`, `limits.memory` and the like."""
+    priority_class: str = ""
+    pod_annotations: dict[str, str] = {}
 
 
 class VmRules(msgspec.Struct, frozen=True, array_like=True):
@@ -320,6 +342,55 @@ class MigrationPod(NamedTuple):
     """The PVC that an importer or a populator writes."""
 
 
+class Limits(msgspec.Struct, frozen=True):
+    """What plans may set. None is the built-in limit, which `webhook.settings.limits` has.
+
+    In lists of keys and names a trailing `*` matches a prefix.
+    """
+
+    settings: tuple[str, ...] | None = None
+    """Names of settings, as in annotations without a role; None allows all."""
+    roles: tuple[Role, ...] = tuple(Role)
+    labels: tuple[str, ...] | None = None
+    """Keys; None allows all but those by which controllers and meshes select pods."""
+    node_labels: tuple[str, ...] | None = None
+    """Keys in node selectors and node rules; None allows all."""
+    tolerations: tuple[str, ...] | None = None
+    """As for kubectl taint; None allows all but those of control planes and failing nodes."""
+    rule_namespaces: tuple[str, ...] | None = None
+    """Namespaces whose pods rules may select besides those of the target; None allows all."""
+    target_namespaces: tuple[str, ...] | None = None
+    """None allows all."""
+    avoid_topologies: tuple[str, ...] | None = None
+    """Topology keys of required anti-affinity to pods of other namespaces; None allows nodes."""
+    priority_classes: tuple[str, ...] = ()
+    pod_annotations: tuple[str, ...] | None = None
+    """Keys; None allows those that keep a pod from being evicted."""
+    resources: dict[str, str] = {}
+    """The largest quantity of `cpu`, `memory` and `ephemeral-storage`; absent ones have none."""
+
+
+class ScratchVolume(msgspec.Struct, frozen=True):
+    """A volume of its own for the temporary files of a conversion, for the life of its pod."""
+
+    size: str
+    storage_class: str = ""
+    """Empty for the default class of the cluster."""
+
+
+class ConvertorProfile(msgspec.Struct, frozen=True):
+    """Privileges of convertor pods, which no plan can set: `convertor` of the installation."""
+
+    seccomp: Json = {}
+    """A core/v1 SeccompProfile."""
+    app_armor: Json = {}
+    """A core/v1 AppArmorProfile."""
+    env: dict[str, str] = {}
+    """Of the main container."""
+    runtime_class: str = ""
+    scratch_volume: ScratchVolume | None = None
+
+
 class Installation(msgspec.Struct, frozen=True):
     """The configuration for all plans."""
 
@@ -335,8 +406,34 @@ class Installation(msgspec.Struct, frozen=True):
     """The prefix of all annotations that the webhook reads or writes."""
     defaults: Json = {}
     """The defaults file as decoded: see `webhook.settings`."""
-    roles: tuple[Role, ...] = tuple(Role)
-    """`limits.roles`: those that plans may place, and that the API server calls the webhook for."""
+    limits: Limits = Limits()
+    namespace_limits: dict[str, Limits] = {}
+    """Limits by namespace of the Plan; a key that is absent there has that of `limits`."""
+    enforced: Settings = Settings()
+    """Node selector, affinity and tolerations of all pods, which no plan switches off."""
+    convertor: ConvertorProfile = ConvertorProfile()
+    namespace_convertors: dict[str, ConvertorProfile] = {}
+    """Profiles by namespace of the pods; a key that is absent there has that of `convertor`."""
+    kubernetes: int | None = None
+    """The minor version of the pods' cluster, 30 for Kubernetes 1.30; None if it is not known."""
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """The roles that the API server calls the webhook for: those that some plan may place."""
+        allowed = {role for each in self.all_limits() for role in each.roles}
+        return tuple(role for role in Role if role in allowed)
+
+    def all_limits(self) -> list[Limits]:
+        """Return the general limits, and those of the namespaces."""
+        return [self.limits, *self.namespace_limits.values()]
+
+    def limits_for(self, namespace: str) -> Limits:
+        """Return the limits of the Plans in a namespace."""
+        return self.namespace_limits.get(namespace, self.limits)
+
+    def profile_for(self, namespace: str) -> ConvertorProfile:
+        """Return the profile of the convertor pods in a namespace."""
+        return self.namespace_convertors.get(namespace, self.convertor)
 
 
 class Request(msgspec.Struct, frozen=True):

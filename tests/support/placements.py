@@ -6,6 +6,7 @@ from tests.support.builders import decoded_request
 from webhook.admission.mutate import decide
 from webhook.kube.objects import Json
 from webhook.model import (
+    ClusterState,
     Decision,
     Installation,
     MigrationPod,
@@ -45,10 +46,10 @@ def place_pod(
     installation: Installation = BARE,
     node_values: Mapping[str, list[str]] | None = None,
 ) -> Placed:
-    return place(before, plan, installation, node_values or {})
+    return place(before, plan, installation, ClusterState(node_values or {}))
 
 
 def decide_on_pod(
     found: Plan | Reason, installation: Installation = BARE, request: Request | None = None
 ) -> Decision:
-    return decide(request or decoded_request(), MigrationPod(ref=REF), found, installation, {})
+    return decide(request or decoded_request(), MigrationPod(ref=REF), found, installation)

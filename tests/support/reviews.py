@@ -13,7 +13,7 @@ from webhook.admission.review import ReviewResponse, decode, encode
 from webhook.inventory import NO_PVCS
 from webhook.inventory.index import PlanIndex
 from webhook.kube.objects import Json
-from webhook.model import Decision, Installation, Reason
+from webhook.model import ClusterState, Decision, Installation, Reason
 
 
 class ReviewedPod(NamedTuple):
@@ -41,7 +41,7 @@ def review_pod(
     else:
         ref = migration_pod.ref
         found = index.find(ref) if ref else Reason.NO_PLAN_REFERENCE
-        decision = decide(request, migration_pod, found, installation, node_values)
+        decision = decide(request, migration_pod, found, installation, ClusterState(node_values))
     response = json.loads(encode(request.uid, decision))["response"]
     return ReviewedPod(apply_patch(pod, response), response.get("warnings", []), decision)
 

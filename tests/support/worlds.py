@@ -108,7 +108,7 @@ def draw_cluster(random: Random) -> DrawnCluster:
     pods = draw_pods(random, nodes)
     plan_object = draw_plan(random)
     plan = read(plan_object, Installation())
-    placed = place(build_model_pod(plan, plan_object["spec"]), plan, Installation(), {})
+    placed = place(build_model_pod(plan, plan_object["spec"]), plan, Installation())
     return DrawnCluster(nodes, pods, with_defaults(placed.pod), random)
 
 

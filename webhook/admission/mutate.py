@@ -1,6 +1,7 @@
 """Decision on the review of a pod: whether and how its plan places it."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
@@ -10,12 +11,12 @@ from webhook.admission.problem_text import join_problems
 from webhook.forklift.roles import namespace_for, recognize, resolve
 from webhook.kube.objects import Json, nested_map, nested_string
 from webhook.model import (
+    ClusterState,
     Decision,
     Disk,
     Installation,
     MigrationPod,
     Mode,
-    NodeValues,
     OnError,
     Outcome,
     Plan,
@@ -25,7 +26,7 @@ from webhook.model import (
     Request,
     Role,
 )
-from webhook.placement import MalformedPod, place
+from webhook.placement import NO_STATE, MalformedPod, place, place_enforced
 from webhook.placement.role_settings import applies
 from webhook.placement.warnings import find_pod_warnings
 from webhook.settings.mode import mode_of
@@ -67,6 +68,13 @@ It does not reveal which, because every client that may create pods can name eve
 """
 
 
+class _Enforced(NamedTuple):
+    """What the installation enforces on a pod."""
+
+    patch: list[Json]
+    notes: list[str]
+
+
 FindDisk = Callable[[PvcRef], Disk | None]
 """Returns the disk of a PVC, if it is known."""
 
@@ -96,7 +104,7 @@ def decide(
     pod: MigrationPod,
     plan: Plan | Reason,
     installation: Installation,
-    node_values: NodeValues,
+    cluster: ClusterState = NO_STATE,
 ) -> Decision:
     """Decide on a migration pod, with its plan or the reason why it has none."""
     ref = pod.ref
@@ -111,7 +119,7 @@ def decide(
     else:
         if request.namespace == namespace_for(plan, in_plan_namespace=pod.in_plan_namespace):
             owner = plan
-            decision = _enforce(request, pod, plan, installation, node_values)
+            decision = _enforce(request, pod, plan, installation, cluster)
         else:
             message = _explain_namespace(request.namespace, pod, plan)
             decision = Decision(
@@ -124,6 +132,10 @@ def decide(
         )
     decision = msgspec.structs.replace(decision, role=pod.role)
     mode = mode_of(owner, request.namespace, installation)
+    if owner and mode is not mode_of(None, request.namespace, installation) is Mode.ENFORCE:
+        found = _place_enforced(request, pod, owner, installation, cluster)
+        if found.patch:
+            return _report_enforced(_apply_mode(mode, decision), found)
     if decision.outcome is Outcome.REFUSED and request.dry_run and mode is Mode.ENFORCE:
         return _predict(decision, "dry run, nothing is refused: ", mode)
     return _apply_mode(mode, decision)
@@ -173,11 +185,11 @@ def _enforce(
     pod: MigrationPod,
     plan: Plan,
     installation: Installation,
-    node_values: NodeValues,
+    cluster: ClusterState,
 ) -> Decision:
     """Return the decision of mode enforce, from which those of the other modes are made."""
     try:
-        placed = place(request.object, plan, installation, node_values, pod)
+        placed = place(request.object, plan, installation, cluster, pod)
     except MalformedPod as error:
         return _malformed(str(error))
     if placed.refusal:
@@ -202,6 +214,37 @@ def _enforce(
         patch=patch,
         warnings=[*placed.notes, *warnings, *map(str, problems)],
         problems=problems,
+    )
+
+
+def _place_enforced(
+    request: Request,
+    pod: MigrationPod,
+    plan: Plan,
+    installation: Installation,
+    cluster: ClusterState,
+) -> _Enforced:
+    """Return what the installation enforces on a pod whose plan's own mode is not enforce."""
+    try:
+        placed = place_enforced(request.object, plan, installation, cluster, pod)
+    except MalformedPod:
+        return _Enforced([], [])
+    return _Enforced(diff(request.object, placed.pod), placed.notes)
+
+
+def _report_enforced(decision: Decision, enforced: _Enforced) -> Decision:
+    """Return the decision of the plan's mode with the patch that the installation enforces."""
+    message = (
+        f"{decision.message}; the installation enforces {summarize(enforced.patch)} on pods of "
+        "every mode of a plan"
+    )
+    return msgspec.structs.replace(
+        decision,
+        outcome=Outcome.PATCHED,
+        reason=Reason.ENFORCED,
+        message=message,
+        patch=enforced.patch,
+        warnings=[*decision.warnings, *enforced.notes],
     )
 
 

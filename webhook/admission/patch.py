@@ -13,9 +13,15 @@ from webhook.kube.objects import Json
 
 PATCHED_FIELDS = {
     "metadata": ("labels", "annotations"),
-    "spec": ("nodeSelector", "affinity", "tolerations"),
+    "spec": (
+        *("nodeSelector", "affinity", "tolerations", "topologySpreadConstraints", "volumes"),
+        *("securityContext", "runtimeClassName"),
+        *("priorityClassName", "priority", "preemptionPolicy"),
+    ),
 }
-"""The fields that a placement may change."""
+"""The fields that a placement may change, besides those of containers."""
+PATCHED_CONTAINER_FIELDS = ("resources", "env", "volumeMounts", "securityContext")
+"""The fields that a placement may change of each container."""
 
 
 def diff(before: Json, after: Json) -> list[Json]:
@@ -31,7 +37,16 @@ def diff(before: Json, after: Json) -> list[Json]:
             operations += _diff_members("", before, after, [parent])
         else:
             operations += _diff_members(f"/{parent}", old, new, fields)
-    return operations
+    return [*operations, *_diff_containers(before, after)]
+
+
+def _diff_containers(before: Json, after: Json) -> Iterator[Json]:
+    """Yield the operations on containers; a placement keeps their number and order."""
+    old, new = (each.get("spec") or {} for each in (before, after))
+    pairs = zip(old.get("containers") or (), new.get("containers") or (), strict=True)
+    for index, (container, changed) in enumerate(pairs):
+        path = f"/spec/containers/{index}"
+        yield from _diff_members(path, container, changed, PATCHED_CONTAINER_FIELDS)
 
 
 def _diff_members(path: str, old: Json, new: Json, keys: Iterable[str]) -> Iterator[Json]:

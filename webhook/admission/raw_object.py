@@ -68,6 +68,13 @@ class RawSpec(_RawFields):
     tolerations: Raw = Raw()
     node_name: Raw = Raw()
     containers: Raw = Raw()
+    volumes: Raw = Raw()
+    security_context: Raw = Raw()
+    runtime_class_name: Raw = Raw()
+    priority_class_name: Raw = Raw()
+    priority: Raw = Raw()
+    preemption_policy: Raw = Raw()
+    topology_spread_constraints: Raw = Raw()
     target_namespace: Raw = Raw()
     convertor_labels: Raw = Raw()
     convertor_node_selector: Raw = Raw()
@@ -96,7 +103,11 @@ POD_IDENTITY = ("labels", "owner_references")
 
 POD_FIELDS: Fields = {
     "metadata": ("name", *POD_IDENTITY, "annotations"),
-    "spec": ("node_selector", "affinity", "tolerations", "node_name", "containers"),
+    "spec": (
+        *("node_selector", "affinity", "tolerations", "topology_spread_constraints", "node_name"),
+        *("containers", "volumes", "security_context", "runtime_class_name"),
+        *("priority_class_name", "priority", "preemption_policy"),
+    ),
 }
 _SETTINGS = (
     *("convertor_labels", "convertor_node_selector", "convertor_affinity"),
@@ -134,37 +145,34 @@ _Labels = Annotated[dict[_LabelKey, _LabelValue], Meta(max_length=MAX_POD_ENTRIE
 _OwnerReferences = Annotated[list[Json], Meta(max_length=MAX_POD_ENTRIES)]
 
 
-class _Container(msgspec.Struct):
-    name: str = ""
+_decode_objects = msgspec.json.Decoder(list[Json]).decode
 
 
-_decode_containers = msgspec.json.Decoder(list[_Container]).decode
+def _decode_if_readable(raw: Raw) -> list[Json] | None:
+    """Return containers or volumes, None if they cannot be read: then they stay as they are.
 
-
-def _decode_container_names(raw: Raw) -> list[Json]:
-    """Return the containers of a pod with their names only; none if they cannot be read.
-
-    Only importers are recognized by them. The containers of other pods may be of any size.
+    Only importers are recognized by their containers. Those of other pods may be of any size.
     """
     with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
         if len(raw) <= MAX_FIELD_BYTES:
-            return [{"name": container.name} for container in _decode_containers(raw)]
-    return []
+            return _decode_objects(raw)
+    return None
 
 
+_OF_ANY_SIZE = ("containers", "volumes")
 _decode_any = msgspec.json.Decoder(Any).decode
 _decode_text = msgspec.json.Decoder(str).decode
 _DECODERS = {
     "labels": msgspec.json.Decoder(_Labels | None).decode,
     "owner_references": msgspec.json.Decoder(_OwnerReferences | None).decode,
     "name": read_text,
-    "node_name": read_text,
-    "containers": _decode_container_names,
+    **dict.fromkeys(("node_name", "runtime_class_name", "priority_class_name"), read_text),
+    **dict.fromkeys(_OF_ANY_SIZE, _decode_if_readable),
     **dict.fromkeys(_SETTINGS, decode_setting),
 }
 _LIMITS = {
     "annotations": MAX_ANNOTATIONS_BYTES,
-    "containers": math.inf,
+    **dict.fromkeys(_OF_ANY_SIZE, math.inf),
     **dict.fromkeys(_SETTINGS, math.inf),
 }
 

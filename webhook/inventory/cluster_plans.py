@@ -53,6 +53,7 @@ class ClusterPlans:
         timing: ReflectorTiming | None = None,
     ) -> None:
         self._client = client
+        self._enforced = installation.enforced
         self._index = PlanIndex(installation, clock.now)
         self._nodes = ClusterNodes(nodes or client, lambda: self._index.node_keys, timing)
         self._store = _Store(self._index, self._nodes)
@@ -136,7 +137,9 @@ class ClusterPlans:
         label. A pod placed in that time could run only on nodes with the very value of the rule.
         """
         nodes = self._nodes
-        return nodes.awaits(nodes.keys) and nodes.awaits(minimums.label_keys(plan.settings))
+        return nodes.awaits(nodes.keys) and nodes.awaits(
+            minimums.label_keys(plan.settings, self._enforced)
+        )
 
     async def _get_once(self, key: Key, seconds: float) -> Reason | None:
         """GET a plan into the index, once for all pods that need it at the same time."""

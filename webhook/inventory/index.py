@@ -92,9 +92,9 @@ class PlanIndex:
 
     @property
     def node_keys(self) -> frozenset[str]:
-        """The node label keys that some plan compares."""
+        """The node label keys that some plan or the installation compares."""
         with self._writing:
-            return frozenset(self._node_keys)
+            return minimums.label_keys(self._installation.enforced).union(self._node_keys)
 
     def find(self, ref: PlanRef) -> Plan | Reason:
         """Return the plan that `ref` means, or PLAN_NOT_FOUND or PLAN_AMBIGUOUS."""

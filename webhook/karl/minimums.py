@@ -129,10 +129,12 @@ def list_minimums(expression: Json) -> Iterator[Json]:
         yield expression | {"operator": operator, "values": [value]}
 
 
-def label_keys(settings: Settings) -> frozenset[str]:
-    """Return the label keys whose node values `expand` needs."""
-    of_roles = [[each.affinity, each.node_requirements] for each in settings.roles.values()]
-    found = _find_expressions([settings.affinity, settings.node_requirements, *of_roles])
+def label_keys(*settings: Settings) -> frozenset[str]:
+    """Return the label keys whose node values `expand` needs, for all of these settings."""
+    of_roles = [own for each in settings for own in each.roles.values()]
+    compared: list[Any] = [[each.affinity, each.node_requirements] for each in settings]
+    compared += [[each.affinity, each.node_requirements] for each in of_roles]
+    found = _find_expressions(compared)
     return frozenset(expression["key"] for expression in found)
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from webhook.kube.objects import Json, unite
+from webhook.kube.objects import Json, annotations_of, unite
 from webhook.model import (
+    ClusterState,
     Installation,
     MigrationPod,
     Mode,
-    NodeValues,
     Plan,
     Problem,
     Role,
@@ -27,7 +27,7 @@ from webhook.placement.role_settings import applies, settings_for
 from webhook.placement.shape import MalformedPod, check
 from webhook.settings.own_pods import identity_labels, role_labels
 
-__all__ = ["MalformedPod", "Placed", "has_settings", "own_labels", "place"]
+__all__ = ["MalformedPod", "Placed", "has_settings", "own_labels", "place", "place_enforced"]
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -44,6 +44,7 @@ class Placed(msgspec.Struct, frozen=True):
 
 
 CONVERTOR_POD = MigrationPod()
+NO_STATE = ClusterState()
 _ROLES_BY_PVC = frozenset({Role.FIRST_CONSUMER, Role.IMPORTER})
 """The roles of importers, by the state of a PVC, which may have changed since the first placement:
 the rules of both states together may exclude every node, so there is only one placement."""
@@ -53,13 +54,12 @@ def place(
     pod: Json,
     plan: Plan,
     installation: Installation,
-    node_values: NodeValues,
+    cluster: ClusterState = NO_STATE,
     migration_pod: MigrationPod = CONVERTOR_POD,
 ) -> Placed:
-    """Give a pod the labels, node selector, affinity and tolerations of its plan, by its role.
+    """Give a pod the settings of its plan, by its role, and those that the installation enforces.
 
-    `node_values` has the values of the node labels that the plan compares. Placing a placed pod
-    again changes nothing.
+    Placing a placed pod again changes nothing.
 
     Raises:
         MalformedPod: a field of a placement does not have the type that Kubernetes defines.
@@ -80,11 +80,11 @@ def place(
     added = own_labels(migration_pod, plan, installation)
     labels, notes = place_labels(metadata.get("labels") or {}, settings, added, installation.prefix)
     placed_spec, replaced, error = _place_spec(
-        spec, settings, node_values, again=again, has_node=migration_pod.has_node
+        spec, settings, cluster, again=again, has_node=migration_pod.has_node
     )
     changed = {"metadata": _with(metadata, labels=labels), "spec": placed_spec}
     if has_settings(settings) or changed != {"metadata": metadata, "spec": spec}:
-        annotations = annotations | {key: marker}
+        annotations = settings.pod_annotations | annotations | {key: marker}
         changed["metadata"] = _with(changed["metadata"], annotations=annotations)
     return Placed(
         pod=_with(pod, **changed),
@@ -95,6 +95,34 @@ def place(
     )
 
 
+def place_enforced(
+    pod: Json,
+    plan: Plan,
+    installation: Installation,
+    cluster: ClusterState = NO_STATE,
+    migration_pod: MigrationPod = CONVERTOR_POD,
+) -> Placed:
+    """Give a pod of a plan only what the installation enforces, as if the plan had no settings.
+
+    The pod does not get the placement annotation: it is not placed by its plan.
+
+    Raises:
+        MalformedPod: as `place`.
+
+    """
+    bare = msgspec.structs.replace(plan, settings=Settings(pods=()))
+    placed = place(pod, bare, installation, cluster, migration_pod)
+    annotations = annotations_of(placed.pod)
+    key = f"{installation.prefix}/placement"
+    if key not in annotations or key in annotations_of(pod):
+        return placed
+    rest = {name: value for name, value in annotations.items() if name != key}
+    metadata = {**placed.pod["metadata"], "annotations": rest}
+    if not rest and "annotations" not in (pod.get("metadata") or {}):
+        del metadata["annotations"]
+    return msgspec.structs.replace(placed, pod=placed.pod | {"metadata": metadata}, marked=False)
+
+
 def has_settings(settings: Settings) -> bool:
     """Return whether these settings would place a pod at all."""
     return bool(
@@ -102,7 +130,11 @@ def has_settings(settings: Settings) -> bool:
         or settings.node_selector
         or settings.node_requirements
         or settings.affinity
+        or settings.spread
         or settings.tolerations
+        or settings.resources
+        or settings.priority_class
+        or settings.pod_annotations
     )
 
 
@@ -114,7 +146,7 @@ def own_labels(pod: MigrationPod, plan: Plan, installation: Installation) -> dic
 
 
 def _place_spec(
-    spec: Json, settings: Settings, node_values: NodeValues, *, again: bool, has_node: bool
+    spec: Json, settings: Settings, cluster: ClusterState, *, again: bool, has_node: bool
 ) -> tuple[Json, list[str], str]:
     """Return the spec of a placed pod, notes on replaced values, and an error message."""
     tolerations = unite(spec.get("tolerations") or [], settings.tolerations)
@@ -124,7 +156,7 @@ def _place_spec(
     rules = node_rules(settings, moved)
     affinity = place_pod_affinity(spec.get("affinity") or {}, settings)
     node_affinity, error = place_node_affinity(
-        affinity.get("nodeAffinity") or {}, rules, node_values, again=again
+        affinity.get("nodeAffinity") or {}, rules, cluster.node_values, again=again
     )
     placed = _with(
         spec,

@@ -14,7 +14,7 @@ from webhook.kube.scheduler.inter_pod_affinity import pod_affinity, pod_anti_aff
 from webhook.kube.scheduler.node_affinity import node_affinity
 from webhook.kube.scheduler.snapshot import Snapshot, take_snapshot
 from webhook.kube.scheduler.taint_toleration import taint_toleration
-from webhook.model import Installation, Mode, Plan, Role, VmRules
+from webhook.model import ClusterState, Installation, Mode, Plan, Role, VmRules
 from webhook.placement import CONVERTOR_POD, has_settings, place
 from webhook.placement.required_rules import NodeRule, list_role_rules, list_vm_rules, name_setting
 from webhook.placement.role_settings import settings_for
@@ -114,7 +114,7 @@ def _build_convertor(
         settings = settings_for(CONVERTOR_POD, plan, installation).settings
         keys = minimums.label_keys(settings)
         values = minimums.label_values(map(labels_of, surroundings.nodes), keys)
-        pod = place(pod, plan, installation, values).pod
+        pod = place(pod, plan, installation, ClusterState(values)).pod
         rules = list_role_rules(Role.CONVERTOR, plan, installation)
     pod = with_defaults(pod)
     own_pods = list_own_pods(plan, installation)

@@ -7,18 +7,29 @@ with a preset node gets nothing that its kubelet would compare with the node.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
+from webhook.kube.affinity import merge_affinities
 from webhook.kube.objects import Json, unite
 from webhook.kube.tolerations import covers_no_execute
-from webhook.model import Installation, MigrationPod, Plan, Problem, Role, RoleSettings, Settings
+from webhook.model import (
+    AffinityPolicy,
+    Installation,
+    MigrationPod,
+    Plan,
+    Problem,
+    Role,
+    RoleSettings,
+    Settings,
+)
 from webhook.placement.disks import DiskRules, find_disk_rules
 from webhook.placement.softening import AffinityParts, join, soften, split
 from webhook.settings.own_pods import OwnPods, list_own_pods
 
 _SOFTENED = frozenset({Role.IMPORTER, Role.POPULATOR})
+_ROLES_WITH_PRIORITY = frozenset({Role.CONVERTOR, *_SOFTENED})
 _NO_ROLE_SETTINGS = RoleSettings()
 
 
@@ -32,29 +43,26 @@ class PodSettings(NamedTuple):
 
 
 def settings_for(pod: MigrationPod, plan: Plan, installation: Installation) -> PodSettings:
-    """Return the settings for a pod of a plan, by its role, its disk and its preset node."""
+    """Return the settings for a pod of a plan, by its role, its disk and its preset node.
+
+    What the installation enforces is among them, also if the plan does not apply to this role.
+    """
+    enforced = installation.enforced if pod.role in installation.roles else Settings()
     if pod.has_node:
-        return PodSettings(_for_preset_node(pod, plan, installation))
-    if not applies(pod, plan):
-        return PodSettings(Settings())
-    own = plan.settings.roles.get(pod.role, _NO_ROLE_SETTINGS)
-    settings = override(plan.settings, own)
-    if pod.role is Role.CONVERTOR:
-        return PodSettings(settings)
-    affinity = split(settings.affinity)
-    if own.affinity is None:
-        affinity = _without_own_pods(affinity, list_own_pods(plan, installation))
-    if pod.role in _SOFTENED:
-        return PodSettings(
-            soften(
-                _with_affinity(settings, affinity),
-                affinity=own.affinity is None,
-                node_selector=own.node_selector is None,
-            )
+        own = _for_preset_node(pod, plan, installation)
+        tolerations = unite(own.tolerations, enforced.tolerations)
+        return PodSettings(msgspec.structs.replace(own, tolerations=tolerations))
+    found = PodSettings(Settings())
+    if applies(pod, plan):
+        own_settings = plan.settings.roles.get(pod.role, _NO_ROLE_SETTINGS)
+        found = _for_role(
+            override(plan.settings, own_settings), own_settings, pod, plan, installation
         )
-    if pod.role is Role.FIRST_CONSUMER:
-        return _for_first_consumer(settings, affinity, find_disk_rules(pod.disk, plan))
-    return PodSettings(_with_affinity(settings, affinity))
+    if enforced == Settings():
+        return found
+    floor = _for_role(enforced, _NO_ROLE_SETTINGS, pod, plan, installation).settings
+    settings, problems = _add_enforced(found.settings, floor, plan)
+    return PodSettings(settings, found.problems + problems, found.refusal)
 
 
 def applies(pod: MigrationPod, plan: Plan) -> bool:
@@ -74,8 +82,78 @@ def override(settings: Settings, own: RoleSettings) -> Settings:
     return msgspec.structs.replace(settings, **changed) if changed else settings
 
 
+def _for_role(
+    settings: Settings, own: RoleSettings, pod: MigrationPod, plan: Plan, installation: Installation
+) -> PodSettings:
+    """Return the part of settings that pods of this role get; `own` are those written for it."""
+    settings = _select_fields(settings, pod)
+    if pod.role is Role.CONVERTOR:
+        return PodSettings(settings)
+    affinity = split(settings.affinity)
+    if own.affinity is None:
+        affinity = _without_own_pods(affinity, list_own_pods(plan, installation))
+    if pod.role in _SOFTENED:
+        return PodSettings(
+            soften(
+                _with_affinity(settings, affinity),
+                affinity=own.affinity is None,
+                node_selector=own.node_selector is None,
+            )
+        )
+    if pod.role is Role.FIRST_CONSUMER:
+        return _for_first_consumer(settings, affinity, find_disk_rules(pod.disk, plan))
+    return PodSettings(_with_affinity(settings, affinity))
+
+
+def _select_fields(settings: Settings, pod: MigrationPod) -> Settings:
+    """Return the settings without those that pods of this role never get.
+
+    A pod that only binds volumes runs where the convertor will run, so it requests as much.
+    """
+    changed: dict[str, Any] = {}
+    if settings.resources and pod.role is not Role.CONVERTOR:
+        is_consumer = pod.role is Role.FIRST_CONSUMER and pod.pvc is None
+        changed["resources"] = {
+            name: quantity
+            for name, quantity in settings.resources.items()
+            if is_consumer and name.startswith("requests.")
+        }
+    if settings.priority_class and pod.role not in _ROLES_WITH_PRIORITY:
+        changed["priority_class"] = ""
+    if settings.spread and pod.role is Role.FIRST_CONSUMER:
+        changed["spread"] = []
+    return msgspec.structs.replace(settings, **changed) if changed else settings
+
+
+def _add_enforced(
+    settings: Settings, floor: Settings, plan: Plan
+) -> tuple[Settings, list[Problem]]:
+    """Add what the installation enforces; the plan's affinity is left out if both are too much."""
+    problems: list[Problem] = []
+    try:
+        affinity = merge_affinities(settings.affinity, floor.affinity)
+    except ValueError as error:
+        affinity = floor.affinity
+        message = (
+            f"the affinity is not applied: with that which the installation enforces it {error}"
+        )
+        problems.append(Problem(f"Plan {plan}", message))
+    return (
+        msgspec.structs.replace(
+            settings,
+            node_selector=settings.node_selector | floor.node_selector,
+            node_requirements=unite(settings.node_requirements, floor.node_requirements),
+            affinity=affinity,
+            affinity_policy=settings.affinity_policy if settings.affinity else AffinityPolicy.MERGE,
+            spread=unite(settings.spread, floor.spread),
+            tolerations=unite(settings.tolerations, floor.tolerations),
+        ),
+        problems,
+    )
+
+
 def _for_preset_node(pod: MigrationPod, plan: Plan, installation: Installation) -> Settings:
-    """Return labels and tolerations for a pod whose node another pod of the plan has chosen.
+    """Return labels, annotations and tolerations for a pod whose node another pod has chosen.
 
     The tolerations of that pod that cover NoExecute keep this one on the node, so they apply to
     every role that the API server calls the webhook for, whether the plan selects it or not.
@@ -91,7 +169,7 @@ def _for_preset_node(pod: MigrationPod, plan: Plan, installation: Installation) 
     tolerations = own.tolerations
     for role in general.pods:
         tolerations = unite(tolerations, _select_no_execute(by_role[role].tolerations))
-    return Settings(labels=own.labels, tolerations=tolerations)
+    return Settings(labels=own.labels, tolerations=tolerations, pod_annotations=own.pod_annotations)
 
 
 def _select_no_execute(tolerations: Iterable[Json]) -> list[Json]:
@@ -119,7 +197,9 @@ def _for_first_consumer(
 ) -> PodSettings:
     """Return the settings of a first consumer: the required rules, or those of bound disks."""
     if rules.excluded:
-        settings = Settings(labels=settings.labels, tolerations=settings.tolerations)
+        settings = msgspec.structs.replace(
+            settings, node_selector={}, node_requirements=[], affinity={}, copied={}
+        )
     elif rules.node_terms:
         settings = soften(_with_affinity(settings, affinity))
         places = split(settings.affinity)._replace(node_terms=rules.node_terms)

@@ -18,7 +18,7 @@ def find_plan_warnings(plan: Plan, installation: Installation) -> list[str]:
     """
     labels = {CONVERTOR_LABEL: CONVERTOR_VALUE}
     pod = {"metadata": {"namespace": plan.target_namespace, "labels": labels}}
-    placed = place(pod, plan, installation, {}).pod
+    placed = place(pod, plan, installation).pod
     warnings = [
         *find_pod_rule_warnings(placed),
         *find_role_warnings(plan, installation),

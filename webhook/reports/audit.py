@@ -20,13 +20,13 @@ from webhook.kube.commands import CURRENT_CONTEXT, KubectlFlags
 from webhook.kube.objects import Json, name_of, namespace_of, spec_of
 from webhook.model import (
     DEFAULT_ROLES,
+    ClusterState,
     Decision,
     Disk,
     Disks,
     Installation,
     MigrationPod,
     Mode,
-    NodeValues,
     Outcome,
     Plan,
     Problem,
@@ -149,7 +149,7 @@ class AuditInput(msgspec.Struct, frozen=True):
     """The whole migration pods that have not ended; others are left out."""
     find_disk: Callable[[PvcRef], Disk | None] = NO_PVCS.find_disk
     """Returns the disk of a PVC, as it was after the pods were read."""
-    node_values: NodeValues = {}
+    cluster: ClusterState = ClusterState()
     conflicts: Mapping[Key, list[ConflictRow]] = {}
     """The conflicts of plans, by namespace and name."""
     webhooks: InstalledWebhooks = InstalledWebhooks()
@@ -290,7 +290,7 @@ class _Auditor:
     def _decide(self, pod: Json, migration_pod: MigrationPod, plan: Plan | Reason) -> Decision:
         namespace = pod["metadata"].get("namespace") or ""
         request = Request("", "CREATE", "v1/Pod", namespace, object=pod)
-        return decide(request, migration_pod, plan, self._enforcing, self._input.node_values)
+        return decide(request, migration_pod, plan, self._enforcing, self._input.cluster)
 
     def _summarize_settings(self, plan: Plan) -> str:
         """Return the effective settings, as the changes that they make to an empty pod."""
@@ -313,7 +313,7 @@ class _Auditor:
         installation = msgspec.structs.replace(self._enforcing, identity_labels=False)
         general = msgspec.structs.replace(settings, pods=(Role.CONVERTOR,), roles={})
         of_convertor = msgspec.structs.replace(plan, settings=general)
-        placed = place(empty, of_convertor, installation, self._input.node_values)
+        placed = place(empty, of_convertor, installation, self._input.cluster)
         patch = diff(empty, placed.pod)
         return summarize(patch) if list_changes(patch) else ""
 

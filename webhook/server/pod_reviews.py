@@ -14,6 +14,7 @@ from webhook.admission.mutate import decide, identify
 from webhook.admission.review import ReviewResponse
 from webhook.inventory import NO_PVCS, Plans, Pvcs
 from webhook.model import (
+    ClusterState,
     Decision,
     Disks,
     Installation,
@@ -69,7 +70,7 @@ class PodReviewHandler:
         decision = (
             pod
             if isinstance(pod, Decision)
-            else decide(request, pod, plan, self._installation, node_values)
+            else decide(request, pod, plan, self._installation, ClusterState(node_values))
         )
         response = review.respond(request, decision)
         self._cache.put(fingerprint, plan, node_values, response)

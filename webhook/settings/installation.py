@@ -13,7 +13,7 @@ import msgspec
 
 from webhook.kube.labels import check_namespace, check_subdomain
 from webhook.kube.messages import describe_value, did_you_mean, join_with_or, quote, suggest
-from webhook.model import Installation, Mode, OnError, Problem, Role, Scope
+from webhook.model import Installation, Limits, Mode, OnError, Problem, Scope
 from webhook.settings.find import find_in_defaults
 from webhook.settings.names import DEFAULTS, DEFAULTS_OF_ROLES
 from webhook.settings.raw import Invalid, RawSetting, expected_text, read_map, report
@@ -150,7 +150,7 @@ def _read_defaults(setting: RawSetting, _problems: list[Problem]) -> Any:
     return setting.value
 
 
-def _read_limits(setting: RawSetting, problems: list[Problem]) -> tuple[Role, ...] | None:
+def _read_limits(setting: RawSetting, problems: list[Problem]) -> Limits:
     limits = read_map(setting, problems)
     unknown = (
         Invalid(
@@ -162,7 +162,8 @@ def _read_limits(setting: RawSetting, problems: list[Problem]) -> tuple[Role, ..
         if name != _ROLES
     )
     problems.extend(report(setting.where, unknown))
-    return read_roles(RawSetting(f"{setting.where}.{_ROLES}", limits.get(_ROLES)), problems)
+    roles = read_roles(RawSetting(f"{setting.where}.{_ROLES}", limits.get(_ROLES)), problems)
+    return Limits() if roles is None else Limits(roles=roles)
 
 
 KEYS = {
@@ -174,6 +175,6 @@ KEYS = {
     "identityLabels": _Key("identity_labels", _read_boolean),
     "annotationPrefix": _Key("prefix", _read_prefix),
     "defaults": _Key("defaults", _read_defaults),
-    "limits": _Key("roles", _read_limits),
+    "limits": _Key("limits", _read_limits),
 }
 """Everything that the file may have. A new key is a line here and a field of Installation."""

@@ -19,7 +19,7 @@ from webhook.admission import review
 from webhook.admission.mutate import decide, identify
 from webhook.inventory import NO_PVCS
 from webhook.inventory.directory_plans import DirectoryPlans
-from webhook.model import Installation, MigrationPod
+from webhook.model import ClusterState, Installation, MigrationPod
 
 README = (ROOT / "README.md").read_text()
 
@@ -35,7 +35,7 @@ def test_the_patch_is_the_response_to_the_example_review() -> None:
     assert isinstance(pod, MigrationPod)
     assert pod.ref
     plan = asyncio.run(plans.fetch(pod.ref, 10))
-    decision = decide(request, pod, plan, Installation(), plans.node_values)
+    decision = decide(request, pod, plan, Installation(), ClusterState(plans.node_values))
     response = json.loads(review.encode(request.uid, decision))["response"]
     [patch] = blocks("json")
     assert json.loads(patch) == json.loads(base64.b64decode(response["patch"]))

@@ -14,7 +14,7 @@ from tests.system.e2e.row_cluster import pod
 from tests.system.e2e.test_differential import schedule
 from webhook import settings
 from webhook.kube.objects import name_of
-from webhook.model import Installation, Plan, SiblingDisk
+from webhook.model import ClusterState, Installation, Plan, SiblingDisk
 from webhook.placement import place
 from webhook.placement.conflicts import ConflictKind, ConflictSearch
 from webhook.placement.disk_users import build_disk_users, describe_surroundings
@@ -127,7 +127,7 @@ def schedule_with_volumes(api: Api, plan: Plan, nodes: list[Json], disks: list[S
         ],
     )
     cores = {node["metadata"]["labels"]["cores"] for node in nodes}
-    placed = place(sent, plan, Installation(), {"cores": cores}).pod
+    placed = place(sent, plan, Installation(), ClusterState({"cores": cores})).pod
 
     def decided() -> str:
         found = schedule(api, placed)

@@ -20,7 +20,7 @@ from webhook.kube.affinity import REQUIRED
 from webhook.kube.api.client import Client, connect
 from webhook.kube.defaulting import with_defaults
 from webhook.kube.scheduler import Snapshot, run_filters, take_snapshot
-from webhook.model import Installation
+from webhook.model import ClusterState, Installation
 from webhook.placement import place
 from webhook.reports.model_pod import build_model_pod
 
@@ -117,7 +117,9 @@ def draw_pod(random: Random, snapshot: Snapshot) -> Json:
     plan = settings.read(plan_object, Installation())
     labels = [node["metadata"]["labels"] for node in snapshot.nodes]
     values = {key: {each[key] for each in labels if key in each} for key in ("cores", "mem")}
-    return place(build_model_pod(plan, plan_object["spec"]), plan, Installation(), values).pod
+    return place(
+        build_model_pod(plan, plan_object["spec"]), plan, Installation(), ClusterState(values)
+    ).pod
 
 
 def on_one_node(placed: Json, node: str) -> Json:

@@ -25,6 +25,7 @@ from webhook.model import (
     AffinityPolicy,
     Disks,
     Installation,
+    Limits,
     Mode,
     OnError,
     PlanRef,
@@ -370,7 +371,9 @@ def draw_installation(random: Random) -> Installation:
         prefix=PREFIX if random.random() < 0.8 else "example.com",
         defaults={name: each for name, each in defaults.items() if random.random() < 0.3}
         | ({"disks": "together"} if random.random() < 0.4 else {}),
-        roles=tuple(Role) if random.random() < 0.8 else tuple(random.sample([*Role], 3)),
+        limits=Limits(
+            roles=tuple(Role) if random.random() < 0.8 else tuple(random.sample([*Role], 3))
+        ),
     )
 
 

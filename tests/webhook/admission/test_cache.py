@@ -30,7 +30,16 @@ from webhook.admission.review import BadReview, ReviewResponse
 from webhook.inventory import NO_PVCS
 from webhook.karl import compile as compile_karl
 from webhook.kube.objects import Json
-from webhook.model import Decision, Installation, Mode, OnError, Plan, Reason, Settings
+from webhook.model import (
+    ClusterState,
+    Decision,
+    Installation,
+    Mode,
+    OnError,
+    Plan,
+    Reason,
+    Settings,
+)
 from webhook.server.pod_reviews import PodReviewHandler
 
 Case = tuple[Plan, Json]
@@ -124,7 +133,7 @@ def respond_uncached(
     if isinstance(pod, Decision):
         return review.encode(request.uid, pod), request.namespace
     plan = plans.found if pod.ref else Reason.NO_PLAN_REFERENCE
-    decision = decide(request, pod, plan, installation, plans.node_values)
+    decision = decide(request, pod, plan, installation, ClusterState(plans.node_values))
     return review.encode(request.uid, decision), request.namespace
 
 

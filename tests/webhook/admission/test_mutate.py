@@ -253,7 +253,7 @@ def test_a_pod_in_another_namespace_does_not_learn_whether_its_plan_exists(
     installation = Installation(mode=mode, on_error=OnError.DENY)
     request = decoded_request(namespace="other")
     responses = [
-        json.loads(encode("u-1", decide(request, MigrationPod(ref=REF), found, installation, {})))[
+        json.loads(encode("u-1", decide(request, MigrationPod(ref=REF), found, installation)))[
             "response"
         ]
         for found in (plan, Reason.PLAN_NOT_FOUND)

@@ -90,7 +90,7 @@ def decide_on(
     if isinstance(pod, Decision):
         return pod
     owner = found or plan(node_selector=SELECTOR, pods=ALL)
-    return decide(request, pod, owner, installation, {})
+    return decide(request, pod, owner, installation)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_deep_inspections_are_in_the_namespace_of_the_plan() -> None:
     pod = identify(request, Installation(), NO_DISK.find_disk)
     assert isinstance(pod, MigrationPod)
 
-    decision = decide(request, pod, plan(node_selector=SELECTOR, pods=ALL), Installation(), {})
+    decision = decide(request, pod, plan(node_selector=SELECTOR, pods=ALL), Installation())
 
     assert decision.reason is Reason.NOT_TARGET_NAMESPACE
     assert decision.message == (

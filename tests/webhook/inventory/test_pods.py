@@ -24,7 +24,7 @@ from webhook.inventory.clock import format_time
 from webhook.inventory.pods import MAX_PVCS_AGE_SECONDS, WINDOW_REACH, PodWatch, PodWatchTiming
 from webhook.kube.api.client import Client
 from webhook.kube.api.reflector import ReflectorTiming
-from webhook.model import Disk, Installation, PlanRef, Pvc, PvcRef, Reason, Role
+from webhook.model import Disk, Installation, Limits, PlanRef, Pvc, PvcRef, Reason, Role
 
 QUICK = PodWatchTiming(
     grace_period_seconds=0.01, check_interval_seconds=0.002, watch=ReflectorTiming(0.005, 0.02, 5)
@@ -150,7 +150,7 @@ ALL_SELECTORS = {
 def test_only_metadata_of_pods_of_allowed_roles_that_have_not_ended_is_watched(
     api: FakeApi, client: Client, roles: tuple[Role, ...], selectors: set[str]
 ) -> None:
-    watched = Watched(client, QUICK, installation=Installation(roles=roles))
+    watched = Watched(client, QUICK, installation=Installation(limits=Limits(roles=roles)))
     watched.pods.start()
     eventually(lambda: api.watching == len(selectors))
     watched.pods.stop()
@@ -322,7 +322,7 @@ def test_an_error_of_the_watch_is_reported(api: FakeApi, watched: Watched) -> No
 @pytest.fixture
 def limited(client: Client) -> Iterator[Watched]:
     """Watch convertor pods of the namespaces `target` and `other` only."""
-    only_convertors = Installation(roles=(Role.CONVERTOR,))
+    only_convertors = Installation(limits=Limits(roles=(Role.CONVERTOR,)))
     watched = Watched(client, QUICK, "target other", only_convertors)
     yield watched
     watched.pods.stop()

@@ -13,7 +13,7 @@ from webhook.admission.patch import PATCHED_FIELDS, diff
 from webhook.forklift.labels import FORKLIFT_SPREADING_TERM, SYSTEM_LABELS
 from webhook.kube.affinity import PREFERRED, REQUIRED, default_to_all_namespaces
 from webhook.kube.objects import Json
-from webhook.model import AffinityPolicy, Installation, Plan
+from webhook.model import AffinityPolicy, ClusterState, Installation, Plan
 from webhook.placement import Placed, place
 
 INSTALLATION = Installation()
@@ -26,7 +26,7 @@ Case = tuple[Plan, Json]
 
 def placed(case: Case) -> Placed:
     plan, pod = case
-    return place(pod, plan, INSTALLATION, worlds.NODE_VALUES)
+    return place(pod, plan, INSTALLATION, ClusterState(worlds.NODE_VALUES))
 
 
 def affinity(pod: Json) -> Json:
@@ -59,7 +59,7 @@ def test_a_second_placement_changes_nothing_with_any_nodes(
 ) -> None:
     once = placed(case).pod
 
-    again = place(once, case[0], INSTALLATION, node_values)
+    again = place(once, case[0], INSTALLATION, ClusterState(node_values))
 
     assert diff(once, again.pod) == []
     assert all(note.startswith("label ") for note in again.notes)

@@ -16,6 +16,7 @@ from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.objects import Json
 from webhook.kube.tolerations import covers_no_execute
 from webhook.model import (
+    ClusterState,
     Disk,
     Disks,
     Installation,
@@ -56,7 +57,11 @@ class Case(NamedTuple):
 
     def place(self, pod: Json | None = None) -> Placed:
         return place(
-            pod or self.pod, self.plan, INSTALLATION, worlds.NODE_VALUES, self.migration_pod
+            pod or self.pod,
+            self.plan,
+            INSTALLATION,
+            ClusterState(worlds.NODE_VALUES),
+            self.migration_pod,
         )
 
 

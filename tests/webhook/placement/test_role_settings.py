@@ -13,6 +13,7 @@ from webhook.kube.objects import Json
 from webhook.model import (
     Disks,
     Installation,
+    Limits,
     MigrationPod,
     PvcRef,
     Role,
@@ -140,7 +141,9 @@ def test_a_role_without_a_webhook_entry_is_left_alone() -> None:
     pod = MigrationPod(Role.POPULATOR, has_node=True)
     roles = (Role.CONVERTOR, Role.IMPORTER)
 
-    assert settings_for(pod, plan, Installation(roles=roles)) == PodSettings(Settings())
+    assert settings_for(pod, plan, Installation(limits=Limits(roles=roles))) == PodSettings(
+        Settings()
+    )
 
 
 def test_settings_of_a_role_replace_the_general_ones() -> None:

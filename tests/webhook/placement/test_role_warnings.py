@@ -5,7 +5,7 @@ import pytest
 from tests.support.builders import PREFIX, plan
 from webhook import settings
 from webhook.kube.objects import Json
-from webhook.model import Installation, Role
+from webhook.model import Installation, Limits, Role
 from webhook.placement.role_warnings import find_role_warnings
 from webhook.placement.warnings import find_plan_warnings
 
@@ -67,7 +67,7 @@ def test_settings_for_roles_that_are_not_selected_are_one_warning() -> None:
             f"{PREFIX}/pods"
         )
     ]
-    installation = Installation(roles=())
+    installation = Installation(limits=Limits(roles=()))
     found = settings.read(plan(disks="together"), installation)
     assert [*find_role_warnings(found, installation)] == [
         (

@@ -17,7 +17,17 @@ from webhook.forklift.pvc import PvcObject
 from webhook.inventory.pvc_index import PvcIndex
 from webhook.kube.objects import Json
 from webhook.kube.webhook_selectors import WebhookSelectors
-from webhook.model import Installation, MigrationPod, Mode, OnError, Outcome, PvcRef, Reason, Role
+from webhook.model import (
+    ClusterState,
+    Installation,
+    MigrationPod,
+    Mode,
+    OnError,
+    Outcome,
+    PvcRef,
+    Reason,
+    Role,
+)
 from webhook.placement import place
 from webhook.placement.missed import EnforcementWindow
 from webhook.reports.audit import AuditInput, AuditReport, build_report
@@ -55,10 +65,10 @@ def test_the_audit_reports_the_patch_of_a_review(row: Row) -> None:
     placed = review_row(row, generation, plan_object).pod
     values = node_values(row)
 
-    (found,) = audited([plan_object], before, node_values=values, installation=AUDIT).plans
+    (found,) = audited([plan_object], before, cluster=values, installation=AUDIT).plans
     assert jsonpatch.apply_patch(before, found.pods[0].patch) == placed
     assert found.change_count == 1
-    after = audited([plan_object], placed, node_values=values).plans[0].pods[0]
+    after = audited([plan_object], placed, cluster=values).plans[0].pods[0]
     assert (after.differs, after.patch) == (False, [])
 
 
@@ -263,7 +273,7 @@ def test_a_first_consumer_that_was_placed_beside_another_disk_does_not_differ() 
     plan_ = read(plan_object, Installation())
     disk = index.find_disk(PvcRef("vms", DISK["metadata"]["name"], DISK["metadata"]["uid"]))
     first = MigrationPod(Role.FIRST_CONSUMER, disk=disk)
-    placed = place(importer(), plan_, Installation(), {}, first).pod
+    placed = place(importer(), plan_, Installation(), ClusterState(), first).pod
 
     (after,) = audited([plan_object], placed, find_disk=index.find_disk).plans[0].pods
 

@@ -25,7 +25,7 @@ from tests.support.object_tracker import Selection
 from tests.support.paths import ROOT
 from tests.support.waiting import eventually
 from webhook.admission.review import MAX_BODY_BYTES
-from webhook.model import Installation, Role
+from webhook.model import Installation, Limits, Role
 from webhook.server import listener
 from webhook.server.config import Address, Certificates, Config, ConfigError
 from webhook.server.drain import DrainTimes
@@ -233,7 +233,7 @@ def test_pvcs_are_watched_only_for_roles_that_have_them(
     async def check(server: RunningServer) -> None:
         assert (await server.get("/readyz"))[0] == 200
 
-    installation = Installation(roles=roles)
+    installation = Installation(limits=Limits(roles=roles))
     run(tmp_path, check, api.write_kubeconfig(tmp_path), installation=installation)
     assert ("persistentvolumeclaims" in {each.resource for each in api.requests}) is watched
 

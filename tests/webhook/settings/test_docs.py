@@ -11,7 +11,7 @@ import yaml
 from tests.support.paths import ROOT
 from webhook.kube.manifests import parse_document
 from webhook.kube.objects import Json
-from webhook.model import Installation, MigrationPod, Mode, Problem, Role
+from webhook.model import ClusterState, Installation, MigrationPod, Mode, Problem, Role
 from webhook.placement import place
 from webhook.settings import read
 from webhook.settings.installation import KEYS, read_installation
@@ -71,12 +71,14 @@ def test_an_example_of_the_document_is_placed_as_documented(example: Example) ->
     pod: Json = {"metadata": {}} | load_block(example, "pod as Forklift makes it")
     problems = "\n".join(map(format_problem, plan.settings.problems))
 
-    assert select_fields(place(pod, plan, installation, NODE_VALUES).pod) == load_block(
-        example, "pod"
-    )
+    assert select_fields(
+        place(pod, plan, installation, ClusterState(NODE_VALUES)).pod
+    ) == load_block(example, "pod")
     for role in Role:
         if role in example.blocks:
-            placed = place(pod, plan, installation, NODE_VALUES, MigrationPod(role)).pod
+            placed = place(
+                pod, plan, installation, ClusterState(NODE_VALUES), MigrationPod(role)
+            ).pod
             assert select_fields(placed) == load_block(example, role)
     assert problems == example.blocks.get("text", "").strip("\n")
     assert plan.settings.mode is (Mode.OFF if example.heading == "Mode" else None)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from webhook.kube.manifests import parse_document
 from webhook.kube.objects import Json
-from webhook.model import Installation, Mode, OnError, Role, Scope
+from webhook.model import Installation, Limits, Mode, OnError, Role, Scope
 from webhook.settings.installation import KEYS, read_installation
 
 ROLES = "expected all, convertor, inspection, first-consumer, importer or populator"
@@ -51,7 +51,7 @@ def test_every_key_is_read() -> None:
             identity_labels=False,
             prefix="convertor.example.com",
             defaults={"labels": {"team": "migration"}, "nodeSelector": "cpu-cores=16+"},
-            roles=(Role.CONVERTOR, Role.FIRST_CONSUMER),
+            limits=Limits(roles=(Role.CONVERTOR, Role.FIRST_CONSUMER)),
         ),
         [],
     )

@@ -43,7 +43,7 @@ def create_pod(plan_object: Json) -> tuple[Request, Json]:
 def decide_on_pod(plan_object: Json, installation: Installation | None = None) -> Decision:
     installation = installation or Installation()
     request, _ = create_pod(plan_object)
-    return decide(request, MigrationPod(), read(plan_object, installation), installation, {})
+    return decide(request, MigrationPod(), read(plan_object, installation), installation)
 
 
 def write_plan(after: Json, before: Json | None = None) -> Decision:
@@ -79,7 +79,7 @@ def test_a_field_that_changes_during_the_migration_is_a_warning_and_not_a_proble
     request, pod = create_pod(plan(spec={"convertorLabels": {"batch": "0"}}))
     assert pod["metadata"]["labels"]["batch"] == "0"
 
-    decision = decide(request, MigrationPod(), read(AGREES, Installation()), Installation(), {})
+    decision = decide(request, MigrationPod(), read(AGREES, Installation()), Installation())
 
     assert (decision.outcome, decision.reason) == (Outcome.PATCHED, Reason.PLACED)
     assert decision.problems == []

@@ -12,7 +12,17 @@ from tests.support.builders import PREFIX, plan
 from tests.support.paths import DATA
 from webhook import karl
 from webhook.kube.objects import Json
-from webhook.model import AffinityPolicy, Installation, Mode, Plan, Problem, Role, Scope, Settings
+from webhook.model import (
+    AffinityPolicy,
+    Installation,
+    Limits,
+    Mode,
+    Plan,
+    Problem,
+    Role,
+    Scope,
+    Settings,
+)
 from webhook.settings import ANNOTATIONS, read
 from webhook.settings.installation import check_defaults
 from webhook.settings.names import DEFAULTS
@@ -317,7 +327,7 @@ any_defaults = settings_values | st.dictionaries(
 def test_any_plan_is_read_and_the_result_can_be_packed(
     plan_object: Any, defaults: Any, roles: set[Role]
 ) -> None:
-    plan = read(plan_object, Installation(defaults=defaults, roles=tuple(roles)))
+    plan = read(plan_object, Installation(defaults=defaults, limits=Limits(roles=tuple(roles))))
 
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(plan), type=Plan) == plan
     assert all(problem.where and problem.message for problem in plan.settings.problems)

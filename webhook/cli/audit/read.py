@@ -23,7 +23,7 @@ from webhook.kube.api.collection import ListWatch
 from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json, metadata_of, name_of, namespace_of
 from webhook.kube.storage import STORAGE_CLASSES_PATH, StorageClassObject
-from webhook.model import Installation, NodeValues, Role
+from webhook.model import ClusterState, Installation, NodeValues, Role
 from webhook.placement.disk_users import describe_surroundings
 from webhook.placement.missed import EnforcementWindow
 from webhook.reports.audit import AuditInput
@@ -52,7 +52,7 @@ def read_files(
     contents = read_contents(plans)
     chosen = [plan for plan in contents.plans if namespace in ("", plan["metadata"]["namespace"])]
     known = [settings.read(plan, installation) for plan in chosen]
-    keys = {key for plan in known for key in minimums.label_keys(plan.settings)}
+    keys = minimums.label_keys(*(plan.settings for plan in known), installation.enforced)
     pods_of_file = read_pods(filename) if filename else []
     values = minimums.label_values(contents.nodes, keys)
     disks, surroundings = index_disks(contents), describe_surroundings([])
@@ -65,7 +65,7 @@ def read_files(
     return AuditInput(
         chosen,
         pods_of_file,
-        node_values=values,
+        cluster=ClusterState(values),
         find_disk=disks.find_disk,
         conflicts=conflicts,
     )
@@ -104,12 +104,12 @@ class ClusterReader:
         pods_read = list({_key(pod): pod for read in found for pod in read or ()}.values())
         if plans is None and (namespace or None in found):  # pods cannot be checked without plans
             raise ApiError("; ".join(self._unread), 403)
-        keys = frozenset[str]().union(*(minimums.label_keys(plan.settings) for plan in known))
+        keys = minimums.label_keys(*(plan.settings for plan in known), installation.enforced)
         disks = self._read_disks(pods_read, namespaces, installation)
         return AuditInput(
             plans=plans or [],
             pods=pods_read,
-            node_values=self._read_node_values(keys),
+            cluster=ClusterState(self._read_node_values(keys)),
             find_disk=disks.find_disk,
             conflicts=read_conflicts(self._client, disks, known, installation, self._read),
             webhooks=self._read_webhooks(installed, targets),

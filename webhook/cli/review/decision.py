@@ -22,6 +22,7 @@ from webhook.karl import minimums
 from webhook.kube.messages import escape
 from webhook.kube.objects import Json
 from webhook.model import (
+    ClusterState,
     Decision,
     Disk,
     Installation,
@@ -74,13 +75,16 @@ def decide_offline(
         raise UserError(f"'{plans}': expected a Plan, found {', '.join(contents.others) or 'none'}")
     plan = _find(pod.ref, contents.plans, installation)
     labels = contents.nodes + (read_contents(node_files).nodes if node_files else [])
-    keys = minimums.label_keys(plan.settings) if isinstance(plan, Plan) else ()
+    settings = [plan.settings] if isinstance(plan, Plan) else []
+    keys = minimums.label_keys(*settings, installation.enforced)
     if isinstance(plan, Plan) and not request.namespace:
         target = namespace_for(plan, in_plan_namespace=pod.in_plan_namespace) or "default"
         note = f"the pod names no namespace; it is reviewed as if it were in '{target}'"
         notify(f"Note: {note}")
         request = msgspec.structs.replace(request, namespace=target)
-    return decide(request, pod, plan, installation, minimums.label_values(labels, keys))
+    return decide(
+        request, pod, plan, installation, ClusterState(minimums.label_values(labels, keys))
+    )
 
 
 class _DiskFinder:

@@ -7,7 +7,7 @@ from webhook.karl import minimums
 from webhook.kube.commands import CURRENT_CONTEXT, KubectlFlags
 from webhook.kube.objects import Json, labels_of, spec_of
 from webhook.kube.scheduler import Snapshot, take_snapshot
-from webhook.model import Installation, Mode, NodeValues, Plan
+from webhook.model import ClusterState, Installation, Mode, Plan
 from webhook.reports.exclusions import Exclusion
 from webhook.reports.explain.commands import Commands
 from webhook.reports.explain.model import ClusterObjects
@@ -26,7 +26,7 @@ class ExplainContext(NamedTuple):
     snapshot: Snapshot
     all_pods: bool
     """True if the snapshot has the pods of all namespaces."""
-    node_values: NodeValues
+    cluster: ClusterState
     flags: KubectlFlags
     exclusions: list[Exclusion]
     """The reasons why the webhook is not called for the pods of the plan."""
@@ -64,16 +64,15 @@ def read_context(
     """Read a Plan, with all its sources; `flags` select the cluster in commands."""
     reading = settings.read_plan(plan_object, installation)
     snapshot = take_snapshot(cluster.nodes, cluster.pods, cluster.namespaces)
-    node_values = minimums.label_values(
-        map(labels_of, snapshot.nodes), minimums.label_keys(reading.plan.settings)
-    )
+    keys = minimums.label_keys(reading.plan.settings, installation.enforced)
+    values = minimums.label_values(map(labels_of, snapshot.nodes), keys)
     return ExplainContext(
         reading,
         spec_of(plan_object),
         installation,
         snapshot,
         cluster.all_pods,
-        node_values,
+        ClusterState(values),
         flags,
         cluster.webhooks.list_exclusions(reading.plan.target_namespace, flags),
     )

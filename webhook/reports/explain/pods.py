@@ -46,7 +46,7 @@ def build_new_pod(context: ExplainContext) -> Json:
     """Return the pod that would be created for one more VM."""
     pod = build_model_pod(context.plan, context.spec)
     if not context.unplaced_reason:
-        pod = place(pod, context.plan, context.installation, context.node_values).pod
+        pod = place(pod, context.plan, context.installation, context.cluster).pod
     return with_defaults(pod)
 
 
@@ -70,7 +70,7 @@ def place_enforced(pod: Json, context: ExplainContext) -> Json | None:
 
 def _place(pod: Json, context: ExplainContext) -> Placed | None:
     try:
-        return place(pod, context.plan, context.installation, context.node_values)
+        return place(pod, context.plan, context.installation, context.cluster)
     except MalformedPod:
         return None
 
@@ -132,7 +132,7 @@ def _describe_placement(pod: Json, context: ExplainContext) -> str:
     if not _is_placed(pod, context) and context.unplaced_reason:
         return f"not placed, {context.unplaced_reason}"
     try:
-        placed = place(pod, context.plan, context.installation, context.node_values)
+        placed = place(pod, context.plan, context.installation, context.cluster)
     except MalformedPod as error:
         return str(error)
     patch = diff(pod, placed.pod)

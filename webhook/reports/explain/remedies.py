@@ -136,7 +136,7 @@ def _node_affinity(obstacle: Obstacle, where: ObstacleContext) -> Advice:
 def _find_unmet_minimum(where: ObstacleContext) -> Json | None:
     """Return a minimum of the node selector that none of the nodes has: no rule can change that."""
     for minimum in where.plan.settings.node_requirements:
-        expression = minimums.expand(minimum, where.context.node_values)
+        expression = minimums.expand(minimum, where.context.cluster.node_values)
         if not any(expression_matches(expression, labels_of(node)) for node in where.closest):
             return minimum
     return None

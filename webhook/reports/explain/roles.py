@@ -98,7 +98,7 @@ def _build_pod(role: Role, context: ExplainContext) -> Json:
         build_model_pod(context.plan, context.spec, role),
         context.plan,
         context.installation,
-        context.node_values,
+        context.cluster,
         MigrationPod(role),
     )
     return with_defaults(placed.pod)

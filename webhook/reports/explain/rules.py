@@ -63,7 +63,7 @@ def _read_affinities(context: ExplainContext) -> Iterator[_SourceRule]:
 
 
 def _explain_rule(found: _SourceRule, context: ExplainContext, pod: Json) -> Rule:
-    affinity = expand(found.affinity, context.node_values)
+    affinity = expand(found.affinity, context.cluster.node_values)
     pods: Matches | None = None
     nodes: Matches | None = None
     note = ""

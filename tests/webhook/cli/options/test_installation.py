@@ -14,7 +14,7 @@ from webhook.cli.options.installation import (
     override,
     prefix_options,
 )
-from webhook.model import Installation, Mode, OnError, Role, Scope
+from webhook.model import Installation, Limits, Mode, OnError, Role, Scope
 
 FILE = """
 mode: audit
@@ -36,7 +36,7 @@ IN_FILE = Installation(
     identity_labels=False,
     prefix="convertor.example.com",
     defaults={"labels": {"team": "file"}},
-    roles=(Role.CONVERTOR, Role.FIRST_CONSUMER),
+    limits=Limits(roles=(Role.CONVERTOR, Role.FIRST_CONSUMER)),
 )
 
 Read = Callable[..., Installation]
@@ -87,7 +87,7 @@ def test_flags_override_the_file(config: Path, tmp_path: Path) -> None:
         namespace_modes={"a": Mode.AUDIT},
         prefix="example.org",
         defaults={"nodeSelector": {"disk": "nvme"}},
-        roles=IN_FILE.roles,
+        limits=IN_FILE.limits,
     )
 
 

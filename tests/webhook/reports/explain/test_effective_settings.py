@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.support.builders import plan
 from tests.support.worlds import draw_plan
 from webhook.kube.objects import Json
-from webhook.model import Installation, Mode, Scope
+from webhook.model import Installation, Limits, Mode, Scope
 from webhook.reports.explain import ClusterObjects
 from webhook.reports.explain.context import ExplainContext, read_context
 from webhook.reports.explain.effective_settings import list_effective_settings
@@ -127,7 +127,7 @@ def test_settings_for_roles_are_listed_with_the_name_of_the_role() -> None:
 
 def test_a_setting_that_replaces_the_general_one_by_nothing_has_its_source() -> None:
     found = plan(labels="a=b", annotations={"labels.importer": "", "pods": "inspection"})
-    installation = Installation(roles=())
+    installation = Installation(limits=Limits(roles=()))
     assert ("labels.importer", "none", f"{ANNOTATION}labels.importer", []) in rows(context(found))
     assert ("pods", "none", f"{ANNOTATION}pods", []) in rows(context(found, installation))
 

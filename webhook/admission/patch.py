@@ -42,9 +42,10 @@ def diff(before: Json, after: Json) -> list[Json]:
 
 def _diff_containers(before: Json, after: Json) -> Iterator[Json]:
     """Yield the operations on containers; a placement keeps their number and order."""
-    old, new = (each.get("spec") or {} for each in (before, after))
-    pairs = zip(old.get("containers") or (), new.get("containers") or (), strict=True)
-    for index, (container, changed) in enumerate(pairs):
+    old, new = ((each.get("spec") or {}).get("containers") for each in (before, after))
+    if old == new:
+        return
+    for index, (container, changed) in enumerate(zip(old, new, strict=True)):
         path = f"/spec/containers/{index}"
         yield from _diff_members(path, container, changed, PATCHED_CONTAINER_FIELDS)
 

@@ -71,6 +71,10 @@ class _Spec(msgspec.Struct, rename="camel"):
     node_selector: _Map[str] | None = None
     affinity: _Affinity | None = None
     tolerations: _List[Json] | None = None
+    topology_spread_constraints: _List[Json] | None = None
+    containers: _List[Json] | None = None
+    volumes: _List[Json] | None = None
+    security_context: Json | None = None
 
 
 class _Pod(msgspec.Struct):

@@ -11,6 +11,7 @@ from webhook.admission.patch import PATCHED_FIELDS, diff
 from webhook.kube.objects import Json
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+CPU = {"cpu": "2"}
 
 
 @pytest.mark.parametrize(
@@ -76,10 +77,23 @@ REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
             id="a shorter array is replaced",
         ),
         pytest.param(
-            {"spec": {"containers": [1], "hostname": "a"}, "status": {}},
-            {"spec": {"containers": [2], "nodeName": "b"}},
+            {"spec": {"containers": [{"name": "a", "image": "b"}], "hostname": "a"}, "status": {}},
+            {"spec": {"containers": [{"name": "a", "image": "c"}], "nodeName": "b"}},
             [],
             id="other fields are ignored",
+        ),
+        pytest.param(
+            {"spec": {"containers": [{"name": "a"}, {"name": "b", "resources": {"limits": {}}}]}},
+            {
+                "spec": {
+                    "containers": [{"name": "a"}, {"name": "b", "resources": {"requests": CPU}}]
+                }
+            },
+            [
+                ("remove", "/spec/containers/1/resources/limits", None),
+                ("add", "/spec/containers/1/resources/requests", CPU),
+            ],
+            id="of a container only the fields that a placement may change are patched",
         ),
     ],
 )

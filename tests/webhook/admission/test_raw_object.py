@@ -23,7 +23,7 @@ def test_fields_that_are_not_read_may_have_any_size() -> None:
     assert len(body) < MAX_BODY_BYTES
     assert decode(body).object == {
         "metadata": {"labels": CONVERTOR_LABELS},
-        "spec": {"containers": []},
+        "spec": {"containers": None},
     }
 
 

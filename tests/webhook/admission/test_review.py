@@ -31,7 +31,7 @@ READ_OF_POD = {
         "annotations": None,
         "ownerReferences": [{"kind": "Plan"}],
     },
-    "spec": {"nodeSelector": {"disk": "nvme"}, "containers": [{"name": "main"}]},
+    "spec": {"nodeSelector": {"disk": "nvme"}, "containers": [{"name": "main", "image": "x"}]},
 }
 REQUEST: Json = {
     "uid": UID,

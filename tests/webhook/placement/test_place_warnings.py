@@ -6,7 +6,7 @@ from tests.support.affinity_terms import is_in, node_terms
 from tests.support.builders import ZONE, plan
 from webhook import settings
 from webhook.kube.objects import Json
-from webhook.model import Installation, Role
+from webhook.model import Installation, Limits, Role
 from webhook.placement.warnings import find_plan_warnings
 
 B = f"{ZONE}=b"
@@ -59,7 +59,7 @@ def test_other_rules_need_no_first_consumer(rules: dict[str, str]) -> None:
 
 
 def test_the_limit_of_the_installation_is_the_reason_if_it_excludes_first_consumers() -> None:
-    (warning,) = warnings(plan(node_selector=B), roles=(Role.CONVERTOR,))
+    (warning,) = warnings(plan(node_selector=B), limits=Limits(roles=(Role.CONVERTOR,)))
     assert warning.endswith("; limits.roles of the installation does not have first-consumer")
 
 

@@ -63,12 +63,12 @@ def test_the_audit_reports_the_patch_of_a_review(row: Row) -> None:
     plan_object = stored_plan(row, Form.ANNOTATIONS, generation)
     before = convertor_pod(generation, plan_object)
     placed = review_row(row, generation, plan_object).pod
-    values = node_values(row)
+    cluster = ClusterState(node_values(row))
 
-    (found,) = audited([plan_object], before, cluster=values, installation=AUDIT).plans
+    (found,) = audited([plan_object], before, cluster=cluster, installation=AUDIT).plans
     assert jsonpatch.apply_patch(before, found.pods[0].patch) == placed
     assert found.change_count == 1
-    after = audited([plan_object], placed, cluster=values).plans[0].pods[0]
+    after = audited([plan_object], placed, cluster=cluster).plans[0].pods[0]
     assert (after.differs, after.patch) == (False, [])
 
 

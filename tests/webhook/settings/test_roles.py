@@ -13,7 +13,16 @@ from webhook.karl import minimums
 from webhook.kube.objects import Json
 from webhook.kube.sizes import MAX_ENTRIES, MAX_RULES_CHARACTERS
 from webhook.kube.tolerations import covers_no_execute
-from webhook.model import DEFAULT_ROLES, Disks, Installation, Problem, Role, RoleSettings, Settings
+from webhook.model import (
+    DEFAULT_ROLES,
+    Disks,
+    Installation,
+    Limits,
+    Problem,
+    Role,
+    RoleSettings,
+    Settings,
+)
 
 ALL = tuple(Role)
 EXPECTED = "expected all, convertor, inspection, first-consumer, importer or populator"
@@ -25,11 +34,13 @@ def read(
     annotations: Json | None = None,
     defaults: Json | None = None,
     spec: Json | None = None,
+    roles: tuple[Role, ...] = ALL,
     **installation: Any,
 ) -> Settings:
     plan_object = plan("db", "mtv", annotations=annotations, spec=spec)
     return settings.read(
-        plan_object, Installation(defaults=defaults or {}, **installation)
+        plan_object,
+        Installation(defaults=defaults or {}, limits=Limits(roles=roles), **installation),
     ).settings
 
 

@@ -42,9 +42,7 @@ def diff(before: Json, after: Json) -> list[Json]:
 
 def _diff_containers(before: Json, after: Json) -> Iterator[Json]:
     """Yield the operations on containers; a placement keeps their number and order."""
-    old, new = ((each.get("spec") or {}).get("containers") for each in (before, after))
-    if old == new:
-        return
+    old, new = ((each.get("spec") or {}).get("containers") or [] for each in (before, after))
     for index, (container, changed) in enumerate(zip(old, new, strict=True)):
         path = f"/spec/containers/{index}"
         yield from _diff_members(path, container, changed, PATCHED_CONTAINER_FIELDS)

@@ -83,14 +83,14 @@ CPU = {"cpu": "2"}
             id="other fields are ignored",
         ),
         pytest.param(
-            {"spec": {"containers": [{"name": "a"}, {"name": "b", "resources": {"limits": {}}}]}},
+            {"spec": {"containers": [{}, {"name": "b", "resources": {"limits": {}}}]}},
             {
                 "spec": {
                     "containers": [{"name": "a"}, {"name": "b", "resources": {"requests": CPU}}]
                 }
             },
             [
-                ("remove", "/spec/containers/1/resources/limits", None),
+                ("remove", "/spec/containers/1/resources/limits", ...),
                 ("add", "/spec/containers/1/resources/requests", CPU),
             ],
             id="of a container only the fields that a placement may change are patched",

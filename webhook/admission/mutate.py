@@ -72,7 +72,7 @@ class _Enforced(NamedTuple):
     """What the installation enforces on a pod."""
 
     patch: list[Json]
-    notes: list[str]
+    warnings: list[str]
 
 
 FindDisk = Callable[[PvcRef], Disk | None]
@@ -132,10 +132,11 @@ def decide(
         )
     decision = msgspec.structs.replace(decision, role=pod.role)
     mode = mode_of(owner, request.namespace, installation)
-    if owner and mode is not mode_of(None, request.namespace, installation) is Mode.ENFORCE:
+    own_mode = mode_of(None, request.namespace, installation)
+    if owner and own_mode is Mode.ENFORCE and mode is not Mode.ENFORCE:
         found = _place_enforced(request, pod, owner, installation, cluster)
         if found.patch:
-            return _report_enforced(_apply_mode(mode, decision), found)
+            return _report_enforced(_apply_mode(mode, decision, _AUDIT_OF_PLAN), found)
     if decision.outcome is Outcome.REFUSED and request.dry_run and mode is Mode.ENFORCE:
         return _predict(decision, "dry run, nothing is refused: ", mode)
     return _apply_mode(mode, decision)
@@ -229,14 +230,15 @@ def _place_enforced(
         placed = place_enforced(request.object, plan, installation, cluster, pod)
     except MalformedPod:
         return _Enforced([], [])
-    return _Enforced(diff(request.object, placed.pod), placed.notes)
+    warnings = [*placed.notes, *map(str, placed.problems)]
+    return _Enforced(diff(request.object, placed.pod), warnings)
 
 
 def _report_enforced(decision: Decision, enforced: _Enforced) -> Decision:
     """Return the decision of the plan's mode with the patch that the installation enforces."""
     message = (
-        f"{decision.message}; the installation enforces {summarize(enforced.patch)} on pods of "
-        "every mode of a plan"
+        f"{decision.message}; the installation enforces {summarize(enforced.patch)} in every mode "
+        "of a plan"
     )
     return msgspec.structs.replace(
         decision,
@@ -244,7 +246,7 @@ def _report_enforced(decision: Decision, enforced: _Enforced) -> Decision:
         reason=Reason.ENFORCED,
         message=message,
         patch=enforced.patch,
-        warnings=[*decision.warnings, *enforced.notes],
+        warnings=[*decision.warnings, *enforced.warnings],
     )
 
 
@@ -267,9 +269,10 @@ def _format_problems(plan: Plan, problems: list[Problem]) -> str:
 
 
 _AUDIT = "mode audit, nothing is changed: "
+_AUDIT_OF_PLAN = "mode audit of the plan, only what the installation enforces is changed: "
 
 
-def _apply_mode(mode: Mode, decision: Decision) -> Decision:
+def _apply_mode(mode: Mode, decision: Decision, audit: str = _AUDIT) -> Decision:
     """Apply the mode to the decision of enforce."""
     if mode is Mode.ENFORCE:
         return decision
@@ -283,7 +286,7 @@ def _apply_mode(mode: Mode, decision: Decision) -> Decision:
             decision.generation,
             role=decision.role,
         )
-    return _predict(decision, _AUDIT, mode)
+    return _predict(decision, audit, mode)
 
 
 def _predict(decision: Decision, prefix: str, mode: Mode) -> Decision:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from webhook.kube.objects import Json, annotations_of, unite
+from webhook.kube.objects import Json, unite
 from webhook.model import (
     ClusterState,
     Installation,
@@ -77,7 +77,8 @@ def place(
     if not (is_convertor or has_settings(settings)):
         return Placed(pod, key in annotations, problems=problems, refusal=refusal)
 
-    added = own_labels(migration_pod, plan, installation)
+    is_marked = is_convertor or migration_pod.role is not Role.CONVERTOR
+    added = own_labels(migration_pod, plan, installation) if is_marked else {}
     labels, notes = place_labels(metadata.get("labels") or {}, settings, added, installation.prefix)
     placed_spec, replaced, error = _place_spec(
         spec, settings, cluster, again=again, has_node=migration_pod.has_node
@@ -104,23 +105,24 @@ def place_enforced(
 ) -> Placed:
     """Give a pod of a plan only what the installation enforces, as if the plan had no settings.
 
-    The pod does not get the placement annotation: it is not placed by its plan.
+    The pod gets neither labels nor the placement annotation: its plan does not place it.
 
     Raises:
         MalformedPod: as `place`.
 
     """
+    check(pod)
     bare = msgspec.structs.replace(plan, settings=Settings(pods=()))
-    placed = place(pod, bare, installation, cluster, migration_pod)
-    annotations = annotations_of(placed.pod)
-    key = f"{installation.prefix}/placement"
-    if key not in annotations or key in annotations_of(pod):
-        return placed
-    rest = {name: value for name, value in annotations.items() if name != key}
-    metadata = {**placed.pod["metadata"], "annotations": rest}
-    if not rest and "annotations" not in (pod.get("metadata") or {}):
-        del metadata["annotations"]
-    return msgspec.structs.replace(placed, pod=placed.pod | {"metadata": metadata}, marked=False)
+    settings, problems, _ = settings_for(migration_pod, bare, installation)
+    spec, notes, error = _place_spec(
+        pod.get("spec") or {}, settings, cluster, again=False, has_node=migration_pod.has_node
+    )
+    return Placed(
+        pod=_with(pod, spec=spec),
+        marked=False,
+        notes=notes,
+        problems=problems + ([Problem(f"Plan {plan}", error)] if error else []),
+    )
 
 
 def has_settings(settings: Settings) -> bool:

@@ -52,6 +52,73 @@ PLACEMENT = "/metadata/annotations/convertor.forklift.konveyor.io~1placement"
             "labels a=",
         ),
         ([{"op": "add", "path": "/spec", "value": None}], ANNOTATION_ONLY),
+        (
+            [
+                {
+                    "op": "add",
+                    "path": "/metadata/annotations",
+                    "value": {"a": "b", "c/placement": "d"},
+                },
+                {"op": "add", "path": "/metadata/annotations/e~1f", "value": "g"},
+                {"op": "add", "path": "/metadata/annotations/c~1placement", "value": "g"},
+            ],
+            "annotations a,e/f",
+        ),
+        (
+            [
+                {
+                    "op": "add",
+                    "path": "/spec/topologySpreadConstraints",
+                    "value": [{"topologyKey": "a"}],
+                },
+                {
+                    "op": "add",
+                    "path": "/spec/topologySpreadConstraints/-",
+                    "value": {"topologyKey": "b"},
+                },
+            ],
+            "topologySpreadConstraints a,b",
+        ),
+        (
+            [
+                {"op": "add", "path": "/spec/priorityClassName", "value": "low"},
+                {"op": "remove", "path": "/spec/priority"},
+                {"op": "remove", "path": "/spec/runtimeClassName"},
+            ],
+            "priorityClassName low",
+        ),
+        (
+            [
+                {
+                    "op": "add",
+                    "path": "/spec/containers/0/resources/requests",
+                    "value": {"cpu": "2", "memory": "4Gi"},
+                },
+                {"op": "replace", "path": "/spec/containers/0/resources/limits/cpu", "value": "8"},
+                {"op": "remove", "path": "/spec/containers/0/securityContext/seccompProfile"},
+                {
+                    "op": "add",
+                    "path": "/spec/containers/0/env",
+                    "value": [{"name": "A", "value": "b"}],
+                },
+                {
+                    "op": "add",
+                    "path": "/spec/containers/0/volumeMounts/-",
+                    "value": {"name": "scratch"},
+                },
+                {"op": "replace", "path": "/spec/volumes/2", "value": {"name": "scratch"}},
+                {
+                    "op": "add",
+                    "path": "/spec/securityContext/seccompProfile",
+                    "value": {"type": "Localhost"},
+                },
+            ],
+            (
+                "containers resources.requests.cpu=2,resources.requests.memory=4Gi,"
+                "resources.limits.cpu=8,securityContext.seccompProfile-,env.A,volumeMounts.scratch; "
+                "volumes scratch; securityContext seccompProfile.type=Localhost"
+            ),
+        ),
     ],
 )
 def test_a_summary_has_the_changes_of_each_field(patch: list[Json], expected: str) -> None:

@@ -69,7 +69,7 @@ It does not reveal which, because every client that may create pods can name eve
 
 
 class _Enforced(NamedTuple):
-    """What the installation enforces on a pod."""
+    """The part of a pod that the installation enforces."""
 
     patch: list[Json]
     warnings: list[str]

@@ -115,7 +115,8 @@ PLACEMENT = "/metadata/annotations/convertor.forklift.konveyor.io~1placement"
             ],
             (
                 "containers resources.requests.cpu=2,resources.requests.memory=4Gi,"
-                "resources.limits.cpu=8,securityContext.seccompProfile-,env.A,volumeMounts.scratch; "
+                "resources.limits.cpu=8,securityContext.seccompProfile-,env.A,"
+                "volumeMounts.scratch; "
                 "volumes scratch; securityContext seccompProfile.type=Localhost"
             ),
         ),

@@ -1,4 +1,4 @@
-"""What the installation enforces on the pods of all plans, in the form that each role gets."""
+"""Settings that the installation enforces on the pods of all plans, in the form that each role gets."""
 
 from typing import Any
 

@@ -343,7 +343,7 @@ class MigrationPod(NamedTuple):
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """Limits on the settings of plans. None is the built-in limit, which `webhook.settings.limits` has.
+    """Limits on the settings of plans. None is the built-in limit: see `webhook.settings.limits`.
 
     In lists of keys and names a trailing `*` matches a prefix.
     """

@@ -1,4 +1,4 @@
-"""Settings that the installation enforces on the pods of all plans, in the form that each role gets."""
+"""Settings that the installation enforces on the pods of all plans, by the role of a pod."""
 
 from typing import Any
 

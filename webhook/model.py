@@ -160,6 +160,8 @@ class Problem(msgspec.Struct, frozen=True):
     """The kubectl command that the message ends with, for the current context; or empty."""
     others: int = 0
     """The number of invalid entries that have no problem of their own, if this one counts them."""
+    beyond_limits: bool = False
+    """True if the setting is valid, but not within `limits` of the installation."""
 
     def __str__(self) -> str:
         command = f": {self.command}" if self.command else ""

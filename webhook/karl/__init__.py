@@ -9,25 +9,30 @@ The steps of the compiler: `split` finds the rules of a text, `parse` parses eac
 `check` validates it, and `affinity` turns all rules into one Affinity.
 """
 
+from collections.abc import Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from webhook.karl import minimums
-from webhook.karl.affinity import to_affinity
+from webhook.karl.affinity import to_affinity, to_spread
 from webhook.karl.english import to_english
 from webhook.karl.errors import KarlError, Mistake, RuleError, build_error
 from webhook.karl.parse import parse
-from webhook.karl.syntax import Rule, Span
+from webhook.karl.syntax import Rule, Span, Verb
 from webhook.karl.text import to_text
 from webhook.kube.messages import describe_value, did_you_mean, join_with_or
 from webhook.kube.objects import Json
 from webhook.model import NodeValues, Scope
 
 __all__ = [
+    "Compiled",
     "KarlError",
     "Rule",
     "RuleError",
     "compile",
+    "compile_all",
+    "compile_all_unexpanded",
+    "compile_rules",
     "compile_unexpanded",
     "parse",
     "to_english",
@@ -35,6 +40,15 @@ __all__ = [
 ]
 
 _NO_NODES: NodeValues = MappingProxyType({})
+
+
+class Compiled(NamedTuple):
+    """A compiled text."""
+
+    affinity: Json
+    """A core/v1 Affinity."""
+    spread: list[Json]
+    """core/v1 TopologySpreadConstraints."""
 
 
 def compile(  # noqa: A001 - the public name
@@ -62,10 +76,51 @@ def compile(  # noqa: A001 - the public name
 def compile_unexpanded(text: str, *, scope: Scope | str = Scope.ALL) -> Json:
     """Compile as `compile` does, but leave quantities to `webhook.karl.minimums.expand`."""
     default_scope = _check_arguments(text, scope)
-    affinity = to_affinity(parse(text), default_scope)
-    if isinstance(affinity, Mistake):
-        raise build_error(text, [affinity])
-    return affinity
+    rules = parse(text)
+    message = "SPREAD is not part of an affinity"
+    hint = "compile_all returns its topologySpreadConstraints"
+    spread = [rule for rule in rules if rule.verb is Verb.SPREAD]
+    if spread:
+        raise build_error(text, [Mistake(rule.span, message, hint) for rule in spread])
+    return compile_rules(text, rules, default_scope).affinity
+
+
+def compile_all(
+    text: str, *, scope: Scope | str = Scope.ALL, node_values: NodeValues = _NO_NODES
+) -> Json:
+    """Compile a text to the fields of a pod's spec, `affinity` and `topologySpreadConstraints`.
+
+    Args: see `compile`. Fields that would be empty are absent.
+
+    Raises:
+        KarlError: as `compile`, but not for SPREAD.
+
+    """
+    found = compile_all_unexpanded(text, scope=scope)
+    fields: Json = {
+        "affinity": minimums.expand(found.affinity, node_values),
+        "topologySpreadConstraints": found.spread,
+    }
+    return {name: field for name, field in fields.items() if field}
+
+
+def compile_all_unexpanded(text: str, *, scope: Scope | str = Scope.ALL) -> Compiled:
+    """Compile as `compile_all` does, but leave quantities to `webhook.karl.minimums.expand`."""
+    default_scope = _check_arguments(text, scope)
+    return compile_rules(text, parse(text), default_scope)
+
+
+def compile_rules(text: str, rules: Sequence[Rule], scope: Scope) -> Compiled:
+    """Compile some of the parsed rules of a text.
+
+    Raises:
+        KarlError: they cannot be combined.
+
+    """
+    affinity, spread = to_affinity(rules, scope), to_spread(rules)
+    if isinstance(affinity, Mistake) or isinstance(spread, Mistake):
+        raise build_error(text, [each for each in (affinity, spread) if isinstance(each, Mistake)])
+    return Compiled(affinity, spread)
 
 
 def _check_arguments(text: Any, scope: Any) -> Scope:

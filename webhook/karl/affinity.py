@@ -1,4 +1,4 @@
-"""Compilation of rules to a core/v1 Affinity."""
+"""Compilation of rules to a core/v1 Affinity and to TopologySpreadConstraints."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ from webhook.karl import nodeterms
 from webhook.karl.errors import Mistake
 from webhook.karl.expressions import to_expression
 from webhook.karl.syntax import (
+    DEFAULT_SKEW,
     DEFAULT_WEIGHT,
     NamespaceNames,
     Namespaces,
@@ -14,14 +15,18 @@ from webhook.karl.syntax import (
     Rule,
     Selector,
     Target,
+    Verb,
 )
+from webhook.karl.text import format_topology
 from webhook.kube.affinity import PREFERRED, REQUIRED
+from webhook.kube.messages import quote
 from webhook.kube.objects import Json
+from webhook.kube.spread import spread_key
 from webhook.model import Scope
 
 
 def to_affinity(rules: Sequence[Rule], scope: Scope) -> Json | Mistake:
-    """Return the Affinity of all rules, or the reason why they cannot be combined.
+    """Return the Affinity of all rules but SPREAD, or the reason why they cannot be combined.
 
     `scope` is that of pod rules that specify none. Node expressions may have the operators of
     `webhook.karl.minimums`.
@@ -29,13 +34,43 @@ def to_affinity(rules: Sequence[Rule], scope: Scope) -> Json | Mistake:
     on_nodes = _to_node_affinity([rule for rule in rules if rule.target is Target.NODES])
     if isinstance(on_nodes, Mistake):
         return on_nodes
-    on_pods = [rule for rule in rules if rule.target is Target.PODS]
+    on_pods = [
+        rule for rule in rules if rule.target is Target.PODS and rule.verb is not Verb.SPREAD
+    ]
     sections = {
         "nodeAffinity": on_nodes,
         "podAffinity": _to_pod_affinity([r for r in on_pods if not r.verb.away], scope),
         "podAntiAffinity": _to_pod_affinity([r for r in on_pods if r.verb.away], scope),
     }
     return {name: section for name, section in sections.items() if section}
+
+
+def to_spread(rules: Sequence[Rule]) -> list[Json] | Mistake:
+    """Return the TopologySpreadConstraints of all SPREAD rules, or why they cannot be combined.
+
+    A node whose taints the pod does not tolerate does not count: by default one cordoned node
+    without pods of the group would keep all later pods Pending.
+    """
+    constraints: dict[tuple[str, str], Json] = {}
+    for rule in rules:
+        if rule.verb is not Verb.SPREAD:
+            continue
+        constraint = {
+            "maxSkew": rule.skew or DEFAULT_SKEW,
+            "topologyKey": rule.topology.text,
+            "whenUnsatisfiable": "DoNotSchedule" if rule.enforced else "ScheduleAnyway",
+            "labelSelector": _to_label_selector(rule.selectors),
+            "nodeTaintsPolicy": "Honor",
+        }
+        if constraints.setdefault(spread_key(constraint), constraint) != constraint:
+            kind = "hard" if rule.enforced else "soft"
+            topology = format_topology(rule.topology.text)
+            message = f"a second {kind} SPREAD on {quote(topology)}"
+            hint = (
+                "expected one: Kubernetes allows one hard and one soft constraint for each topology"
+            )
+            return Mistake(rule.span, message, hint)
+    return list(constraints.values())
 
 
 def _to_node_affinity(rules: Sequence[Rule]) -> Json | Mistake:

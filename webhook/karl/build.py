@@ -32,12 +32,20 @@ class RuleBuilder(lark.Transformer[Token, Rule]):
         namespaces: Namespaces | None = None
         topology: Word | None = None
         weight: int | None = None
+        skew: int | None = None
+        enforced = False
         end = 0
         for part in parts:
             match part:
                 case Token():
                     end = part.end_pos or 0
-                    weight = int(part) if part.type == "NUMBER" else None
+                    match part.type:
+                        case "NUMBER":
+                            weight = int(part)
+                        case "COUNT":
+                            skew = int(part)
+                        case "ENFORCED":
+                            enforced = True
                 case Word():
                     end = part.span.end
                     topology = part
@@ -52,6 +60,8 @@ class RuleBuilder(lark.Transformer[Token, Rule]):
             topology or Word(TOPOLOGIES["node"], span),
             weight,
             span,
+            skew,
+            enforced,
         )
 
     def own(self, _: list[_Part]) -> Scope:
@@ -71,6 +81,12 @@ class RuleBuilder(lark.Transformer[Token, Rule]):
         return Word(TOPOLOGIES.get(word.text.lower(), word.text), word.span)
 
     def weight(self, parts: list[Token]) -> Token:
+        return parts[-1]
+
+    def skew(self, parts: list[Token]) -> Token:
+        return parts[-1]
+
+    def enforced(self, parts: list[Token]) -> Token:
         return parts[-1]
 
     def equal(self, parts: list[Token]) -> Selector:

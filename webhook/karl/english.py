@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from webhook.karl.syntax import (
+    DEFAULT_SKEW,
     DEFAULT_WEIGHT,
     TOPOLOGIES,
     NamespaceNames,
@@ -29,6 +30,12 @@ _PLACES = {
     TOPOLOGIES["region"]: "in the same region",
     TOPOLOGIES["rack"]: "in the same rack",
 }
+_SPREAD_PLACES = {
+    TOPOLOGIES["node"]: "nodes",
+    TOPOLOGIES["zone"]: "zones",
+    TOPOLOGIES["region"]: "regions",
+    TOPOLOGIES["rack"]: "racks",
+}
 _RELATIONS = {
     Operator.EQUAL: "is",
     Operator.NOT_EQUAL: "is not",
@@ -46,6 +53,8 @@ _RELATIONS = {
 def to_english(rule: Rule, *, scope: Scope | str = Scope.ALL) -> str:
     """Return a rule as a sentence; `scope` is that of pod rules that specify none."""
     labels = _describe_selectors(rule.selectors)
+    if rule.verb is Verb.SPREAD:
+        return _describe_spread(rule, labels)
     if rule.target is Target.NODES:
         where = f"on a node where {labels}"
     else:
@@ -53,6 +62,15 @@ def to_english(rule: Rule, *, scope: Scope | str = Scope.ALL) -> str:
         where = f"{_describe_place(rule)} as a pod where {labels}, in {namespaces}"
     weight = "" if rule.verb.hard else f" (weight {rule.weight or DEFAULT_WEIGHT} of 100)"
     return f"A convertor pod {_PHRASES[rule.verb]} {where}{weight}."
+
+
+def _describe_spread(rule: Rule, labels: str) -> str:
+    place = _SPREAD_PLACES.get(rule.topology.text, f"values of the node label {rule.topology.text}")
+    must = "must" if rule.enforced else "should"
+    return (
+        f"The pods where {labels}, in its own namespace, {must} be spread over {place}, with a "
+        f"difference of at most {rule.skew or DEFAULT_SKEW}."
+    )
 
 
 def _describe_place(rule: Rule) -> str:

@@ -22,6 +22,7 @@ _NAMES = {
     "NAME": "a namespace",
     "TOPOLOGY": "node, zone, region, rack, a label key",
     "NUMBER": "a whole number from 1 to 100",
+    "COUNT": "a whole number from 1",
     "HAS": "'has'",
     "NOT": "'not'",
     "BANG": "'!'",
@@ -40,6 +41,8 @@ _NAMES = {
     "RPAR": "')'",
     "ON": "'on'",
     "WEIGHT": "'weight'",
+    "SKEW": "'skew'",
+    "ENFORCED": "'hard'",
     "$END": "the end of the rule",
 }
 """The terminals of the grammar in messages, in the order in which a message lists them."""

@@ -25,6 +25,8 @@ _SCOPES = (
 _TOPOLOGY = "expected on node, zone, region, rack or a label key"
 _WEIGHT = "expected weight=1 to weight=100"
 _NO_OPTION = "expected the end of the rule; only PREFER and REPEL have a weight, and only one"
+_SKEW = "expected skew=1 or more"
+_SPREAD_OPTIONS = "expected the end of the rule, or the options skew=N and hard in this order"
 _SEPARATOR_HINT = "rules are separated by ';' or a line end, and all of them apply"
 _SOFT = {"require": "PREFER", "avoid": "REPEL"}
 _ALL = {"any", "every", "each"}
@@ -36,7 +38,7 @@ def probe_verb(f: ParseFailure) -> Mistake | None:
     """Explain `REQIRE pods(app=web) on node`, `pods(app=web) on node` and `// a comment`."""
     if "HARD" not in f.accepts:
         return None
-    verbs = "expected REQUIRE, PREFER, AVOID or REPEL"
+    verbs = "expected REQUIRE, PREFER, AVOID, REPEL or SPREAD"
     if f.word in {"pods", "nodes"}:
         return missing_before(f, "verb", verbs)
     if f.is_sign:
@@ -54,6 +56,8 @@ def probe_target(f: ParseFailure) -> Mistake | None:
     if "PODS" not in f.accepts:
         return None
     hint = "expected pods(...) or nodes(...)"
+    if "NODES" not in f.accepts:
+        hint = "expected pods(...): SPREAD counts pods"
     if f.word in {"", "("}:
         return missing_before(f, "target", hint)
     hint += did_you_mean(f.word, ["pods", "nodes"])
@@ -135,6 +139,44 @@ def probe_weight(f: ParseFailure) -> Mistake | None:
     return mistake_at(f, f"weight {quote(f.text)} is not a whole number from 1 to 100", _WEIGHT)
 
 
+def probe_skew(f: ParseFailure) -> Mistake | None:
+    """Explain `skew 2` and `skew=0`."""
+    if f.accepts == {"EQUAL"} and f.previous() == "skew":
+        number = suggest(f"skew={f.text}") if f.word.isdecimal() else ""
+        return missing_before(f, "'='", _SKEW + number)
+    if "COUNT" not in f.accepts:
+        return None
+    if not f.text:
+        return missing_before(f, "number", _SKEW)
+    return mistake_at(f, f"skew {quote(f.text)} is not a whole number from 1", _SKEW)
+
+
+def probe_spread(f: ParseFailure) -> Mistake | None:
+    """Explain namespaces and options that SPREAD does not have, and its options on other rules."""
+    if not _is_spread(f):
+        if "$END" not in f.accepts or f.word not in {"skew", "hard"}:
+            return None
+        hint = "expected the end of the rule; only SPREAD has the options skew=N and hard"
+        return mistake_at(f, f"option {quote(f.text)} of another rule", hint)
+    if f.word == "in" and {"ON", "$END"} & f.accepts:
+        hint = "expected no namespaces: SPREAD counts only pods in the pod's own namespace"
+        return mistake_at(f, "SPREAD with namespaces", hint)
+    if "$END" not in f.accepts:
+        return None
+    if f.word in {"skew", "hard"}:
+        repeated = f.word in {word.text.lower() for word in f.before}
+        message = f"repeated {quote(f.text)}" if repeated else "'skew' after 'hard'"
+        return mistake_at(f, message, _SPREAD_OPTIONS)
+    alike = did_you_mean(re.split(r"\W", f.word)[0], ["skew", "hard"])
+    is_option = f.word == "weight" or alike or f.next == "="
+    message = f"unknown option {quote(f.text)}"
+    return mistake_at(f, message, _SPREAD_OPTIONS + alike) if is_option else None
+
+
+def _is_spread(f: ParseFailure) -> bool:
+    return bool(f.before) and f.before[0].text.upper() == Verb.SPREAD
+
+
 def probe_misplaced_option(f: ParseFailure) -> Mistake | None:
     """Explain `on node in all namespaces`, `weight=1 on node`, and repeated options."""
     if "$END" not in f.accepts or f.word not in {"in", "on", "weight"}:
@@ -176,8 +218,10 @@ PROBES = (
     probe_parenthesis,
     probe_scope,
     probe_namespace,
+    probe_spread,
     probe_topology,
     probe_weight,
+    probe_skew,
     probe_misplaced_option,
     probe_end,
 )

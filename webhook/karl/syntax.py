@@ -19,6 +19,7 @@ TOPOLOGIES = {
 """The keywords for topologies and their node labels."""
 
 DEFAULT_WEIGHT = 100
+DEFAULT_SKEW = 1
 
 WORD = r"[^\s()\[\],;#=!<>]+"
 """Regular expression of a word, as in `grammar.lark`."""
@@ -32,12 +33,16 @@ class Span(NamedTuple):
 
 
 class Verb(StrEnum):
-    """The verb of a rule: near or away from the target, as a hard or a soft constraint."""
+    """The verb of a rule: near or away from the target, as a hard or a soft constraint.
+
+    SPREAD spreads the pods themselves; the rule says if it is hard.
+    """
 
     REQUIRE = "REQUIRE"
     PREFER = "PREFER"
     AVOID = "AVOID"
     REPEL = "REPEL"
+    SPREAD = "SPREAD"
 
     @property
     def hard(self) -> bool:
@@ -120,3 +125,11 @@ class Rule:
     weight: int | None
     """1 to 100, for PREFER and REPEL; None means 100."""
     span: Span = field(compare=False, repr=False)
+    skew: int | None = None
+    """From 1, for SPREAD; None means 1."""
+    enforced: bool = False
+    """True for a SPREAD with `hard`."""
+
+    @property
+    def hard(self) -> bool:
+        return self.verb.hard or self.enforced

@@ -25,6 +25,10 @@ def to_text(rule: Rule) -> str:
         parts.append(f"on {format_topology(rule.topology.text)}")
     if rule.weight is not None:
         parts.append(f"weight={rule.weight}")
+    if rule.skew is not None:
+        parts.append(f"skew={rule.skew}")
+    if rule.enforced:
+        parts.append("hard")
     return " ".join(parts)
 
 

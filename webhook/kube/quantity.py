@@ -46,6 +46,11 @@ def parse(text: str) -> Decimal:
     return magnitude.copy_negate() if sign == "-" else magnitude
 
 
+def is_more(first: str, second: str) -> bool:
+    """Return whether a valid quantity is more than another."""
+    return parse(first) > parse(second)
+
+
 def _round_up(number: int, scale: int) -> tuple[str, int]:
     """Round number * 10**scale up to 1n; returns digits and scale."""
     digits = str(number)

@@ -18,6 +18,8 @@ MAX_AFFINITY_ITEMS = 4 * 1024
 MAX_NODE_VALUES = 32 * 1024
 """Values of node labels in the node affinity of a plan, once its minimums are expanded: the
 memory of 5000 different nodes six times. The API server would refuse a pod that is too large."""
+MAX_POD_ANNOTATION_CHARACTERS = 16 * 1024
+"""Of all annotations that a plan adds to a pod; Kubernetes limits all of a pod to 256 KiB."""
 MAX_UNKNOWN_FIELDS = 32
 """Of an affinity; each is compared with the known ones."""
 MAX_POD_ENTRIES = 1024

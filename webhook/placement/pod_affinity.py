@@ -29,13 +29,19 @@ def _widen_copied_terms(affinity: Json, copied: Json, wanted: Json) -> Json:
 
     Such a term selects pods of the pod's own namespace only, where storage or monitoring pods
     seldom run; the plan's affinity has the same term for all namespaces. It may also have it
-    unchanged, from a rule with `in own namespace`.
+    unchanged, from a rule with `in own namespace`. A term whose wide form is beyond the limits of
+    the installation is not in the plan's affinity, and stays as it is.
     """
     for kind, field in product(("podAffinity", "podAntiAffinity"), (REQUIRED, PREFERRED)):
         terms, written, applied = (
             (each.get(kind) or {}).get(field) or [] for each in (affinity, copied, wanted)
         )
-        narrow = {*map(encode, written)} - {*map(encode, applied)} if terms else set()
+        forms = {*map(encode, applied)} if terms else set()
+        narrow = {
+            form
+            for term in written
+            if (form := encode(term)) not in forms and encode(_widen(term)) in forms
+        }
         if narrow:
             affinity = affinity | {kind: affinity[kind] | {field: _widen_all(terms, narrow)}}
     return affinity

@@ -21,11 +21,14 @@ from webhook.settings import unknown_fields
 from webhook.settings.find import find_in_annotations, find_in_defaults, find_in_spec
 from webhook.settings.first_consumer import without_own_pod_rules
 from webhook.settings.last_modified import last_modified
+from webhook.settings.limits import PlanLimits
 from webhook.settings.merge import (
     find_copied_affinity,
-    merge_affinity,
     merge_maps,
+    merge_priority_class,
+    merge_resources,
     merge_roles,
+    merge_rules,
     merge_tolerations,
     select_pods,
     split_selector,
@@ -74,21 +77,23 @@ def read_plan(plan_object: Json, installation: Installation) -> PlanReading:
     mode = read_word(in_annotations.get("mode", UNSET), Mode, "mode", problems)
     own_scope = read_word(in_annotations.get("scope", UNSET), Scope, "scope", problems)
     scope = own_scope or installation.scope
+    limits = installation.limits_for(name.namespace)
     in_defaults = find_in_defaults(installation.defaults, "defaults", problems)
     problems.extend(unknown_fields.describe(fields, name, installation.prefix))
     sources = read_sources(
         (in_defaults, find_in_spec(spec, name), in_annotations),
         name,
         msgspec.structs.replace(installation, scope=scope),
+        PlanLimits(limits, _read_name(spec, "targetNamespace")),
         problems,
     )
-    affinity, affinity_sources = merge_affinity(sources, problems)
+    rules = merge_rules(sources, problems)
     selector, requirements = split_selector(merge_maps(each.node_selector for each in sources))
     settings = Settings(
         labels=merge_maps(source.labels for source in sources),
         node_selector=selector,
         node_requirements=requirements,
-        affinity=affinity,
+        affinity=rules.affinity,
         copied=find_copied_affinity(spec.get("convertorAffinity"), sources.spec.affinity),
         tolerations=merge_tolerations(sources),
         affinity_policy=(
@@ -98,9 +103,13 @@ def read_plan(plan_object: Json, installation: Installation) -> PlanReading:
         ),
         mode=mode,
         problems=problems,
-        pods=select_pods(sources, installation),
+        pods=select_pods(sources, limits.roles),
         disks=sources.annotations.disks or sources.defaults.disks or Disks.ANY,
         roles=merge_roles(sources),
+        spread=rules.spread,
+        resources=merge_resources(sources),
+        priority_class=merge_priority_class(sources),
+        pod_annotations=merge_maps(source.pod_annotations for source in sources),
     )
     plan = Plan(
         namespace=name.namespace,
@@ -113,7 +122,7 @@ def read_plan(plan_object: Json, installation: Installation) -> PlanReading:
         vm_rules=read_vm_rules(spec),
     )
     plan = without_own_pod_rules(plan, sources, scope, installation)
-    return PlanReading(plan, sources, affinity_sources, scope)
+    return PlanReading(plan, sources, rules.sources, scope)
 
 
 def _read_name(fields: Json, field: str) -> str:

@@ -18,7 +18,7 @@ from webhook.settings.find import find_in_defaults
 from webhook.settings.names import DEFAULTS, DEFAULTS_OF_ROLES
 from webhook.settings.raw import Invalid, RawSetting, expected_text, read_map, report
 from webhook.settings.roles import read_roles
-from webhook.settings.source import read_source
+from webhook.settings.source import SourceContext, read_source
 
 _Read = Callable[[RawSetting, list[Problem]], Any]
 """Read a value that is not null, and append what is invalid; None if nothing of it is valid."""
@@ -70,7 +70,7 @@ def check_defaults(
     """
     problems: list[Problem] = []
     raw = find_in_defaults(defaults, origin, problems, separator=separator)
-    read_source(raw, installation, problems)
+    read_source(raw, SourceContext(installation), problems)
     return problems
 
 

@@ -26,6 +26,7 @@ from webhook.kube.tolerations import (
     without_no_execute,
 )
 from webhook.model import Problem, Role
+from webhook.settings.limits import PlanLimits
 from webhook.settings.raw import Invalid, PlanName, RawSetting, expected_text, report
 from webhook.settings.structured import (
     describe_pairs,
@@ -35,14 +36,20 @@ from webhook.settings.structured import (
 )
 
 
-class _Error(NamedTuple):
+class EntryError(NamedTuple):
     """The error of an entry; see the fields of `Problem`."""
 
     message: str
     command: str = ""
+    beyond_limits: bool = False
 
 
-_Check = Callable[[str, str], _Error | None]
+def beyond(message: str | None) -> EntryError | None:
+    """Return the error of an entry beyond the limits of the installation, None for no message."""
+    return EntryError(message, beyond_limits=True) if message else None
+
+
+EntryCheck = Callable[[str, str], EntryError | None]
 """Takes key and value of an entry."""
 
 
@@ -55,27 +62,42 @@ class FieldLabels(NamedTuple):
 
 
 def read_labels(
-    setting: RawSetting, prefix: str, problems: list[Problem], field: FieldLabels | None = None
+    setting: RawSetting,
+    prefix: str,
+    problems: list[Problem],
+    limits: PlanLimits | None,
+    field: FieldLabels | None = None,
 ) -> dict[str, str]:
     """Read labels for pods, a map or `k=v,k2=v2`; none may contradict those of the field.
 
     `prefix` is that of the annotations.
     """
 
-    def check(key: str, value: str) -> _Error | None:
+    def check(key: str, value: str) -> EntryError | None:
         error = _check_label(key, value, prefix)
-        return error or (_contradiction(field, key, value) if field else None)
+        error = error or (_contradiction(field, key, value) if field else None)
+        return error or (beyond(limits.check_label(key)) if limits else None)
 
-    return _read_pairs(setting, check, problems)
+    return read_pairs(setting, check, problems)
 
 
-def read_node_selector(setting: RawSetting, problems: list[Problem]) -> dict[str, str]:
+def read_node_selector(
+    setting: RawSetting, problems: list[Problem], limits: PlanLimits | None
+) -> dict[str, str]:
     """Read a node selector, a map or `k=v,k2=16+`; minimums are checked and stay text."""
-    return _read_pairs(setting, _check_selector, problems)
+
+    def check(key: str, value: str) -> EntryError | None:
+        error = _check_selector(key, value)
+        return error or (beyond(limits.check_node_label(key)) if limits else None)
+
+    return read_pairs(setting, check, problems)
 
 
 def read_tolerations(
-    setting: RawSetting, problems: list[Problem], no_entry: Sequence[Role] = ()
+    setting: RawSetting,
+    problems: list[Problem],
+    limits: PlanLimits | None,
+    no_entry: Sequence[Role] = (),
 ) -> list[Json]:
     """Read taints as `kubectl taint` has them, or a list of those and of core/v1 Tolerations.
 
@@ -95,6 +117,9 @@ def read_tolerations(
     tolerations: list[Json] = []
     for part in parts:
         found = _read_toleration(part, invalid)
+        if limits and any(map(limits.check_toleration, found)):
+            invalid.extend(_find_beyond(part, limits))
+            found = [each for each in found if not limits.check_toleration(each)]
         if found and no_entry:
             invalid.extend(_find_no_execute(part, no_entry))
             found = without_no_execute(found)
@@ -103,18 +128,28 @@ def read_tolerations(
     return unite([], tolerations)
 
 
+def _list_tolerations(setting: RawSetting) -> Iterator[tuple[str, Json]]:
+    """Yield the location of each valid entry, and its toleration."""
+    if isinstance(text := setting.value, str):
+        for number, entry in enumerate(text.split(","), 1):
+            for toleration in parse_tolerations(entry)[0]:
+                yield f"{setting.where} entry {number}", toleration
+    else:
+        for toleration in _read_toleration(setting, []):
+            yield setting.where, toleration
+
+
+def _find_beyond(setting: RawSetting, limits: PlanLimits) -> Iterator[Invalid]:
+    """Yield the valid entries beyond the limits."""
+    for where, each in _list_tolerations(setting):
+        if message := limits.check_toleration(each):
+            yield Invalid(where, message, beyond_limits=True)
+
+
 def _find_no_execute(setting: RawSetting, no_entry: Sequence[Role]) -> Iterator[Invalid]:
     """Yield the valid entries that cover NoExecute."""
-    match setting.value:
-        case str() as text:
-            entries = [
-                (f"{setting.where} entry {number}", parse_tolerations(entry)[0])
-                for number, entry in enumerate(text.split(","), 1)
-            ]
-        case _:
-            entries = [(setting.where, _read_toleration(setting, []))]
-    for where, tolerations in entries:
-        for each in filter(covers_no_execute, tolerations):
+    for where, each in _list_tolerations(setting):
+        if covers_no_execute(each):
             yield Invalid(
                 where,
                 f"{quote(format_toleration(each))} tolerates NoExecute, which is not applied: "
@@ -155,15 +190,17 @@ def _read_toleration(setting: RawSetting, invalid: list[Invalid]) -> list[Json]:
     return []
 
 
-def _read_pairs(setting: RawSetting, check: _Check, problems: list[Problem]) -> dict[str, str]:
+def read_pairs(setting: RawSetting, check: EntryCheck, problems: list[Problem]) -> dict[str, str]:
+    """Read a map or `k=v,k2=v2`; entries that `check` has an error for are left out."""
     if setting.value is None:
         return {}
     pairs: dict[str, str] = {}
     invalid: list[Invalid] = []
     for where, key, value in _read_entries(setting, check, invalid):
         if error := check(key, value):
-            hint = partial(_suggest_entry, f"{key}={value}", check)
-            invalid.append(Invalid(where, error.message, hint, error.command))
+            suggest_valid = partial(_suggest_entry, f"{key}={value}", check)
+            hint = str if error.beyond_limits else suggest_valid
+            invalid.append(Invalid(where, error.message, hint, error.command, error.beyond_limits))
         elif (first := pairs.setdefault(key, value)) != value:
             wrong = (
                 f"{quote(key)} is specified twice: {quote(first)} is applied, {quote(value)} is not"
@@ -174,7 +211,7 @@ def _read_pairs(setting: RawSetting, check: _Check, problems: list[Problem]) -> 
 
 
 def _read_entries(
-    setting: RawSetting, check: _Check, invalid: list[Invalid]
+    setting: RawSetting, check: EntryCheck, invalid: list[Invalid]
 ) -> Iterator[tuple[str, str, str]]:
     """Yield location, key and value of each well-formed entry."""
     match setting.value:
@@ -204,12 +241,12 @@ def _read_entries(
             invalid.append(Invalid(setting.where, message))
 
 
-def _suggest_pair(entry: str, check: _Check) -> str:
+def _suggest_pair(entry: str, check: EntryCheck) -> str:
     """Return a suggestion for an entry without `=`."""
     return _suggest_entry(entry, check) or suggest_pair(entry)
 
 
-def _suggest_entry(entry: str, check: _Check) -> str:
+def _suggest_entry(entry: str, check: EntryCheck) -> str:
     """Return a suggestion if an invalid entry is valid in ASCII, without quotes, as a minimum."""
     if len(entry) > MAX_ENTRY_CHARACTERS:
         return ""
@@ -222,17 +259,17 @@ def _suggest_entry(entry: str, check: _Check) -> str:
     return ""
 
 
-def _check_label(key: str, value: str, prefix: str) -> _Error | None:
+def _check_label(key: str, value: str, prefix: str) -> EntryError | None:
     if wrong := labels.check_key(key):
-        return _Error(f"key {quote(key)} {wrong}")
+        return EntryError(f"key {quote(key)} {wrong}")
     if purpose := describe_reserved_label(key, prefix):
-        return _Error(f"{quote(key)} is {purpose}: give the label another name")
+        return EntryError(f"{quote(key)} is {purpose}: give the label another name")
     if wrong := labels.check_value(value):
-        return _Error(f"value {quote(value)} {wrong}")
+        return EntryError(f"value {quote(value)} {wrong}")
     return None
 
 
-def _contradiction(field: FieldLabels, key: str, value: str) -> _Error | None:
+def _contradiction(field: FieldLabels, key: str, value: str) -> EntryError | None:
     """Return the problem of a label that has another value in `spec.convertorLabels`, or None.
 
     Forklift 2.12 looks for its pod by all of these labels. If one has another value, it finds no
@@ -241,7 +278,7 @@ def _contradiction(field: FieldLabels, key: str, value: str) -> _Error | None:
     in_field = field.labels.get(key, value)
     if in_field == value:
         return None
-    return _Error(
+    return EntryError(
         f"expected {quote(f'{key}={in_field}')} as in spec.convertorLabels, by which Forklift "
         f"finds its pods, found {quote(f'{key}={value}')}; remove the entry, or change the field",
         _patch_command(field.plan, key, value),
@@ -255,14 +292,14 @@ def _patch_command(plan: PlanName, key: str, value: str) -> str:
     return join_words("kubectl", ["patch", f"plans.{GROUP}", plan.name, *options])
 
 
-def _check_selector(key: str, value: str) -> _Error | None:
+def _check_selector(key: str, value: str) -> EntryError | None:
     if wrong := labels.check_key(key):
-        return _Error(f"key {quote(key)} {wrong}")
+        return EntryError(f"key {quote(key)} {wrong}")
     if value.endswith("+"):
         try:
             minimums.to_expression(key, value[:-1])
         except ValueError as error:
-            return _Error(f"minimum {quote(value[:-1])} {error}")
+            return EntryError(f"minimum {quote(value[:-1])} {error}")
     elif wrong := labels.check_value(value):
-        return _Error(f"value {quote(value)} {wrong}")
+        return EntryError(f"value {quote(value)} {wrong}")
     return None

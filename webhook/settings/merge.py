@@ -1,14 +1,17 @@
 """The settings of all sources together, in general and for each role."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
 from webhook.karl import minimums
 from webhook.kube.affinity import merge_affinities, omit_empty_fields
 from webhook.kube.objects import Json
-from webhook.model import DEFAULT_ROLES, Installation, Problem, Role, RoleSettings
+from webhook.kube.quantity import is_more
+from webhook.kube.spread import spread_key
+from webhook.model import DEFAULT_ROLES, Problem, Role, RoleSettings
+from webhook.settings.pod_fields import LIMITS, REQUESTS, RESOURCES
 from webhook.settings.source import RoleSource, Source, Sources
 
 
@@ -38,22 +41,63 @@ def merge_tolerations(sources: Iterable[RoleSource]) -> list[Json]:
     return tolerations
 
 
-def merge_affinity(sources: Sources, problems: list[Problem]) -> tuple[Json, list[Source]]:
-    """Return the plan's affinity, and the sources of its parts."""
+class MergedRules(NamedTuple):
+    """The rules of a plan."""
+
+    affinity: Json
+    spread: list[Json]
+    sources: list[Source]
+    """Those whose rules are applied."""
+
+
+def merge_rules(sources: Sources, problems: list[Problem]) -> MergedRules:
+    """Return the plan's affinity and spread constraints, and the sources of their parts."""
     own = [each for each in (sources.spec, sources.annotations) if each.affinity is not None]
     affinity: Json = {}
+    spread: list[Json] = []
     applied: list[Source] = []
     for source in own or [sources.defaults]:
-        if not source.affinity:
+        if not (source.affinity or source.spread):
             continue
         try:
-            affinity = merge_affinities(affinity, source.affinity)
+            affinity = merge_affinities(affinity, source.affinity or {})
         except ValueError as error:
             message = f"{error} together with spec.convertorAffinity: the rules are not applied"
             problems.append(Problem(source.raw["affinity"].where, message))
         else:
+            spread = merge_spread(spread, source.spread)
             applied.append(source)
-    return affinity, applied
+    return MergedRules(affinity, spread, applied)
+
+
+def merge_spread(less_specific: list[Json], more_specific: list[Json]) -> list[Json]:
+    """Return the constraints of both, of the same topology and kind the more specific one."""
+    by_key = {spread_key(each): each for each in (*less_specific, *more_specific)}
+    return list(by_key.values())
+
+
+def merge_resources(sources: Iterable[RoleSource]) -> dict[str, str]:
+    """Return the most specific quantities; a less specific one gives way to them.
+
+    A request above a less specific limit raises it, and a limit below a less specific request
+    lowers that: the API server refuses a pod that requests more than its limit.
+    """
+    merged: dict[str, str] = {}
+    for source in sources:
+        for name in RESOURCES:
+            request, limit = (f"{part}.{name}" for part in (REQUESTS, LIMITS))
+            own = source.resources
+            merged |= {each: own[each] for each in (request, limit) if each in own}
+            if request in merged and limit in merged and is_more(merged[request], merged[limit]):
+                changed, kept = (limit, request) if request in own else (request, limit)
+                merged[changed] = merged[kept]
+    return merged
+
+
+def merge_priority_class(sources: Iterable[RoleSource]) -> str:
+    """Return the most specific class; empty if there is none."""
+    named = [each.priority_class for each in sources if each.priority_class is not None]
+    return named[-1] if named else ""
 
 
 def find_copied_affinity(written: Any, applied: Json | None) -> Json:
@@ -64,10 +108,10 @@ def find_copied_affinity(written: Any, applied: Json | None) -> Json:
     return copied if copied != applied else {}
 
 
-def select_pods(sources: Sources, installation: Installation) -> tuple[Role, ...]:
-    """Return the roles of `pods`, of the most specific source that has any."""
+def select_pods(sources: Sources, allowed: Sequence[Role]) -> tuple[Role, ...]:
+    """Return the allowed roles of `pods`, of the most specific source that has any."""
     selected = [each.pods for each in sources if each.pods is not None] or [DEFAULT_ROLES]
-    return tuple(role for role in selected[-1] if role in installation.roles)
+    return tuple(role for role in selected[-1] if role in allowed)
 
 
 def merge_roles(sources: Sources) -> dict[Role, RoleSettings]:
@@ -86,13 +130,21 @@ def _merge_role(sources: list[RoleSource]) -> RoleSettings:
     names = {name for source in sources for name in source.raw}
     selector, requirements = split_selector(merge_maps(each.node_selector for each in sources))
     has_selector = "node-selector" in names
-    affinities = [each.affinity for each in sources if each.affinity is not None]
+    rules = [each for each in sources if each.affinity is not None]
     return RoleSettings(
         labels=merge_maps(each.labels for each in sources) if "labels" in names else None,
         node_selector=selector if has_selector else None,
         node_requirements=requirements if has_selector else None,
-        affinity=affinities[-1] if affinities else None,
+        affinity=rules[-1].affinity if rules else None,
+        spread=rules[-1].spread if rules else None,
         tolerations=merge_tolerations(sources) if "tolerations" in names else None,
+        resources=merge_resources(sources) if "resources" in names else None,
+        priority_class=merge_priority_class(sources) if "priority-class" in names else None,
+        pod_annotations=(
+            merge_maps(each.pod_annotations for each in sources)
+            if "pod-annotations" in names
+            else None
+        ),
     )
 
 

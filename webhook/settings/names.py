@@ -10,6 +10,9 @@ ROLE_FIELDS = {
     "nodeSelector": "node-selector",
     "affinity": "affinity",
     "tolerations": "tolerations",
+    "resources": "resources",
+    "priorityClass": "priority-class",
+    "podAnnotations": "pod-annotations",
 }
 """Fields of the defaults for a role, and the settings that they hold: a role may have its own."""
 ROLE_SETTINGS = (*ROLE_FIELDS.values(),)
@@ -29,8 +32,18 @@ SPEC = {
 }
 """Fields of a Plan's spec, and the settings that they hold."""
 _GENERAL = (*DEFAULTS.values(), "mode", "scope")
-LISTS = frozenset({"labels", "node-selector", "tolerations"})
+LISTS = frozenset({"labels", "node-selector", "tolerations", "resources", "pod-annotations"})
 """Settings that are lists of entries with keys."""
+_ROLES = {
+    "resources": (Role.CONVERTOR, Role.FIRST_CONSUMER),
+    "priority-class": (Role.CONVERTOR, Role.IMPORTER, Role.POPULATOR),
+}
+"""The roles that a setting has an effect on; others have one on all roles."""
+
+
+def roles_of(setting: str) -> tuple[Role, ...]:
+    """Return the roles whose pods a setting has an effect on."""
+    return _ROLES.get(setting, tuple(Role))
 
 
 def of_role(name: str, role: Role) -> str:

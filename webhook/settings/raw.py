@@ -44,6 +44,7 @@ class Invalid(NamedTuple):
     hint: Callable[[], str] = str
     """Returns the end of the message. Suggestions take longer than everything else together."""
     command: str = ""
+    beyond_limits: bool = False
 
 
 def report(where: str, found: Iterable[Invalid]) -> list[Problem]:
@@ -52,12 +53,20 @@ def report(where: str, found: Iterable[Invalid]) -> list[Problem]:
     if not entries:
         return []
     problems = [
-        Problem(each.where, each.message + each.hint(), command=each.command)
+        Problem(
+            each.where,
+            each.message + each.hint(),
+            command=each.command,
+            beyond_limits=each.beyond_limits,
+        )
         for each in entries[:MAX_REPORTED]
     ]
     if (others := len(entries) - MAX_REPORTED) > 0:
         noun = "entry" if others == 1 else "entries"
-        problems.append(Problem(where, f"and {others} more invalid {noun}", others=others))
+        beyond = all(each.beyond_limits for each in entries[MAX_REPORTED:])
+        problems.append(
+            Problem(where, f"and {others} more invalid {noun}", others=others, beyond_limits=beyond)
+        )
     return problems
 
 

@@ -1,10 +1,11 @@
 """The three sources of settings, each read by itself: defaults, spec and annotations."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
 
+from webhook.kube.messages import join_with_or
 from webhook.kube.objects import Json
 from webhook.kube.sizes import (
     MAX_AFFINITY_ITEMS,
@@ -15,24 +16,32 @@ from webhook.kube.sizes import (
 )
 from webhook.model import AffinityPolicy, Disks, Installation, Problem, Role
 from webhook.settings.find import RawSettings
+from webhook.settings.limits import PlanLimits
 from webhook.settings.lists import FieldLabels, read_labels, read_node_selector, read_tolerations
-from webhook.settings.names import ANNOTATIONS, LISTS, without_role
+from webhook.settings.names import ANNOTATIONS, LISTS, roles_of, without_role
+from webhook.settings.pod_fields import read_pod_annotations, read_priority_class, read_resources
 from webhook.settings.raw import UNSET, PlanName, RawSetting, read_word
 from webhook.settings.roles import find_missing_roles, read_roles
-from webhook.settings.rules import read_affinity
+from webhook.settings.rules import NO_RULES, read_affinity
 
 
 class RoleSource(msgspec.Struct, frozen=True):
     """The settings of one source for the pods of one role, or the general ones; raw and parsed."""
 
-    raw: RawSettings
+    raw: RawSettings = {}
     """By their names, without the role."""
-    labels: dict[str, str]
-    node_selector: dict[str, str]
+    labels: dict[str, str] = {}
+    node_selector: dict[str, str] = {}
     """With minimums as they are written, `16+`."""
-    tolerations: list[Json]
-    affinity: Json | None
+    tolerations: list[Json] = []
+    affinity: Json | None = None
     """None if the source has no such setting; empty if it is invalid."""
+    spread: list[Json] = []
+    """Of the same setting as `affinity`."""
+    resources: dict[str, str] = {}
+    priority_class: str | None = None
+    """None if the source has no valid one; empty if pods have none."""
+    pod_annotations: dict[str, str] = {}
 
     def location(self, setting: str, plan: PlanName) -> str:
         """Return the location of a setting inside the Plan; empty if it is not set."""
@@ -42,24 +51,30 @@ class RoleSource(msgspec.Struct, frozen=True):
 class Source(RoleSource, frozen=True):
     """The settings of one source: the general ones, and those for each role."""
 
-    affinity_policy: AffinityPolicy | None
-    pods: tuple[Role, ...] | None
-    disks: Disks | None
-    roles: Mapping[Role, RoleSource]
+    affinity_policy: AffinityPolicy | None = None
+    pods: tuple[Role, ...] | None = None
+    disks: Disks | None = None
+    roles: Mapping[Role, RoleSource] = {}
     """Without roles that have no setting."""
 
 
-_NO_SETTINGS = Source(
-    raw={},
-    labels={},
-    node_selector={},
-    tolerations=[],
-    affinity=None,
-    affinity_policy=None,
-    pods=None,
-    disks=None,
-    roles={},
-)
+_NO_SETTINGS = Source()
+
+
+class SourceContext(NamedTuple):
+    """The conditions under which a source is read."""
+
+    installation: Installation
+    """With the effective scope."""
+    limits: PlanLimits | None = None
+    """None for the installation's own settings, which have no limits."""
+    field_labels: FieldLabels | None = None
+    """None if the source may give any value to a label."""
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """The roles that settings may be for."""
+        return self.limits.limits.roles if self.limits else self.installation.roles
 
 
 class Sources(NamedTuple):
@@ -74,20 +89,24 @@ def read_sources(
     raw: tuple[RawSettings, RawSettings, RawSettings],
     plan: PlanName,
     installation: Installation,
+    limits: PlanLimits,
     problems: list[Problem],
 ) -> Sources:
     """Read defaults, spec and annotations; annotations must not contradict labels of the spec."""
     defaults, spec, annotations = raw
-    in_defaults = read_source(defaults, installation, problems)
-    in_spec = read_source(spec, installation, problems)
+    if (spec or annotations) and (message := limits.check_target_namespace()):
+        problems.append(Problem(f"{plan} spec.targetNamespace", message, beyond_limits=True))
+        spec, annotations = {}, {}
+    context = SourceContext(installation)
+    in_defaults = read_source(defaults, context, problems)
+    context = context._replace(limits=limits)
+    in_spec = read_source(spec, context, problems)
     written = spec.get("labels", UNSET).value
     pairs = written.items() if isinstance(written, dict) else ()
     labels = {key: text for key, text in pairs if isinstance(text, str)} | in_spec.labels
     accepted = _limit_rules(spec, annotations, problems)
-    field_labels = FieldLabels(plan, labels)
-    return Sources(
-        in_defaults, in_spec, read_source(accepted, installation, problems, field_labels)
-    )
+    context = context._replace(field_labels=FieldLabels(plan, labels))
+    return Sources(in_defaults, in_spec, read_source(accepted, context, problems))
 
 
 def _limit_rules(
@@ -115,74 +134,73 @@ def _limit_rules(
     return accepted
 
 
-def read_source(
-    raw: RawSettings,
-    installation: Installation,
-    problems: list[Problem],
-    field_labels: FieldLabels | None = None,
-) -> Source:
-    """Read the settings of one source; one that is too large is the same as an empty text.
-
-    `installation` has the effective scope.
-    """
+def read_source(raw: RawSettings, context: SourceContext, problems: list[Problem]) -> Source:
+    """Read the settings of one source; one that is too large is the same as an empty text."""
     if not raw:
         return _NO_SETTINGS
     general: dict[str, RawSetting] = {}
     by_role: dict[Role, dict[str, RawSetting]] = {}
     for name, each in raw.items():
         setting, role = ANNOTATIONS[name]
+        if message := _describe_refusal(setting, role, context):
+            problems.append(Problem(each.where, message, beyond_limits=True))
+            continue
+        if role and role not in roles_of(setting):
+            problems.append(Problem(each.where, _describe_no_effect(setting, role)))
+            continue
         own = by_role.setdefault(role, {}) if role else general
         own[setting] = _accept(setting, each, problems)
-    pod_settings = _read_role(general, installation, problems, field_labels)
+    pod_settings = _read_role(general, context, problems)
     roles: dict[Role, RoleSource] = {}
     for role in filter(by_role.__contains__, Role if by_role else ()):
-        own = by_role[role]
-        if role in installation.roles:
-            labels = field_labels if role is Role.CONVERTOR else None
-            roles[role] = _read_role(own, installation, problems, labels)
-        else:
-            problems.extend(_describe_limit(role, own.values(), installation))
+        labels = context.field_labels if role is Role.CONVERTOR else None
+        roles[role] = _read_role(by_role[role], context._replace(field_labels=labels), problems)
     return Source(
-        raw=general,
-        labels=pod_settings.labels,
-        node_selector=pod_settings.node_selector,
-        tolerations=pod_settings.tolerations,
-        affinity=pod_settings.affinity,
+        **msgspec.structs.asdict(pod_settings),
         affinity_policy=read_word(
             general.get("affinity-policy", UNSET), AffinityPolicy, "affinity policy", problems
         ),
-        pods=read_roles(general.get("pods", UNSET), problems, installation.roles),
+        pods=read_roles(general.get("pods", UNSET), problems, context.roles),
         disks=read_word(general.get("disks", UNSET), Disks, "disks", problems),
         roles=roles,
     )
 
 
-def _read_role(
-    raw: RawSettings,
-    installation: Installation,
-    problems: list[Problem],
-    field_labels: FieldLabels | None,
-) -> RoleSource:
-    prefix, scope = installation.prefix, installation.scope
+def _read_role(raw: RawSettings, context: SourceContext, problems: list[Problem]) -> RoleSource:
+    installation, limits, field_labels = context
+    prefix = installation.prefix
     no_entry = find_missing_roles(installation)
+    rules = NO_RULES
+    if "affinity" in raw:
+        rules = read_affinity(raw["affinity"], installation.scope, problems, limits)
     return RoleSource(
         raw=raw,
-        labels=read_labels(raw.get("labels", UNSET), prefix, problems, field_labels),
-        node_selector=read_node_selector(raw.get("node-selector", UNSET), problems),
-        tolerations=read_tolerations(raw.get("tolerations", UNSET), problems, no_entry),
-        affinity=read_affinity(raw["affinity"], scope, problems) if "affinity" in raw else None,
+        labels=read_labels(raw.get("labels", UNSET), prefix, problems, limits, field_labels),
+        node_selector=read_node_selector(raw.get("node-selector", UNSET), problems, limits),
+        tolerations=read_tolerations(raw.get("tolerations", UNSET), problems, limits, no_entry),
+        affinity=rules.affinity if "affinity" in raw else None,
+        spread=rules.spread,
+        resources=read_resources(raw.get("resources", UNSET), problems, limits),
+        priority_class=read_priority_class(raw.get("priority-class", UNSET), problems, limits),
+        pod_annotations=read_pod_annotations(
+            raw.get("pod-annotations", UNSET), prefix, problems, limits
+        ),
     )
 
 
-def _describe_limit(
-    role: Role, settings: Iterable[RawSetting], installation: Installation
-) -> Iterator[Problem]:
-    message = (
-        "the setting is not applied, because limits.roles of the installation has only "
-        f"{' and '.join(installation.roles)}: remove it, or add {role} there"
-    )
-    for each in settings:
-        yield Problem(each.where, message)
+def _describe_refusal(setting: str, role: Role | None, context: SourceContext) -> str | None:
+    """Return why the limits refuse a setting, or one for a role; None if they do not."""
+    if role and role not in context.roles:
+        return (
+            "the setting is not applied, because limits.roles of the installation has only "
+            f"{' and '.join(context.roles)}: remove it, or add {role} there"
+        )
+    return context.limits.check_setting(setting) if context.limits else None
+
+
+def _describe_no_effect(setting: str, role: Role) -> str:
+    others = join_with_or([f"{setting}.{each}" for each in roles_of(setting)])
+    return f"{setting} has no effect on {role} pods, expected {others}: remove it"
 
 
 def _accept(name: str, setting: RawSetting, problems: list[Problem]) -> RawSetting:

@@ -13,11 +13,12 @@ import msgspec
 
 from webhook.kube.labels import check_namespace, check_subdomain
 from webhook.kube.messages import describe_value, did_you_mean, join_with_or, quote, suggest
-from webhook.model import Installation, Limits, Mode, OnError, Problem, Scope
+from webhook.model import Installation, Mode, OnError, Problem, Scope
+from webhook.settings.enforced import read_enforced
 from webhook.settings.find import find_in_defaults
+from webhook.settings.limit_lists import read_limits
 from webhook.settings.names import DEFAULTS, DEFAULTS_OF_ROLES
 from webhook.settings.raw import Invalid, RawSetting, expected_text, read_map, report
-from webhook.settings.roles import read_roles
 from webhook.settings.source import SourceContext, read_source
 
 _Read = Callable[[RawSetting, list[Problem]], Any]
@@ -25,8 +26,6 @@ _Read = Callable[[RawSetting, list[Problem]], Any]
 
 _BOOLEANS = ("true", "false", "yes", "no", "on", "off")
 """Words that YAML 1.1 reads as true or false where they have no quotes."""
-_ROLES = "roles"
-"""The key of `limits` with the roles that plans may place."""
 
 
 class _Key(NamedTuple):
@@ -54,7 +53,13 @@ def read_installation(document: object, origin: str) -> tuple[Installation, list
             value = key.read(RawSetting(f"{origin} {name}", fields[name]), problems)
             if value is not None:
                 values[key.field] = value
-    installation = Installation(**values)
+    limits = RawSetting(f"{origin} limits", values.pop("limits", None))
+    enforced = RawSetting(f"{origin} enforced", values.pop("enforced", None))
+    general, by_namespace = read_limits(limits, problems)
+    installation = Installation(limits=general, namespace_limits=by_namespace, **values)
+    installation = msgspec.structs.replace(
+        installation, enforced=read_enforced(enforced, installation, problems)
+    )
     where = f"{origin} defaults"
     if invalid := check_defaults(installation.defaults, where, installation, separator="."):
         installation = msgspec.structs.replace(installation, defaults={})
@@ -145,25 +150,9 @@ def _read_prefix(setting: RawSetting, problems: list[Problem]) -> str | None:
     return value
 
 
-def _read_defaults(setting: RawSetting, _problems: list[Problem]) -> Any:
-    """Return the defaults as they are: `check_defaults` needs the other keys."""
+def _read_as_it_is(setting: RawSetting, _problems: list[Problem]) -> Any:
+    """Return a value that is read with the other keys, which it depends on."""
     return setting.value
-
-
-def _read_limits(setting: RawSetting, problems: list[Problem]) -> Limits:
-    limits = read_map(setting, problems)
-    unknown = (
-        Invalid(
-            f"{setting.where}.{name}",
-            f"unknown key: expected {_ROLES}",
-            partial(did_you_mean, str(name), [_ROLES]),
-        )
-        for name in limits
-        if name != _ROLES
-    )
-    problems.extend(report(setting.where, unknown))
-    roles = read_roles(RawSetting(f"{setting.where}.{_ROLES}", limits.get(_ROLES)), problems)
-    return Limits() if roles is None else Limits(roles=roles)
 
 
 KEYS = {
@@ -174,7 +163,8 @@ KEYS = {
     "onError": _Key("on_error", _make_word_reader("action", OnError)),
     "identityLabels": _Key("identity_labels", _read_boolean),
     "annotationPrefix": _Key("prefix", _read_prefix),
-    "defaults": _Key("defaults", _read_defaults),
-    "limits": _Key("limits", _read_limits),
+    "defaults": _Key("defaults", _read_as_it_is),
+    "limits": _Key("limits", _read_as_it_is),
+    "enforced": _Key("enforced", _read_as_it_is),
 }
 """Everything that the file may have. A new key is a line here and a field of Installation."""

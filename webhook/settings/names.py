@@ -32,6 +32,8 @@ SPEC = {
 }
 """Fields of a Plan's spec, and the settings that they hold."""
 _GENERAL = (*DEFAULTS.values(), "mode", "scope")
+SETTINGS = tuple(sorted(_GENERAL))
+"""All settings, by their names in annotations."""
 LISTS = frozenset({"labels", "node-selector", "tolerations", "resources", "pod-annotations"})
 """Settings that are lists of entries with keys."""
 _ROLES = {

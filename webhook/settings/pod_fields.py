@@ -104,13 +104,13 @@ def _flatten(setting: RawSetting) -> RawSetting:
     flat: dict[Any, Any] = {}
     for part, amounts in value.items():
         if part in (REQUESTS, LIMITS) and isinstance(amounts, dict):
-            flat |= {f"{part}.{name}": _to_text(amount) for name, amount in amounts.items()}
+            flat |= {f"{part}.{name}": to_text(amount) for name, amount in amounts.items()}
         elif amounts is not None or part not in (REQUESTS, LIMITS):
-            flat[part] = _to_text(amounts)
+            flat[part] = to_text(amounts)
     return setting._replace(value=flat)
 
 
-def _to_text(amount: object) -> object:
+def to_text(amount: object) -> object:
     """Return a number of YAML as text: `cpu: 2` is as good as `cpu: "2"`, as in a container."""
     is_number = isinstance(amount, int | float) and not isinstance(amount, bool)
     return f"{amount:g}" if isinstance(amount, float) else str(amount) if is_number else amount

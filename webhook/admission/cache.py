@@ -95,6 +95,7 @@ def fingerprint_of(review: RawReview) -> Fingerprint | None:
         spec.node_selector,
         spec.affinity,
         spec.tolerations,
+        spec.topology_spread_constraints,
         spec.node_name,
     )
     size = len(metadata.labels) + sum(map(len, raw))

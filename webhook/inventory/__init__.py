@@ -4,7 +4,7 @@ A review calls `find`, which takes a few dictionary lookups. Only if that misses
 `fetch`, the one step of a review that may do I/O.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -162,6 +162,35 @@ class NoPvcs:
 
 
 NO_PVCS: Pvcs = NoPvcs()
+
+
+class PriorityClasses(Protocol):
+    """The PriorityClasses of the pods' cluster. Thread-safe; `names` never blocks."""
+
+    @property
+    def names(self) -> Collection[str] | None:
+        """Their names; None until they have been read."""
+
+    def start(self) -> None:
+        """Start to read and watch the source, in the background."""
+
+    def stop(self) -> None:
+        """Stop watching; the known names are kept."""
+
+
+class NoPriorityClasses:
+    """A source of none, for installations in which pods get no priority class."""
+
+    names: Collection[str] | None = None
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+
+NO_PRIORITY_CLASSES: PriorityClasses = NoPriorityClasses()
 
 
 def summarize(errors: list[str]) -> str:

@@ -4,13 +4,14 @@
 and with the plan. It does not change its arguments.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from webhook.kube.objects import Json, unite
 from webhook.model import (
     ClusterState,
+    ConvertorProfile,
     Installation,
     MigrationPod,
     Mode,
@@ -23,11 +24,24 @@ from webhook.placement.labels import place_labels
 from webhook.placement.node_affinity import node_rules, place_node_affinity
 from webhook.placement.node_selector import place_node_selector
 from webhook.placement.pod_affinity import place_pod_affinity
+from webhook.placement.priority import place_priority
+from webhook.placement.profile import place_profile
+from webhook.placement.resources import place_resources
 from webhook.placement.role_settings import applies, settings_for
 from webhook.placement.shape import MalformedPod, check
+from webhook.placement.spread import place_spread
 from webhook.settings.own_pods import identity_labels, role_labels
 
-__all__ = ["MalformedPod", "Placed", "has_settings", "own_labels", "place", "place_enforced"]
+__all__ = [
+    "MalformedPod",
+    "Placed",
+    "has_settings",
+    "own_labels",
+    "place",
+    "place_enforced",
+    "profile_of",
+    "reads_whole_pod",
+]
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -45,6 +59,7 @@ class Placed(msgspec.Struct, frozen=True):
 
 CONVERTOR_POD = MigrationPod()
 NO_STATE = ClusterState()
+NO_PROFILE = ConvertorProfile()
 _ROLES_BY_PVC = frozenset({Role.FIRST_CONSUMER, Role.IMPORTER})
 """The roles of importers, by the state of a PVC, which may have changed since the first placement:
 the rules of both states together may exclude every node, so there is only one placement."""
@@ -66,7 +81,7 @@ def place(
 
     """
     check(pod)
-    metadata, spec = pod.get("metadata") or {}, pod.get("spec") or {}
+    metadata = pod.get("metadata") or {}
     annotations = metadata.get("annotations") or {}
     key, marker = f"{installation.prefix}/placement", _marker(plan)
     again = annotations.get(key) == marker
@@ -74,24 +89,31 @@ def place(
         return Placed(pod, marked=True)
     settings, problems, refusal = settings_for(migration_pod, plan, installation)
     is_convertor = migration_pod.role is Role.CONVERTOR and applies(migration_pod, plan)
-    if not (is_convertor or has_settings(settings)):
+    profile = profile_of(migration_pod, plan, installation)
+    if not (is_convertor or has_settings(settings) or profile):
         return Placed(pod, key in annotations, problems=problems, refusal=refusal)
 
     is_marked = is_convertor or migration_pod.role is not Role.CONVERTOR
     added = own_labels(migration_pod, plan, installation) if is_marked else {}
     labels, notes = place_labels(metadata.get("labels") or {}, settings, added, installation.prefix)
-    placed_spec, replaced, error = _place_spec(
-        spec, settings, cluster, again=again, has_node=migration_pod.has_node
+    spec = _place_spec(
+        pod, _Wanted(settings, profile, migration_pod, installation), cluster, again=again
     )
-    changed = {"metadata": _with(metadata, labels=labels), "spec": placed_spec}
-    if has_settings(settings) or changed != {"metadata": metadata, "spec": spec}:
-        annotations = settings.pod_annotations | annotations | {key: marker}
-        changed["metadata"] = _with(changed["metadata"], annotations=annotations)
+    placed = _with(
+        pod,
+        metadata=_with(metadata, labels=labels, annotations=annotations | spec.annotations),
+        spec=spec.spec,
+    )
+    if has_settings(settings) or placed != pod:
+        marked = (
+            settings.pod_annotations | placed["metadata"].get("annotations", {}) | {key: marker}
+        )
+        placed = placed | {"metadata": placed["metadata"] | {"annotations": marked}}
     return Placed(
-        pod=_with(pod, **changed),
+        pod=placed,
         marked=key in annotations,
-        notes=notes + replaced,
-        problems=problems + ([Problem(f"Plan {plan}", error)] if error else []),
+        notes=notes + spec.notes,
+        problems=problems + [Problem(f"Plan {plan}", each) for each in spec.errors],
         refusal=refusal,
     )
 
@@ -114,15 +136,38 @@ def place_enforced(
     check(pod)
     bare = msgspec.structs.replace(plan, settings=Settings(pods=()))
     settings, problems, _ = settings_for(migration_pod, bare, installation)
-    spec, notes, error = _place_spec(
-        pod.get("spec") or {}, settings, cluster, again=False, has_node=migration_pod.has_node
+    profile = profile_of(migration_pod, plan, installation)
+    spec = _place_spec(
+        pod, _Wanted(settings, profile, migration_pod, installation), cluster, again=False
     )
+    metadata = pod.get("metadata") or {}
+    annotations = (metadata.get("annotations") or {}) | spec.annotations
     return Placed(
-        pod=_with(pod, spec=spec),
+        pod=_with(pod, metadata=_with(metadata, annotations=annotations), spec=spec.spec),
         marked=False,
-        notes=notes,
-        problems=problems + ([Problem(f"Plan {plan}", error)] if error else []),
+        notes=spec.notes,
+        problems=problems + [Problem(f"Plan {plan}", each) for each in spec.errors],
     )
+
+
+def profile_of(
+    pod: MigrationPod, plan: Plan, installation: Installation
+) -> ConvertorProfile | None:
+    """Return the profile of a convertor pod; None for others, and if the installation has none.
+
+    A pod with a preset node has none: its kubelet would reject it for a runtime class.
+    """
+    profile = installation.profile_for(plan.target_namespace)
+    is_convertor = pod.role is Role.CONVERTOR and not pod.has_node
+    return profile if is_convertor and profile != NO_PROFILE else None
+
+
+def reads_whole_pod(plan: Plan, installation: Installation) -> bool:
+    """Return whether placements depend on more of a convertor pod than where it runs."""
+    own = plan.settings
+    of_roles = any(each.resources or each.priority_class for each in own.roles.values())
+    profile = installation.profile_for(plan.target_namespace)
+    return bool(own.resources or own.priority_class or of_roles) or profile != NO_PROFILE
 
 
 def has_settings(settings: Settings) -> bool:
@@ -147,26 +192,61 @@ def own_labels(pod: MigrationPod, plan: Plan, installation: Installation) -> dic
     return identity_labels(plan) if installation.identity_labels else {}
 
 
-def _place_spec(
-    spec: Json, settings: Settings, cluster: ClusterState, *, again: bool, has_node: bool
-) -> tuple[Json, list[str], str]:
-    """Return the spec of a placed pod, notes on replaced values, and an error message."""
+class _Wanted(NamedTuple):
+    """The settings for one pod, from its plan and from the installation."""
+
+    settings: Settings
+    profile: ConvertorProfile | None
+    pod: MigrationPod
+    installation: Installation
+
+
+class _PlacedSpec(NamedTuple):
+    """The spec of a placed pod, and the annotations that belong to it."""
+
+    spec: Json
+    annotations: dict[str, str]
+    notes: list[str]
+    errors: list[str]
+
+
+def _place_spec(pod: Json, wanted: _Wanted, cluster: ClusterState, *, again: bool) -> _PlacedSpec:
+    """Return the spec of a placed pod, notes on replaced values, and error messages."""
+    settings, profile, migration_pod, installation = wanted
+    spec: Json = pod.get("spec") or {}
     tolerations = unite(spec.get("tolerations") or [], settings.tolerations)
-    if has_node:  # its kubelet would reject it for a selector or affinity
-        return _with(spec, tolerations=tolerations), [], ""
+    if migration_pod.has_node:  # its kubelet would reject it for a selector or affinity
+        return _PlacedSpec(_with(spec, tolerations=tolerations), {}, [], [])
     selector, moved, notes = place_node_selector(spec.get("nodeSelector") or {}, settings)
     rules = node_rules(settings, moved)
     affinity = place_pod_affinity(spec.get("affinity") or {}, settings)
     node_affinity, error = place_node_affinity(
         affinity.get("nodeAffinity") or {}, rules, cluster.node_values, again=again
     )
+    spread, unspread = place_spread(spec.get("topologySpreadConstraints") or [], settings.spread)
     placed = _with(
         spec,
         nodeSelector=selector,
         affinity=_with(affinity, nodeAffinity=node_affinity),
         tolerations=tolerations,
+        topologySpreadConstraints=spread,
     )
-    return placed, notes, error
+    notes += unspread
+    errors = [error] if error else []
+    if settings.priority_class:
+        priority = place_priority(placed, settings.priority_class, cluster.priority_classes)
+        placed, notes = placed | priority.fields, notes + priority.notes
+        errors += filter(None, [priority.error])
+    if settings.resources:
+        resources = place_resources(placed.get("containers"), settings.resources)
+        placed = _with(placed, containers=resources.containers)
+        notes, errors = notes + resources.notes, errors + resources.errors
+    annotations: dict[str, str] = {}
+    if profile:
+        found = place_profile(placed, profile, installation)
+        placed, annotations = found.spec, found.annotations
+        notes, errors = notes + found.notes, errors + found.errors
+    return _PlacedSpec(placed, annotations, notes, errors)
 
 
 def _marker(plan: Plan) -> str:

@@ -67,12 +67,25 @@ class _Metadata(msgspec.Struct):
     annotations: dict[str, str] | None = None
 
 
+class _Resources(msgspec.Struct):
+    requests: _Map[str | int | float] | None = None
+    limits: _Map[str | int | float] | None = None
+
+
+class _Container(msgspec.Struct, rename="camel"):
+    name: str | None = None
+    resources: _Resources | None = None
+    env: _List[Json] | None = None
+    volume_mounts: _List[Json] | None = None
+    security_context: Json | None = None
+
+
 class _Spec(msgspec.Struct, rename="camel"):
     node_selector: _Map[str] | None = None
     affinity: _Affinity | None = None
     tolerations: _List[Json] | None = None
     topology_spread_constraints: _List[Json] | None = None
-    containers: _List[Json] | None = None
+    containers: _List[_Container] | None = None
     volumes: _List[Json] | None = None
     security_context: Json | None = None
 

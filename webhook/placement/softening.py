@@ -85,7 +85,15 @@ def soften(settings: Settings, *, affinity: bool = True, node_selector: bool = T
         settings = msgspec.structs.replace(settings, node_selector={}, node_requirements=[])
     weighted = [{"weight": WEIGHT, "preference": term} for term in preferences]
     parts = parts._replace(node_preferences=weighted + parts.node_preferences)
-    return msgspec.structs.replace(settings, affinity=join(parts), copied={})
+    spread = _soften_spread(settings.spread) if affinity else settings.spread
+    return msgspec.structs.replace(settings, affinity=join(parts), copied={}, spread=spread)
+
+
+def _soften_spread(constraints: list[Json]) -> list[Json]:
+    """Return the constraints as preferences, of two with the same topology the required one."""
+    hard_first = sorted(constraints, key=lambda each: each["whenUnsatisfiable"])
+    soft = [each | {"whenUnsatisfiable": "ScheduleAnyway"} for each in hard_first]
+    return [*{each["topologyKey"]: each for each in reversed(soft)}.values()][::-1]
 
 
 def _prefer_pods(term: Json) -> Json:

@@ -12,19 +12,21 @@ from webhook.admission import review
 from webhook.admission.cache import ResponseCache, fingerprint_of
 from webhook.admission.mutate import decide, identify
 from webhook.admission.review import ReviewResponse
-from webhook.inventory import NO_PVCS, Plans, Pvcs
+from webhook.inventory import NO_PRIORITY_CLASSES, NO_PVCS, Plans, PriorityClasses, Pvcs
 from webhook.model import (
     ClusterState,
     Decision,
     Disks,
     Installation,
     MigrationPod,
+    NodeValues,
     Plan,
     PlanRef,
     Reason,
     Request,
     Role,
 )
+from webhook.placement import reads_whole_pod
 from webhook.placement.role_settings import applies
 
 _POLL_SECONDS = 0.02
@@ -33,8 +35,15 @@ _POLL_SECONDS = 0.02
 class PodReviewHandler:
     """Responds to the reviews of pods."""
 
-    def __init__(self, plans: Plans, installation: Installation, pvcs: Pvcs = NO_PVCS) -> None:
+    def __init__(
+        self,
+        plans: Plans,
+        installation: Installation,
+        pvcs: Pvcs = NO_PVCS,
+        priority_classes: PriorityClasses = NO_PRIORITY_CLASSES,
+    ) -> None:
         self._plans = plans
+        self._priority_classes = priority_classes
         self._pvcs = pvcs
         self._installation = installation
         self._cache = ResponseCache()
@@ -59,7 +68,9 @@ class PodReviewHandler:
         if pod.ref and not isinstance(plan, Plan) and _may_arrive(pod, plan):
             plan = await self._wait_for_plan(pod.ref, deadline)
         node_values = self._plans.node_values
-        if cached := self._cache.get(fingerprint, plan, node_values):
+        whole = isinstance(plan, Plan) and reads_whole_pod(plan, self._installation)
+        key = None if whole else fingerprint
+        if cached := self._cache.get(key, plan, node_values):
             return cached
 
         if fingerprint:
@@ -70,11 +81,14 @@ class PodReviewHandler:
         decision = (
             pod
             if isinstance(pod, Decision)
-            else decide(request, pod, plan, self._installation, ClusterState(node_values))
+            else decide(request, pod, plan, self._installation, self._state(node_values))
         )
         response = review.respond(request, decision)
-        self._cache.put(fingerprint, plan, node_values, response)
+        self._cache.put(key, plan, node_values, response)
         return response
+
+    def _state(self, node_values: NodeValues) -> ClusterState:
+        return ClusterState(node_values, self._priority_classes.names)
 
     def _identify(self, request: Request) -> MigrationPod | Decision:
         return identify(request, self._installation, self._pvcs.find_disk)

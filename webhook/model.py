@@ -185,7 +185,7 @@ class RoleSettings(msgspec.Struct, frozen=True, array_like=True):
     """None if, and only if, `node_selector` is."""
     affinity: Json | None = None
     spread: list[Json] | None = None
-    """None if, and only if, `affinity` is: both are rules."""
+    """Of the same rules as `affinity`, which replace the general ones; None for none."""
     tolerations: list[Json] | None = None
     resources: dict[str, str] | None = None
     priority_class: str | None = None

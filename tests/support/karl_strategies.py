@@ -18,7 +18,7 @@ from webhook.karl.syntax import (
 from webhook.model import Scope
 
 NO_SPAN = Span(0, 0)
-KEYS = ["app", "example.com/row", "in", "on", "notin", "weight", "pods", "x.y_z-1"]
+KEYS = ["skew", "hard", "app", "example.com/row", "in", "on", "notin", "weight", "pods", "x.y_z-1"]
 VALUES = ["web", "A_b.c-1", "5", "007", "in", "not", "has", "on", "weight", "node"]
 NAMES = ["rook-ceph", "own", "all", "on", "namespace", "1"]
 LABEL_OPERATORS = [
@@ -75,26 +75,61 @@ def namespaces() -> st.SearchStrategy[Namespaces | None]:
     )
 
 
+TOPOLOGY_KEYS = [*TOPOLOGIES.values(), "example.com/row", "row", "weight"]
+
+
+@st.composite
+def spread_rules(draw: st.DrawFn) -> Rule:
+    """Draw a SPREAD rule."""
+    return Rule(
+        Verb.SPREAD,
+        Target.PODS,
+        draw(selector_lists(LABEL_OPERATORS)),
+        None,
+        draw(words(TOPOLOGY_KEYS)),
+        None,
+        NO_SPAN,
+        draw(st.none() | st.integers(1, 999_999_999)),
+        draw(st.booleans()),
+    )
+
+
 @st.composite
 def rules(draw: st.DrawFn) -> Rule:
     """Draw a rule that can be written as text."""
     verb = draw(st.sampled_from(Verb))
+    if verb is Verb.SPREAD:
+        return draw(spread_rules())
     target = draw(st.sampled_from(Target))
     on_pods = target is Target.PODS
-    topologies = [*TOPOLOGIES.values(), "example.com/row", "row", "weight"]
     return Rule(
         verb,
         target,
         draw(selector_lists(LABEL_OPERATORS if on_pods else LABEL_OPERATORS + COMPARISONS)),
         draw(namespaces()) if on_pods else None,
-        draw(words(topologies)) if on_pods else Word(TOPOLOGIES["node"], NO_SPAN),
+        draw(words(TOPOLOGY_KEYS)) if on_pods else Word(TOPOLOGIES["node"], NO_SPAN),
         None if verb.hard else draw(st.none() | st.integers(1, 100)),
         NO_SPAN,
     )
 
 
 FRAGMENTS = [
-    *("REQUIRE", "prefer", "AVOID", "REPEL", "pods", "nodes", "has", "not", "notin", "in", "on"),
+    *(
+        "REQUIRE",
+        "prefer",
+        "AVOID",
+        "REPEL",
+        "SPREAD",
+        "skew=2",
+        "hard",
+        "pods",
+        "nodes",
+        "has",
+        "not",
+        "notin",
+        "in",
+        "on",
+    ),
     *("own", "all", "namespace", "namespaces", "node", "zone", "weight", "weight=5", "app=web"),
     *("(", ")", "[", "]", ",", ";", "=", "==", "!=", "!", "<", ">=", "#", "\n", "\r\n", "\t", " "),
     *("pods(app=web)", "nodes(cores>5)", "app in [a, b]", "64Gi", "16+", "-1", "9" * 20, '"', "*"),

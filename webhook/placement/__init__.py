@@ -99,16 +99,12 @@ def place(
     spec = _place_spec(
         pod, _Wanted(settings, profile, migration_pod, installation), cluster, again=again
     )
-    placed = _with(
-        pod,
-        metadata=_with(metadata, labels=labels, annotations=annotations | spec.annotations),
-        spec=spec.spec,
-    )
+    annotations = annotations | spec.annotations
+    metadata = _with(metadata, labels=labels, annotations=annotations)
+    placed = _with(pod, metadata=metadata, spec=spec.spec)
     if has_settings(settings) or placed != pod:
-        marked = (
-            settings.pod_annotations | placed["metadata"].get("annotations", {}) | {key: marker}
-        )
-        placed = placed | {"metadata": placed["metadata"] | {"annotations": marked}}
+        annotations = settings.pod_annotations | annotations | {key: marker}
+        placed |= {"metadata": metadata | {"annotations": annotations}}
     return Placed(
         pod=placed,
         marked=key in annotations,

@@ -78,7 +78,7 @@ def override(settings: Settings, own: RoleSettings) -> Settings:
         if (value := getattr(own, field)) is not None
     }
     if "affinity" in changed:
-        changed["copied"] = {}
+        changed = {"copied": {}, "spread": []} | changed
     return msgspec.structs.replace(settings, **changed) if changed else settings
 
 

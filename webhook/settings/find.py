@@ -19,6 +19,7 @@ from webhook.settings.names import (
     DEFAULTS,
     DEFAULTS_OF_ROLES,
     EXPECTED_ANNOTATION,
+    INSTALLATION_ONLY,
     ROLE_FIELDS,
     SPEC,
     of_role,
@@ -32,6 +33,10 @@ _PLACEMENT = "placement"
 """The annotation that the webhook writes on pods; on a Plan it is ignored."""
 _MAX_COMPARED_PREFIXES = 64
 """Annotations with a setting's name and another prefix, which may be a misspelt one."""
+_INSTALLATION_ONLY = (
+    "the setting is a privilege, which no plan can set: remove it; administrators set convertor.{} "
+    "in the installation for all convertor pods"
+)
 _UNKNOWN_ANNOTATION = f"unknown annotation: expected {EXPECTED_ANNOTATION}"
 
 
@@ -105,7 +110,9 @@ def _find_invalid_annotations(annotations: Json, prefix: str, plan: PlanName) ->
         if name == _PLACEMENT or not (is_setting or owner == prefix):
             continue
         where = f"{plan} annotation {truncate(str(key), MAX_KEY_LENGTH)}"
-        if not is_setting:
+        if only := INSTALLATION_ONLY.get(name):
+            yield Invalid(where, _INSTALLATION_ONLY.format(only))
+        elif not is_setting:
             yield Invalid(where, _UNKNOWN_ANNOTATION, partial(did_you_mean, name, ANNOTATIONS))
         elif owner == prefix:
             if not isinstance(value, str):

@@ -14,6 +14,7 @@ import msgspec
 from webhook.kube.labels import check_namespace, check_subdomain
 from webhook.kube.messages import describe_value, did_you_mean, join_with_or, quote, suggest
 from webhook.model import Installation, Mode, OnError, Problem, Scope
+from webhook.settings.convertor_profile import read_convertor
 from webhook.settings.enforced import read_enforced
 from webhook.settings.find import find_in_defaults
 from webhook.settings.limit_lists import read_limits
@@ -55,8 +56,16 @@ def read_installation(document: object, origin: str) -> tuple[Installation, list
                 values[key.field] = value
     limits = RawSetting(f"{origin} limits", values.pop("limits", None))
     enforced = RawSetting(f"{origin} enforced", values.pop("enforced", None))
+    profile = RawSetting(f"{origin} convertor", values.pop("convertor", None))
     general, by_namespace = read_limits(limits, problems)
-    installation = Installation(limits=general, namespace_limits=by_namespace, **values)
+    convertor, namespace_convertors = read_convertor(profile, problems)
+    installation = Installation(
+        limits=general,
+        namespace_limits=by_namespace,
+        convertor=convertor,
+        namespace_convertors=namespace_convertors,
+        **values,
+    )
     installation = msgspec.structs.replace(
         installation, enforced=read_enforced(enforced, installation, problems)
     )
@@ -166,5 +175,6 @@ KEYS = {
     "defaults": _Key("defaults", _read_as_it_is),
     "limits": _Key("limits", _read_as_it_is),
     "enforced": _Key("enforced", _read_as_it_is),
+    "convertor": _Key("convertor", _read_as_it_is),
 }
 """Everything that the file may have. A new key is a line here and a field of Installation."""

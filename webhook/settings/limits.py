@@ -169,6 +169,8 @@ class PlanLimits(NamedTuple):
 
     def _find_beyond_in_term(self, term: Json, verb: Verb) -> Iterator[str]:
         names, selector = term.get("namespaces") or [], term.get("namespaceSelector")
+        if term.get("labelSelector") is None:  # it selects nothing
+            return
         if selector is None and {*(names or [self.target_namespace])} <= {self.target_namespace}:
             return
         rule = quote(truncate(format_pod_term(verb, term), _MAX_RULE_CHARACTERS))

@@ -136,7 +136,7 @@ def _merge_role(sources: list[RoleSource]) -> RoleSettings:
         node_selector=selector if has_selector else None,
         node_requirements=requirements if has_selector else None,
         affinity=rules[-1].affinity if rules else None,
-        spread=rules[-1].spread if rules else None,
+        spread=(rules[-1].spread or None) if rules else None,
         tolerations=merge_tolerations(sources) if "tolerations" in names else None,
         resources=merge_resources(sources) if "resources" in names else None,
         priority_class=merge_priority_class(sources) if "priority-class" in names else None,

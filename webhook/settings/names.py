@@ -5,6 +5,15 @@ from collections.abc import Mapping
 from webhook.kube.messages import join_with_or
 from webhook.model import Role
 
+INSTALLATION_ONLY = {
+    "seccomp-profile": "seccompProfile",
+    "app-armor-profile": "appArmorProfile",
+    "env": "env",
+    "runtime-class": "runtimeClass",
+    "scratch-volume": "scratchVolume",
+}
+"""Names that annotations might have, and the keys of `convertor` in the installation's file: they
+are privileges."""
 ROLE_FIELDS = {
     "labels": "labels",
     "nodeSelector": "node-selector",

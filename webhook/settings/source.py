@@ -170,21 +170,23 @@ def _read_role(raw: RawSettings, context: SourceContext, problems: list[Problem]
     installation, limits, field_labels = context
     prefix = installation.prefix
     no_entry = find_missing_roles(installation)
+    pod_labels = read_labels(raw.get("labels", UNSET), prefix, problems, limits, field_labels)
+    selector = read_node_selector(raw.get("node-selector", UNSET), problems, limits)
+    tolerations = read_tolerations(raw.get("tolerations", UNSET), problems, limits, no_entry)
     rules = NO_RULES
     if "affinity" in raw:
         rules = read_affinity(raw["affinity"], installation.scope, problems, limits)
+    annotations = raw.get("pod-annotations", UNSET)
     return RoleSource(
         raw=raw,
-        labels=read_labels(raw.get("labels", UNSET), prefix, problems, limits, field_labels),
-        node_selector=read_node_selector(raw.get("node-selector", UNSET), problems, limits),
-        tolerations=read_tolerations(raw.get("tolerations", UNSET), problems, limits, no_entry),
+        labels=pod_labels,
+        node_selector=selector,
+        tolerations=tolerations,
         affinity=rules.affinity if "affinity" in raw else None,
         spread=rules.spread,
         resources=read_resources(raw.get("resources", UNSET), problems, limits),
         priority_class=read_priority_class(raw.get("priority-class", UNSET), problems, limits),
-        pod_annotations=read_pod_annotations(
-            raw.get("pod-annotations", UNSET), prefix, problems, limits
-        ),
+        pod_annotations=read_pod_annotations(annotations, prefix, problems, limits),
     )
 
 

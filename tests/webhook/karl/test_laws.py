@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.support.karl_strategies import misspelt, rules, word_soups
 from webhook import karl
-from webhook.karl.syntax import Rule
+from webhook.karl.syntax import Rule, Verb
 from webhook.karl.text import format_selector
 from webhook.kube.affinity_validation import validate_affinity
 from webhook.model import Scope
@@ -19,14 +19,14 @@ SCOPES = st.sampled_from(Scope)
 def check(text: str, scope: Scope) -> None:
     """Check that a text compiles to a valid affinity, or that its errors are well-formed."""
     try:
-        affinity = karl.compile(text, scope=scope)
+        fields = karl.compile_all(text, scope=scope)
     except karl.KarlError as error:
         check_errors(text, error.errors)
     else:
-        assert affinity
-        assert validate_affinity(affinity) == []
+        assert fields
+        assert validate_affinity(fields.get("affinity", {})) == []
         again = "\n".join(map(karl.to_text, karl.parse(text)))
-        assert karl.compile(again, scope=scope) == affinity
+        assert karl.compile_all(again, scope=scope) == fields
 
 
 def check_errors(text: str, errors: tuple[karl.RuleError, ...]) -> None:
@@ -82,7 +82,7 @@ def test_formatting_and_parsing_a_rule_gives_the_rule(rule: Rule, scope: Scope) 
 @given(rules(), SCOPES)
 def test_every_rule_is_translated_to_one_sentence(rule: Rule, scope: Scope) -> None:
     sentence = karl.to_english(rule, scope=scope)
-    assert sentence.startswith("A convertor pod ")
+    assert sentence.startswith("A convertor pod " if rule.verb is not Verb.SPREAD else "The pods ")
     assert sentence.endswith(".")
     assert sentence.isprintable()
     for selector in rule.selectors:

@@ -199,8 +199,13 @@ def test_required_pods_count_if_they_are_known() -> None:
         "(a1, a2) are excluded by affinity REQUIRE pods(app=ceph-osd) in all namespaces on node; "
         "change affinity of the plan"
     ) in message(RULE, IN_A, pods=[osd])
-    avoid = plan(affinity="AVOID pods(app=ceph-osd) on zone")
-    assert "excluded by affinity AVOID pods(app=ceph-osd)" in message(avoid, IN_B, pods=[osd])
+    avoid = plan(affinity="AVOID pods(app=ceph-osd) on node")
+    assert "(b1) is excluded by affinity AVOID pods(app=ceph-osd)" in message(
+        avoid, IN_B, pods=[osd]
+    )
+    own = plan(affinity="AVOID pods(app=db) in own namespace on zone")
+    database = pod("vms/db", "b1", {"app": "db"})
+    assert "excluded by affinity AVOID pods(app=db)" in message(own, IN_B, pods=[database])
 
 
 def test_terms_that_select_namespaces_by_labels_count_if_these_are_known() -> None:

@@ -35,7 +35,7 @@ CONVERTOR_PODS = sorted(
 
 KEYS = [
     *("batch", "team", "workload", "io-intensive", "new"),
-    *("app", "forklift.app/plan", "pvcName", "cdi.kubevirt.io", "controller-uid"),
+    *("app", "forklift.app/plan", "pvcName", "cdi.kubevirt.io", "cost-unit"),
     *sorted(SYSTEM_LABELS),
 ]
 """Among them those that Forklift, CDI and Jobs use."""

@@ -111,7 +111,7 @@ def test_rules_that_contradict_themselves_are_no_warning_about_others() -> None:
     [
         ("REQUIRE pods(app=virt-v2v) in all namespaces on zone", True),
         ("REQUIRE pods(app=virt-v2v) in all namespaces on node", True),
-        ("AVOID pods(app=virt-v2v) in all namespaces on zone", True),
+        ("AVOID pods(app=virt-v2v) in own namespace on zone", True),
         ("AVOID pods(app=virt-v2v) in all namespaces on node", False),
         ("REQUIRE pods(app=ceph-osd) in all namespaces on node", False),
         ("REPEL pods(app=virt-v2v) in all namespaces on zone", False),

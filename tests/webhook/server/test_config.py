@@ -199,10 +199,11 @@ def test_an_installation_is_read_from_yaml(tmp_path: Path) -> None:
         ("mode: off\n---\nmode: audit", "'{path}': line 3: expected one document, found another"),
         ("namespaceModes: {on: off}", "'{path}': line 1 column 18: expected a text as key, "),
         (
-            "mode: later\nenforced: {}\ndefaults: {affinity: REQUIRE pods(app=x) on nodes}",
+            "mode: later\nenforce: {}\ndefaults: {affinity: REQUIRE pods(app=x) on nodes}",
             (
-                "'{path}' enforced: unknown key: expected annotationPrefix, defaults, "
-                "identityLabels, limits, mode, namespaceModes, onError, planModes or scope\n"
+                "'{path}' enforce: unknown key: expected annotationPrefix, convertor, defaults, "
+                "enforced, identityLabels, limits, mode, namespaceModes, onError, planModes or "
+                "scope; did you mean 'enforced'?\n"
                 "'{path}' mode: expected mode enforce, audit or off, found 'later'\n"
                 "'{path}' defaults.affinity line 1 column 24: unknown topology 'nodes': expected "
                 "node, zone, region, rack or a label key; did you mean 'node'?\n"

@@ -20,8 +20,8 @@ SCHEMA: Json = json.loads(
 )
 VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
 KNOWN = (
-    "expected annotationPrefix, defaults, identityLabels, limits, mode, namespaceModes, onError, "
-    "planModes or scope"
+    "expected annotationPrefix, convertor, defaults, enforced, identityLabels, limits, mode, "
+    "namespaceModes, onError, planModes or scope"
 )
 
 
@@ -79,11 +79,15 @@ def test_off_needs_no_quotes_where_a_mode_is_expected(off: str) -> None:
         ("- mode", "'config.yaml': expected a map, found a list"),
         ("audit", "'config.yaml': expected a map, found 'audit'"),
         ("mod: audit", f"'config.yaml' mod: unknown key: {KNOWN}; did you mean 'mode'?"),
-        ("enforced: {}", f"'config.yaml' enforced: unknown key: {KNOWN}"),
+        ("tls: {}", f"'config.yaml' tls: unknown key: {KNOWN}"),
         ("limits: []", "'config.yaml' limits: expected a map, found a list"),
         (
             "limits: {role: all}",
-            "'config.yaml' limits.role: unknown key: expected roles; did you mean 'roles'?",
+            (
+                "'config.yaml' limits.role: unknown key: expected avoidTopologies, labels, "
+                "namespaces, nodeLabels, podAnnotations, priorityClasses, resources, roles, "
+                "ruleNamespaces, settings, targetNamespaces or tolerations; did you mean 'roles'?"
+            ),
         ),
         (
             "limits: {roles: ''}",
@@ -148,7 +152,8 @@ def test_off_needs_no_quotes_where_a_mode_is_expected(off: str) -> None:
             "defaults: {roles: {importer: {node-selector: a=b}}}",
             (
                 "'config.yaml' defaults.roles.importer.node-selector: unknown field: expected "
-                "affinity, labels, nodeSelector or tolerations; did you mean 'nodeSelector'?"
+                "affinity, labels, nodeSelector, podAnnotations, priorityClass, resources or "
+                "tolerations; did you mean 'nodeSelector'?"
             ),
         ),
         (
@@ -240,7 +245,8 @@ def test_off_needs_no_quotes_where_a_mode_is_expected(off: str) -> None:
             "defaults: {lables: {}}",
             (
                 "'config.yaml' defaults.lables: unknown field: expected affinity, affinityPolicy, "
-                "disks, labels, nodeSelector, pods, roles or tolerations; did you mean 'labels'?"
+                "disks, labels, nodeSelector, podAnnotations, pods, priorityClass, resources, "
+                "roles or tolerations; did you mean 'labels'?"
             ),
         ),
         (
@@ -290,7 +296,7 @@ def test_the_schema_has_the_keys_with_their_defaults() -> None:
     assert list(described) == list(KEYS)
     assert all(each["description"] for each in described.values())
     defaults = {key: value["default"] for key, value in described.items() if "default" in value}
-    assert defaults.keys() == KEYS.keys() - {"defaults"}
+    assert defaults.keys() == KEYS.keys() - {"defaults", "enforced", "convertor"}
     assert read_installation(defaults, "") == (Installation(), [])
 
 

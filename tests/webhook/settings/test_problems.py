@@ -115,7 +115,7 @@ def problems(
             "",
             (
                 ": unknown annotation: expected affinity, affinity-policy, disks, labels, mode, "
-                "node-selector, pods, scope or tolerations, or a setting of a role such as "
+                "node-selector, pod-annotations, pods, priority-class, resources, scope or tolerations, or a setting of a role such as "
                 "affinity.importer; did you mean 'affinity'?"
             ),
         ),
@@ -293,7 +293,8 @@ def test_an_annotation_with_a_misspelt_prefix_is_a_problem_and_others_are_not() 
             {"lables": {}},
             (
                 " lables: unknown field: expected affinity, affinityPolicy, disks, labels, "
-                "nodeSelector, pods, roles or tolerations; did you mean 'labels'?"
+                "nodeSelector, podAnnotations, pods, priorityClass, resources, roles or tolerations; "
+                "did you mean 'labels'?"
             ),
         ),
         ([], ": expected a map, found a list"),

@@ -425,6 +425,14 @@ class Installation(msgspec.Struct, frozen=True):
         allowed = {role for each in self.all_limits() for role in each.roles}
         return tuple(role for role in Role if role in allowed)
 
+    @property
+    def has_priority_classes(self) -> bool:
+        """True if some pod may get a PriorityClass, from its plan or from the defaults."""
+        roles = self.defaults.get("roles") or {}
+        own = [self.defaults, *(each for each in roles.values() if isinstance(each, dict))]
+        allowed = any(each.priority_classes for each in self.all_limits())
+        return allowed or any(each.get("priorityClass") for each in own)
+
     def all_limits(self) -> list[Limits]:
         """Return the general limits, and those of the namespaces."""
         return [self.limits, *self.namespace_limits.values()]

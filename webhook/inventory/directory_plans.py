@@ -12,7 +12,7 @@ from typing import NamedTuple, NoReturn
 import structlog
 
 from webhook.forklift.plan import API_VERSION, KIND
-from webhook.inventory import PlansStatus, clock, plan_files, summarize
+from webhook.inventory import NoPriorityClasses, PlansStatus, clock, plan_files, summarize
 from webhook.inventory.changes import log_changes
 from webhook.inventory.directory_pvcs import DirectoryPvcs
 from webhook.inventory.index import Key, PlanIndex, key_of
@@ -38,13 +38,18 @@ class _File(NamedTuple):
     error: str
 
 
+class DirectoryPriorityClasses(NoPriorityClasses):
+    """The PriorityClasses of the files, as `PriorityClasses`."""
+
+
 class DirectoryPlans:
     """The Plans of all `.yaml`, `.yml` and `.json` files under `path`, as `Plans`.
 
     The files are scanned twice a second and read if they have changed. That works on every file
     system and for a mounted ConfigMap, whose files are symlinks that are all replaced at once. A
     file that becomes invalid keeps its last valid contents. Hidden files are ignored. Nodes, PVCs,
-    PersistentVolumes and StorageClasses in the files take the place of a cluster's.
+    PersistentVolumes, StorageClasses and PriorityClasses in the files take the place of those of a
+    cluster.
     """
 
     def __init__(self, path: Path, installation: Installation) -> None:
@@ -52,6 +57,8 @@ class DirectoryPlans:
         self._index = PlanIndex(installation, clock.now)
         self.pvcs = DirectoryPvcs(self.status)
         """The PVCs of the files."""
+        self.priority_classes = DirectoryPriorityClasses()
+        """The PriorityClasses of the files; none if no file has one."""
         self._files: dict[Path, _File] = {}
         self._node_values: NodeValues = {}
         self._errors: list[str] = []
@@ -156,6 +163,8 @@ class DirectoryPlans:
         labels = (node for file in files.values() for node in file.contents.nodes)
         self._node_values = minimums.label_values(labels, self._index.node_keys)
         errors += self._update_pvcs(files)
+        found = (each.contents.priority_classes for each in files.values())
+        self.priority_classes.names = frozenset().union(*found)
         if not plans and not errors:
             errors.append(
                 f"no Plan in '{self._path}': expected kind '{KIND}' of "

@@ -1,6 +1,7 @@
 """The objects of YAML and JSON files that placement uses, and errors with their place in the file.
 
-They are Plans, Nodes, PersistentVolumeClaims, PersistentVolumes and StorageClasses.
+They are Plans, Nodes, PersistentVolumeClaims, PersistentVolumes, StorageClasses and
+PriorityClasses.
 """
 
 import difflib
@@ -23,6 +24,7 @@ from webhook.kube.messages import (
     truncate,
 )
 from webhook.kube.objects import Json
+from webhook.kube.priority import PRIORITY_API_VERSION, PriorityClassObject
 from webhook.kube.storage import (
     BINDING_MODES,
     STORAGE_API_VERSION,
@@ -60,6 +62,8 @@ class Contents(msgspec.Struct, frozen=True):
     """The ORed node selector terms of each PersistentVolume, by its name."""
     storage_classes: dict[str, bool] = {}
     """StorageClasses, and if their volumes wait for their first consumer."""
+    priority_classes: set[str] = set()
+    """The names of the PriorityClasses."""
 
     def add(self, others: "Contents") -> None:
         """Add the objects of another file; its volumes and classes replace those of their names."""
@@ -69,6 +73,7 @@ class Contents(msgspec.Struct, frozen=True):
         self.pvcs.extend(others.pvcs)
         self.volumes.update(others.volumes)
         self.storage_classes.update(others.storage_classes)
+        self.priority_classes.update(others.priority_classes)
 
 
 class _NodeMetadata(msgspec.Struct):
@@ -116,6 +121,9 @@ def _read(objects: Iterable[tuple[int, Json]]) -> Contents:
             storage_class = _read_storage_class(found, line)
             waits = storage_class.waits_for_first_consumer
             contents.storage_classes[storage_class.metadata.name] = waits
+        elif _is(found, PRIORITY_API_VERSION, "PriorityClass"):
+            priority_class = _decode(found, line, PriorityClassObject)
+            contents.priority_classes.add(priority_class.metadata.name)
         else:
             contents.others.append(found["kind"])
     return contents

@@ -5,6 +5,13 @@ from typing import NamedTuple
 
 from webhook.kube.messages import quote
 from webhook.kube.objects import Json
+from webhook.model import Plan
+
+
+def names_class(plan: Plan) -> bool:
+    """Return whether some pod of a plan gets a PriorityClass."""
+    of_roles = any(each.priority_class for each in plan.settings.roles.values())
+    return bool(plan.settings.priority_class) or of_roles
 
 
 class PlacedPriority(NamedTuple):
@@ -27,7 +34,7 @@ def place_priority(spec: Json, name: str, known: Collection[str] | None) -> Plac
     if present == name:
         return PlacedPriority({}, [], "")
     if known is None or name not in known:
-        why = "has not been read yet" if known is None else "does not exist"
+        why = "is not known to exist" if known is None else "does not exist"
         return PlacedPriority(
             {},
             [],

@@ -6,7 +6,7 @@ from webhook.forklift.labels import CONVERTOR_VALUE
 from webhook.kube import quantity
 from webhook.kube.objects import Json
 from webhook.placement.shape import MalformedPod
-from webhook.settings.pod_fields import LIMITS, REQUESTS, RESOURCES
+from webhook.settings.names import LIMITS, REQUESTS, RESOURCES
 
 UNREADABLE = "the containers of the pod are too large or malformed to be read"
 

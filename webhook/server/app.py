@@ -17,7 +17,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webhook.admission import review
 from webhook.admission.review import BadReview, ReviewResponse
-from webhook.inventory import NO_PVCS, Plans, Pvcs
 from webhook.model import Decision, Installation, Mode, Outcome, Reason, Request, Reviewed
 from webhook.server.body import Disconnected, read_body
 from webhook.server.deadline import seconds_to_respond
@@ -62,13 +61,9 @@ Raises BadReview.
 
 
 def build(
-    plans: Plans,
-    installation: Installation,
-    sink: DecisionSink,
-    max_concurrent: int,
-    pvcs: Pvcs = NO_PVCS,
+    pods: PodReviewHandler, installation: Installation, sink: DecisionSink, max_concurrent: int
 ) -> FastAPI:
-    """Return the application that is served over TLS."""
+    """Return the application that is served over TLS; `pods` handles the reviews of pods."""
     turns = Turns()
 
     def endpoint(of: Reviewed, handler: ReviewHandler) -> ReviewEndpoint:
@@ -77,7 +72,7 @@ def build(
 
     return _App(
         {
-            "/mutate": endpoint(Reviewed.POD, PodReviewHandler(plans, installation, pvcs)),
+            "/mutate": endpoint(Reviewed.POD, pods),
             "/validate": endpoint(Reviewed.PLAN, PlanReviewHandler(installation)),
         }
     )

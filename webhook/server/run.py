@@ -15,18 +15,20 @@ import structlog
 from certs.serving.local_ca import LocalCA
 from certs.serving.source import Source
 from webhook.forklift.roles import ROLES_WITH_PVC
-from webhook.inventory import NO_PVCS, Plans, Pvcs, VmDisks
+from webhook.inventory import NO_PRIORITY_CLASSES, NO_PVCS, Plans, PriorityClasses, Pvcs, VmDisks
 from webhook.inventory.cluster_plans import ClusterPlans
 from webhook.inventory.cluster_pvcs import ClusterPvcs
 from webhook.inventory.conflict_watch import ConflictWatch
 from webhook.inventory.directory_plans import DirectoryPlans
 from webhook.inventory.pods import PodWatch
+from webhook.inventory.priority_classes import ClusterPriorityClasses
 from webhook.kube.api import client
 from webhook.kube.api.errors import KubeconfigError
 from webhook.model import Plan
 from webhook.server import app, listener, probes
 from webhook.server.certificates import TlsKeeper, create_source
 from webhook.server.config import Address, Config, ConfigError
+from webhook.server.pod_reviews import PodReviewHandler
 from webhook.telemetry.event_recorder import EventRecorder
 from webhook.telemetry.metrics import Metrics
 from webhook.telemetry.reporter import Reporter
@@ -61,7 +63,9 @@ async def serve(config: Config, count_dropped_log_lines: Callable[[], int] = int
         metrics.export_dropped_log_lines(count_dropped_log_lines)
         reporter = Reporter(metrics, _start_watching(config, clusters, metrics, stack))
 
-        webhooks = app.build(plans, config.installation, reporter, config.max_concurrent, pvcs)
+        classes = clusters.priority_classes
+        pod_reviews = PodReviewHandler(plans, config.installation, pvcs, classes)
+        webhooks = app.build(pod_reviews, config.installation, reporter, config.max_concurrent)
         reviews = listener.build(webhooks, "reviews", tls_keeper.tls.context, config.max_concurrent)
         checks = {
             "plans": lambda: _not_synced(plans),
@@ -81,6 +85,8 @@ async def serve(config: Config, count_dropped_log_lines: Callable[[], int] = int
         stack.callback(plans.stop)
         pvcs.start()
         stack.callback(pvcs.stop)
+        classes.start()
+        stack.callback(classes.stop)
         freezing = asyncio.create_task(_freeze_when_synced(plans, pvcs))
         stack.callback(freezing.cancel)
         _log_addresses(sockets, source)
@@ -98,22 +104,26 @@ class _Clusters(NamedTuple):
     """The same source as `pvcs`, if it is a cluster."""
     cluster: client.Client | None = None
     hub: client.Client | None = None
+    priority_classes: PriorityClasses = NO_PRIORITY_CLASSES
 
 
 def _connect(config: Config) -> _Clusters:
     if config.plans is not None:
         directory = DirectoryPlans(config.plans, config.installation)
-        return _Clusters(directory, directory.pvcs)
+        return _Clusters(directory, directory.pvcs, priority_classes=directory.priority_classes)
     try:
         cluster = client.connect(config.kubeconfig)
         hub = client.connect(config.hub_kubeconfig) if config.hub_kubeconfig else cluster
     except KubeconfigError as error:
         raise ConfigError(f"{error}; --plans DIR needs no cluster") from None
     plans = ClusterPlans(hub, config.installation, nodes=cluster)
+    classes = NO_PRIORITY_CLASSES
+    if config.installation.has_priority_classes:
+        classes = ClusterPriorityClasses(cluster)
     if not ROLES_WITH_PVC.intersection(config.installation.roles):
-        return _Clusters(plans, cluster=cluster, hub=hub)
+        return _Clusters(plans, cluster=cluster, hub=hub, priority_classes=classes)
     pvcs = ClusterPvcs(cluster, lambda ref: isinstance(plans.find(ref), Plan))
-    return _Clusters(plans, pvcs, pvcs, cluster, hub)
+    return _Clusters(plans, pvcs, pvcs, cluster, hub, classes)
 
 
 def _start_watching(

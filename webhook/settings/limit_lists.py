@@ -11,8 +11,8 @@ from webhook.kube.messages import describe_value, did_you_mean, join_with_or, qu
 from webhook.kube.objects import Json
 from webhook.kube.tolerations import parse_tolerations
 from webhook.model import Limits, Problem
-from webhook.settings.names import SETTINGS
-from webhook.settings.pod_fields import RESOURCES, to_text
+from webhook.settings.names import RESOURCES, SETTINGS
+from webhook.settings.pod_fields import to_text
 from webhook.settings.raw import Invalid, RawSetting, expected_text, read_map, report
 from webhook.settings.roles import read_roles
 

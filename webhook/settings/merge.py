@@ -11,7 +11,7 @@ from webhook.kube.objects import Json
 from webhook.kube.quantity import is_more
 from webhook.kube.spread import spread_key
 from webhook.model import DEFAULT_ROLES, Problem, Role, RoleSettings
-from webhook.settings.pod_fields import LIMITS, REQUESTS, RESOURCES
+from webhook.settings.names import LIMITS, REQUESTS, RESOURCES
 from webhook.settings.source import RoleSource, Source, Sources
 
 

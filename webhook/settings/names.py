@@ -5,6 +5,10 @@ from collections.abc import Mapping
 from webhook.kube.messages import join_with_or
 from webhook.model import Role
 
+RESOURCES = ("cpu", "memory", "ephemeral-storage")
+REQUESTS, LIMITS = "requests", "limits"
+RESOURCE_NAMES = tuple(f"{part}.{name}" for part in (REQUESTS, LIMITS) for name in RESOURCES)
+"""The keys of the setting `resources`."""
 INSTALLATION_ONLY = {
     "seccomp-profile": "seccompProfile",
     "app-armor-profile": "appArmorProfile",

@@ -1,7 +1,6 @@
 """Resources, priority class and annotations for pods: the settings that are not about nodes."""
 
 from collections.abc import Iterator
-from itertools import product
 from typing import Any
 
 from webhook.kube import labels, quantity
@@ -11,12 +10,9 @@ from webhook.kube.sizes import MAX_POD_ANNOTATION_CHARACTERS
 from webhook.model import Problem
 from webhook.settings.limits import PlanLimits
 from webhook.settings.lists import EntryError, beyond, read_pairs
+from webhook.settings.names import LIMITS, REQUESTS, RESOURCE_NAMES, RESOURCES
 from webhook.settings.raw import RawSetting, expected_text
 
-RESOURCES = ("cpu", "memory", "ephemeral-storage")
-REQUESTS, LIMITS = "requests", "limits"
-RESOURCE_NAMES = tuple(f"{part}.{name}" for part, name in product((REQUESTS, LIMITS), RESOURCES))
-"""The keys of the setting `resources`."""
 _RESERVED_ANNOTATIONS = ("kubernetes.io/config.mirror", "kubernetes.io/config.source")
 """By these the API server and the kubelet tell mirror pods, and reject them."""
 

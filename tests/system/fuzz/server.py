@@ -15,6 +15,7 @@ from webhook.inventory.index import PlanIndex
 from webhook.inventory.pvc_index import PvcIndex
 from webhook.model import Disk, Installation, NodeValues, Plan, PlanRef, PvcRef, Reason
 from webhook.server import app
+from webhook.server.pod_reviews import PodReviewHandler
 from webhook.telemetry import logs
 from webhook.telemetry.metrics import Metrics
 from webhook.telemetry.reporter import Reporter
@@ -95,7 +96,9 @@ class Server:
     ) -> None:
         self.plans = plans
         self.reporter = reporter or FuzzReporter()
-        self._app = app.build(plans, installation, self.reporter, 100, pvcs)
+        self._app = app.build(
+            PodReviewHandler(plans, installation, pvcs), installation, self.reporter, 100
+        )
 
     async def post(
         self,

@@ -184,6 +184,6 @@ def test_invalid_defaults_are_reported_with_their_place(run: Run, tmp_path: Path
     assert result.exit_code == 2
     assert result.stderr.endswith(
         f"Error: '{defaults}' label: unknown field: expected affinity, affinityPolicy, disks, "
-        "labels, nodeSelector, podAnnotations, pods, priorityClass, resources, roles or tolerations; "
-        "did you mean 'labels'?\n"
+        "labels, nodeSelector, podAnnotations, pods, priorityClass, resources, roles or "
+        "tolerations; did you mean 'labels'?\n"
     )

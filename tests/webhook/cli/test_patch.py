@@ -9,8 +9,11 @@ from tests.support.builders import PREFIX, plan
 from tests.support.commands import Run
 from tests.support.fake_api import FakeApi
 from webhook.kube.objects import Json
+from webhook.model import Role
+from webhook.settings.names import ROLE_SETTINGS, roles_of
 
 PATH = "/apis/forklift.konveyor.io/v1beta1/namespaces/konveyor-forklift/plans/db"
+READ_RELEASE = "GET /apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations?limit=100"
 RULE = "REQUIRE pods(app=ceph-osd) on node"
 AFFINITY = ("--convertor-affinity", RULE)
 
@@ -43,7 +46,11 @@ def test_the_flags_of_the_guide_become_annotations(run: Run, cluster: FakeApi) -
         "affinity-policy": "replace",
     }
     assert cluster.get("plans", "konveyor-forklift", "db")["spec"] == before["spec"]
-    assert cluster.request_lines == [f"GET {PATH}", f"PATCH {PATH}?fieldManager=kubectl-convertor"]
+    assert cluster.request_lines == [
+        READ_RELEASE,
+        f"GET {PATH}",
+        f"PATCH {PATH}?fieldManager=kubectl-convertor",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -133,8 +140,16 @@ def test_the_convertor_flags_are_for_all_roles_and_no_other_flag_is_for_converto
     flags = {word for word in run("patch", "--help").stdout.split() if word.startswith("--conv")}
     assert flags == {
         *("--convertor", "--convertor-affinity", "--convertor-labels"),
-        *("--convertor-node-selector", "--convertor-tolerations"),
+        *("--convertor-node-selector", "--convertor-tolerations", "--convertor-resources"),
+        *("--convertor-priority-class", "--convertor-pod-annotations"),
     }
+
+
+def test_each_role_has_flags_for_the_settings_that_have_an_effect_on_it(run: Run) -> None:
+    words = set(run("patch", "--help").stdout.split())
+    for role in set(Role) - {Role.CONVERTOR}:
+        flags = {f"--{role}-{name}" for name in ROLE_SETTINGS if role in roles_of(name)}
+        assert {word for word in words if word.startswith(f"--{role}-")} == flags
 
 
 def test_an_invalid_setting_for_a_role_is_refused(run: Run, cluster: FakeApi) -> None:
@@ -192,7 +207,7 @@ def test_invalid_settings_are_all_reported_and_none_is_written(run: Run, cluster
         f"  {RULE}s\n"
         "                                ^^^^^\n"
     )
-    assert cluster.request_lines == [f"GET {PATH}"]
+    assert cluster.request_lines == [READ_RELEASE, f"GET {PATH}"]
 
 
 def test_a_problem_that_the_plan_had_before_is_a_warning(run: Run, cluster: FakeApi) -> None:
@@ -235,7 +250,7 @@ def test_an_invalid_rule_is_refused_although_the_plan_had_a_problem_before(
         f"  {rule}\n"
         "                                 ^^^^^\n"
     )
-    assert cluster.request_lines == [f"GET {PATH}"]
+    assert cluster.request_lines == [READ_RELEASE, f"GET {PATH}"]
 
 
 @pytest.mark.parametrize("change", ["x=b c", "y=b c", "z=1,y=b c"])
@@ -352,14 +367,14 @@ def test_an_unchanged_plan_is_not_written(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(affinity=RULE))
     result = run("patch", "plan", "db", *AFFINITY)
     assert result.stdout == "plan.forklift.konveyor.io/db patched (no change)\n"
-    assert cluster.request_lines == [f"GET {PATH}"]
+    assert cluster.request_lines == [READ_RELEASE, f"GET {PATH}"]
 
 
 def test_a_client_dry_run_writes_nothing(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan())
     result = run("patch", "plan", "db", *AFFINITY, "--dry-run", "client")
     assert result.stdout == "plan.forklift.konveyor.io/db patched (dry run)\n"
-    assert cluster.request_lines == [f"GET {PATH}"]
+    assert cluster.request_lines == [READ_RELEASE, f"GET {PATH}"]
 
 
 def test_a_server_dry_run_is_a_request_with_dry_run(run: Run, cluster: FakeApi) -> None:
@@ -412,7 +427,7 @@ def test_a_label_that_contradicts_the_spec_is_refused_with_the_command_that_chan
         "-n konveyor-forklift --type merge -p "
         """'{"spec":{"convertorLabels":{"a":"2"}}}'\n"""
     )
-    assert cluster.request_lines == [f"GET {PATH}"]
+    assert cluster.request_lines == [READ_RELEASE, f"GET {PATH}"]
 
 
 def test_a_concurrent_write_is_not_lost(run: Run, cluster: FakeApi) -> None:

@@ -14,6 +14,7 @@ from tests.support.recording_reporter import RecordingReporter
 from webhook.admission.review import MAX_BODY_BYTES
 from webhook.model import Installation, Mode, Reason
 from webhook.server import app
+from webhook.server.pod_reviews import PodReviewHandler
 
 PLAN = parsed_plan(labels={"team": "a"})
 PLACEMENT = '{"plan":"konveyor-forklift/db","generation":3,"mode":"enforce"}'
@@ -36,7 +37,12 @@ class Webhook:
         self.plans = plans or FakePlans(PLAN)
         self.reporter = RecordingReporter()
         settings = Installation(identity_labels=False, **installation)
-        self.app = app.build(self.plans, settings, self.reporter, max_concurrent=concurrent)
+        self.app = app.build(
+            PodReviewHandler(self.plans, settings),
+            settings,
+            self.reporter,
+            max_concurrent=concurrent,
+        )
 
     def __call__(self, *chunks: bytes, **request: Any) -> Response:
         return asyncio.run(send(self.app, Exchange(chunks, **request)))

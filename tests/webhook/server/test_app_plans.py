@@ -12,6 +12,7 @@ from tests.support.fake_plans import FakePlans
 from tests.support.recording_reporter import RecordingReporter
 from webhook.model import Installation, Reason
 from webhook.server import app, plan_reviews
+from webhook.server.pod_reviews import PodReviewHandler
 
 
 class Webhook:
@@ -21,7 +22,12 @@ class Webhook:
         self.plans = FakePlans(Reason.PLAN_NOT_FOUND)
         self.plans.error = AssertionError("looked up")
         self.reporter = RecordingReporter()
-        self.app = app.build(self.plans, Installation(), self.reporter, max_concurrent=2)
+        self.app = app.build(
+            PodReviewHandler(self.plans, Installation()),
+            Installation(),
+            self.reporter,
+            max_concurrent=2,
+        )
 
     def __call__(self, body: bytes, **request: Any) -> Response:
         return asyncio.run(send(self.app, Exchange([body], **{"path": "/validate"} | request)))

@@ -115,8 +115,9 @@ def problems(
             "",
             (
                 ": unknown annotation: expected affinity, affinity-policy, disks, labels, mode, "
-                "node-selector, pod-annotations, pods, priority-class, resources, scope or tolerations, or a setting of a role such as "
-                "affinity.importer; did you mean 'affinity'?"
+                "node-selector, pod-annotations, pods, priority-class, resources, scope or "
+                "tolerations, or a setting of a role such as affinity.importer; did you mean "
+                "'affinity'?"
             ),
         ),
         ("mode", False, ": expected text, found false: put it in quotes"),
@@ -293,8 +294,8 @@ def test_an_annotation_with_a_misspelt_prefix_is_a_problem_and_others_are_not() 
             {"lables": {}},
             (
                 " lables: unknown field: expected affinity, affinityPolicy, disks, labels, "
-                "nodeSelector, podAnnotations, pods, priorityClass, resources, roles or tolerations; "
-                "did you mean 'labels'?"
+                "nodeSelector, podAnnotations, pods, priorityClass, resources, roles or "
+                "tolerations; did you mean 'labels'?"
             ),
         ),
         ([], ": expected a map, found a list"),

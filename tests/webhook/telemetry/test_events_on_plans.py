@@ -16,6 +16,7 @@ from tests.support.waiting import eventually
 from webhook.kube.api.client import connect
 from webhook.model import Installation, Mode, Plan, Reason
 from webhook.server import app
+from webhook.server.pod_reviews import PodReviewHandler
 from webhook.telemetry.event_recorder import QUEUE_SIZE, EventRecorder
 from webhook.telemetry.metrics import Metrics
 from webhook.telemetry.reporter import Reporter
@@ -48,7 +49,9 @@ def respond(
     """Send reviews to the application, and report the decisions."""
     reporter = Reporter(Metrics(), recorder)
     installation = Installation(mode, identity_labels=False)
-    webhook = app.build(FakePlans(found), installation, reporter, max_concurrent=2)
+    webhook = app.build(
+        PodReviewHandler(FakePlans(found), installation), installation, reporter, max_concurrent=2
+    )
 
     async def scene() -> list[Response]:
         responses = [await send(webhook, Exchange([body])) for body in bodies]

@@ -22,10 +22,12 @@ from webhook.kube.api.client import Client
 from webhook.kube.api.collection import ListWatch
 from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json, metadata_of, name_of, namespace_of
+from webhook.kube.priority import PRIORITY_CLASSES_PATH, PriorityClassObject
 from webhook.kube.storage import STORAGE_CLASSES_PATH, StorageClassObject
-from webhook.model import ClusterState, Installation, NodeValues, Role
+from webhook.model import ClusterState, Installation, NodeValues, Plan, Role
 from webhook.placement.disk_users import describe_surroundings
 from webhook.placement.missed import EnforcementWindow
+from webhook.placement.priority import names_class
 from webhook.reports.audit import AuditInput
 from webhook.reports.conflicts import find_plan_conflicts
 from webhook.reports.exclusions import InstalledWebhooks
@@ -65,7 +67,7 @@ def read_files(
     return AuditInput(
         chosen,
         pods_of_file,
-        cluster=ClusterState(values),
+        cluster=ClusterState(values, contents.priority_classes or None),
         find_disk=disks.find_disk,
         conflicts=conflicts,
     )
@@ -109,7 +111,9 @@ class ClusterReader:
         return AuditInput(
             plans=plans or [],
             pods=pods_read,
-            cluster=ClusterState(self._read_node_values(keys)),
+            cluster=ClusterState(
+                self._read_node_values(keys), self._read_priority_classes(known, installation)
+            ),
             find_disk=disks.find_disk,
             conflicts=read_conflicts(self._client, disks, known, installation, self._read),
             webhooks=self._read_webhooks(installed, targets),
@@ -161,6 +165,19 @@ class ClusterReader:
         labels = (node.labels for node in node_list.list_items())
         consequence = "for compared labels only the values in the settings are known"
         return minimums.label_values(self._read("nodes", labels, consequence) or (), keys)
+
+    def _read_priority_classes(
+        self, plans: list[Plan], installation: Installation
+    ) -> frozenset[str] | None:
+        """Read the PriorityClasses if a plan names one; None if they are not known."""
+        if not (installation.has_priority_classes and any(map(names_class, plans))):
+            return None
+        classes = ListWatch(
+            self._client, PRIORITY_CLASSES_PATH, PriorityClassObject, metadata_only=True
+        )
+        consequence = "pods are audited as if their classes did not exist"
+        read = self._read("priorityclasses", classes.list_items(), consequence)
+        return None if read is None else frozenset(each.metadata.name for each in read)
 
     def _read_webhooks(
         self, installed: list[Release] | None, targets: Iterable[str]

@@ -64,7 +64,10 @@ def explain(  # noqa: PLR0913, PLR0917 - one for each option
             target = spec_of(plan).get("targetNamespace") or ""
             unread: list[str] = []
             installation, installed = with_installed_defaults(client, installation, unread)
-            cluster = read.read_cluster(client, target, metadata_of(plan).get("uid") or "")
+            uid = metadata_of(plan).get("uid") or ""
+            cluster = read.read_cluster(
+                client, target, uid, priority_classes=installation.has_priority_classes
+            )
             webhooks = read_webhooks(client, installed, [target], unread)
             cluster = cluster._replace(unread=[*unread, *cluster.unread], webhooks=webhooks)
     explanation = explain_plan(plan, installation, cluster, selected_cluster())

@@ -38,9 +38,15 @@ def read_files(path: Path, namespace: str, name: str) -> tuple[Json, ClusterObje
     unread = [] if found["Node"] else [f"'{path}' has no Node; nodes are not evaluated"]
     index = index_disks(contents)
     by_vm = {vm: index.list_disks(vm) for vm in sorted(index.list_vms())}
+    classes = frozenset(contents.priority_classes) or None
     disks = {vm: each for vm, each in by_vm.items() if any(_is_of(plan, disk) for disk in each)}
     return plan, ClusterObjects(
-        found["Node"], found["Pod"], found["Namespace"], unread, disks=disks
+        found["Node"],
+        found["Pod"],
+        found["Namespace"],
+        unread,
+        disks=disks,
+        priority_classes=classes,
     )
 
 

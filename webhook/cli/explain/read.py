@@ -11,6 +11,7 @@ from webhook.kube.api.client import Client
 from webhook.kube.api.collection import ApiObject, ListWatch
 from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json
+from webhook.kube.priority import PRIORITY_CLASSES_PATH, PriorityClassObject
 from webhook.reports.explain import ClusterObjects
 
 _FORBIDDEN = 403
@@ -18,8 +19,10 @@ _FORBIDDEN = 403
 T = TypeVar("T", bound=ApiObject)
 
 
-def read_cluster(client: Client, target_namespace: str, plan_uid: str = "") -> ClusterObjects:
-    """Read nodes, namespaces, pods, and the disks of a plan.
+def read_cluster(
+    client: Client, target_namespace: str, plan_uid: str = "", *, priority_classes: bool = False
+) -> ClusterObjects:
+    """Read nodes, namespaces, pods, the disks of a plan, and if needed the PriorityClasses.
 
     Whatever RBAC forbids is left out and reported in `unread`.
 
@@ -46,7 +49,13 @@ def read_cluster(client: Client, target_namespace: str, plan_uid: str = "") -> C
         if plan_uid:
             disks = reader.read_disks(target_namespace, plan_uid)
     return ClusterObjects(
-        nodes or [], pods or [], namespaces or [], reader.unread, all_pods, disks=disks
+        nodes or [],
+        pods or [],
+        namespaces or [],
+        reader.unread,
+        all_pods,
+        disks=disks,
+        priority_classes=reader.read_priority_classes() if priority_classes else None,
     )
 
 
@@ -63,6 +72,15 @@ class _Reader:
         items = ListWatch(self._client, f"/api/v1/{path}", kind).list_items()
         found = self._read(path, items, consequence)
         return None if found is None else list(map(as_json, found))
+
+    def read_priority_classes(self) -> frozenset[str] | None:
+        """Read the names of the PriorityClasses; None if that is forbidden."""
+        classes = ListWatch(
+            self._client, PRIORITY_CLASSES_PATH, PriorityClassObject, metadata_only=True
+        )
+        consequence = "the pods are explained as if their class did not exist"
+        found = self._read("priorityclasses", classes.list_items(), consequence)
+        return None if found is None else frozenset(each.metadata.name for each in found)
 
     def read_disks(self, namespace: str, plan_uid: str) -> dict[VmRef, list[VmDisk]]:
         """Read the PVCs of a plan in its target namespace, and the volumes of those bound."""

@@ -29,14 +29,28 @@ _ROLE_FLAGS = {
     "labels": ("K=V,...", ",", "Labels"),
     "node-selector": ("K=V,...", ",", "Node selector"),
     "tolerations": ("K=V:EFFECT,...", ",", "Tolerations"),
+    "resources": ("REQUESTS.R=Q,...", ",", "Resources"),
+    "priority-class": ("NAME", ",", "PriorityClass"),
+    "pod-annotations": ("K=V,...", ",", "Annotations"),
 }
 """Metavariable, separator and help of the flags for one role."""
+_ROLES_WITH = {
+    "resources": (Role.FIRST_CONSUMER,),
+    "priority-class": (Role.IMPORTER, Role.POPULATOR),
+}
+"""The roles that have flags for a setting, if not all: `webhook.settings.names` is slow to load."""
+_RESOURCES = tuple(
+    f"{part}.{name}="
+    for part in ("requests", "limits")
+    for name in ("cpu", "memory", "ephemeral-storage")
+)
 _SETTINGS = {
     **{f"convertor_{name.replace('-', '_')}": name for name in _ROLE_FLAGS},
     **{
         f"{role}_{name}".replace("-", "_"): f"{name}.{role}"
         for role in _PODS
         for name in _ROLE_FLAGS
+        if role in _ROLES_WITH.get(name, _PODS)
     },
     "affinity_policy": "affinity-policy",
     "rule_scope": "scope",
@@ -88,6 +102,8 @@ def _role_flags(command: F) -> F:
     """Add the flags for one role; those for convertor pods are the general ones."""
     for role, pods in reversed(_PODS.items()):
         for name, (metavar, separator, what) in reversed(_ROLE_FLAGS.items()):
+            if role not in _ROLES_WITH.get(name, _PODS):
+                continue
             text = f"{what} for {pods} only."
             command = _repeatable(f"--{role}-{name}", metavar, separator, help=text)(command)
     return command
@@ -108,6 +124,15 @@ def _word(flag: str, words: type[StrEnum], *, help: str) -> Callable[[F], F]:  #
 @_repeatable("--convertor-labels", "K=V,...", ",", help="For the pods; k- removes one.")
 @_repeatable("--convertor-node-selector", "K=V,...", ",", help="Or k=16+ for at least 16.")
 @_repeatable("--convertor-tolerations", "K=V:EFFECT,...", ",", help="As for kubectl taint.")
+@_repeatable(
+    "--convertor-resources",
+    "REQUESTS.R=Q,...",
+    ",",
+    help="Such as requests.memory=4Gi,limits.cpu=8.",
+    words=_RESOURCES,
+)
+@_repeatable("--convertor-priority-class", "NAME", ",", help="An existing PriorityClass.")
+@_repeatable("--convertor-pod-annotations", "K=V,...", ",", help="For the pods; k- removes one.")
 @_word("--affinity-policy", AffinityPolicy, help="For Forklift's own term: merge or replace.")
 @_word("--rule-scope", Scope, help="Namespaces of rules that name none: all or own.")
 @_word("--mode", Mode, help="For this plan: enforce, audit or off.")
@@ -151,6 +176,7 @@ def patch(  # noqa: PLR0913, PLR0917 - one for each option
       kubectl convertor patch plan db --convertor-labels workload=migration,batch-
       kubectl convertor patch plan db --convertor-node-selector cpu-cores=16+,disk=nvme
       kubectl convertor patch plan db --convertor-tolerations dedicated=migration:NoSchedule
+      kubectl convertor patch plan db --convertor-resources requests.memory=4Gi,limits.memory=12Gi
       kubectl convertor patch plan db --pods all --disks together
       kubectl convertor patch plan db --importer-affinity 'PREFER nodes(net=fast) weight=9'
       kubectl convertor patch plan db --convertor-affinity '' --dry-run=server -o yaml
@@ -160,5 +186,7 @@ def patch(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError("nothing to change: give at least one flag with a setting")
     from webhook.cli.patch import plan  # noqa: PLC0415 - help and completion do not load it
 
-    change = plan.PlanChange(namespace, name, changes, installation, dry_run)
+    change = plan.read_change(client, namespace, name, changes, installation)._replace(
+        dry_run=dry_run
+    )
     plan.show(change, plan.patch_plan(client, change), output)

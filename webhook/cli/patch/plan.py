@@ -9,8 +9,10 @@ from webhook import settings
 from webhook.admission.validate import new_problems
 from webhook.cli.errors import UserError
 from webhook.cli.options.cluster import selected_cluster
+from webhook.cli.options.installation import is_given
 from webhook.cli.options.plan import RESOURCE, get_plan, plan_path
 from webhook.cli.output import notify, structured, write
+from webhook.cli.release.find import is_only_release_known, with_installed_defaults
 from webhook.kube.api.client import Client
 from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json, annotations_of, spec_of
@@ -40,10 +42,32 @@ class PlanChange(NamedTuple):
     settings: Mapping[str, str]
     """Texts, by the names that annotations have; an empty one removes the setting."""
     installation: Installation
-    dry_run: str
+    dry_run: str = "none"
+    limits_known: bool = True
+    """False if the limits of the installed webhook could not be read: it decides on them."""
 
     def read(self, plan_object: Json) -> Plan:
         return settings.read(plan_object, self.installation)
+
+
+def read_change(
+    client: Client,
+    namespace: str,
+    name: str,
+    changes: Mapping[str, str],
+    installation: Installation,
+) -> PlanChange:
+    """Return the change, with the installation of the one release if it can be read.
+
+    Raises:
+        click.UsageError: the name or the namespace is invalid.
+        ApiError: the server did not respond.
+
+    """
+    plan_path(client, namespace, name)
+    installed, releases = with_installed_defaults(client, installation, [])
+    known = is_given("config") or is_only_release_known(releases)
+    return PlanChange(namespace, name, changes, installed, limits_known=known)
 
 
 class PatchedPlan(NamedTuple):
@@ -127,7 +151,12 @@ def _validate(before: Json, after: Json, change: PlanChange) -> list[str]:
     plan = change.read(after)
     new = new_problems(change.read(before), plan)
     repeated = {problem.message for problem in _problems_of(before, change)}
-    refused = [each for each in plan.settings.problems if each in new or each.message in repeated]
+    refused = [
+        each
+        for each in plan.settings.problems
+        if (each in new or each.message in repeated)
+        and (change.limits_known or not each.beyond_limits)
+    ]
     flags = selected_cluster()
     if refused:
         lines = [each.for_cluster(flags).in_full() for each in refused]

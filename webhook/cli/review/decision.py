@@ -83,7 +83,11 @@ def decide_offline(
         notify(f"Note: {note}")
         request = msgspec.structs.replace(request, namespace=target)
     return decide(
-        request, pod, plan, installation, ClusterState(minimums.label_values(labels, keys))
+        request,
+        pod,
+        plan,
+        installation,
+        ClusterState(minimums.label_values(labels, keys), contents.priority_classes or None),
     )
 
 

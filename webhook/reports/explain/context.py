@@ -72,7 +72,7 @@ def read_context(
         installation,
         snapshot,
         cluster.all_pods,
-        ClusterState(values),
+        ClusterState(values, cluster.priority_classes),
         flags,
         cluster.webhooks.list_exclusions(reading.plan.target_namespace, flags),
     )

@@ -26,6 +26,8 @@ class ClusterObjects(NamedTuple):
     webhooks: InstalledWebhooks = InstalledWebhooks()
     disks: Mapping[VmRef, list[VmDisk]] = {}
     """The disks of the plan's VMs, of all its migrations."""
+    priority_classes: frozenset[str] | None = None
+    """The names of the PriorityClasses; None if they were not read."""
 
 
 class Setting(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

@@ -1,7 +1,9 @@
 """Decision on the review of a Plan: whether an edit adds invalid placement settings.
 
 A Plan is never changed, and every client can still write it: problems that were there before an
-edit only warn, and edits of anything but settings are admitted.
+edit only warn, and edits of anything but settings are admitted. In the modes off and audit nothing
+is denied, except for settings beyond the limits of an installation that enforces: Forklift applies
+the fields of a Plan itself, so a plan's own mode does not lift them.
 
 An edit is denied if any setting has more invalid places than before: entries of a list, rules of
 a text, terms of an object. Comparing messages is not enough: two rules with the same mistake are
@@ -48,9 +50,16 @@ def validate(request: Request, installation: Installation) -> Decision:
         )
     plan = settings.read(request.object, installation)
     new = _find_new_problems(request, plan, installation)
-    decision = _enforce(plan, new, find_plan_warnings(plan, installation))
+    mode = mode_of(plan, plan.target_namespace, installation)
+    warnings = find_plan_warnings(plan, installation)
+    beyond = [problem for problem in new if problem.beyond_limits]
+    if beyond and mode_of(None, plan.target_namespace, installation) is Mode.ENFORCE:
+        denied = new if mode is Mode.ENFORCE else beyond
+        decision = msgspec.structs.replace(_enforce(plan, denied, warnings), mode=mode)
+    else:
+        decision = _apply_mode(mode, _enforce(plan, new, warnings), new)
     return msgspec.structs.replace(
-        _apply_mode(mode_of(plan, plan.target_namespace, installation), decision, new),
+        decision,
         plan=plan.ref,
         generation=plan.generation,
     )

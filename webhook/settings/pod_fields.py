@@ -100,7 +100,11 @@ def _flatten(setting: RawSetting) -> RawSetting:
     flat: dict[Any, Any] = {}
     for part, amounts in value.items():
         if part in (REQUESTS, LIMITS) and isinstance(amounts, dict):
-            flat |= {f"{part}.{name}": to_text(amount) for name, amount in amounts.items()}
+            flat |= {
+                f"{part}.{name}": to_text(amount)
+                for name, amount in amounts.items()
+                if amount is not None
+            }
         elif amounts is not None or part not in (REQUESTS, LIMITS):
             flat[part] = to_text(amounts)
     return setting._replace(value=flat)

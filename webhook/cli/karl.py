@@ -23,9 +23,10 @@ from webhook.model import Scope
 def karl(rules: tuple[str, ...], filename: str | None, scope: str, output: str) -> None:
     """Compile, check or explain KARL rules.
 
-    Each argument is one or more rules. Prints the core/v1 Affinity; with -o text the rules in
-    canonical form, with -o english a sentence for each. Warns of rules that hardly any node
-    can meet together. Exits 2 when a rule is wrong.
+    Each argument is one or more rules. Prints the core/v1 Affinity, or for a text with SPREAD the
+    affinity and the topologySpreadConstraints of a pod; with -o text the rules in canonical form,
+    with -o english a sentence for each. Warns of rules that hardly any node can meet together.
+    Exits 2 when a rule is wrong.
 
     \b
     Examples:
@@ -40,11 +41,11 @@ def karl(rules: tuple[str, ...], filename: str | None, scope: str, output: str) 
 
     text = read_text(filename) if filename else "\n".join(rules)
     try:
-        affinity = language.compile(text, scope=scope)
+        compiled = language.compile_all(text, scope=scope)
     except language.KarlError as error:
         raise UserError(str(error)) from None
     labels = {CONVERTOR_LABEL: CONVERTOR_VALUE, "app": CONVERTOR_VALUE}
-    pod = {"metadata": {"labels": labels}, "spec": {"affinity": affinity}}
+    pod = {"metadata": {"labels": labels}, "spec": compiled}
     for warning in find_pod_rule_warnings(pod):
         notify(f"Warning: {warning}")
     if output == "text":
@@ -53,4 +54,5 @@ def karl(rules: tuple[str, ...], filename: str | None, scope: str, output: str) 
         sentences = (language.to_english(rule, scope=scope) for rule in language.parse(text))
         write("\n".join(sentences))
     else:
-        write(structured(affinity, output))
+        has_spread = "topologySpreadConstraints" in compiled
+        write(structured(compiled if has_spread else compiled["affinity"], output))

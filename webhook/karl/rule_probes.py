@@ -55,12 +55,12 @@ def probe_target(f: ParseFailure) -> Mistake | None:
     """Explain `REQUIRE pod(app=web) on node`."""
     if "PODS" not in f.accepts:
         return None
-    hint = "expected pods(...) or nodes(...)"
+    hint, targets = "expected pods(...) or nodes(...)", ["pods", "nodes"]
     if "NODES" not in f.accepts:
-        hint = "expected pods(...): SPREAD counts pods"
+        hint, targets = "expected pods(...), which SPREAD counts", ["pods"]
     if f.word in {"", "("}:
         return missing_before(f, "target", hint)
-    hint += did_you_mean(f.word, ["pods", "nodes"])
+    hint += did_you_mean(f.word, targets)
     return mistake_at(f, f"unknown target {quote(f.text)}", hint)
 
 

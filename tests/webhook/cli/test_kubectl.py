@@ -142,7 +142,7 @@ def _break(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
     def boom(*_: object, **__: object) -> None:
         raise ZeroDivisionError("boom")
 
-    monkeypatch.setattr("webhook.karl.compile", boom)
+    monkeypatch.setattr("webhook.karl.compile_all", boom)
     monkeypatch.setattr(sys, "argv", ["kubectl-convertor", *words])
 
 

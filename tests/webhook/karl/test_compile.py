@@ -132,3 +132,17 @@ def node_expressions(affinity: Json) -> list[Json]:
     (term,) = required["nodeSelectorTerms"]
     expressions: list[Json] = term["matchExpressions"]
     return expressions
+
+
+def test_a_text_with_spread_is_no_affinity() -> None:
+    with pytest.raises(karl.KarlError) as raised:
+        karl.compile("PREFER nodes(a=b); SPREAD pods(c=d) on node")
+    (error,) = raised.value.errors
+    assert (error.line, error.column) == (1, 20)
+    assert error.message == "SPREAD is not part of an affinity"
+    assert "compile_all" in error.hint
+
+
+def test_all_fields_of_a_text_are_compiled_without_empty_ones() -> None:
+    assert [*karl.compile_all("SPREAD pods(c=d) on node")] == ["topologySpreadConstraints"]
+    assert [*karl.compile_all("REQUIRE nodes(c=d)")] == ["affinity"]

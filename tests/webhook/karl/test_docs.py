@@ -51,6 +51,8 @@ def test_an_example_has_the_result_below_it(text: str, follows: str) -> None:
         with pytest.raises(karl.KarlError) as raised:
             karl.compile(text)
         assert f"{raised.value}\n" == follows
+    elif "topologySpreadConstraints:" in follows:
+        assert karl.compile_all(text) == yaml.safe_load(follows)
     elif "Affinity:" in follows:
         assert karl.compile(text) == yaml.safe_load(follows)
     else:

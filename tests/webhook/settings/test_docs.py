@@ -11,7 +11,7 @@ import yaml
 from tests.support.paths import ROOT
 from webhook.kube.manifests import parse_document
 from webhook.kube.objects import Json
-from webhook.model import ClusterState, Installation, MigrationPod, Mode, Problem, Role
+from webhook.model import ClusterState, MigrationPod, Mode, Problem, Role
 from webhook.placement import place
 from webhook.settings import read
 from webhook.settings.installation import KEYS, read_installation
@@ -35,7 +35,7 @@ def read_examples() -> list[Example]:
     for section in SECTIONS:
         blocks: dict[str, str] = {}
         for kind, name, body in BLOCK.findall(section):
-            if name == "defaults" or (name == "plan" and "plan" in blocks):
+            if name in ("defaults", "installation") or (name == "plan" and "plan" in blocks):
                 blocks = {}
             if not blocks:
                 found.append(Example(section.splitlines()[0], blocks))
@@ -54,8 +54,10 @@ def format_problem(problem: Problem) -> str:
 
 
 def select_fields(pod: Json) -> Json:
-    """Return the fields of a pod that the document shows: labels and spec, without empty ones."""
-    metadata: Json = {"labels": pod["metadata"].get("labels")}
+    """Return the fields of a pod that the document shows, without empty ones."""
+    annotations = dict(pod["metadata"].get("annotations") or {})
+    annotations.pop("convertor.forklift.konveyor.io/placement", None)
+    metadata: Json = {"labels": pod["metadata"].get("labels"), "annotations": annotations}
     parts: Any = {"metadata": metadata, "spec": pod.get("spec")}
     return {
         part: fields
@@ -66,19 +68,18 @@ def select_fields(pod: Json) -> Json:
 
 @pytest.mark.parametrize("example", read_examples(), ids=lambda example: example.heading)
 def test_an_example_of_the_document_is_placed_as_documented(example: Example) -> None:
-    installation = Installation(identity_labels=False, defaults=load_block(example, "defaults"))
+    document = load_block(example, "installation") | {"identityLabels": False}
+    document |= {"defaults": load_block(example, "defaults")}
+    installation, _ = read_installation(document, "config.yaml")
+    cluster = ClusterState(NODE_VALUES, {"migration"})
     plan = read(load_block(example, "plan"), installation)
     pod: Json = {"metadata": {}} | load_block(example, "pod as Forklift makes it")
     problems = "\n".join(map(format_problem, plan.settings.problems))
 
-    assert select_fields(
-        place(pod, plan, installation, ClusterState(NODE_VALUES)).pod
-    ) == load_block(example, "pod")
+    assert select_fields(place(pod, plan, installation, cluster).pod) == load_block(example, "pod")
     for role in Role:
         if role in example.blocks:
-            placed = place(
-                pod, plan, installation, ClusterState(NODE_VALUES), MigrationPod(role)
-            ).pod
+            placed = place(pod, plan, installation, cluster, MigrationPod(role)).pod
             assert select_fields(placed) == load_block(example, role)
     assert problems == example.blocks.get("text", "").strip("\n")
     assert plan.settings.mode is (Mode.OFF if example.heading == "Mode" else None)
@@ -88,7 +89,7 @@ def test_every_setting_has_a_section_and_an_example() -> None:
     settings = re.findall(r"^\| \[.+?\]\(#(.+?)\)", DOC, flags=re.MULTILINE)
     headings = {example.heading.lower().replace(" ", "-") for example in read_examples()}
 
-    assert len(settings) == 9
+    assert len(settings) == 12
     assert set(settings) <= headings
     blocks = "".join(SECTIONS).count("```") / 2
     assert sum(len(example.blocks) for example in read_examples()) == blocks

@@ -202,19 +202,38 @@ caBundle: {{ printf "%s\n" . | b64enc }}
 {{- toYaml $selector -}}
 {{- end }}
 
-{{/* The values of the label `forklift.app` on the pods of the roles in limits.roles, as a YAML list. */}}
+{{/* The roles that some plan may place, by limits.roles and limits.namespaces, as a YAML list. */}}
+{{- define "convertor-webhook.roles" -}}
+{{- $roles := .Values.limits.roles -}}
+{{- range .Values.limits.namespaces -}}
+{{- $roles = concat $roles (default list .roles) | uniq -}}
+{{- end -}}
+{{- toYaml $roles -}}
+{{- end }}
+
+{{/* "true" if pods may get a PriorityClass, from their plan or from the defaults. */}}
+{{- define "convertor-webhook.hasPriorityClasses" -}}
+{{- $found := or .Values.limits.priorityClasses .Values.defaults.priorityClass -}}
+{{- range .Values.limits.namespaces }}{{ $found = or $found .priorityClasses }}{{ end -}}
+{{- range .Values.defaults.roles }}{{ $found = or $found .priorityClass }}{{ end -}}
+{{- if $found }}true{{ end -}}
+{{- end }}
+
+{{/* The values of the label `forklift.app` on the pods of these roles, as a YAML list. */}}
 {{- define "convertor-webhook.forkliftApps" -}}
+{{- $roles := include "convertor-webhook.roles" . | fromYamlArray -}}
 {{- $apps := list -}}
-{{- if has "convertor" .Values.limits.roles }}{{ $apps = append $apps "virt-v2v" }}{{ end -}}
-{{- if has "inspection" .Values.limits.roles }}{{ $apps = concat $apps (list "virt-v2v-inspection" "deep-inspection") }}{{ end -}}
-{{- if has "first-consumer" .Values.limits.roles }}{{ $apps = append $apps "consumer" }}{{ end -}}
+{{- if has "convertor" $roles }}{{ $apps = append $apps "virt-v2v" }}{{ end -}}
+{{- if has "inspection" $roles }}{{ $apps = concat $apps (list "virt-v2v-inspection" "deep-inspection") }}{{ end -}}
+{{- if has "first-consumer" $roles }}{{ $apps = append $apps "consumer" }}{{ end -}}
 {{- toYaml $apps -}}
 {{- end }}
 
-{{/* "true" if a role in limits.roles has pods that are placed by their disk. */}}
+{{/* "true" if one of these roles has pods that are placed by their disk. */}}
 {{- define "convertor-webhook.readsDisks" -}}
+{{- $roles := include "convertor-webhook.roles" . | fromYamlArray -}}
 {{- range list "first-consumer" "importer" "populator" -}}
-{{- if has . $.Values.limits.roles }}true{{ end -}}
+{{- if has . $roles }}true{{ end -}}
 {{- end -}}
 {{- end }}
 
@@ -297,6 +316,18 @@ timeoutSeconds: {{ index . 3 }}
 {{- range $key, $value := .Values.defaults -}}
 {{- if $value }}{{ $defaults = set $defaults $key $value }}{{ end -}}
 {{- end -}}
+{{- $limits := dict -}}
+{{- range $key, $value := .Values.limits -}}
+{{- if or $value (and (kindIs "slice" $value) (ne $key "priorityClasses")) }}{{ $limits = set $limits $key $value }}{{ end -}}
+{{- end -}}
+{{- $enforced := dict -}}
+{{- range $key, $value := .Values.enforced -}}
+{{- if $value }}{{ $enforced = set $enforced $key $value }}{{ end -}}
+{{- end -}}
+{{- $convertor := dict -}}
+{{- range $key, $value := .Values.convertor -}}
+{{- if $value }}{{ $convertor = set $convertor $key $value }}{{ end -}}
+{{- end -}}
 # yaml-language-server: $schema={{ include "convertor-webhook.configSchema" . }}
 # Settings of the release {{ .Release.Name }}, from the values of its chart. Change them with helm upgrade.
 #
@@ -316,8 +347,12 @@ identityLabels: {{ .Values.identityLabels }}
 annotationPrefix: {{ .Values.annotationPrefix | toYaml }}
 # Settings for all plans; those of a plan override them.
 defaults: {{- include "convertor-webhook.inline" $defaults }}
-# Limits for the settings of plans: the roles that they may place.
-limits: {{- include "convertor-webhook.inline" .Values.limits }}
+# Limits for the settings of plans: null is the built-in limit.
+limits: {{- include "convertor-webhook.inline" $limits }}
+# Settings of all migration pods, which no plan switches off.
+enforced: {{- include "convertor-webhook.inline" $enforced }}
+# Privileges of convertor pods, which no plan can set.
+convertor: {{- include "convertor-webhook.inline" $convertor }}
 {{- end }}
 
 {{/* A map below its key. */}}

@@ -44,6 +44,15 @@ def _map(value: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "patternProperties": {_KEY: value}, "additionalProperties": False}
 
 
+_NAMES = {"$ref": "#/definitions/names"}
+_QUANTITY = {"$ref": "#/definitions/quantity"}
+_PROFILE = {"$ref": "#/definitions/securityProfile"}
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
 DEFINITIONS: dict[str, Any] = {
     "objectName": {"type": "string", "pattern": f"^({_OBJECT_NAME})?$", "maxLength": 253},
     "labels": _map({"type": "string", "pattern": f"^({_LABEL_VALUE})?$"}),
@@ -62,8 +71,43 @@ DEFINITIONS: dict[str, Any] = {
             "nodeSelector": {"type": "object", "additionalProperties": {"type": "string"}},
             "affinity": {"type": ["string", "object", "null"]},
             "tolerations": {"type": ["array", "string"], "items": {"type": ["string", "object"]}},
+            "resources": {"type": ["object", "string"]},
+            "priorityClass": {"$ref": "#/definitions/objectName"},
+            "podAnnotations": {"$ref": "#/definitions/annotations"},
         },
     },
+    "names": {"type": ["array", "null"], "items": {"type": "string"}},
+    "quantity": {"type": ["string", "number"]},
+    "limits": _object(
+        {
+            "roles": {"type": "array", "items": {"$ref": "#/definitions/role"}},
+            "resources": _object(dict.fromkeys(("cpu", "memory", "ephemeral-storage"), _QUANTITY)),
+            **dict.fromkeys(
+                (
+                    *("settings", "labels", "nodeLabels", "tolerations", "ruleNamespaces"),
+                    *("targetNamespaces", "avoidTopologies", "priorityClasses", "podAnnotations"),
+                ),
+                _NAMES,
+            ),
+        }
+    ),
+    "securityProfile": _object(
+        {
+            "type": {"enum": ["RuntimeDefault", "Localhost", "Unconfined"]},
+            "localhostProfile": {"type": "string"},
+        }
+    ),
+    "convertor": _object(
+        {
+            "seccompProfile": _PROFILE,
+            "appArmorProfile": _PROFILE,
+            "env": {"type": "object", "additionalProperties": {"type": "string"}},
+            "runtimeClass": {"$ref": "#/definitions/objectName"},
+            "scratchVolume": _object(
+                {"size": _QUANTITY, "storageClass": {"$ref": "#/definitions/objectName"}}
+            ),
+        }
+    ),
 }
 """The schemas of several values: `$ref: '#/definitions/labels'`."""
 

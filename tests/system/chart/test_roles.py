@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from typing import Any
 
 import pytest
 import yaml
@@ -9,8 +10,10 @@ import yaml
 from tests.support.paths import DATA
 from tests.system.chart import rendering
 from tests.system.chart.rendering import Json, mutating, objects, one
+from webhook.kube.manifests import parse_document
 from webhook.kube.webhook_selectors import is_any_called, read_selectors
 from webhook.model import DEFAULT_ROLES, WEBHOOK_NAMES, Installation, Role
+from webhook.settings.installation import read_installation
 
 pytestmark = pytest.mark.chart
 
@@ -252,3 +255,38 @@ def test_the_notes_have_the_roles_that_are_placed(
 )
 def test_the_notes_have_the_effect_of_a_failure(policy: str, text: str) -> None:
     assert text in rendering.text({"webhook": {"failurePolicy": policy}}, notes=True)
+
+
+def test_roles_of_a_namespace_have_their_webhooks_and_rights_too() -> None:
+    values = {
+        "limits": {"roles": ["convertor"], "namespaces": {"mtv": {"roles": ["populator"]}}},
+    }
+    configuration = rendering.one("MutatingWebhookConfiguration", values)
+    assert [each["name"].partition(".")[0] for each in configuration["webhooks"]] == [
+        "pods",
+        "populators",
+    ]
+    assert "persistentvolumeclaims" in str(rendering.one("ClusterRole", values)["rules"])
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, False),
+        ({"limits": {"priorityClasses": ["migration"]}}, True),
+        ({"limits": {"namespaces": {"mtv": {"priorityClasses": ["migration"]}}}}, True),
+        ({"defaults": {"priorityClass": "migration"}}, True),
+        ({"defaults": {"roles": {"importer": {"priorityClass": "migration"}}}}, True),
+    ],
+)
+def test_priority_classes_are_read_only_if_pods_may_have_one(
+    values: dict[str, Any], *, expected: bool
+) -> None:
+    rules = rendering.one("ClusterRole", values)["rules"]
+    read = [each for each in rules if each["resources"] == ["priorityclasses"]]
+    assert [each["verbs"] for each in read] == ([["list", "watch"]] if expected else [])
+    document = parse_document(
+        rendering.one("ConfigMap", values, name="convertor-webhook-config")["data"]["config.yaml"]
+    )
+    installation, problems = read_installation(document, "")
+    assert (installation.has_priority_classes, problems) == (expected, [])

@@ -37,6 +37,7 @@ class FakeApi(ObjectTracker, ReactionChain):
         self.watching = 0
         """The number of open watches."""
         self.errors: list[BaseException | None] = []
+        self.server_version = {"major": "1", "minor": "36"}
         """Errors of the fake itself, which fail the test."""
         self.server = ""
         """The server as messages of a client name it, once it has a kubeconfig."""
@@ -201,6 +202,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         api = self.server.api
+        if self.path == "/version":  # not an object, and open to everyone
+            self._send(200, json.dumps(api.server_version).encode())
+            return
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         request = parse(self.command, self.path, dict(self.headers), body)
         api.requests.append(request)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from socket import socket
 from typing import NamedTuple
 
+import msgspec
 import structlog
 
 from certs.serving.local_ca import LocalCA
@@ -24,6 +25,7 @@ from webhook.inventory.pods import PodWatch
 from webhook.inventory.priority_classes import ClusterPriorityClasses
 from webhook.kube.api import client
 from webhook.kube.api.errors import KubeconfigError
+from webhook.kube.api.version import read_minor_version
 from webhook.model import Plan
 from webhook.server import app, listener, probes
 from webhook.server.certificates import TlsKeeper, create_source
@@ -51,7 +53,7 @@ async def serve(config: Config, count_dropped_log_lines: Callable[[], int] = int
             stack.enter_context(listener.bind(config.listen, "--listen")),
             stack.enter_context(listener.bind(config.status_listen, "--status-listen")),
         )
-        clusters = _connect(config)
+        clusters, config = _connect(config)
         plans, pvcs = clusters.plans, clusters.pvcs
         source = create_source(config.certificates, clusters.cluster)
         tls_keeper = TlsKeeper(source, config.certificates.client_ca)
@@ -107,23 +109,27 @@ class _Clusters(NamedTuple):
     priority_classes: PriorityClasses = NO_PRIORITY_CLASSES
 
 
-def _connect(config: Config) -> _Clusters:
+def _connect(config: Config) -> tuple[_Clusters, Config]:
+    """Return the sources, and the configuration with the version of the pods' cluster."""
     if config.plans is not None:
         directory = DirectoryPlans(config.plans, config.installation)
-        return _Clusters(directory, directory.pvcs, priority_classes=directory.priority_classes)
+        classes = directory.priority_classes
+        return _Clusters(directory, directory.pvcs, priority_classes=classes), config
     try:
         cluster = client.connect(config.kubeconfig)
         hub = client.connect(config.hub_kubeconfig) if config.hub_kubeconfig else cluster
     except KubeconfigError as error:
         raise ConfigError(f"{error}; --plans DIR needs no cluster") from None
-    plans = ClusterPlans(hub, config.installation, nodes=cluster)
-    classes = NO_PRIORITY_CLASSES
-    if config.installation.has_priority_classes:
-        classes = ClusterPriorityClasses(cluster)
-    if not ROLES_WITH_PVC.intersection(config.installation.roles):
-        return _Clusters(plans, cluster=cluster, hub=hub, priority_classes=classes)
-    pvcs = ClusterPvcs(cluster, lambda ref: isinstance(plans.find(ref), Plan))
-    return _Clusters(plans, pvcs, pvcs, cluster, hub, classes)
+    version = read_minor_version(cluster)
+    installation = msgspec.structs.replace(config.installation, kubernetes=version)
+    plans = ClusterPlans(hub, installation, nodes=cluster)
+    clusters = _Clusters(plans, cluster=cluster, hub=hub)
+    if installation.has_priority_classes:
+        clusters = clusters._replace(priority_classes=ClusterPriorityClasses(cluster))
+    if ROLES_WITH_PVC.intersection(installation.roles):
+        pvcs = ClusterPvcs(cluster, lambda ref: isinstance(plans.find(ref), Plan))
+        clusters = clusters._replace(pvcs=pvcs, disks=pvcs)
+    return clusters, msgspec.structs.replace(config, installation=installation)
 
 
 def _start_watching(

@@ -199,3 +199,47 @@ def test_a_setting_without_effect_on_a_role_is_a_problem(name: str, message: str
 def test_privileges_are_settings_of_the_installation_only(name: str) -> None:
     (message,) = messages(read({name: "x"}))
     assert message.startswith(f"{name}: the setting is a privilege, which no plan can set: remove")
+
+
+@pytest.mark.parametrize(("kubernetes", "applied"), [(25, False), (26, True), (None, True)])
+def test_a_hard_spread_needs_a_cluster_that_skips_cordoned_nodes(
+    kubernetes: int | None, *, applied: bool
+) -> None:
+    rules = "SPREAD pods(a=b) on node hard; SPREAD pods(a=b) on zone"
+    installation = Installation(kubernetes=kubernetes)
+    found = settings.read(plan("db", "mtv", annotations={"affinity": rules}), installation).settings
+
+    assert [each["topologyKey"] for each in found.spread] == [
+        *(["kubernetes.io/hostname"] if applied else []),
+        "topology.kubernetes.io/zone",
+    ]
+    assert messages(found) == (
+        []
+        if applied
+        else [
+            (
+                "affinity: a hard SPREAD is not applied on Kubernetes 1.25, which counts cordoned "
+                "nodes: one of them would keep all later pods Pending; remove hard"
+            )
+        ]
+    )
+
+
+def test_spread_constraints_of_field_and_annotation_are_applied_together() -> None:
+    soft, hard = "SPREAD pods(a=b) on node", "SPREAD pods(a=b) on node hard"
+    found = settings.read(
+        plan(
+            "db",
+            annotations={"affinity": f"{hard}; {soft} skew=2"},
+            spec={"convertorAffinity": soft},
+        ),
+        Installation(defaults={"affinity": "SPREAD pods(a=b) on rack"}),
+    ).settings
+
+    assert [(each["whenUnsatisfiable"], each["maxSkew"]) for each in found.spread] == [
+        ("ScheduleAnyway", 2),
+        ("DoNotSchedule", 1),
+    ]
+    own = read({"affinity.inspection": hard}, {"affinity": soft})
+    assert [each["maxSkew"] for each in own.roles[Role.INSPECTION].spread or ()] == [1]
+    assert [each["whenUnsatisfiable"] for each in own.spread] == ["ScheduleAnyway"]

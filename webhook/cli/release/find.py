@@ -13,6 +13,7 @@ import msgspec
 from webhook.cli.options.cluster import items
 from webhook.cli.options.installation import is_given, override
 from webhook.kube.api.errors import ApiError
+from webhook.kube.api.version import read_minor_version
 from webhook.kube.objects import Json
 from webhook.kube.webhook_selectors import CONFIGURATIONS_PATH, WebhookSelectors, read_selectors
 from webhook.model import WEBHOOK_NAMES, Installation
@@ -81,12 +82,16 @@ def with_installed_defaults(
 
     """
     releases = find_releases(client, unread)
+    installation = msgspec.structs.replace(installation, kubernetes=read_minor_version(client))
     if is_given("config"):
         return installation, releases
     known = [release.installation for release in releases or () if release.installation]
     if len(known) > 1:
         unread.append("several webhooks are installed: only the flags of this command are applied")
-    return (override(known[0], installation) if len(known) == 1 else installation), releases
+    if len(known) != 1:
+        return installation, releases
+    installed = msgspec.structs.replace(known[0], kubernetes=installation.kubernetes)
+    return override(installed, installation), releases
 
 
 def is_only_release_known(releases: list[Release] | None) -> bool:

@@ -15,6 +15,7 @@ RESOURCES = {
     "ConfigMap": "api/v1/configmaps",
     "CustomResourceDefinition": "apis/apiextensions.k8s.io/v1/customresourcedefinitions",
     "Event": "api/v1/events",
+    "LimitRange": "api/v1/limitranges",
     "Migration": "apis/forklift.konveyor.io/v1beta1/migrations",
     "MutatingWebhookConfiguration": (
         "apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
@@ -25,8 +26,11 @@ RESOURCES = {
     "PersistentVolumeClaim": "api/v1/persistentvolumeclaims",
     "Plan": "apis/forklift.konveyor.io/v1beta1/plans",
     "Pod": "api/v1/pods",
+    "PriorityClass": "apis/scheduling.k8s.io/v1/priorityclasses",
+    "ResourceQuota": "api/v1/resourcequotas",
     "Role": "apis/rbac.authorization.k8s.io/v1/roles",
     "RoleBinding": "apis/rbac.authorization.k8s.io/v1/rolebindings",
+    "RuntimeClass": "apis/node.k8s.io/v1/runtimeclasses",
     "Secret": "api/v1/secrets",
     "Service": "api/v1/services",
     "ServiceAccount": "api/v1/serviceaccounts",

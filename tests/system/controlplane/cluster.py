@@ -43,9 +43,11 @@ OFF = [
 
 CONTROLLERS = (
     "daemonset-controller",  # adds the index of pods by node that the eviction uses
+    "ephemeral-volume-controller",
     "garbage-collector-controller",
     "persistentvolume-binder-controller",
     "pod-garbage-collector-controller",
+    "resourcequota-controller",  # fills the status, without which a quota is not enforced
     "taint-eviction-controller",
 )
 """Of kube-controller-manager; that of nodes would taint nodes without a kubelet's heartbeat."""

@@ -8,7 +8,7 @@ import pytest
 from tests.system.controlplane.api import Json
 from tests.system.controlplane.process import until
 from tests.system.controlplane.release import Release
-from tests.system.e2e.migration.cluster import WITH, ZONES, Cluster
+from tests.system.e2e.migration.cluster import WITH, WITHOUT, ZONES, Cluster
 from tests.system.e2e.migration.every_pod import EVERY_POD, pod_of, role_of
 from tests.system.e2e.pod_results import PodResult, send
 from tests.system.e2e.settings.conftest import BASELINE
@@ -73,11 +73,8 @@ def test_a_pod_with_all_settings_is_admitted_and_has_those_of_its_role(
 ) -> None:
     plan = cluster.plan(WITH, SETTINGS)
     body, pvc = pod_of(cluster, plan, name)
-    before = send(
-        cluster.api,
-        body | {"metadata": body["metadata"] | {"namespace": "warm-unplaced"}},
-        dryRun="All",
-    )
+    elsewhere = body | {"metadata": body["metadata"] | {"namespace": WITHOUT}}
+    before = send(cluster.api, elsewhere, dryRun="All")
     role = role_of(name)
     if role is not None:
         release.wait("the pod to be placed", lambda: _is_placed(cluster, body))
@@ -169,6 +166,5 @@ def test_a_quota_counts_the_requests_of_the_settings(cluster: Cluster, release: 
         assert not send(api, first).rejection
         assert "exceeded quota: quota, requested: requests.memory=" in send(api, second).rejection
     finally:
-        api.patch(
-            "ResourceQuota", "quota", {"spec": {"hard": {"requests.memory": "1Ti"}}}, BASELINE
-        )
+        wide: Any = {"spec": {"hard": {"requests.memory": "1Ti"}}}
+        api.patch("ResourceQuota", "quota", wide, BASELINE)

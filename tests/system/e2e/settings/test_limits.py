@@ -95,11 +95,8 @@ def test_old_plans_can_still_be_written(cluster: Cluster, release: Release) -> N
     where = path("Plan", PLAN_NAMESPACE, plan["metadata"]["name"])
 
     def denied() -> bool:
-        change = {
-            "metadata": {
-                "annotations": {f"{PREFIX}/labels": "k8s-app=a,app.kubernetes.io/a=b,job-name=c"}
-            }
-        }
+        labels = "k8s-app=a,app.kubernetes.io/a=b,job-name=c"
+        change = {"metadata": {"annotations": {f"{PREFIX}/labels": labels}}}
         return api.send("PATCH", where, change, dryRun="All").is_error
 
     validate_plans(api, release, denied)

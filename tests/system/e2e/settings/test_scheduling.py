@@ -24,6 +24,18 @@ def placed(cluster: Cluster, release: Release, body: Json) -> PodResult:
     return send(cluster.api, body)
 
 
+def without_disks(body: Json) -> Json:
+    """Return a convertor pod that waits for no claim."""
+    spec = body["spec"]
+    disks = {each["name"] for each in spec["volumes"] if "persistentVolumeClaim" in each}
+    (main,) = spec["containers"]
+    mounts = [each for each in main["volumeMounts"] if each["name"] not in disks]
+    devices = [each for each in main.get("volumeDevices", ()) if each["name"] not in disks]
+    main = main | {"volumeMounts": mounts, "volumeDevices": devices}
+    volumes = [each for each in spec["volumes"] if each["name"] not in disks]
+    return body | {"spec": spec | {"volumes": volumes, "containers": [main]}}
+
+
 def await_classes(cluster: Cluster, release: Release) -> None:
     """Wait until the release knows the PriorityClasses."""
     plan = cluster.plan(WITH, {"priority-class": "migration"})
@@ -45,7 +57,10 @@ def test_pods_are_spread_over_zones_and_a_cordoned_node_does_not_block_them(
         rules = "SPREAD pods(app=virt-v2v) on node hard; SPREAD pods(app=virt-v2v) on zone"
         plan = cluster.plan(WITH, {"affinity": rules})
         pods = [convertor_pod(Generation.V2_12, plan, f"vm-{number}") for number in range(4)]
-        nodes = [scheduled(cluster.api, placed(cluster, release, body)).node for body in pods]
+        found = [
+            scheduled(cluster.api, placed(cluster, release, without_disks(body))) for body in pods
+        ]
+        nodes = [result.node or str(result) for result in found]
 
         assert sorted(nodes) == ["a1", "a1", "a2", "a2"]
         cluster.api.delete_all("Pod", WITH)
@@ -57,7 +72,7 @@ def test_a_pod_of_an_allowed_class_evicts_nobody(cluster: Cluster, release: Rele
         victim = scheduled(cluster.api, send(cluster.api, pod(NEIGHBOURS, {}, cpu=63)))
         settings = {"resources": "requests.cpu=4", "priority-class": "migration"}
         body = convertor_pod(Generation.V2_12, cluster.plan(WITH, settings))
-        waiting = scheduled(cluster.api, placed(cluster, release, body))
+        waiting = scheduled(cluster.api, placed(cluster, release, without_disks(body)))
 
         assert waiting.pod["spec"]["priority"] == 1000
         assert (waiting.node, "Insufficient cpu" in waiting.why_pending) == ("", True)
@@ -135,7 +150,7 @@ def test_a_convertor_pod_has_the_profile_of_its_namespace(
 
 
 def _check_claim(cluster: Cluster, result: PodResult) -> None:
-    """The claim of the scratch volume has no labels, and belongs to the pod."""
+    """Check that the claim of the scratch volume has no labels, and belongs to the pod."""
     name = f"{result.pod['metadata']['name']}-conversion-temp-storage"
 
     def claim() -> Json | None:

@@ -23,7 +23,7 @@ _LOCALHOST = "Localhost"
 _TYPES = ("RuntimeDefault", _LOCALHOST, "Unconfined")
 _VARIABLE = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 _FORKLIFT_PREFIX = "V2V_"
-"""Variables by which Forklift tells virt-v2v what to convert."""
+"""The prefix of the variables with the source and the VM, which Forklift sets."""
 
 
 def read_convertor(

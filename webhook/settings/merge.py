@@ -77,21 +77,25 @@ def merge_spread(less_specific: list[Json], more_specific: list[Json]) -> list[J
 
 
 def merge_resources(sources: Iterable[RoleSource]) -> dict[str, str]:
-    """Return the most specific quantities; a less specific one gives way to them.
+    """Return the most specific quantities; they override less specific ones.
 
     A request above a less specific limit raises it, and a limit below a less specific request
     lowers that: the API server refuses a pod that requests more than its limit.
     """
-    merged: dict[str, str] = {}
+    quantities: dict[str, str] = {}
     for source in sources:
         for name in RESOURCES:
             request, limit = (f"{part}.{name}" for part in (REQUESTS, LIMITS))
             own = source.resources
-            merged |= {each: own[each] for each in (request, limit) if each in own}
-            if request in merged and limit in merged and is_more(merged[request], merged[limit]):
+            quantities |= {each: own[each] for each in (request, limit) if each in own}
+            if (
+                request in quantities
+                and limit in quantities
+                and is_more(quantities[request], quantities[limit])
+            ):
                 changed, kept = (limit, request) if request in own else (request, limit)
-                merged[changed] = merged[kept]
-    return merged
+                quantities[changed] = quantities[kept]
+    return quantities
 
 
 def merge_priority_class(sources: Iterable[RoleSource]) -> str:

@@ -14,7 +14,7 @@ from webhook.settings.names import LIMITS, REQUESTS, RESOURCE_NAMES, RESOURCES
 from webhook.settings.raw import RawSetting, expected_text
 
 _RESERVED_ANNOTATIONS = ("kubernetes.io/config.mirror", "kubernetes.io/config.source")
-"""By these the API server and the kubelet tell mirror pods, and reject them."""
+"""Annotations of mirror pods; the API server rejects other pods with them."""
 
 
 def read_resources(

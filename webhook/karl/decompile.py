@@ -7,6 +7,7 @@ import msgspec
 
 from webhook.karl.minimums import AT_LEAST
 from webhook.karl.syntax import (
+    DEFAULT_SKEW,
     TOPOLOGIES,
     NamespaceNames,
     Namespaces,
@@ -99,6 +100,26 @@ def format_pod_term(verb: Verb, term: Json) -> str:
     """Return a pod term as a rule on one line, or as JSON if KARL has no such rule."""
     rule = decompile_pod_term(verb, term)
     return to_text(rule) if rule else _format_json(term)
+
+
+def format_spread(constraint: Json) -> str:
+    """Return a topology spread constraint as a rule on one line, or as JSON without one."""
+    selectors = _decompile_label_selector(constraint.get("labelSelector") or {})
+    if not selectors or constraint.get("matchLabelKeys"):
+        return _format_json(constraint)
+    return to_text(
+        Rule(
+            Verb.SPREAD,
+            Target.PODS,
+            selectors,
+            None,
+            _to_word(constraint["topologyKey"]),
+            None,
+            _NO_SPAN,
+            None if constraint["maxSkew"] == DEFAULT_SKEW else constraint["maxSkew"],
+            constraint["whenUnsatisfiable"] == "DoNotSchedule",
+        )
+    )
 
 
 def format_required_pod_term(kind: str, term: Json) -> str:

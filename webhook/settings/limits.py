@@ -1,9 +1,9 @@
 """Limits on what plans may set: `limits` of the installation, and the built-in ones without it.
 
 The author of a Plan need not be an administrator, but the pods of its migration run beside the
-workloads of others: labels make controllers and Services select them, tolerations bring them to nodes that are
-being drained, required rules keep other pods from nodes, and a priority class evicts them.
-`docs/security.md` has the reason for each built-in limit.
+workloads of others: labels make controllers and Services select them, tolerations bring them to
+nodes that are being drained, required rules keep other pods from nodes, and a priority class evicts
+them. `docs/security.md` has the reason for each built-in limit.
 """
 
 from collections.abc import Iterable, Iterator

@@ -28,6 +28,9 @@ def list_effective_settings(context: ExplainContext) -> list[Setting]:
         *_pairs("node-selector", sources, name, lambda source: source.node_selector),
         *_affinities(context.reading.affinity_sources, name),
         *_tolerations(settings.tolerations, sources, name),
+        *_pairs("resources", sources, name, lambda source: source.resources),
+        *_classes(sources, name),
+        *_pairs("pod-annotations", sources, name, lambda source: source.pod_annotations),
         *_words(context),
         *of_roles,
     ]
@@ -38,9 +41,8 @@ def _list_of_role(role: Role, own: RoleSettings, context: ExplainContext) -> Ite
     name = context.plan_name
     sources = [each.roles[role] for each in context.reading.sources if role in each.roles]
     labels = own.labels or {}
-    affinities = (
-        [each for each in sources if each.affinity is not None][-1:] if own.affinity else []
-    )
+    has_rules = bool(own.affinity or own.spread)
+    affinities = [each for each in sources if each.affinity is not None][-1:] if has_rules else []
     found = {
         "labels": [
             each
@@ -52,6 +54,11 @@ def _list_of_role(role: Role, own: RoleSettings, context: ExplainContext) -> Ite
         ],
         "affinity": [*_affinities(affinities, name)],
         "tolerations": [*_tolerations(own.tolerations or [], sources, name)],
+        "resources": [*_pairs("resources", sources, name, lambda source: source.resources)],
+        "priority-class": [*_classes(sources, name)],
+        "pod-annotations": [
+            *_pairs("pod-annotations", sources, name, lambda source: source.pod_annotations)
+        ],
     }
     for setting, rows in found.items():
         where = [each.location(setting, name) for each in sources if setting in each.raw][-1:]
@@ -91,6 +98,19 @@ def _tolerations(
         *_, source = [each for each in sources if toleration in each.tolerations]
         where = source.location("tolerations", plan)
         yield Setting("tolerations", format_toleration(toleration), where)
+
+
+def _classes(sources: Iterable[RoleSource], plan: PlanName) -> Iterator[Setting]:
+    """Yield the effective PriorityClass."""
+    named = [
+        (each.priority_class, each.location("priority-class", plan))
+        for each in sources
+        if each.priority_class is not None
+    ]
+    for effective, where in named[-1:]:
+        overridden = [f"{name} ({other})" for name, other in named if name not in ("", effective)]
+        if effective:
+            yield Setting("priority-class", effective, where, overridden)
 
 
 def _words(context: ExplainContext) -> Iterator[Setting]:

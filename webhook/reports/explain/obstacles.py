@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-from webhook.karl.decompile import format_node_terms, format_pod_term
+from webhook.karl.decompile import format_node_terms, format_pod_term, format_spread
 from webhook.karl.syntax import Verb
 from webhook.kube.objects import Json
 from webhook.kube.scheduler import Rejection, Verdict
@@ -22,6 +22,7 @@ class Kind(StrEnum):
     NODE_SELECTOR = "node selector"
     NODE_AFFINITY = "node affinity"
     RESOURCES = "resources"
+    SPREAD = "spread"
     POD_AFFINITY = "pod affinity"
     POD_ANTI_AFFINITY = "pod anti-affinity"
     EXISTING_ANTI_AFFINITY = "existing anti-affinity"
@@ -69,13 +70,12 @@ def _describe_cause(cause: Json, reason: str) -> Obstacle:
         case {"resource": resource}:
             text = _describe_resources(resource, cause)
             return Obstacle(Kind.RESOURCES, text, cause, f"resource {resource}")
+        case {"constraint": constraint}:
+            return _describe_spread(constraint, cause)
         case {"term": term}:
             return _describe_term(term, cause, reason)
-        case taint if taint["key"] == CORDON_TAINT["key"]:
-            return _CORDON
         case taint:
-            text = f"taint {format_toleration(taint)}"
-            return Obstacle(Kind.TAINT, text, cause, text)
+            return _describe_taint(taint)
 
 
 def _describe_term(term: Json, cause: Json, reason: str) -> Obstacle:
@@ -87,6 +87,21 @@ def _describe_term(term: Json, cause: Json, reason: str) -> Obstacle:
         return Obstacle(Kind.POD_ANTI_AFFINITY, f"pod {pod} is nearby: {rule}", cause, rule)
     text = f"anti-affinity of pod {pod}: {rule}"
     return Obstacle(Kind.EXISTING_ANTI_AFFINITY, text, cause, text)
+
+
+def _describe_taint(taint: Json) -> Obstacle:
+    if taint["key"] == CORDON_TAINT["key"]:
+        return _CORDON
+    text = f"taint {format_toleration(taint)}"
+    return Obstacle(Kind.TAINT, text, taint, text)
+
+
+def _describe_spread(constraint: Json, cause: Json) -> Obstacle:
+    rule = format_spread(constraint)
+    text = f"no label {constraint['topologyKey']} for {rule}"
+    if "matching" in cause:
+        text = f"{cause['matching']} matching pods nearby, {cause['smallest']} elsewhere: {rule}"
+    return Obstacle(Kind.SPREAD, text, cause, text)
 
 
 def _describe_resources(resource: str, cause: Json) -> str:

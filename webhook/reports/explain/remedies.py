@@ -206,12 +206,18 @@ def _change_rules(where: ObstacleContext) -> str:
     return patch("--convertor-affinity", RULES)
 
 
+def _spread(obstacle: Obstacle, _where: ObstacleContext) -> Advice:
+    remedy = "write SPREAD without hard or with a larger skew, or make room where fewer pods are"
+    return Advice(obstacle.text, remedy)
+
+
 _REMEDIES: dict[Kind, Callable[[Obstacle, ObstacleContext], Advice]] = {
     Kind.CORDON: _cordon,
     Kind.TAINT: _taint,
     Kind.NODE_SELECTOR: _node_selector,
     Kind.NODE_AFFINITY: _node_affinity,
     Kind.RESOURCES: _resources,
+    Kind.SPREAD: _spread,
     Kind.POD_AFFINITY: _pod_affinity,
     Kind.POD_ANTI_AFFINITY: _pod_anti_affinity,
     Kind.EXISTING_ANTI_AFFINITY: _existing_anti_affinity,

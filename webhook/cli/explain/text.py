@@ -104,12 +104,13 @@ def _rules(explanation: Explanation) -> Iterator[Line]:
         yield Line(f"{number}. {rule.text or 'an affinity term that KARL cannot express'}", COMMAND)
         if rule.sentence:
             yield Line(f"   {rule.sentence}")
-        if nodes:
+        if nodes and not rule.topology_spread_constraint:
             yield Line(f"   Now: {_matched(rule, nodes)}.")
         yield Line(f"   Source: {rule.source}.")
         if rule.note:
             yield Line(f"   {rule.note}", WARNING)
-        yield from (Line(f"     {line}", FAINT) for line in as_yaml(rule.affinity).splitlines())
+        compiled = rule.topology_spread_constraint or rule.affinity
+        yield from (Line(f"     {line}", FAINT) for line in as_yaml(compiled).splitlines())
 
 
 def _matched(rule: Rule, nodes: int) -> str:

@@ -38,6 +38,9 @@ _WIDE = (
     "targetNamespace",
     "podSelector",
     *_COLUMNS[2:],
+    "resources",
+    "priorityClass",
+    "podAnnotations",
     "affinityPolicy",
     "disks",
     "roles",
@@ -138,8 +141,12 @@ def describe_plan(
         "nodeSelector": _selector(effective.node_selector, effective.node_requirements),
         "rules": [rule for source in affinity_sources for rule in _rules(source)],
         "affinity": minimums.expand(effective.affinity, {}),
+        "topologySpreadConstraints": effective.spread,
         "affinityPolicy": effective.affinity_policy.value,
         "tolerations": effective.tolerations,
+        "resources": effective.resources,
+        "priorityClass": effective.priority_class,
+        "podAnnotations": effective.pod_annotations,
         "roles": {
             role.value: _describe_role(own, _list_sources(sources, role), plan)
             for role, own in effective.roles.items()
@@ -157,10 +164,18 @@ def _describe_role(own: RoleSettings, sources: list[RoleSource], plan: Plan) -> 
         found["nodeSelector"] = _selector(own.node_selector, own.node_requirements or [])
     if own.affinity is not None:
         effective = [each for each in sources if each.affinity is not None][-1]
-        found["rules"] = _rules(effective) if own.affinity else []
+        found["rules"] = _rules(effective) if own.affinity or own.spread else []
         found["affinity"] = minimums.expand(own.affinity, {})
+        if own.spread:
+            found["topologySpreadConstraints"] = own.spread
     if own.tolerations is not None:
         found["tolerations"] = own.tolerations
+    if own.resources is not None:
+        found["resources"] = own.resources
+    if own.priority_class is not None:
+        found["priorityClass"] = own.priority_class
+    if own.pod_annotations is not None:
+        found["podAnnotations"] = own.pod_annotations
     name = PlanName(plan.namespace, plan.name)
     locations = [each.location(setting, name) for each in sources for setting in ROLE_SETTINGS]
     return found | {"sources": [each for each in locations if each]}
@@ -180,7 +195,7 @@ def _rules(source: RoleSource) -> list[str]:
     written = source.raw["affinity"].value
     if not isinstance(written, str):
         return ["object"]
-    return [karl.to_text(rule) for rule in karl.parse(written)]
+    return [karl.to_text(rule) for rule in source.rules]
 
 
 def format_table(plans: Iterable[Json], mode_note: str, *, wide: bool) -> str:
@@ -229,7 +244,10 @@ def _cell(value: Any) -> str:
 
 
 def _role_cell(own: Json) -> str:
-    columns = ("labels", "nodeSelector", "rules", "tolerations")
+    columns = (
+        *("labels", "nodeSelector", "rules", "tolerations"),
+        *("resources", "priorityClass", "podAnnotations"),
+    )
     cells = [
         f"{_heading(each).lower()} {_cell(own[each]) or '-'}" for each in columns if each in own
     ]

@@ -86,7 +86,7 @@ def _affinities(sources: Iterable[RoleSource], plan: PlanName) -> Iterator[Setti
     for source in sources:
         written = source.raw["affinity"].value
         is_text = isinstance(written, str)
-        values = map(karl.to_text, karl.parse(written)) if is_text else ["an affinity object"]
+        values = map(karl.to_text, source.rules) if is_text else ["an affinity object"]
         for value in values:
             yield Setting("affinity", value, source.location("affinity", plan))
 

@@ -58,7 +58,9 @@ class Rule(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     sentence: str
     """In plain English; empty for a term that KARL cannot express."""
     affinity: Json
-    """The compiled core/v1 Affinity; for a node selector an equivalent one."""
+    """The compiled core/v1 Affinity; for a node selector an equivalent one, for SPREAD empty."""
+    topology_spread_constraint: Json = {}
+    """Of a SPREAD rule."""
     text: str = ""
     """In KARL, if it can be expressed so."""
     pods: Matches | None = None

@@ -24,6 +24,7 @@ class _SourceRule(NamedTuple):
     rule: karl.Rule | None
     affinity: Json
     text: str
+    spread: Json = {}  # noqa: RUF012 - never changed
 
 
 def list_effective_rules(context: ExplainContext, pod: Json) -> list[Rule]:
@@ -52,10 +53,11 @@ def _read_affinities(context: ExplainContext) -> Iterator[_SourceRule]:
         where = source.location("affinity", context.plan_name)
         written = source.raw["affinity"].value
         if isinstance(written, str):
-            for rule in karl.parse(written):
+            for rule in source.rules:
                 text = karl.to_text(rule)
-                affinity = karl.compile_unexpanded(text, scope=context.reading.scope)
-                yield _SourceRule(where, rule, affinity, text)
+                found = karl.compile_rules(text, [rule], context.reading.scope)
+                spread = found.spread[0] if found.spread else {}
+                yield _SourceRule(where, rule, found.affinity, text, spread)
         else:
             for part in decompile(source.affinity or {}):
                 text = karl.to_text(part.rule) if part.rule else ""
@@ -67,7 +69,7 @@ def _explain_rule(found: _SourceRule, context: ExplainContext, pod: Json) -> Rul
     pods: Matches | None = None
     nodes: Matches | None = None
     note = ""
-    if context.snapshot.nodes:
+    if context.snapshot.nodes and not found.spread:
         nodes, note = _match_nodes(affinity, context.snapshot)
         for term in _pod_terms(affinity):
             pods, nodes, note = _match_pods(term, pod, context)
@@ -75,6 +77,7 @@ def _explain_rule(found: _SourceRule, context: ExplainContext, pod: Json) -> Rul
         source=found.source,
         sentence=karl.to_english(found.rule, scope=context.reading.scope) if found.rule else "",
         affinity=affinity,
+        topology_spread_constraint=found.spread,
         text=found.text,
         pods=pods,
         nodes=nodes,

@@ -23,7 +23,7 @@ from webhook.kube.affinity import PREFERRED, REQUIRED, default_to_all_namespaces
 from webhook.kube.defaulting import with_defaults
 from webhook.kube.objects import Json
 from webhook.kube.scheduler import Verdict, run_filters, take_snapshot
-from webhook.model import AffinityPolicy, Installation, Mode, Plan, Settings
+from webhook.model import AffinityPolicy, Installation, Limits, Mode, Plan, Settings
 from webhook.placement import place
 from webhook.reports.model_pod import build_model_pod
 from webhook.settings import read
@@ -75,6 +75,13 @@ _POD_RULES = [
     "REPEL pods(app=virt-v2v) on zone weight=50",
     "PREFER pods(app=ceph-osd) on node",
 ]
+_SPREAD_RULES = [
+    "SPREAD pods(has app) on node hard",
+    "SPREAD pods(has app) on zone hard",
+    "SPREAD pods(app!=none) on zone skew=2 hard",
+    "SPREAD pods(has tier) on topology.kubernetes.io/rack hard",
+    "SPREAD pods(app in [web, virt-v2v]) on zone",
+]
 _NODE_RULES = [
     "REQUIRE nodes(disk in [ssd, nvme])",
     "REQUIRE nodes(cores>=16)",
@@ -89,6 +96,10 @@ _NODE_RULES = [
 _SELECTORS = ["disk=nvme", "cores=16+", "mem=64Gi+", "spot=true", "disk=floppy"]
 _TOLERATIONS = ["dedicated=migration:NoSchedule", "dedicated", "gpu:NoSchedule", "dedicated=db"]
 _LABELS = ["app=web", "tier=db", "batch=1", "workload=migration"]
+
+
+UNLIMITED = Installation(limits=Limits(avoid_topologies=("*",)))
+"""An installation in which plans may have all of these rules."""
 
 
 class DrawnCluster(NamedTuple):
@@ -107,8 +118,8 @@ def draw_cluster(random: Random) -> DrawnCluster:
     nodes = draw_nodes(random)
     pods = draw_pods(random, nodes)
     plan_object = draw_plan(random)
-    plan = read(plan_object, Installation())
-    placed = place(build_model_pod(plan, plan_object["spec"]), plan, Installation())
+    plan = read(plan_object, UNLIMITED)
+    placed = place(build_model_pod(plan, plan_object["spec"]), plan, UNLIMITED)
     return DrawnCluster(nodes, pods, with_defaults(placed.pod), random)
 
 
@@ -131,6 +142,7 @@ def draw_pods(random: Random, nodes: list[Json]) -> list[Json]:
 def draw_plan(random: Random) -> Json:
     """Draw a Plan with settings in annotations, and in one of four with an affinity object."""
     rules = _sample(random, _POD_RULES, 2) + _sample(random, _NODE_RULES, 1)
+    rules += _sample(random, _SPREAD_RULES, 1)
     settings = {
         "affinity": "\n".join(rules),
         "node-selector": ",".join(_sample(random, _SELECTORS, _choose(random, 0.25, 1, 0))),

@@ -8,7 +8,14 @@ from random import Random
 
 import pytest
 
-from tests.support.worlds import NAMESPACES, TARGET, build_namespaces, draw_nodes, draw_pods
+from tests.support.worlds import (
+    NAMESPACES,
+    TARGET,
+    UNLIMITED,
+    build_namespaces,
+    draw_nodes,
+    draw_pods,
+)
 from tests.support.worlds import draw_plan as draw_plan_object
 from tests.system.controlplane.api import Api, Json, StatusError
 from tests.system.controlplane.cluster import ControlPlane
@@ -20,7 +27,7 @@ from webhook.kube.affinity import REQUIRED
 from webhook.kube.api.client import Client, connect
 from webhook.kube.defaulting import with_defaults
 from webhook.kube.scheduler import Snapshot, run_filters, take_snapshot
-from webhook.model import ClusterState, Installation
+from webhook.model import ClusterState
 from webhook.placement import place
 from webhook.reports.model_pod import build_model_pod
 
@@ -114,11 +121,11 @@ def read_snapshot(client: Client) -> Snapshot:
 def draw_pod(random: Random, snapshot: Snapshot) -> Json:
     """Draw a plan, and return a convertor pod of it."""
     plan_object = draw_plan_object(random)
-    plan = settings.read(plan_object, Installation())
+    plan = settings.read(plan_object, UNLIMITED)
     labels = [node["metadata"]["labels"] for node in snapshot.nodes]
     values = {key: {each[key] for each in labels if key in each} for key in ("cores", "mem")}
     return place(
-        build_model_pod(plan, plan_object["spec"]), plan, Installation(), ClusterState(values)
+        build_model_pod(plan, plan_object["spec"]), plan, UNLIMITED, ClusterState(values)
     ).pod
 
 

@@ -52,7 +52,7 @@ def test_an_importer_with_such_a_rule_would_wait_without_end(cluster: Cluster) -
     assert "didn't match pod affinity rules" in result.why_pending, result
 
 
-SPLIT = "AVOID pods(team=db) on zone"
+SPLIT = "AVOID pods(team=db) in own namespace on zone"
 
 
 def test_a_rule_against_the_plans_own_pods_does_not_separate_the_disks_of_a_vm(

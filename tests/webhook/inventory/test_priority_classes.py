@@ -35,11 +35,11 @@ def classes(api: FakeApi, client: Client) -> Iterator[ClusterPriorityClasses]:
 
 
 def test_the_names_are_kept_current(api: FakeApi, classes: ClusterPriorityClasses) -> None:
-    eventually(lambda: classes.names == {"first"})
+    eventually(lambda: classes.names == frozenset({"first"}))
     api.add(priority_class("second"))
-    eventually(lambda: classes.names == {"first", "second"})
+    eventually(lambda: classes.names == frozenset({"first", "second"}))
     api.delete("priorityclasses", "", "first")
-    eventually(lambda: classes.names == {"second"})
+    eventually(lambda: classes.names == frozenset({"second"}))
 
 
 def test_classes_in_files_are_known(tmp_path: Path) -> None:
@@ -49,4 +49,4 @@ def test_classes_in_files_are_known(tmp_path: Path) -> None:
         "apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: migration}\n"
     )
     plans.scan()
-    assert plans.priority_classes.names == {"migration"}
+    assert plans.priority_classes.names == frozenset({"migration"})

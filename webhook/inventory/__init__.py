@@ -171,6 +171,9 @@ class PriorityClasses(Protocol):
     def names(self) -> Collection[str] | None:
         """Their names; None until they have been read."""
 
+    def unready_reason(self) -> str:
+        """Return why pods could lose their class now; empty if they are read, or cannot be."""
+
     def start(self) -> None:
         """Start to read and watch the source, in the background."""
 
@@ -182,6 +185,9 @@ class NoPriorityClasses:
     """A source of none, for installations in which pods get no priority class."""
 
     names: Collection[str] | None = None
+
+    def unready_reason(self) -> str:
+        return ""
 
     def start(self) -> None:
         pass

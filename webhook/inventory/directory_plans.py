@@ -164,7 +164,7 @@ class DirectoryPlans:
         self._node_values = minimums.label_values(labels, self._index.node_keys)
         errors += self._update_pvcs(files)
         found = (each.contents.priority_classes for each in files.values())
-        self.priority_classes.names = frozenset().union(*found)
+        self.priority_classes.names = frozenset().union(*found) or None
         if not plans and not errors:
             errors.append(
                 f"no Plan in '{self._path}': expected kind '{KIND}' of "

@@ -19,6 +19,14 @@ class ClusterPriorityClasses:
         classes = ListWatch(client, PRIORITY_CLASSES_PATH, PriorityClassObject, metadata_only=True)
         self._reflector = Reflector(classes, self, timing)
 
+    def unready_reason(self) -> str:
+        """Return a text until the classes are known, or their watch fails for want of a right.
+
+        Then pods get no class, but everything else; an unready replica places none at all.
+        """
+        waits = self.names is None and not self._reflector.status().message
+        return "the PriorityClasses have not been read yet" if waits else ""
+
     def start(self) -> None:
         """Start to list and watch."""
         self._reflector.start()

@@ -72,6 +72,7 @@ async def serve(config: Config, count_dropped_log_lines: Callable[[], int] = int
         checks = {
             "plans": lambda: _not_synced(plans),
             "pvcs": lambda: _not_listed(pvcs),
+            "priorityclasses": classes.unready_reason,
             "certificate": tls_keeper.unready_reason,
             "draining": lambda: "the server is shutting down" if reviews.draining else "",
         }

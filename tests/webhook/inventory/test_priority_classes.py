@@ -29,6 +29,7 @@ def classes(api: FakeApi, client: Client) -> Iterator[ClusterPriorityClasses]:
     api.add(priority_class("first"))
     found = ClusterPriorityClasses(client, ReflectorTiming(0.005, 0.02, 5))
     assert found.names is None
+    assert found.unready_reason() == "the PriorityClasses have not been read yet"
     found.start()
     yield found
     found.stop()
@@ -36,6 +37,7 @@ def classes(api: FakeApi, client: Client) -> Iterator[ClusterPriorityClasses]:
 
 def test_the_names_are_kept_current(api: FakeApi, classes: ClusterPriorityClasses) -> None:
     eventually(lambda: classes.names == frozenset({"first"}))
+    assert classes.unready_reason() == ""
     api.add(priority_class("second"))
     eventually(lambda: classes.names == frozenset({"first", "second"}))
     api.delete("priorityclasses", "", "first")
@@ -50,3 +52,14 @@ def test_classes_in_files_are_known(tmp_path: Path) -> None:
     )
     plans.scan()
     assert plans.priority_classes.names == frozenset({"migration"})
+
+
+def test_a_watch_that_is_forbidden_does_not_keep_the_replica_unready(
+    api: FakeApi, client: Client
+) -> None:
+    api.unserved.add("priorityclasses")
+    found = ClusterPriorityClasses(client, ReflectorTiming(0.005, 0.02, 5))
+    found.start()
+    eventually(lambda: not found.unready_reason())
+    assert found.names is None
+    found.stop()

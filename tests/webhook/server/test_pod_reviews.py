@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tests.support import pvcs
-from tests.support.builders import encode_review, plan
+from tests.support.builders import encode_review, minimal_pod, plan
 from tests.support.fake_plans import FakePlans
 from tests.support.pvcs import importer_pod, prime_pvc, zone_terms
 from tests.support.reviews import apply_patch, run_at_once
@@ -193,3 +193,19 @@ def test_a_pod_of_another_user_with_the_label_of_a_populator_is_skipped(name: st
     pod = {"metadata": metadata, "spec": {"containers": [{"name": "main"}]}}
 
     assert review(handler_of(KnownPvcs(DISK)), pod).decision.outcome is Outcome.SKIPPED
+
+
+def test_pods_with_other_containers_share_no_response_if_the_plan_changes_them() -> None:
+    found = read(plan(annotations={"resources": "requests.memory=10Gi"}), Installation())
+    handler = PodReviewHandler(FakePlans(found), Installation())
+
+    def changed_paths(limit: str) -> set[str]:
+        resources = {"limits": {"memory": limit}}
+        pod = minimal_pod(containers=[{"name": "virt-v2v", "resources": resources}])
+        response = run_at_once(handler(encode_review(pod, namespace="vms"), 0))
+        start = "/spec/containers/0/resources/"
+        paths = [each["path"] for each in response.decision.patch]
+        return {path.removeprefix(start) for path in paths if path.startswith(start)}
+
+    assert changed_paths("8Gi") == {"requests", "limits/memory"}
+    assert changed_paths("16Gi") == {"requests"}

@@ -162,14 +162,18 @@ class Problem(msgspec.Struct, frozen=True):
     """The number of invalid entries that have no problem of their own, if this one counts them."""
     beyond_limits: bool = False
     """True if the setting is valid, but not within `limits` of the installation."""
+    digest: str | msgspec.UnsetType = msgspec.UNSET
+    """Identifies a value beyond the limits, valid or not, or too large to be compared with them:
+    another value there is another problem, even with an equal message. Not in reports."""
 
     def __str__(self) -> str:
         command = f": {self.command}" if self.command else ""
         return f"{self.where}: {self.message}{command}"
 
     def for_cluster(self, flags: KubectlFlags) -> "Problem":
-        """Return the problem with the flags that select a cluster in its command."""
-        return msgspec.structs.replace(self, command=flags.append_to(self.command))
+        """Return the problem for a report, with the flags that select a cluster in its command."""
+        command = flags.append_to(self.command)
+        return msgspec.structs.replace(self, command=command, digest=msgspec.UNSET)
 
     def in_full(self) -> str:
         """Return the message with the source lines below it."""

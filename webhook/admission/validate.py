@@ -2,8 +2,9 @@
 
 A Plan is never changed, and every client can still write it: problems that were there before an
 edit only warn, and edits of anything but settings are admitted. In the modes off and audit nothing
-is denied, except for settings beyond the limits of an installation that enforces: Forklift applies
-the fields of a Plan itself, so a plan's own mode does not lift them.
+is denied, except for values beyond the limits of an installation that enforces: Forklift applies
+the fields of a Plan itself, so a plan's own mode does not lift them. For the same reason each entry
+or term beyond the limits is compared with those before: one may stay, but not become another one.
 
 An edit is denied if any setting has more invalid places than before: entries of a list, rules of
 a text, terms of an object. Comparing messages is not enough: two rules with the same mistake are
@@ -52,7 +53,7 @@ def validate(request: Request, installation: Installation) -> Decision:
     new = _find_new_problems(request, plan, installation)
     mode = mode_of(plan, plan.target_namespace, installation)
     warnings = find_plan_warnings(plan, installation)
-    beyond = [problem for problem in new if problem.beyond_limits]
+    beyond = [problem for problem in new if problem.digest]
     if beyond and mode_of(None, plan.target_namespace, installation) is Mode.ENFORCE:
         denied = new if mode is Mode.ENFORCE else beyond
         decision = msgspec.structs.replace(_enforce(plan, denied, warnings), mode=mode)
@@ -72,10 +73,11 @@ def _find_new_problems(request: Request, plan: Plan, installation: Installation)
 
 
 def new_problems(before: Plan, after: Plan) -> list[Problem]:
-    """Return the new problems of settings that have more invalid places than before an edit."""
+    """Return the new problems of settings with more invalid places, and those beyond limits."""
     had, has = (_group_by_setting(plan.settings.problems) for plan in (before, after))
     worse = [name for name in has if _count_places(has[name]) > _count_places(had[name])]
     new = {each for name in worse for each in _find_added(had[name], has[name])}
+    new |= _find_beyond_limits(before.settings.problems, after.settings.problems)
     return [problem for problem in after.settings.problems if problem in new]
 
 
@@ -121,6 +123,19 @@ def _find_added(before: list[Problem], after: list[Problem]) -> list[Problem]:
         else:
             added.append(problem)
     return after if not added or any(problem.others for problem in added) else added
+
+
+def _find_beyond_limits(before: list[Problem], after: list[Problem]) -> set[Problem]:
+    """Return the problems beyond the limits that were not there before with the same value."""
+    left = Counter((*_without_position(each), each.digest) for each in before)
+    found: set[Problem] = set()
+    for problem in after:
+        if problem.digest:
+            same = (*_without_position(problem), problem.digest)
+            if not left[same]:
+                found.add(problem)
+            left[same] -= 1
+    return found
 
 
 def _reason_to_skip(request: Request) -> str:

@@ -139,15 +139,15 @@ class PlanLimits(NamedTuple):
         """Check a valid core/v1 Affinity; the first term beyond the limits is described."""
         return next(self._find_beyond(affinity), None)
 
-    def split_affinity(self, affinity: Json) -> tuple[Json, list[str]]:
-        """Return the terms of a valid affinity within the limits, and why each other one is not."""
+    def split_affinity(self, affinity: Json) -> tuple[Json, list[tuple[Json, str]]]:
+        """Return the terms of a valid affinity within the limits, and each other one with why."""
         if not self.check_affinity(affinity):
             return affinity, []
         found: Json = {}
-        beyond: list[str] = []
+        beyond: list[tuple[Json, str]] = []
         for term in decompile(affinity):
             if message := self.check_affinity(term.affinity):
-                beyond.append(message)
+                beyond.append((term.affinity, message))
                 continue
             for kind, fields in term.affinity.items():
                 own = found.setdefault(kind, {})

@@ -27,7 +27,7 @@ from webhook.kube.tolerations import (
 )
 from webhook.model import Problem, Role
 from webhook.settings.limits import PlanLimits
-from webhook.settings.raw import Invalid, PlanName, RawSetting, expected_text, report
+from webhook.settings.raw import Invalid, PlanName, RawSetting, digest, expected_text, report
 from webhook.settings.structured import (
     describe_pairs,
     describe_tolerations,
@@ -42,11 +42,19 @@ class EntryError(NamedTuple):
     message: str
     command: str = ""
     beyond_limits: bool = False
+    digest: str = ""
 
 
-def beyond(message: str | None) -> EntryError | None:
-    """Return the error of an entry beyond the limits of the installation, None for no message."""
-    return EntryError(message, beyond_limits=True) if message else None
+def join_errors(
+    error: EntryError | None, beyond: str | None, entry: tuple[str, str]
+) -> EntryError | None:
+    """Return the error of an entry that is invalid, beyond the limits, or both.
+
+    An invalid entry is not applied here, but Forklift may apply the field that it is in.
+    """
+    if beyond is None:
+        return error
+    return (error or EntryError(beyond, beyond_limits=True))._replace(digest=digest(entry))
 
 
 EntryCheck = Callable[[str, str], EntryError | None]
@@ -76,7 +84,7 @@ def read_labels(
     def check(key: str, value: str) -> EntryError | None:
         error = _check_label(key, value, prefix)
         error = error or (_contradiction(field, key, value) if field else None)
-        return error or (beyond(limits.check_label(key)) if limits else None)
+        return join_errors(error, limits.check_label(key) if limits else None, (key, value))
 
     return read_pairs(setting, check, problems)
 
@@ -88,7 +96,7 @@ def read_node_selector(
 
     def check(key: str, value: str) -> EntryError | None:
         error = _check_selector(key, value)
-        return error or (beyond(limits.check_node_label(key)) if limits else None)
+        return join_errors(error, limits.check_node_label(key) if limits else None, (key, value))
 
     return read_pairs(setting, check, problems)
 
@@ -143,7 +151,7 @@ def _find_beyond(setting: RawSetting, limits: PlanLimits) -> Iterator[Invalid]:
     """Yield the valid entries beyond the limits."""
     for where, each in _list_tolerations(setting):
         if message := limits.check_toleration(each):
-            yield Invalid(where, message, beyond_limits=True)
+            yield Invalid(where, message, beyond_limits=True, digest=digest(each))
 
 
 def _find_no_execute(setting: RawSetting, no_entry: Sequence[Role]) -> Iterator[Invalid]:
@@ -200,7 +208,8 @@ def read_pairs(setting: RawSetting, check: EntryCheck, problems: list[Problem]) 
         if error := check(key, value):
             suggest_valid = partial(_suggest_entry, f"{key}={value}", check)
             hint = str if error.beyond_limits else suggest_valid
-            invalid.append(Invalid(where, error.message, hint, error.command, error.beyond_limits))
+            message, command, beyond_limits, identity = error
+            invalid.append(Invalid(where, message, hint, command, beyond_limits, identity))
         elif (first := pairs.setdefault(key, value)) != value:
             wrong = (
                 f"{quote(key)} is specified twice: {quote(first)} is applied, {quote(value)} is not"

@@ -9,9 +9,9 @@ from webhook.kube.messages import did_you_mean, join_with_or, quote, suggest
 from webhook.kube.sizes import MAX_POD_ANNOTATION_CHARACTERS
 from webhook.model import Problem
 from webhook.settings.limits import PlanLimits
-from webhook.settings.lists import EntryError, beyond, read_pairs
+from webhook.settings.lists import EntryError, join_errors, read_pairs
 from webhook.settings.names import LIMITS, REQUESTS, RESOURCE_NAMES, RESOURCES
-from webhook.settings.raw import RawSetting, expected_text
+from webhook.settings.raw import RawSetting, digest, expected_text
 
 _RESERVED_ANNOTATIONS = ("kubernetes.io/config.mirror", "kubernetes.io/config.source")
 """Annotations of mirror pods; the API server rejects other pods with them."""
@@ -28,7 +28,9 @@ def read_resources(
     def check(name: str, amount: str) -> EntryError | None:
         error = _check_resource(name, amount)
         resource = name.partition(".")[2]
-        return error or (beyond(limits.check_resource(resource, amount)) if limits else None)
+        if error or not limits:
+            return error
+        return join_errors(None, limits.check_resource(resource, amount), (name, amount))
 
     found = read_pairs(_flatten(setting), check, problems)
     above = [*_find_above_limit(found)]
@@ -61,7 +63,9 @@ def read_priority_class(
         problems.append(Problem(setting.where, message + hint))
         return None
     if name and limits and (beyond_limits := limits.check_priority_class(name)):
-        problems.append(Problem(setting.where, beyond_limits, beyond_limits=True))
+        problems.append(
+            Problem(setting.where, beyond_limits, beyond_limits=True, digest=digest(name))
+        )
         return None
     return name
 
@@ -71,14 +75,14 @@ def read_pod_annotations(
 ) -> dict[str, str]:
     """Read annotations for pods, a map or `k=v,k2=v2`; `prefix` is that of the webhook's own."""
 
-    def check(key: str, _value: str) -> EntryError | None:
+    def check(key: str, value: str) -> EntryError | None:
         if wrong := labels.check_key(key):
             return EntryError(f"key {quote(key)} {wrong}")
         if key.partition("/")[0] == prefix:
             return EntryError(f"{quote(key)} has the prefix of the webhook's own annotations")
         if key in _RESERVED_ANNOTATIONS:
             return EntryError(f"{quote(key)} marks a mirror pod, which the API server would reject")
-        return beyond(limits.check_pod_annotation(key)) if limits else None
+        return join_errors(None, limits.check_pod_annotation(key) if limits else None, (key, value))
 
     found = read_pairs(setting, check, problems)
     size = sum(len(key) + len(value) for key, value in found.items())

@@ -1,8 +1,11 @@
 """A setting as it is written, with its location: the input of every reader of settings."""
 
+import hashlib
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar
+
+import msgspec
 
 from webhook.kube.messages import describe_value, expected_one_of
 from webhook.kube.objects import Json
@@ -45,11 +48,22 @@ class Invalid(NamedTuple):
     """Returns the end of the message. Suggestions take longer than everything else together."""
     command: str = ""
     beyond_limits: bool = False
+    digest: str = ""
+
+
+def digest(value: object) -> str:
+    """Return the `Problem.digest` of a value beyond the limits."""
+    return hashlib.sha256(repr(value).encode(errors="surrogatepass")).hexdigest()
 
 
 def report(where: str, found: Iterable[Invalid]) -> list[Problem]:
-    """Return the problems of a setting's first invalid entries, and one that counts the others."""
+    """Return the problems of a setting's first invalid entries, and one that counts the others.
+
+    Those with a value beyond the limits come first if some are only counted.
+    """
     entries = list(found)
+    if len(entries) > MAX_REPORTED:
+        entries.sort(key=lambda each: not each.digest)
     if not entries:
         return []
     problems = [
@@ -58,14 +72,22 @@ def report(where: str, found: Iterable[Invalid]) -> list[Problem]:
             each.message + each.hint(),
             command=each.command,
             beyond_limits=each.beyond_limits,
+            digest=each.digest or msgspec.UNSET,
         )
         for each in entries[:MAX_REPORTED]
     ]
     if (others := len(entries) - MAX_REPORTED) > 0:
         noun = "entry" if others == 1 else "entries"
-        beyond = all(each.beyond_limits for each in entries[MAX_REPORTED:])
+        rest = entries[MAX_REPORTED:]
+        digests = [each.digest for each in rest if each.digest]
         problems.append(
-            Problem(where, f"and {others} more invalid {noun}", others=others, beyond_limits=beyond)
+            Problem(
+                where,
+                f"and {others} more invalid {noun}",
+                others=others,
+                beyond_limits=all(each.beyond_limits for each in rest),
+                digest=digest(digests) if digests else msgspec.UNSET,
+            )
         )
     return problems
 

@@ -15,7 +15,7 @@ from webhook.kube.messages import describe_value
 from webhook.kube.objects import Json
 from webhook.model import Problem, Scope
 from webhook.settings.limits import PlanLimits
-from webhook.settings.raw import Invalid, RawSetting, report
+from webhook.settings.raw import Invalid, RawSetting, digest, report
 from webhook.settings.structured import parse_affinity
 
 
@@ -48,22 +48,24 @@ def read_affinity(
         )
         problems.append(Problem(setting.where, message))
         return NO_RULES
-    errors = validate_affinity(setting.value, closed=setting.reject_unknown_fields) or [
-        *unsatisfiable_terms(setting.value)
-    ]
-    if errors:
-        invalid = (Invalid(f"{setting.where}{error.path}", error.message) for error in errors)
-        problems.extend(report(setting.where, invalid))
+    where = setting.where
+    if errors := validate_affinity(setting.value, closed=setting.reject_unknown_fields):
+        problems.extend(
+            report(where, (Invalid(where + each.path, each.message) for each in errors))
+        )
         return NO_RULES
+    errors = [*unsatisfiable_terms(setting.value)]
+    invalid = [Invalid(where + each.path, each.message) for each in errors]
     affinity = omit_empty_fields(setting.value)
     affinity = default_to_all_namespaces(affinity) if scope is Scope.ALL else affinity
-    if limits is None:
-        return Rules(affinity, [])
-    affinity, beyond = limits.split_affinity(affinity)
-    problems.extend(
-        report(setting.where, (Invalid(setting.where, each, beyond_limits=True) for each in beyond))
-    )
-    return Rules(affinity, [])
+    if limits is not None:
+        affinity, beyond = limits.split_affinity(affinity)
+        invalid += [
+            Invalid(where, message, beyond_limits=True, digest=digest(term))
+            for term, message in beyond
+        ]
+    problems.extend(report(where, invalid))
+    return NO_RULES if errors else Rules(affinity, [])
 
 
 def _read_rules(
@@ -108,7 +110,8 @@ def _without_beyond(
             allowed.append(rule)
     for error in build_error(setting.value, beyond).errors:
         problem = to_problem(setting.where, error)
-        problems.append(msgspec.structs.replace(problem, beyond_limits=True))
+        content = digest(error.message)
+        problems.append(msgspec.structs.replace(problem, beyond_limits=True, digest=content))
     return Rules(*karl.compile_rules(setting.value, allowed, scope), tuple(allowed))
 
 

@@ -11,7 +11,9 @@ from webhook.kube.objects import Json
 from webhook.kube.sizes import (
     MAX_AFFINITY_ITEMS,
     MAX_ENTRIES,
+    MAX_FIELD_BYTES,
     MAX_RULES_CHARACTERS,
+    TooLarge,
     count_entries,
     count_items,
 )
@@ -21,7 +23,7 @@ from webhook.settings.limits import PlanLimits
 from webhook.settings.lists import FieldLabels, read_labels, read_node_selector, read_tolerations
 from webhook.settings.names import ANNOTATIONS, LISTS, roles_of, without_role
 from webhook.settings.pod_fields import read_pod_annotations, read_priority_class, read_resources
-from webhook.settings.raw import UNSET, PlanName, RawSetting, read_word
+from webhook.settings.raw import UNSET, PlanName, RawSetting, digest, read_word
 from webhook.settings.roles import find_missing_roles, read_roles
 from webhook.settings.rules import NO_RULES, read_affinity
 
@@ -102,7 +104,9 @@ def read_sources(
     """Read defaults, spec and annotations; annotations must not contradict labels of the spec."""
     defaults, spec, annotations = raw
     if (spec or annotations) and (message := limits.check_target_namespace()):
-        problems.append(Problem(f"{plan} spec.targetNamespace", message, beyond_limits=True))
+        where = f"{plan} spec.targetNamespace"
+        content = digest([(name, each.value) for name, each in spec.items()])
+        problems.append(Problem(where, message, beyond_limits=True, digest=content))
         spec, annotations = {}, {}
     context = SourceContext(installation)
     in_defaults = read_source(defaults, context, problems)
@@ -150,13 +154,14 @@ def read_source(raw: RawSettings, context: SourceContext, problems: list[Problem
     for name, each in raw.items():
         setting, role = ANNOTATIONS[name]
         if message := _describe_refusal(setting, role, context):
-            problems.append(Problem(each.where, message, beyond_limits=True))
+            content = digest(each.value)
+            problems.append(Problem(each.where, message, beyond_limits=True, digest=content))
             continue
         if role and role not in roles_of(setting):
             problems.append(Problem(each.where, _describe_no_effect(setting, role)))
             continue
         own = by_role.setdefault(role, {}) if role else general
-        own[setting] = _accept(setting, each, problems)
+        own[setting] = _accept(setting, each, context, problems)
     pod_settings = _read_role(general, context, problems)
     roles: dict[Role, RoleSource] = {}
     for role in filter(by_role.__contains__, Role if by_role else ()):
@@ -230,15 +235,20 @@ def _describe_no_effect(setting: str, role: Role) -> str:
     return f"{setting} has no effect on {role} pods, expected {others}: remove it"
 
 
-def _accept(name: str, setting: RawSetting, problems: list[Problem]) -> RawSetting:
+def _accept(
+    name: str, setting: RawSetting, context: SourceContext, problems: list[Problem]
+) -> RawSetting:
     """Return a setting, or an empty one if it is too large; `webhook.karl` limits rules."""
     value = setting.value
-    if (name in LISTS or name == "pods") and (count := count_entries(value)) > MAX_ENTRIES:
+    if isinstance(value, TooLarge):
+        most, found = f"{MAX_FIELD_BYTES} bytes of JSON", str(value.bytes)
+    elif (name in LISTS or name == "pods") and (count := count_entries(value)) > MAX_ENTRIES:
         most, found = f"{MAX_ENTRIES} entries", str(count)
     elif name == "affinity" and count_items(value, MAX_AFFINITY_ITEMS) > MAX_AFFINITY_ITEMS:
         most, found = f"{MAX_AFFINITY_ITEMS} fields and values", "more"
     else:
         return setting
     message = f"expected at most {most}, found {found}: nothing of it is applied, shorten it"
-    problems.append(Problem(setting.where, message))
+    content = digest(value) if context.limits else msgspec.UNSET
+    problems.append(Problem(setting.where, message, digest=content))
     return setting._replace(value=None if name == "pods" else "")

@@ -1,11 +1,16 @@
 """Plans that set more than the installation allows, when they are written."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.builders import encode_review, plan
+from webhook import karl
 from webhook.admission.review import decode
 from webhook.admission.validate import validate
+from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json
+from webhook.kube.sizes import MAX_ENTRIES, MAX_REPORTED
 from webhook.model import Decision, Installation, Limits, Mode, Outcome, Reason
 
 SERVICE = {"k8s-app": "kube-dns"}
@@ -70,3 +75,95 @@ def test_limits_are_those_of_the_namespace_of_the_plan() -> None:
     assert write(with_labels({"team": "a"}), installation=installation).outcome is Outcome.DENIED
     elsewhere = Installation(namespace_limits={"other": narrow})
     assert write(with_labels({"team": "a"}), installation=elsewhere).outcome is Outcome.UNCHANGED
+
+
+EVERY_POD = "AVOID pods(has app) on kubernetes.io/os"
+
+
+def with_rules(*rules: str, **annotations: str) -> Json:
+    affinity = karl.compile("; ".join(rules))
+    return plan(annotations=annotations, spec={"convertorAffinity": affinity})
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (with_labels(SERVICE), with_labels({"app.kubernetes.io/name": "payments"})),
+        (with_labels({"k8s-app": "own"}), with_labels(SERVICE)),
+        (with_labels({"bad key": "x"}), with_labels(SERVICE)),
+        (with_labels({"bad key": "x"}, mode="off"), with_labels(SERVICE, mode="off")),
+        (with_rules(EVERY_POD), with_rules(EVERY_POD.replace("app", "team"))),
+        (with_rules(EVERY_POD), with_rules(EVERY_POD, "AVOID pods(a=b) on zone")),
+    ],
+)
+def test_what_was_beyond_the_limits_does_not_become_another_such_value(
+    before: Json, after: Json
+) -> None:
+    assert write(before, before).outcome is not Outcome.DENIED
+    assert write(after, before).outcome is Outcome.DENIED
+
+
+@pytest.mark.parametrize(
+    ("limits", "field"),
+    [
+        (Limits(target_namespaces=("migrated-*",)), "convertorLabels"),
+        (Limits(settings=("affinity",)), "convertorLabels"),
+        (Limits(settings=("affinity",)), "convertorNodeSelector"),
+        (Limits(node_labels=("disk",)), "convertorNodeSelector"),
+    ],
+)
+def test_a_field_that_the_limits_refuse_is_not_changed(limits: Limits, field: str) -> None:
+    installation = Installation(limits=limits)
+    before, after = (plan(spec={field: {"zone": value}}) for value in "ab")
+    assert write(before, before, installation).outcome is Outcome.UNCHANGED
+    assert write(after, before, installation).outcome is Outcome.DENIED
+    assert write(plan(), before, installation).outcome is Outcome.UNCHANGED
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"app": "payments"},
+        dict.fromkeys((f"a{number}" for number in range(MAX_REPORTED)), "a b") | SERVICE,
+        dict.fromkeys((f"a{number}" for number in range(MAX_ENTRIES)), "b") | SERVICE,
+        dict.fromkeys((f"a{number}" for number in range(40)), "b" * 4000) | SERVICE,
+    ],
+    ids=["reserved", "beside invalid ones", "too many", "too large"],
+)
+def test_in_mode_off_no_other_problem_hides_a_label_beyond_the_limits(labels: Json) -> None:
+    assert write(with_labels(labels, mode="off")).outcome is Outcome.DENIED
+
+
+def test_in_mode_off_no_invalid_term_hides_one_beyond_the_limits() -> None:
+    body = with_rules(EVERY_POD, "REQUIRE pods(a=b) on node", mode="off")
+    (term,) = body["spec"]["convertorAffinity"]["podAffinity"][REQUIRED]
+    del term["labelSelector"]
+    decision = write(body)
+    assert decision.outcome is Outcome.DENIED
+    assert EVERY_POD.split(" on ", maxsplit=1)[0] in decision.message
+
+
+def test_counted_values_beyond_the_limits_do_not_change_either() -> None:
+    many = {f"a{number}.k8s.io/x": "a" for number in range(MAX_REPORTED + 2)}
+    before, after = with_labels(many), with_labels(many | {[*many][-1]: "b"})
+    assert write(before, before).outcome is Outcome.UNCHANGED
+    assert write(after, before).outcome is Outcome.DENIED
+
+
+LABELS = st.dictionaries(
+    st.sampled_from(["team", "k8s-app", "job-name", "app", "bad key", "x.istio.io/y"]),
+    st.sampled_from(["a", "b", "a b"]),
+)
+LIMITED = ("k8s-app", "job-name", "app", "x.istio.io/y")
+
+
+@given(LABELS, LABELS, st.sampled_from(["", *Mode]))
+def test_no_edit_adds_a_label_beyond_the_limits(before: Json, after: Json, mode: str) -> None:
+    annotations = {"mode": mode} if mode else {}
+    decision = write(with_labels(after, **annotations), with_labels(before, **annotations))
+    added = {key for key, value in after.items() - before.items() if key in LIMITED}
+    if added:
+        assert decision.outcome is Outcome.DENIED
+        assert all(repr(key) in decision.message for key in added)
+    elif mode in (Mode.OFF, Mode.AUDIT):
+        assert decision.outcome is not Outcome.DENIED

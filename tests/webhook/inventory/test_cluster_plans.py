@@ -364,6 +364,6 @@ def test_a_setting_of_megabytes_is_a_problem_and_is_not_decoded(
     assert found.settings.labels == {"b": "c"}
     (problem,) = found.settings.problems
     assert str(problem) == (
-        "Plan forklift/db spec.convertorLabels: expected key=value,key=value or a map, found "
-        "1048584 bytes of JSON, of which at most 98304 are read"
+        "Plan forklift/db spec.convertorLabels: expected at most 98304 bytes of JSON, found "
+        "1048584: nothing of it is applied, shorten it"
     )

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.builders import plan
 from webhook import karl, settings
@@ -307,3 +310,32 @@ def test_terms_that_forklift_copies_are_not_widened_beyond_the_limits() -> None:
     found = read_spec({"convertorAffinity": {"podAntiAffinity": {REQUIRED: [term]}}})
     assert found.affinity == {}
     assert found.copied == {}
+
+
+ENTRIES = {
+    "labels": (["team=a", "tier=b"], ["k8s-app=x", "sidecar.istio.io/inject=y"]),
+    "tolerations": (["spot", "gpu:NoExecute"], ["node.kubernetes.io/unschedulable"]),
+    "affinity": ([IN_OWN, "REQUIRE nodes(disk=nvme)"], ["AVOID pods(has app) on zone"]),
+    "pod-annotations": (["karpenter.sh/do-not-disrupt=true"], ["k8s.v1.cni.cncf.io/networks=n"]),
+    "labels.importer": (["team=c"], ["job-name=x"]),
+    "resources": (["requests.cpu=2"], ["limits.memory=17Gi"]),
+}
+"""Entries of settings: within the limits of the property, and beyond them."""
+
+
+@given(st.data())
+def test_a_plan_beyond_its_limits_gets_nothing_of_the_excess_and_everything_else(
+    data: st.DataObject,
+) -> None:
+    drawn, kept, excess = {}, {}, 0
+    for name, (within, beyond) in ENTRIES.items():
+        entries = data.draw(st.lists(st.sampled_from(within + beyond), unique=True), label=name)
+        separator = "; " if name == "affinity" else ","
+        allowed = [each for each in entries if each in within]
+        excess += len(entries) - len(allowed)
+        drawn[name], kept[name] = separator.join(entries), separator.join(allowed)
+    found = read(drawn, resources={"memory": "16Gi"})
+    assert len(messages(found)) == excess
+    without_excess = read(kept, resources={"memory": "16Gi"})
+    assert not without_excess.problems
+    assert msgspec.structs.replace(found, problems=[]) == without_excess

@@ -13,16 +13,7 @@ from webhook.karl import minimums
 from webhook.kube.objects import Json
 from webhook.kube.sizes import MAX_ENTRIES, MAX_RULES_CHARACTERS
 from webhook.kube.tolerations import covers_no_execute
-from webhook.model import (
-    DEFAULT_ROLES,
-    Disks,
-    Installation,
-    Limits,
-    Problem,
-    Role,
-    RoleSettings,
-    Settings,
-)
+from webhook.model import DEFAULT_ROLES, Disks, Installation, Limits, Role, RoleSettings, Settings
 
 ALL = tuple(Role)
 EXPECTED = "expected all, convertor, inspection, first-consumer, importer or populator"
@@ -350,9 +341,8 @@ def test_every_list_of_a_role_has_at_most_256_entries() -> None:
     for name in ("labels", "node-selector", "tolerations"):
         found = read({f"{name}.populator": text, name: "a=b"})
         message = "expected at most 256 entries, found 257: nothing of it is applied, shorten it"
-        assert found.problems == [
-            Problem(f"Plan mtv/db annotation {PREFIX}/{name}.populator", message)
-        ]
+        where = f"Plan mtv/db annotation {PREFIX}/{name}.populator"
+        assert [str(each) for each in found.problems] == [f"{where}: {message}"]
     (problem,) = read({"pods": "," * MAX_ENTRIES}).problems
     assert problem.message.startswith("expected at most 256 entries, found 257")
 

@@ -36,8 +36,8 @@ class FakeApi(ObjectTracker, ReactionChain):
         """The Date header of all responses, where it is not the clock's."""
         self.watching = 0
         """The number of open watches."""
-        self.errors: list[BaseException | None] = []
         self.server_version = {"major": "1", "minor": "36"}
+        self.errors: list[BaseException | None] = []
         """Errors of the fake itself, which fail the test."""
         self.server = ""
         """The server as messages of a client name it, once it has a kubeconfig."""

@@ -21,7 +21,7 @@ from webhook.karl.text import format_topology
 from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.messages import quote
 from webhook.kube.objects import Json
-from webhook.kube.spread import spread_key
+from webhook.kube.spread import HARD, SOFT, spread_key
 from webhook.model import Scope
 
 
@@ -58,7 +58,7 @@ def to_spread(rules: Sequence[Rule]) -> list[Json] | Mistake:
         constraint = {
             "maxSkew": rule.skew or DEFAULT_SKEW,
             "topologyKey": rule.topology.text,
-            "whenUnsatisfiable": "DoNotSchedule" if rule.enforced else "ScheduleAnyway",
+            "whenUnsatisfiable": HARD if rule.enforced else SOFT,
             "labelSelector": _to_label_selector(rule.selectors),
             "nodeTaintsPolicy": "Honor",
         }

@@ -8,7 +8,7 @@ from itertools import takewhile
 import lark
 
 from webhook.karl.errors import Mistake
-from webhook.karl.syntax import WORD, Span, Word
+from webhook.karl.syntax import MAX_SKEW, WORD, Span, Word
 from webhook.kube.messages import join_with_or, quote
 
 _SIGN = re.compile(r"==|!=|[<>]=?|[()\[\],=!]")
@@ -22,7 +22,7 @@ _NAMES = {
     "NAME": "a namespace",
     "TOPOLOGY": "node, zone, region, rack, a label key",
     "NUMBER": "a whole number from 1 to 100",
-    "COUNT": "a whole number from 1",
+    "COUNT": f"a whole number from 1 to {MAX_SKEW}",
     "HAS": "'has'",
     "NOT": "'not'",
     "BANG": "'!'",

@@ -14,7 +14,7 @@ from webhook.karl.parse_failure import (
     step_back,
     unexpected,
 )
-from webhook.karl.syntax import TOPOLOGIES, Verb
+from webhook.karl.syntax import MAX_SKEW, TOPOLOGIES, Verb
 from webhook.kube.lookalikes import to_ascii
 from webhook.kube.messages import did_you_mean, quote, suggest
 
@@ -25,7 +25,7 @@ _SCOPES = (
 _TOPOLOGY = "expected on node, zone, region, rack or a label key"
 _WEIGHT = "expected weight=1 to weight=100"
 _NO_OPTION = "expected the end of the rule; only PREFER and REPEL have a weight, and only one"
-_SKEW = "expected skew=1 or more"
+_SKEW = f"expected skew=1 to skew={MAX_SKEW}"
 _SPREAD_OPTIONS = "expected the end of the rule, or the options skew=N and hard in this order"
 _SEPARATOR_HINT = "rules are separated by ';' or a line end, and all of them apply"
 _SOFT = {"require": "PREFER", "avoid": "REPEL"}
@@ -148,29 +148,40 @@ def probe_skew(f: ParseFailure) -> Mistake | None:
         return None
     if not f.text:
         return missing_before(f, "number", _SKEW)
-    return mistake_at(f, f"skew {quote(f.text)} is not a whole number from 1", _SKEW)
+    message = f"skew {quote(f.text)} is not a whole number from 1 to {MAX_SKEW}"
+    return mistake_at(f, message, _SKEW)
 
 
-def probe_spread(f: ParseFailure) -> Mistake | None:
-    """Explain namespaces and options that SPREAD does not have, and its options on other rules."""
+def probe_namespaces_of_spread(f: ParseFailure) -> Mistake | None:
+    """Explain `SPREAD pods(app=web) in own namespace on zone`."""
+    if not _is_spread(f) or f.word != "in" or not {"ON", "$END"} & f.accepts:
+        return None
+    hint = "expected no namespaces: SPREAD counts only pods in the pod's own namespace"
+    return mistake_at(f, "SPREAD with namespaces", hint)
+
+
+def probe_option_of_spread(f: ParseFailure) -> Mistake | None:
+    """Explain options that SPREAD does not have, or has elsewhere, and its options on others."""
+    is_known = f.word in {"skew", "hard"}
     if not _is_spread(f):
-        if "$END" not in f.accepts or f.word not in {"skew", "hard"}:
+        if "$END" not in f.accepts or not is_known:
             return None
         hint = "expected the end of the rule; only SPREAD has the options skew=N and hard"
         return mistake_at(f, f"option {quote(f.text)} of another rule", hint)
-    if f.word == "in" and {"ON", "$END"} & f.accepts:
-        hint = "expected no namespaces: SPREAD counts only pods in the pod's own namespace"
-        return mistake_at(f, "SPREAD with namespaces", hint)
+    if is_known and "ON" in f.accepts:
+        hint = "expected the topology first, as in on zone, and then the options skew=N and hard"
+        return mistake_at(f, f"{quote(f.word)} before 'on'", hint)
     if "$END" not in f.accepts:
         return None
-    if f.word in {"skew", "hard"}:
-        repeated = f.word in {word.text.lower() for word in f.before}
-        message = f"repeated {quote(f.text)}" if repeated else "'skew' after 'hard'"
-        return mistake_at(f, message, _SPREAD_OPTIONS)
     alike = did_you_mean(re.split(r"\W", f.word)[0], ["skew", "hard"])
-    is_option = f.word == "weight" or alike or f.next == "="
-    message = f"unknown option {quote(f.text)}"
-    return mistake_at(f, message, _SPREAD_OPTIONS + alike) if is_option else None
+    if is_known:
+        repeated = f.word in {word.text.lower() for word in f.before}
+        message, alike = f"repeated {quote(f.text)}" if repeated else "'skew' after 'hard'", ""
+    elif f.word == "weight" or alike or f.next == "=":
+        message = f"unknown option {quote(f.text)}"
+    else:
+        return None
+    return mistake_at(f, message, _SPREAD_OPTIONS + alike)
 
 
 def _is_spread(f: ParseFailure) -> bool:
@@ -218,7 +229,8 @@ PROBES = (
     probe_parenthesis,
     probe_scope,
     probe_namespace,
-    probe_spread,
+    probe_namespaces_of_spread,
+    probe_option_of_spread,
     probe_topology,
     probe_weight,
     probe_skew,

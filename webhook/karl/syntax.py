@@ -20,6 +20,8 @@ TOPOLOGIES = {
 
 DEFAULT_WEIGHT = 100
 DEFAULT_SKEW = 1
+MAX_SKEW = 999_999_999
+"""Of the grammar; the API server accepts numbers of 31 bits."""
 
 WORD = r"[^\s()\[\],;#=!<>]+"
 """Regular expression of a word, as in `grammar.lark`."""
@@ -126,7 +128,7 @@ class Rule:
     """1 to 100, for PREFER and REPEL; None means 100."""
     span: Span = field(compare=False, repr=False)
     skew: int | None = None
-    """From 1, for SPREAD; None means 1."""
+    """1 to MAX_SKEW, for SPREAD; None means 1."""
     enforced: bool = False
     """True for a SPREAD with `hard`."""
 

@@ -87,7 +87,7 @@ def place(
     again = annotations.get(key) == marker
     if again and migration_pod.role in _ROLES_BY_PVC and migration_pod.pvc:
         return Placed(pod, marked=True)
-    settings, problems, refusal = settings_for(migration_pod, plan, installation)
+    settings, problems, refusal, overridden = settings_for(migration_pod, plan, installation)
     is_convertor = migration_pod.role is Role.CONVERTOR and applies(migration_pod, plan)
     profile = profile_of(migration_pod, plan, installation)
     if not (is_convertor or has_settings(settings) or profile):
@@ -108,7 +108,7 @@ def place(
     return Placed(
         pod=placed,
         marked=key in annotations,
-        notes=notes + spec.notes,
+        notes=notes + overridden + spec.notes,
         problems=problems + [Problem(f"Plan {plan}", each) for each in spec.errors],
         refusal=refusal,
     )
@@ -131,7 +131,7 @@ def place_enforced(
     """
     check(pod)
     bare = msgspec.structs.replace(plan, settings=Settings(pods=()))
-    settings, problems, _ = settings_for(migration_pod, bare, installation)
+    settings, problems, _, _ = settings_for(migration_pod, bare, installation)
     profile = profile_of(migration_pod, plan, installation)
     spec = _place_spec(
         pod, _Wanted(settings, profile, migration_pod, installation), cluster, again=False
@@ -219,15 +219,17 @@ def _place_spec(pod: Json, wanted: _Wanted, cluster: ClusterState, *, again: boo
     node_affinity, error = place_node_affinity(
         affinity.get("nodeAffinity") or {}, rules, cluster.node_values, again=again
     )
-    spread, unspread = place_spread(spec.get("topologySpreadConstraints") or [], settings.spread)
+    spread = place_spread(
+        spec.get("topologySpreadConstraints") or [], settings.spread, installation.kubernetes
+    )
     placed = _with(
         spec,
         nodeSelector=selector,
         affinity=_with(affinity, nodeAffinity=node_affinity),
         tolerations=tolerations,
-        topologySpreadConstraints=spread,
+        topologySpreadConstraints=spread.constraints,
     )
-    notes += unspread
+    notes += spread.notes
     errors = [error] if error else []
     if settings.priority_class:
         priority = place_priority(placed, settings.priority_class, cluster.priority_classes)

@@ -18,7 +18,8 @@ def place_pod_affinity(present: Json, settings: Settings) -> Json:
     affinity = present
     if settings.copied:
         affinity = _widen_copied_terms(affinity, settings.copied, settings.affinity)
-    if settings.affinity and settings.affinity_policy is AffinityPolicy.REPLACE:
+    has_rules = settings.affinity or settings.spread
+    if has_rules and settings.affinity_policy is AffinityPolicy.REPLACE:
         affinity = _drop_spreading_term(affinity, settings.affinity)
     wanted = {kind: terms for kind, terms in settings.affinity.items() if kind != "nodeAffinity"}
     return merge_affinities(affinity, wanted)

@@ -13,6 +13,7 @@ import msgspec
 
 from webhook.kube.affinity import merge_affinities
 from webhook.kube.objects import Json, unite
+from webhook.kube.spread import merge_spread, spread_key
 from webhook.kube.tolerations import covers_no_execute
 from webhook.model import (
     AffinityPolicy,
@@ -26,10 +27,12 @@ from webhook.model import (
 )
 from webhook.placement.disks import DiskRules, find_disk_rules
 from webhook.placement.softening import AffinityParts, join, soften, split
+from webhook.placement.spread import describe_conflict
 from webhook.settings.own_pods import OwnPods, list_own_pods
 
-_SOFTENED = frozenset({Role.IMPORTER, Role.POPULATOR})
-_ROLES_WITH_PRIORITY = frozenset({Role.CONVERTOR, *_SOFTENED})
+SOFTENED_ROLES = (Role.IMPORTER, Role.POPULATOR)
+"""The roles for which general rules are preferences."""
+_ROLES_WITH_PRIORITY = frozenset({Role.CONVERTOR, *SOFTENED_ROLES})
 _NO_ROLE_SETTINGS = RoleSettings()
 
 
@@ -40,6 +43,8 @@ class PodSettings(NamedTuple):
     problems: list[Problem] = []  # noqa: RUF012 - never changed
     refusal: str = ""
     """The reason why the pod has to be created again later; empty to place it now."""
+    notes: list[str] = []  # noqa: RUF012 - never changed
+    """A sentence for each rule of the plan that those which the installation enforces override."""
 
 
 def settings_for(pod: MigrationPod, plan: Plan, installation: Installation) -> PodSettings:
@@ -62,7 +67,8 @@ def settings_for(pod: MigrationPod, plan: Plan, installation: Installation) -> P
         return found
     floor = _for_role(enforced, _NO_ROLE_SETTINGS, pod, plan, installation).settings
     settings, problems = _add_enforced(found.settings, floor, plan)
-    return PodSettings(settings, found.problems + problems, found.refusal)
+    overridden = _find_overridden(found.settings.spread, floor.spread)
+    return PodSettings(settings, found.problems + problems, found.refusal, overridden)
 
 
 def applies(pod: MigrationPod, plan: Plan) -> bool:
@@ -92,7 +98,7 @@ def _for_role(
     affinity = split(settings.affinity)
     if own.affinity is None:
         affinity = _without_own_pods(affinity, list_own_pods(plan, installation))
-    if pod.role in _SOFTENED:
+    if pod.role in SOFTENED_ROLES:
         return PodSettings(
             soften(
                 _with_affinity(settings, affinity),
@@ -130,6 +136,7 @@ def _add_enforced(
 ) -> tuple[Settings, list[Problem]]:
     """Add what the installation enforces; the plan's affinity is left out if both are too much."""
     problems: list[Problem] = []
+    has_rules = settings.affinity or settings.spread
     try:
         affinity = merge_affinities(settings.affinity, floor.affinity)
     except ValueError as error:
@@ -144,12 +151,21 @@ def _add_enforced(
             node_selector=settings.node_selector | floor.node_selector,
             node_requirements=unite(settings.node_requirements, floor.node_requirements),
             affinity=affinity,
-            affinity_policy=settings.affinity_policy if settings.affinity else AffinityPolicy.MERGE,
-            spread=unite(settings.spread, floor.spread),
+            affinity_policy=settings.affinity_policy if has_rules else AffinityPolicy.MERGE,
+            spread=merge_spread(settings.spread, floor.spread),
             tolerations=unite(settings.tolerations, floor.tolerations),
         ),
         problems,
     )
+
+
+def _find_overridden(spread: list[Json], enforced: list[Json]) -> list[str]:
+    by_key = {spread_key(each): each for each in enforced}
+    return [
+        describe_conflict(each, "the installation enforces")
+        for each in spread
+        if by_key.get(spread_key(each), each) != each
+    ]
 
 
 def _for_preset_node(pod: MigrationPod, plan: Plan, installation: Installation) -> Settings:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from webhook.karl.pod_rule_warnings import find_pod_rule_warnings
 from webhook.kube.affinity import POD_KINDS, REQUIRED
 from webhook.kube.objects import nested_map
+from webhook.kube.spread import is_hard
 from webhook.model import Disks, Installation, Plan, Role, RoleSettings
 from webhook.settings.names import ROLE_FIELDS, of_role, to_field
 
@@ -52,7 +53,8 @@ def _find_required_rules(role: Role, own: RoleSettings) -> Iterator[str]:
     if role not in _PODS:
         return
     required = {
-        "affinity": any(
+        "affinity": any(map(is_hard, own.spread or ()))
+        or any(
             nested_map(own.affinity, kind).get(REQUIRED) for kind in ("nodeAffinity", *POD_KINDS)
         ),
         "node-selector": own.node_selector or own.node_requirements,

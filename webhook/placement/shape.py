@@ -62,6 +62,11 @@ class _Affinity(msgspec.Struct, rename="camel"):
     pod_anti_affinity: _PodAffinity | None = None
 
 
+class _SpreadConstraint(msgspec.Struct, rename="camel"):
+    topology_key: str | None = None
+    when_unsatisfiable: str | None = None
+
+
 class _Metadata(msgspec.Struct):
     labels: _Map[str] | None = None
     annotations: dict[str, str] | None = None
@@ -84,7 +89,7 @@ class _Spec(msgspec.Struct, rename="camel"):
     node_selector: _Map[str] | None = None
     affinity: _Affinity | None = None
     tolerations: _List[Json] | None = None
-    topology_spread_constraints: _List[Json] | None = None
+    topology_spread_constraints: _List[_SpreadConstraint] | None = None
     containers: _List[_Container] | None = None
     volumes: _List[Json] | None = None
     security_context: Json | None = None

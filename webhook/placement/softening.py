@@ -15,6 +15,7 @@ from webhook.kube.affinity import (
     required_node_terms,
 )
 from webhook.kube.objects import Json, encode
+from webhook.kube.spread import SOFT, is_hard
 from webhook.model import Settings
 
 WEIGHT = 100
@@ -85,15 +86,18 @@ def soften(settings: Settings, *, affinity: bool = True, node_selector: bool = T
         settings = msgspec.structs.replace(settings, node_selector={}, node_requirements=[])
     weighted = [{"weight": WEIGHT, "preference": term} for term in preferences]
     parts = parts._replace(node_preferences=weighted + parts.node_preferences)
-    spread = _soften_spread(settings.spread) if affinity else settings.spread
+    spread = soften_spread(settings.spread) if affinity else settings.spread
     return msgspec.structs.replace(settings, affinity=join(parts), copied={}, spread=spread)
 
 
-def _soften_spread(constraints: list[Json]) -> list[Json]:
+def soften_spread(constraints: list[Json]) -> list[Json]:
     """Return the constraints as preferences, of two with the same topology the required one."""
-    hard_first = sorted(constraints, key=lambda each: each["whenUnsatisfiable"])
-    soft = [each | {"whenUnsatisfiable": "ScheduleAnyway"} for each in hard_first]
-    return [*{each["topologyKey"]: each for each in reversed(soft)}.values()][::-1]
+    by_key: dict[str, Json] = {}
+    for constraint in constraints:
+        key = constraint["topologyKey"]
+        if is_hard(constraint) or key not in by_key:
+            by_key[key] = constraint | {"whenUnsatisfiable": SOFT}
+    return list(by_key.values())
 
 
 def _prefer_pods(term: Json) -> Json:

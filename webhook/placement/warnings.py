@@ -1,19 +1,15 @@
 """Warnings about valid settings that hardly mean what is intended. They change no placement."""
 
-from collections.abc import Iterator
-
 from webhook.forklift.labels import CONVERTOR_LABEL, CONVERTOR_VALUE, SYSTEM_LABELS
-from webhook.karl.decompile import format_spread
 from webhook.karl.pod_rule_warnings import find_pod_rule_warnings, list_required_pod_terms
 from webhook.kube.affinity_validation import validate_affinity
-from webhook.kube.messages import quote
 from webhook.kube.objects import Json, encode, labels_of, spec_of
-from webhook.kube.selectors import label_selector_matches, list_requirements
 from webhook.kube.sizes import MAX_POD_ENTRIES, count_items
 from webhook.model import Installation, Plan
 from webhook.placement import place
 from webhook.placement.place_warnings import find_place_warnings
 from webhook.placement.role_warnings import find_role_warnings
+from webhook.placement.spread_warnings import find_spread_warnings
 
 
 def find_plan_warnings(plan: Plan, installation: Installation) -> list[str]:
@@ -23,31 +19,15 @@ def find_plan_warnings(plan: Plan, installation: Installation) -> list[str]:
     """
     labels = {CONVERTOR_LABEL: CONVERTOR_VALUE}
     pod = {"metadata": {"namespace": plan.target_namespace, "labels": labels}}
-    placed = place(pod, plan, installation).pod
+    placed = place(pod, plan, installation)
     warnings = [
-        *find_pod_rule_warnings(placed),
+        *find_pod_rule_warnings(placed.pod),
         *find_role_warnings(plan, installation),
         *find_place_warnings(plan, installation),
-        *_find_spread_warnings(placed),
+        *find_spread_warnings(plan, installation, placed.pod),
+        *placed.notes,
     ]
     return [f"Plan {plan}: {warning}" for warning in warnings]
-
-
-def _find_spread_warnings(pod: Json) -> Iterator[str]:
-    """Yield a warning for each constraint that counts other pods only.
-
-    Nothing is known about the values of system labels.
-    """
-    for constraint in spec_of(pod).get("topologySpreadConstraints") or ():
-        selector = constraint["labelSelector"]
-        keys = {each["key"] for each in list_requirements(selector)}
-        unknown = keys & (SYSTEM_LABELS - {CONVERTOR_LABEL})
-        if not unknown and not label_selector_matches(selector, labels_of(pod)):
-            yield (
-                f"{quote(format_spread(constraint))} does not select the convertor pods "
-                "themselves, so it places them by the numbers of other pods: to spread them, write "
-                f"SPREAD pods({CONVERTOR_LABEL}={CONVERTOR_VALUE})"
-            )
 
 
 def _is_valid(affinity: Json) -> bool:

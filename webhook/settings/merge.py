@@ -9,7 +9,7 @@ from webhook.karl import minimums
 from webhook.kube.affinity import merge_affinities, omit_empty_fields
 from webhook.kube.objects import Json
 from webhook.kube.quantity import is_more
-from webhook.kube.spread import spread_key
+from webhook.kube.spread import merge_spread
 from webhook.model import DEFAULT_ROLES, Problem, Role, RoleSettings
 from webhook.settings.names import LIMITS, REQUESTS, RESOURCES
 from webhook.settings.source import RoleSource, Source, Sources
@@ -68,12 +68,6 @@ def merge_rules(sources: Sources, problems: list[Problem]) -> MergedRules:
             spread = merge_spread(spread, source.spread)
             applied.append(source)
     return MergedRules(affinity, spread, applied)
-
-
-def merge_spread(less_specific: list[Json], more_specific: list[Json]) -> list[Json]:
-    """Return the constraints of both, of the same topology and kind the more specific one."""
-    by_key = {spread_key(each): each for each in (*less_specific, *more_specific)}
-    return list(by_key.values())
 
 
 def merge_resources(sources: Iterable[RoleSource]) -> dict[str, str]:

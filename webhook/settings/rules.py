@@ -13,7 +13,8 @@ from webhook.kube.affinity_unsatisfiable import unsatisfiable_terms
 from webhook.kube.affinity_validation import validate_affinity
 from webhook.kube.messages import describe_value
 from webhook.kube.objects import Json
-from webhook.model import Problem, Scope
+from webhook.kube.spread import counts_tainted_nodes, is_hard
+from webhook.model import Installation, Problem, Scope
 from webhook.settings.limits import PlanLimits
 from webhook.settings.raw import Invalid, RawSetting, digest, report
 from webhook.settings.structured import parse_affinity
@@ -34,14 +35,19 @@ NO_RULES = Rules({}, [])
 
 
 def read_affinity(
-    setting: RawSetting, scope: Scope, problems: list[Problem], limits: PlanLimits | None = None
+    setting: RawSetting,
+    installation: Installation,
+    problems: list[Problem],
+    limits: PlanLimits | None = None,
 ) -> Rules:
     """Read rules or an object; the scope applies to pod terms that name no namespace.
 
-    What is beyond the limits is left out, and the rest is applied.
+    What is beyond the limits, or would keep pods pending on this version of Kubernetes, is left
+    out, and the rest is applied.
     """
+    scope = installation.scope
     if isinstance(setting.value, str):
-        return _read_rules(setting, scope, problems, limits)
+        return _read_rules(setting, installation, problems, limits)
     if not isinstance(setting.value, dict):
         message = (
             f"expected rules as text or an affinity as a map, found {describe_value(setting.value)}"
@@ -69,15 +75,19 @@ def read_affinity(
 
 
 def _read_rules(
-    setting: RawSetting, scope: Scope, problems: list[Problem], limits: PlanLimits | None
+    setting: RawSetting,
+    installation: Installation,
+    problems: list[Problem],
+    limits: PlanLimits | None,
 ) -> Rules:
     if not setting.value.strip():
         return NO_RULES
+    scope, kubernetes = installation.scope, installation.kubernetes
     compiled = _compile(setting.value, scope)
     if not isinstance(compiled, karl.KarlError):
-        if limits is None or not limits.check_affinity(compiled.affinity):
+        if not (_check_limits(compiled, limits) or _check_version(compiled, kubernetes)):
             return compiled
-        return _without_beyond(setting, scope, problems, limits)
+        return _without_rejected(setting, installation, problems, limits)
     if (affinity := parse_affinity(setting.value)) is not None:
         problems.append(_object_problem(setting.where, affinity, scope))
     else:
@@ -96,23 +106,47 @@ def _compile(text: str, scope: Scope) -> Rules | karl.KarlError:
         return error.with_traceback(None)
 
 
-def _without_beyond(
-    setting: RawSetting, scope: Scope, problems: list[Problem], limits: PlanLimits
+def _without_rejected(
+    setting: RawSetting,
+    installation: Installation,
+    problems: list[Problem],
+    limits: PlanLimits | None,
 ) -> Rules:
-    """Return the rules within the limits, and report each other one at its place."""
+    """Return the rules that can be applied, and report each other one at its place."""
+    text, scope = setting.value, installation.scope
     allowed: list[karl.Rule] = []
-    beyond: list[Mistake] = []
-    for rule in karl.parse(setting.value):
-        message = limits.check_affinity(karl.compile_rules(setting.value, [rule], scope).affinity)
-        if message:
-            beyond.append(Mistake(rule.span, message, ""))
-        else:
+    for rule in karl.parse(text):
+        compiled = Rules(*karl.compile_rules(text, [rule], scope))
+        beyond = _check_limits(compiled, limits)
+        message = beyond or _check_version(compiled, installation.kubernetes)
+        if message is None:
             allowed.append(rule)
-    for error in build_error(setting.value, beyond).errors:
+            continue
+        (error,) = build_error(text, [Mistake(rule.span, message, "")]).errors
         problem = to_problem(setting.where, error)
-        content = digest(error.message)
-        problems.append(msgspec.structs.replace(problem, beyond_limits=True, digest=content))
-    return Rules(*karl.compile_rules(setting.value, allowed, scope), tuple(allowed))
+        if beyond:
+            content = digest(error.message)
+            problem = msgspec.structs.replace(problem, beyond_limits=True, digest=content)
+        problems.append(problem)
+    return Rules(*karl.compile_rules(text, allowed, scope), tuple(allowed))
+
+
+def _check_limits(rules: Rules, limits: PlanLimits | None) -> str | None:
+    return limits.check_affinity(rules.affinity) if limits else None
+
+
+def _check_version(rules: Rules, kubernetes: int | None) -> str | None:
+    if counts_tainted_nodes(kubernetes) and any(map(is_hard, rules.spread)):
+        return describe_ignored_taints(kubernetes)
+    return None
+
+
+def describe_ignored_taints(kubernetes: int | None) -> str:
+    """Return why a hard SPREAD is not applied on this version of Kubernetes."""
+    return (
+        f"a hard SPREAD is not applied on Kubernetes 1.{kubernetes}, which counts cordoned nodes: "
+        "one of them would keep all later pods pending; remove hard"
+    )
 
 
 def _object_problem(where: str, affinity: Json, scope: Scope) -> Problem:

@@ -27,10 +27,6 @@ from webhook.settings.raw import UNSET, PlanName, RawSetting, digest, read_word
 from webhook.settings.roles import find_missing_roles, read_roles
 from webhook.settings.rules import NO_RULES, read_affinity
 
-FIRST_WITH_NODE_TAINTS_POLICY = 26
-"""The minor version of Kubernetes from which on topology spread constraints may skip nodes with
-taints, without a feature gate."""
-
 
 class RoleSource(msgspec.Struct, frozen=True):
     """The settings of one source for the pods of one role, or the general ones; raw and parsed."""
@@ -187,8 +183,7 @@ def _read_role(raw: RawSettings, context: SourceContext, problems: list[Problem]
     tolerations = read_tolerations(raw.get("tolerations", UNSET), problems, limits, no_entry)
     rules = NO_RULES
     if "affinity" in raw:
-        rules = read_affinity(raw["affinity"], installation.scope, problems, limits)
-    spread = _without_ignored_taints(rules.spread, raw, installation, problems)
+        rules = read_affinity(raw["affinity"], installation, problems, limits)
     annotations = raw.get("pod-annotations", UNSET)
     return RoleSource(
         raw=raw,
@@ -196,28 +191,12 @@ def _read_role(raw: RawSettings, context: SourceContext, problems: list[Problem]
         node_selector=selector,
         tolerations=tolerations,
         affinity=rules.affinity if "affinity" in raw else None,
-        spread=spread,
+        spread=rules.spread,
         rules=rules.applied,
         resources=read_resources(raw.get("resources", UNSET), problems, limits),
         priority_class=read_priority_class(raw.get("priority-class", UNSET), problems, limits),
         pod_annotations=read_pod_annotations(annotations, prefix, problems, limits),
     )
-
-
-def _without_ignored_taints(
-    spread: list[Json], raw: RawSettings, installation: Installation, problems: list[Problem]
-) -> list[Json]:
-    """Return the constraints without hard ones if the cluster would count cordoned nodes."""
-    version = installation.kubernetes
-    soft = [each for each in spread if each["whenUnsatisfiable"] != "DoNotSchedule"]
-    if version is None or version >= FIRST_WITH_NODE_TAINTS_POLICY or len(soft) == len(spread):
-        return spread
-    message = (
-        f"a hard SPREAD is not applied on Kubernetes 1.{version}, which counts cordoned nodes: "
-        "one of them would keep all later pods Pending; remove hard"
-    )
-    problems.append(Problem(raw["affinity"].where, message))
-    return soft
 
 
 def _describe_refusal(setting: str, role: Role | None, context: SourceContext) -> str | None:

@@ -1,4 +1,4 @@
-"""Resources, priority class, annotations and spread constraints of placed pods, by role."""
+"""Resources, priority class and annotations of placed pods, by role."""
 
 from typing import Any
 
@@ -7,16 +7,7 @@ import pytest
 from tests.support.builders import minimal_pod
 from webhook.admission.patch import diff
 from webhook.kube.objects import Json
-from webhook.model import (
-    ClusterState,
-    Installation,
-    MigrationPod,
-    Plan,
-    PvcRef,
-    Role,
-    RoleSettings,
-    Settings,
-)
+from webhook.model import ClusterState, Installation, MigrationPod, Plan, PvcRef, Role, Settings
 from webhook.placement import MalformedPod, Placed, place
 
 INSTALLATION = Installation(identity_labels=False)
@@ -27,14 +18,6 @@ OWN = {
 }
 SIDECAR = {"name": "sidecar", "resources": OWN}
 MAIN = {"name": "virt-v2v", "image": "v2v", "resources": OWN, "env": [{"name": "a"}]}
-SPREAD = {
-    "maxSkew": 1,
-    "topologyKey": "zone",
-    "whenUnsatisfiable": "DoNotSchedule",
-    "labelSelector": {"matchLabels": {"app": "virt-v2v"}},
-    "nodeTaintsPolicy": "Honor",
-}
-SOFT = SPREAD | {"whenUnsatisfiable": "ScheduleAnyway"}
 CONVERTOR = MigrationPod()
 CONSUMER = MigrationPod(Role.FIRST_CONSUMER)
 FIRST_IMPORTER = MigrationPod(Role.FIRST_CONSUMER, pvc=PvcRef("vms", "disk-0", "u"))
@@ -199,57 +182,6 @@ def test_pods_of_all_roles_get_annotations_which_are_only_added(
 
     annotations = placed.pod["metadata"]["annotations"]
     assert (annotations["a"], annotations["b"]) == ("pod", "plan")
-
-
-@pytest.mark.parametrize(
-    ("pod", "expected"),
-    [
-        (CONVERTOR, [SPREAD]),
-        (INSPECTION, [SPREAD]),
-        (IMPORTER, [SOFT]),
-        (POPULATOR, [SOFT]),
-        (CONSUMER, []),
-        (FIRST_IMPORTER, []),
-        (MigrationPod(has_node=True), []),
-    ],
-)
-def test_spread_constraints_by_role(pod: MigrationPod, expected: list[Json]) -> None:
-    placed = place_with(migration_pod=pod, spread=[SPREAD])
-
-    assert (placed.pod.get("spec") or {}).get("topologySpreadConstraints", []) == expected
-
-
-def test_of_a_hard_and_a_soft_constraint_on_one_topology_one_is_left_where_both_are_soft() -> None:
-    other = SOFT | {"maxSkew": 3}
-    placed = place_with(migration_pod=IMPORTER, spread=[other, SPREAD, SOFT | {"topologyKey": "a"}])
-
-    assert placed.pod["spec"]["topologySpreadConstraints"] == [SOFT, SOFT | {"topologyKey": "a"}]
-
-
-def test_rules_written_for_importers_stay_as_written() -> None:
-    own = {Role.IMPORTER: RoleSettings(affinity={}, spread=[SPREAD])}
-    placed = place_with(migration_pod=IMPORTER, spread=[SOFT], roles=own)
-
-    assert placed.pod["spec"]["topologySpreadConstraints"] == [SPREAD]
-
-
-def test_the_affinity_of_a_role_replaces_spread_constraints_too() -> None:
-    own = {Role.CONVERTOR: RoleSettings(affinity={})}
-    assert "topologySpreadConstraints" not in place_with(spread=[SPREAD], roles=own).pod["spec"]
-
-
-def test_the_constraints_of_the_pod_are_kept() -> None:
-    own = SPREAD | {"maxSkew": 5}
-    before = minimal_pod(topologySpreadConstraints=[own])
-    placed = place_with(before, spread=[SPREAD, SOFT])
-
-    assert placed.pod["spec"]["topologySpreadConstraints"] == [own, SOFT]
-    assert placed.notes == [
-        (
-            "the pod has another DoNotSchedule constraint on zone, so SPREAD of the plan is not "
-            "applied to it"
-        )
-    ]
 
 
 def test_a_pod_with_a_preset_node_gets_neither_resources_nor_class() -> None:

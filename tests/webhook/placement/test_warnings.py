@@ -92,24 +92,3 @@ def test_a_warning_of_the_plan_is_not_repeated_for_a_pod_with_other_terms() -> N
 def test_other_terms_of_a_pod_are_no_warning(sent: Json, planned: Json) -> None:
     a_plan = parsed_plan(affinity=planned)
     assert not find_pod_warnings(place_pod(minimal_pod(affinity=sent), a_plan).pod, a_plan)
-
-
-@pytest.mark.parametrize(
-    ("rule", "warns"),
-    [
-        ("SPREAD pods(app=virt-v2v) on node", False),
-        ("SPREAD pods(forklift.app=virt-v2v) on node hard", False),
-        ("SPREAD pods(team=x) on node", True),
-        ("SPREAD pods(vmID=vm-1) on node", False),
-    ],
-)
-def test_a_spread_that_does_not_count_the_pods_themselves_is_a_warning(
-    rule: str, *, warns: bool
-) -> None:
-    expected = (
-        f"Plan konveyor-forklift/db: '{rule}' does not select the convertor pods themselves, so it "
-        "places them by the numbers of other pods: to spread them, write SPREAD "
-        "pods(forklift.app=virt-v2v)"
-    )
-    assert plan_warnings(plan(affinity=rule)) == [expected] * warns
-    assert not plan_warnings(plan(affinity=rule, labels="team=x"))

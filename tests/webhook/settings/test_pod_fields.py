@@ -218,8 +218,8 @@ def test_a_hard_spread_needs_a_cluster_that_skips_cordoned_nodes(
         if applied
         else [
             (
-                "affinity: a hard SPREAD is not applied on Kubernetes 1.25, which counts cordoned "
-                "nodes: one of them would keep all later pods Pending; remove hard"
+                "affinity line 1 column 1: a hard SPREAD is not applied on Kubernetes 1.25, which "
+                "counts cordoned nodes: one of them would keep all later pods pending; remove hard"
             )
         ]
     )

@@ -24,8 +24,9 @@ from tests.support.fake_api import FakeApi
 from tests.support.object_tracker import Selection
 from tests.support.paths import ROOT
 from tests.support.waiting import eventually
+from webhook import karl
 from webhook.admission.review import MAX_BODY_BYTES
-from webhook.model import Installation, Limits, Role
+from webhook.model import Installation, Limits, Role, Settings
 from webhook.server import listener
 from webhook.server.config import Address, Certificates, Config, ConfigError
 from webhook.server.drain import DrainTimes
@@ -278,6 +279,29 @@ def test_without_the_right_to_read_pvcs_a_server_is_ready_and_admits_importers_u
         assert response["auditAnnotations"]["reason"] == "Placed"
 
     run(tmp_path, check, api.write_kubeconfig(tmp_path))
+
+
+@pytest.mark.parametrize("minor", ["25", "26"])
+def test_a_hard_spread_is_applied_where_the_version_of_the_cluster_permits_it(
+    tmp_path: Path, api: FakeApi, minor: str
+) -> None:
+    rules = "SPREAD pods(app=virt-v2v) on node hard"
+    compiled = karl.compile_all("SPREAD pods(app=virt-v2v) on zone hard")
+    enforced = Settings(spread=compiled["topologySpreadConstraints"])
+    api.server_version = {"major": "1", "minor": minor}
+    api.add(plan(affinity=rules))
+    review = encode_review(convertor_pod(), namespace="vms")
+
+    async def check(server: RunningServer) -> None:
+        response = (await server.post(review))[1]["response"]
+        patch = base64.b64decode(response.get("patch", "")).decode()
+        assert ("DoNotSchedule" in patch) is (minor == "26")
+        warnings = " ".join(response.get("warnings", ()))
+        for rule in ("affinity line 1 column 1", "'SPREAD pods(app=virt-v2v) on zone hard'"):
+            assert (f"{rule}: a hard SPREAD is not applied" in warnings) is (minor == "25")
+
+    installation = Installation(enforced=enforced)
+    run(tmp_path, check, api.write_kubeconfig(tmp_path), installation=installation)
 
 
 @pytest.mark.parametrize(

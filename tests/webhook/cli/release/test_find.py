@@ -44,6 +44,21 @@ def test_the_settings_are_those_of_the_config_map(
     assert (modes(found), found["unread"]) == ([mode], [])
 
 
+@pytest.mark.parametrize("config", [None, {}, {"defaults": {"pods": "all"}}])
+@pytest.mark.parametrize(("minor", "invalid"), [("25", True), ("26", False), ("", False)])
+def test_the_version_is_that_of_the_cluster_with_and_without_a_release(
+    run: Run, cluster: FakeApi, config: Json | None, minor: str, *, invalid: bool
+) -> None:
+    cluster.server_version = {"major": "1", "minor": minor}
+    cluster.add(plan(affinity="SPREAD pods(app=virt-v2v) on node hard"))
+    if config is not None:
+        cluster.add(*release(**config))
+    result = run("audit", "-o", "json")
+
+    (found,) = json.loads(result.stdout)["plans"]
+    assert ["a hard SPREAD is not applied on Kubernetes 1.25" in str(found)] == [invalid]
+
+
 def test_a_plans_own_mode_counts_unless_the_release_forbids_it(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(mode="off"))
     for allowed, mode in ((True, "off"), (False, "enforce")):

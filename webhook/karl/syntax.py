@@ -131,7 +131,3 @@ class Rule:
     """1 to MAX_SKEW, for SPREAD; None means 1."""
     enforced: bool = False
     """True for a SPREAD with `hard`."""
-
-    @property
-    def hard(self) -> bool:
-        return self.verb.hard or self.enforced

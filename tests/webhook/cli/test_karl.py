@@ -42,6 +42,23 @@ def test_a_rule_is_explained_in_english_with_its_scope(run: Run, scope: str, whe
     )
 
 
+def test_a_text_with_spread_becomes_the_fields_of_a_pod(run: Run) -> None:
+    spread = "SPREAD pods(app=virt-v2v) on zone skew=2 hard"
+    for texts, fields in (
+        ([spread], {"topologySpreadConstraints"}),
+        ([RULE, spread], {"affinity", "topologySpreadConstraints"}),
+    ):
+        compiled = karl.compile_all("\n".join(texts))
+        assert {*compiled} == fields
+        assert yaml.safe_load(run("karl", *texts).stdout) == compiled
+        assert json.loads(run("karl", *texts, "-o", "json").stdout) == compiled
+    assert run("karl", spread, "-o", "text").stdout == f"{spread}\n"
+    assert run("karl", spread, "-o", "english").stdout == (
+        "The pods where app is virt-v2v, in its own namespace, must be spread over "
+        "zones, with a difference of at most 2.\n"
+    )
+
+
 @pytest.mark.parametrize("output", ["yaml", "json", "text", "english"])
 def test_an_invalid_rule_is_reported_with_its_caret_in_every_format(run: Run, output: str) -> None:
     result = run("karl", "REQUIRE pods(app=ceph-osd) on nodes", "-o", output)

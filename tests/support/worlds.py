@@ -23,6 +23,7 @@ from webhook.kube.affinity import PREFERRED, REQUIRED, default_to_all_namespaces
 from webhook.kube.defaulting import with_defaults
 from webhook.kube.objects import Json
 from webhook.kube.scheduler import Verdict, run_filters, take_snapshot
+from webhook.kube.spread import HARD, SOFT, spread_key
 from webhook.model import AffinityPolicy, Installation, Limits, Mode, Plan, Settings
 from webhook.placement import place
 from webhook.reports.model_pod import build_model_pod
@@ -369,6 +370,17 @@ _tolerations = st.lists(
     max_size=2,
     unique_by=str,
 )
+_SPREAD = [
+    {
+        "maxSkew": skew,
+        "topologyKey": key,
+        "whenUnsatisfiable": kind,
+        "labelSelector": {"matchLabels": {"app": "virt-v2v"}},
+        "nodeTaintsPolicy": "Honor",
+    }
+    for skew, key, kind in product((1, 5), (HOST, ZONE), (HARD, SOFT))
+]
+_spread = st.lists(st.sampled_from(_SPREAD), max_size=2, unique_by=spread_key)
 _REQUIREMENTS = [
     _expression("cores", "Gt", "15"),
     _expression("memory", "AtLeast", "64Gi"),
@@ -394,6 +406,7 @@ def settings(draw: st.DrawFn) -> Settings:
         tolerations=draw(_tolerations),
         affinity_policy=draw(st.sampled_from(AffinityPolicy)),
         mode=draw(st.sampled_from([None, *Mode])),
+        spread=draw(_spread),
     )
 
 
@@ -437,6 +450,7 @@ def _pods(copied: Json) -> st.SearchStrategy[Json]:
             "nodeSelector": st.none() | selector,
             "affinity": st.none() | affinity,
             "tolerations": st.none() | _tolerations,
+            "topologySpreadConstraints": st.none() | _spread,
         },
     )
     return st.fixed_dictionaries({"metadata": metadata}, optional={"spec": spec | st.none()})

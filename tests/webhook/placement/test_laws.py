@@ -13,6 +13,7 @@ from webhook.admission.patch import PATCHED_FIELDS, diff
 from webhook.forklift.labels import FORKLIFT_SPREADING_TERM, SYSTEM_LABELS
 from webhook.kube.affinity import PREFERRED, REQUIRED, default_to_all_namespaces
 from webhook.kube.objects import Json
+from webhook.kube.spread import spread_key
 from webhook.model import AffinityPolicy, ClusterState, Installation, Plan
 from webhook.placement import Placed, place
 
@@ -32,6 +33,10 @@ def placed(case: Case) -> Placed:
 def affinity(pod: Json) -> Json:
     found: Json = (pod.get("spec") or {}).get("affinity") or {}
     return found
+
+
+def spread(pod: Json) -> list[Json]:
+    return (pod.get("spec") or {}).get("topologySpreadConstraints") or []
 
 
 def selector(pod: Json) -> dict[str, str]:
@@ -62,7 +67,7 @@ def test_a_second_placement_changes_nothing_with_any_nodes(
     again = place(once, case[0], INSTALLATION, ClusterState(node_values))
 
     assert diff(once, again.pod) == []
-    assert all(note.startswith("label ") for note in again.notes)
+    assert all(note.startswith(("label ", "'SPREAD ")) for note in again.notes)
     assert set(again.notes) <= set(placed(case).notes)
 
 
@@ -99,7 +104,8 @@ def test_the_arguments_of_a_placement_are_not_changed(case: Case) -> None:
 @given(worlds.plans_with_pods())
 def test_no_term_of_the_pod_or_the_plan_is_lost(case: Case) -> None:
     settings, before, after = case[0].settings, affinity(case[1]), affinity(placed(case).pod)
-    replaced = settings.affinity_policy is AffinityPolicy.REPLACE and bool(settings.affinity)
+    has_rules = bool(settings.affinity or settings.spread)
+    replaced = settings.affinity_policy is AffinityPolicy.REPLACE and has_rules
 
     for kind in ("podAffinity", "podAntiAffinity"):
         for field in (REQUIRED, PREFERRED):
@@ -116,6 +122,17 @@ def test_no_term_of_the_pod_or_the_plan_is_lost(case: Case) -> None:
             assert all(term in found for term in terms(settings.affinity, kind, field))
     for term in terms(before, "nodeAffinity", PREFERRED):
         assert term in terms(after, "nodeAffinity", PREFERRED)
+
+
+@given(worlds.plans_with_pods())
+def test_a_spread_constraint_of_the_plan_is_applied_unless_the_pod_has_another_of_its_kind(
+    case: Case,
+) -> None:
+    before, after = spread(case[1]), spread(placed(case).pod)
+    kinds = {spread_key(each) for each in before}
+    added = [each for each in case[0].settings.spread if spread_key(each) not in kinds]
+
+    assert after == before + added
 
 
 @given(worlds.plans_with_pods())

@@ -14,6 +14,7 @@ from webhook.forklift.labels import is_reserved_label, role_label
 from webhook.forklift.roles import decides_place
 from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.objects import Json
+from webhook.kube.spread import is_hard
 from webhook.kube.tolerations import covers_no_execute
 from webhook.model import (
     ClusterState,
@@ -67,11 +68,12 @@ class Case(NamedTuple):
 
 def _role_settings(settings: Settings) -> RoleSettings:
     return RoleSettings(
-        settings.labels,
-        settings.node_selector,
-        settings.node_requirements,
-        settings.affinity,
-        settings.tolerations,
+        labels=settings.labels,
+        node_selector=settings.node_selector,
+        node_requirements=settings.node_requirements,
+        affinity=settings.affinity,
+        spread=settings.spread or None,
+        tolerations=settings.tolerations,
     )
 
 
@@ -165,13 +167,13 @@ def test_only_the_fields_of_a_placement_change(case: Case) -> None:
 
     def rest(pod: Json) -> Json:
         metadata = {k: v for k, v in pod["metadata"].items() if k not in {"labels", "annotations"}}
-        fields = {"nodeSelector", "affinity", "tolerations"}
+        fields = {"nodeSelector", "affinity", "tolerations", "topologySpreadConstraints"}
         spec = {k: v for k, v in pod["spec"].items() if k not in fields}
         return {**pod, "metadata": metadata, "spec": spec}
 
     assert rest(before) == rest(after)
     if case.migration_pod.has_node:
-        fields = ("nodeSelector", "affinity")
+        fields = ("nodeSelector", "affinity", "topologySpreadConstraints")
         assert [before["spec"].get(field) for field in fields] == [
             after["spec"].get(field) for field in fields
         ]
@@ -215,6 +217,10 @@ def added_terms(case: Case) -> list[tuple[str, str, Json]]:
     return found
 
 
+def list_constraints(pod: Json) -> list[Json]:
+    return pod["spec"].get("topologySpreadConstraints") or []
+
+
 @given(cases())
 def test_a_first_consumer_gets_no_preference_and_no_term_that_selects_own_pods(
     case: Case,
@@ -228,6 +234,7 @@ def test_a_first_consumer_gets_no_preference_and_no_term_that_selects_own_pods(
         return
     own_pods = list_own_pods(plan, INSTALLATION)
 
+    assert list_constraints(case.place().pod) == list_constraints(case.pod)
     for kind, field, term in added_terms(case):
         assert field == REQUIRED
         assert kind == "nodeAffinity" or not own_pods.may_match(term)
@@ -242,6 +249,7 @@ def test_general_settings_require_nothing_of_an_importer_or_populator(case: Case
 
     assert before == after
     assert [term for _, field, term in added_terms(case) if field == REQUIRED] == []
+    assert not any(map(is_hard, list_constraints(case.place().pod)))
 
 
 @given(cases())
@@ -304,7 +312,11 @@ def without_settings(case: Case, *names: str) -> Case:
 
 
 SPARSE = st.sampled_from(
-    [("labels", "tolerations"), ("labels", "node_selector", "node_requirements"), ("affinity",)]
+    [
+        ("labels", "tolerations"),
+        ("labels", "node_selector", "node_requirements"),
+        ("affinity", "spread"),
+    ]
 )
 
 

@@ -43,10 +43,13 @@ OFF = [
 
 CONTROLLERS = (
     "daemonset-controller",  # adds the index of pods by node that the eviction uses
+    "disruption-controller",
+    "endpointslice-controller",
     "ephemeral-volume-controller",
     "garbage-collector-controller",
     "persistentvolume-binder-controller",
     "pod-garbage-collector-controller",
+    "replicaset-controller",
     "resourcequota-controller",  # fills the status, without which a quota is not enforced
     "taint-eviction-controller",
 )

@@ -81,7 +81,13 @@ class Cluster:
             for name in nodes:
                 self.api.delete("Node", name)
 
-    def plan(self, namespace: str, settings: dict[str, str] | None = None, **spec: object) -> Json:
+    def plan(
+        self,
+        namespace: str,
+        settings: dict[str, str] | None = None,
+        plan_namespace: str = PLAN_NAMESPACE,
+        **spec: object,
+    ) -> Json:
         """Create a Plan with settings as annotations, and further fields of its spec."""
         body: Json = json.loads((DATA / "plan-v2.12.json").read_text(encoding="utf-8"))
         fields = {
@@ -93,7 +99,7 @@ class Cluster:
                 "kind": "Plan",
                 "metadata": {
                     "name": f"plan-{next(_numbers)}",
-                    "namespace": PLAN_NAMESPACE,
+                    "namespace": plan_namespace,
                     "annotations": {
                         f"{PREFIX}/{key}": text for key, text in (settings or {}).items()
                     },
@@ -138,12 +144,12 @@ class Cluster:
         labels: dict[str, str] = self.api.get("Node", node_name)["metadata"]["labels"]
         return labels["topology.kubernetes.io/zone"]
 
-    def clean(self) -> None:
-        """Delete pods, volumes and Plans, and check the stand-ins."""
+    def clean(self, *others: str) -> None:
+        """Delete pods, volumes and Plans, also those in other namespaces; check the stand-ins."""
         self.cdi.forget()
         self.kubelet.holding = False
         self.provisioner.without_room.clear()
-        for namespace in (WITH, WITHOUT, PLAN_NAMESPACE):
+        for namespace in (WITH, WITHOUT, PLAN_NAMESPACE, *others):
             self.api.delete_all("Pod", namespace)
             for each in self.api.list("PersistentVolumeClaim", namespace):
                 self._delete_pvc(each["metadata"])

@@ -23,6 +23,10 @@ _STACK = pytest.StashKey[ExitStack]()
 PROFILED, FLOORED, BASELINE = "profiled", "floored", "baseline"
 """Namespaces: with a profile for convertor pods, of a release that enforces settings, and one like
 `WITH` with pod security `baseline`, a quota and a LimitRange."""
+UNLIMITED, BOUNDED = "unlimited", "bounded"
+"""Namespaces of releases that let plans set everything, and that have each limit."""
+OTHER_PLANS = "other-plans"
+"""A namespace of Plans with limits of its own in `BOUNDED`."""
 SECCOMP = {"type": "Localhost", "localhostProfile": "profiles/unshare.json"}
 VALUES: Json = {
     "limits": {"priorityClasses": ["migration"], "resources": {"memory": "64Gi"}},
@@ -45,6 +49,32 @@ FLOOR: Json = {
         "tolerations": "dedicated=migration:NoSchedule",
     },
     "limits": {"labels": ["team"], "tolerations": ["spot"]},
+}
+
+EVERYTHING: Json = {
+    "limits": {
+        key: ["*"]
+        for key in ("labels", "tolerations", "avoidTopologies", "priorityClasses", "podAnnotations")
+    }
+}
+BOUNDS: Json = {
+    "limits": {
+        "settings": [
+            *("labels", "node-selector", "affinity", "tolerations", "pods", "mode"),
+            *("resources", "priority-class", "pod-annotations"),
+        ],
+        "roles": ["convertor", "first-consumer"],
+        "labels": ["team", "cost.example.com/*"],
+        "nodeLabels": ["disk", "topology.kubernetes.io/zone"],
+        "tolerations": ["dedicated=migration:NoSchedule", "spot"],
+        "ruleNamespaces": ["rook-ceph", "monitoring"],
+        "targetNamespaces": [f"{BOUNDED}*"],
+        "avoidTopologies": ["kubernetes.io/hostname"],
+        "priorityClasses": ["migration"],
+        "podAnnotations": ["example.com/*"],
+        "resources": {"cpu": "8", "memory": "16Gi", "ephemeral-storage": "200Gi"},
+        "namespaces": {OTHER_PLANS: {"roles": ["convertor"], "labels": ["wave"]}},
+    }
 }
 
 
@@ -85,7 +115,10 @@ def shared_cluster(request: pytest.FixtureRequest, settings_stack: ExitStack) ->
     )
     for name in (PROFILED, BASELINE):
         add_namespace(cluster.api, name, {OPT_IN: WITH})
-    add_namespace(cluster.api, FLOORED, {OPT_IN: FLOORED})
+    for name in (FLOORED, UNLIMITED, BOUNDED):
+        add_namespace(cluster.api, name, {OPT_IN: name})
+    add_namespace(cluster.api, f"not-{BOUNDED}", {OPT_IN: BOUNDED})
+    add_namespace(cluster.api, OTHER_PLANS)
     return cluster
 
 
@@ -95,9 +128,8 @@ def cluster(shared_cluster: Cluster) -> Iterator[Cluster]:
     try:
         yield shared_cluster
     finally:
-        for name in (PROFILED, FLOORED, BASELINE):
-            shared_cluster.api.delete_all("Pod", name)
-        shared_cluster.clean()
+        shared_cluster.api.delete_all("Plan", OTHER_PLANS)
+        shared_cluster.clean(PROFILED, FLOORED, BASELINE, UNLIMITED, BOUNDED, f"not-{BOUNDED}")
 
 
 @pytest.fixture(scope="session")
@@ -110,6 +142,18 @@ def release(shared_cluster: Cluster, settings_stack: ExitStack) -> Release:
 def floor(shared_cluster: Cluster, settings_stack: ExitStack) -> Release:
     """Install the chart with settings that it enforces."""
     return _install(shared_cluster, settings_stack, FLOORED, FLOORED, FLOOR)
+
+
+@pytest.fixture(scope="session")
+def unlimited(shared_cluster: Cluster, settings_stack: ExitStack) -> Release:
+    """Install the chart with limits that allow everything."""
+    return _install(shared_cluster, settings_stack, UNLIMITED, UNLIMITED, EVERYTHING)
+
+
+@pytest.fixture(scope="session")
+def bounded(shared_cluster: Cluster, settings_stack: ExitStack) -> Release:
+    """Install the chart with each limit."""
+    return _install(shared_cluster, settings_stack, BOUNDED, BOUNDED, BOUNDS)
 
 
 def _install(

@@ -9,10 +9,12 @@ from tests.system.controlplane.api import Json
 from tests.system.controlplane.process import until
 from tests.system.controlplane.release import Release
 from tests.system.e2e.migration.cluster import WITH, WITHOUT, ZONES, Cluster
-from tests.system.e2e.migration.every_pod import EVERY_POD, pod_of, role_of
+from tests.system.e2e.migration.every_pod import EVERY_POD, bind, pod_of, role_of
 from tests.system.e2e.pod_results import PodResult, send
+from tests.system.e2e.row_cluster import pod
 from tests.system.e2e.settings.conftest import BASELINE
 from tests.system.guide.forklift import Generation, convertor_pod
+from tests.system.guide.rows import PREFIX
 from webhook.model import Role
 
 KEEP = "cluster-autoscaler.kubernetes.io/safe-to-evict"
@@ -24,6 +26,17 @@ SETTINGS = {
     "pod-annotations": f"{KEEP}=false",
     "affinity": "SPREAD pods(wave=3) on zone hard",
 }
+OF_SETTING = {
+    "labels": set[str](),
+    "resources": {"containers"},
+    "priority-class": {"priorityClassName", "priority", "preemptionPolicy"},
+    "pod-annotations": set[str](),
+    "affinity": {"topologySpreadConstraints"},
+}
+"""The fields of a pod that a setting changes, besides labels and annotations."""
+FIELDS = {"labels", "annotations", "affinity", "nodeSelector", "volumes", "securityContext"}.union(
+    *OF_SETTING.values()
+)
 CONTROLS: list[Json] = [
     {
         "apiVersion": "v1",
@@ -118,18 +131,80 @@ def _is_placed(cluster: Cluster, body: Json) -> bool:
     return KEEP in annotations
 
 
-@pytest.mark.parametrize("generation", Generation)
-def test_a_pod_is_admitted_under_pod_security_a_quota_and_a_limit_range(
-    cluster: Cluster, release: Release, generation: Generation
+@pytest.mark.parametrize("name", [name for name in EVERY_POD if role_of(name) is Role.IMPORTER])
+def test_an_importer_of_a_bound_disk_has_the_class_and_prefers_to_be_spread(
+    cluster: Cluster, release: Release, name: str
 ) -> None:
-    plan = cluster.plan(BASELINE, SETTINGS)
-    body = convertor_pod(generation, plan)
-    release.wait("the pod to be placed", lambda: _is_placed(cluster, body))
+    body, pvc = pod_of(cluster, cluster.plan(WITH, SETTINGS), name)
+    assert pvc is not None
+    bind(cluster, pvc)
+
+    def role() -> bool:
+        labels: Json = release.reviewed(body)["metadata"]["labels"]
+        return labels.get(f"{PREFIX}/role") == Role.IMPORTER
+
+    release.wait("the PVC to be bound", role)
     result = send(cluster.api, body)
 
-    assert not result.rejection
-    assert resources_of(result)["requests"]["memory"] == "10Gi"
-    cluster.api.delete("Pod", result.pod["metadata"]["name"], BASELINE)
+    assert not result.rejection, result.rejection
+    spec, has_node = result.pod["spec"], "nodeName" in body["spec"]
+    constraints = [each["whenUnsatisfiable"] for each in spec.get("topologySpreadConstraints", ())]
+    assert constraints == ([] if has_node else ["ScheduleAnyway"])
+    assert (spec["priority"], spec["preemptionPolicy"]) == (
+        (0, "PreemptLowerPriority") if has_node else (1000, "Never")
+    )
+    assert result.pod["metadata"]["annotations"][KEEP] == "false"
+
+
+@pytest.mark.parametrize("name", EVERY_POD)
+def test_a_pod_is_admitted_under_pod_security_a_quota_and_a_limit_range(
+    cluster: Cluster, release: Release, name: str
+) -> None:
+    plan = cluster.plan(BASELINE, SETTINGS)
+    body, _ = pod_of(cluster, plan, name)
+    body["metadata"].pop("finalizers", None)
+    if role_of(name) is not None:
+        release.wait("the pod to be placed", lambda: _is_placed(cluster, body))
+    result = send(cluster.api, body)
+
+    assert not result.rejection, result.rejection
+    if role_of(name) is Role.CONVERTOR:
+        assert resources_of(result)["requests"]["memory"] == "10Gi"
+
+
+@pytest.mark.parametrize("generation", Generation)
+@pytest.mark.parametrize("setting", [each for each in SETTINGS if each != "pods"])
+def test_a_pod_with_one_setting_is_admitted_there(
+    cluster: Cluster, release: Release, setting: str, generation: Generation
+) -> None:
+    body = convertor_pod(generation, cluster.plan(BASELINE, {setting: SETTINGS[setting]}))
+    before = send(cluster.api, body | {"metadata": body["metadata"] | {"namespace": WITHOUT}})
+    placed = f"{PREFIX}/placement"
+
+    def is_placed() -> bool:
+        annotations = send(cluster.api, body, dryRun="All").pod["metadata"].get("annotations", {})
+        return placed in annotations
+
+    release.wait("the pod to be placed", is_placed)
+    result = send(cluster.api, body)
+
+    assert not result.rejection, result.rejection
+    changed = {
+        key
+        for part in ("spec", "metadata")
+        for key in result.pod[part].keys() | before.pod[part].keys()
+        if key in FIELDS and result.pod[part].get(key) != before.pod[part].get(key)
+    }
+    assert changed == {"labels", "annotations"} | OF_SETTING[setting]
+
+
+@pytest.mark.parametrize("field", ["seccompProfile", "appArmorProfile"])
+def test_pod_security_rejects_a_profile_that_switches_protection_off(
+    cluster: Cluster, field: str
+) -> None:
+    result = send(cluster.api, pod(BASELINE, {}, securityContext={field: {"type": "Unconfined"}}))
+
+    assert 'violates PodSecurity "baseline' in result.rejection
 
 
 @pytest.mark.parametrize(

@@ -9,42 +9,9 @@ from tests.system.e2e.migration.cluster import NEIGHBOURS, WITH, ZONES, Cluster
 from tests.system.e2e.pod_results import PodResult, scheduled, send
 from tests.system.e2e.row_cluster import pod
 from tests.system.e2e.settings.conftest import PROFILED, SECCOMP
+from tests.system.e2e.settings.pods import await_classes, placed, without_disks
 from tests.system.guide.forklift import Generation, convertor_pod
 from tests.system.guide.rows import PREFIX
-
-
-def placed(cluster: Cluster, release: Release, body: Json) -> PodResult:
-    """Create a convertor pod as soon as the release knows its plan."""
-
-    def is_placed() -> bool:
-        found = send(cluster.api, body, dryRun="All").pod["metadata"].get("annotations", {})
-        return f"{PREFIX}/placement" in found
-
-    release.wait("the pod to be placed", is_placed)
-    return send(cluster.api, body)
-
-
-def without_disks(body: Json) -> Json:
-    """Return a convertor pod that waits for no claim."""
-    spec = body["spec"]
-    disks = {each["name"] for each in spec["volumes"] if "persistentVolumeClaim" in each}
-    (main,) = spec["containers"]
-    mounts = [each for each in main["volumeMounts"] if each["name"] not in disks]
-    devices = [each for each in main.get("volumeDevices", ()) if each["name"] not in disks]
-    main = main | {"volumeMounts": mounts, "volumeDevices": devices}
-    volumes = [each for each in spec["volumes"] if each["name"] not in disks]
-    return body | {"spec": spec | {"volumes": volumes, "containers": [main]}}
-
-
-def await_classes(cluster: Cluster, release: Release) -> None:
-    """Wait until the release knows the PriorityClasses."""
-    plan = cluster.plan(WITH, {"priority-class": "migration"})
-    body = convertor_pod(Generation.V2_12, plan)
-
-    def has_class() -> bool:
-        return "priorityClassName" in send(cluster.api, body, dryRun="All").pod["spec"]
-
-    release.wait("the PriorityClasses to be known", has_class)
 
 
 def test_pods_are_spread_over_zones_and_a_cordoned_node_does_not_block_them(

@@ -239,8 +239,11 @@ def test_a_label_beyond_the_limits_cannot_be_exchanged_for_another_one(
     validate_plans(cluster.api, bounded, lambda: denied(cluster, "labels", "batch=1"))
 
     assert not rejection(cluster, plan, {"spec": {"archived": True}})
-    changed = {"spec": {"convertorLabels": {"batch": None, "k8s-app": "kube-dns"}}}
-    assert "k8s-app" in rejection(cluster, plan, changed)
+    assert not rejection(cluster, plan, {"spec": {"convertorLabels": {"team": "a"}}})
+    for labels in ({"batch": None, "k8s-app": "kube-dns"}, {"batch": "2"}):
+        assert "of the installation" in rejection(
+            cluster, plan, {"spec": {"convertorLabels": labels}}
+        )
 
 
 @pytest.mark.parametrize("generation", [Generation.V2_10, Generation.V2_12])

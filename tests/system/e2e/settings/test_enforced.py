@@ -1,4 +1,4 @@
-"""What the installation enforces, on every pod of a plan that switches its own settings off."""
+"""Enforced settings of the installation, on every pod of a plan that switches its own off."""
 
 from collections.abc import Iterator
 

@@ -31,7 +31,6 @@ __all__ = [
     "RuleError",
     "compile",
     "compile_all",
-    "compile_all_unexpanded",
     "compile_rules",
     "compile_unexpanded",
     "parse",
@@ -96,18 +95,13 @@ def compile_all(
         KarlError: as `compile`, but not for SPREAD.
 
     """
-    found = compile_all_unexpanded(text, scope=scope)
+    default_scope = _check_arguments(text, scope)
+    found = compile_rules(text, parse(text), default_scope)
     fields: Json = {
         "affinity": minimums.expand(found.affinity, node_values),
         "topologySpreadConstraints": found.spread,
     }
     return {name: field for name, field in fields.items() if field}
-
-
-def compile_all_unexpanded(text: str, *, scope: Scope | str = Scope.ALL) -> Compiled:
-    """Compile as `compile_all` does, but leave quantities to `webhook.karl.minimums.expand`."""
-    default_scope = _check_arguments(text, scope)
-    return compile_rules(text, parse(text), default_scope)
 
 
 def compile_rules(text: str, rules: Sequence[Rule], scope: Scope) -> Compiled:

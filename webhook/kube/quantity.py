@@ -46,6 +46,20 @@ def parse(text: str) -> Decimal:
     return magnitude.copy_negate() if sign == "-" else magnitude
 
 
+def check(text: str) -> str | None:
+    """Return a phrase that follows the quoted text if it is not a quantity, else None."""
+    try:
+        parse(text)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def check_positive(text: str) -> str | None:
+    """Return a phrase that follows the quoted text if it is not a quantity above 0, else None."""
+    return check(text) or (None if parse(text) > 0 else "must be more than 0")
+
+
 def is_more(first: str, second: str) -> bool:
     """Return whether a valid quantity is more than another."""
     return parse(first) > parse(second)

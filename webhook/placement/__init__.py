@@ -129,10 +129,12 @@ def place_enforced(
         MalformedPod: as `place`.
 
     """
-    check(pod)
     bare = msgspec.structs.replace(plan, settings=Settings(pods=()))
     settings, problems, _, _ = settings_for(migration_pod, bare, installation)
     profile = profile_of(migration_pod, plan, installation)
+    if not (has_settings(settings) or profile):
+        return Placed(pod, marked=False, problems=problems)
+    check(pod)
     spec = _place_spec(
         pod, _Wanted(settings, profile, migration_pod, installation), cluster, again=False
     )

@@ -33,6 +33,7 @@ from webhook.settings.own_pods import OwnPods, list_own_pods
 SOFTENED_ROLES = (Role.IMPORTER, Role.POPULATOR)
 """The roles for which general rules are preferences."""
 _ROLES_WITH_PRIORITY = frozenset({Role.CONVERTOR, *SOFTENED_ROLES})
+_NO_SETTINGS = Settings()
 _NO_ROLE_SETTINGS = RoleSettings()
 
 
@@ -52,7 +53,9 @@ def settings_for(pod: MigrationPod, plan: Plan, installation: Installation) -> P
 
     What the installation enforces is among them, also if the plan does not apply to this role.
     """
-    enforced = installation.enforced if pod.role in installation.roles else Settings()
+    enforced = installation.enforced
+    if enforced != _NO_SETTINGS and pod.role not in installation.roles:
+        enforced = _NO_SETTINGS
     if pod.has_node:
         own = _for_preset_node(pod, plan, installation)
         tolerations = unite(own.tolerations, enforced.tolerations)
@@ -63,7 +66,7 @@ def settings_for(pod: MigrationPod, plan: Plan, installation: Installation) -> P
         found = _for_role(
             override(plan.settings, own_settings), own_settings, pod, plan, installation
         )
-    if enforced == Settings():
+    if enforced == _NO_SETTINGS:
         return found
     floor = _for_role(enforced, _NO_ROLE_SETTINGS, pod, plan, installation).settings
     settings, problems = _add_enforced(found.settings, floor, plan)

@@ -4,21 +4,22 @@ They are privileges, so no plan can set them. A key that is invalid is left out.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
-from typing import Any
-
-import msgspec
 
 from webhook.kube import labels, quantity
-from webhook.kube.messages import describe_value, did_you_mean, expected_one_of, join_with_or, quote
+from webhook.kube.messages import describe_value, expected_one_of, quote
 from webhook.kube.objects import Json
 from webhook.model import ConvertorProfile, Problem, ScratchVolume
+from webhook.settings.by_namespace import Key, read_by_namespace
 from webhook.settings.pod_fields import to_text
-from webhook.settings.raw import Invalid, RawSetting, expected_text, read_map, report
+from webhook.settings.raw import (
+    Invalid,
+    RawSetting,
+    expected_text,
+    read_map,
+    report,
+    report_unknown,
+)
 
-_NAMESPACES = "namespaces"
-"""The key of `convertor` with the profiles by namespace of the pods."""
 _LOCALHOST = "Localhost"
 _TYPES = ("RuntimeDefault", _LOCALHOST, "Unconfined")
 _VARIABLE = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
@@ -30,48 +31,13 @@ def read_convertor(
     setting: RawSetting, problems: list[Problem]
 ) -> tuple[ConvertorProfile, dict[str, ConvertorProfile]]:
     """Read the profile of all convertor pods, and those of the pods in some namespaces."""
-    fields = read_map(setting, problems)
-    problems.extend(report(setting.where, _find_unknown(fields, [*_KEYS, _NAMESPACES], setting)))
-    general = _read_keys(setting.where, fields, ConvertorProfile(), problems)
-    where = f"{setting.where}.{_NAMESPACES}"
-    namespaces: dict[str, ConvertorProfile] = {}
-    for name, own in read_map(RawSetting(where, fields.get(_NAMESPACES)), problems).items():
-        of_one = RawSetting(f"{where}.{name}", own)
-        if wrong := labels.check_namespace(str(name)):
-            problems.append(Problem(where, f"namespace {quote(str(name))} {wrong}"))
-            continue
-        of_namespace = read_map(of_one, problems)
-        problems.extend(report(of_one.where, _find_unknown(of_namespace, [*_KEYS], of_one)))
-        namespaces[str(name)] = _read_keys(of_one.where, of_namespace, general, problems)
-    return general, namespaces
-
-
-def _read_keys(
-    where: str, fields: Json, base: ConvertorProfile, problems: list[Problem]
-) -> ConvertorProfile:
-    changed: dict[str, Any] = {}
-    for name, (field, read) in _KEYS.items():
-        if fields.get(name) is not None:
-            value = read(RawSetting(f"{where}.{name}", fields[name]), problems)
-            if value is not None:
-                changed[field] = value
-    return msgspec.structs.replace(base, **changed)
-
-
-def _find_unknown(names: Iterable[Any], known: list[str], setting: RawSetting) -> Iterator[Invalid]:
-    for name in names:
-        if name not in known:
-            message = f"unknown key: expected {join_with_or(sorted(known))}"
-            hint = partial(did_you_mean, str(name), known)
-            yield Invalid(f"{setting.where}.{name}", message, hint)
+    return read_by_namespace(setting, _KEYS, ConvertorProfile(), problems)
 
 
 def _read_security_profile(setting: RawSetting, problems: list[Problem]) -> Json | None:
     """Read a SeccompProfile or an AppArmorProfile, which have the same fields."""
     fields = read_map(setting, problems)
-    problems.extend(
-        report(setting.where, _find_unknown(fields, ["type", "localhostProfile"], setting))
-    )
+    problems.extend(report_unknown("key", fields, ["type", "localhostProfile"], setting.where))
     if not fields:
         return {} if isinstance(setting.value, dict) else None
     kind, path = fields.get("type"), fields.get("localhostProfile")
@@ -120,14 +86,16 @@ def _read_name(setting: RawSetting, problems: list[Problem]) -> str | None:
 
 def _read_scratch_volume(setting: RawSetting, problems: list[Problem]) -> ScratchVolume | None:
     fields = read_map(setting, problems)
-    known = ["size", "storageClass"]
-    problems.extend(report(setting.where, _find_unknown(fields, known, setting)))
+    problems.extend(report_unknown("key", fields, ["size", "storageClass"], setting.where))
     if not fields:
         return None
     size, name = to_text(fields.get("size")), fields.get("storageClass")
-    if not isinstance(size, str) or (wrong := _check_size(size)):
-        found = wrong if isinstance(size, str) else f"expected a size, found {describe_value(size)}"
-        problems.append(Problem(f"{setting.where}.size", found))
+    if not isinstance(size, str):
+        message = f"expected a size, found {describe_value(size)}"
+        problems.append(Problem(f"{setting.where}.size", message))
+        return None
+    if wrong := quantity.check_positive(size):
+        problems.append(Problem(f"{setting.where}.size", f"{quote(size)} {wrong}"))
         return None
     storage_class = (
         None
@@ -139,20 +107,11 @@ def _read_scratch_volume(setting: RawSetting, problems: list[Problem]) -> Scratc
     return ScratchVolume(size, storage_class or "")
 
 
-def _check_size(size: str) -> str:
-    """Return the error of a size; empty for a valid one."""
-    try:
-        parsed = quantity.parse(size)
-    except ValueError as error:
-        return f"{quote(size)} {error}"
-    return "" if parsed > 0 else f"{quote(size)} must be more than 0"
-
-
-_KEYS: Mapping[str, tuple[str, Callable[[RawSetting, list[Problem]], Any]]] = {
-    "seccompProfile": ("seccomp", _read_security_profile),
-    "appArmorProfile": ("app_armor", _read_security_profile),
-    "env": ("env", _read_environment),
-    "runtimeClass": ("runtime_class", _read_name),
-    "scratchVolume": ("scratch_volume", _read_scratch_volume),
+_KEYS = {
+    "seccompProfile": Key("seccomp", _read_security_profile),
+    "appArmorProfile": Key("app_armor", _read_security_profile),
+    "env": Key("env", _read_environment),
+    "runtimeClass": Key("runtime_class", _read_name),
+    "scratchVolume": Key("scratch_volume", _read_scratch_volume),
 }
 """The keys: the field of `ConvertorProfile`, and the reader of a value that is not null."""

@@ -1,11 +1,8 @@
 """`enforced` of the installation's file: what every migration pod gets, whatever its plan says."""
 
-from functools import partial
-
-from webhook.kube.messages import did_you_mean, join_with_or
 from webhook.model import Installation, Problem, Settings
 from webhook.settings.merge import split_selector
-from webhook.settings.raw import Invalid, RawSetting, read_map, report
+from webhook.settings.raw import RawSetting, read_map, report_unknown
 from webhook.settings.source import SourceContext, read_source
 
 FIELDS = {"nodeSelector": "node-selector", "affinity": "affinity", "tolerations": "tolerations"}
@@ -17,16 +14,7 @@ def read_enforced(
 ) -> Settings:
     """Read and compile what the installation enforces, with the scope of the installation."""
     fields = read_map(setting, problems)
-    unknown = (
-        Invalid(
-            f"{setting.where}.{name}",
-            f"unknown field: expected {join_with_or(sorted(FIELDS))}",
-            partial(did_you_mean, str(name), FIELDS),
-        )
-        for name in fields
-        if name not in FIELDS
-    )
-    problems.extend(report(setting.where, unknown))
+    problems.extend(report_unknown("field", fields, FIELDS, setting.where))
     raw = {
         name: RawSetting(f"{setting.where}.{field}", fields[field], reject_unknown_fields=True)
         for field, name in FIELDS.items()

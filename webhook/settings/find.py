@@ -1,17 +1,10 @@
 """Finds the settings of a source, as they are written: in defaults, spec and annotations."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from webhook.kube.labels import MAX_KEY_LENGTH
-from webhook.kube.messages import (
-    correct_spelling,
-    did_you_mean,
-    join_with_or,
-    quote,
-    suggest,
-    truncate,
-)
+from webhook.kube.messages import correct_spelling, did_you_mean, quote, suggest, truncate
 from webhook.kube.objects import Json
 from webhook.model import Problem, Role
 from webhook.settings.names import (
@@ -24,7 +17,15 @@ from webhook.settings.names import (
     SPEC,
     of_role,
 )
-from webhook.settings.raw import Invalid, PlanName, RawSetting, expected_text, read_map, report
+from webhook.settings.raw import (
+    Invalid,
+    PlanName,
+    RawSetting,
+    expected_text,
+    read_map,
+    report,
+    report_unknown,
+)
 
 RawSettings = Mapping[str, RawSetting]
 """The settings of one source, by their names in annotations."""
@@ -48,33 +49,18 @@ def find_in_defaults(
     if not fields:
         return {}
     known = [*DEFAULTS, DEFAULTS_OF_ROLES]
-    problems.extend(_report_unknown("field", fields, known, origin, separator))
+    problems.extend(report_unknown("field", fields, known, origin, separator))
     raw = _find(fields, DEFAULTS, origin + separator)
     where = f"{origin}{separator}{DEFAULTS_OF_ROLES}"
     roles = read_map(RawSetting(where, fields.get(DEFAULTS_OF_ROLES)), problems)
-    problems.extend(_report_unknown("role", roles, [*Role], where, "."))
+    problems.extend(report_unknown("role", roles, [*Role], where))
     for role in filter(roles.__contains__, Role if roles else ()):
         of_one = f"{where}.{role}"
         settings = read_map(RawSetting(of_one, roles[role]), problems)
-        problems.extend(_report_unknown("field", settings, [*ROLE_FIELDS], of_one, "."))
+        problems.extend(report_unknown("field", settings, [*ROLE_FIELDS], of_one))
         found = _find(settings, ROLE_FIELDS, f"{of_one}.")
         raw |= {of_role(name, role): each for name, each in found.items()}
     return {name: each._replace(reject_unknown_fields=True) for name, each in raw.items()}
-
-
-def _report_unknown(
-    what: str, names: Iterable[object], known: list[str], where: str, separator: str
-) -> list[Problem]:
-    unknown = (
-        Invalid(
-            f"{where}{separator}{truncate(str(name), MAX_KEY_LENGTH)}",
-            f"unknown {what}: expected {join_with_or(sorted(known))}",
-            partial(did_you_mean, str(name), known),
-        )
-        for name in names
-        if name not in known
-    )
-    return report(where, unknown)
 
 
 def find_in_spec(spec: Json, plan: PlanName) -> RawSettings:

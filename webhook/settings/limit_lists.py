@@ -1,23 +1,17 @@
 """`limits` of the installation's file: the lists of allowed names, and the largest quantities."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
-from typing import Any
-
-import msgspec
+from collections.abc import Callable
 
 from webhook.kube import labels, quantity
 from webhook.kube.messages import describe_value, did_you_mean, join_with_or, quote
-from webhook.kube.objects import Json
 from webhook.kube.tolerations import parse_tolerations
 from webhook.model import Limits, Problem
+from webhook.settings.by_namespace import Key, read_by_namespace
 from webhook.settings.names import RESOURCES, SETTINGS
 from webhook.settings.pod_fields import to_text
 from webhook.settings.raw import Invalid, RawSetting, expected_text, read_map, report
 from webhook.settings.roles import read_roles
 
-_NAMESPACES = "namespaces"
-"""The key of `limits` with those by namespace of the Plan."""
 _ANY = "*"
 _Check = Callable[[str], str | None]
 """Returns a phrase that follows the quoted entry, or None."""
@@ -28,39 +22,7 @@ def read_limits(setting: RawSetting, problems: list[Problem]) -> tuple[Limits, d
 
     An entry that is invalid is left out, so that it allows nothing.
     """
-    fields = read_map(setting, problems)
-    known = [*_KEYS, _NAMESPACES]
-    problems.extend(report(setting.where, _find_unknown(fields, known, setting.where)))
-    general = _read_keys(setting.where, fields, Limits(), problems)
-    where = f"{setting.where}.{_NAMESPACES}"
-    namespaces: dict[str, Limits] = {}
-    for name, own in read_map(RawSetting(where, fields.get(_NAMESPACES)), problems).items():
-        of_one = f"{where}.{name}"
-        if wrong := labels.check_namespace(str(name)):
-            problems.append(Problem(where, f"namespace {quote(str(name))} {wrong}"))
-            continue
-        of_namespace = read_map(RawSetting(of_one, own), problems)
-        problems.extend(report(of_one, _find_unknown(of_namespace, [*_KEYS], of_one)))
-        namespaces[str(name)] = _read_keys(of_one, of_namespace, general, problems)
-    return general, namespaces
-
-
-def _read_keys(where: str, fields: Json, base: Limits, problems: list[Problem]) -> Limits:
-    """Return the limits of these keys, and those of `base` for the others."""
-    changed: dict[str, Any] = {}
-    for name, (field, read) in _KEYS.items():
-        if fields.get(name) is not None:
-            changed[field] = read(RawSetting(f"{where}.{name}", fields[name]), problems)
-    if "roles" in changed and changed["roles"] is None:
-        del changed["roles"]
-    return msgspec.structs.replace(base, **changed)
-
-
-def _find_unknown(names: Iterable[Any], known: list[str], where: str) -> Iterator[Invalid]:
-    for name in names:
-        if name not in known:
-            message = f"unknown key: expected {join_with_or(sorted(known))}"
-            yield Invalid(f"{where}.{name}", message, partial(did_you_mean, str(name), known))
+    return read_by_namespace(setting, _KEYS, Limits(), problems)
 
 
 def _read_list(setting: RawSetting, problems: list[Problem], check: _Check) -> tuple[str, ...]:
@@ -131,38 +93,29 @@ def _read_resources(setting: RawSetting, problems: list[Problem]) -> dict[str, s
         elif not isinstance(amount, str):
             if value is not None:
                 problems.append(Problem(where, expected_text(value)))
-        elif wrong := _check_quantity(amount):
+        elif wrong := quantity.check(amount):
             problems.append(Problem(where, f"{quote(amount)} {wrong}"))
         else:
             found[name] = amount
     return found
 
 
-def _check_quantity(amount: str) -> str | None:
-    try:
-        quantity.parse(amount)
-    except ValueError as error:
-        return str(error)
-    return None
-
-
-_Reader = Callable[[RawSetting, list[Problem]], Any]
 _label_keys = _of_list(_check_prefix(labels.check_key, "cost.example.com/*"))
 _namespaces = _of_list(_check_prefix(labels.check_namespace, "migrated-*"))
-_KEYS: Mapping[str, tuple[str, _Reader]] = {
-    "settings": ("settings", _of_list(_check_setting)),
-    "roles": ("roles", read_roles),
-    "labels": ("labels", _label_keys),
-    "nodeLabels": ("node_labels", _label_keys),
-    "tolerations": ("tolerations", _of_list(_check_toleration)),
-    "ruleNamespaces": ("rule_namespaces", _namespaces),
-    "targetNamespaces": ("target_namespaces", _namespaces),
-    "avoidTopologies": ("avoid_topologies", _label_keys),
-    "priorityClasses": (
+_KEYS = {
+    "settings": Key("settings", _of_list(_check_setting)),
+    "roles": Key("roles", read_roles),
+    "labels": Key("labels", _label_keys),
+    "nodeLabels": Key("node_labels", _label_keys),
+    "tolerations": Key("tolerations", _of_list(_check_toleration)),
+    "ruleNamespaces": Key("rule_namespaces", _namespaces),
+    "targetNamespaces": Key("target_namespaces", _namespaces),
+    "avoidTopologies": Key("avoid_topologies", _label_keys),
+    "priorityClasses": Key(
         "priority_classes",
         _of_list(_check_prefix(labels.check_subdomain, "migration-*")),
     ),
-    "podAnnotations": ("pod_annotations", _label_keys),
-    "resources": ("resources", _read_resources),
+    "podAnnotations": Key("pod_annotations", _label_keys),
+    "resources": Key("resources", _read_resources),
 }
 """The keys of the limits: the field of `Limits`, and the reader of a value that is not null."""

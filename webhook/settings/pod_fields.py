@@ -124,12 +124,8 @@ def _check_resource(name: str, amount: str) -> EntryError | None:
     if name not in RESOURCE_NAMES:
         message = f"expected {join_with_or(RESOURCE_NAMES)}, found {quote(name)}"
         return EntryError(message + _suggest(name))
-    try:
-        parsed = quantity.parse(amount)
-    except ValueError as error:
-        return EntryError(f"{name} {quote(amount)} {error}")
-    if parsed <= 0:
-        return EntryError(f"{name} {quote(amount)} must be more than 0")
+    if wrong := quantity.check_positive(amount):
+        return EntryError(f"{name} {quote(amount)} {wrong}")
     return None
 
 

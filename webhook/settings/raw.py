@@ -1,13 +1,21 @@
 """A setting as it is written, with its location: the input of every reader of settings."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from enum import StrEnum
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from webhook.kube.messages import describe_value, expected_one_of
+from webhook.kube.labels import MAX_KEY_LENGTH
+from webhook.kube.messages import (
+    describe_value,
+    did_you_mean,
+    expected_one_of,
+    join_with_or,
+    truncate,
+)
 from webhook.kube.objects import Json
 from webhook.kube.sizes import MAX_REPORTED
 from webhook.model import Problem
@@ -123,3 +131,19 @@ def read_map(setting: RawSetting, problems: list[Problem]) -> Json:
             Problem(setting.where, f"expected a map, found {describe_value(setting.value)}")
         )
     return {}
+
+
+def report_unknown(
+    what: str, names: Iterable[object], known: Collection[str], where: str, separator: str = "."
+) -> list[Problem]:
+    """Return the problems of names in a map that are not known; `what` is `field` or `key`."""
+    unknown = (
+        Invalid(
+            f"{where}{separator}{truncate(str(name), MAX_KEY_LENGTH)}",
+            f"unknown {what}: expected {join_with_or(sorted(known))}",
+            partial(did_you_mean, str(name), known),
+        )
+        for name in names
+        if name not in known
+    )
+    return report(where, unknown)

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,18 @@ def started_plane(session: pytest.Session, *, controllers: bool = False) -> Iter
         finally:
             plane.stop()
             planes.remove(plane)
+
+
+def close_after(
+    folder: Path,
+    key: pytest.StashKey[ExitStack],
+    item: pytest.Item,
+    next_item: pytest.Item | None,
+) -> None:
+    """Close the stack of a folder after its last test, not at the end of the session."""
+    stack = item.session.stash.get(key, None)
+    if stack and (next_item is None or not next_item.path.is_relative_to(folder)):
+        stack.close()
 
 
 def ends_of_logs(session: pytest.Session) -> list[tuple[str, str]]:

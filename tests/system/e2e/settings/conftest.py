@@ -11,7 +11,7 @@ from tests.system.controlplane.api import Api, Json
 from tests.system.controlplane.process import until
 from tests.system.controlplane.release import OPT_IN, Release
 from tests.system.e2e.migration.cluster import WITH, Cluster
-from tests.system.e2e.planes import started_plane
+from tests.system.e2e.planes import close_after, started_plane
 from tests.system.e2e.pod_results import send
 from tests.system.e2e.preparation import add_namespace
 from tests.system.guide.forklift import Generation, convertor_pod
@@ -80,10 +80,8 @@ BOUNDS: Json = {
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """Stop everything after the last test of this folder, not at the end of the session."""
-    stack = item.session.stash.get(_STACK, None)
-    if stack and (nextitem is None or not nextitem.path.is_relative_to(HERE)):
-        stack.close()
+    """Stop everything after the last test of this folder."""
+    close_after(HERE, _STACK, item, nextitem)
 
 
 @pytest.fixture(scope="session")

@@ -86,7 +86,7 @@ def test_a_constraint_of_the_pod_is_kept_beside_one_of_another_kind(
     hard, soft = result.pod["spec"]["topologySpreadConstraints"]
     assert hard.items() >= ZONES.items()
     assert soft["whenUnsatisfiable"] == "ScheduleAnyway"
-    assert "SPREAD of the plan is not applied" in " ".join(result.warnings)
+    assert "because the pod has another hard constraint on zone" in " ".join(result.warnings)
 
 
 def test_the_class_of_a_pod_is_replaced(cluster: Cluster, release: Release) -> None:

@@ -391,6 +391,8 @@ class ConvertorProfile(msgspec.Struct, frozen=True):
     """Of the main container."""
     runtime_class: str = ""
     scratch_volume: ScratchVolume | None = None
+    open_shift: bool = False
+    """The security profiles are also for pods that Forklift creates for OpenShift."""
 
 
 class Installation(msgspec.Struct, frozen=True):

@@ -23,7 +23,9 @@ _LOCALHOST = "Localhost"
 _TYPES = ("RuntimeDefault", _LOCALHOST, "Unconfined")
 _VARIABLE = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 _FORKLIFT_PREFIX = "V2V_"
-"""Variables by which Forklift tells virt-v2v what to convert."""
+"""The prefix of the variables in which Forklift passes a VM to virt-v2v."""
+_FORKLIFT_VARIABLES = frozenset({"LOCAL_MIGRATION"})
+"""Other variables of Forklift."""
 
 
 def read_convertor(
@@ -53,7 +55,7 @@ def _read_keys(
     for name, (field, read) in _KEYS.items():
         if fields.get(name) is not None:
             value = read(RawSetting(f"{where}.{name}", fields[name]), problems)
-            if value is not None:
+            if value is not msgspec.UNSET:
                 changed[field] = value
     return msgspec.structs.replace(base, **changed)
 
@@ -66,14 +68,16 @@ def _find_unknown(names: Iterable[Any], known: list[str], setting: RawSetting) -
             yield Invalid(f"{setting.where}.{name}", message, hint)
 
 
-def _read_security_profile(setting: RawSetting, problems: list[Problem]) -> Json | None:
-    """Read a SeccompProfile or an AppArmorProfile, which have the same fields."""
+def _read_security_profile(
+    setting: RawSetting, problems: list[Problem]
+) -> Json | msgspec.UnsetType:
+    """Read a SeccompProfile or an AppArmorProfile, which have the same fields; empty for none."""
     fields = read_map(setting, problems)
     problems.extend(
         report(setting.where, _find_unknown(fields, ["type", "localhostProfile"], setting))
     )
     if not fields:
-        return {} if isinstance(setting.value, dict) else None
+        return {} if _is_map(setting) else msgspec.UNSET
     kind, path = fields.get("type"), fields.get("localhostProfile")
     if kind not in _TYPES:
         found = str(kind) if isinstance(kind, str) else describe_value(kind)
@@ -85,17 +89,24 @@ def _read_security_profile(setting: RawSetting, problems: list[Problem]) -> Json
     else:
         return {"type": kind} | ({"localhostProfile": path} if path else {})
     problems.append(Problem(setting.where, message))
-    return None
+    return msgspec.UNSET
 
 
-def _read_environment(setting: RawSetting, problems: list[Problem]) -> dict[str, str]:
+def _is_map(setting: RawSetting) -> bool:
+    """Return whether the value is a map; with an empty one a namespace has no such setting."""
+    return isinstance(setting.value, dict)
+
+
+def _read_environment(
+    setting: RawSetting, problems: list[Problem]
+) -> dict[str, str] | msgspec.UnsetType:
     found: dict[str, str] = {}
     invalid: list[Invalid] = []
     for name, value in read_map(setting, problems).items():
         where, text = f"{setting.where}.{name}", to_text(value)
         if not _VARIABLE.fullmatch(str(name)):
             invalid.append(Invalid(where, f"{quote(str(name))} is not a name of a variable"))
-        elif str(name).startswith(_FORKLIFT_PREFIX):
+        elif str(name).startswith(_FORKLIFT_PREFIX) or name in _FORKLIFT_VARIABLES:
             message = f"{quote(name)} is a variable of Forklift: give it another name"
             invalid.append(Invalid(where, message))
         elif not isinstance(text, str):
@@ -103,40 +114,46 @@ def _read_environment(setting: RawSetting, problems: list[Problem]) -> dict[str,
         else:
             found[str(name)] = text
     problems.extend(report(setting.where, invalid))
-    return found
+    return found if _is_map(setting) else msgspec.UNSET
 
 
-def _read_name(setting: RawSetting, problems: list[Problem]) -> str | None:
+def _read_boolean(setting: RawSetting, problems: list[Problem]) -> bool | msgspec.UnsetType:
+    if isinstance(setting.value, bool):
+        return setting.value
+    message = f"expected true or false, found {describe_value(setting.value)}"
+    problems.append(Problem(setting.where, message))
+    return msgspec.UNSET
+
+
+def _read_name(setting: RawSetting, problems: list[Problem]) -> str | msgspec.UnsetType:
     """Read the name of a RuntimeClass or StorageClass; empty for none."""
     value = setting.value
     if not isinstance(value, str):
         problems.append(Problem(setting.where, expected_text(value)))
-        return None
+        return msgspec.UNSET
     if value and (wrong := labels.check_subdomain(value)):
         problems.append(Problem(setting.where, f"{quote(value)} {wrong}"))
-        return None
+        return msgspec.UNSET
     return value
 
 
-def _read_scratch_volume(setting: RawSetting, problems: list[Problem]) -> ScratchVolume | None:
+def _read_scratch_volume(
+    setting: RawSetting, problems: list[Problem]
+) -> ScratchVolume | msgspec.UnsetType | None:
     fields = read_map(setting, problems)
     known = ["size", "storageClass"]
     problems.extend(report(setting.where, _find_unknown(fields, known, setting)))
     if not fields:
-        return None
-    size, name = to_text(fields.get("size")), fields.get("storageClass")
+        return None if _is_map(setting) else msgspec.UNSET
+    size, name = to_text(fields.get("size")), fields.get("storageClass") or ""
     if not isinstance(size, str) or (wrong := _check_size(size)):
         found = wrong if isinstance(size, str) else f"expected a size, found {describe_value(size)}"
         problems.append(Problem(f"{setting.where}.size", found))
-        return None
-    storage_class = (
-        None
-        if name is None
-        else _read_name(RawSetting(f"{setting.where}.storageClass", name), problems)
-    )
-    if name is not None and storage_class is None:
-        return None
-    return ScratchVolume(size, storage_class or "")
+        return msgspec.UNSET
+    storage_class = _read_name(RawSetting(f"{setting.where}.storageClass", name), problems)
+    if isinstance(storage_class, msgspec.UnsetType):
+        return msgspec.UNSET
+    return ScratchVolume(size, storage_class)
 
 
 def _check_size(size: str) -> str:
@@ -154,5 +171,7 @@ _KEYS: Mapping[str, tuple[str, Callable[[RawSetting, list[Problem]], Any]]] = {
     "env": ("env", _read_environment),
     "runtimeClass": ("runtime_class", _read_name),
     "scratchVolume": ("scratch_volume", _read_scratch_volume),
+    "openShift": ("open_shift", _read_boolean),
 }
-"""The keys: the field of `ConvertorProfile`, and the reader of a value that is not null."""
+"""The keys: the field of `ConvertorProfile`, and the reader of a value that is not null, which
+returns UNSET for one that is invalid."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from webhook.karl import Rule
 from webhook.kube.messages import join_with_or
 from webhook.kube.objects import Json
 from webhook.kube.sizes import (
@@ -38,6 +39,8 @@ class RoleSource(msgspec.Struct, frozen=True):
     """None if the source has no such setting; empty if it is invalid."""
     spread: list[Json] = []
     """Of the same setting as `affinity`."""
+    rules: tuple[Rule, ...] = ()
+    """Those that `affinity` and `spread` are compiled from; empty for an affinity object."""
     resources: dict[str, str] = {}
     priority_class: str | None = None
     """None if the source has no valid one; empty if pods have none."""
@@ -184,6 +187,7 @@ def _read_role(raw: RawSettings, context: SourceContext, problems: list[Problem]
         tolerations=tolerations,
         affinity=rules.affinity if "affinity" in raw else None,
         spread=rules.spread,
+        rules=rules.rules,
         resources=read_resources(raw.get("resources", UNSET), problems, limits),
         priority_class=read_priority_class(raw.get("priority-class", UNSET), problems, limits),
         pod_annotations=read_pod_annotations(annotations, prefix, problems, limits),

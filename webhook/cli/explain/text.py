@@ -8,7 +8,7 @@ import msgspec
 
 from webhook.cli.output import as_yaml, console, structured, table, write
 from webhook.cli.release.find import Release, encode_releases
-from webhook.kube.messages import escape
+from webhook.kube.messages import escape, format_count
 from webhook.reports.exclusions import describe_exclusion
 from webhook.reports.explain.model import (
     Advice,
@@ -109,15 +109,29 @@ def _rules(explanation: Explanation) -> Iterator[Line]:
         yield Line(f"   Source: {rule.source}.")
         if rule.note:
             yield Line(f"   {rule.note}", WARNING)
-        yield from (Line(f"     {line}", FAINT) for line in as_yaml(rule.affinity).splitlines())
+        compiled = rule.spread or rule.affinity
+        yield from (Line(f"     {line}", FAINT) for line in as_yaml(compiled).splitlines())
 
 
 def _matched(rule: Rule, nodes: int) -> str:
+    if rule.spread:
+        return _format_domains(rule.domains)
     matching = _counted(rule.nodes, f"of {nodes} nodes")
     if rule.pods is None:
         return f"matches {matching}"
     pods = "pod" if rule.pods.count == 1 else "pods"
     return f"matches {_counted(rule.pods, pods)}, near {matching}"
+
+
+def _format_domains(domains: dict[str, int]) -> str:
+    """Return the number of pods that a SPREAD counts in each domain, those with most first."""
+    if not domains:
+        return "counts no node"
+    pods = format_count(sum(domains.values()), "pod")
+    by_count = sorted(domains.items(), key=lambda each: -each[1])
+    listed = ", ".join(f"{count} in {name}" for name, count in by_count[:_MAX_NAMES])
+    more = ", …" if len(by_count) > _MAX_NAMES else ""
+    return f"counts {pods} ({listed}{more})"
 
 
 def _counted(found: Matches | None, noun: str) -> str:
@@ -145,7 +159,9 @@ def _nodes(explanation: Explanation) -> Iterator[Line]:
     yield Line(_summarize(explanation.nodes), GOOD if fitting else BAD)
     if any(node.score for node in fitting):
         yield Line("The score is that of the pod's own preferences; kube-scheduler normalizes it,")
-        yield Line("and also scores free resources, images and the preferences of other pods.")
+        yield Line(
+            "and also scores free resources, images, spreading and the preferences of others."
+        )
 
 
 def _roles(explanation: Explanation) -> Iterator[Line]:

@@ -135,7 +135,9 @@ def describe_plan(
         "pods": [role.value for role in effective.pods],
         "disks": effective.disks.value,
         "labels": effective.labels,
-        "nodeSelector": _selector(effective.node_selector, effective.node_requirements),
+        "nodeSelector": minimums.join_selector(
+            effective.node_selector, effective.node_requirements
+        ),
         "rules": [rule for source in affinity_sources for rule in _rules(source)],
         "affinity": minimums.expand(effective.affinity, {}),
         "affinityPolicy": effective.affinity_policy.value,
@@ -154,10 +156,12 @@ def _describe_role(own: RoleSettings, sources: list[RoleSource], plan: Plan) -> 
     if own.labels is not None:
         found["labels"] = own.labels
     if own.node_selector is not None:
-        found["nodeSelector"] = _selector(own.node_selector, own.node_requirements or [])
+        found["nodeSelector"] = minimums.join_selector(
+            own.node_selector, own.node_requirements or []
+        )
     if own.affinity is not None:
         effective = [each for each in sources if each.affinity is not None][-1]
-        found["rules"] = _rules(effective) if own.affinity else []
+        found["rules"] = _rules(effective) if own.affinity or own.spread else []
         found["affinity"] = minimums.expand(own.affinity, {})
     if own.tolerations is not None:
         found["tolerations"] = own.tolerations
@@ -170,17 +174,11 @@ def _list_sources(sources: Sources, role: Role) -> list[RoleSource]:
     return [each.roles[role] for each in sources if role in each.roles]
 
 
-def _selector(node_selector: dict[str, str], requirements: list[Json]) -> dict[str, str]:
-    """Return a node selector with its minimums as they are written, `16+`."""
-    return node_selector | {each["key"]: f"{minimums.minimum_of(each)}+" for each in requirements}
-
-
 def _rules(source: RoleSource) -> list[str]:
     """Return the rules of a source as canonical KARL, or `object` for a compiled affinity."""
-    written = source.raw["affinity"].value
-    if not isinstance(written, str):
-        return ["object"]
-    return [karl.to_text(rule) for rule in karl.parse(written)]
+    if source.rules:
+        return [karl.to_text(rule) for rule in source.rules]
+    return ["object"] if source.affinity else []
 
 
 def format_table(plans: Iterable[Json], mode_note: str, *, wide: bool) -> str:

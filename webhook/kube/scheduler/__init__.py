@@ -19,6 +19,7 @@ from webhook.kube.scheduler.node_name import node_name
 from webhook.kube.scheduler.node_resources_fit import node_resources_fit
 from webhook.kube.scheduler.node_unschedulable import node_unschedulable
 from webhook.kube.scheduler.plugin import Plugin, Rejection
+from webhook.kube.scheduler.pod_topology_spread import pod_topology_spread
 from webhook.kube.scheduler.snapshot import Snapshot, take_snapshot
 from webhook.kube.scheduler.taint_toleration import taint_toleration
 
@@ -31,6 +32,7 @@ _PLUGINS: tuple[Plugin, ...] = (
     taint_toleration,
     node_affinity,
     node_resources_fit,
+    pod_topology_spread,
     pod_affinity,
     pod_anti_affinity,
     existing_anti_affinity,

@@ -23,8 +23,6 @@ def _find_unsupported_fields(spec: Json, snapshot: Snapshot) -> Iterator[str]:
             f"volumes: kube-scheduler rejects nodes that cannot access {_join(claims)}; "
             "see the events of these claims"
         )
-    if spec.get("topologySpreadConstraints"):
-        yield "topologySpreadConstraints of the pod: the plugin PodTopologySpread may reject nodes"
     if spec.get("resourceClaims"):
         yield "resourceClaims of the pod: the plugin DynamicResources may reject nodes"
     if ports := sorted(_list_host_ports(spec)):

@@ -12,6 +12,8 @@ from webhook.settings.names import of_role
 from webhook.settings.raw import UNSET, PlanName
 from webhook.settings.source import RoleSource, Source
 
+ENFORCED = "installation enforced."
+"""The beginning of the source of what the installation enforces."""
 _NONE = "none"
 """The value of a setting for a role that replaces the general one by nothing."""
 
@@ -38,9 +40,8 @@ def _list_of_role(role: Role, own: RoleSettings, context: ExplainContext) -> Ite
     name = context.plan_name
     sources = [each.roles[role] for each in context.reading.sources if role in each.roles]
     labels = own.labels or {}
-    affinities = (
-        [each for each in sources if each.affinity is not None][-1:] if own.affinity else []
-    )
+    has_rules = own.affinity or own.spread
+    affinities = [each for each in sources if each.affinity is not None][-1:] if has_rules else []
     found = {
         "labels": [
             each
@@ -77,10 +78,8 @@ def _pairs(
 
 def _affinities(sources: Iterable[RoleSource], plan: PlanName) -> Iterator[Setting]:
     for source in sources:
-        written = source.raw["affinity"].value
-        is_text = isinstance(written, str)
-        values = map(karl.to_text, karl.parse(written)) if is_text else ["an affinity object"]
-        for value in values:
+        values = [karl.to_text(rule) for rule in source.rules]
+        for value in values or (["an affinity object"] if source.affinity else []):
             yield Setting("affinity", value, source.location("affinity", plan))
 
 

@@ -58,14 +58,18 @@ class Rule(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     sentence: str
     """In plain English; empty for a term that KARL cannot express."""
     affinity: Json
-    """The compiled core/v1 Affinity; for a node selector an equivalent one."""
+    """The compiled core/v1 Affinity; for a node selector an equivalent one; empty for SPREAD."""
+    spread: Json = {}
+    """The compiled core/v1 TopologySpreadConstraint of a SPREAD."""
     text: str = ""
     """In KARL, if it can be expressed so."""
     pods: Matches | None = None
     """The pods that the rule selects; None for a rule on nodes, and if no node is known."""
     nodes: Matches | None = None
-    """For a rule on pods the nodes near them; for a rule on nodes the nodes that match. None if
-    no node is known."""
+    """For a rule on pods the nodes near them; for a rule on nodes the nodes that match. None for
+    SPREAD, and if no node is known."""
+    domains: dict[str, int] = {}
+    """The number of pods that a SPREAD counts, by the value of the topology's label."""
     note: str = ""
     """The reason why the rule matches nothing."""
 

@@ -46,10 +46,6 @@ def claims(count: int) -> Json:
             ],
         ),
         (
-            {"topologySpreadConstraints": [{}]},
-            ["topologySpreadConstraints of the pod: the plugin PodTopologySpread may reject nodes"],
-        ),
-        (
             {"resourceClaims": [{}]},
             ["resourceClaims of the pod: the plugin DynamicResources may reject nodes"],
         ),

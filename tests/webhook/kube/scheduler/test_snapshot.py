@@ -20,6 +20,8 @@ def test_random_clusters_have_every_reason_many_times() -> None:
         "node(s) didn't match Pod's node affinity/selector",
         "node(s) didn't match pod affinity rules",
         "node(s) didn't match pod anti-affinity rules",
+        "node(s) didn't match pod topology spread constraints",
+        "node(s) didn't match pod topology spread constraints (missing required label)",
         "node(s) didn't satisfy existing pods anti-affinity rules",
         "node(s) had untolerated taint(s)",
         "node(s) were unschedulable",

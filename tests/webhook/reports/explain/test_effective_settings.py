@@ -179,4 +179,4 @@ def test_the_effective_settings_are_those_that_pods_get(seed: int) -> None:
     assert exact == settings.node_selector
     assert len(selected) == len(settings.node_selector) + len(settings.node_requirements)
     assert len(values.get("tolerations", [])) == len(settings.tolerations)
-    assert bool(values.get("affinity")) == bool(settings.affinity)
+    assert bool(values.get("affinity")) == bool(settings.affinity or settings.spread)

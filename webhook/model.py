@@ -435,6 +435,12 @@ class Installation(msgspec.Struct, frozen=True):
         allowed = any(each.priority_classes for each in self.all_limits())
         return allowed or any(each.get("priorityClass") for each in own)
 
+    @property
+    def has_profile(self) -> bool:
+        """True if the convertor pods of some namespace have a profile."""
+        profiles = (self.convertor, *self.namespace_convertors.values())
+        return any(each != ConvertorProfile() for each in profiles)
+
     def all_limits(self) -> list[Limits]:
         """Return the general limits, and those of the namespaces."""
         return [self.limits, *self.namespace_limits.values()]

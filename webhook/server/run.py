@@ -6,7 +6,7 @@ import gc
 import resource
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from socket import socket
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from webhook.inventory.conflict_watch import ConflictWatch
 from webhook.inventory.directory_plans import DirectoryPlans
 from webhook.inventory.pods import PodWatch
 from webhook.inventory.priority_classes import ClusterPriorityClasses
+from webhook.inventory.profile_watch import ProfileWatch
 from webhook.kube.api import client
 from webhook.kube.api.errors import KubeconfigError
 from webhook.model import Plan
@@ -105,6 +106,8 @@ class _Clusters(NamedTuple):
     cluster: client.Client | None = None
     hub: client.Client | None = None
     priority_classes: PriorityClasses = NO_PRIORITY_CLASSES
+    target_namespaces: Callable[[], Iterable[str] | None] = frozenset
+    """Those of the plans; None until they have been read."""
 
 
 def _connect(config: Config) -> _Clusters:
@@ -120,16 +123,23 @@ def _connect(config: Config) -> _Clusters:
     classes = NO_PRIORITY_CLASSES
     if config.installation.has_priority_classes:
         classes = ClusterPriorityClasses(cluster)
+    clusters = _Clusters(
+        plans,
+        cluster=cluster,
+        hub=hub,
+        priority_classes=classes,
+        target_namespaces=lambda: plans.target_namespaces,
+    )
     if not ROLES_WITH_PVC.intersection(config.installation.roles):
-        return _Clusters(plans, cluster=cluster, hub=hub, priority_classes=classes)
+        return clusters
     pvcs = ClusterPvcs(cluster, lambda ref: isinstance(plans.find(ref), Plan))
-    return _Clusters(plans, pvcs, pvcs, cluster, hub, classes)
+    return clusters._replace(pvcs=pvcs, disks=pvcs)
 
 
 def _start_watching(
     config: Config, clusters: _Clusters, metrics: Metrics, stack: contextlib.ExitStack
 ) -> EventRecorder | None:
-    """Start writing Events on the Plans, and the watches for missed pods and conflicts."""
+    """Start writing Events on the Plans, the watches of pods and disks, and profile checks."""
     if clusters.cluster is None or clusters.hub is None:
         return None
     recorder = EventRecorder(clusters.hub)
@@ -149,6 +159,11 @@ def _start_watching(
         metrics.export_pods(pods.status)
         pods.start()
         stack.callback(pods.stop)
+    if config.installation.has_profile:
+        profiles = ProfileWatch(clusters.cluster, config.installation, clusters.target_namespaces)
+        metrics.export_profiles(profiles.status)
+        profiles.start()
+        stack.callback(profiles.stop)
     if clusters.disks is not None:
         conflicts = ConflictWatch(
             clusters.cluster,

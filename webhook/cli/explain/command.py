@@ -40,7 +40,8 @@ def explain(  # noqa: PLR0913, PLR0917 - one for each option
     cannot run where they are; the plan's pods; and what to change if no node fits, if the webhook
     is not called in the target namespace, or if a VM has several pods. The evaluated pod is a
     pending one, or one as Forklift would create it. Mode and defaults are those of the installed
-    webhook, unless --config or flags are given. The command only reads.
+    webhook, unless --config or flags are given. The command writes nothing; if the installation
+    has a convertor profile, a pod with it is sent as a dry run.
 
     \b
     Examples:
@@ -69,6 +70,9 @@ def explain(  # noqa: PLR0913, PLR0917 - one for each option
                 client, target, uid, priority_classes=installation.has_priority_classes
             )
             webhooks = read_webhooks(client, installed, [target], unread)
-            cluster = cluster._replace(unread=[*unread, *cluster.unread], webhooks=webhooks)
+            refusal = read.read_profile_refusal(client, target, installation, unread)
+            cluster = cluster._replace(
+                unread=[*unread, *cluster.unread], webhooks=webhooks, profile_refusal=refusal
+            )
     explanation = explain_plan(plan, installation, cluster, selected_cluster())
     text.write_explanation(explanation, installed, output)

@@ -7,11 +7,13 @@ from webhook.cli.disks import read_places, read_pvcs
 from webhook.cli.explain.objects import NamespaceObject, NodeObject, PodObject, as_json
 from webhook.forklift.plan import NAME_PATTERN
 from webhook.inventory import VmDisk, VmRef
+from webhook.inventory.profile_check import check_profile
 from webhook.kube.api.client import Client
 from webhook.kube.api.collection import ApiObject, ListWatch
 from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json
 from webhook.kube.priority import PRIORITY_CLASSES_PATH, PriorityClassObject
+from webhook.model import ConvertorProfile, Installation
 from webhook.reports.explain import ClusterObjects
 
 _FORBIDDEN = 403
@@ -57,6 +59,27 @@ def read_cluster(
         disks=disks,
         priority_classes=reader.read_priority_classes() if priority_classes else None,
     )
+
+
+def read_profile_refusal(
+    client: Client, target_namespace: str, installation: Installation, unread: list[str]
+) -> str:
+    """Return the reason why the API server refuses pods with the convertor profile; empty if not.
+
+    The pod is sent as a dry run. If that is not permitted, or decides nothing, `unread` has the
+    reason.
+
+    Raises:
+        ApiError: the API server did not answer, or failed.
+
+    """
+    profile = installation.profile_for(target_namespace)
+    if profile == ConvertorProfile() or not NAME_PATTERN.fullmatch(target_namespace):
+        return ""
+    found = check_profile(client, target_namespace, installation)
+    if found.unchecked:
+        unread.append(f"{found.unchecked}; the convertor profile is not checked")
+    return found.refusal
 
 
 class _Reader:

@@ -23,6 +23,7 @@ from webhook.reports.explain.advice import (
     advise_on_exclusions,
     advise_on_new_pod,
     advise_on_pending_pod,
+    advise_on_profile,
 )
 from webhook.reports.explain.amounts import format_amount
 from webhook.reports.explain.context import ExplainContext, read_context
@@ -99,6 +100,7 @@ def explain(
         advice=[
             *advise_on_duplicates(duplicates, context),
             *advise_on_exclusions(context),
+            *advise_on_profile(context, cluster.profile_refusal),
             *advice,
             *advise_on_roles(roles, context),
         ],

@@ -52,6 +52,20 @@ def advise_on_exclusions(context: ExplainContext) -> list[Advice]:
     return [Advice(each.cause, each.remedy, each.command) for each in context.exclusions]
 
 
+def advise_on_profile(context: ExplainContext, refusal: str) -> list[Advice]:
+    """Return what to do about a convertor profile that the API server refuses."""
+    if not refusal:
+        return []
+    namespace = context.plan.target_namespace
+    return [
+        Advice(
+            f"namespace '{namespace}' refuses convertor pods with the convertor profile: {refusal}",
+            f"change convertor in the installation, or convertor.namespaces.{namespace} for this "
+            "namespace only, or what refuses it",
+        )
+    ]
+
+
 def advise_on_duplicates(duplicates: list[DuplicatePods], context: ExplainContext) -> list[Advice]:
     """Return what to do about VMs with several convertor pods, the command once per Migration.
 

@@ -28,6 +28,9 @@ class ClusterObjects(NamedTuple):
     """The disks of the plan's VMs, of all its migrations."""
     priority_classes: frozenset[str] | None = None
     """The names of the PriorityClasses; None if they were not read."""
+    profile_refusal: str = ""
+    """The reason why the API server refuses pods with the convertor profile; empty if it does not,
+    or if that is not known."""
 
 
 class Setting(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

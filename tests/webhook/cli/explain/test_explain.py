@@ -235,6 +235,47 @@ def test_missing_permissions_are_reported_with_their_consequences(
     assert RIGHT.format("nodes") in result.stdout
 
 
+def test_a_refused_convertor_profile_is_reported_with_what_to_change(
+    run: Run, cluster: FakeApi
+) -> None:
+    cluster.add(plan(), *release(convertor={"runtimeClass": "kata"}))
+    cluster.fail("create", 403, "pods", message='RuntimeClass "kata" not found')
+    found = explained(run)
+
+    assert found["advice"][0] == {
+        "problem": "namespace 'vms' refuses convertor pods with the convertor profile: "
+        f'{cluster.server} forbids it: RuntimeClass "kata" not found',
+        "remedy": "change convertor in the installation, or convertor.namespaces.vms for this "
+        "namespace only, or what refuses it",
+    }
+    assert [each.namespace for each in cluster.filter_requests("create")] == ["vms", "vms"]
+
+
+def test_a_convertor_profile_that_is_accepted_is_no_problem(run: Run, cluster: FakeApi) -> None:
+    cluster.add(plan(), *release(convertor={"runtimeClass": "kata"}))
+    found = explained(run)
+
+    assert len(cluster.filter_requests("create")) == 1
+    assert "profile" not in json.dumps([found["advice"], found["unread"]])
+
+
+def test_without_a_profile_no_pod_is_sent(run: Run, cluster: FakeApi) -> None:
+    cluster.add(plan(), *release(convertor={"namespaces": {"other": {"runtimeClass": "kata"}}}))
+    explained(run)
+    assert not cluster.filter_requests("create")
+
+
+def test_without_permission_to_create_pods_the_profile_is_not_checked(
+    run: Run, cluster: FakeApi
+) -> None:
+    cluster.add(plan(), *release(convertor={"runtimeClass": "kata"}))
+    cluster.forbid("create", "pods", user="eve")
+    (unread,) = explained(run)["unread"]
+
+    assert unread.startswith("'eve' may not create pods in namespace 'vms': it needs a Role")
+    assert unread.endswith("; the convertor profile is not checked")
+
+
 def test_without_permission_to_list_pods_none_is_listed(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(), convertor_pod("db-vm-9-qqqqq", "alpha"))
     cluster.forbid("list", "pods", user="eve")

@@ -64,7 +64,9 @@ def format_lines(explanation: Explanation, *, is_installed: bool) -> Iterator[Li
         ("Effective settings", _settings(explanation)),
         ("Problems", _problems(explanation)),
         ("Warnings", (Line(f"- {text}", WARNING) for text in explanation.warnings)),
+        ("Limits of the plan", _limits(explanation)),
         ("Effective rules", _rules(explanation)),
+        ("Besides their place", (Line(f"- {text}") for text in explanation.effects)),
         ("Nodes", _nodes(explanation)),
         ("Pods of each role, and VMs", _roles(explanation)),
         ("Disks", _disks(explanation)),
@@ -90,6 +92,12 @@ def _settings(explanation: Explanation) -> Iterator[Line]:
         yield from _table(["SETTING", "VALUE", "SOURCE"], [row[:-1] for row in rows])
     else:
         yield from _table(["SETTING", "VALUE", "SOURCE", "OVERRIDES"], rows)
+
+
+def _limits(explanation: Explanation) -> Iterator[Line]:
+    rows = [[limit.name, limit.value, limit.source] for limit in explanation.limits]
+    if rows:
+        yield from _table(["LIMIT", "ALLOWED", "SOURCE"], rows)
 
 
 def _problems(explanation: Explanation) -> Iterator[Line]:

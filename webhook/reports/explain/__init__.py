@@ -1,6 +1,7 @@
 """Explanation of a plan's settings on the current cluster: a value, which `webhook.cli` prints.
 
 effective_settings  ───▶ the settings and the source of each
+effects             ───▶ what pods get besides a place, in plain English
 rules               ───▶ each rule in plain English, and what it matches
 pods                ───▶ the plan's convertor pods, and the one to evaluate
 webhook.kube.scheduler.run_filters ───▶ every node, and the first reason against it
@@ -29,17 +30,20 @@ from webhook.reports.explain.amounts import format_amount
 from webhook.reports.explain.context import ExplainContext, read_context
 from webhook.reports.explain.disks import list_conflicts, list_disk_rows, select_disks
 from webhook.reports.explain.effective_settings import list_effective_settings
+from webhook.reports.explain.effects import list_effects
 from webhook.reports.explain.model import ClusterObjects, Explanation, NodeRow
 from webhook.reports.explain.obstacles import find_obstacles
 from webhook.reports.explain.pods import (
     build_new_pod,
     is_pending,
+    list_placement_problems,
     list_pod_rows,
     recreate,
     select_pods,
 )
 from webhook.reports.explain.roles import advise_on_roles, find_common_places, list_role_rows
 from webhook.reports.explain.rules import list_effective_rules
+from webhook.reports.installation import list_limits
 
 __all__ = ["ClusterObjects", "Explanation", "explain"]
 
@@ -81,7 +85,10 @@ def explain(
         target_namespace=context.plan.target_namespace,
         mode=context.mode,
         settings=list_effective_settings(context),
-        problems=[each.for_cluster(flags) for each in context.plan.settings.problems],
+        problems=[
+            each.for_cluster(flags)
+            for each in [*context.plan.settings.problems, *list_placement_problems(context)]
+        ],
         warnings=[
             *find_plan_warnings(context.plan, installation),
             *(
@@ -90,6 +97,8 @@ def explain(
                 for warning in find_pod_warnings(pod, context.plan)
             ),
         ],
+        limits=[*list_limits(installation, context.plan.namespace)],
+        effects=list_effects(context),
         rules=list_effective_rules(context, evaluated),
         evaluated_pod=(
             f"{namespace_of(evaluated)}/{name_of(evaluated)}" if pending else _describe_new(context)
@@ -122,7 +131,8 @@ def explain(
 
 def _describe_new(context: ExplainContext) -> str:
     if context.unplaced_reason:
-        return f"a new convertor pod, as Forklift creates it ({context.unplaced_reason})"
+        floor = ", with what the installation enforces" if context.has_floor else ""
+        return f"a new convertor pod, as Forklift creates it{floor} ({context.unplaced_reason})"
     return "a new convertor pod, as the webhook places it"
 
 

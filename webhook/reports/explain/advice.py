@@ -15,7 +15,7 @@ from webhook.reports.duplicates import REMEDY, DuplicatePods
 from webhook.reports.explain.context import ExplainContext
 from webhook.reports.explain.model import Advice
 from webhook.reports.explain.obstacles import Obstacle, collect_obstacles
-from webhook.reports.explain.pods import place_enforced
+from webhook.reports.explain.pods import place_in_mode_enforce
 from webhook.reports.explain.remedies import (
     ObstacleContext,
     advise_enforcing,
@@ -37,7 +37,7 @@ def advise_on_new_pod(verdicts: list[Verdict], context: ExplainContext, pod: Jso
         return []
     if not context.unplaced_reason:
         return _advise_on_obstacles(verdicts, context, pod)
-    placed = place_enforced(pod, context) or pod
+    placed = place_in_mode_enforce(pod, context) or pod
     verdicts = run_filters(placed, context.snapshot)
     if fitting := sum(verdict.fits for verdict in verdicts):
         problem = f"{context.unplaced_reason}: a placed pod would fit {_nodes(fitting)}"

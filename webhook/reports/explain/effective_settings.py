@@ -2,18 +2,19 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import msgspec
+
 from webhook import karl
 from webhook.kube.objects import Json
 from webhook.kube.tolerations import format_toleration
 from webhook.model import Role, RoleSettings
 from webhook.reports.explain.context import ExplainContext
 from webhook.reports.explain.model import Setting
-from webhook.settings.names import of_role
+from webhook.reports.installation import NO_NAME, list_enforced, list_profile
+from webhook.settings.names import LIMITS, REQUESTS, of_role
 from webhook.settings.raw import UNSET, PlanName
 from webhook.settings.source import RoleSource, Source
 
-ENFORCED = "installation enforced."
-"""The beginning of the source of what the installation enforces."""
 _NONE = "none"
 """The value of a setting for a role that replaces the general one by nothing."""
 
@@ -25,14 +26,41 @@ def list_effective_settings(context: ExplainContext) -> list[Setting]:
     of_roles = (
         each for role, own in settings.roles.items() for each in _list_of_role(role, own, context)
     )
-    return [
+    rows = [
         *_pairs("labels", sources, name, lambda source: source.labels),
         *_pairs("node-selector", sources, name, lambda source: source.node_selector),
         *_affinities(context.reading.affinity_sources, name),
         *_tolerations(settings.tolerations, sources, name),
+        *_resources(settings.resources, sources, name),
+        *_priority_class(settings.priority_class, sources, name),
+        *_pairs("pod-annotations", sources, name, lambda source: source.pod_annotations),
         *_words(context),
         *of_roles,
     ]
+    return [
+        *_add_enforced(rows, [*list_enforced(context.installation)]),
+        *list_profile(context.installation, context.plan.target_namespace),
+    ]
+
+
+def _add_enforced(rows: list[Setting], enforced: list[Setting]) -> list[Setting]:
+    """Return the rows with those that the installation enforces, which override node labels."""
+    selected = {_key(row): row for row in rows if row.name == "node-selector"}
+    changed = [
+        msgspec.structs.replace(
+            row, overridden=[*below.overridden, f"{below.value} ({below.source})"]
+        )
+        if row.name == "node-selector" and (below := selected.get(_key(row)))
+        else row
+        for row in enforced
+    ]
+    overridden = {_key(row) for row in enforced if row.name == "node-selector"}
+    kept = [row for row in rows if row.name != "node-selector" or _key(row) not in overridden]
+    return kept + changed
+
+
+def _key(row: Setting) -> str:
+    return row.value.partition("=")[0]
 
 
 def _list_of_role(role: Role, own: RoleSettings, context: ExplainContext) -> Iterator[Setting]:
@@ -53,6 +81,11 @@ def _list_of_role(role: Role, own: RoleSettings, context: ExplainContext) -> Ite
         ],
         "affinity": [*_affinities(affinities, name)],
         "tolerations": [*_tolerations(own.tolerations or [], sources, name)],
+        "resources": [*_resources(own.resources or {}, sources, name)],
+        "priority-class": [*_priority_class(own.priority_class or "", sources, name)],
+        "pod-annotations": [
+            *_pairs("pod-annotations", sources, name, lambda source: source.pod_annotations)
+        ],
     }
     for setting, rows in found.items():
         where = [each.location(setting, name) for each in sources if setting in each.raw][-1:]
@@ -79,7 +112,7 @@ def _pairs(
 def _affinities(sources: Iterable[RoleSource], plan: PlanName) -> Iterator[Setting]:
     for source in sources:
         values = [karl.to_text(rule) for rule in source.rules]
-        for value in values or (["an affinity object"] if source.affinity else []):
+        for value in values or ([NO_NAME] if source.affinity else []):
             yield Setting("affinity", value, source.location("affinity", plan))
 
 
@@ -90,6 +123,37 @@ def _tolerations(
         *_, source = [each for each in sources if toleration in each.tolerations]
         where = source.location("tolerations", plan)
         yield Setting("tolerations", format_toleration(toleration), where)
+
+
+def _resources(
+    resources: dict[str, str], sources: Sequence[RoleSource], plan: PlanName
+) -> Iterator[Setting]:
+    """Yield the quantities; one may follow its request or limit of a more specific source."""
+    for name, amount in resources.items():
+        part, _, resource = name.partition(".")
+        other = f"{REQUESTS if part == LIMITS else LIMITS}.{resource}"
+        written = [each for each in sources if name in each.resources]
+        followed = [each for each in sources if other in each.resources]
+        *_, source = written if written[-1].resources[name] == amount else followed
+        overridden = [
+            f"{name}={each.resources[name]} ({each.location('resources', plan)})"
+            for each in written
+            if each.resources[name] != amount
+        ]
+        where = source.location("resources", plan)
+        yield Setting("resources", f"{name}={amount}", where, overridden=overridden)
+
+
+def _priority_class(name: str, sources: Iterable[RoleSource], plan: PlanName) -> Iterator[Setting]:
+    written = [each for each in sources if each.priority_class is not None]
+    for source in written[-1:]:
+        overridden = [
+            f"{each.priority_class or _NONE} ({each.location('priority-class', plan)})"
+            for each in written[:-1]
+            if each.priority_class != name
+        ]
+        where = source.location("priority-class", plan)
+        yield Setting("priority-class", name or _NONE, where, overridden=overridden)
 
 
 def _words(context: ExplainContext) -> Iterator[Setting]:

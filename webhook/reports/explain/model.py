@@ -172,6 +172,10 @@ class Explanation(msgspec.Struct, frozen=True, rename="camel"):
     problems: list[Problem]
     warnings: list[str]
     """About valid settings that hardly mean what is intended."""
+    limits: list[Setting]
+    """Those of the installation on settings of the plan, without those that are built in."""
+    effects: list[str]
+    """The effects of settings that are not about nodes, and of the installation's profile."""
     rules: list[Rule]
     evaluated_pod: str = msgspec.field(name="judged")
     """`target/db-vm-1`, or `a new convertor pod, as the webhook places it`."""

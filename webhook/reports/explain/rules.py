@@ -22,8 +22,8 @@ from webhook.kube.selectors import label_selector_matches, node_selector_term_ma
 from webhook.model import Settings
 from webhook.reports.explain import near_misses
 from webhook.reports.explain.context import ExplainContext
-from webhook.reports.explain.effective_settings import ENFORCED
 from webhook.reports.explain.model import Matches, Rule
+from webhook.reports.installation import ENFORCED
 
 MAX_NAMES = 5
 """Names beside a count."""

@@ -71,9 +71,9 @@ def describe_enforced(installation: Installation) -> Json:
     return {name: value for name, value in found.items() if value}
 
 
-def describe_rows(rows: Iterator[Setting]) -> dict[str, str]:
-    """Return the values of rows by their names."""
-    return {row.name: row.value for row in rows}
+def describe_profile(installation: Installation, namespace: str) -> dict[str, str]:
+    """Return the profile of the convertor pods in a namespace; empty if it has none."""
+    return {row.name: row.value for row in list_profile(installation, namespace)}
 
 
 def _format_profile(value: Json | str | ScratchVolume) -> str:

@@ -12,6 +12,13 @@ from webhook.kube.api.client import Client
 from webhook.kube.api.collection import ApiObject, ListWatch
 from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json
+from webhook.kube.pod_selectors import (
+    API_VERSIONS,
+    PodSelector,
+    SelectingObject,
+    collection_path,
+    read_pod_selector,
+)
 from webhook.kube.priority import PRIORITY_CLASSES_PATH, PriorityClassObject
 from webhook.model import ConvertorProfile, Installation
 from webhook.reports.explain import ClusterObjects
@@ -24,7 +31,7 @@ T = TypeVar("T", bound=ApiObject)
 def read_cluster(
     client: Client, target_namespace: str, plan_uid: str = "", *, priority_classes: bool = False
 ) -> ClusterObjects:
-    """Read nodes, namespaces, pods, the disks of a plan, and if needed the PriorityClasses.
+    """Read nodes, namespaces, pods, what selects these, a plan's disks, and PriorityClasses.
 
     Whatever RBAC forbids is left out and reported in `unread`.
 
@@ -42,6 +49,7 @@ def read_cluster(
     )
     all_pods = pods is not None
     disks: dict[VmRef, list[VmDisk]] = {}
+    selectors: list[PodSelector] = []
     if NAME_PATTERN.fullmatch(target_namespace):
         if not all_pods:
             consequence = "the plan's pods are not listed"
@@ -50,6 +58,7 @@ def read_cluster(
             )
         if plan_uid:
             disks = reader.read_disks(target_namespace, plan_uid)
+        selectors = reader.read_pod_selectors(target_namespace)
     return ClusterObjects(
         nodes or [],
         pods or [],
@@ -58,6 +67,7 @@ def read_cluster(
         all_pods,
         disks=disks,
         priority_classes=reader.read_priority_classes() if priority_classes else None,
+        pod_selectors=selectors,
     )
 
 
@@ -104,6 +114,16 @@ class _Reader:
         consequence = "the pods are explained as if their class did not exist"
         found = self._read("priorityclasses", classes.list_items(), consequence)
         return None if found is None else frozenset(each.metadata.name for each in found)
+
+    def read_pod_selectors(self, namespace: str) -> list[PodSelector]:
+        """Read the Services and others that select pods of a namespace."""
+        found: list[PodSelector] = []
+        for kind in API_VERSIONS:
+            objects = ListWatch(self._client, collection_path(kind, namespace), SelectingObject)
+            consequence = f"a {kind} that selects the pods of the plan is not reported"
+            read = self._read(kind, objects.list_items(), consequence) or ()
+            found += (read_pod_selector(kind, each) for each in read)
+        return found
 
     def read_disks(self, namespace: str, plan_uid: str) -> dict[VmRef, list[VmDisk]]:
         """Read the PVCs of a plan in its target namespace, and the volumes of those bound."""

@@ -69,6 +69,7 @@ def format_lines(explanation: Explanation, *, is_installed: bool) -> Iterator[Li
         ("Besides their place", (Line(f"- {text}") for text in explanation.effects)),
         ("Nodes", _nodes(explanation)),
         ("Pods of each role, and VMs", _roles(explanation)),
+        ("Selected by", _selected(explanation)),
         ("Disks", _disks(explanation)),
         ("Conflicts", _conflicts(explanation)),
         ("Convertor pods", _pods(explanation.pods)),
@@ -193,6 +194,19 @@ def _roles(explanation: Explanation) -> Iterator[Line]:
         )
     else:
         yield Line("No node or zone fits all of them, but they use the same disks.", BAD)
+
+
+def _selected(explanation: Explanation) -> Iterator[Line]:
+    rows = [
+        [f"{row.kind} {row.name}", ", ".join(row.pods), ", ".join(row.labels) or "-", row.effect]
+        for row in explanation.selected_by
+    ]
+    if rows:
+        header, *lines = _table(["OBJECT", "PODS", "BY LABELS", "EFFECT"], rows[:MAX_ROWS])
+        yield header
+        for line, row in zip(lines, explanation.selected_by, strict=False):
+            yield Line(line.text, WARNING if row.labels else "")
+        yield from _more(len(rows))
 
 
 def _disks(explanation: Explanation) -> Iterator[Line]:

@@ -6,6 +6,7 @@ rules               ───▶ each rule in plain English, and what it matches
 pods                ───▶ the plan's convertor pods, and the one to evaluate
 webhook.kube.scheduler.run_filters ───▶ every node, and the first reason against it
 roles               ───▶ the nodes and zones of each role and of the VMs, and what they share
+selected            ───▶ the Services, budgets and others that select the plan's pods
 disks               ───▶ where the disks of running migrations are, and their conflicts
 advice              ───▶ what to change
 """
@@ -43,6 +44,7 @@ from webhook.reports.explain.pods import (
 )
 from webhook.reports.explain.roles import advise_on_roles, find_common_places, list_role_rows
 from webhook.reports.explain.rules import list_effective_rules
+from webhook.reports.explain.selected import advise_on_selected, list_selected
 from webhook.reports.installation import list_limits
 
 __all__ = ["ClusterObjects", "Explanation", "explain"]
@@ -79,6 +81,7 @@ def explain(
         verdicts = run_filters(evaluated, snapshot)
         advice = advise_on_pending_pod(verdicts, context, recreate(evaluated, context, new))
     omitted = limitations(evaluated, snapshot)
+    selected = list_selected(context, cluster.pod_selectors)
     duplicates = find_duplicates(pods, plan_object)
     return Explanation(
         plan=str(context.plan),
@@ -112,6 +115,7 @@ def explain(
             *advise_on_profile(context, cluster.profile_refusal),
             *advice,
             *advise_on_roles(roles, context),
+            *advise_on_selected(selected, context),
         ],
         limitations=[
             *(() if pending else (_VOLUMES,)),
@@ -126,6 +130,7 @@ def explain(
         common=find_common_places(roles),
         disks=list_disk_rows(disks, surroundings),
         conflicts=list_conflicts(disks, users, surroundings),
+        selected_by=selected,
     )
 
 

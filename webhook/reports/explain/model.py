@@ -1,12 +1,13 @@
 """The parts of an explanation: what the commands print, and the fields of their JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from webhook.inventory import VmDisk, VmRef
 from webhook.kube.objects import Json
+from webhook.kube.pod_selectors import PodSelector
 from webhook.model import Mode, Problem
 from webhook.placement.conflicts import ConflictKind
 from webhook.reports.duplicates import DuplicatePods
@@ -28,6 +29,8 @@ class ClusterObjects(NamedTuple):
     """The disks of the plan's VMs, of all its migrations."""
     priority_classes: frozenset[str] | None = None
     """The names of the PriorityClasses; None if they were not read."""
+    pod_selectors: Sequence[PodSelector] = ()
+    """Of the target namespace."""
     profile_refusal: str = ""
     """The reason why the API server refuses pods with the convertor profile; empty if it does not,
     or if that is not known."""
@@ -136,6 +139,19 @@ class ConflictRow(msgspec.Struct, frozen=True):
     message: str
 
 
+class SelectedRow(msgspec.Struct, frozen=True):
+    """An object in the target namespace that selects pods of the plan."""
+
+    kind: str
+    name: str
+    pods: list[str]
+    """Their roles."""
+    labels: list[str]
+    """The labels, `tier=web`, by which it selects them, of those that Forklift does not set."""
+    effect: str
+    """The predicate of a sentence: `sends them its traffic once they are ready`."""
+
+
 class PodRow(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """A convertor pod of the plan."""
 
@@ -198,3 +214,5 @@ class Explanation(msgspec.Struct, frozen=True, rename="camel"):
     common: CommonPlaces
     disks: list[DiskRow]
     conflicts: list[ConflictRow]
+    selected_by: list[SelectedRow]
+    """The objects in the target namespace that select the plan's next pods."""

@@ -147,7 +147,7 @@ class Reason(StrEnum):
     """Not of a review: a disk is bound where the convertor pod of its VM cannot run."""
 
 
-class Problem(msgspec.Struct, frozen=True):
+class Problem(msgspec.Struct, frozen=True, rename="camel"):
     """An invalid or disallowed setting, with its source location."""
 
     where: str

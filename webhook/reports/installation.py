@@ -8,7 +8,7 @@ from webhook.karl.minimums import join_selector
 from webhook.kube.objects import Json
 from webhook.kube.tolerations import format_toleration
 from webhook.model import Installation, Limits, ScratchVolume
-from webhook.reports.explain.model import Setting
+from webhook.reports.setting import Setting
 from webhook.settings.names import INSTALLATION_ONLY, to_field
 
 ENFORCED = "installation enforced."

@@ -4,7 +4,6 @@ import pytest
 
 from webhook import karl
 from webhook.model import ConvertorProfile, Installation, Limits, Role, ScratchVolume, Settings
-from webhook.reports.explain.model import Setting
 from webhook.reports.installation import (
     describe_enforced,
     describe_profile,
@@ -12,6 +11,7 @@ from webhook.reports.installation import (
     list_limits,
     list_profile,
 )
+from webhook.reports.setting import Setting
 
 
 def test_limits_that_are_built_in_are_not_listed() -> None:

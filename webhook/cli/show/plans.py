@@ -21,6 +21,7 @@ from webhook.kube.objects import Json
 from webhook.kube.tolerations import format_toleration
 from webhook.model import Installation, Plan, Problem, Role, RoleSettings
 from webhook.reports.exclusions import InstalledWebhooks
+from webhook.reports.installation import describe_enforced, describe_profile, list_limits
 from webhook.settings.mode import mode_of
 from webhook.settings.names import ROLE_SETTINGS
 from webhook.settings.raw import PlanName
@@ -33,12 +34,14 @@ _MAX_CELL_LENGTH = 40
 """Characters; `-o wide` has all."""
 
 _COLUMNS = ("namespace", "name", "mode", "pods", "labels", "nodeSelector", "rules", "tolerations")
+_BESIDES = ("resources", "priorityClass", "podAnnotations")
 _WIDE = (
     *_COLUMNS[:2],
     "targetNamespace",
     "podSelector",
     *_COLUMNS[2:],
     "affinityPolicy",
+    *_BESIDES,
     "disks",
     "roles",
 )
@@ -120,8 +123,9 @@ def describe_plan(
 ) -> Json:
     """Return a plan and its effective settings as JSON, with the fields of a Plan and a pod.
 
-    It has the field `excluded` only if the webhook is not called for the pods of the plan. `flags`
-    select the cluster in commands.
+    It has the field `excluded` only if the webhook is not called for the pods of the plan, and
+    `limits`, `enforced` and `convertor` only if the installation has any. `flags` select the
+    cluster in commands.
     """
     plan, sources, affinity_sources, _ = settings.read_plan(plan_object, installation)
     effective = plan.settings
@@ -140,14 +144,29 @@ def describe_plan(
         ),
         "rules": [rule for source in affinity_sources for rule in _rules(source)],
         "affinity": minimums.expand(effective.affinity, {}),
+        "topologySpreadConstraints": effective.spread,
         "affinityPolicy": effective.affinity_policy.value,
         "tolerations": effective.tolerations,
+        "resources": effective.resources,
+        "priorityClass": effective.priority_class,
+        "podAnnotations": effective.pod_annotations,
         "roles": {
             role.value: _describe_role(own, _list_sources(sources, role), plan)
             for role, own in effective.roles.items()
         },
         "problems": [msgspec.to_builtins(each.for_cluster(flags)) for each in effective.problems],
+        **_describe_installation(plan, installation),
     } | ({"excluded": "; ".join(map(str, exclusions))} if exclusions else {})
+
+
+def _describe_installation(plan: Plan, installation: Installation) -> Json:
+    """Return what the installation allows and gives to the plan's pods, without empty fields."""
+    found = {
+        "limits": {row.name: row.value for row in list_limits(installation, plan.namespace)},
+        "enforced": describe_enforced(installation),
+        "convertor": describe_profile(installation, plan.target_namespace),
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def _describe_role(own: RoleSettings, sources: list[RoleSource], plan: Plan) -> Json:
@@ -163,8 +182,13 @@ def _describe_role(own: RoleSettings, sources: list[RoleSource], plan: Plan) -> 
         effective = [each for each in sources if each.affinity is not None][-1]
         found["rules"] = _rules(effective) if own.affinity or own.spread else []
         found["affinity"] = minimums.expand(own.affinity, {})
+        found["topologySpreadConstraints"] = own.spread or []
     if own.tolerations is not None:
         found["tolerations"] = own.tolerations
+    others = (own.resources, own.priority_class, own.pod_annotations)
+    found |= {
+        name: value for name, value in zip(_BESIDES, others, strict=True) if value is not None
+    }
     name = PlanName(plan.namespace, plan.name)
     locations = [each.location(setting, name) for each in sources for setting in ROLE_SETTINGS]
     return found | {"sources": [each for each in locations if each]}
@@ -227,7 +251,7 @@ def _cell(value: Any) -> str:
 
 
 def _role_cell(own: Json) -> str:
-    columns = ("labels", "nodeSelector", "rules", "tolerations")
+    columns = ("labels", "nodeSelector", "rules", "tolerations", *_BESIDES)
     cells = [
         f"{_heading(each).lower()} {_cell(own[each]) or '-'}" for each in columns if each in own
     ]

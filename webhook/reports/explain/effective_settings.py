@@ -9,8 +9,8 @@ from webhook.kube.objects import Json
 from webhook.kube.tolerations import format_toleration
 from webhook.model import Role, RoleSettings
 from webhook.reports.explain.context import ExplainContext
-from webhook.reports.explain.model import Setting
 from webhook.reports.installation import NO_NAME, list_enforced, list_profile
+from webhook.reports.setting import Setting
 from webhook.settings.names import LIMITS, REQUESTS, of_role
 from webhook.settings.raw import UNSET, PlanName
 from webhook.settings.source import RoleSource, Source

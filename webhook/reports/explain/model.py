@@ -12,6 +12,7 @@ from webhook.model import Mode, Problem
 from webhook.placement.conflicts import ConflictKind
 from webhook.reports.duplicates import DuplicatePods
 from webhook.reports.exclusions import InstalledWebhooks
+from webhook.reports.setting import Setting
 
 
 class ClusterObjects(NamedTuple):
@@ -34,20 +35,6 @@ class ClusterObjects(NamedTuple):
     profile_refusal: str = ""
     """The reason why the API server refuses pods with the convertor profile; empty if it does not,
     or if that is not known."""
-
-
-class Setting(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """An effective setting."""
-
-    name: str
-    """As in annotations: `labels`."""
-    value: str
-    """As in annotations: `workload=migration`."""
-    source: str
-    """`annotation convertor.forklift.konveyor.io/labels`, `spec.convertorLabels`, `defaults
-    labels`, or `installation`."""
-    overridden: list[str] = msgspec.field(name="insteadOf", default_factory=list)
-    """The values of less specific sources: `workload=batch (spec.convertorLabels)`."""
 
 
 class Matches(msgspec.Struct, frozen=True):

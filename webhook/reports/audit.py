@@ -137,7 +137,7 @@ class AuditReport(msgspec.Struct, frozen=True, rename="camel"):
     plans: list[AuditedPlan]
     pods_without_plan: list[AuditedPod] = msgspec.field(name="strays")
     given: list[Setting] = msgspec.field(name="installation", default_factory=list)
-    """What the installation enforces, and its convertor profile, of all namespaces."""
+    """The settings that the installation enforces, and its convertor profiles."""
     has_built_in_limits: bool = msgspec.field(name="builtInLimits", default=True)
     """True if the installation has no limits of its own, but for roles."""
 

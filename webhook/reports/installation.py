@@ -1,4 +1,4 @@
-"""What the installation gives all pods and allows plans, as rows for reports."""
+"""Settings of the installation for all pods, and its limits, as rows for reports."""
 
 from collections.abc import Iterator
 

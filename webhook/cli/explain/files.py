@@ -1,6 +1,7 @@
 """The plan and the cluster of `explain --plans`, from files."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,7 +13,7 @@ from webhook.cli.files.plans import index_disks, read_contents
 from webhook.inventory import VmDisk, plan_files
 from webhook.inventory.directory_plans import find_files
 from webhook.inventory.plan_files import FileError
-from webhook.kube.affinity_validation import validate_affinity
+from webhook.kube.affinity_validation import validate_affinity, validate_selector, validate_spread
 from webhook.kube.messages import describe_validation_error, did_you_mean
 from webhook.kube.objects import Json, name_of, namespace_of, nested_string, spec_of, status_of
 from webhook.kube.pod_selectors import API_VERSIONS, PodSelector, SelectingObject, read_pod_selector
@@ -26,6 +27,13 @@ _KINDS: dict[str, type[NodeObject | PodObject | NamespaceObject]] = {
     "Pod": PodObject,
     "Namespace": NamespaceObject,
 }
+
+
+_RULES: dict[str, Callable[[object], list[FieldError]]] = {
+    "affinity": validate_affinity,
+    "topologySpreadConstraints": validate_spread,
+}
+"""Fields of a pod's spec, and what validates them."""
 
 
 def read_files(path: Path, namespace: str, name: str) -> tuple[Json, ClusterObjects]:
@@ -88,8 +96,11 @@ def _add_objects(
                 raise FileError(f"line {line}: {name}: {error}") from None
             found[name].append(converted)
         elif version == API_VERSIONS.get(name, ""):
-            selecting = _convert(each, SelectingObject, line)
-            selectors[namespace_of(each)].append(read_pod_selector(name, selecting))
+            found_selector = read_pod_selector(name, _convert(each, SelectingObject, line))
+            if errors := validate_selector(found_selector.selector or {}):
+                message = f"its selector{errors[0].path}: {errors[0].message}"
+                raise FileError(f"line {line}: {name}: {message}")
+            selectors[namespace_of(each)].append(found_selector)
 
 
 def _convert(found: Json, kind: type[T], line: int) -> T:
@@ -101,14 +112,15 @@ def _convert(found: Json, kind: type[T], line: int) -> T:
 
 
 def _check(found: Json) -> None:
-    """Raise ValueError if a node or pod has an affinity or amounts that no API server accepts."""
+    """Raise ValueError if a node or pod has amounts or rules that no API server accepts."""
     try:
         parse_resource_list(status_of(found).get("allocatable"))
         requested(found)
     except ValueError as error:
         raise ValueError(f"an amount of its resources {error}") from None
-    if (affinity := spec_of(found).get("affinity")) and (errors := validate_affinity(affinity)):
-        raise ValueError(f"'spec.affinity{errors[0].path}': {errors[0].message}")
+    for field, validate in _RULES.items():
+        if (rules := spec_of(found).get(field)) and (errors := validate(rules)):
+            raise ValueError(f"'spec.{field}{errors[0].path}': {errors[0].message}")
 
 
 def _is_of(plan: Json, disk: VmDisk) -> bool:

@@ -7,7 +7,7 @@ workload, or ends the migration.
 from collections.abc import Iterable, Iterator
 
 from webhook.kube.messages import join_with_and
-from webhook.kube.objects import Json, labels_of, namespace_of
+from webhook.kube.objects import Json, labels_of, metadata_of, namespace_of
 from webhook.kube.pod_selectors import PodSelector
 from webhook.kube.selectors import list_requirements
 from webhook.model import Role
@@ -51,7 +51,11 @@ def advise_on_selected(rows: list[SelectedRow], context: ExplainContext) -> Iter
 
 
 def _row(selector: PodSelector, pods: dict[Role, Json], context: ExplainContext) -> SelectedRow:
-    selected = [role for role, pod in pods.items() if selector.matches(labels_of(pod))]
+    selected = [
+        role
+        for role, pod in pods.items()
+        if selector.matches(labels_of(pod)) and not _is_kept_from(selector, pod)
+    ]
     added: dict[str, None] = {}
     for role in selected:
         before = labels_of(build_model_pod(context.plan, context.spec, role))
@@ -65,6 +69,12 @@ def _row(selector: PodSelector, pods: dict[Role, Json], context: ExplainContext)
         labels=[*added],
         effect=_EFFECTS.get(selector.kind) or _restrict(selector),
     )
+
+
+def _is_kept_from(selector: PodSelector, pod: Json) -> bool:
+    """Return whether a ReplicaSet leaves a pod alone, because that has another controller."""
+    owners = metadata_of(pod).get("ownerReferences") or ()
+    return selector.kind == "ReplicaSet" and any(each.get("controller") for each in owners)
 
 
 def _without_fields(labels: dict[str, str], context: ExplainContext) -> dict[str, str]:

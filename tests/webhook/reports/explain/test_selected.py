@@ -94,3 +94,15 @@ def test_a_network_policy_may_be_what_the_label_is_for() -> None:
 def test_pods_in_the_namespace_of_the_plan_are_not_selected() -> None:
     found = explained(plan(labels="tier=web", pods="inspection"), select(tier="web"))
     assert rows(found) == []
+
+
+def test_a_replica_set_adopts_no_pod_that_has_a_controller() -> None:
+    found = explained(
+        plan(labels="tier=web", pods="all"),
+        select("ReplicaSet", tier="web"),
+        select("PodDisruptionBudget", tier="web"),
+    )
+    assert [(row.kind, row.pods) for row in found.selected_by] == [
+        ("PodDisruptionBudget", ["convertor", "first-consumer", "importer", "populator"]),
+        ("ReplicaSet", ["convertor", "first-consumer", "populator"]),
+    ]

@@ -13,6 +13,7 @@ from webhook.cli.files.plans import index_disks, read_contents
 from webhook.inventory import VmDisk, plan_files
 from webhook.inventory.directory_plans import find_files
 from webhook.inventory.plan_files import FileError
+from webhook.kube.affinity_fields import FieldError
 from webhook.kube.affinity_validation import validate_affinity, validate_selector, validate_spread
 from webhook.kube.messages import describe_validation_error, did_you_mean
 from webhook.kube.objects import Json, name_of, namespace_of, nested_string, spec_of, status_of

@@ -147,7 +147,7 @@ class Reason(StrEnum):
     """Not of a review: a disk is bound where the convertor pod of its VM cannot run."""
 
 
-class Problem(msgspec.Struct, frozen=True):
+class Problem(msgspec.Struct, frozen=True, rename="camel"):
     """An invalid or disallowed setting, with its source location."""
 
     where: str
@@ -395,6 +395,8 @@ class ConvertorProfile(msgspec.Struct, frozen=True):
     """Of the main container."""
     runtime_class: str = ""
     scratch_volume: ScratchVolume | None = None
+    open_shift: bool = False
+    """The security profiles are also for pods that Forklift creates for OpenShift."""
 
 
 class Installation(msgspec.Struct, frozen=True):
@@ -436,6 +438,12 @@ class Installation(msgspec.Struct, frozen=True):
         own = [self.defaults, *(each for each in roles.values() if isinstance(each, dict))]
         allowed = any(each.priority_classes for each in self.all_limits())
         return allowed or any(each.get("priorityClass") for each in own)
+
+    @property
+    def has_profile(self) -> bool:
+        """True if the convertor pods of some namespace have a profile."""
+        profiles = (self.convertor, *self.namespace_convertors.values())
+        return any(each != ConvertorProfile() for each in profiles)
 
     def all_limits(self) -> list[Limits]:
         """Return the general limits, and those of the namespaces."""

@@ -185,7 +185,10 @@ class ObjectTracker:
 
 def plural_of(kind: str) -> str:
     """Return the resource of a kind: `plans` of `Plan`."""
-    return kind.lower() + ("es" if kind.endswith("s") else "s")
+    name = kind.lower()
+    if name.endswith("y"):
+        return f"{name[:-1]}ies"
+    return name + ("es" if name.endswith("s") else "s")
 
 
 def merge(target: Any, patch: Any) -> Any:

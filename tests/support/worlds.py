@@ -24,7 +24,7 @@ from webhook.kube.defaulting import with_defaults
 from webhook.kube.objects import Json
 from webhook.kube.scheduler import Verdict, run_filters, take_snapshot
 from webhook.kube.spread import HARD, SOFT, spread_key
-from webhook.model import AffinityPolicy, Installation, Limits, Mode, Plan, Settings
+from webhook.model import AffinityPolicy, ClusterState, Installation, Limits, Mode, Plan, Settings
 from webhook.placement import place
 from webhook.reports.model_pod import build_model_pod
 from webhook.settings import read
@@ -77,11 +77,19 @@ _POD_RULES = [
     "PREFER pods(app=ceph-osd) on node",
 ]
 _SPREAD_RULES = [
+    "SPREAD pods(app in [virt-v2v, web]) on node hard",
     "SPREAD pods(has app) on node hard",
-    "SPREAD pods(has app) on zone hard",
-    "SPREAD pods(app!=none) on zone skew=2 hard",
-    "SPREAD pods(has tier) on topology.kubernetes.io/rack hard",
-    "SPREAD pods(app in [web, virt-v2v]) on zone",
+    "SPREAD pods(not has batch) on zone skew=2 hard",
+    "SPREAD pods(tier=db) on topology.kubernetes.io/rack hard",
+    "SPREAD pods(has app) on node",
+]
+_LABEL_SELECTORS: list[Json | None] = [
+    {"matchLabels": {"app": "virt-v2v"}},
+    {"matchLabels": {"app": "web"}},
+    {"matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}]},
+    {"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["db"]}]},
+    {},
+    None,
 ]
 _NODE_RULES = [
     "REQUIRE nodes(disk in [ssd, nvme])",
@@ -97,10 +105,8 @@ _NODE_RULES = [
 _SELECTORS = ["disk=nvme", "cores=16+", "mem=64Gi+", "spot=true", "disk=floppy"]
 _TOLERATIONS = ["dedicated=migration:NoSchedule", "dedicated", "gpu:NoSchedule", "dedicated=db"]
 _LABELS = ["app=web", "tier=db", "batch=1", "workload=migration"]
-
-
-UNLIMITED = Installation(limits=Limits(avoid_topologies=("*",)))
-"""An installation in which plans may have all of these rules."""
+INSTALLATION = Installation(limits=Limits(labels=("*",), avoid_topologies=("*",)))
+"""An installation that lets a Plan have all drawn settings."""
 
 
 class DrawnCluster(NamedTuple):
@@ -118,10 +124,17 @@ class DrawnCluster(NamedTuple):
 def draw_cluster(random: Random) -> DrawnCluster:
     nodes = draw_nodes(random)
     pods = draw_pods(random, nodes)
+    pod = draw_convertor_pod(random, ClusterState())
+    return DrawnCluster(nodes, pods, with_defaults(pod), random)
+
+
+def draw_convertor_pod(random: Random, cluster: ClusterState) -> Json:
+    """Draw a plan, and return a placed convertor pod of it, as it is before it is created."""
     plan_object = draw_plan(random)
-    plan = read(plan_object, UNLIMITED)
-    placed = place(build_model_pod(plan, plan_object["spec"]), plan, UNLIMITED)
-    return DrawnCluster(nodes, pods, with_defaults(placed.pod), random)
+    plan = read(plan_object, INSTALLATION)
+    model_pod = build_model_pod(plan, plan_object["spec"])
+    model_pod["spec"]["topologySpreadConstraints"] = _spread_constraints(random)
+    return place(model_pod, plan, INSTALLATION, cluster).pod
 
 
 def build_namespaces() -> list[Json]:
@@ -133,7 +146,7 @@ def draw_nodes(random: Random, prefix: str = "node") -> list[Json]:
 
 
 def draw_pods(random: Random, nodes: list[Json]) -> list[Json]:
-    """Draw pods on nodes; one in eight has ended."""
+    """Draw pods on nodes; one in eight has ended, and one in ten is being deleted."""
     return [
         _pod(random, f"pod-{number}", random.choice(nodes)["metadata"]["name"])
         for number in range(random.randint(0, 12))
@@ -142,11 +155,15 @@ def draw_pods(random: Random, nodes: list[Json]) -> list[Json]:
 
 def draw_plan(random: Random) -> Json:
     """Draw a Plan with settings in annotations, and in one of four with an affinity object."""
-    rules = _sample(random, _POD_RULES, 2) + _sample(random, _NODE_RULES, 1)
-    rules += _sample(random, _SPREAD_RULES, 1)
+    rules = _sample(random, _SPREAD_RULES, 1)
+    spread_only = random.random() < 0.3
+    if not spread_only:
+        rules += _sample(random, _POD_RULES, 2) + _sample(random, _NODE_RULES, 1)
     settings = {
         "affinity": "\n".join(rules),
-        "node-selector": ",".join(_sample(random, _SELECTORS, _choose(random, 0.25, 1, 0))),
+        "node-selector": ",".join(
+            _sample(random, _SELECTORS, _choose(random, 0.25, 1, 0)) * (not spread_only)
+        ),
         "tolerations": ",".join(_sample(random, _TOLERATIONS, 2)),
         "labels": ",".join(_sample(random, _LABELS, 2)),
         "scope": _choose(random, 0.3, "own", ""),
@@ -198,12 +215,15 @@ def _pod(random: Random, name: str, node: str) -> Json:
     }
     if random.random() < 0.3:
         spec["affinity"] = {"podAntiAffinity": {REQUIRED: [_term(random)]}}
-    namespace = random.choice(list(NAMESPACES))
+    namespace = random.choice([TARGET, TARGET, *NAMESPACES])
     phase = _choose(random, 0.12, random.choice(["Succeeded", "Failed"]), "Running")
+    metadata = {"name": name, "namespace": namespace, "labels": _present(labels)}
+    if phase == "Running" and random.random() < 0.1:
+        metadata["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace, "labels": _present(labels)},
+        "metadata": metadata,
         "spec": spec,
         "status": {"phase": phase},
     }
@@ -223,21 +243,41 @@ def _container(random: Random, name: str) -> Json:
 def _term(random: Random) -> Json:
     """Draw a pod term, also with fields that no KARL rule compiles to."""
     term: Json = {"topologyKey": random.choice([HOST, ZONE, "disk"])}
-    label_selector = random.choice(
-        [
-            {"matchLabels": {"app": "virt-v2v"}},
-            {"matchLabels": {"app": "web"}},
-            {"matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}]},
-            {"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["db"]}]},
-            {},
-            None,
-        ]
-    )
+    label_selector = random.choice(_LABEL_SELECTORS)
     if label_selector is not None:
         term["labelSelector"] = label_selector
         if "app" not in str(label_selector) and random.random() < 0.4:
             term[random.choice(["matchLabelKeys", "mismatchLabelKeys"])] = ["app"]
     return term | random.choice(_NAMESPACE_FIELDS)
+
+
+def _spread_constraints(random: Random) -> list[Json]:
+    """Draw constraints with fields that no KARL rule compiles to; each topology key once."""
+    return [
+        _spread_constraint(random, key)
+        for key in dict.fromkeys(_sample(random, [HOST, HOST, ZONE, "disk"], 2))
+        if random.random() < 0.5
+    ]
+
+
+def _spread_constraint(random: Random, topology_key: str) -> Json:
+    is_hard = random.random() < 0.9
+    constraint: Json = {
+        "topologyKey": topology_key,
+        "maxSkew": random.choice([1, 1, 2]),
+        "whenUnsatisfiable": "DoNotSchedule" if is_hard else "ScheduleAnyway",
+    }
+    any_app = {"matchExpressions": [{"key": "app", "operator": "Exists"}]}
+    selector = random.choice([any_app, any_app, *_LABEL_SELECTORS])
+    policies = ["Honor", "Ignore", None]
+    optional: Json = {
+        "labelSelector": selector,
+        "matchLabelKeys": ["plan"] if selector and random.random() < 0.2 else None,
+        "nodeAffinityPolicy": random.choice(["Ignore", *policies]),
+        "nodeTaintsPolicy": random.choice(policies),
+        "minDomains": random.choice([1, 2, 5]) if is_hard and random.random() < 0.3 else None,
+    }
+    return constraint | {name: value for name, value in optional.items() if value is not None}
 
 
 _NAMESPACE_FIELDS: list[Json] = [

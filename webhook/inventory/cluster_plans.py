@@ -112,6 +112,11 @@ class ClusterPlans:
         """The label values of the nodes, for the keys that some plan compares."""
         return self._nodes.values
 
+    @property
+    def target_namespaces(self) -> frozenset[str] | None:
+        """The namespaces that some plan migrates into; None until all plans have been listed."""
+        return self._index.target_namespaces if self._reflector.synced else None
+
     def start(self) -> None:
         """Start to list and watch."""
         self._reflector.start()

@@ -72,6 +72,7 @@ class PlanIndex:
         self._by_name: dict[str, tuple[Key, ...]] = {}
         self._invalid = 0
         self._node_keys: Counter[str] = Counter()
+        self._target_namespaces: Counter[str] = Counter()
         self._unread: dict[Key, str] = {}
 
     def __len__(self) -> int:
@@ -95,6 +96,12 @@ class PlanIndex:
         """The node label keys that some plan or the installation compares."""
         with self._writing:
             return minimums.label_keys(self._installation.enforced).union(self._node_keys)
+
+    @property
+    def target_namespaces(self) -> frozenset[str]:
+        """The namespaces that some plan migrates into."""
+        with self._writing:
+            return frozenset(self._target_namespaces)
 
     def find(self, ref: PlanRef) -> Plan | Reason:
         """Return the plan that `ref` means, or PLAN_NOT_FOUND or PLAN_AMBIGUOUS."""
@@ -215,14 +222,19 @@ class PlanIndex:
     def _count(self, plan: Plan, by: int) -> None:
         self._invalid += by if plan.settings.problems else 0
         for key in minimums.label_keys(plan.settings):
-            self._node_keys[key] += by
-            if not self._node_keys[key]:
-                del self._node_keys[key]
+            _add(self._node_keys, key, by)
+        _add(self._target_namespaces, plan.target_namespace, by)
 
     def _forget(self, plan: Plan, packed: bytes) -> None:
         self._count(plan, -1)
         if self._by_uid.get(plan.uid) is packed:  # unless a plan of the same UID has replaced it
             del self._by_uid[plan.uid]
+
+
+def _add(counter: Counter[str], key: str, by: int) -> None:
+    counter[key] += by
+    if not counter[key]:
+        del counter[key]
 
 
 def key_of(plan_object: Json) -> Key:

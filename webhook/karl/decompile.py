@@ -1,4 +1,4 @@
-"""Conversion of the terms of an Affinity to KARL rules, where there is an equivalent rule."""
+"""Conversion of affinity terms and spread constraints to KARL, where it has an equivalent rule."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -35,6 +35,8 @@ _VERBS = {
     ("podAntiAffinity", REQUIRED): Verb.AVOID,
     ("podAntiAffinity", PREFERRED): Verb.REPEL,
 }
+_SPREAD_POLICIES = {"nodeAffinityPolicy": "Honor", "nodeTaintsPolicy": "Ignore"}
+"""The policies of a TopologySpreadConstraint with their defaults; SPREAD honors both."""
 _ONE_VALUE = {
     "In": Operator.EQUAL,
     "NotIn": Operator.NOT_EQUAL,
@@ -90,6 +92,28 @@ def decompile_pod_term(verb: Verb, term: Json, weight: int | None = None) -> Rul
     )
 
 
+def decompile_spread(constraint: Json) -> Rule | None:
+    """Return the SPREAD that is equivalent to a TopologySpreadConstraint, or None."""
+    others = {"minDomains", "matchLabelKeys"} & {
+        name for name, value in constraint.items() if value
+    }
+    policies = [constraint.get(each) or default for each, default in _SPREAD_POLICIES.items()]
+    selectors = _decompile_label_selector(constraint.get("labelSelector") or {})
+    if others or policies != ["Honor", "Honor"] or not selectors:
+        return None
+    return Rule(
+        Verb.SPREAD,
+        Target.PODS,
+        selectors,
+        None,
+        _to_word(constraint["topologyKey"]),
+        None,
+        _NO_SPAN,
+        None if constraint["maxSkew"] == DEFAULT_SKEW else constraint["maxSkew"],
+        constraint["whenUnsatisfiable"] == "DoNotSchedule",
+    )
+
+
 def decompile_node_selector(key: str, value: str) -> Rule:
     """Return the rule that is equivalent to an entry of a nodeSelector."""
     selector = Selector(_to_word(key), Operator.EQUAL, (_to_word(value),), _NO_SPAN)
@@ -102,29 +126,15 @@ def format_pod_term(verb: Verb, term: Json) -> str:
     return to_text(rule) if rule else _format_json(term)
 
 
-def format_spread(constraint: Json) -> str:
-    """Return a topology spread constraint as a rule on one line, or as JSON without one."""
-    selectors = _decompile_label_selector(constraint.get("labelSelector") or {})
-    if not selectors or constraint.get("matchLabelKeys"):
-        return _format_json(constraint)
-    return to_text(
-        Rule(
-            Verb.SPREAD,
-            Target.PODS,
-            selectors,
-            None,
-            _to_word(constraint["topologyKey"]),
-            None,
-            _NO_SPAN,
-            None if constraint["maxSkew"] == DEFAULT_SKEW else constraint["maxSkew"],
-            constraint["whenUnsatisfiable"] == "DoNotSchedule",
-        )
-    )
-
-
 def format_required_pod_term(kind: str, term: Json) -> str:
     """Return a required term of `podAffinity` or `podAntiAffinity` as a rule on one line."""
     return format_pod_term(_VERBS[kind, REQUIRED], term)
+
+
+def format_spread(constraint: Json) -> str:
+    """Return a TopologySpreadConstraint as a rule on one line, or as JSON if KARL has none."""
+    rule = decompile_spread(constraint)
+    return to_text(rule) if rule else _format_json(constraint)
 
 
 def format_node_terms(terms: list[Json]) -> str:

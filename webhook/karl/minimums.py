@@ -82,6 +82,11 @@ def minimum_of(expression: Json) -> str:
     return str(int(value) + 1) if expression["operator"] == "Gt" else str(value)
 
 
+def join_selector(node_selector: dict[str, str], requirements: Iterable[Json]) -> dict[str, str]:
+    """Return a node selector with its minimums as they are written, `16+`."""
+    return node_selector | {each["key"]: f"{minimum_of(each)}+" for each in requirements}
+
+
 def expand(node: T, node_values: NodeValues) -> T:
     """Replace `AtLeast` and `NotAtLeast` by `In` and `NotIn` in an affinity or a part of one.
 

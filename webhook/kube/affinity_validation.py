@@ -1,4 +1,4 @@
-"""Validation of a core/v1 Affinity.
+"""Validation of a core/v1 Affinity, and of other fields with label selectors.
 
 Follows `validateAffinity` in `k8s.io/kubernetes/pkg/apis/core/validation`, without its leniency for
 existing objects: label values in preferences are checked too. Null counts as absent, and unknown
@@ -21,6 +21,16 @@ _Check = Callable[[Any, str], Iterator[FieldError]]
 def validate_affinity(affinity: object, *, closed: bool = False) -> list[FieldError]:
     """Return the errors of an affinity; with `closed` unknown fields are errors too."""
     return [*find_unknown_fields(affinity, closed=closed), *_AFFINITY(affinity, "")]
+
+
+def validate_selector(selector: object) -> list[FieldError]:
+    """Return the errors of a LabelSelector."""
+    return [*_SELECTOR(selector, "")]
+
+
+def validate_spread(constraints: object) -> list[FieldError]:
+    """Return the errors of a list of TopologySpreadConstraints."""
+    return [*_SPREAD(constraints, "")]
 
 
 def _object(fields: Mapping[str, _Check], *required: str) -> _Check:
@@ -86,6 +96,11 @@ def _in_turn(*checks: _Check) -> _Check:
 def _weight(value: Any, path: str) -> Iterator[FieldError]:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 100:
         yield FieldError(path, f"expected a weight from 1 to 100, found {describe_value(value)}")
+
+
+def _count(value: Any, path: str) -> Iterator[FieldError]:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        yield FieldError(path, f"expected a number from 1, found {describe_value(value)}")
 
 
 def _match_labels(value: Any, path: str) -> Iterator[FieldError]:
@@ -180,4 +195,20 @@ _WEIGHTED_NODE_TERM = _object({"weight": _weight, "preference": _NODE_TERM}, "we
 _NODE_TERMS = _object({REQUIRED: _NODE_SELECTOR, PREFERRED: _list(_WEIGHTED_NODE_TERM)})
 _AFFINITY = _object(
     {"nodeAffinity": _NODE_TERMS, "podAffinity": _POD_TERMS, "podAntiAffinity": _POD_TERMS}
+)
+_POLICY = _word("policy", "Honor", "Ignore")
+_SPREAD = _list(
+    _object(
+        {
+            "maxSkew": _count,
+            "topologyKey": _LABEL_KEY,
+            "whenUnsatisfiable": _word("action", "DoNotSchedule", "ScheduleAnyway"),
+            "labelSelector": _SELECTOR,
+            "minDomains": _count,
+            "nodeAffinityPolicy": _POLICY,
+            "nodeTaintsPolicy": _POLICY,
+            "matchLabelKeys": _list(_LABEL_KEY),
+        },
+        *("maxSkew", "topologyKey", "whenUnsatisfiable"),
+    )
 )

@@ -110,6 +110,12 @@ def join_with_or(choices: Collection[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
+def join_with_and(items: Collection[str]) -> str:
+    """Return `labels, affinity and tolerations`."""
+    *others, last = items
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def did_you_mean(word: str, choices: Iterable[str], cutoff: float = 0.6) -> str:
     """Return `; did you mean 'enforce'?`, or nothing if no choice is similar to the word."""
     by_folded = {choice.casefold(): choice for choice in choices}

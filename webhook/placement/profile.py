@@ -4,7 +4,6 @@ Only the installation has these settings, because they are privileges. They do n
 make it run: with the security profile, the memory and the temporary space that virt-v2v needs.
 """
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from webhook.kube.objects import Json
@@ -17,7 +16,13 @@ SCRATCH_VOLUME = "conversion-temp-storage"
 """Forklift's name of that volume; the webhook's has the same."""
 FIRST_WITH_APP_ARMOR_FIELD = 30
 """The minor version of Kubernetes from which on profiles of AppArmor have a field."""
+OPENSHIFT_PROFILE = {"type": "Localhost", "localhostProfile": "profiles/unshare.json"}
+"""The seccomp profile of pods that Forklift creates for OpenShift, which its SCC allows."""
 _TEMPORARY_DIRECTORY = "TMPDIR"
+_KEPT = (
+    "Forklift has created the pod for OpenShift: the security profiles of the installation are not "
+    "applied, without convertor.openShift"
+)
 _APP_ARMOR_ANNOTATION = "container.apparmor.security.beta.kubernetes.io"
 
 
@@ -45,12 +50,14 @@ def place_profile(
     index = main_container(containers or [])
     main: Json = containers[index] if containers else {}
     context = spec.get("securityContext") or {}
-    if profile.seccomp:
+    if context.get("seccompProfile") == OPENSHIFT_PROFILE and not profile.open_shift:
+        differs = (profile.seccomp or profile.app_armor) and profile.seccomp != OPENSHIFT_PROFILE
+        notes += [_KEPT] if differs else []
+    else:
         context, main = _set_profile("seccompProfile", profile.seccomp, context, main)
-    if profile.app_armor:
         if _has_app_armor_field(installation):
             context, main = _set_profile("appArmorProfile", profile.app_armor, context, main)
-        else:
+        elif profile.app_armor:
             key = f"{_APP_ARMOR_ANNOTATION}/{main.get('name')}"
             annotations[key] = _to_annotation(profile.app_armor)
     if context != (spec.get("securityContext") or {}):
@@ -75,6 +82,8 @@ def _has_app_armor_field(installation: Installation) -> bool:
 
 def _set_profile(field: str, profile: Json, context: Json, main: Json) -> tuple[Json, Json]:
     """Set a profile for the pod, and for the main container if it has one of its own."""
+    if not profile:
+        return context, main
     own = main.get("securityContext") or {}
     if own.get(field):
         main = main | {"securityContext": own | {field: profile}}
@@ -125,18 +134,15 @@ def _mount_scratch(
         placed.append(volume)
     if not mounted:
         main = main | {"volumeMounts": [*mounts, {"name": name, "mountPath": SCRATCH_PATH}]}
-        if _TEMPORARY_DIRECTORY not in _names(main.get("env") or []):
-            variable = {_TEMPORARY_DIRECTORY: SCRATCH_PATH}
-            main = main | {"env": _set_variables(main.get("env") or [], variable)}
+    variables = main.get("env") or []
+    if not any(each.get("name") == _TEMPORARY_DIRECTORY for each in variables):
+        variable = {_TEMPORARY_DIRECTORY: SCRATCH_PATH}
+        main = main | {"env": _set_variables(variables, variable)}
     return main, placed, ""
 
 
 def _is_scratch(mount: Json) -> bool:
     return str(mount.get("mountPath") or "").rstrip("/") == SCRATCH_PATH
-
-
-def _names(variables: Iterable[Json]) -> list[str]:
-    return [each.get("name") or "" for each in variables]
 
 
 def _to_template(scratch: ScratchVolume) -> Json:

@@ -1,5 +1,7 @@
 """The audit: effective settings, changes in mode enforce, problems and missed pods of all plans.
 
+Settings beyond the limits are problems, also before the upgrade to a release that has limits.
+
 It runs the stages of a review on the current Plans and pods. The cluster needs no webhook, so it
 can be run before one is installed.
 """
@@ -13,6 +15,7 @@ from webhook import settings
 from webhook.admission.mutate import decide
 from webhook.admission.patch import diff
 from webhook.admission.patch_summary import list_changes, summarize
+from webhook.forklift.labels import CONVERTOR_VALUE
 from webhook.forklift.roles import decides_place, resolve
 from webhook.inventory import NO_PVCS
 from webhook.inventory.index import Key, PlanIndex, key_of
@@ -25,6 +28,7 @@ from webhook.model import (
     Disk,
     Disks,
     Installation,
+    Limits,
     MigrationPod,
     Mode,
     Outcome,
@@ -42,7 +46,9 @@ from webhook.placement.role_settings import override
 from webhook.reports.duplicates import DuplicatePods, find_duplicates
 from webhook.reports.exclusions import InstalledWebhooks
 from webhook.reports.explain.model import ConflictRow
+from webhook.reports.installation import list_enforced, list_profile
 from webhook.reports.model_pod import build_model_pod
+from webhook.reports.setting import Setting
 from webhook.settings.mode import Origin, resolve_mode
 
 
@@ -113,6 +119,8 @@ class FindingCounts(msgspec.Struct, frozen=True):
     """The number of findings of each kind that a pipeline can fail on."""
 
     problem: int
+    limit: int
+    """Problems that are settings beyond the limits of the installation."""
     change: int
     missed: int
     excluded: int
@@ -128,11 +136,16 @@ class AuditReport(msgspec.Struct, frozen=True, rename="camel"):
 
     plans: list[AuditedPlan]
     pods_without_plan: list[AuditedPod] = msgspec.field(name="strays")
+    given: list[Setting] = msgspec.field(name="installation", default_factory=list)
+    """The settings that the installation enforces, and its convertor profiles."""
+    has_built_in_limits: bool = msgspec.field(name="builtInLimits", default=True)
+    """True if the installation has no limits of its own, but for roles."""
 
     @property
     def findings(self) -> FindingCounts:
         return FindingCounts(
             problem=sum(len(plan.problems) for plan in self.plans),
+            limit=sum(each.beyond_limits for plan in self.plans for each in plan.problems),
             change=sum(plan.change_count for plan in self.plans),
             missed=sum(plan.missed_count for plan in self.plans),
             excluded=sum(bool(plan.excluded and plan.settings) for plan in self.plans),
@@ -176,7 +189,21 @@ def build_report(
                 pods_without_plan.append(audited)
     plans = sorted(audit_input.plans, key=key_of)
     audited_plans = [auditor.audit_plan(plan, pods_by_plan[key_of(plan)]) for plan in plans]
-    return AuditReport(audited_plans, pods_without_plan)
+    limits = msgspec.structs.replace(installation.limits, roles=Limits().roles)
+    return AuditReport(
+        audited_plans,
+        pods_without_plan,
+        [*_list_given(installation)],
+        has_built_in_limits=limits == Limits() and not installation.namespace_limits,
+    )
+
+
+def _list_given(installation: Installation) -> Iterator[Setting]:
+    yield from list_enforced(installation)
+    general = [*list_profile(installation, "")]
+    yield from general
+    for namespace in sorted(installation.namespace_convertors):
+        yield from (row for row in list_profile(installation, namespace) if row not in general)
 
 
 class _Auditor:
@@ -309,8 +336,8 @@ class _Auditor:
         return "; ".join(filter(None, texts))
 
     def _summarize(self, plan: Plan, settings: Settings) -> str:
-        empty: Json = {"metadata": {}, "spec": {}}
-        installation = msgspec.structs.replace(self._enforcing, identity_labels=False)
+        empty: Json = {"metadata": {}, "spec": {"containers": [{"name": CONVERTOR_VALUE}]}}
+        installation = Installation(prefix=self._installation.prefix, identity_labels=False)
         general = msgspec.structs.replace(settings, pods=(Role.CONVERTOR,), roles={})
         of_convertor = msgspec.structs.replace(plan, settings=general)
         placed = place(empty, of_convertor, installation, self._input.cluster)

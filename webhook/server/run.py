@@ -6,7 +6,7 @@ import gc
 import resource
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from socket import socket
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from webhook.inventory.conflict_watch import ConflictWatch
 from webhook.inventory.directory_plans import DirectoryPlans
 from webhook.inventory.pods import PodWatch
 from webhook.inventory.priority_classes import ClusterPriorityClasses
+from webhook.inventory.profile_watch import ProfileWatch
 from webhook.kube.api import client
 from webhook.kube.api.errors import KubeconfigError
 from webhook.kube.api.version import read_minor_version
@@ -108,6 +109,8 @@ class _Clusters(NamedTuple):
     cluster: client.Client | None = None
     hub: client.Client | None = None
     priority_classes: PriorityClasses = NO_PRIORITY_CLASSES
+    target_namespaces: Callable[[], Iterable[str] | None] = frozenset
+    """Those of the plans; None until they have been read."""
 
 
 def _connect(config: Config) -> tuple[_Clusters, Config]:
@@ -124,7 +127,9 @@ def _connect(config: Config) -> tuple[_Clusters, Config]:
     version = read_minor_version(cluster)
     installation = msgspec.structs.replace(config.installation, kubernetes=version)
     plans = ClusterPlans(hub, installation, nodes=cluster)
-    clusters = _Clusters(plans, cluster=cluster, hub=hub)
+    clusters = _Clusters(
+        plans, cluster=cluster, hub=hub, target_namespaces=lambda: plans.target_namespaces
+    )
     if installation.has_priority_classes:
         clusters = clusters._replace(priority_classes=ClusterPriorityClasses(cluster))
     if ROLES_WITH_PVC.intersection(installation.roles):
@@ -136,7 +141,7 @@ def _connect(config: Config) -> tuple[_Clusters, Config]:
 def _start_watching(
     config: Config, clusters: _Clusters, metrics: Metrics, stack: contextlib.ExitStack
 ) -> EventRecorder | None:
-    """Start writing Events on the Plans, and the watches for missed pods and conflicts."""
+    """Start writing Events on the Plans, the watches of pods and disks, and profile checks."""
     if clusters.cluster is None or clusters.hub is None:
         return None
     recorder = EventRecorder(clusters.hub)
@@ -156,6 +161,11 @@ def _start_watching(
         metrics.export_pods(pods.status)
         pods.start()
         stack.callback(pods.stop)
+    if config.installation.has_profile:
+        profiles = ProfileWatch(clusters.cluster, config.installation, clusters.target_namespaces)
+        metrics.export_profiles(profiles.status)
+        profiles.start()
+        stack.callback(profiles.stop)
     if clusters.disks is not None:
         conflicts = ConflictWatch(
             clusters.cluster,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from webhook.kube.labels import check_namespace
 from webhook.kube.messages import quote
@@ -13,7 +14,7 @@ from webhook.settings.raw import RawSetting, read_map, report_unknown
 
 T = TypeVar("T", bound=msgspec.Struct)
 Read = Callable[[RawSetting, list[Problem]], Any]
-"""Read a value that is not null, and append what is invalid; None if nothing of it is valid."""
+"""Read a value that is not null, and append what is invalid; UNSET if nothing of it is valid."""
 
 _NAMESPACES = "namespaces"
 """The key with the values by namespace."""
@@ -56,6 +57,6 @@ def _read_keys(
         key.field: value
         for name, key in keys.items()
         if fields.get(name) is not None
-        and (value := key.read(RawSetting(f"{where}.{name}", fields[name]), problems)) is not None
+        and (value := key.read(RawSetting(f"{where}.{name}", fields[name]), problems)) is not UNSET
     }
     return msgspec.structs.replace(base, **changed)

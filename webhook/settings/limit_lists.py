@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 
+import msgspec
+
 from webhook.kube import labels, quantity
 from webhook.kube.messages import describe_value, did_you_mean, join_with_or, quote
 from webhook.kube.tolerations import parse_tolerations
-from webhook.model import Limits, Problem
+from webhook.model import Limits, Problem, Role
 from webhook.settings.by_namespace import Key, read_by_namespace
 from webhook.settings.names import RESOURCES, SETTINGS
 from webhook.settings.pod_fields import to_text
@@ -82,6 +84,13 @@ def _check_toleration(entry: str) -> str | None:
     )
 
 
+def _read_roles(
+    setting: RawSetting, problems: list[Problem]
+) -> tuple[Role, ...] | msgspec.UnsetType:
+    found = read_roles(setting, problems)
+    return msgspec.UNSET if found is None else found
+
+
 def _read_resources(setting: RawSetting, problems: list[Problem]) -> dict[str, str]:
     """Read the largest quantities, `{memory: 16Gi}`."""
     found: dict[str, str] = {}
@@ -104,7 +113,7 @@ _label_keys = _of_list(_check_prefix(labels.check_key, "cost.example.com/*"))
 _namespaces = _of_list(_check_prefix(labels.check_namespace, "migrated-*"))
 _KEYS = {
     "settings": Key("settings", _of_list(_check_setting)),
-    "roles": Key("roles", read_roles),
+    "roles": Key("roles", _read_roles),
     "labels": Key("labels", _label_keys),
     "nodeLabels": Key("node_labels", _label_keys),
     "tolerations": Key("tolerations", _of_list(_check_toleration)),

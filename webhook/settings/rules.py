@@ -27,8 +27,8 @@ class Rules(NamedTuple):
     """A core/v1 Affinity; empty if it is invalid."""
     spread: list[Json]
     """core/v1 TopologySpreadConstraints."""
-    applied: tuple[karl.Rule, ...] = ()
-    """The rules that both are compiled from; none for an object."""
+    rules: tuple[karl.Rule, ...] = ()
+    """The rules of a text that both are compiled from; empty for an object."""
 
 
 NO_RULES = Rules({}, [])
@@ -102,7 +102,7 @@ def _compile(text: str, scope: Scope) -> Rules | karl.KarlError:
     # instead of 2.6 s.
     try:
         rules = karl.parse(text)
-        return Rules(*karl.compile_rules(text, rules, scope), rules)
+        return Rules(*karl.compile_rules(text, rules, scope), tuple(rules))
     except karl.KarlError as error:
         return error.with_traceback(None)
 

@@ -42,7 +42,7 @@ class RoleSource(msgspec.Struct, frozen=True):
     spread: list[Json] = []
     """Of the same setting as `affinity`."""
     rules: tuple[Rule, ...] = ()
-    """The rules of that setting which are applied; none for an object."""
+    """Those that `affinity` and `spread` are compiled from; empty for an affinity object."""
     resources: dict[str, str] = {}
     priority_class: str | None = None
     """None if the source has no valid one; empty if pods have none."""
@@ -192,7 +192,7 @@ def _read_role(raw: RawSettings, context: SourceContext, problems: list[Problem]
         tolerations=tolerations,
         affinity=rules.affinity if "affinity" in raw else None,
         spread=rules.spread,
-        rules=rules.applied,
+        rules=rules.rules,
         resources=read_resources(raw.get("resources", UNSET), problems, limits),
         priority_class=read_priority_class(raw.get("priority-class", UNSET), problems, limits),
         pod_annotations=read_pod_annotations(annotations, prefix, problems, limits),

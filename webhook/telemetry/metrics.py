@@ -21,6 +21,7 @@ from certs.serving.source import Status
 from webhook.inventory import PlansStatus, PvcsStatus
 from webhook.inventory.conflict_watch import ConflictsStatus
 from webhook.inventory.pods import PodsStatus
+from webhook.inventory.profile_watch import ProfilesStatus
 from webhook.model import Decision, Mode, Outcome, Reason, Reviewed, Role
 from webhook.telemetry.event_recorder import DROP_CAUSES
 from webhook.telemetry.refusals import RefusalsStatus
@@ -115,6 +116,10 @@ class Metrics:
     def export_conflicts(self, status: Callable[[], ConflictsStatus]) -> None:
         """Export the number of VMs with a conflict, as it is at each scrape."""
         self.registry.register(_Collector(lambda: _conflicts(status())))
+
+    def export_profiles(self, status: Callable[[], ProfilesStatus]) -> None:
+        """Export the results of the checks of the profile, as they are at each scrape."""
+        self.registry.register(_Collector(lambda: _profiles(status())))
 
     def export_connections(self, listeners: Mapping[str, OpenConnections]) -> None:
         """Export the connections of each listener, as they are at each scrape."""
@@ -237,6 +242,19 @@ def _conflicts(status: ConflictsStatus) -> Iterator[Metric]:
         "placement_conflicts",
         "VMs with disks that are bound where their convertor pod or the VM cannot run.",
         status.count,
+    )
+
+
+def _profiles(status: ProfilesStatus) -> Iterator[Metric]:
+    yield _gauge(
+        "profile_refused_namespaces",
+        "Target namespaces that refuse convertor pods with the convertor profile.",
+        status.refused,
+    )
+    yield _gauge(
+        "profile_unchecked_namespaces",
+        "Target namespaces for which the check of the convertor profile has no result.",
+        status.unchecked,
     )
 
 

@@ -22,6 +22,7 @@ RESOURCES = {
         "apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
     ),
     "Namespace": "api/v1/namespaces",
+    "NetworkPolicy": "apis/networking.k8s.io/v1/networkpolicies",
     "Node": "api/v1/nodes",
     "PersistentVolume": "api/v1/persistentvolumes",
     "PersistentVolumeClaim": "api/v1/persistentvolumeclaims",

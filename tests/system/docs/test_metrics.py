@@ -9,6 +9,7 @@ from tests.support.paths import ROOT
 from webhook.inventory import PlansStatus, PvcsStatus
 from webhook.inventory.conflict_watch import ConflictsStatus
 from webhook.inventory.pods import PodsStatus
+from webhook.inventory.profile_watch import ProfilesStatus
 from webhook.server.connections import Connections
 from webhook.telemetry.metrics import DURATION_BUCKETS_SECONDS, Metrics
 from webhook.telemetry.refusals import RefusalsStatus
@@ -26,6 +27,7 @@ def exported() -> dict[str, tuple[str, str]]:
     metrics.export_pvcs(lambda: PvcsStatus(synced=True, age_seconds=0))
     metrics.export_refusals(RefusalsStatus)
     metrics.export_conflicts(lambda: ConflictsStatus(count=0))
+    metrics.export_profiles(lambda: ProfilesStatus(refused=0, unchecked=0))
     metrics.export_dropped_events(Counter())
     metrics.export_dropped_log_lines(lambda: 0)
     metrics.export_connections({"reviews": Connections(1)})

@@ -9,13 +9,13 @@ from tests.system.controlplane.programs import program
 
 
 class Kubectl:
-    """Runs kubectl with the rights of the administrator."""
+    """Runs kubectl with the rights of a token, by default of the administrator's."""
 
-    def __init__(self, plane: ControlPlane) -> None:
+    def __init__(self, plane: ControlPlane, token: str = "") -> None:
         self._program = program("kubectl")
         self._environment = {
             "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
-            "KUBECONFIG": str(plane.kubeconfig("kubectl", plane.admin_token)),
+            "KUBECONFIG": str(plane.kubeconfig("kubectl", token or plane.admin_token)),
             "HOME": str(plane.folder),
         }
 

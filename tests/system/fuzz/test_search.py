@@ -85,7 +85,7 @@ def test_a_target_is_searched(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(clock, "measure", run_once)
     search = Search(TARGETS[name], Random(1))
-    for _ in range(15):
+    for _ in range(20):
         search.step()
 
     assert search.inputs >= 5

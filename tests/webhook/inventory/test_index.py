@@ -224,6 +224,15 @@ def test_node_keys_are_those_that_some_plan_compares(index: PlanIndex) -> None:
     assert index.node_keys == {"memory"}
 
 
+def test_target_namespaces_are_those_of_the_known_plans(index: PlanIndex) -> None:
+    index.put(plan("a", A, targetNamespace="vms"))
+    index.put(plan("b", B, targetNamespace="vms"))
+    index.put(plan("b", B, targetNamespace="other"))
+    assert index.target_namespaces == {"vms", "other"}
+    index.discard("forklift", "a")
+    assert index.target_namespaces == {"other"}
+
+
 @pytest.fixture
 def unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the reading of a Plan with the label `unreadable` fail with an internal error."""

@@ -8,7 +8,12 @@ from hypothesis import given
 from tests.support import affinity_terms
 from tests.support.karl_strategies import rules
 from webhook import karl
-from webhook.karl.decompile import decompile, decompile_node_selector
+from webhook.karl.decompile import (
+    decompile,
+    decompile_node_selector,
+    decompile_spread,
+    format_spread,
+)
 from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.objects import Json
 from webhook.model import Scope
@@ -147,3 +152,49 @@ def test_a_preferred_node_term_without_a_preference_has_no_rule() -> None:
         None,
         None,
     ]
+
+
+SPREAD: Json = {
+    "maxSkew": 1,
+    "topologyKey": "kubernetes.io/hostname",
+    "whenUnsatisfiable": "DoNotSchedule",
+    "labelSelector": {"matchLabels": {"app": "x"}},
+    "nodeTaintsPolicy": "Honor",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "text"),
+    [
+        ({}, "SPREAD pods(app=x) on node hard"),
+        ({"maxSkew": 3, "topologyKey": "a/b"}, "SPREAD pods(app=x) on a/b skew=3 hard"),
+        ({"whenUnsatisfiable": "ScheduleAnyway"}, "SPREAD pods(app=x) on node"),
+        ({"nodeAffinityPolicy": "Honor", "matchLabelKeys": []}, "SPREAD pods(app=x) on node hard"),
+        ({"nodeTaintsPolicy": None}, None),
+        ({"nodeTaintsPolicy": "Ignore"}, None),
+        ({"nodeAffinityPolicy": "Ignore"}, None),
+        ({"minDomains": 2}, None),
+        ({"matchLabelKeys": ["a"]}, None),
+        ({"labelSelector": {}}, None),
+        ({"labelSelector": None}, None),
+    ],
+)
+def test_a_spread_constraint_is_a_rule_if_it_honors_taints(changed: Json, text: str | None) -> None:
+    rule = decompile_spread(SPREAD | changed)
+    assert (karl.to_text(rule) if rule else None) == text
+
+
+def test_a_spread_constraint_without_a_rule_is_shown_as_json() -> None:
+    assert format_spread(SPREAD) == "SPREAD pods(app=x) on node hard"
+    assert format_spread({"maxSkew": 1, "topologyKey": "z", "whenUnsatisfiable": "ScheduleAnyway"})[
+        :14
+    ] == ('{"maxSkew":1,"')
+
+
+@given(rules())
+def test_a_compiled_spread_is_the_same_rule_again(rule: karl.Rule) -> None:
+    for constraint in karl.compile_all(karl.to_text(rule)).get("topologySpreadConstraints", []):
+        found = decompile_spread(constraint)
+        assert found
+        again = karl.compile_all(karl.to_text(found))["topologySpreadConstraints"]
+        assert again == [constraint]

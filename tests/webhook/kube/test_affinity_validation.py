@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.paths import DATA
 from webhook.kube.affinity_fields import AFFINITY
-from webhook.kube.affinity_validation import validate_affinity
+from webhook.kube.affinity_validation import validate_affinity, validate_selector, validate_spread
 from webhook.kube.tolerations import TOLERATION_FIELDS
 
 CASES = json.loads((DATA / "affinities.json").read_text(encoding="utf-8"))["cases"]
@@ -346,3 +346,31 @@ def test_an_operator_that_is_not_text_is_an_error() -> None:
     [error] = validate_affinity(nodes({"key": "a", "operator": 3}))
 
     assert error == (f"{NODE_EXPRESSION}.operator", "expected text, found 3")
+
+
+SPREAD = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
+
+
+@pytest.mark.parametrize(
+    ("constraint", "errors"),
+    [
+        ({}, []),
+        ({"labelSelector": {"matchLabels": {"a": "b"}}, "minDomains": 2}, []),
+        ({"nodeAffinityPolicy": "Ignore", "nodeTaintsPolicy": None, "matchLabelKeys": ["a"]}, []),
+        ({"topologyKey": None}, ["[0].topologyKey"]),
+        ({"maxSkew": 0, "minDomains": True}, ["[0].maxSkew", "[0].minDomains"]),
+        ({"whenUnsatisfiable": "Never"}, ["[0].whenUnsatisfiable"]),
+        ({"nodeTaintsPolicy": "ignore"}, ["[0].nodeTaintsPolicy"]),
+        ({"labelSelector": {"matchLabels": []}}, ["[0].labelSelector.matchLabels"]),
+    ],
+)
+def test_every_error_of_a_spread_constraint_has_its_path(
+    constraint: dict[str, Any], errors: list[str]
+) -> None:
+    assert [each.path for each in validate_spread([SPREAD | constraint])] == errors
+
+
+def test_every_error_of_a_selector_has_its_path() -> None:
+    wrong = {"matchExpressions": [{"key": "a", "operator": "In"}]}
+    assert validate_selector({"matchLabels": {"a": "b"}}) == []
+    assert [each.path for each in validate_selector(wrong)] == [".matchExpressions[0].values"]

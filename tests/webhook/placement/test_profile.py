@@ -1,5 +1,7 @@
 """The profile of convertor pods: security profiles, variables, runtime class and scratch volume."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,15 +38,13 @@ MAIN = {"name": "virt-v2v", "env": [{"name": "V2V_source", "value": "vSphere"}]}
 PLAN = Plan("mtv", "db", target_namespace="vms", settings=Settings(pods=()))
 
 
-def place_with(
-    before: Json, kubernetes: int | None = None, plan: Plan = PLAN, **profile: Any
-) -> Placed:
+def place_with(before: Json, kubernetes: int | None = None, /, **profile: Any) -> Placed:
     """Place a convertor pod of a plan without settings; a second placement changes nothing."""
     installation = Installation(
         convertor=ConvertorProfile(**profile), kubernetes=kubernetes, identity_labels=False
     )
-    placed = place(before, plan, installation)
-    assert diff(placed.pod, place(placed.pod, plan, installation).pod) == []
+    placed = place(before, PLAN, installation)
+    assert diff(placed.pod, place(placed.pod, PLAN, installation).pod) == []
     return placed
 
 
@@ -57,7 +57,7 @@ def test_a_seccomp_profile_replaces_that_of_the_pod() -> None:
     before = minimal_pod(
         containers=[MAIN], securityContext={"runAsUser": 107, "seccompProfile": DEFAULT}
     )
-    spec = spec_of(place_with(before, seccomp=LOCALHOST))
+    spec = spec_of(place_with(before, 29, seccomp=LOCALHOST))
 
     assert spec["securityContext"] == {"runAsUser": 107, "seccompProfile": LOCALHOST}
     assert spec["containers"] == [MAIN]
@@ -69,6 +69,39 @@ def test_it_replaces_that_of_the_main_container_too() -> None:
 
     (main,) = spec["containers"]
     assert main["securityContext"] == {"runAsUser": 107, "seccompProfile": LOCALHOST}
+
+
+@pytest.mark.parametrize("name", ["seccomp", "app_armor"])
+def test_a_pod_for_openshift_keeps_the_profile_of_forklift(name: str) -> None:
+    before = minimal_pod(containers=[MAIN], securityContext={"seccompProfile": LOCALHOST})
+    profile: dict[str, Any] = {name: DEFAULT, "env": {"A": "b"}}
+    placed = place_with(before, **profile)
+
+    assert spec_of(placed)["securityContext"] == {"seccompProfile": LOCALHOST}
+    (note,) = placed.notes
+    assert note == (
+        "Forklift has created the pod for OpenShift: the security profiles of the installation are "
+        "not applied, without convertor.openShift"
+    )
+    assert spec_of(placed)["containers"][0]["env"][-1] == {"name": "A", "value": "b"}
+
+
+def test_no_note_says_so_if_the_installation_has_the_same_profile_or_none() -> None:
+    before = minimal_pod(containers=[MAIN], securityContext={"seccompProfile": LOCALHOST})
+
+    assert place_with(before, seccomp=LOCALHOST).notes == []
+    assert place_with(before, env={"A": "b"}).notes == []
+
+
+def test_a_pod_for_openshift_gets_the_profiles_if_the_installation_says_so() -> None:
+    before = minimal_pod(containers=[MAIN], securityContext={"seccompProfile": LOCALHOST})
+    placed = place_with(before, seccomp=DEFAULT, app_armor=DEFAULT, open_shift=True)
+
+    assert spec_of(placed)["securityContext"] == {
+        "seccompProfile": DEFAULT,
+        "appArmorProfile": DEFAULT,
+    }
+    assert placed.notes == []
 
 
 @pytest.mark.parametrize("kubernetes", [None, 30, 36])
@@ -124,8 +157,9 @@ def test_the_scratch_volume_takes_the_place_of_the_empty_dir_of_forklift() -> No
     spec = spec_of(place_with(before, scratch_volume=SCRATCH))
 
     assert spec["volumes"] == [DISK, VOLUME, {"name": "last"}]
-    assert spec["containers"] == [MAIN | {"volumeMounts": [MOUNT]}]
-    assert "labels" not in str(TEMPLATE)
+    (main,) = spec["containers"]
+    assert main["volumeMounts"] == [MOUNT]
+    assert main["env"] == [*MAIN["env"], {"name": "TMPDIR", "value": "/var/tmp/virt-v2v"}]
 
 
 def test_without_one_it_is_added_with_the_variable_for_temporary_files() -> None:
@@ -146,6 +180,14 @@ def test_a_variable_for_temporary_files_of_the_pod_is_kept() -> None:
     ]
 
     assert main["env"] == own["env"]
+
+
+def test_the_claims_have_no_labels_by_which_forklift_takes_them_for_disks() -> None:
+    labels = {"vmID": "vm-1", "migration": "m-1"}
+    before = minimal_pod(containers=[MAIN], metadata={"labels": labels})
+    (volume,) = spec_of(place_with(before, scratch_volume=SCRATCH))["volumes"]
+
+    assert volume["ephemeral"]["volumeClaimTemplate"].keys() == {"spec"}
 
 
 @pytest.mark.parametrize("path", ["/var/tmp/virt-v2v", "/var/tmp/virt-v2v/"])
@@ -224,3 +266,54 @@ def test_responses_that_depend_on_containers_are_not_shared_by_pods() -> None:
     assert not reads_whole_pod(plan, Installation(namespace_convertors={"x": profile}))
     for settings in (Settings(resources={"limits.cpu": "1"}), Settings(priority_class="a")):
         assert reads_whole_pod(Plan("mtv", "db", settings=settings), Installation())
+
+
+PODS = [
+    path
+    for folder in ("pods", "migration-pods")
+    for path in sorted((Path("tests/data") / folder).glob("*.json"))
+    if json.loads(path.read_bytes())["metadata"]["labels"].get("forklift.app") == "virt-v2v"
+    and "invalid" not in path.stem
+]
+PROFILE = ConvertorProfile(
+    seccomp=LOCALHOST,
+    app_armor=LOCALHOST,
+    env={"LIBGUESTFS_MEMSIZE": "4096"},
+    runtime_class="kata",
+    scratch_volume=SCRATCH,
+)
+
+
+@pytest.mark.parametrize("path", PODS, ids=lambda path: path.stem)
+def test_a_pod_of_each_release_keeps_everything_else(path: Path) -> None:
+    before = json.loads(path.read_bytes())
+    installation = Installation(convertor=PROFILE, identity_labels=False)
+    placed = place(before, PLAN, installation)
+    assert diff(placed.pod, place(placed.pod, PLAN, installation).pod) == []
+
+    spec = spec_of(placed)
+    index = [each["name"] for each in spec["containers"]].index("virt-v2v")
+    main, own = spec["containers"][index], before["spec"]["containers"][index]
+    assert spec == before["spec"] | {
+        "securityContext": before["spec"]["securityContext"]
+        | {"seccompProfile": LOCALHOST, "appArmorProfile": LOCALHOST},
+        "runtimeClassName": "kata",
+        "volumes": [*before["spec"]["volumes"], VOLUME],
+        "containers": spec["containers"],
+    }
+    assert [each for each in spec["containers"] if each is not main] == [
+        each for each in before["spec"]["containers"] if each is not own
+    ]
+    assert main == own | {
+        "env": [
+            *own["env"],
+            {"name": "LIBGUESTFS_MEMSIZE", "value": "4096"},
+            {"name": "TMPDIR", "value": "/var/tmp/virt-v2v"},
+        ],
+        "volumeMounts": [*own["volumeMounts"], MOUNT],
+    }
+
+
+def test_pods_of_every_release_are_tested() -> None:
+    assert {path.stem.split("-")[0] for path in PODS} == {"v2.9", "v2.10", "v2.12", "forklift"}
+    assert len(PODS) > 10

@@ -19,7 +19,9 @@ from webhook.kube.objects import Json
 from webhook.kube.webhook_selectors import WebhookSelectors
 from webhook.model import (
     ClusterState,
+    ConvertorProfile,
     Installation,
+    Limits,
     MigrationPod,
     Mode,
     OnError,
@@ -27,6 +29,7 @@ from webhook.model import (
     PvcRef,
     Reason,
     Role,
+    Settings,
 )
 from webhook.placement import place
 from webhook.placement.missed import EnforcementWindow
@@ -118,6 +121,58 @@ def test_every_problem_has_its_location() -> None:
         f"Plan mtv/db annotation {PREFIX}/affinity line 1 column 1",
     ]
     assert found.findings.problem == 2
+
+
+def test_settings_beyond_the_limits_are_problems_of_their_own_kind() -> None:
+    plans = [plan(labels="k8s-app=x,a=b,c", tolerations="node-role.kubernetes.io/control-plane")]
+
+    found = audited(plans)
+    assert [problem.beyond_limits for problem in found.plans[0].problems] == [True, False, True]
+    assert found.plans[0].settings == "labels a=b"
+    assert (found.findings.problem, found.findings.limit) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("installation", "built_in"),
+    [
+        (Installation(), True),
+        (Installation(limits=Limits(roles=(Role.CONVERTOR,))), True),
+        (Installation(limits=Limits(labels=("team",))), False),
+        (Installation(namespace_limits={"mtv": Limits(roles=())}), False),
+    ],
+)
+def test_the_limits_are_built_in_unless_the_installation_has_some(
+    installation: Installation, *, built_in: bool
+) -> None:
+    assert audited([], installation=installation).has_built_in_limits is built_in
+
+
+def test_the_settings_of_a_plan_are_without_what_the_installation_gives() -> None:
+    classes = ClusterState(priority_classes={"high"})
+    installation = Installation(
+        enforced=Settings(node_selector={"migration": "allowed"}),
+        convertor=ConvertorProfile(runtime_class="kata"),
+        namespace_convertors={"vms": ConvertorProfile(runtime_class="gvisor")},
+        limits=Limits(priority_classes=("high",)),
+    )
+    plan_object = plan(
+        resources="limits.memory=8Gi",
+        priority_class="high",
+        affinity="SPREAD pods(a=b) on node",
+        annotations={"resources.first-consumer": "requests.cpu=2"},
+    )
+
+    found = audited([plan_object], installation=installation, cluster=classes)
+    assert found.plans[0].settings == (
+        "topologySpreadConstraints kubernetes.io/hostname; priorityClassName high; containers "
+        "resources.limits.memory=8Gi; first-consumer: containers resources.requests.cpu=2"
+    )
+    assert "nodeSelector migration=allowed" in found.plans[0].pods[0].changes
+    assert [(row.name, row.value, row.source) for row in found.given] == [
+        ("node-selector", "migration=allowed", "installation enforced.nodeSelector"),
+        ("runtime-class", "kata", "installation convertor.runtimeClass"),
+        ("runtime-class", "gvisor", "installation convertor.namespaces.vms.runtimeClass"),
+    ]
 
 
 def test_a_denial_is_a_change() -> None:

@@ -26,7 +26,7 @@ from tests.support.paths import ROOT
 from tests.support.waiting import eventually
 from webhook import karl
 from webhook.admission.review import MAX_BODY_BYTES
-from webhook.model import Installation, Limits, Role, Settings
+from webhook.model import ConvertorProfile, Installation, Limits, Role, Settings
 from webhook.server import listener
 from webhook.server.config import Address, Certificates, Config, ConfigError
 from webhook.server.drain import DrainTimes
@@ -114,9 +114,15 @@ async def run_server(
 Check = Callable[[RunningServer], Any]
 
 
-def run(tmp_path: Path, check: Check, kubeconfig: Path | None = None, **further: Any) -> None:
+def run(
+    tmp_path: Path,
+    check: Check,
+    kubeconfig: Path | None = None,
+    until: str = "the plans have been read",
+    **further: Any,
+) -> None:
     async def run_and_check() -> None:
-        async with run_server(tmp_path, kubeconfig, **further) as server:
+        async with run_server(tmp_path, kubeconfig, until, **further) as server:
             await check(server)
 
     uvloop.run(run_and_check())
@@ -162,6 +168,23 @@ def test_with_a_cluster_its_plans_are_read_and_events_are_written(
         *("plans", "pods", "events"),
         *("persistentvolumeclaims", "storageclasses"),
     }
+
+
+def test_the_convertor_profile_is_checked_in_the_target_namespaces_of_the_plans(
+    tmp_path: Path, api: FakeApi
+) -> None:
+    api.add(plan(labels="team=a"))
+    api.fail("create", 403, "pods", message="no")
+    refused = "the namespace refuses convertor pods with the convertor profile"
+
+    async def check(server: RunningServer) -> None:
+        (line,) = (line for line in server.log if line["event"] == refused)
+        assert (line["namespace"], line["log_level"]) == ("vms", "error")
+        assert (await server.get("/readyz"))[0] == 200
+
+    installation = Installation(convertor=ConvertorProfile(runtime_class="kata"))
+    kubeconfig = api.write_kubeconfig(tmp_path)
+    run(tmp_path, check, kubeconfig, until=refused, installation=installation)
 
 
 def test_an_importer_is_placed_by_the_plan_of_its_pvc_without_a_request(

@@ -183,7 +183,10 @@ def test_a_scratch_volume_may_have_the_default_class() -> None:
         ("scratchVolume: {size: big}", "scratchVolume.size: 'big' must be a quantity such as"),
         ("scratchVolume: {size: 0}", "scratchVolume.size: '0' must be more than 0"),
         ("scratchVolume: {size: 1Gi, storageClass: A}", "scratchVolume.storageClass: 'A' must con"),
-        ("runtime: kata", "runtime: unknown key: expected appArmorProfile, env, namespaces, runti"),
+        (
+            "runtime: kata",
+            "runtime: unknown key: expected appArmorProfile, env, namespaces",
+        ),
         ("namespaces: {A: {}}", "namespaces: namespace 'A' must consist of lower case"),
         ("namespaces: {a: {x: 1}}", "namespaces.a.x: unknown key: expected appArmorProfile, env"),
     ],

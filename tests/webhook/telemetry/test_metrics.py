@@ -5,6 +5,7 @@ from certs.serving.source import Status
 from webhook.inventory import PlansStatus, PvcsStatus
 from webhook.inventory.conflict_watch import ConflictsStatus
 from webhook.inventory.pods import PodsStatus
+from webhook.inventory.profile_watch import ProfilesStatus
 from webhook.model import Reason, Role
 from webhook.server.connections import Connections
 from webhook.telemetry.metrics import Metrics
@@ -21,6 +22,7 @@ def test_the_status_of_plans_pvcs_and_certificate_is_read_at_each_scrape() -> No
     metrics.export_plans(lambda: plans)
     metrics.export_pvcs(lambda: pvcs)
     metrics.export_conflicts(lambda: ConflictsStatus(count=9))
+    metrics.export_profiles(lambda: ProfilesStatus(refused=10, unchecked=11))
     metrics.export_certificate(lambda: certificate)
     found = {
         sample.name.removeprefix("convertor_webhook_"): sample.value
@@ -30,6 +32,8 @@ def test_the_status_of_plans_pvcs_and_certificate_is_read_at_each_scrape() -> No
     }
     assert found == {
         "placement_conflicts": 9,
+        "profile_refused_namespaces": 10,
+        "profile_unchecked_namespaces": 11,
         "plans": 3,
         "plans_invalid": 1,
         "plans_synced": 0,

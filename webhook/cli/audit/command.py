@@ -20,6 +20,7 @@ _PODS = ("pods", "persistentvolumeclaims of pods")
 _WEBHOOKS = ("mutatingwebhookconfigurations", "namespaces")
 FINDINGS = {
     "problem": {"plans"},
+    "limit": {"plans"},
     "change": {"plans", *_PODS},
     "missed": {"plans", *_PODS, *_WEBHOOKS, "configmaps"},
     "excluded": {"plans", *_WEBHOOKS},
@@ -63,20 +64,22 @@ def audit(  # noqa: PLR0913, PLR0917 - one for each option
     shows what a change of the mode would do.
 
     A change is a pod that would be different in mode enforce. For a plan without pods it is the
-    next pod, unless the plan is enforced already. A problem is an invalid setting. A missed pod
-    should have been placed and was not, or was changed back since. An excluded plan has settings
-    without effect, because the webhook is not called in its target namespace. A duplicate is a VM
-    with several convertor pods at the same time. A conflict is a disk of a running migration that
-    is bound where its convertor pod or its VM cannot run. An importer or a populator whose labels
-    name no plan is of the plan that its PVC names; without one it is another user's, and is left
-    out. If RBAC hides plans, pods or other objects that --fail-on needs, and the others have no
-    such finding, the exit code is 3.
+    next pod, unless the plan is enforced already. A problem is an invalid setting, or one beyond
+    the limits of the installation; --fail-on limit finds the latter only, before the upgrade of a
+    release without limits too. A missed pod should have been placed and was not, or was changed
+    back since. An excluded plan has settings without effect, because the webhook is not called in
+    its target namespace. A duplicate is a VM with several convertor pods at the same time. A
+    conflict is a disk of a running migration that is bound where its convertor pod or its VM cannot
+    run. An importer or a populator whose labels name no plan is of the plan that its PVC names;
+    without one it is another user's, and is left out. If RBAC hides plans, pods or other objects
+    that --fail-on needs, and the others have no such finding, the exit code is 3.
 
     \b
     Examples:
       kubectl convertor audit
       kubectl convertor audit -n konveyor-forklift --mode enforce -o wide
       kubectl convertor audit --fail-on missed
+      kubectl convertor audit --fail-on limit
       kubectl convertor audit --plans plans/ -f pod.yaml -o json
     """  # noqa: D301 - click's mark for "do not wrap"
     if namespace and all_namespaces:

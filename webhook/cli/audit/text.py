@@ -38,12 +38,14 @@ def format_lines(
     """Yield the lines of a report; empty sections are left out."""
     for heading, section in (
         ("Installed", _installed(installed)),
+        ("Given by the installation", _given(report)),
         ("Plans", _plans(report, wide=wide)),
         ("Changes in mode enforce", _changes(report, wide=wide)),
         ("Missed pods", _missed(report)),
         ("VMs with several convertor pods", _duplicates(report)),
         ("Placement conflicts", _conflicts(report)),
         ("Excluded from the webhook", _excluded(report, wide=wide)),
+        ("Beyond the limits", _beyond_limits(report)),
         ("Problems", _problems(report)),
         ("Migration pods without a plan", _pods_without_plan(report)),
         ("Not read", (Line(f"- {text}", WARNING) for text in unread)),
@@ -63,6 +65,11 @@ def _installed(installed: list[Release] | None) -> Iterator[Line]:
     for each in installed or ():
         mode = f"mode {each.mode} (ConfigMap {each.config_map})" if each.mode else "mode unknown"
         yield Line(f"{each.configuration}: {mode}, failurePolicy {each.failure_policy}")
+
+
+def _given(report: AuditReport) -> Iterator[Line]:
+    rows = [[row.name, row.value, row.source.removeprefix("installation ")] for row in report.given]
+    yield from _table(["SETTING", "VALUE", "SOURCE"], rows)
 
 
 def _plans(report: AuditReport, *, wide: bool) -> Iterator[Line]:
@@ -143,11 +150,25 @@ def _excluded(report: AuditReport, *, wide: bool) -> Iterator[Line]:
         yield Line(_truncate(f"  {', '.join(plans)}", wide=wide))
 
 
+def _beyond_limits(report: AuditReport) -> Iterator[Line]:
+    yield from _list_problems(report, beyond_limits=True)
+    if report.findings.limit and report.has_built_in_limits:
+        yield Line(
+            "These limits are built in. A release that has none still applies such settings."
+        )
+        yield Line("Before its upgrade change the plans, or allow the settings in its limits.")
+
+
 def _problems(report: AuditReport) -> Iterator[Line]:
+    yield from _list_problems(report, beyond_limits=False)
+
+
+def _list_problems(report: AuditReport, *, beyond_limits: bool) -> Iterator[Line]:
     for plan in report.plans:
         for problem in plan.problems:
-            yield Line(str(problem), BAD)
-            yield from (Line(f"  {line}") for line in problem.detail.splitlines())
+            if problem.beyond_limits is beyond_limits:
+                yield Line(str(problem), BAD)
+                yield from (Line(f"  {line}") for line in problem.detail.splitlines())
 
 
 def _pods_without_plan(report: AuditReport) -> Iterator[Line]:
@@ -163,6 +184,7 @@ def _total(report: AuditReport) -> str:
         f"{format_count(pods + len(report.pods_without_plan), 'pod')}: "
         f"{format_count(findings.problem, 'problem')}, "
         f"{format_count(findings.change, 'change')}, {findings.missed} missed"
+        + (f", {findings.limit} beyond the limits" if findings.limit else "")
         + (f", {findings.excluded} excluded" if findings.excluded else "")
         + (f", {format_count(findings.duplicate, 'duplicate')}" if findings.duplicate else "")
         + (f", {format_count(findings.conflict, 'conflict')}" if findings.conflict else "")

@@ -33,14 +33,18 @@ def explain(  # noqa: PLR0913, PLR0917 - one for each option
 ) -> None:
     """Explain which nodes the pods of a plan fit, and why not the others.
 
-    Prints the effective settings and the source of each; each rule in plain English, compiled,
-    and with what it matches now; every node, with kube-scheduler's first reason if a convertor
-    pod does not fit; how many nodes the other pods that the plan places fit, and its VMs, and
-    which of them fit all; the bound disks of running migrations, and if a convertor pod or VM
-    cannot run where they are; the plan's pods; and what to change if no node fits, if the webhook
-    is not called in the target namespace, or if a VM has several pods. The evaluated pod is a
+    Prints the effective settings and the source of each, with those that the installation
+    enforces; the limits of the plan; each rule in plain English, compiled, and with what it matches
+    now; what pods get besides a place, such as resources or a convertor profile; every node, with
+    kube-scheduler's first reason if a convertor pod does not fit; how many nodes the other pods
+    that the plan places fit, and its VMs, and which of them fit all; the Services, ReplicaSets,
+    PodDisruptionBudgets and NetworkPolicies that select the pods; the bound disks of running
+    migrations, and if a convertor pod or VM cannot run where they are; the plan's pods; and what to
+    change if no node fits, if the webhook is not called in the target namespace, if a label of the
+    plan makes another workload select its pods, or if a VM has several pods. The evaluated pod is a
     pending one, or one as Forklift would create it. Mode and defaults are those of the installed
-    webhook, unless --config or flags are given. The command only reads.
+    webhook, unless --config or flags are given. The command writes nothing; if the installation
+    has a convertor profile, a pod with it is sent as a dry run.
 
     \b
     Examples:
@@ -69,6 +73,9 @@ def explain(  # noqa: PLR0913, PLR0917 - one for each option
                 client, target, uid, priority_classes=installation.has_priority_classes
             )
             webhooks = read_webhooks(client, installed, [target], unread)
-            cluster = cluster._replace(unread=[*unread, *cluster.unread], webhooks=webhooks)
+            refusal = read.read_profile_refusal(client, target, installation, unread)
+            cluster = cluster._replace(
+                unread=[*unread, *cluster.unread], webhooks=webhooks, profile_refusal=refusal
+            )
     explanation = explain_plan(plan, installation, cluster, selected_cluster())
     text.write_explanation(explanation, installed, output)

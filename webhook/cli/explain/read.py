@@ -7,11 +7,20 @@ from webhook.cli.disks import read_places, read_pvcs
 from webhook.cli.explain.objects import NamespaceObject, NodeObject, PodObject, as_json
 from webhook.forklift.plan import NAME_PATTERN
 from webhook.inventory import VmDisk, VmRef
+from webhook.inventory.profile_check import check_profile
 from webhook.kube.api.client import Client
 from webhook.kube.api.collection import ApiObject, ListWatch
 from webhook.kube.api.errors import ApiError
 from webhook.kube.objects import Json
+from webhook.kube.pod_selectors import (
+    API_VERSIONS,
+    PodSelector,
+    SelectingObject,
+    collection_path,
+    read_pod_selector,
+)
 from webhook.kube.priority import PRIORITY_CLASSES_PATH, PriorityClassObject
+from webhook.model import ConvertorProfile, Installation
 from webhook.reports.explain import ClusterObjects
 
 _FORBIDDEN = 403
@@ -22,7 +31,7 @@ T = TypeVar("T", bound=ApiObject)
 def read_cluster(
     client: Client, target_namespace: str, plan_uid: str = "", *, priority_classes: bool = False
 ) -> ClusterObjects:
-    """Read nodes, namespaces, pods, the disks of a plan, and if needed the PriorityClasses.
+    """Read nodes, namespaces, pods, what selects these, a plan's disks, and PriorityClasses.
 
     Whatever RBAC forbids is left out and reported in `unread`.
 
@@ -40,6 +49,7 @@ def read_cluster(
     )
     all_pods = pods is not None
     disks: dict[VmRef, list[VmDisk]] = {}
+    selectors: list[PodSelector] = []
     if NAME_PATTERN.fullmatch(target_namespace):
         if not all_pods:
             consequence = "the plan's pods are not listed"
@@ -48,6 +58,7 @@ def read_cluster(
             )
         if plan_uid:
             disks = reader.read_disks(target_namespace, plan_uid)
+        selectors = reader.read_pod_selectors(target_namespace)
     return ClusterObjects(
         nodes or [],
         pods or [],
@@ -56,7 +67,29 @@ def read_cluster(
         all_pods,
         disks=disks,
         priority_classes=reader.read_priority_classes() if priority_classes else None,
+        pod_selectors=selectors,
     )
+
+
+def read_profile_refusal(
+    client: Client, target_namespace: str, installation: Installation, unread: list[str]
+) -> str:
+    """Return the reason why the API server refuses pods with the convertor profile; empty if not.
+
+    The pod is sent as a dry run. If that is not permitted, or decides nothing, `unread` has the
+    reason.
+
+    Raises:
+        ApiError: the API server did not answer, or failed.
+
+    """
+    profile = installation.profile_for(target_namespace)
+    if profile == ConvertorProfile() or not NAME_PATTERN.fullmatch(target_namespace):
+        return ""
+    found = check_profile(client, target_namespace, installation)
+    if found.unchecked:
+        unread.append(f"{found.unchecked}; the convertor profile is not checked")
+    return found.refusal
 
 
 class _Reader:
@@ -81,6 +114,16 @@ class _Reader:
         consequence = "the pods are explained as if their class did not exist"
         found = self._read("priorityclasses", classes.list_items(), consequence)
         return None if found is None else frozenset(each.metadata.name for each in found)
+
+    def read_pod_selectors(self, namespace: str) -> list[PodSelector]:
+        """Read the Services and others that select pods of a namespace."""
+        found: list[PodSelector] = []
+        for kind in API_VERSIONS:
+            objects = ListWatch(self._client, collection_path(kind, namespace), SelectingObject)
+            consequence = f"a {kind} that selects the pods of the plan is not reported"
+            read = self._read(kind, objects.list_items(), consequence) or ()
+            found += (read_pod_selector(kind, each) for each in read)
+        return found
 
     def read_disks(self, namespace: str, plan_uid: str) -> dict[VmRef, list[VmDisk]]:
         """Read the PVCs of a plan in its target namespace, and the volumes of those bound."""

@@ -8,7 +8,7 @@ import msgspec
 
 from webhook.cli.output import as_yaml, console, structured, table, write
 from webhook.cli.release.find import Release, encode_releases
-from webhook.kube.messages import escape
+from webhook.kube.messages import escape, format_count
 from webhook.reports.exclusions import describe_exclusion
 from webhook.reports.explain.model import (
     Advice,
@@ -64,9 +64,12 @@ def format_lines(explanation: Explanation, *, is_installed: bool) -> Iterator[Li
         ("Effective settings", _settings(explanation)),
         ("Problems", _problems(explanation)),
         ("Warnings", (Line(f"- {text}", WARNING) for text in explanation.warnings)),
+        ("Limits of the plan", _limits(explanation)),
         ("Effective rules", _rules(explanation)),
+        ("Besides their place", (Line(f"- {text}") for text in explanation.effects)),
         ("Nodes", _nodes(explanation)),
         ("Pods of each role, and VMs", _roles(explanation)),
+        ("Selected by", _selected(explanation)),
         ("Disks", _disks(explanation)),
         ("Conflicts", _conflicts(explanation)),
         ("Convertor pods", _pods(explanation.pods)),
@@ -92,6 +95,12 @@ def _settings(explanation: Explanation) -> Iterator[Line]:
         yield from _table(["SETTING", "VALUE", "SOURCE", "OVERRIDES"], rows)
 
 
+def _limits(explanation: Explanation) -> Iterator[Line]:
+    rows = [[limit.name, limit.value, limit.source] for limit in explanation.limits]
+    if rows:
+        yield from _table(["LIMIT", "ALLOWED", "SOURCE"], rows)
+
+
 def _problems(explanation: Explanation) -> Iterator[Line]:
     for problem in explanation.problems:
         yield Line(str(problem), BAD)
@@ -104,21 +113,34 @@ def _rules(explanation: Explanation) -> Iterator[Line]:
         yield Line(f"{number}. {rule.text or 'an affinity term that KARL cannot express'}", COMMAND)
         if rule.sentence:
             yield Line(f"   {rule.sentence}")
-        if nodes and not rule.topology_spread_constraint:
+        if nodes:
             yield Line(f"   Now: {_matched(rule, nodes)}.")
         yield Line(f"   Source: {rule.source}.")
         if rule.note:
             yield Line(f"   {rule.note}", WARNING)
-        compiled = rule.topology_spread_constraint or rule.affinity
+        compiled = rule.spread or rule.affinity
         yield from (Line(f"     {line}", FAINT) for line in as_yaml(compiled).splitlines())
 
 
 def _matched(rule: Rule, nodes: int) -> str:
+    if rule.spread:
+        return _format_domains(rule.domains)
     matching = _counted(rule.nodes, f"of {nodes} nodes")
     if rule.pods is None:
         return f"matches {matching}"
     pods = "pod" if rule.pods.count == 1 else "pods"
     return f"matches {_counted(rule.pods, pods)}, near {matching}"
+
+
+def _format_domains(domains: dict[str, int]) -> str:
+    """Return the number of pods that a SPREAD counts in each domain, those with most first."""
+    if not domains:
+        return "counts no node"
+    pods = format_count(sum(domains.values()), "pod")
+    by_count = sorted(domains.items(), key=lambda each: -each[1])
+    listed = ", ".join(f"{count} in {name}" for name, count in by_count[:_MAX_NAMES])
+    more = ", …" if len(by_count) > _MAX_NAMES else ""
+    return f"counts {pods} ({listed}{more})"
 
 
 def _counted(found: Matches | None, noun: str) -> str:
@@ -146,7 +168,9 @@ def _nodes(explanation: Explanation) -> Iterator[Line]:
     yield Line(_summarize(explanation.nodes), GOOD if fitting else BAD)
     if any(node.score for node in fitting):
         yield Line("The score is that of the pod's own preferences; kube-scheduler normalizes it,")
-        yield Line("and also scores free resources, images and the preferences of other pods.")
+        yield Line(
+            "and also scores free resources, images, spreading and the preferences of others."
+        )
 
 
 def _roles(explanation: Explanation) -> Iterator[Line]:
@@ -170,6 +194,19 @@ def _roles(explanation: Explanation) -> Iterator[Line]:
         )
     else:
         yield Line("No node or zone fits all of them, but they use the same disks.", BAD)
+
+
+def _selected(explanation: Explanation) -> Iterator[Line]:
+    rows = [
+        [f"{row.kind} {row.name}", ", ".join(row.pods), ", ".join(row.labels) or "-", row.effect]
+        for row in explanation.selected_by
+    ]
+    if rows:
+        header, *lines = _table(["OBJECT", "PODS", "BY LABELS", "EFFECT"], rows[:MAX_ROWS])
+        yield header
+        for line, row in zip(lines, explanation.selected_by, strict=False):
+            yield Line(line.text, WARNING if row.labels else "")
+        yield from _more(len(rows))
 
 
 def _disks(explanation: Explanation) -> Iterator[Line]:

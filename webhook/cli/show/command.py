@@ -42,7 +42,9 @@ def show(  # noqa: PLR0913, PLR0917 - one for each option
     Settings of the plan override the defaults of the installed webhook, or those of --config and
     --defaults. Rules are shown as KARL if the plan has them as text; `object` is a compiled
     affinity in the plan's spec. PODS has the roles that the settings apply to; -o wide, yaml and
-    json also have disks and the settings for single roles, such as affinity.importer. A mode
+    json also have resources, priority class, annotations, disks and the settings for single roles,
+    such as affinity.importer; yaml and json have what the installation limits, enforces and gives
+    convertor pods. A setting beyond the limits is a problem, and not shown as effective. A mode
     followed by `(no webhook)` or `(not known)` would be effective if such a webhook were installed.
     After `(excluded)` nothing is placed, because the webhook is not called in the plan's target
     namespace. -o wide shows the reasons. The pod selector, in all outputs but the table, selects

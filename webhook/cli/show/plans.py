@@ -21,6 +21,7 @@ from webhook.kube.objects import Json
 from webhook.kube.tolerations import format_toleration
 from webhook.model import Installation, Plan, Problem, Role, RoleSettings
 from webhook.reports.exclusions import InstalledWebhooks
+from webhook.reports.installation import describe_enforced, describe_profile, list_limits
 from webhook.settings.mode import mode_of
 from webhook.settings.names import ROLE_SETTINGS
 from webhook.settings.raw import PlanName
@@ -33,14 +34,13 @@ _MAX_CELL_LENGTH = 40
 """Characters; `-o wide` has all."""
 
 _COLUMNS = ("namespace", "name", "mode", "pods", "labels", "nodeSelector", "rules", "tolerations")
+_BESIDES = ("resources", "priorityClass", "podAnnotations")
 _WIDE = (
     *_COLUMNS[:2],
     "targetNamespace",
     "podSelector",
     *_COLUMNS[2:],
-    "resources",
-    "priorityClass",
-    "podAnnotations",
+    *_BESIDES,
     "affinityPolicy",
     "disks",
     "roles",
@@ -123,8 +123,9 @@ def describe_plan(
 ) -> Json:
     """Return a plan and its effective settings as JSON, with the fields of a Plan and a pod.
 
-    It has the field `excluded` only if the webhook is not called for the pods of the plan. `flags`
-    select the cluster in commands.
+    It has the field `excluded` only if the webhook is not called for the pods of the plan, and
+    `limits`, `enforced` and `convertor` only if the installation has any. `flags` select the
+    cluster in commands.
     """
     plan, sources, affinity_sources, _ = settings.read_plan(plan_object, installation)
     effective = plan.settings
@@ -138,7 +139,9 @@ def describe_plan(
         "pods": [role.value for role in effective.pods],
         "disks": effective.disks.value,
         "labels": effective.labels,
-        "nodeSelector": _selector(effective.node_selector, effective.node_requirements),
+        "nodeSelector": minimums.join_selector(
+            effective.node_selector, effective.node_requirements
+        ),
         "rules": [rule for source in affinity_sources for rule in _rules(source)],
         "affinity": minimums.expand(effective.affinity, {}),
         "topologySpreadConstraints": effective.spread,
@@ -152,7 +155,18 @@ def describe_plan(
             for role, own in effective.roles.items()
         },
         "problems": [msgspec.to_builtins(each.for_cluster(flags)) for each in effective.problems],
+        **_describe_installation(plan, installation),
     } | ({"excluded": "; ".join(map(str, exclusions))} if exclusions else {})
+
+
+def _describe_installation(plan: Plan, installation: Installation) -> Json:
+    """Return what the installation allows and gives to the plan's pods, without empty fields."""
+    found = {
+        "limits": {row.name: row.value for row in list_limits(installation, plan.namespace)},
+        "enforced": describe_enforced(installation),
+        "convertor": describe_profile(installation, plan.target_namespace),
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def _describe_role(own: RoleSettings, sources: list[RoleSource], plan: Plan) -> Json:
@@ -161,21 +175,20 @@ def _describe_role(own: RoleSettings, sources: list[RoleSource], plan: Plan) -> 
     if own.labels is not None:
         found["labels"] = own.labels
     if own.node_selector is not None:
-        found["nodeSelector"] = _selector(own.node_selector, own.node_requirements or [])
+        found["nodeSelector"] = minimums.join_selector(
+            own.node_selector, own.node_requirements or []
+        )
     if own.affinity is not None:
         effective = [each for each in sources if each.affinity is not None][-1]
         found["rules"] = _rules(effective) if own.affinity or own.spread else []
         found["affinity"] = minimums.expand(own.affinity, {})
-        if own.spread:
-            found["topologySpreadConstraints"] = own.spread
+        found["topologySpreadConstraints"] = own.spread or []
     if own.tolerations is not None:
         found["tolerations"] = own.tolerations
-    if own.resources is not None:
-        found["resources"] = own.resources
-    if own.priority_class is not None:
-        found["priorityClass"] = own.priority_class
-    if own.pod_annotations is not None:
-        found["podAnnotations"] = own.pod_annotations
+    others = (own.resources, own.priority_class, own.pod_annotations)
+    found |= {
+        name: value for name, value in zip(_BESIDES, others, strict=True) if value is not None
+    }
     name = PlanName(plan.namespace, plan.name)
     locations = [each.location(setting, name) for each in sources for setting in ROLE_SETTINGS]
     return found | {"sources": [each for each in locations if each]}
@@ -185,17 +198,11 @@ def _list_sources(sources: Sources, role: Role) -> list[RoleSource]:
     return [each.roles[role] for each in sources if role in each.roles]
 
 
-def _selector(node_selector: dict[str, str], requirements: list[Json]) -> dict[str, str]:
-    """Return a node selector with its minimums as they are written, `16+`."""
-    return node_selector | {each["key"]: f"{minimums.minimum_of(each)}+" for each in requirements}
-
-
 def _rules(source: RoleSource) -> list[str]:
     """Return the rules of a source as canonical KARL, or `object` for a compiled affinity."""
-    written = source.raw["affinity"].value
-    if not isinstance(written, str):
-        return ["object"]
-    return [karl.to_text(rule) for rule in source.rules]
+    if source.rules:
+        return [karl.to_text(rule) for rule in source.rules]
+    return ["object"] if source.affinity else []
 
 
 def format_table(plans: Iterable[Json], mode_note: str, *, wide: bool) -> str:
@@ -244,10 +251,7 @@ def _cell(value: Any) -> str:
 
 
 def _role_cell(own: Json) -> str:
-    columns = (
-        *("labels", "nodeSelector", "rules", "tolerations"),
-        *("resources", "priorityClass", "podAnnotations"),
-    )
+    columns = ("labels", "nodeSelector", "rules", "tolerations", *_BESIDES)
     cells = [
         f"{_heading(each).lower()} {_cell(own[each]) or '-'}" for each in columns if each in own
     ]

@@ -69,7 +69,8 @@ def error_from_response(
         message = f"{server} answered {code}: {status.message or status.reason or 'no message'}"
     retry_after = headers.get("Retry-After", "")
     seconds = float(retry_after) if re.fullmatch("[0-9]{1,5}", retry_after) else 0
-    return ApiError(message, code, status.reason, seconds)
+    lacks_right = code == 403 and bool(_USER.search(status.message))
+    return ApiError(message, code, status.reason, seconds, lacks_right=lacks_right)
 
 
 def not_json(request: ApiRequest, code: int, headers: Mapping[str, str]) -> ApiError:

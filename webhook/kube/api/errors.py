@@ -14,13 +14,21 @@ class ApiError(Exception):
 
     `status` is the HTTP status, or 0 without a response. `reason` is that of Kubernetes' Status
     object, such as `NotFound` or `Expired`, or empty. `retry_after` is the value of the header
-    Retry-After, in seconds.
+    Retry-After, in seconds. `lacks_right` is True if RBAC refused the request, False if admission
+    did, which has the same status.
     """
 
     def __init__(
-        self, message: str, status: int = 0, reason: str = "", retry_after: float = 0
+        self,
+        message: str,
+        status: int = 0,
+        reason: str = "",
+        retry_after: float = 0,
+        *,
+        lacks_right: bool = False,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.reason = reason
         self.retry_after = retry_after
+        self.lacks_right = lacks_right

@@ -1,115 +1,123 @@
-"""PodTopologySpread: the hard topology spread constraints of the incoming pod.
+"""PodTopologySpread: the pod's constraints with `whenUnsatisfiable: DoNotSchedule`.
 
-Follows `filtering.go` of the plugin in kube-scheduler. A topology pair, a key and a value, is the
-set of nodes with that label.
+Follows `filtering.go` of the plugin in kube-scheduler. A domain is the set of nodes with the same
+value of the topology key. The numbers of matching pods are compared among the nodes that the pod
+could use: with the labels of all constraints, and for each constraint by its two policies.
 """
 
 from collections import Counter
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from webhook.kube.objects import Json, labels_of, metadata_of, name_of, namespace_of, spec_of
 from webhook.kube.scheduler.node_affinity import node_affinity
 from webhook.kube.scheduler.plugin import Filter, Rejection
 from webhook.kube.scheduler.snapshot import Snapshot
 from webhook.kube.scheduler.taint_toleration import taint_toleration
-from webhook.kube.selectors import label_selector_matches
+from webhook.kube.selectors import label_selector_matches, list_requirements
 
 PLUGIN = "PodTopologySpread"
 
-SKEW = "node(s) didn't match pod topology spread constraints"
-NO_LABEL = f"{SKEW} (missing required label)"
+SKEWED = "node(s) didn't match pod topology spread constraints"
+MISSING_LABEL = f"{SKEWED} (missing required label)"
+
+_IGNORE, _HONOR = "Ignore", "Honor"
 
 
-class _Constraint(NamedTuple):
+class _Domains(NamedTuple):
+    """A constraint, and what the pods in its domains allow."""
+
     constraint: Json
-    key: str
-    max_skew: int
-    self_match: int
-    """1 if the pod itself counts, else 0."""
-    counts: Counter[str]
-    """The matching pods of each value that a node has; every such value is there."""
-    smallest: int
+    matching: Counter[str]
+    """The number of matching pods by domain."""
+    fewest: int
+    """The least of these numbers; 0 if there are fewer domains than `minDomains`."""
+    incoming: int
+    """1 if the incoming pod matches too, else 0."""
 
-    def skew(self, value: str) -> int:
-        return self.counts[value] + self.self_match - self.smallest
+    def reject(self, node: Json) -> tuple[str, Json] | None:
+        """Return a reason and a cause if the pod does not fit, else None."""
+        domain = labels_of(node).get(self.constraint["topologyKey"])
+        if domain is None:
+            return MISSING_LABEL, {"constraint": self.constraint}
+        matching = self.matching[domain]
+        if matching + self.incoming - self.fewest <= self.constraint["maxSkew"]:
+            return None
+        cause = {"domain": domain, "matching": matching, "fewest": self.fewest}
+        return SKEWED, {"constraint": self.constraint} | cause
 
 
 def pod_topology_spread(pod: Json, snapshot: Snapshot) -> Filter:
-    """Reject nodes by the hard constraints of a pod; the causes are `{"constraint", …}`.
+    """Reject nodes where the pod would be one too many.
 
-    They also have the number of `matching` pods in the node's topology, and the `smallest` number
-    in any; for a node without the label of a constraint they have the constraint alone.
+    The causes are `{"constraint", "domain", "matching", "fewest"}`, or `{"constraint"}` for a node
+    without the label of the topology. Pods that are being deleted do not count.
     """
-    hard: list[Json] = [
+    constraints = [
         each
         for each in spec_of(pod).get("topologySpreadConstraints") or ()
-        if each.get("whenUnsatisfiable") == "DoNotSchedule"
+        if each["whenUnsatisfiable"] == "DoNotSchedule"
     ]
-    constraints = [_count(each, hard, pod, snapshot) for each in hard]
+    nodes = [
+        node
+        for node in snapshot.nodes
+        if all(each["topologyKey"] in labels_of(node) for each in constraints)
+    ]
+    counted = [_count(each, pod, nodes, snapshot) for each in constraints]
 
     def reject(node: Json) -> Rejection | None:
-        labels = labels_of(node)
-        for each in constraints:
-            value = labels.get(each.key)
-            if value is None:
-                return Rejection(PLUGIN, [NO_LABEL], [{"constraint": each.constraint}])
-            if each.skew(value) > each.max_skew:
-                cause: dict[str, Any] = {
-                    "constraint": each.constraint,
-                    "matching": each.counts[value],
-                    "smallest": each.smallest,
-                }
-                return Rejection(PLUGIN, [SKEW], [cause])
-        return None
+        found = [rejected for each in counted if (rejected := each.reject(node))]
+        return Rejection(PLUGIN, [found[0][0]], [cause for _, cause in found]) if found else None
 
     return reject
 
 
-def _count(constraint: Json, hard: list[Json], pod: Json, snapshot: Snapshot) -> _Constraint:
-    key = constraint["topologyKey"]
-    keys = [each["topologyKey"] for each in hard]
-    selector = _selector_of(constraint, pod)
-    affinity, taints = node_affinity(pod, snapshot), taint_toleration(pod, snapshot)
-    ignores_affinity = constraint.get("nodeAffinityPolicy") == "Ignore"
-    honors_taints = constraint.get("nodeTaintsPolicy") == "Honor"
-    counts: Counter[str] = Counter()
-    for node in snapshot.nodes:
-        labels = labels_of(node)
-        if not all(each in labels for each in keys):
-            continue
-        if not ignores_affinity and affinity(node):
-            continue
-        if honors_taints and taints(node):
-            continue
-        counts[labels[key]] += sum(
-            _counts(existing, pod, selector) for existing in snapshot.pods[name_of(node)]
-        )
-    few = len(counts) < (constraint.get("minDomains") or 1)
-    smallest = 0 if few else min(counts.values(), default=0)
-    matches_itself = label_selector_matches(selector, labels_of(pod))
-    return _Constraint(
-        constraint, key, constraint["maxSkew"], int(matches_itself), counts, smallest
-    )
+def count_matching(
+    constraint: Json, pod: Json, nodes: Iterable[Json], snapshot: Snapshot
+) -> Counter[str]:
+    """Return the number of existing pods in each domain that a constraint of the pod counts.
+
+    `nodes` have the label of the topology; those that its policies leave out make no domain.
+    """
+    rejects_by_labels = node_affinity(pod, snapshot)
+    rejects_by_taints = taint_toleration(pod, snapshot)
+    ignores_labels = constraint.get("nodeAffinityPolicy") == _IGNORE
+    ignores_taints = constraint.get("nodeTaintsPolicy") != _HONOR
+    selector = _with_label_keys(constraint, pod)
+    matching: Counter[str] = Counter()
+    for node in nodes:
+        if (ignores_labels or not rejects_by_labels(node)) and (
+            ignores_taints or not rejects_by_taints(node)
+        ):
+            matching[labels_of(node)[constraint["topologyKey"]]] += sum(
+                _matches(existing, selector, pod) for existing in snapshot.pods[name_of(node)]
+            )
+    return matching
 
 
-def _counts(existing: Json, pod: Json, selector: Json | None) -> bool:
+def _count(constraint: Json, pod: Json, nodes: list[Json], snapshot: Snapshot) -> _Domains:
+    matching = count_matching(constraint, pod, nodes, snapshot)
+    enough_domains = len(matching) >= (constraint.get("minDomains") or 1)
+    fewest = min(matching.values()) if enough_domains else 0
+    incoming = label_selector_matches(_with_label_keys(constraint, pod), labels_of(pod))
+    return _Domains(constraint, matching, fewest, int(incoming))
+
+
+def _matches(existing: Json, selector: Json | None, pod: Json) -> bool:
+    """Return whether an existing pod counts. For an empty selector none does in kube-scheduler."""
     return (
-        bool(selector)  # kube-scheduler counts no pods for an empty one
+        any(list_requirements(selector or {}))
         and namespace_of(existing) == namespace_of(pod)
         and not metadata_of(existing).get("deletionTimestamp")
         and label_selector_matches(selector, labels_of(existing))
     )
 
 
-def _selector_of(constraint: Json, pod: Json) -> Json | None:
-    """Return the selector with `matchLabelKeys`, for which the values are those of the pod."""
+def _with_label_keys(constraint: Json, pod: Json) -> Json | None:
+    """Return the labelSelector with those of the `matchLabelKeys` that the pod has."""
     selector: Json | None = constraint.get("labelSelector")
-    labels = labels_of(pod)
-    extra = [
-        {"key": key, "operator": "In", "values": [labels[key]]}
-        for key in constraint.get("matchLabelKeys") or ()
-        if key in labels
-    ]
-    if selector is None or not extra:
+    keys = [key for key in constraint.get("matchLabelKeys") or () if key in labels_of(pod)]
+    if selector is None or not keys:
         return selector
-    return selector | {"matchExpressions": [*(selector.get("matchExpressions") or ()), *extra]}
+    same = [{"key": key, "operator": "In", "values": [labels_of(pod)[key]]} for key in keys]
+    return selector | {"matchExpressions": [*(selector.get("matchExpressions") or ()), *same]}

@@ -1,10 +1,12 @@
 """Explanation of a plan's settings on the current cluster: a value, which `webhook.cli` prints.
 
 effective_settings  ───▶ the settings and the source of each
+effects             ───▶ what pods get besides a place, in plain English
 rules               ───▶ each rule in plain English, and what it matches
 pods                ───▶ the plan's convertor pods, and the one to evaluate
 webhook.kube.scheduler.run_filters ───▶ every node, and the first reason against it
 roles               ───▶ the nodes and zones of each role and of the VMs, and what they share
+selected            ───▶ the Services, budgets and others that select the plan's pods
 disks               ───▶ where the disks of running migrations are, and their conflicts
 advice              ───▶ what to change
 """
@@ -23,22 +25,27 @@ from webhook.reports.explain.advice import (
     advise_on_exclusions,
     advise_on_new_pod,
     advise_on_pending_pod,
+    advise_on_profile,
 )
 from webhook.reports.explain.amounts import format_amount
 from webhook.reports.explain.context import ExplainContext, read_context
 from webhook.reports.explain.disks import list_conflicts, list_disk_rows, select_disks
 from webhook.reports.explain.effective_settings import list_effective_settings
+from webhook.reports.explain.effects import list_effects
 from webhook.reports.explain.model import ClusterObjects, Explanation, NodeRow
 from webhook.reports.explain.obstacles import find_obstacles
 from webhook.reports.explain.pods import (
     build_new_pod,
     is_pending,
+    list_placement_problems,
     list_pod_rows,
     recreate,
     select_pods,
 )
 from webhook.reports.explain.roles import advise_on_roles, find_common_places, list_role_rows
 from webhook.reports.explain.rules import list_effective_rules
+from webhook.reports.explain.selected import advise_on_selected, list_selected
+from webhook.reports.installation import list_limits
 
 __all__ = ["ClusterObjects", "Explanation", "explain"]
 
@@ -74,13 +81,17 @@ def explain(
         verdicts = run_filters(evaluated, snapshot)
         advice = advise_on_pending_pod(verdicts, context, recreate(evaluated, context, new))
     omitted = limitations(evaluated, snapshot)
+    selected = list_selected(context, cluster.pod_selectors)
     duplicates = find_duplicates(pods, plan_object)
     return Explanation(
         plan=str(context.plan),
         target_namespace=context.plan.target_namespace,
         mode=context.mode,
         settings=list_effective_settings(context),
-        problems=[each.for_cluster(flags) for each in context.plan.settings.problems],
+        problems=[
+            each.for_cluster(flags)
+            for each in [*context.plan.settings.problems, *list_placement_problems(context)]
+        ],
         warnings=[
             *find_plan_warnings(context.plan, installation),
             *(
@@ -89,6 +100,8 @@ def explain(
                 for warning in find_pod_warnings(pod, context.plan)
             ),
         ],
+        limits=[*list_limits(installation, context.plan.namespace)],
+        effects=list_effects(context),
         rules=list_effective_rules(context, evaluated),
         evaluated_pod=(
             f"{namespace_of(evaluated)}/{name_of(evaluated)}" if pending else _describe_new(context)
@@ -99,8 +112,10 @@ def explain(
         advice=[
             *advise_on_duplicates(duplicates, context),
             *advise_on_exclusions(context),
+            *advise_on_profile(context, cluster.profile_refusal),
             *advice,
             *advise_on_roles(roles, context),
+            *advise_on_selected(selected, context),
         ],
         limitations=[
             *(() if pending else (_VOLUMES,)),
@@ -115,12 +130,14 @@ def explain(
         common=find_common_places(roles),
         disks=list_disk_rows(disks, surroundings),
         conflicts=list_conflicts(disks, users, surroundings),
+        selected_by=selected,
     )
 
 
 def _describe_new(context: ExplainContext) -> str:
     if context.unplaced_reason:
-        return f"a new convertor pod, as Forklift creates it ({context.unplaced_reason})"
+        floor = ", with what the installation enforces" if context.has_floor else ""
+        return f"a new convertor pod, as Forklift creates it{floor} ({context.unplaced_reason})"
     return "a new convertor pod, as the webhook places it"
 
 

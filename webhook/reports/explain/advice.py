@@ -15,7 +15,7 @@ from webhook.reports.duplicates import REMEDY, DuplicatePods
 from webhook.reports.explain.context import ExplainContext
 from webhook.reports.explain.model import Advice
 from webhook.reports.explain.obstacles import Obstacle, collect_obstacles
-from webhook.reports.explain.pods import place_enforced
+from webhook.reports.explain.pods import place_in_mode_enforce
 from webhook.reports.explain.remedies import (
     ObstacleContext,
     advise_enforcing,
@@ -37,7 +37,7 @@ def advise_on_new_pod(verdicts: list[Verdict], context: ExplainContext, pod: Jso
         return []
     if not context.unplaced_reason:
         return _advise_on_obstacles(verdicts, context, pod)
-    placed = place_enforced(pod, context) or pod
+    placed = place_in_mode_enforce(pod, context) or pod
     verdicts = run_filters(placed, context.snapshot)
     if fitting := sum(verdict.fits for verdict in verdicts):
         problem = f"{context.unplaced_reason}: a placed pod would fit {_nodes(fitting)}"
@@ -50,6 +50,20 @@ def advise_on_new_pod(verdicts: list[Verdict], context: ExplainContext, pod: Jso
 def advise_on_exclusions(context: ExplainContext) -> list[Advice]:
     """Return what to change if the target namespace is excluded from the webhook."""
     return [Advice(each.cause, each.remedy, each.command) for each in context.exclusions]
+
+
+def advise_on_profile(context: ExplainContext, refusal: str) -> list[Advice]:
+    """Return what to do about a convertor profile that the API server refuses."""
+    if not refusal:
+        return []
+    namespace = context.plan.target_namespace
+    return [
+        Advice(
+            f"namespace '{namespace}' refuses convertor pods with the convertor profile: {refusal}",
+            f"change convertor in the installation, or convertor.namespaces.{namespace} for this "
+            "namespace only, or what refuses it",
+        )
+    ]
 
 
 def advise_on_duplicates(duplicates: list[DuplicatePods], context: ExplainContext) -> list[Advice]:

@@ -7,7 +7,7 @@ from webhook.karl import minimums
 from webhook.kube.commands import CURRENT_CONTEXT, KubectlFlags
 from webhook.kube.objects import Json, labels_of, spec_of
 from webhook.kube.scheduler import Snapshot, take_snapshot
-from webhook.model import ClusterState, Installation, Mode, Plan
+from webhook.model import ClusterState, ConvertorProfile, Installation, Mode, Plan, Settings
 from webhook.reports.exclusions import Exclusion
 from webhook.reports.explain.commands import Commands
 from webhook.reports.explain.model import ClusterObjects
@@ -53,6 +53,15 @@ class ExplainContext(NamedTuple):
         if self.exclusions:
             return f"namespace '{self.plan.target_namespace}' is excluded from the webhook"
         return "" if self.mode is Mode.ENFORCE else f"the mode is {self.mode}"
+
+    @property
+    def has_floor(self) -> bool:
+        """True if new pods get something that the installation enforces in every mode of a plan."""
+        target = self.plan.target_namespace
+        mode = mode_of(None, target, self.installation)
+        profile = self.installation.profile_for(target)
+        has_any = self.installation.enforced != Settings() or profile != ConvertorProfile()
+        return has_any and mode is Mode.ENFORCE and not self.exclusions
 
 
 def read_context(

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import msgspec
+
 from webhook import karl
 from webhook.kube.objects import Json
 from webhook.kube.tolerations import format_toleration
 from webhook.model import Role, RoleSettings
 from webhook.reports.explain.context import ExplainContext
-from webhook.reports.explain.model import Setting
-from webhook.settings.names import of_role
+from webhook.reports.installation import NO_NAME, list_enforced, list_profile
+from webhook.reports.setting import Setting
+from webhook.settings.names import LIMITS, REQUESTS, of_role
 from webhook.settings.raw import UNSET, PlanName
 from webhook.settings.source import RoleSource, Source
 
@@ -23,17 +26,41 @@ def list_effective_settings(context: ExplainContext) -> list[Setting]:
     of_roles = (
         each for role, own in settings.roles.items() for each in _list_of_role(role, own, context)
     )
-    return [
+    rows = [
         *_pairs("labels", sources, name, lambda source: source.labels),
         *_pairs("node-selector", sources, name, lambda source: source.node_selector),
         *_affinities(context.reading.affinity_sources, name),
         *_tolerations(settings.tolerations, sources, name),
-        *_pairs("resources", sources, name, lambda source: source.resources),
-        *_classes(sources, name),
+        *_resources(settings.resources, sources, name),
+        *_priority_class(settings.priority_class, sources, name),
         *_pairs("pod-annotations", sources, name, lambda source: source.pod_annotations),
         *_words(context),
         *of_roles,
     ]
+    return [
+        *_add_enforced(rows, [*list_enforced(context.installation)]),
+        *list_profile(context.installation, context.plan.target_namespace),
+    ]
+
+
+def _add_enforced(rows: list[Setting], enforced: list[Setting]) -> list[Setting]:
+    """Return the rows with those that the installation enforces, which override node labels."""
+    selected = {_key(row): row for row in rows if row.name == "node-selector"}
+    changed = [
+        msgspec.structs.replace(
+            row, overridden=[*below.overridden, f"{below.value} ({below.source})"]
+        )
+        if row.name == "node-selector" and (below := selected.get(_key(row)))
+        else row
+        for row in enforced
+    ]
+    overridden = {_key(row) for row in enforced if row.name == "node-selector"}
+    kept = [row for row in rows if row.name != "node-selector" or _key(row) not in overridden]
+    return kept + changed
+
+
+def _key(row: Setting) -> str:
+    return row.value.partition("=")[0]
 
 
 def _list_of_role(role: Role, own: RoleSettings, context: ExplainContext) -> Iterator[Setting]:
@@ -41,7 +68,7 @@ def _list_of_role(role: Role, own: RoleSettings, context: ExplainContext) -> Ite
     name = context.plan_name
     sources = [each.roles[role] for each in context.reading.sources if role in each.roles]
     labels = own.labels or {}
-    has_rules = bool(own.affinity or own.spread)
+    has_rules = own.affinity or own.spread
     affinities = [each for each in sources if each.affinity is not None][-1:] if has_rules else []
     found = {
         "labels": [
@@ -54,8 +81,8 @@ def _list_of_role(role: Role, own: RoleSettings, context: ExplainContext) -> Ite
         ],
         "affinity": [*_affinities(affinities, name)],
         "tolerations": [*_tolerations(own.tolerations or [], sources, name)],
-        "resources": [*_pairs("resources", sources, name, lambda source: source.resources)],
-        "priority-class": [*_classes(sources, name)],
+        "resources": [*_resources(own.resources or {}, sources, name)],
+        "priority-class": [*_priority_class(own.priority_class or "", sources, name)],
         "pod-annotations": [
             *_pairs("pod-annotations", sources, name, lambda source: source.pod_annotations)
         ],
@@ -84,10 +111,8 @@ def _pairs(
 
 def _affinities(sources: Iterable[RoleSource], plan: PlanName) -> Iterator[Setting]:
     for source in sources:
-        written = source.raw["affinity"].value
-        is_text = isinstance(written, str)
-        values = map(karl.to_text, source.rules) if is_text else ["an affinity object"]
-        for value in values:
+        values = [karl.to_text(rule) for rule in source.rules]
+        for value in values or ([NO_NAME] if source.affinity else []):
             yield Setting("affinity", value, source.location("affinity", plan))
 
 
@@ -100,17 +125,35 @@ def _tolerations(
         yield Setting("tolerations", format_toleration(toleration), where)
 
 
-def _classes(sources: Iterable[RoleSource], plan: PlanName) -> Iterator[Setting]:
-    """Yield the effective PriorityClass."""
-    named = [
-        (each.priority_class, each.location("priority-class", plan))
-        for each in sources
-        if each.priority_class is not None
-    ]
-    for effective, where in named[-1:]:
-        overridden = [f"{name} ({other})" for name, other in named if name not in ("", effective)]
-        if effective:
-            yield Setting("priority-class", effective, where, overridden)
+def _resources(
+    resources: dict[str, str], sources: Sequence[RoleSource], plan: PlanName
+) -> Iterator[Setting]:
+    """Yield the quantities; one may follow its request or limit of a more specific source."""
+    for name, amount in resources.items():
+        part, _, resource = name.partition(".")
+        other = f"{REQUESTS if part == LIMITS else LIMITS}.{resource}"
+        written = [each for each in sources if name in each.resources]
+        followed = [each for each in sources if other in each.resources]
+        *_, source = written if written[-1].resources[name] == amount else followed
+        overridden = [
+            f"{name}={each.resources[name]} ({each.location('resources', plan)})"
+            for each in written
+            if each.resources[name] != amount
+        ]
+        where = source.location("resources", plan)
+        yield Setting("resources", f"{name}={amount}", where, overridden=overridden)
+
+
+def _priority_class(name: str, sources: Iterable[RoleSource], plan: PlanName) -> Iterator[Setting]:
+    written = [each for each in sources if each.priority_class is not None]
+    for source in written[-1:]:
+        overridden = [
+            f"{each.priority_class or _NONE} ({each.location('priority-class', plan)})"
+            for each in written[:-1]
+            if each.priority_class != name
+        ]
+        where = source.location("priority-class", plan)
+        yield Setting("priority-class", name or _NONE, where, overridden=overridden)
 
 
 def _words(context: ExplainContext) -> Iterator[Setting]:

@@ -1,16 +1,18 @@
 """The parts of an explanation: what the commands print, and the fields of their JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from webhook.inventory import VmDisk, VmRef
 from webhook.kube.objects import Json
+from webhook.kube.pod_selectors import PodSelector
 from webhook.model import Mode, Problem
 from webhook.placement.conflicts import ConflictKind
 from webhook.reports.duplicates import DuplicatePods
 from webhook.reports.exclusions import InstalledWebhooks
+from webhook.reports.setting import Setting
 
 
 class ClusterObjects(NamedTuple):
@@ -28,20 +30,11 @@ class ClusterObjects(NamedTuple):
     """The disks of the plan's VMs, of all its migrations."""
     priority_classes: frozenset[str] | None = None
     """The names of the PriorityClasses; None if they were not read."""
-
-
-class Setting(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """An effective setting."""
-
-    name: str
-    """As in annotations: `labels`."""
-    value: str
-    """As in annotations: `workload=migration`."""
-    source: str
-    """`annotation convertor.forklift.konveyor.io/labels`, `spec.convertorLabels`, `defaults
-    labels`, or `installation`."""
-    overridden: list[str] = msgspec.field(name="insteadOf", default_factory=list)
-    """The values of less specific sources: `workload=batch (spec.convertorLabels)`."""
+    pod_selectors: Sequence[PodSelector] = ()
+    """Of the target namespace."""
+    profile_refusal: str = ""
+    """The reason why the API server refuses pods with the convertor profile; empty if it does not,
+    or if that is not known."""
 
 
 class Matches(msgspec.Struct, frozen=True):
@@ -58,16 +51,18 @@ class Rule(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     sentence: str
     """In plain English; empty for a term that KARL cannot express."""
     affinity: Json
-    """The compiled core/v1 Affinity; for a node selector an equivalent one, for SPREAD empty."""
-    topology_spread_constraint: Json = {}
-    """Of a SPREAD rule."""
+    """The compiled core/v1 Affinity; for a node selector an equivalent one; empty for SPREAD."""
+    spread: Json = {}
+    """The compiled core/v1 TopologySpreadConstraint of a SPREAD."""
     text: str = ""
     """In KARL, if it can be expressed so."""
     pods: Matches | None = None
     """The pods that the rule selects; None for a rule on nodes, and if no node is known."""
     nodes: Matches | None = None
-    """For a rule on pods the nodes near them; for a rule on nodes the nodes that match. None if
-    no node is known."""
+    """For a rule on pods the nodes near them; for a rule on nodes the nodes that match. None for
+    SPREAD, and if no node is known."""
+    domains: dict[str, int] = {}
+    """The number of pods that a SPREAD counts, by the value of the topology's label."""
     note: str = ""
     """The reason why the rule matches nothing."""
 
@@ -131,6 +126,19 @@ class ConflictRow(msgspec.Struct, frozen=True):
     message: str
 
 
+class SelectedRow(msgspec.Struct, frozen=True):
+    """An object in the target namespace that selects pods of the plan."""
+
+    kind: str
+    name: str
+    pods: list[str]
+    """Their roles."""
+    labels: list[str]
+    """The labels, `tier=web`, by which it selects them, of those that Forklift does not set."""
+    effect: str
+    """The predicate of a sentence: `sends them its traffic once they are ready`."""
+
+
 class PodRow(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """A convertor pod of the plan."""
 
@@ -167,6 +175,10 @@ class Explanation(msgspec.Struct, frozen=True, rename="camel"):
     problems: list[Problem]
     warnings: list[str]
     """About valid settings that hardly mean what is intended."""
+    limits: list[Setting]
+    """Those of the installation on settings of the plan, without those that are built in."""
+    effects: list[str]
+    """The effects of settings that are not about nodes, and of the installation's profile."""
     rules: list[Rule]
     evaluated_pod: str = msgspec.field(name="judged")
     """`target/db-vm-1`, or `a new convertor pod, as the webhook places it`."""
@@ -189,3 +201,5 @@ class Explanation(msgspec.Struct, frozen=True, rename="camel"):
     common: CommonPlaces
     disks: list[DiskRow]
     conflicts: list[ConflictRow]
+    selected_by: list[SelectedRow]
+    """The objects in the target namespace that select the plan's next pods."""

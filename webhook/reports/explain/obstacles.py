@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from webhook.karl.decompile import format_node_terms, format_pod_term, format_spread
 from webhook.karl.syntax import Verb
+from webhook.karl.text import format_topology
+from webhook.kube.messages import format_count
 from webhook.kube.objects import Json
 from webhook.kube.scheduler import Rejection, Verdict
 from webhook.kube.scheduler.inter_pod_affinity import AFFINITY, ANTI_AFFINITY
@@ -23,6 +25,8 @@ class Kind(StrEnum):
     NODE_AFFINITY = "node affinity"
     RESOURCES = "resources"
     SPREAD = "spread"
+    SPREAD_LABEL = "label of spread"
+    """The label of the topology that a hard SPREAD counts pods by."""
     POD_AFFINITY = "pod affinity"
     POD_ANTI_AFFINITY = "pod anti-affinity"
     EXISTING_ANTI_AFFINITY = "existing anti-affinity"
@@ -74,8 +78,14 @@ def _describe_cause(cause: Json, reason: str) -> Obstacle:
             return _describe_spread(constraint, cause)
         case {"term": term}:
             return _describe_term(term, cause, reason)
-        case taint:
-            return _describe_taint(taint)
+    return _describe_taint(cause)
+
+
+def _describe_taint(taint: Json) -> Obstacle:
+    if taint["key"] == CORDON_TAINT["key"]:
+        return _CORDON
+    text = f"taint {format_toleration(taint)}"
+    return Obstacle(Kind.TAINT, text, taint, text)
 
 
 def _describe_term(term: Json, cause: Json, reason: str) -> Obstacle:
@@ -89,19 +99,15 @@ def _describe_term(term: Json, cause: Json, reason: str) -> Obstacle:
     return Obstacle(Kind.EXISTING_ANTI_AFFINITY, text, cause, text)
 
 
-def _describe_taint(taint: Json) -> Obstacle:
-    if taint["key"] == CORDON_TAINT["key"]:
-        return _CORDON
-    text = f"taint {format_toleration(taint)}"
-    return Obstacle(Kind.TAINT, text, taint, text)
-
-
 def _describe_spread(constraint: Json, cause: Json) -> Obstacle:
-    rule = format_spread(constraint)
-    text = f"no label {constraint['topologyKey']} for {rule}"
-    if "matching" in cause:
-        text = f"{cause['matching']} matching pods nearby, {cause['smallest']} elsewhere: {rule}"
-    return Obstacle(Kind.SPREAD, text, cause, text)
+    rule, key, domain = format_spread(constraint), constraint["topologyKey"], cause.get("domain")
+    if domain is None:
+        text = f"no label {key}, by which {rule} counts"
+        return Obstacle(Kind.SPREAD_LABEL, text, cause, text)
+    pods = format_count(cause["matching"], "matching pod")
+    other = f"{cause['fewest'] or 'none'} in another"
+    text = f"{format_topology(key)} {domain} has {pods}, {other}: {rule}"
+    return Obstacle(Kind.SPREAD, text, cause, rule)
 
 
 def _describe_resources(resource: str, cause: Json) -> str:

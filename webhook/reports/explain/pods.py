@@ -19,8 +19,8 @@ from webhook.kube.objects import (
     status_of,
 )
 from webhook.kube.scheduler import run_filters
-from webhook.model import Plan
-from webhook.placement import MalformedPod, Placed, place
+from webhook.model import MigrationPod, Plan, Problem, Role
+from webhook.placement import MalformedPod, Placed, place, place_enforced
 from webhook.reports.explain.context import ExplainContext
 from webhook.reports.explain.model import PodRow
 from webhook.reports.model_pod import build_model_pod
@@ -42,37 +42,57 @@ def is_pending(pod: Json) -> bool:
     return not spec_of(pod).get("nodeName") and phase_of(pod) in ("", "Pending")
 
 
-def build_new_pod(context: ExplainContext) -> Json:
-    """Return the pod that would be created for one more VM."""
-    pod = build_model_pod(context.plan, context.spec)
-    if not context.unplaced_reason:
-        pod = place(pod, context.plan, context.installation, context.cluster).pod
-    return with_defaults(pod)
+def build_new_pod(context: ExplainContext, role: Role = Role.CONVERTOR) -> Json:
+    """Return the pod of a role that would be created next, with the API server's defaults."""
+    pod = build_model_pod(context.plan, context.spec, role)
+    return with_defaults(_place_now(pod, context, role).pod)
+
+
+def list_placement_problems(context: ExplainContext) -> list[Problem]:
+    """Return the problems of placing the next pods of the plan, one of each role.
+
+    They depend on the pod or the cluster, such as a PriorityClass that does not exist.
+    """
+    placed = [
+        _place_now(build_model_pod(context.plan, context.spec, role), context, role)
+        for role in context.plan.settings.pods
+    ]
+    return [*{str(problem): problem for each in placed for problem in each.problems}.values()]
 
 
 def recreate(pod: Json, context: ExplainContext, new: Json) -> Json:
     """Return a pending pod as it would be created now; `new` is the pod of one more VM."""
-    if context.unplaced_reason:
-        return new if _is_placed(pod, context) else pod
-    placed = _place(pod, context)
-    if placed is None:
+    is_placed = _is_placed(pod, context)
+    if is_placed and context.unplaced_reason:
+        return new
+    try:
+        placed = _place_now(pod, context)
+    except MalformedPod:
         return new
     if not diff(pod, placed.pod) and not placed.notes:
         return pod
-    return new if _is_placed(pod, context) else placed.pod
+    return new if is_placed else placed.pod
 
 
-def place_enforced(pod: Json, context: ExplainContext) -> Json | None:
+def place_in_mode_enforce(pod: Json, context: ExplainContext) -> Json | None:
     """Return a pod as if it were placed, whatever the mode is; None if it is malformed."""
-    placed = _place(pod, context)
-    return placed.pod if placed else None
-
-
-def _place(pod: Json, context: ExplainContext) -> Placed | None:
     try:
-        return place(pod, context.plan, context.installation, context.cluster)
+        return place(pod, context.plan, context.installation, context.cluster).pod
     except MalformedPod:
         return None
+
+
+def _place_now(pod: Json, context: ExplainContext, role: Role = Role.CONVERTOR) -> Placed:
+    """Place a pod in the effective mode.
+
+    Raises:
+        MalformedPod: as `webhook.placement.place`.
+
+    """
+    arguments = (pod, context.plan, context.installation, context.cluster, MigrationPod(role))
+    if not context.unplaced_reason:
+        return place(*arguments)
+    return place_enforced(*arguments) if context.has_floor else Placed(pod, marked=False)
 
 
 def list_pod_rows(pods: list[Json], context: ExplainContext) -> list[PodRow]:
@@ -129,14 +149,17 @@ def _container_message(pod: Json) -> str:
 
 def _describe_placement(pod: Json, context: ExplainContext) -> str:
     """Return how a pod differs from one that is placed now; empty if it does not."""
-    if not _is_placed(pod, context) and context.unplaced_reason:
-        return f"not placed, {context.unplaced_reason}"
+    is_placed = _is_placed(pod, context)
     try:
+        if not is_placed and context.unplaced_reason:
+            lacks = context.has_floor and diff(pod, _place_now(pod, context).pod)
+            more = ", and without what the installation enforces" if lacks else ""
+            return f"not placed, {context.unplaced_reason}{more}"
         placed = place(pod, context.plan, context.installation, context.cluster)
     except MalformedPod as error:
         return str(error)
     patch = diff(pod, placed.pod)
-    if _is_placed(pod, context):
+    if is_placed:
         if list_changes(patch):
             return "placed with other settings"
         return "its labels differ from those of the plan" if placed.notes else ""

@@ -7,6 +7,8 @@ from webhook.forklift.labels import SCHEDULABLE_LABEL
 from webhook.karl import minimums
 from webhook.karl.decompile import format_node_terms, format_pod_term
 from webhook.karl.syntax import Verb
+from webhook.karl.text import format_topology
+from webhook.kube.affinity import POD_KINDS, REQUIRED
 from webhook.kube.commands import RULES
 from webhook.kube.objects import Json, labels_of, name_of
 from webhook.kube.scheduler.inter_pod_affinity import pod_affinity
@@ -20,7 +22,9 @@ from webhook.reports.explain.commands import Commands
 from webhook.reports.explain.context import ExplainContext
 from webhook.reports.explain.model import Advice
 from webhook.reports.explain.obstacles import Kind, Obstacle
+from webhook.settings.limits import PlanLimits
 from webhook.settings.mode import Origin, resolve_mode
+from webhook.settings.names import REQUESTS
 
 _WELL_KNOWN_TAINT_PREFIX = "node.kubernetes.io/"
 _KVM_RESOURCE_PREFIX = "devices.kubevirt.io/"
@@ -83,8 +87,19 @@ def _taint(obstacle: Obstacle, where: ObstacleContext) -> Advice:
     if obstacle.cause["key"].startswith(_WELL_KNOWN_TAINT_PREFIX):
         command = where.commands.kubectl("describe", "node", where.nodes[0])
         return Advice(obstacle.text, "Kubernetes sets it while the node is unhealthy", command)
+    if _is_beyond_limits(obstacle.cause, where):
+        remedy = "limits.tolerations of the installation does not let the plan tolerate it"
+        return Advice(obstacle.text, f"{remedy}: use other nodes, or extend that")
     command = where.commands.patch("--convertor-tolerations", _add_toleration(obstacle, where))
     return Advice(obstacle.text, "tolerate it in the plan", command)
+
+
+def _is_beyond_limits(taint: Json, where: ObstacleContext) -> bool:
+    plan = where.plan
+    limits = PlanLimits(
+        where.context.installation.limits_for(plan.namespace), plan.target_namespace
+    )
+    return bool(limits.check_setting("tolerations") or limits.check_toleration(taint))
 
 
 def _add_toleration(obstacle: Obstacle, where: ObstacleContext) -> str:
@@ -106,7 +121,8 @@ def _node_selector(obstacle: Obstacle, where: ObstacleContext) -> Advice:
         )
         return Advice(problem, "KubeVirt sets it on nodes that can run VMs", command)
     others = near_misses.count_values(key, where.closest)
-    if key in where.plan.settings.node_selector and others:
+    enforced = where.context.installation.enforced.node_selector
+    if key in where.plan.settings.node_selector and key not in enforced and others:
         ((other, _),) = others.most_common(1)
         return _change_node_selector(problem, key, other, where)
     return _label_node(problem, key, value, where)
@@ -159,6 +175,11 @@ def _resources(obstacle: Obstacle, where: ObstacleContext) -> Advice:
         return Advice(
             obstacle.text, text, where.commands.kubectl("describe", "node", where.nodes[0])
         )
+    request = f"{REQUESTS}.{resource}"
+    if request in where.plan.settings.resources:
+        text = f"free resources, add nodes, or lower {request} of the plan"
+        command = where.commands.patch("--convertor-resources", f"{request}=AMOUNT")
+        return Advice(obstacle.text, text, command)
     if field := _FORKLIFT_REQUESTS.get(resource):
         text = f"free resources, add nodes, or lower {field} of the ForkliftController"
         return Advice(obstacle.text, text)
@@ -175,9 +196,8 @@ def _pod_affinity(obstacle: Obstacle, where: ObstacleContext) -> Advice:
     if unscoped and where.context.reading.scope is Scope.OWN:
         command = where.commands.patch("--rule-scope", "all")
         return Advice(f"{rule}: {miss}", "extend the scope of the rules to all namespaces", command)
-    return Advice(
-        f"{rule}: {miss}", "start a pod with these labels, or change the rule", _change_rules(where)
-    )
+    remedy = "start a pod with these labels, or change the rule"
+    return _change_rule(f"{rule}: {miss}", remedy, obstacle, where)
 
 
 def explain_pod_affinity(pod: Json, snapshot: Snapshot) -> str:
@@ -190,13 +210,42 @@ def explain_pod_affinity(pod: Json, snapshot: Snapshot) -> str:
 
 def _pod_anti_affinity(obstacle: Obstacle, where: ObstacleContext) -> Advice:
     remedy = "wait until that pod ends, or make the rule a preference: REPEL"
-    return Advice(obstacle.text, remedy, _change_rules(where))
+    return _change_rule(obstacle.text, remedy, obstacle, where)
+
+
+def _spread(obstacle: Obstacle, where: ObstacleContext) -> Advice:
+    constraint = obstacle.cause["constraint"]
+    remedy = (
+        f"free or add another {format_topology(constraint['topologyKey'])}, wait until one of "
+        "these pods ends, allow a larger skew, or leave out hard"
+    )
+    return _change_rule(obstacle.text, remedy, obstacle, where)
+
+
+def _spread_label(obstacle: Obstacle, where: ObstacleContext) -> Advice:
+    key = obstacle.cause["constraint"]["topologyKey"]
+    problem = f"{obstacle.text}: {near_misses.describe_label(key, where.context.snapshot)}"
+    words = ("label", "node", where.nodes[0], f"{key}=VALUE")
+    return Advice(problem, "label a node, or leave out hard", where.commands.kubectl(*words))
 
 
 def _existing_anti_affinity(obstacle: Obstacle, where: ObstacleContext) -> Advice:
     namespace, _, name = obstacle.cause["pod"].partition("/")
     command = where.commands.kubectl("get", "pod", name, "-n", namespace, "-o", "yaml")
     return Advice(obstacle.text, "see the affinity of that pod", command)
+
+
+def _change_rule(problem: str, remedy: str, obstacle: Obstacle, where: ObstacleContext) -> Advice:
+    """Return advice on a rule about pods: no plan can change one that the installation enforces."""
+    enforced = where.context.installation.enforced
+    terms = [each for kind in POD_KINDS for each in _list_required(enforced.affinity, kind)]
+    if obstacle.cause.get("term") in terms or obstacle.cause.get("constraint") in enforced.spread:
+        return Advice(f"{problem} (enforced.affinity of the installation)", remedy)
+    return Advice(problem, remedy, _change_rules(where))
+
+
+def _list_required(affinity: Json, kind: str) -> list[Json]:
+    return (affinity.get(kind) or {}).get(REQUIRED) or []
 
 
 def _change_rules(where: ObstacleContext) -> str:
@@ -206,11 +255,6 @@ def _change_rules(where: ObstacleContext) -> str:
     return patch("--convertor-affinity", RULES)
 
 
-def _spread(obstacle: Obstacle, _where: ObstacleContext) -> Advice:
-    remedy = "write SPREAD without hard or with a larger skew, or make room where fewer pods are"
-    return Advice(obstacle.text, remedy)
-
-
 _REMEDIES: dict[Kind, Callable[[Obstacle, ObstacleContext], Advice]] = {
     Kind.CORDON: _cordon,
     Kind.TAINT: _taint,
@@ -218,6 +262,7 @@ _REMEDIES: dict[Kind, Callable[[Obstacle, ObstacleContext], Advice]] = {
     Kind.NODE_AFFINITY: _node_affinity,
     Kind.RESOURCES: _resources,
     Kind.SPREAD: _spread,
+    Kind.SPREAD_LABEL: _spread_label,
     Kind.POD_AFFINITY: _pod_affinity,
     Kind.POD_ANTI_AFFINITY: _pod_anti_affinity,
     Kind.EXISTING_ANTI_AFFINITY: _existing_anti_affinity,

@@ -8,20 +8,20 @@ from collections.abc import Iterator
 
 from webhook.karl.pod_rule_warnings import list_required_pod_terms
 from webhook.karl.syntax import TOPOLOGIES
-from webhook.kube.defaulting import with_defaults
 from webhook.kube.objects import Json, labels_of, name_of
 from webhook.kube.scheduler import Verdict, run_filters
-from webhook.model import MigrationPod, Role
-from webhook.placement import has_settings, place
+from webhook.model import MigrationPod, Role, Settings
+from webhook.placement import has_settings
 from webhook.placement.required_rules import list_role_rules, list_vm_rules, name_setting
 from webhook.placement.role_settings import settings_for
 from webhook.reports.explain.context import ExplainContext
 from webhook.reports.explain.model import Advice, CommonPlaces, RoleRow
-from webhook.reports.model_pod import build_model_pod
+from webhook.reports.explain.pods import build_new_pod
 from webhook.settings.names import ROLE_SETTINGS
 
 VM = "vm"
 _NONE = "none"
+_ENFORCED = "only those that the installation enforces"
 _ZONE = TOPOLOGIES["zone"]
 
 _NOTES = {
@@ -45,7 +45,7 @@ def list_role_rows(context: ExplainContext, convertor: list[Verdict], vm: Json) 
     for role in Role:
         settings = _describe_settings(role, context)
         if role is not Role.CONVERTOR and settings != _NONE:
-            verdicts = run_filters(_build_pod(role, context), context.snapshot)
+            verdicts = run_filters(build_new_pod(context, role), context.snapshot)
             rows.append(_row(context, role, verdicts, settings))
     rules = " and ".join(map(str, list_vm_rules(context.plan)))
     return [*rows, _row(context, VM, run_filters(vm, context.snapshot), rules)]
@@ -93,17 +93,6 @@ def _intersect(lists: list[list[str]]) -> list[str]:
     return [each for each in first if all(each in other for other in others)]
 
 
-def _build_pod(role: Role, context: ExplainContext) -> Json:
-    placed = place(
-        build_model_pod(context.plan, context.spec, role),
-        context.plan,
-        context.installation,
-        context.cluster,
-        MigrationPod(role),
-    )
-    return with_defaults(placed.pod)
-
-
 def _row(context: ExplainContext, role: str, verdicts: list[Verdict], settings: str) -> RoleRow:
     fitting = {verdict.node for verdict in verdicts if verdict.fits}
     nodes = [node for node in context.snapshot.nodes if name_of(node) in fitting]
@@ -113,12 +102,15 @@ def _row(context: ExplainContext, role: str, verdicts: list[Verdict], settings: 
 
 def _describe_settings(role: Role, context: ExplainContext) -> str:
     """Return which of the plan's settings apply to a role, and those of its own."""
-    if context.unplaced_reason or role not in context.plan.settings.pods:
-        return _NONE
-    settings = settings_for(MigrationPod(role), context.plan, context.installation).settings
+    plan, installation = context.plan, context.installation
+    if context.unplaced_reason or role not in plan.settings.pods:
+        is_enforced = context.has_floor or not context.unplaced_reason
+        has_rules = installation.enforced != Settings() and role in installation.roles
+        return _ENFORCED if is_enforced and has_rules else _NONE
+    settings = settings_for(MigrationPod(role), plan, installation).settings
     if not has_settings(settings):
         return _NONE
-    names = [name_setting(name, role, context.plan) for name in ROLE_SETTINGS]
+    names = [name_setting(name, role, plan) for name in ROLE_SETTINGS]
     return ", ".join([_NOTES[role], *(name for name in names if name not in ROLE_SETTINGS)])
 
 

@@ -101,6 +101,53 @@ def test_the_exit_code_depends_on_fail_on(
     assert result.stdout.splitlines()[-1] == "1 plan, 0 pods: 1 problem, 1 change, 0 missed"
 
 
+def test_plans_beyond_the_built_in_limits_are_found_before_the_upgrade(
+    run: Run, cluster: FakeApi
+) -> None:
+    sidecar = "sidecar.istio.io/inject=false"
+    cluster.add(plan(labels=f"{sidecar},a=b"), *release(mode="enforce"))
+
+    result = run("audit", "--fail-on", "limit")
+
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    beyond = lines.index("Beyond the limits")
+    assert "'sidecar.istio.io/inject' is a label by which" in lines[beyond + 1]
+    assert "A release that has none still applies such settings." in lines[beyond + 2]
+    assert "Problems" not in lines
+    assert lines[-1].endswith(": 1 problem, 0 changes, 0 missed, 1 beyond the limits")
+    cluster.add(plan(labels="a=b"))
+    assert run("audit", "--fail-on", "limit").exit_code == 0
+
+
+def test_the_limits_of_the_installation_are_not_called_built_in(run: Run, cluster: FakeApi) -> None:
+    cluster.add(plan(labels="a=b", tolerations="gpu:Never"), *release(limits={"labels": ["team"]}))
+
+    lines = run("audit").stdout.splitlines()
+
+    beyond, problems = lines.index("Beyond the limits"), lines.index("Problems")
+    assert (
+        "'a' is not applied: limits.labels of the installation has only team" in lines[beyond + 1]
+    )
+    assert lines[beyond + 2] == ""
+    assert "found 'Never'" in lines[problems + 1]
+
+
+def test_what_the_installation_gives_all_pods_is_a_section(run: Run, cluster: FakeApi) -> None:
+    enforced = {"nodeSelector": {"migration": "allowed"}}
+    convertor = {"env": {"TOKEN": "secret"}}
+    cluster.add(plan(), *release(enforced=enforced, convertor=convertor))
+
+    lines = run("audit").stdout.splitlines()
+
+    start = lines.index("Given by the installation") + 1
+    assert [line.split() for line in lines[start : start + 3]] == [
+        ["SETTING", "VALUE", "SOURCE"],
+        ["node-selector", "migration=allowed", "enforced.nodeSelector"],
+        ["env", "TOKEN", "convertor.env"],
+    ]
+
+
 def test_a_missed_pod_can_fail_a_pipeline(run: Run, cluster: FakeApi) -> None:
     cluster.add(DB, *PODS[:2], *release())
 

@@ -3,6 +3,7 @@
 import json
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.support.builders import ZONE, convertor_pod, namespace, node, plan, p
 from tests.support.commands import Run
 from tests.support.fake_api import FakeApi
 from tests.support.golden import Golden
+from tests.support.pvcs import storage_class
 from tests.support.releases import CONFIG_MAP, CONFIGURATION, DEPLOYMENT, SINCE, release
 from webhook.kube.objects import Json
 
@@ -235,6 +237,47 @@ def test_missing_permissions_are_reported_with_their_consequences(
     assert RIGHT.format("nodes") in result.stdout
 
 
+def test_a_refused_convertor_profile_is_reported_with_what_to_change(
+    run: Run, cluster: FakeApi
+) -> None:
+    cluster.add(plan(), *release(convertor={"runtimeClass": "kata"}))
+    cluster.fail("create", 403, "pods", message='RuntimeClass "kata" not found')
+    found = explained(run)
+
+    assert found["advice"][0] == {
+        "problem": "namespace 'vms' refuses convertor pods with the convertor profile: "
+        f'{cluster.server} forbids it: RuntimeClass "kata" not found',
+        "remedy": "change convertor in the installation, or convertor.namespaces.vms for this "
+        "namespace only, or what refuses it",
+    }
+    assert [each.namespace for each in cluster.filter_requests("create")] == ["vms", "vms"]
+
+
+def test_a_convertor_profile_that_is_accepted_is_no_problem(run: Run, cluster: FakeApi) -> None:
+    cluster.add(plan(), *release(convertor={"runtimeClass": "kata"}))
+    found = explained(run)
+
+    assert len(cluster.filter_requests("create")) == 1
+    assert "profile" not in json.dumps([found["advice"], found["unread"]])
+
+
+def test_without_a_profile_no_pod_is_sent(run: Run, cluster: FakeApi) -> None:
+    cluster.add(plan(), *release(convertor={"namespaces": {"other": {"runtimeClass": "kata"}}}))
+    explained(run)
+    assert not cluster.filter_requests("create")
+
+
+def test_without_permission_to_create_pods_the_profile_is_not_checked(
+    run: Run, cluster: FakeApi
+) -> None:
+    cluster.add(plan(), *release(convertor={"runtimeClass": "kata"}))
+    cluster.forbid("create", "pods", user="eve")
+    (unread,) = explained(run)["unread"]
+
+    assert unread.startswith("'eve' may not create pods in namespace 'vms': it needs a Role")
+    assert unread.endswith("; the convertor profile is not checked")
+
+
 def test_without_permission_to_list_pods_none_is_listed(run: Run, cluster: FakeApi) -> None:
     cluster.add(plan(), convertor_pod("db-vm-9-qqqqq", "alpha"))
     cluster.forbid("list", "pods", user="eve")
@@ -319,3 +362,77 @@ def test_a_plan_without_a_target_namespace_is_explained(run: Run, cluster: FakeA
     assert result.stdout.startswith(
         "Plan konveyor-forklift/db\nTarget namespace <none>, mode enforce."
     )
+
+
+SELECTING = [
+    {
+        "apiVersion": version,
+        "kind": kind,
+        "metadata": {"name": kind.lower()[:3], "namespace": "vms"},
+        "spec": spec,
+    }
+    for version, kind, spec in (
+        ("v1", "Service", {"selector": {"tier": "web"}}),
+        ("apps/v1", "ReplicaSet", {"selector": {"matchLabels": {"tier": "web"}}, "replicas": 2}),
+        ("policy/v1", "PodDisruptionBudget", {"selector": {"matchLabels": {"tier": "db"}}}),
+        ("networking.k8s.io/v1", "NetworkPolicy", {"podSelector": {}, "policyTypes": ["Egress"]}),
+    )
+]
+INSTALLATION: dict[str, Any] = {
+    "limits": {
+        "priorityClasses": ["migration"],
+        "nodeLabels": ["disk", "kubernetes.io/hostname"],
+        "namespaces": {"konveyor-forklift": {"labels": ["tier"]}},
+    },
+    "enforced": {
+        "nodeSelector": {"disk": "nvme"},
+        "affinity": "AVOID pods(app=web) in namespace shop on node",
+    },
+    "convertor": {
+        "seccompProfile": {"type": "Localhost", "localhostProfile": "profiles/v2v.json"},
+        "env": {"LIBGUESTFS_BACKEND": "direct"},
+        "scratchVolume": {"size": "100Gi", "storageClass": "fast"},
+    },
+    "defaults": {"resources": {"limits": {"memory": "4Gi"}}},
+}
+BESIDES = plan(
+    labels="tier=web,team=a",
+    node_selector="disk=hdd,rack=1",
+    affinity="SPREAD pods(app=virt-v2v) on node hard; REQUIRE nodes(has zone)",
+    annotations={
+        "resources": "requests.memory=8Gi",
+        "priority-class": "migration",
+        "pod-annotations": "karpenter.sh/do-not-disrupt=true",
+    },
+)
+PRIORITY_CLASS = {
+    "apiVersion": "scheduling.k8s.io/v1",
+    "kind": "PriorityClass",
+    "metadata": {"name": "migration"},
+    "value": 1000,
+}
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_everything_besides_the_place_is_explained_in_each_format(
+    run: Run, cluster: FakeApi, golden: Golden, output: str
+) -> None:
+    others = [convertor_pod(f"o-{i}", "theta", plan="other") for i in range(2)]
+    cluster.add(*release(**INSTALLATION), BESIDES, PRIORITY_CLASS, storage_class("fast"))
+    cluster.add(*SELECTING, *others)
+    result = run("explain", "plan", "db", "-o", output)
+    assert (result.exit_code, result.stderr) == (0, "")
+    golden(EXPECTED / f"explain-besides.{output}", result.stdout)
+
+
+def test_without_rights_the_objects_that_select_pods_are_not_known(
+    run: Run, cluster: FakeApi
+) -> None:
+    cluster.add(plan(labels="tier=web"), *SELECTING)
+    for resource in ("services", "replicasets", "poddisruptionbudgets", "networkpolicies"):
+        cluster.forbid("list", resource)
+    found = explained(run)
+    assert found["selectedBy"] == []
+    for each in SELECTING:
+        (unread,) = [text for text in found["unread"] if f"a {each['kind']} that" in text]
+        assert unread.endswith("that selects the pods of the plan is not reported")

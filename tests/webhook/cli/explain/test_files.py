@@ -132,3 +132,47 @@ def test_the_first_consumer_of_a_warm_plan_needs_no_hardware_virtualization(
     path = write(tmp_path / "a.yaml", found, node("b1", {ZONE: "b"}, allocatable=NO_KVM))
     rows = {row["role"]: row["nodes"] for row in explained(run, path)["roles"]}
     assert rows["first-consumer"] == (["b1"] if spec else [])
+
+
+def test_objects_in_the_target_namespace_that_select_the_pods_are_read(
+    run: Run, tmp_path: Path
+) -> None:
+    def service(namespace: str) -> Json:
+        metadata = {"name": f"web-{namespace}", "namespace": namespace}
+        spec = {"selector": {"tier": "web"}}
+        return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+
+    path = write(tmp_path / "a.yaml", plan(labels="tier=web"), service("vms"), service("shop"))
+    assert [each["name"] for each in explained(run, path)["selectedBy"]] == ["web-vms"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"metadata": {"name": 1}}, "PodDisruptionBudget: 'metadata.name': expected text"),
+        (
+            {"spec": {"selector": {"matchExpressions": [{"operator": "In"}]}}},
+            "PodDisruptionBudget: its selector.matchExpressions[0].key: is missing",
+        ),
+        (
+            {"spec": {"selector": {"matchLabels": {"a": 1}}}},
+            "PodDisruptionBudget: its selector.matchLabels['a']: expected text, found",
+        ),
+    ],
+)
+def test_an_object_that_selects_pods_may_be_invalid(
+    run: Run, tmp_path: Path, changed: Json, message: str
+) -> None:
+    budget = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "x"}}
+    path = write(tmp_path / "a.yaml", plan(), budget | changed)
+    result = run("explain", "plan", "db", "--plans", str(path))
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_a_spread_constraint_of_a_pod_may_be_invalid(run: Run, tmp_path: Path) -> None:
+    spread = [{"topologyKey": "zone", "maxSkew": 0, "whenUnsatisfiable": "Never"}]
+    path = write(tmp_path / "a.yaml", plan(), pod("vms/a", topologySpreadConstraints=spread))
+    result = run("explain", "plan", "db", "--plans", str(path))
+    assert result.exit_code == 2
+    assert "Pod: 'spec.topologySpreadConstraints[0].maxSkew': expected a number" in result.stderr

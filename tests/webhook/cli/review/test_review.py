@@ -472,3 +472,86 @@ def test_an_invalid_pvc_has_its_place(run: Run, files: Files) -> None:
     assert result.exit_code == 2
     assert "pods.yaml': line" in result.stderr
     assert "PersistentVolumeClaim" in result.stderr
+
+
+INSTALLATION: Json = {
+    "limits": {"priorityClasses": ["migration"], "labels": ["team"]},
+    "enforced": {"nodeSelector": {"migration": "allowed"}},
+    "convertor": {"runtimeClass": "kata", "env": {"LIBGUESTFS_BACKEND": "direct"}},
+}
+BESIDES = plan(
+    labels="team=a,tier=x",
+    annotations={
+        "resources": "limits.memory=8Gi",
+        "priority-class": "migration",
+        "pod-annotations": "karpenter.sh/do-not-disrupt=true",
+    },
+)
+CLASS: Json = {
+    "apiVersion": "scheduling.k8s.io/v1",
+    "kind": "PriorityClass",
+    "metadata": {"name": "migration"},
+}
+
+
+def with_container() -> Json:
+    created = pod(plan="uid-db")
+    created["spec"] = {"containers": [{"name": "virt-v2v"}], "priority": 0}
+    return created
+
+
+def reviewed(run: Run, files: Files, plans: str, *words: str) -> Json:
+    config = files("config.yaml", INSTALLATION)
+    words = ("-f", files("pod.yaml", with_container()), "--plan", plans, "--config", config, *words)
+    result = run("review", *words, "-o", "yaml")
+    assert result.exit_code == 0
+    found: Json = yaml.safe_load(result.stdout)
+    return found | {"stderr": result.stderr}
+
+
+def test_a_pod_gets_settings_that_are_not_about_nodes_and_those_of_the_installation(
+    run: Run, files: Files
+) -> None:
+    found = reviewed(run, files, files("plan.yaml", BESIDES, CLASS))
+    metadata, spec = found["metadata"], found["spec"]
+    assert (metadata["labels"]["team"], "tier" in metadata["labels"]) == ("a", False)
+    assert metadata["annotations"]["karpenter.sh/do-not-disrupt"] == "true"
+    assert spec == {
+        "containers": [
+            {
+                "name": "virt-v2v",
+                "resources": {"limits": {"memory": "8Gi"}},
+                "env": [{"name": "LIBGUESTFS_BACKEND", "value": "direct"}],
+            }
+        ],
+        "nodeSelector": {"migration": "allowed"},
+        "priorityClassName": "migration",
+        "runtimeClassName": "kata",
+    }
+    assert "'tier' is not applied: limits.labels of the installation has only" in found["stderr"]
+
+
+def test_a_priority_class_that_is_not_in_the_files_is_not_applied(run: Run, files: Files) -> None:
+    found = reviewed(run, files, files("plan.yaml", BESIDES))
+    assert "priorityClassName" not in found["spec"]
+    assert "priority class 'migration' is not applied" in found["stderr"]
+
+
+def test_a_pod_of_a_plan_in_mode_off_gets_what_the_installation_enforces(
+    run: Run, files: Files
+) -> None:
+    found = reviewed(run, files, files("plan.yaml", plan(labels="team=a", mode="off")))
+    assert "patched (Enforced, mode off, plan konveyor-forklift/db)" in found["stderr"]
+    assert found["spec"]["nodeSelector"] == {"migration": "allowed"}
+    assert found["spec"]["runtimeClassName"] == "kata"
+    assert found["metadata"]["labels"] == with_container()["metadata"]["labels"]
+
+
+def test_a_plan_beyond_the_limits_is_denied(run: Run, files: Files) -> None:
+    review = files("review.json", admission_review(BESIDES))
+    config = files("config.yaml", INSTALLATION)
+    result = run("review", "-f", review, "--config", config, "-o", "json")
+    assert result.exit_code == 1
+    found = response(result.stdout)
+    assert not found["allowed"]
+    assert "'tier' is not applied: limits.labels" in found["status"]["message"]

@@ -12,6 +12,7 @@ from tests.support.commands import Run
 from tests.support.fake_api import FakeApi
 from tests.support.golden import Golden
 from tests.support.releases import CONFIGURATION, release
+from webhook.kube.objects import Json
 
 EXPECTED = Path(__file__).parent / "expected"
 
@@ -302,3 +303,45 @@ def test_hidden_disks_are_a_note_except_in_the_table(
     assert result.exit_code == 0
     noted = "the disks of running migrations are not checked" in " ".join(result.stderr.split())
     assert noted is (output == "json")
+
+
+BESIDES = plan(
+    labels="team=a,tier=x",
+    affinity="SPREAD pods(app=virt-v2v) on zone skew=2; AVOID pods(app=db) on zone",
+    pods="all",
+    annotations={
+        "resources": "requests.memory=8Gi",
+        "resources.first-consumer": "requests.cpu=1",
+        "priority-class": "migration",
+        "priority-class.importer": "",
+        "pod-annotations": "karpenter.sh/do-not-disrupt=true",
+        "pod-annotations.populator": "",
+        "affinity.importer": "SPREAD pods(has forklift.app) on node hard",
+    },
+)
+INSTALLATION: Json = {
+    "limits": {
+        "priorityClasses": ["migration"],
+        "namespaces": {"konveyor-forklift": {"labels": ["team"]}},
+    },
+    "enforced": {
+        "nodeSelector": {"migration": "allowed", "cores": "16+"},
+        "affinity": "AVOID pods(app=db) in namespace payments on node",
+        "tolerations": "spot:NoSchedule",
+    },
+    "convertor": {
+        "env": {"LIBGUESTFS_BACKEND": "direct"},
+        "namespaces": {"vms": {"runtimeClass": "kata"}},
+    },
+    "defaults": {"resources": {"limits": {"memory": "4Gi"}}},
+}
+
+
+@pytest.mark.parametrize("output", ["table", "wide", "yaml"])
+def test_settings_that_are_not_about_nodes_are_shown_with_those_of_the_installation(
+    run: Run, cluster: FakeApi, golden: Golden, output: str
+) -> None:
+    cluster.add(BESIDES, *release(**INSTALLATION))
+    result = run("show", "-o", output)
+    assert (result.exit_code, result.stderr) == (0, "")
+    golden(EXPECTED / f"show-besides.{output}", result.stdout)

@@ -111,6 +111,7 @@ def test_an_error_response_becomes_a_helpful_message(
         client.get(path)
     assert str(caught.value) == message.replace("{}", client.server)
     assert caught.value.status == code
+    assert caught.value.lacks_right == (" may not " in message)
 
 
 def test_the_missing_rbac_rule_of_a_write_and_of_a_watch_is_named(

@@ -1,118 +1,170 @@
-"""PodTopologySpread: hard constraints, as kube-scheduler evaluates them."""
+"""Topology spread constraints: the numbers of matching pods in the domains of a topology."""
 
 from typing import Any
 
 import pytest
 
-from tests.support.builders import node, pod
+from tests.support.builders import HOST, ZONE, node, pod
+from webhook.kube.affinity import REQUIRED
 from webhook.kube.objects import Json
-from webhook.kube.scheduler.pod_topology_spread import NO_LABEL, SKEW, pod_topology_spread
-from webhook.kube.scheduler.snapshot import take_snapshot
+from webhook.kube.scheduler import Verdict, run_filters, take_snapshot
 
+SKEWED = "node(s) didn't match pod topology spread constraints"
+MISSING = "node(s) didn't match pod topology spread constraints (missing required label)"
+
+A1, A2 = node("a1", {ZONE: "a"}), node("a2", {ZONE: "a"})
+B1 = node("b1", {ZONE: "b"})
 LABELS = {"app": "v2v"}
-CONSTRAINT: Json = {
-    "maxSkew": 1,
-    "topologyKey": "zone",
-    "whenUnsatisfiable": "DoNotSchedule",
-    "labelSelector": {"matchLabels": LABELS},
-}
-NODES = [
-    node("a1", labels={"zone": "a"}),
-    node("a2", labels={"zone": "a"}),
-    node("b1", labels={"zone": "b"}),
-]
 
 
-def reasons(
-    *existing: Json, nodes: list[Json] = NODES, labels: Json | None = None, **changes: Any
-) -> list[str]:
-    """Return the reason for each node, empty where the pod fits."""
-    incoming = pod("vms/new", "", LABELS if labels is None else labels)
-    incoming["spec"]["topologySpreadConstraints"] = [CONSTRAINT | changes]
-    found = pod_topology_spread(incoming, take_snapshot(nodes, existing, []))
-    rejections = [found(each) for each in nodes]
-    return [each.reasons[0] if each else "" for each in rejections]
+def constraint(key: str = HOST, **more: Any) -> Json:
+    return {
+        "maxSkew": 1,
+        "topologyKey": key,
+        "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": {"matchLabels": LABELS},
+        **more,
+    }
 
 
-def existing(node_name: str, namespace: str = "vms", labels: Json | None = None) -> Json:
-    return pod(f"{namespace}/{node_name}-x", node_name, LABELS if labels is None else labels)
+def on(*nodes: str, **more: Any) -> list[Json]:
+    """Return a matching pod on each of the nodes."""
+    return [pod(f"vms/p{i}", name, LABELS, **more) for i, name in enumerate(nodes)]
 
 
-def test_a_node_where_the_difference_would_be_too_large_is_rejected() -> None:
-    assert reasons() == ["", "", ""]
-    assert reasons(existing("a1")) == [SKEW, SKEW, ""]
-    assert reasons(existing("a1"), existing("b1")) == ["", "", ""]
-    assert reasons(existing("a1"), maxSkew=2) == ["", "", ""]
+def verdicts_of(
+    *constraints: Json,
+    pods: list[Json],
+    nodes: tuple[Json, ...] = (A1, A2, B1),
+    labels: dict[str, str] | None = None,
+    **spec: Any,
+) -> list[Verdict]:
+    incoming = pod(
+        "vms/new",
+        labels=LABELS if labels is None else labels,
+        topologySpreadConstraints=list(constraints),
+        **spec,
+    )
+    return run_filters(incoming, take_snapshot(nodes, pods, []))
+
+
+def fitting(*constraints: Json, pods: list[Json], **more: Any) -> list[str]:
+    return [each.node for each in verdicts_of(*constraints, pods=pods, **more) if each.fits]
 
 
 @pytest.mark.parametrize(
-    "other", [existing("a1", namespace="other"), existing("a1", labels={"app": "x"})]
+    ("existing", "skew", "fits"),
+    [
+        ([], 1, ["a1", "a2", "b1"]),
+        (["a1"], 1, ["a2", "b1"]),
+        (["a1"], 2, ["a1", "a2", "b1"]),
+        (["a1", "a1", "a2"], 1, ["b1"]),
+        (["a1", "a1", "a2"], 2, ["a2", "b1"]),
+        (["a1", "a2", "b1"], 1, ["a1", "a2", "b1"]),
+    ],
 )
-def test_only_matching_pods_of_its_namespace_count(other: Json) -> None:
-    assert reasons(other) == ["", "", ""]
+def test_a_domain_may_have_max_skew_more_pods_than_the_emptiest(
+    existing: list[str], skew: int, fits: list[str]
+) -> None:
+    assert fitting(constraint(maxSkew=skew), pods=on(*existing)) == fits
 
 
-def test_pods_that_are_being_deleted_do_not_count() -> None:
-    deleting = existing("a1")
-    deleting["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    assert reasons(deleting) == ["", "", ""]
+def test_the_nodes_with_the_same_label_value_are_one_domain() -> None:
+    assert fitting(constraint(ZONE), pods=on("a1")) == ["b1"]
+    assert fitting(constraint(ZONE), pods=on("a1", "b1")) == ["a1", "a2", "b1"]
 
 
-def test_a_pod_that_does_not_match_does_not_make_the_difference_larger() -> None:
-    assert reasons(existing("a1"), labels={"app": "x"}) == ["", "", ""]
-    both = existing("a1"), pod("vms/second", "a2", LABELS)
-    assert reasons(*both, labels={"app": "x"}) == [SKEW, SKEW, ""]
+def test_a_pod_that_its_own_selector_does_not_match_adds_nothing() -> None:
+    assert fitting(constraint(), pods=on("a1"), labels={}) == ["a1", "a2", "b1"]
+    assert fitting(constraint(), pods=on("a1", "a1"), labels={}) == ["a2", "b1"]
+
+
+def test_only_running_pods_of_the_same_namespace_count() -> None:
+    elsewhere = pod("shop/p", "a1", LABELS)
+    other = pod("vms/q", "a1", {"app": "web"})
+    ended = on("a1", status={"phase": "Succeeded"})
+    deleted = on("a1", metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"})
+    everywhere = ["a1", "a2", "b1"]
+    assert fitting(constraint(), pods=[elsewhere, other, *ended, *deleted]) == everywhere
+
+
+def test_a_soft_constraint_rejects_no_node() -> None:
+    soft = constraint(whenUnsatisfiable="ScheduleAnyway")
+    assert fitting(soft, pods=on("a1", "a1")) == ["a1", "a2", "b1"]
 
 
 def test_a_node_without_the_label_is_rejected_and_does_not_count() -> None:
-    nodes = [*NODES, node("c1")]
-    assert reasons(nodes=nodes) == ["", "", "", NO_LABEL]
+    bare = node("bare")
+    verdicts = verdicts_of(constraint(ZONE), pods=on("a1", "b1", "bare"), nodes=(A1, B1, bare))
+    assert [each.reasons for each in verdicts] == [[], [], [MISSING]]
 
 
-@pytest.mark.parametrize(
-    ("policies", "expected"),
-    [
-        ({}, [SKEW, SKEW, ""]),
-        ({"nodeTaintsPolicy": "Ignore"}, [SKEW, SKEW, ""]),
-        ({"nodeTaintsPolicy": "Honor"}, ["", "", ""]),
-    ],
-)
-def test_tainted_nodes_count_unless_their_taints_are_honored(
-    policies: Json, expected: list[str]
+def test_a_node_without_the_label_of_one_constraint_counts_for_none() -> None:
+    bare = node("bare")
+    both = (constraint(), constraint(ZONE, maxSkew=5))
+    assert fitting(both[0], pods=on("a1", "a2"), nodes=(A1, A2, bare)) == ["bare"]
+    assert fitting(*both, pods=on("a1", "a2"), nodes=(A1, A2, bare)) == ["a1", "a2"]
+
+
+@pytest.mark.parametrize(("policy", "fits"), [({}, ["a2"]), ({"nodeAffinityPolicy": "Ignore"}, [])])
+def test_nodes_that_the_pod_may_not_use_count_only_if_that_is_ignored(
+    policy: Json, fits: list[str]
 ) -> None:
-    nodes = [*NODES[:2], node("b1", labels={"zone": "b"}, taints=("spot:NoSchedule",))]
-    assert reasons(existing("a1"), nodes=nodes, **policies) == expected
+    near = {"matchExpressions": [{"key": ZONE, "operator": "In", "values": ["a"]}]}
+    affinity = {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [near]}}}
+    existing = on("a1", "a1", "a2")
+    assert fitting(constraint(**policy), pods=existing, affinity=affinity) == fits
+    assert fitting(constraint(**policy), pods=existing, nodeSelector={ZONE: "a"}) == fits
 
 
-def test_nodes_that_the_pod_does_not_select_count_on_request_only() -> None:
-    incoming = pod("vms/new", "", LABELS)
-    incoming["spec"] |= {"nodeSelector": {"zone": "a"}, "topologySpreadConstraints": [CONSTRAINT]}
-    snapshot = take_snapshot(NODES, [existing("a1")], [])
-    assert pod_topology_spread(incoming, snapshot)(NODES[0]) is None
-    ignoring = CONSTRAINT | {"nodeAffinityPolicy": "Ignore"}
-    incoming["spec"]["topologySpreadConstraints"] = [ignoring]
-    rejection = pod_topology_spread(incoming, snapshot)(NODES[0])
-    assert rejection
-    assert rejection.causes == [{"constraint": ignoring, "matching": 1, "smallest": 0}]
+@pytest.mark.parametrize(("policy", "fits"), [({}, []), ({"nodeTaintsPolicy": "Honor"}, ["a2"])])
+def test_a_tainted_node_counts_unless_taints_are_honored(policy: Json, fits: list[str]) -> None:
+    tainted = node("b1", {ZONE: "b"}, taints=("node.kubernetes.io/unschedulable:NoSchedule",))
+    existing = on("a1", "a1", "a2")
+    assert fitting(constraint(**policy), pods=existing, nodes=(A1, A2, tainted)) == fits
 
 
-def test_fewer_domains_than_required_count_as_an_empty_one() -> None:
-    full = existing("a1"), existing("b1")
-    assert reasons(*full, minDomains=3) == [SKEW, SKEW, SKEW]
-    assert reasons(*full, minDomains=2) == ["", "", ""]
+def test_with_fewer_domains_than_the_minimum_all_must_be_empty() -> None:
+    few = constraint(ZONE, minDomains=3)
+    assert fitting(few, pods=[]) == ["a1", "a2", "b1"]
+    assert fitting(few, pods=on("a1", "b1")) == []
+    assert fitting(constraint(ZONE, minDomains=2), pods=on("a1", "b1")) == ["a1", "a2", "b1"]
 
 
-def test_soft_constraints_reject_no_node() -> None:
-    assert reasons(existing("a1"), whenUnsatisfiable="ScheduleAnyway") == ["", "", ""]
+def test_label_keys_select_pods_with_the_value_of_the_pod() -> None:
+    by_plan = constraint(matchLabelKeys=["plan", "absent"])
+    of_other_plan = pod("vms/p", "a1", LABELS | {"plan": "x"})
+    of_this = pod("vms/q", "a2", LABELS | {"plan": "y"})
+    labels = LABELS | {"plan": "y"}
+    assert fitting(by_plan, pods=[of_other_plan, of_this], labels=labels) == ["a1", "b1"]
+    only_keys = constraint(matchLabelKeys=["plan"], labelSelector={})
+    assert fitting(only_keys, pods=[of_other_plan, of_this], labels=labels) == ["a1", "b1"]
+    assert fitting(constraint(matchLabelKeys=["absent"]), pods=[of_this]) == ["a1", "b1"]
 
 
-def test_an_absent_or_empty_selector_counts_no_pods() -> None:
-    assert reasons(existing("a1"), labelSelector=None) == ["", "", ""]
-    assert reasons(existing("a1"), labelSelector={}) == ["", "", ""]
+def test_a_constraint_without_a_selector_matches_no_pod() -> None:
+    without = {key: value for key, value in constraint().items() if key != "labelSelector"}
+    assert fitting(without, pods=on("a1", "a1")) == ["a1", "a2", "b1"]
 
 
-def test_label_keys_are_compared_with_the_values_of_the_pod() -> None:
-    other = existing("a1", labels=LABELS | {"wave": "1"})
-    labels = LABELS | {"wave": "2"}
-    assert reasons(other, labels=labels, matchLabelKeys=["wave"]) == ["", "", ""]
-    assert reasons(other, labels=labels, matchLabelKeys=["missing"]) == [SKEW, SKEW, ""]
+def test_an_empty_selector_matches_the_incoming_pod_and_no_other() -> None:
+    assert fitting(constraint(labelSelector={}), pods=on("a1", "a1")) == ["a1", "a2", "b1"]
+
+
+def test_the_reason_is_that_of_the_first_constraint_and_the_causes_are_of_all() -> None:
+    bare = node("bare")
+    hosts, zones = constraint(), constraint(ZONE)
+    verdicts = verdicts_of(hosts, zones, pods=on("a1", "a1", "a2"), nodes=(A1, A2, B1, bare))
+    assert [each.reasons for each in verdicts] == [[SKEWED], [SKEWED], [], [MISSING]]
+    assert verdicts[0].rejections[0].causes == [
+        {"constraint": hosts, "domain": "a1", "matching": 2, "fewest": 0},
+        {"constraint": zones, "domain": "a", "matching": 3, "fewest": 0},
+    ]
+    assert verdicts[3].rejections[0].causes == [{"constraint": zones}]
+
+
+def test_the_spread_of_pods_is_checked_before_the_affinity_of_pods() -> None:
+    near = {"labelSelector": {"matchLabels": {"app": "db"}}, "topologyKey": HOST}
+    affinity = {"podAffinity": {REQUIRED: [near]}}
+    (verdict,) = verdicts_of(constraint(ZONE), pods=[], nodes=(node("bare"),), affinity=affinity)
+    assert [each.plugin for each in verdict.rejections] == ["PodTopologySpread", "InterPodAffinity"]

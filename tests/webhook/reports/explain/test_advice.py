@@ -9,13 +9,14 @@ import yaml
 
 from tests.support.builders import ZONE, convertor_pod, namespace, node, plan, pod
 from tests.support.golden import Golden
+from webhook import karl
 from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.commands import KubectlFlags
 from webhook.kube.objects import Json
 from webhook.kube.scheduler.inter_pod_affinity import pod_affinity
 from webhook.kube.scheduler.plugin import Filter
 from webhook.kube.scheduler.snapshot import Snapshot
-from webhook.model import Installation, Mode
+from webhook.model import Installation, Limits, Mode, Settings
 from webhook.reports.duplicates import REMEDY
 from webhook.reports.explain import ClusterObjects, explain
 from webhook.reports.explain.model import Advice
@@ -25,6 +26,19 @@ NAMESPACES = [namespace("vms"), namespace("rook", team="storage"), namespace("sh
 OSD = {"labelSelector": {"matchLabels": {"app": "osd"}}, "topologyKey": "kubernetes.io/hostname"}
 ALL_PODS = {"labelSelector": {}, "namespaceSelector": {}, "topologyKey": "kubernetes.io/hostname"}
 NAMED = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["gone"]}]}
+
+
+EVERY_ZONE = {
+    "topologyKey": "zone",
+    "maxSkew": 1,
+    "minDomains": 2,
+    "whenUnsatisfiable": "DoNotSchedule",
+}
+
+
+def convertors(*nodes: str) -> list[Json]:
+    """Return a pod of another plan on each of the nodes."""
+    return [convertor_pod(f"p{i}-{name}", name, plan="other") for i, name in enumerate(nodes)]
 
 
 class Case(NamedTuple):
@@ -143,6 +157,28 @@ CASES: dict[str, Case] = {
         [node("a", {ZONE: "a"}), node("b", {ZONE: "a"})],
         [pod("shop/web", "b", {"tier": "production"})],
     ),
+    "a hard SPREAD": Case(
+        plan(affinity="SPREAD pods(app=virt-v2v) on node hard"),
+        [node("a"), node("b", cordoned=True)],
+        [*convertors("a", "a"), *convertors("b")],
+    ),
+    "a hard SPREAD with a skew": Case(
+        plan(affinity="SPREAD pods(app=virt-v2v) on zone skew=2 hard"),
+        [node("a", {ZONE: "x"}), node("b", {ZONE: "y"}, cordoned=True)],
+        convertors("a", "a"),
+    ),
+    "a hard SPREAD over a label that no node has": Case(
+        plan(affinity="SPREAD pods(app=virt-v2v) on rack hard"), [node("a")], []
+    ),
+    "a constraint that KARL cannot express": Case(
+        plan(), [node("a")], [convertor_pod("w", topologySpreadConstraints=[EVERY_ZONE])]
+    ),
+    "a taint beyond the limits": Case(
+        plan(), [node("a", taints=("node-role.kubernetes.io/control-plane:NoSchedule",))], []
+    ),
+    "a request of the plan": Case(
+        plan(resources="requests.memory=8Gi"), [node("a", allocatable={"memory": "4Gi"})], []
+    ),
     "the anti-affinity of another pod": Case(
         plan(),
         [node("a")],
@@ -191,6 +227,45 @@ CASES: dict[str, Case] = {
 def test_advice_for_each_obstacle(golden: Golden) -> None:
     expected = {name: msgspec.to_builtins(advised(case)) for name, case in CASES.items()}
     golden(EXPECTED / "advice.yaml", yaml.safe_dump(expected, sort_keys=False, width=100))
+
+
+@pytest.mark.parametrize(
+    ("enforced", "pods"),
+    [
+        ("SPREAD pods(app=virt-v2v) on node hard", convertors("a")),
+        ("AVOID pods(app=virt-v2v) on node", convertors("a")),
+        ("REQUIRE pods(app=osd) on node", []),
+    ],
+)
+def test_no_plan_can_change_a_rule_that_the_installation_enforces(
+    enforced: str, pods: list[Json]
+) -> None:
+    found = karl.compile_all(enforced)
+    floor = Settings(
+        affinity=found.get("affinity", {}), spread=found.get("topologySpreadConstraints", [])
+    )
+    nodes = [node("a"), node("b", cordoned=True)]
+    advice = advised(Case(plan(), nodes, pods), Installation(enforced=floor))
+    of_rule = [each for each in advice if enforced[:6].strip() in each.problem]
+    assert of_rule
+    for each in of_rule:
+        assert each.problem.endswith("(enforced.affinity of the installation)")
+        assert each.command == ""
+
+
+def test_no_plan_can_change_a_label_that_the_installation_enforces() -> None:
+    case = Case(plan(node_selector="disk=ssd"), [node("a", {"disk": "hdd"})], [])
+    (advice,) = advised(case, Installation(enforced=Settings(node_selector={"disk": "ssd"})))
+    assert advice.command == "kubectl label node a disk=ssd --overwrite"
+
+
+def test_a_taint_is_not_tolerated_if_the_plan_may_not_set_tolerations() -> None:
+    case = Case(plan(), [node("a", taints=("gpu:NoSchedule",))], [])
+    assert "patch" in advised(case)[0].command
+    for limits in (Limits(settings=("labels",)), Limits(tolerations=("spot",))):
+        (advice,) = advised(case, Installation(limits=limits))
+        assert advice.command == ""
+        assert "limits.tolerations" in advice.remedy
 
 
 def test_commands_have_the_flags_that_selected_the_cluster_and_the_prefix() -> None:

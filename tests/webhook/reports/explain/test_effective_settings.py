@@ -2,13 +2,16 @@
 
 from random import Random
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.builders import plan
 from tests.support.worlds import draw_plan
+from webhook import karl
+from webhook.karl.minimums import to_expression
 from webhook.kube.objects import Json
-from webhook.model import Installation, Limits, Mode, Scope
+from webhook.model import ConvertorProfile, Installation, Limits, Mode, Scope, Settings
 from webhook.reports.explain import ClusterObjects
 from webhook.reports.explain.context import ExplainContext, read_context
 from webhook.reports.explain.effective_settings import list_effective_settings
@@ -122,6 +125,92 @@ def test_settings_for_roles_are_listed_with_the_name_of_the_role() -> None:
         ("affinity.importer", "PREFER nodes(net=fast)", f"{ANNOTATION}affinity.importer", []),
         ("affinity.importer", "AVOID nodes(spot=true)", f"{ANNOTATION}affinity.importer", []),
         ("tolerations.importer", "gpu", f"{where}.importer.tolerations", []),
+    ]
+
+
+def test_quantities_have_the_source_that_they_follow() -> None:
+    found = plan(
+        annotations={
+            "resources": "requests.memory=8Gi,limits.cpu=4",
+            "resources.first-consumer": "requests.cpu=1",
+        }
+    )
+    defaults = {"resources": "limits.memory=4Gi,requests.cpu=8,limits.ephemeral-storage=9Gi"}
+    annotation = f"{ANNOTATION}resources"
+    assert sorted(rows(context(found, Installation(defaults=defaults))))[:6] == [
+        ("mode", "enforce", "installation", []),
+        ("resources", "limits.cpu=4", annotation, []),
+        ("resources", "limits.ephemeral-storage=9Gi", "defaults resources", []),
+        ("resources", "limits.memory=8Gi", annotation, ["limits.memory=4Gi (defaults resources)"]),
+        ("resources", "requests.cpu=4", annotation, ["requests.cpu=8 (defaults resources)"]),
+        ("resources", "requests.memory=8Gi", annotation, []),
+    ]
+    of_role = [each for each in rows(context(found)) if each[0] == "resources.first-consumer"]
+    assert of_role == [
+        ("resources.first-consumer", "requests.cpu=1", f"{annotation}.first-consumer", [])
+    ]
+
+
+def test_a_priority_class_has_its_source_and_may_be_none() -> None:
+    found = plan(annotations={"priority-class": "high", "priority-class.importer": ""})
+    installation = Installation(
+        defaults={"priorityClass": "low", "podAnnotations": "a/b=c"},
+        limits=Limits(priority_classes=("*",)),
+    )
+    listed = rows(context(found, installation))
+    assert listed[:2] == [
+        ("priority-class", "high", f"{ANNOTATION}priority-class", ["low (defaults priorityClass)"]),
+        ("pod-annotations", "a/b=c", "defaults podAnnotations", []),
+    ]
+    assert listed[-1] == (
+        *("priority-class.importer", "none", f"{ANNOTATION}priority-class.importer"),
+        [],
+    )
+    general = plan(annotations={"priority-class": ""})
+    assert rows(context(general, installation))[0] == (
+        *("priority-class", "none", f"{ANNOTATION}priority-class"),
+        ["low (defaults priorityClass)"],
+    )
+
+
+def test_what_the_installation_enforces_overrides_node_labels() -> None:
+    enforced = Settings(
+        node_selector={"disk": "ssd"},
+        node_requirements=[to_expression("cores", "16")],
+        affinity=karl.compile("AVOID nodes(spot=true)"),
+        tolerations=[{"key": "gpu", "operator": "Exists"}],
+    )
+    found = plan(node_selector="disk=hdd,cores=8+,a=b", tolerations="x:NoSchedule")
+    listed = rows(context(found, Installation(enforced=enforced)))
+    where = "installation enforced."
+    assert listed == [
+        ("node-selector", "a=b", f"{ANNOTATION}node-selector", []),
+        ("tolerations", "x:NoSchedule", f"{ANNOTATION}tolerations", []),
+        ("scope", "all", "installation", []),
+        ("mode", "enforce", "installation", []),
+        (
+            *("node-selector", "disk=ssd", f"{where}nodeSelector"),
+            [f"disk=hdd ({ANNOTATION}node-selector)"],
+        ),
+        (
+            *("node-selector", "cores=16+", f"{where}nodeSelector"),
+            [f"cores=8+ ({ANNOTATION}node-selector)"],
+        ),
+        ("affinity", "REQUIRE nodes(spot!=true)", f"{where}affinity", []),
+        ("tolerations", "gpu", f"{where}tolerations", []),
+    ]
+
+
+def test_the_profile_of_the_target_namespace_is_listed_without_values_of_variables() -> None:
+    general = ConvertorProfile(env={"TOKEN": "secret"}, seccomp={"type": "Unconfined"})
+    installation = Installation(
+        convertor=general,
+        namespace_convertors={"vms": msgspec.structs.replace(general, runtime_class="kata")},
+    )
+    assert rows(context(plan(), installation))[2:] == [
+        ("seccomp-profile", "Unconfined", "installation convertor.seccompProfile", []),
+        ("env", "TOKEN", "installation convertor.env", []),
+        ("runtime-class", "kata", "installation convertor.namespaces.vms.runtimeClass", []),
     ]
 
 

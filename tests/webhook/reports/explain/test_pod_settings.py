@@ -1,6 +1,6 @@
-"""Settings that let a pod run, limits and spread constraints in an explanation."""
+"""Settings that let a pod run, and rules beyond the limits, in an explanation."""
 
-from tests.support.builders import node, plan, pod
+from tests.support.builders import node, plan
 from webhook.kube.objects import Json
 from webhook.model import Installation, Limits
 from webhook.reports.explain import ClusterObjects, Explanation, explain
@@ -60,36 +60,12 @@ def test_each_setting_has_its_source_and_what_it_overrides() -> None:
 
 def test_an_empty_class_overrides_the_default_by_none() -> None:
     installation = Installation(limits=LIMITS, defaults={"priorityClass": "migration"})
-    assert not settings_of(
-        explained(plan(annotations={"priority-class": ""}), installation=installation)
-    )
-
-
-def test_a_rule_that_spreads_pods_is_explained_and_evaluated() -> None:
-    rules = "SPREAD pods(app=virt-v2v) on zone hard; SPREAD pods(app=virt-v2v) on rack skew=2"
-    here = pod("vms/other", "a1", CONVERTOR)
-    found = explained(plan(affinity=rules.replace("on zone", "on example.com/zone")), here)
-    assert [each.text for each in found.rules] == [
-        "SPREAD pods(app=virt-v2v) on example.com/zone hard",
-        "SPREAD pods(app=virt-v2v) on rack skew=2",
-    ]
-    assert found.rules[0].sentence.startswith(
-        "The pods where app is virt-v2v, in its own namespace"
-    )
-    assert found.rules[1].topology_spread_constraint["maxSkew"] == 2
-    assert found.rules[0].affinity == {}
-    assert [each.details for each in found.nodes] == [
-        ["no label example.com/zone for SPREAD pods(app=virt-v2v) on example.com/zone hard"]
-    ] * 2
-
-
-def test_the_nodes_with_more_pods_are_named_with_the_remedy() -> None:
-    here = pod("vms/other", "a1", CONVERTOR)
-    found = explained(plan(affinity="SPREAD pods(app=virt-v2v) on node hard"), here)
-    by_name = {each.name: each for each in found.nodes}
-    assert (by_name["a1"].fits, by_name["b1"].fits) == (False, True)
-    assert by_name["a1"].details == [
-        "1 matching pods nearby, 0 elsewhere: SPREAD pods(app=virt-v2v) on node hard"
+    found = explained(plan(annotations={"priority-class": ""}), installation=installation)
+    assert settings_of(found) == [
+        (
+            *("priority-class", "none", f"{ANNOTATION}priority-class"),
+            ["migration (defaults priorityClass)"],
+        )
     ]
 
 

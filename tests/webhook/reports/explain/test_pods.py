@@ -3,13 +3,14 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.support.builders import convertor_pod, node, plan, pod
 from tests.support.paths import DATA
 from webhook.kube.objects import Json
 from webhook.kube.scheduler.resources import requested
-from webhook.model import Installation, Mode
+from webhook.model import ConvertorProfile, Installation, Limits, Mode, Settings
 from webhook.reports.explain import ClusterObjects, explain
 from webhook.reports.explain.context import read_context
 from webhook.reports.explain.model import PodRow
@@ -19,6 +20,7 @@ from webhook.reports.model_pod import build_model_pod
 PLACED = {"convertor.forklift.konveyor.io/placement": "{}"}
 NOWHERE = ClusterObjects([], [], [], [])
 NOT_PLACED = "not placed by the webhook"
+CLUSTER = ClusterObjects([node("a")], [], [], [])
 
 
 def list_rows(pods: list[Json], a_plan: Json | None = None, **installation: Any) -> list[PodRow]:
@@ -219,3 +221,75 @@ def test_a_malformed_pending_pod_would_be_recreated_as_a_new_pod() -> None:
     new = build_new_pod(context)
 
     assert recreate(convertor_pod("w", affinity="text"), context, new) == new
+
+
+FLOOR = Installation(
+    enforced=Settings(node_selector={"migration": "allowed"}),
+    convertor=ConvertorProfile(runtime_class="kata"),
+)
+
+
+@pytest.mark.parametrize("mode", ["off", "audit"])
+def test_new_pods_get_what_is_enforced_in_every_mode_of_the_plan(mode: str) -> None:
+    found = explain(plan(mode=mode, node_selector="disk=ssd"), FLOOR, CLUSTER)
+    assert found.evaluated_pod == (
+        "a new convertor pod, as Forklift creates it, with what the installation enforces "
+        f"(the mode is {mode})"
+    )
+    (node_row,) = found.nodes
+    assert node_row.details == ["no label migration=allowed"]
+    new = build_new_pod(read_context(plan(mode=mode, labels="a=b"), FLOOR, NOWHERE))
+    assert new["spec"]["runtimeClassName"] == "kata"
+    assert "a" not in new["metadata"]["labels"]
+    assert "annotations" not in new["metadata"]
+
+
+@pytest.mark.parametrize(
+    "installation",
+    [
+        msgspec.structs.replace(FLOOR, mode=Mode.AUDIT),
+        msgspec.structs.replace(FLOOR, namespace_modes={"vms": Mode.OFF}),
+        Installation(),
+    ],
+)
+def test_nothing_is_enforced_in_other_modes_of_the_installation(
+    installation: Installation,
+) -> None:
+    found = explain(plan(mode="off"), installation, CLUSTER)
+    assert found.evaluated_pod == "a new convertor pod, as Forklift creates it (the mode is off)"
+    assert found.nodes[0].fits
+
+
+def test_pods_without_what_is_enforced_are_reported() -> None:
+    new = build_new_pod(read_context(plan(mode="off"), FLOOR, NOWHERE))
+    with_floor = convertor_pod("b", "a", nodeSelector=new["spec"]["nodeSelector"])
+    with_floor["spec"]["runtimeClassName"] = "kata"
+    found = explain(
+        plan(mode="off"),
+        FLOOR,
+        ClusterObjects([node("a")], [convertor_pod("a", "a"), with_floor], [], []),
+    )
+    assert [row.placement for row in found.pods] == [
+        "not placed, the mode is off, and without what the installation enforces",
+        "not placed, the mode is off",
+    ]
+
+
+def test_a_pending_pod_would_be_recreated_with_what_is_enforced() -> None:
+    context = read_context(plan(mode="off"), FLOOR, NOWHERE)
+    new = build_new_pod(context)
+    old = convertor_pod("w")
+    assert recreate(old, context, new)["spec"]["nodeSelector"] == {"migration": "allowed"}
+    up_to_date = recreate(old, context, new)
+    assert recreate(up_to_date, context, new) == up_to_date
+    assert recreate(convertor_pod("w", affinity="x"), context, new) == new
+
+
+def test_problems_that_depend_on_the_cluster_are_listed_once() -> None:
+    installation = Installation(limits=Limits(priority_classes=("*",)))
+    a_plan = plan(pods="all", priority_class="high")
+    cluster = ClusterObjects([], [], [], [], priority_classes=frozenset({"low"}))
+    (problem,) = explain(a_plan, installation, cluster).problems
+    assert problem.message.startswith("priority class 'high' is not applied")
+    known = cluster._replace(priority_classes=frozenset({"high"}))
+    assert explain(a_plan, installation, known).problems == []

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.support.affinity_terms import is_in, node_terms
 from tests.support.builders import ZONE, node, plan
 from webhook.kube.objects import Json
-from webhook.model import Installation, Mode
+from webhook.model import Installation, Limits, Mode, Role, Settings
 from webhook.reports.explain import ClusterObjects, Explanation, explain
 
 NODES = [
@@ -139,3 +140,34 @@ def test_roles_whose_tolerations_differ_are_kept_apart_by_them() -> None:
     assert ("no node fits first-consumer pods", "change tolerations.first-consumer") in advice(
         found
     )
+
+
+ENFORCED = "only those that the installation enforces"
+FLOOR = Installation(enforced=Settings(node_selector={"disk": "ssd"}))
+
+
+def settings_by_role(a_plan: Json, installation: Installation) -> dict[str, str]:
+    cluster = ClusterObjects([node("a", {"disk": "ssd"}), node("b")], [], [], [])
+    rows = explain(a_plan, installation, cluster).roles
+    softened = {Role.IMPORTER, Role.POPULATOR, "vm"}
+    assert all((row.nodes == ["a"]) == (row.role not in softened) for row in rows)
+    return {row.role: row.settings for row in rows if row.role != "vm"}
+
+
+def test_roles_that_the_plan_does_not_place_have_what_is_enforced() -> None:
+    found = settings_by_role(plan(labels="a=b"), FLOOR)
+    assert found == {
+        "convertor": "all settings",
+        "inspection": ENFORCED,
+        "first-consumer": "required rules, no preferences",
+        "importer": ENFORCED,
+        "populator": ENFORCED,
+    }
+    assert {*settings_by_role(plan(mode="off"), FLOOR).values()} == {ENFORCED}
+
+
+def test_roles_that_the_webhook_is_not_called_for_have_nothing_enforced() -> None:
+    limited = msgspec.structs.replace(FLOOR, limits=Limits(roles=(Role.CONVERTOR,)))
+    assert settings_by_role(plan(mode="off"), limited) == {"convertor": ENFORCED}
+    (convertor, _) = explained(mode=Mode.AUDIT, enforced=FLOOR.enforced).roles
+    assert convertor.settings == "none"

@@ -30,6 +30,7 @@ from webhook.placement.resources import place_resources
 from webhook.placement.role_settings import applies, settings_for
 from webhook.placement.shape import MalformedPod, check
 from webhook.placement.spread import place_spread
+from webhook.settings.mode import installation_for
 from webhook.settings.own_pods import identity_labels, role_labels
 
 __all__ = [
@@ -155,7 +156,7 @@ def profile_of(
 
     A pod with a preset node has none: its kubelet would reject it for a runtime class.
     """
-    profile = installation.profile_for(plan.target_namespace)
+    profile = installation_for(plan, installation).profile_for(plan.target_namespace)
     is_convertor = pod.role is Role.CONVERTOR and not pod.has_node
     return profile if is_convertor and profile != NO_PROFILE else None
 

@@ -28,6 +28,7 @@ from webhook.model import (
 from webhook.placement.disks import DiskRules, find_disk_rules
 from webhook.placement.softening import AffinityParts, join, soften, split
 from webhook.placement.spread import describe_conflict
+from webhook.settings.mode import installation_for
 from webhook.settings.own_pods import OwnPods, list_own_pods
 
 SOFTENED_ROLES = (Role.IMPORTER, Role.POPULATOR)
@@ -53,7 +54,7 @@ def settings_for(pod: MigrationPod, plan: Plan, installation: Installation) -> P
 
     What the installation enforces is among them, also if the plan does not apply to this role.
     """
-    enforced = installation.enforced
+    enforced = installation_for(plan, installation).enforced
     if enforced != _NO_SETTINGS and pod.role not in installation.roles:
         enforced = _NO_SETTINGS
     if pod.has_node:

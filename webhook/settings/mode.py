@@ -3,7 +3,9 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-from webhook.model import Installation, Mode, Plan
+import msgspec
+
+from webhook.model import ConvertorProfile, Installation, Mode, Plan, Settings
 
 
 class Origin(StrEnum):
@@ -36,3 +38,17 @@ def resolve_mode(plan: Plan | None, namespace: str, installation: Installation) 
 def mode_of(plan: Plan | None, namespace: str, installation: Installation) -> Mode:
     """Return the effective mode."""
     return resolve_mode(plan, namespace, installation).mode
+
+
+def installation_for(plan: Plan, installation: Installation) -> Installation:
+    """Return the installation for the pods of a plan.
+
+    It enforces nothing and has no convertor profile where only the plan has mode enforce.
+    """
+    target = plan.target_namespace
+    by_plan = mode_of(plan, target, installation) is Mode.ENFORCE
+    if not by_plan or mode_of(None, target, installation) is Mode.ENFORCE:
+        return installation
+    return msgspec.structs.replace(
+        installation, enforced=Settings(), convertor=ConvertorProfile(), namespace_convertors={}
+    )

@@ -7,6 +7,7 @@ from tests.support.placements import OWNER, REF
 from webhook.admission.mutate import decide
 from webhook.kube.objects import Json
 from webhook.model import (
+    ConvertorProfile,
     Decision,
     Installation,
     MigrationPod,
@@ -65,6 +66,25 @@ def test_an_installation_in_another_mode_enforces_nothing(changes: Json, mode: M
     installation = Installation(enforced=INSTALLATION.enforced, **changes)
 
     assert decide_in(mode, installation).outcome is not Outcome.PATCHED
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"mode": Mode.AUDIT}, {"mode": Mode.OFF}, {"namespace_modes": {"target": Mode.OFF}}],
+)
+def test_a_plan_that_alone_enforces_gets_only_its_own_settings(changes: Json) -> None:
+    profile = ConvertorProfile(env={"LIBGUESTFS_BACKEND": "direct"})
+    plain = Installation(**changes)
+    installation = Installation(
+        enforced=INSTALLATION.enforced,
+        convertor=profile,
+        namespace_convertors={"target": profile},
+        **changes,
+    )
+    decision = decide_in(Mode.ENFORCE, installation)
+
+    assert decision.outcome is Outcome.PATCHED
+    assert decision.patch == decide_in(Mode.ENFORCE, plain).patch
 
 
 def test_without_plan_modes_a_plan_is_placed_in_the_mode_of_the_installation() -> None:

@@ -12,7 +12,7 @@ from webhook.reports.exclusions import Exclusion
 from webhook.reports.explain.commands import Commands
 from webhook.reports.explain.model import ClusterObjects
 from webhook.settings import PlanReading
-from webhook.settings.mode import mode_of
+from webhook.settings.mode import installation_for, mode_of
 from webhook.settings.raw import PlanName
 
 
@@ -78,7 +78,7 @@ def read_context(
     return ExplainContext(
         reading,
         spec_of(plan_object),
-        installation,
+        installation_for(reading.plan, installation),
         snapshot,
         cluster.all_pods,
         ClusterState(values, cluster.priority_classes),

@@ -103,7 +103,11 @@ def audited(shared_cluster: Cluster) -> Iterator[Release]:
 
 @pytest.mark.parametrize(
     ("mode", "reason"),
-    [("audit", Reason.WOULD_PLACE), ("off", Reason.MODE_OFF)],
+    [
+        ("audit", Reason.WOULD_PLACE),
+        ("off", Reason.MODE_OFF),
+        ("enforce", Reason.PLACED),
+    ],
 )
 def test_an_installation_that_does_not_enforce_adds_nothing_of_it(
     cluster: Cluster, audited: Release, mode: str, reason: Reason
@@ -118,4 +122,4 @@ def test_an_installation_that_does_not_enforce_adds_nothing_of_it(
     audited.wait("the plan to be known", reviewed)
     placed, original = sent(cluster, body)
     assert placed.pod["spec"] == original.pod["spec"]
-    assert placed.labels == original.labels
+    assert (placed.labels.get("team") == "a") is (mode == "enforce")

@@ -15,16 +15,19 @@ REFUSAL = "keeps the disks of a VM together"
 EQUAL = {f"{zone}{number}": Node(zone=zone, cpu=64) for zone in "ab" for number in (1, 2)}
 ONE_AT_A_TIME = {f"{zone}-import": Node(zone=zone, cpu=64) for zone in "ab"}
 
+CONVERT = {f"{zone}-convert": Node(zone=zone, cpu=64) for zone in "ab"}
+
 
 def test_disks_that_are_placed_one_by_one_are_in_two_zones(cluster: Cluster) -> None:
-    with cluster.nodes(EQUAL, used=()):
+    with cluster.nodes(ONE_AT_A_TIME, used=(), pods=1):  # so that two importers are in two zones
         plan = cluster.plan(WITHOUT)
-        warm = cluster.migrate(plan, Versions("1.66", "2.12"), vms=VMS, disks=2)
-        warm.imported()
+        warm = cluster.migrate(plan, Versions("1.66", "2.12"), vms=8, disks=2)
+        warm.imported(seconds=180)
         apart = [len(zones) > 1 for zones in warm.zones()]
         assert any(apart)
-        convertors = warm.cut_over()
-        assert [not each.node for each in convertors] == apart
+        with cluster.nodes(CONVERT, used=()):
+            convertors = warm.cut_over()
+            assert [not each.node for each in convertors] == apart
 
 
 def test_disks_are_in_one_zone_and_all_convertors_run(cluster: Cluster, replicas: Replicas) -> None:
@@ -54,7 +57,7 @@ def _check_together(cluster: Cluster, replicas: Replicas, *versions: Versions) -
         assert max(each.seconds for each in warm.disks) < MAX_SECONDS
         assert all(REFUSAL in text for each in warm.disks for text in each.refusals)
     assert all(now > then for now, then in zip(_refused(replicas), before, strict=True))
-    with cluster.nodes({f"{zone}-convert": Node(zone=zone, cpu=64) for zone in "ab"}, used=()):
+    with cluster.nodes(CONVERT, used=()):
         convertors = [each for warm in migrations for each in warm.cut_over()]
         assert all(each.node for each in convertors), "; ".join(map(str, convertors))
 

@@ -219,6 +219,17 @@ caBundle: {{ printf "%s\n" . | b64enc }}
 {{- if $found }}true{{ end -}}
 {{- end }}
 
+{{/* Not empty if the server may send pods with the profile of convertor pods as a dry run. The right to create
+     pods needs the policy that limits it. */}}
+{{- define "convertor-webhook.checksProfile" -}}
+{{- $found := false -}}
+{{- range $key, $value := .Values.convertor -}}
+{{- if and $value (ne $key "namespaces") }}{{ $found = true }}{{ end -}}
+{{- end -}}
+{{- range .Values.convertor.namespaces }}{{ $found = or $found (not (empty .)) }}{{ end -}}
+{{- if and $found .Values.checkConvertorProfile (include "convertor-webhook.hasAdmissionPolicies" .) }}true{{ end -}}
+{{- end }}
+
 {{/* The values of the label `forklift.app` on the pods of these roles, as a YAML list. */}}
 {{- define "convertor-webhook.forkliftApps" -}}
 {{- $roles := include "convertor-webhook.roles" . | fromYamlArray -}}

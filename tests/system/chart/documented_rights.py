@@ -64,7 +64,13 @@ def _rights(row: dict[str, str], mode: str, values: Json, namespace: str) -> Ite
 def _is_met(condition: str, values: Json) -> bool:
     roles = values.get("limits", {}).get("roles", [*_DISK_ROLES])
     condition = condition.replace(f"{join_with_or(_DISK_ROLES)} in `limits.roles`", "`disks`")
+    condition = condition.replace(
+        "`priorityClasses` in `limits`, or a class in `defaults`", "`priorityClasses`"
+    )
     facts = {
+        "priorityClasses": "priorityClass" in str(values),
+        "convertor": bool(values.get("convertor")),
+        "checkConvertorProfile": values.get("checkConvertorProfile", True),
         "disks": not {*_DISK_ROLES}.isdisjoint(roles),
         "watchPods": values.get("watchPods", True),
         "watchPodsNamespaces": bool(values.get("watchPodsNamespaces")),

@@ -106,6 +106,7 @@ DEFINITIONS: dict[str, Any] = {
             "scratchVolume": _object(
                 {"size": _QUANTITY, "storageClass": {"$ref": "#/definitions/objectName"}}
             ),
+            "openShift": {"type": "boolean"},
         }
     ),
 }

@@ -17,6 +17,7 @@ from tests.system.chart import cases, rendering
 from webhook.inventory import PlansStatus, PvcsStatus
 from webhook.inventory.conflict_watch import ConflictsStatus
 from webhook.inventory.pods import PodsStatus
+from webhook.inventory.profile_watch import ProfilesStatus
 from webhook.telemetry.metrics import Metrics
 from webhook.telemetry.refusals import RefusalsStatus
 
@@ -55,6 +56,7 @@ def existing() -> set[str]:
     metrics.export_pods(lambda: PodsStatus(synced=True, age_seconds=0, restarts=0, message=""))
     metrics.export_refusals(RefusalsStatus)
     metrics.export_conflicts(lambda: ConflictsStatus(count=0))
+    metrics.export_profiles(lambda: ProfilesStatus(refused=0, unchecked=0))
     metrics.export_dropped_events({})
     metrics.export_dropped_log_lines(lambda: 0)
     names = set()

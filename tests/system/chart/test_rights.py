@@ -28,12 +28,21 @@ VARIANTS: dict[str, Json] = {
     "hub": {"hubKubeconfig": {"secretName": "hub"}},
     "convertors": {"limits": {"roles": ["convertor", "inspection"]}},
     "populators": {"limits": {"roles": ["populator"]}},
+    "allowed-class": {"limits": {"priorityClasses": ["migration"]}},
+    "default-class": {"defaults": {"roles": {"convertor": {"priorityClass": "migration"}}}},
+    "profile": {"convertor": {"runtimeClass": "kata"}, "limits": {"roles": ["convertor"]}},
+    "profile-of-a-namespace": {"convertor": {"namespaces": {"vms-a": {"runtimeClass": "kata"}}}},
+    "unchecked-profile": {
+        "convertor": {"runtimeClass": "kata"},
+        "checkConvertorProfile": False,
+    },
 }
 
 CLUSTER_SCOPED = {
     "nodes",
     "namespaces",
     "persistentvolumes",
+    "priorityclasses.scheduling.k8s.io",
     "storageclasses.storage.k8s.io",
     "mutatingwebhookconfigurations.admissionregistration.k8s.io",
     "validatingwebhookconfigurations.admissionregistration.k8s.io",

@@ -98,6 +98,24 @@ def test_the_policy_on_the_account_has_another_name_than_the_one_on_pods() -> No
     assert len(found) == 4
 
 
+@pytest.mark.parametrize("kubernetes", ["1.29.14", "1.30.0"])
+@pytest.mark.parametrize("profile", [{}, {"runtimeClass": "kata"}])
+def test_the_right_to_create_pods_is_granted_with_the_policy_that_limits_it(
+    profile: Json, kubernetes: str
+) -> None:
+    found = objects({"convertor": profile}, kubernetes=kubernetes)
+    rules = [rule for each in found if each["kind"] == "ClusterRole" for rule in each["rules"]]
+    limited = [
+        rule["resources"]
+        for each in found
+        if each["kind"] == "ValidatingAdmissionPolicy"
+        for rule in each["spec"]["matchConstraints"]["resourceRules"]
+    ]
+
+    granted = ["pods"] in [rule["resources"] for rule in rules if "create" in rule["verbs"]]
+    assert granted is (["pods"] in limited) is (bool(profile) and kubernetes == "1.30.0")
+
+
 def provided(bundle: str | None) -> Json:
     return {
         "certificates": {"mode": "provided", "provided": {"secretName": "t", "caBundle": bundle}}

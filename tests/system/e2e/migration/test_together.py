@@ -14,7 +14,6 @@ REFUSAL = "keeps the disks of a VM together"
 
 EQUAL = {f"{zone}{number}": Node(zone=zone, cpu=64) for zone in "ab" for number in (1, 2)}
 ONE_AT_A_TIME = {f"{zone}-import": Node(zone=zone, cpu=64) for zone in "ab"}
-
 CONVERT = {f"{zone}-convert": Node(zone=zone, cpu=64) for zone in "ab"}
 
 

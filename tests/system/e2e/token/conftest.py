@@ -26,6 +26,7 @@ def limited(plane: ControlPlane) -> Iterator[Stolen]:
     values = {
         "commonAnnotations": {"example.com/note": "of the administrator"},
         "webhook": {"namespaceSelector": {"matchLabels": {"never": "so"}}},
+        "convertor": {"runtimeClass": "kata"},
     }
     release = Installed(plane, "convertor-webhook", NAME, values)
     release.install()

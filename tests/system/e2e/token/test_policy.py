@@ -19,6 +19,7 @@ from tests.system.e2e.token.patches import (
     without_records,
 )
 from tests.system.e2e.token.stolen import KINDS, POLICY, REFUSED, Stolen, changed
+from webhook.forklift.convertor_pod import build_convertor_pod
 
 CASES = [
     *((kind, what) for kind in KINDS for what in changes.METADATA | changes.WEBHOOKS),
@@ -119,6 +120,19 @@ def test_subresources_of_the_configurations_do_not_exist(subresource: str, limit
     for method in ("PATCH", "PUT"):
         response = limited.api.send(method, f"{at(body)}/{subresource}", body)
         assert response.status_code in (403, 404)
+
+
+def test_pods_are_created_as_dry_runs_only(limited: Stolen) -> None:
+    pod = build_convertor_pod("token", "stolen")
+    pods = of({"kind": "Pod", **pod})
+    response = limited.api.send("POST", pods, pod)
+    assert response.status_code == 403
+    assert f"{REFUSED}create pods as a dry run only" in response.json()["message"]
+    assert limited.api.send("POST", pods, pod, dryRun="All").is_success
+    with limited.without_policy():
+        assert limited.api.send("POST", pods, pod).is_success
+    assert limited.api.send("DELETE", at(pod)).status_code == 403
+    limited.admin.delete("Pod", "stolen", "token")
 
 
 def test_without_the_policy_every_patch_makes_every_change(limited: Stolen) -> None:

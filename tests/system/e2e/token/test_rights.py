@@ -35,6 +35,10 @@ VARIANTS: dict[str, Json] = {
     },
     "openshift, no pods": cases.MODES["openshift"]
     | {"watchPods": False, "limits": {"roles": ["convertor", "inspection"]}},
+    "self-managed, profile and priority classes": {
+        "convertor": {"runtimeClass": "kata"},
+        "limits": {"roles": ["convertor"], "priorityClasses": ["migration"]},
+    },
     "self-managed, hub": {"hubKubeconfig": {"secretName": "hub"}},
 }
 

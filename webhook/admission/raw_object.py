@@ -164,6 +164,7 @@ _decode_any = msgspec.json.Decoder(Any).decode
 _decode_text = msgspec.json.Decoder(str).decode
 _DECODERS = {
     "labels": msgspec.json.Decoder(_Labels | None).decode,
+    "annotations": msgspec.json.Decoder(dict[str, str] | None).decode,
     "owner_references": msgspec.json.Decoder(_OwnerReferences | None).decode,
     "name": read_text,
     **dict.fromkeys(("node_name", "runtime_class_name", "priority_class_name"), read_text),

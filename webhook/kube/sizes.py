@@ -28,8 +28,9 @@ MAX_POD_ENTRIES = 1024
 MAX_FIELD_BYTES = 96 * 2**10
 """Of a field of a pod or a Plan that is read, as JSON. Most have some hundred bytes; an `In` over
 the memory of 5000 different nodes has 80 kB."""
-MAX_ANNOTATIONS_BYTES = 320 * 2**10
-"""Kubernetes limits the annotations of an object to 256 KiB, without quotes and escapes of JSON."""
+MAX_ANNOTATIONS_BYTES = 2 * 2**20
+"""Kubernetes limits the annotations of an object to 256 KiB. In JSON each of them may be an escape
+of six bytes, and each annotation has six bytes of punctuation."""
 
 MAX_CONFIG_CHARACTERS = 32 * 1024
 """Of the installation's file. YAML takes up to 2 ms for each thousand characters."""

@@ -48,8 +48,9 @@ def test_a_field_that_is_too_large_is_not_decoded(path: str, limit: int) -> None
     assert request.object == {}
 
 
-def test_the_largest_annotations_of_kubernetes_are_decoded() -> None:
-    annotations = {"a": "x" * 256 * 2**10}
+@pytest.mark.parametrize("character", ["x", "\x01"])
+def test_the_largest_annotations_of_kubernetes_are_decoded(character: str) -> None:
+    annotations = {"a": character * 256 * 2**10}
 
     assert decode_pod(metadata={"annotations": annotations}).object["metadata"]["annotations"] == (
         annotations

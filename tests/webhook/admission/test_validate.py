@@ -425,7 +425,7 @@ def test_a_request_that_changes_no_settings_is_skipped(skipped: Request, message
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"metadata": None}, {"metadata": {"annotations": []}, "spec": {}}]
+    "body", [{}, {"metadata": None}, {"metadata": {"annotations": None}, "spec": {}}]
 )
 def test_a_malformed_plan_gets_a_decision(body: Json) -> None:
     assert decide_on_plan(body).reason in {Reason.SETTINGS_VALID, Reason.SETTINGS_INVALID}

@@ -19,13 +19,25 @@ from tests.support.affinity_terms import pod_term
 from tests.support.builders import HOST, ZONE
 from tests.support.node_affinity import every_node, is_at_least
 from webhook.forklift.labels import FORKLIFT_SPREADING_TERM
+from webhook.kube import quantity
 from webhook.kube.affinity import PREFERRED, REQUIRED, default_to_all_namespaces, merge_affinities
 from webhook.kube.defaulting import with_defaults
 from webhook.kube.objects import Json
 from webhook.kube.scheduler import Verdict, run_filters, take_snapshot
 from webhook.kube.spread import HARD, SOFT, spread_key
-from webhook.model import AffinityPolicy, ClusterState, Installation, Limits, Mode, Plan, Settings
+from webhook.model import (
+    AffinityPolicy,
+    ClusterState,
+    ConvertorProfile,
+    Installation,
+    Limits,
+    Mode,
+    Plan,
+    ScratchVolume,
+    Settings,
+)
 from webhook.placement import place
+from webhook.placement.profile import OPENSHIFT_PROFILE
 from webhook.reports.model_pod import build_model_pod
 from webhook.settings import read
 
@@ -494,3 +506,102 @@ def _pods(copied: Json) -> st.SearchStrategy[Json]:
         },
     )
     return st.fixed_dictionaries({"metadata": metadata}, optional={"spec": spec | st.none()})
+
+
+_AMOUNTS = {
+    "cpu": ["100m", "0.5", "1", "1500m", "4"],
+    "memory": ["512Mi", "1Gi", "1G", "8Gi", "16Gi"],
+    "ephemeral-storage": ["1Gi", "60Gi", "200G"],
+}
+_AMOUNT_PAIRS = {
+    name: [
+        (request, limit)
+        for request, limit in product(["", *amounts], repeat=2)
+        if not (request and limit and quantity.is_more(request, limit))
+    ]
+    for name, amounts in _AMOUNTS.items()
+}
+"""Requests and limits that the API server accepts together; empty for none."""
+
+
+@st.composite
+def resources(draw: st.DrawFn) -> dict[str, str]:
+    """Draw the setting `resources` as `webhook.settings` reads it."""
+    found: dict[str, str] = {}
+    for name, pairs in _AMOUNT_PAIRS.items():
+        request, limit = draw(st.sampled_from(pairs))
+        found |= {f"requests.{name}": request} if request else {}
+        found |= {f"limits.{name}": limit} if limit else {}
+    return found
+
+
+@st.composite
+def profiles(draw: st.DrawFn) -> ConvertorProfile:
+    """Draw a profile of convertor pods."""
+    security = [{}, {"type": "Unconfined"}, {"type": "Localhost", "localhostProfile": "v2v.json"}]
+    variables = _maps(LIBGUESTFS_BACKEND=["direct"], TMPDIR=["/other"], A=["b", "c"])
+    return ConvertorProfile(
+        seccomp=draw(st.sampled_from(security)),
+        app_armor=draw(st.sampled_from(security)),
+        env=draw(variables),
+        runtime_class=draw(st.sampled_from(["", "kata"])),
+        scratch_volume=draw(st.sampled_from([None, ScratchVolume("10Gi", "fast")])),
+        open_shift=draw(st.booleans()),
+    )
+
+
+@st.composite
+def plans_with_whole_pods(draw: st.DrawFn) -> tuple[Plan, Json]:
+    """Draw a plan with settings besides the place, and a pod as the API server has defaulted it."""
+    plan, pod = draw(plans_with_pods())
+    changed = msgspec.structs.replace(
+        plan.settings,
+        resources=draw(resources()),
+        priority_class=draw(st.sampled_from(["", "migration", "low", "absent"])),
+        pod_annotations=draw(_maps(**{"example.com/note": ["new"], "karpenter.sh/x": ["true"]})),
+    )
+    spec = {**(pod.get("spec") or {}), **draw(_whole_specs())}
+    return msgspec.structs.replace(plan, settings=changed), pod | {"spec": spec}
+
+
+@st.composite
+def _whole_specs(draw: st.DrawFn) -> Json:
+    scratch: Json | None = draw(
+        st.sampled_from([None, {"emptyDir": {}}, {"persistentVolumeClaim": {"claimName": "x"}}])
+    )
+    main: Json = {
+        "name": "virt-v2v",
+        "image": "virt-v2v",
+        "env": draw(st.sampled_from([[], [{"name": "A", "valueFrom": {}}, {"name": "V2V_x"}]])),
+        "resources": draw(resources().map(_to_requirements)),
+    }
+    volumes: list[Json] = [{"name": "disk", "persistentVolumeClaim": {"claimName": "disk"}}]
+    if scratch:
+        main["volumeMounts"] = [{"name": "temporary", "mountPath": "/var/tmp/virt-v2v"}]
+        volumes.append({"name": "temporary", **scratch})
+    if draw(st.booleans()):
+        main["securityContext"] = {"seccompProfile": {"type": "RuntimeDefault"}}
+    others = draw(st.sampled_from([[], [{"name": "sidecar", "image": "x"}]]))
+    profile = draw(
+        st.sampled_from(
+            [{}, {"type": "RuntimeDefault"}, deepcopy(OPENSHIFT_PROFILE)],
+        )
+    )
+    return {
+        "containers": [*others, main],
+        "volumes": volumes,
+        "securityContext": {"seccompProfile": profile} if profile else {},
+        "priority": 0,
+        "preemptionPolicy": "PreemptLowerPriority",
+        **draw(st.sampled_from([{}, {"priorityClassName": "low", "priority": 5}])),
+    }
+
+
+def _to_requirements(settings_value: dict[str, str]) -> Json:
+    """Return core/v1 ResourceRequirements, in which a limit without a request is one too."""
+    found: Json = {"requests": {}, "limits": {}}
+    for name, amount in settings_value.items():
+        part, _, resource = name.partition(".")
+        found[part][resource] = amount
+    found["requests"] = found["limits"] | found["requests"]
+    return {part: amounts for part, amounts in found.items() if amounts}

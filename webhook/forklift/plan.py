@@ -3,6 +3,7 @@
 That is some hundred bytes of tens of kilobytes.
 """
 
+import hashlib
 import re
 from typing import Any
 
@@ -168,4 +169,6 @@ def decode_setting(raw: Raw) -> Any:
         msgspec.DecodeError, UnicodeDecodeError: it is not JSON.
 
     """
-    return TooLarge(len(raw)) if len(raw) > MAX_FIELD_BYTES else msgspec.json.decode(raw)
+    if len(raw) > MAX_FIELD_BYTES:
+        return TooLarge(len(raw), hashlib.sha256(raw).hexdigest())
+    return msgspec.json.decode(raw)

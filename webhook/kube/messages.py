@@ -8,8 +8,6 @@ from typing import Any
 
 import msgspec
 
-from webhook.kube.sizes import TooLarge
-
 _JSON_TYPES = {
     "array": "a list",
     "bool": "true or false",
@@ -86,7 +84,7 @@ def describe_value(value: Any) -> str:
         case int() | float():
             return f"{value}" if abs(value) < 1e18 else "a number"
         case _:  # YAML has dates
-            return str(value) if isinstance(value, TooLarge) else f"a {type(value).__name__}"
+            return f"a {type(value).__name__}"
 
 
 def describe_os_error(error: OSError) -> str:

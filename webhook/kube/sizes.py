@@ -45,9 +45,8 @@ class TooLarge(msgspec.Struct, frozen=True):
     """Stands for a JSON value that is not decoded, because it has more than MAX_FIELD_BYTES."""
 
     bytes: int
-
-    def __str__(self) -> str:
-        return f"{self.bytes} bytes of JSON, of which at most {MAX_FIELD_BYTES} are read"
+    digest: str
+    """SHA-256 of the JSON: one of the same size may be another one."""
 
 
 def count_items(value: object, most: int) -> int:

@@ -31,7 +31,7 @@ from tests.system.fuzz.server import (
     Server,
     write_logs_to,
 )
-from webhook.admission.patch import PATCHED_FIELDS
+from webhook.admission.patch import PATCHED_CONTAINER_FIELDS, PATCHED_FIELDS
 from webhook.admission.review import API_VERSION, KIND
 from webhook.forklift.labels import is_reserved_label, role_label
 from webhook.kube.objects import Json
@@ -322,15 +322,29 @@ def _check_patch(response: Json, body: bytes, installation: Installation) -> Jso
         raise BadResponse("other changes", f"of a pod with a preset node: {patch}")
     annotations, new = (_get(pod, "metadata", "annotations") for pod in (before, after))
     marker = f"{installation.prefix}/placement"
-    if {**new, marker: ""} != {**annotations, marker: ""}:
+    added = {key.partition("/")[0] for key in new.keys() - annotations.keys() - {marker}}
+    changed = [key for key in annotations.keys() - {marker} if new.get(key) != annotations[key]]
+    if changed or not added <= ADDED_ANNOTATIONS:
         raise BadResponse("other changes", f"annotations {annotations} {new}")
     if _unplaced(before) != _unplaced(after):
         raise BadResponse("other changes", f"patch {patch}")
+    if any(new_spec.get(each) not in (None, spec.get(each)) for each in _OF_PRIORITY):
+        raise BadResponse("other changes", f"of a priority: {patch}")
     tolerations = _get(before, "spec").get("tolerations") or []
     if (_get(after, "spec").get("tolerations") or [])[: len(tolerations)] != tolerations:
         raise BadResponse("other changes", f"tolerations {tolerations} {patch}")
     found: Json = after
     return found
+
+
+ADDED_ANNOTATIONS = {
+    "example.org",
+    "karpenter.sh",
+    "container.apparmor.security.beta.kubernetes.io",
+}
+"""The prefixes of the annotations that drawn settings may add to a pod."""
+_OF_PRIORITY = ("priority", "preemptionPolicy")
+"""The fields that the API server computes from the class, if they are removed."""
 
 
 def _get(pod: Json, *path: str) -> Json:
@@ -346,4 +360,13 @@ def _unplaced(pod: Json) -> Json:
         parent: {key: value for key, value in _get(pod, parent).items() if key not in fields}
         for parent, fields in PATCHED_FIELDS.items()
     }
+    spec = parents["spec"]
+    if isinstance(containers := spec.get("containers"), list):
+        spec["containers"] = [*map(_without_patched_fields, containers)]
     return {**pod, **parents}
+
+
+def _without_patched_fields(container: Any) -> Any:
+    if not isinstance(container, dict):
+        return container
+    return {key: each for key, each in container.items() if key not in PATCHED_CONTAINER_FIELDS}

@@ -45,7 +45,10 @@ _TOLERATION: Json = {
 _ANNOTATIONS = {
     "labels": "batch=1,team=a",
     "node-selector": "disk=nvme,memory=64Gi+",
-    "affinity": "REQUIRE pods(app=ceph-osd) on node; AVOID nodes(memory>=64Gi) weight=5",
+    "affinity": (
+        "REQUIRE pods(app=ceph-osd) on node; AVOID nodes(memory>=64Gi) weight=5; "
+        "SPREAD pods(app=virt-v2v) on zone skew=2 hard"
+    ),
     "tolerations": "dedicated=migration:NoSchedule,gpu:NoExecute,spot",
     "mode": "enforce",
     "affinity-policy": "replace",
@@ -56,8 +59,38 @@ _ANNOTATIONS = {
     "node-selector.populator": "disk=ssd",
     "affinity.first-consumer": "REQUIRE nodes(zone=a); AVOID pods(app=db) on node",
     "tolerations.inspection": "gpu:NoExecute",
+    "resources": "requests.cpu=2,requests.memory=4Gi,limits.memory=12Gi",
+    "resources.importer": "requests.ephemeral-storage=60Gi",
+    "priority-class": "migration",
+    "pod-annotations": "karpenter.sh/do-not-disrupt=true,example.org/note=x",
     "placement": "{}",
     "typo": "x",
+}
+
+LIMITS: Json = {
+    "settings": ["labels", "node-selector", "affinity", "tolerations", "pods", "resources"],
+    "roles": ["convertor", "first-consumer", "importer"],
+    "labels": ["team", "batch", "example.com/*"],
+    "nodeLabels": ["disk", "memory", "cores"],
+    "tolerations": ["dedicated=migration:NoSchedule", "spot"],
+    "ruleNamespaces": ["rook-ceph", "vms*"],
+    "targetNamespaces": ["target", "vms*"],
+    "avoidTopologies": ["kubernetes.io/hostname"],
+    "priorityClasses": ["migration"],
+    "podAnnotations": ["example.org/*"],
+    "resources": {"cpu": "8", "memory": "16Gi", "ephemeral-storage": "200Gi"},
+}
+ENFORCED: Json = {
+    "nodeSelector": {"migration": "allowed"},
+    "affinity": "AVOID pods(app=db) in namespace vms on node; SPREAD pods(has plan) on zone",
+    "tolerations": ["dedicated=migration:NoSchedule"],
+}
+PROFILE: Json = {
+    "seccompProfile": {"type": "Localhost", "localhostProfile": "profiles/unshare.json"},
+    "appArmorProfile": {"type": "Unconfined"},
+    "env": {"LIBGUESTFS_BACKEND": "direct"},
+    "runtimeClass": "kata",
+    "scratchVolume": {"size": "10Gi", "storageClass": "fast"},
 }
 
 
@@ -152,5 +185,11 @@ def installation() -> Json:
             "affinity": deepcopy(AFFINITY),
             "tolerations": [_TOLERATION],
             "affinityPolicy": "merge",
+            "resources": {"requests": {"memory": "2Gi"}},
+            "priorityClass": "migration",
+            "podAnnotations": {"example.org/a": "b"},
         },
+        "limits": deepcopy(LIMITS) | {"namespaces": {"vms": deepcopy(LIMITS)}},
+        "enforced": deepcopy(ENFORCED),
+        "convertor": deepcopy(PROFILE) | {"namespaces": {"target": deepcopy(PROFILE)}},
     }

@@ -25,15 +25,14 @@ from webhook.model import (
     AffinityPolicy,
     Disks,
     Installation,
-    Limits,
     Mode,
     OnError,
     PlanRef,
     Pvc,
     PvcRef,
-    Role,
     Scope,
 )
+from webhook.settings.installation import read_installation
 
 NAMESPACES = ("target", worlds.TARGET, "vms", "other")
 
@@ -53,6 +52,8 @@ _RULES = (
     "PREFER pods(app=web) on zone weight=5; AVOID pods(tier=db) on node",
     "REQUIRE nodes(memory>=64Gi)",
     "AVOID nodes(disk=hdd, cores<8); REQUIRE nodes(cores>=16)",
+    "SPREAD pods(app=virt-v2v) on zone hard; SPREAD pods(has plan) on node skew=2",
+    "SPREAD pods(app=virt-v2v) on zone; REQUIRE nodes(disk=ssd)",
     "REPEL pods(app=virt-v2v) on zone",
     "REQUIRE nodes(a in [1,2,3,4,5,6,7,8]); REQUIRE nodes(b in [1,2]); AVOID nodes(c=1,d=2,e=3)",
     "REQIRE pods(app=web)",
@@ -60,6 +61,15 @@ _RULES = (
     "\u200b",
 )
 _TOLERATIONS = ("dedicated=migration:NoSchedule", "gpu:NoExecute,spot", "a=b:c", ":", "spot,spot")
+_RESOURCES = (
+    "requests.cpu=2,requests.memory=4Gi,limits.memory=12Gi",
+    "limits.memory=1Mi",
+    "requests.memory=64Gi",
+    "requests.cpu=2,limits.cpu=1",
+    "requests.gpu=1",
+    "requests.cpu=",
+    "requests.ephemeral-storage=60Gi",
+)
 _ANNOTATIONS: dict[str, tuple[str, ...]] = {
     "labels": _LABELS,
     "node-selector": _SELECTORS,
@@ -75,9 +85,18 @@ _ANNOTATIONS: dict[str, tuple[str, ...]] = {
     "affinity.importer": _RULES,
     "node-selector.populator": _SELECTORS,
     "tolerations.populator": _TOLERATIONS,
+    "resources": _RESOURCES,
+    "resources.importer": _RESOURCES,
+    "priority-class": ("migration", "low", "absent", "", "A b"),
+    "priority-class.populator": ("low", ""),
+    "pod-annotations": ("example.org/a=b", "karpenter.sh/do-not-disrupt=true,a=b", "a b=c", ""),
+    "pod-annotations.first-consumer": ("example.org/a=c",),
+    "seccomp-profile": ("Unconfined",),
     "placement": ("{}",),
     "typo": ("x",),
 }
+_UNCACHED = ("resources", "priority-class")
+"""The settings whose pods do not share a response, so that most plans have neither."""
 
 _KEYS = (
     *SYSTEM_LABELS,
@@ -341,7 +360,7 @@ def draw_plan(random: Random) -> Json:
                 annotations={
                     name: random.choice(texts)
                     for name, texts in _ANNOTATIONS.items()
-                    if random.random() < 0.5
+                    if random.random() < (0.1 if name.startswith(_UNCACHED) else 0.5)
                 }
             )
     number = random.randrange(100)
@@ -361,7 +380,17 @@ def draw_plan(random: Random) -> Json:
 def draw_installation(random: Random) -> Installation:
     """Draw an installation with any modes and defaults."""
     defaults = documents.installation()["defaults"]
-    return Installation(
+    parts = {"limits": documents.LIMITS, "enforced": documents.ENFORCED}
+    drawn = {name: _draw_keys(random, each) for name, each in parts.items()}
+    if random.random() < 0.2:
+        drawn["limits"]["namespaces"] = {"konveyor-forklift": _draw_keys(random, documents.LIMITS)}
+    profile, of_target = (_draw_keys(random, documents.PROFILE) for _ in range(2))
+    if random.random() < 0.3:
+        drawn["convertor"] = profile | random.choice(({}, {"namespaces": {"target": of_target}}))
+    installation, problems = read_installation(drawn, "drawn")
+    assert problems == []
+    return msgspec.structs.replace(
+        installation,
         mode=random.choice([*Mode, *[Mode.ENFORCE] * 4]),
         namespace_modes=random.choice(({}, {"target": Mode.ENFORCE}, {"vms": Mode.AUDIT})),
         plan_modes=random.random() < 0.7,
@@ -371,10 +400,14 @@ def draw_installation(random: Random) -> Installation:
         prefix=PREFIX if random.random() < 0.8 else "example.com",
         defaults={name: each for name, each in defaults.items() if random.random() < 0.3}
         | ({"disks": "together"} if random.random() < 0.4 else {}),
-        limits=Limits(
-            roles=tuple(Role) if random.random() < 0.8 else tuple(random.sample([*Role], 3))
-        ),
+        kubernetes=random.choice((None, 25, 29, 30, 36)),
     )
+
+
+def _draw_keys(random: Random, document: Json) -> Json:
+    """Draw some of the keys, often none."""
+    share = random.choice((0, 0, 0.3, 1))
+    return {key: value for key, value in document.items() if random.random() < share}
 
 
 def draw_pvcs(random: Random, plans: list[Json]) -> Iterator[Pvc]:

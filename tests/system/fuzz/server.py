@@ -10,7 +10,7 @@ import msgspec
 from webhook.admission import events
 from webhook.admission.events import Occurrences, PlanEvent
 from webhook.forklift.plan import WatchedPlan
-from webhook.inventory import NO_PVCS, NoPvcs, PlansStatus, Pvcs
+from webhook.inventory import NO_PVCS, NoPriorityClasses, NoPvcs, PlansStatus, Pvcs
 from webhook.inventory.index import PlanIndex
 from webhook.inventory.pvc_index import PvcIndex
 from webhook.model import Disk, Installation, NodeValues, Plan, PlanRef, PvcRef, Reason
@@ -64,6 +64,12 @@ class IndexedPvcs(NoPvcs):
         return self.index.find_disk(pvc)
 
 
+class KnownPriorityClasses(NoPriorityClasses):
+    """A source of PriorityClasses whose watch has delivered all of them."""
+
+    names = frozenset({"migration", "low"})
+
+
 class EventEncoder:
     """Builds the object of each Event, as the recorder's thread does."""
 
@@ -97,14 +103,17 @@ class Server:
         self.plans = plans
         self.reporter = reporter or FuzzReporter()
         self._app = app.build(
-            PodReviewHandler(plans, installation, pvcs), installation, self.reporter, 100
+            PodReviewHandler(plans, installation, pvcs, KnownPriorityClasses()),
+            installation,
+            self.reporter,
+            100,
         )
 
     async def post(
         self,
         path: str,
         body: bytes,
-        query: bytes = b"timeout=10s",
+        query: bytes = b"timeout=100ms",
         headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> tuple[int, bytes]:
         """Send a request whose body arrives at once, and return status and body of the response."""

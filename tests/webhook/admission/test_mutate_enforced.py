@@ -93,6 +93,15 @@ def test_without_plan_modes_a_plan_is_placed_in_the_mode_of_the_installation() -
     assert decide_in(Mode.OFF, installation).reason is Reason.PLACED
 
 
+@pytest.mark.parametrize("mode", [Mode.OFF, Mode.AUDIT])
+def test_a_malformed_pod_of_a_plan_in_another_mode_stays_as_it_is(mode: Mode) -> None:
+    plan = Plan("konveyor-forklift", "db", "b277", 3, "target", Settings(mode=mode))
+    request = decoded_request()
+    request.object["spec"]["nodeSelector"] = ["a"]
+
+    assert not decide(request, MigrationPod(ref=REF), plan, INSTALLATION).patch
+
+
 def test_a_placed_pod_is_not_patched_again() -> None:
     settings = Settings(mode=Mode.OFF)
     plan = Plan("konveyor-forklift", "db", "b277", 3, "target", settings)

@@ -150,6 +150,16 @@ def test_counted_values_beyond_the_limits_do_not_change_either() -> None:
     assert write(after, before).outcome is Outcome.DENIED
 
 
+def test_a_field_that_is_too_large_does_not_become_another_one_of_its_size() -> None:
+    values = ["a" * 4000, "b" * 4000]
+    before, after = (
+        with_labels(dict.fromkeys((f"a{number}" for number in range(40)), value) | SERVICE)
+        for value in values
+    )
+    assert write(before, before).outcome is Outcome.UNCHANGED
+    assert write(after, before).outcome is Outcome.DENIED
+
+
 LABELS = st.dictionaries(
     st.sampled_from(["team", "k8s-app", "job-name", "app", "bad key", "x.istio.io/y"]),
     st.sampled_from(["a", "b", "a b"]),

@@ -33,13 +33,14 @@ def test_a_watched_plan_is_read_like_one_from_a_file(plan_object: Json) -> None:
 
 
 def test_a_setting_that_is_too_large_is_not_decoded() -> None:
-    spec = {"targetNamespace": "vms", "convertorLabels": {"a": "x" * MAX_FIELD_BYTES}}
-    watched = msgspec.json.decode(json.dumps(plan(spec=spec)), type=WatchedPlan)
+    labels = [{"a": character * MAX_FIELD_BYTES} for character in "xy"]
+    plans = [plan(spec={"targetNamespace": "vms", "convertorLabels": each}) for each in labels]
+    watched = [msgspec.json.decode(json.dumps(each), type=WatchedPlan) for each in plans]
+    first, second = (each.to_json()["spec"].pop("convertorLabels") for each in watched)
 
-    assert watched.to_json()["spec"] == {
-        "targetNamespace": "vms",
-        "convertorLabels": TooLarge(MAX_FIELD_BYTES + 9),
-    }
+    assert first == TooLarge(MAX_FIELD_BYTES + 9, first.digest)
+    assert second == TooLarge(MAX_FIELD_BYTES + 9, second.digest)
+    assert first.digest != second.digest
 
 
 def entry(time: str, *annotations: str) -> Json:

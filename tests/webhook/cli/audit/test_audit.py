@@ -101,6 +101,19 @@ def test_the_exit_code_depends_on_fail_on(
     assert result.stdout.splitlines()[-1] == "1 plan, 0 pods: 1 problem, 1 change, 0 missed"
 
 
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_priority_class_has_to_exist(run: Run, cluster: FakeApi, exists: bool) -> None:
+    cluster.add(plan(priority_class="migration"), pod("db-vm-1", "db"))
+    cluster.add(*release(limits={"priorityClasses": ["migration"]}))
+    if exists:
+        cluster.add({"kind": "PriorityClass", "metadata": {"name": "migration"}})
+
+    result = run("audit", "-o", "wide")
+
+    assert ("priorityClassName migration" in result.stdout) is exists
+    assert ("'migration' is not applied, because it does not exist" in result.stdout) is not exists
+
+
 def test_plans_beyond_the_built_in_limits_are_found_before_the_upgrade(
     run: Run, cluster: FakeApi
 ) -> None:

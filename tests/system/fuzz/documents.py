@@ -154,7 +154,16 @@ def pod() -> Json:
         "nodeSelector": {"disk": "hdd", "cores": "16+", "other": "1"},
         "affinity": deepcopy(AFFINITY),
         "tolerations": [_TOLERATION, {"key": "gpu", "operator": "Exists"}],
-        "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone"}],
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": "zone",
+                "whenUnsatisfiable": "DoNotSchedule",
+                "labelSelector": {"matchLabels": {"forklift.app": "virt-v2v"}},
+                "matchLabelKeys": ["plan"],
+                "nodeTaintsPolicy": "Honor",
+            }
+        ],
     }
     return found
 

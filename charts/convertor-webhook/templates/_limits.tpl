@@ -18,12 +18,11 @@ taints:
   - node-role.kubernetes.io/control-plane
   - node-role.kubernetes.io/master
   - node-role.kubernetes.io/etcd
-  - node.kubernetes.io/*
-  - node.cloudprovider.kubernetes.io/*
   - CriticalAddonsOnly
   - ToBeDeletedByClusterAutoscaler
   - DeletionCandidateOfClusterAutoscaler
   - karpenter.sh/disrupted
+taintPrefixes: [node.kubernetes.io/, node.cloudprovider.kubernetes.io/]
 settings: ["*"]
 roles: [convertor, inspection, first-consumer, importer, populator]
 labels: []
@@ -99,10 +98,10 @@ request.namespace in {{ toJson $namespaces }}
 {{- end -}}
 {{- end }}
 
-{{/* CEL: true if the text is one of the patterns of a list, (list TEXT LIST). */}}
+{{/* CEL: true if a text is allowed by a limit, (list TEXT KEY). */}}
 {{- define "convertor-webhook.limits.matches" -}}
-{{- $text := index . 0 }}{{ $list := index . 1 -}}
-({{ $text }} in {{ $list }} || {{ $list }}.exists(p, p.endsWith("*") && {{ $text }}.startsWith(p.substring(0, size(p) - 1))))
+{{- $text := index . 0 }}{{ $key := index . 1 -}}
+({{ $text }} in variables.{{ $key }} || variables.{{ $key }}Prefixes.exists(p, {{ $text }}.startsWith(p)))
 {{- end }}
 
 {{/* CEL: `limits.labels of the installation has only team and batch` for (list KEY). */}}
@@ -141,22 +140,16 @@ variables.lists.filter(n, n.split(".")[0] == "{{ index . 1 }}").map(n, [[n]] + [
 {{/* CEL: true if the key of a label is beyond the limits. */}}
 {{- define "convertor-webhook.limits.labelsBeyond" -}}
 {{- $builtIn := include "convertor-webhook.limits.builtIn" . | fromYaml -}}
-(variables.hasLabels ? !{{ include "convertor-webhook.limits.matches" (list . "variables.labels") }} : {{ . }} in {{ toJson $builtIn.controllerLabels }} || ({{ . }}.contains("/") && {{ toJson $builtIn.labelDomains }}.exists(d, ("." + {{ . }}.split("/", 2)[0]).endsWith("." + d))))
+(variables.hasLabels ? !{{ include "convertor-webhook.limits.matches" (list . "labels") }} : {{ . }} in {{ toJson $builtIn.controllerLabels }} || ({{ . }}.contains("/") && {{ toJson $builtIn.labelDomains }}.exists(d, ("." + {{ . }}.split("/", 2)[0]).endsWith("." + d))))
 {{- end }}
 
 {{- define "convertor-webhook.limits.nodeLabelsBeyond" -}}
-!{{ include "convertor-webhook.limits.matches" (list . "variables.nodeLabels") }}
+!{{ include "convertor-webhook.limits.matches" (list . "nodeLabels") }}
 {{- end }}
 
 {{/* CEL: true if the taint `x` is beyond the limits, for the built-in ones. */}}
 {{- define "convertor-webhook.limits.tolerationsBeyond" -}}
-(variables.hasTolerations ? !variables.allowedTaints.exists(t, {{ include "convertor-webhook.limits.matchesOne" (list "x[0]" "t[0]") }} && (t[2] == "" || t[2] == x[2]) && (t[1] == "" || (x[1] != "" && {{ include "convertor-webhook.limits.matchesOne" (list "x[1]" "t[1]") }}))) : {{ include "convertor-webhook.limits.matches" (list "x[0]" (toJson .taints)) }})
-{{- end }}
-
-{{/* CEL: true if the text is the pattern, (list TEXT PATTERN). */}}
-{{- define "convertor-webhook.limits.matchesOne" -}}
-{{- $text := index . 0 }}{{ $pattern := index . 1 -}}
-({{ $pattern }}.endsWith("*") ? {{ $text }}.startsWith({{ $pattern }}.substring(0, size({{ $pattern }}) - 1)) : {{ $text }} == {{ $pattern }})
+(variables.hasTolerations ? !([x[0], x[0] + x[1], x[0] + ":" + x[2], x[0] + x[1] + ":" + x[2]].exists(t, t in variables.tolerations) || variables.taintPrefixes.exists(t, (t[0] == x[0] || (t[0].endsWith("*") && x[0].startsWith(t[0].substring(0, size(t[0]) - 1)))) && (t[2] == "" || t[2] == x[2]) && (t[1] == "" || x[1] == t[1] || (t[1].endsWith("*") && x[1].startsWith(t[1].substring(0, size(t[1]) - 1)))))) : x[0] in {{ toJson .taints }} || {{ toJson .taintPrefixes }}.exists(p, x[0].startsWith(p)))
 {{- end }}
 
 {{/* CEL: a taint as in kubectl taint. */}}

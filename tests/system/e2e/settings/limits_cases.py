@@ -28,6 +28,18 @@ INSTALLATIONS: dict[str, Json] = {
             },
         },
     },
+    "large": {
+        "limits": {
+            **{
+                key: [*(f"example-{number}-*" for number in range(99)), "z*"]
+                for key in (
+                    *("labels", "nodeLabels", "ruleNamespaces", "avoidTopologies"),
+                    *("priorityClasses", "podAnnotations"),
+                )
+            },
+            "tolerations": [*(f"example-{number}:NoSchedule" for number in range(99)), "z*"],
+        },
+    },
     "audit": {"mode": "audit", "namespaceModes": {BOUNDED: "enforce"}},
 }
 
@@ -314,15 +326,20 @@ ANNOTATIONS = {
     ),
     "setting of a listed role": Case("bounds", annotated(labels__convertor="team=a")),
     "role of another namespace": Case(
-        "bounds", annotated(labels__first_consumer="wave=1"), namespace=OTHER_PLANS
+        "bounds",
+        annotated(labels__first_consumer="wave=1"),
+        "labels.first-consumer: first-consumer is left out",
+        namespace=OTHER_PLANS,
     ),
     "pods": Case("bounds", annotated(pods="convertor, importer"), "pods: importer is left out"),
     "listed pods": Case("bounds", annotated(pods="convertor, first-consumer")),
     "all pods": Case("bounds", annotated(pods="all")),
-    "labels": Case("bounds", annotated(labels="team=a, cost.example.com/x = 1,")),
+    "labels": Case("bounds", annotated(labels="team=a, cost.example.com/x = 1")),
     "label": Case("bounds", annotated(labels="team=a,batch=1"), "labels: 'batch' is not applied"),
     "label of a role": Case("bounds", annotated(labels__convertor=" batch = 1"), "'batch'"),
-    "built-in label": Case("built-in", annotated(labels="a=b,app.kubernetes.io/name=x"), "name' is"),
+    "built-in label": Case(
+        "built-in", annotated(labels="a=b,app.kubernetes.io/name=x"), "name' is"
+    ),
     "node selector": Case("bounds", annotated(node_selector="disk=nvme,rack=16+"), "'rack'"),
     "toleration": Case(
         "bounds",
@@ -338,7 +355,9 @@ ANNOTATIONS = {
     ),
     "tolerations": Case(
         "bounds",
-        annotated(tolerations="dedicated = migration : NoSchedule, spot=a:NoSchedule,spot:NoSchedule"),
+        annotated(
+            tolerations="dedicated = migration : NoSchedule, spot=a:NoSchedule,spot:NoSchedule"
+        ),
     ),
     "toleration with a prefix": Case(
         "nothing", annotated(tolerations="gpu=a100:NoSchedule"), namespace=OTHER_PLANS
@@ -364,7 +383,7 @@ ANNOTATIONS = {
     "pod annotations": Case("bounds", annotated(pod_annotations="example.com/a=b=c")),
     "resources": Case("bounds", annotated(resources="requests.cpu=8000m,limits.memory=16384Mi")),
     "resource": Case(
-        "bounds", annotated(resources="requests.cpu=1,limits.memory=17G"), "limits.memory=17G is"
+        "bounds", annotated(resources="requests.cpu=1,limits.memory=18G"), "limits.memory=18G is"
     ),
     "resource of a namespace": Case(
         "nothing", annotated(resources="limits.cpu=3"), "limits.cpu=3", namespace=OTHER_PLANS
@@ -377,8 +396,8 @@ ANNOTATIONS = {
     ),
     "old entries": Case(
         "bounds",
-        annotated(labels="team=b, batch=1", tolerations="spot,gpu"),
-        before=annotated(labels="team=a,batch=1,x=y", tolerations="gpu"),
+        annotated(labels="team=b, batch=1", tolerations="spot:NoSchedule,gpu:NoSchedule"),
+        before=annotated(labels="team=a,batch=1,x=y", tolerations="gpu:NoSchedule"),
     ),
     "another value of an entry": Case(
         "bounds", annotated(labels="batch=2"), "'batch'", before=annotated(labels="batch=1")
@@ -395,6 +414,6 @@ ANNOTATIONS = {
         webhook_only=True,
     ),
     "rules are a setting": Case("nothing", annotated(affinity=""), "affinity: the setting is not"),
-    "another prefix": Case("nothing", Content({"placement": "x", "labels.x": "a=b"})),
+    "another name": Case("nothing", Content({"placement": "x"})),
 }
 """By their names: cases about annotations."""

@@ -1,6 +1,7 @@
 """The policy on Plans of the chart's `limitsPolicy`: with a real API server, without a replica."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -9,15 +10,18 @@ import yaml
 
 from tests.support.paths import DATA
 from tests.system.chart import rendering
-from tests.system.controlplane.api import Api, Json, at, of
+from tests.system.controlplane.api import Api, Json, at, of, path
 from tests.system.controlplane.process import until
 from tests.system.e2e.settings.conftest import OTHER_PLANS
 from tests.system.e2e.settings.limits_cases import (
     ANNOTATIONS,
     FIELDS,
     INSTALLATIONS,
+    REQUIRED,
     Case,
     Content,
+    nodes,
+    rule,
 )
 from tests.system.guide.rows import PLAN_NAMESPACE, PREFIX
 from webhook.admission.review import PLAN
@@ -97,7 +101,7 @@ def policy(
     request: pytest.FixtureRequest, api: Api, old_plans: dict[str, Json]
 ) -> Iterator[Policy]:
     """Install the policy of one installation."""
-    values = INSTALLATIONS[request.param] | {"limitsPolicy": {"enabled": True}}
+    values = INSTALLATIONS[request.param] | LIMITED
     config = yaml.safe_load(rendering.one("ConfigMap", values)["data"]["config.yaml"])
     installation, problems = read_installation(config, "config.yaml")
     assert not problems
@@ -140,3 +144,107 @@ def test_the_policy_denies_what_is_beyond_the_limits_as_the_webhook_does(policy:
         if by_webhook is not (bool(case.denied) or case.webhook_only):
             wrong.append(f"{name}: the webhook {'denies' if by_webhook else 'admits'} it")
     assert not wrong, "\n".join(wrong)
+
+
+(TERM,) = rule("podAffinity", namespaces=["payments"])["podAffinity"][REQUIRED]
+LIMITED: Json = {"limitsPolicy": {"enabled": True}}
+
+
+def only(name: str) -> pytest.MarkDecorator:
+    """Run a test with the policy of one installation."""
+    return pytest.mark.parametrize("policy", [name], indirect=True)
+
+
+@only("bounds")
+def test_a_plan_that_is_being_deleted_can_be_changed(policy: Policy) -> None:
+    api = policy.api
+    body = plan("deleted", Content())
+    body["metadata"]["finalizers"] = ["example.com/forklift"]
+    api.create(body)
+    api.delete("Plan", "deleted", PLAN_NAMESPACE)
+    beyond: Json = {"spec": {"convertorLabels": {"k8s-app": "a"}}}
+
+    assert api.patch("Plan", "deleted", beyond, PLAN_NAMESPACE)["spec"]["convertorLabels"]
+    api.patch("Plan", "deleted", {"metadata": {"finalizers": None}}, PLAN_NAMESPACE)
+    assert "deleted" not in {each["metadata"]["name"] for each in api.list("Plan", PLAN_NAMESPACE)}
+
+
+@only("bounds")
+def test_forklift_can_write_a_plan_that_is_beyond_the_limits(policy: Policy) -> None:
+    old = policy.old["unchanged (field)"]["metadata"]
+    for body in (
+        {"metadata": {"finalizers": ["example.com/forklift"]}},
+        {"metadata": {"annotations": {"example.com/note": "x"}, "labels": {"a": "b"}}},
+        {"spec": {"archived": True, "warm": True}},
+    ):
+        policy.api.patch("Plan", old["name"], body, old["namespace"], dryRun="All")
+    status = f"{path('Plan', old['namespace'], old['name'])}/status"
+    response = policy.api.send("PATCH", status, {"status": {"observedGeneration": 1}}, dryRun="All")
+    assert response.is_success, response.text
+
+
+def large(prefix: str = "z", terms: int = 100) -> Json:
+    """Return a Plan with as many settings as are applied, and thousands of VMs."""
+    keys = [f"{prefix}{number}" for number in range(256)]
+    term = rule(namespaces=[f"z{number}" for number in range(10)], key="z")
+    (one,) = term["podAntiAffinity"][REQUIRED]
+    content = Content(
+        {
+            f"{setting}{role}": ",".join(f"{key}{value}" for key in keys)
+            for setting, value in (
+                *(("labels", "=a"), ("node-selector", "=16+")),
+                *(("tolerations", "=a:NoSchedule"), ("pod-annotations", "=a")),
+            )
+            for role in ("", ".convertor", ".importer")
+        },
+        labels=dict.fromkeys(keys, "a"),
+        node_selector=dict.fromkeys(keys, "a"),
+        affinity=nodes(*keys[:terms]) | {"podAntiAffinity": {REQUIRED: [one] * terms}},
+    )
+    body = plan("large", content)
+    body["spec"]["vms"] = [{"id": f"vm-{number}", "name": "x" * 60} for number in range(5000)]
+    return body
+
+
+@only("large")
+def test_a_large_plan_is_within_the_budget_of_the_policy(policy: Policy) -> None:
+    assert not rejection(policy.api, large())
+    message = rejection(policy.api, large("y"))
+    assert re.search(r"spec\.convertorLabels: 'y\d+' is not applied: limits\.labels", message)
+
+
+@only("large")
+@pytest.mark.parametrize(
+    "content",
+    [
+        Content({"affinity": "x" * 200_000, "labels": "a=b," * 10_000}),
+        Content({f"x-{number}": "y" for number in range(10_000)}),
+        Content(labels={f"a{number}": "b" for number in range(50_000)}),
+        Content(affinity={"podAffinity": {REQUIRED: [TERM] * 5_000}}),
+    ],
+    ids=["long annotations", "many annotations", "many labels", "many terms"],
+)
+def test_settings_that_are_too_large_are_denied_unless_they_are_old(
+    policy: Policy, content: Content
+) -> None:
+    api = policy.api
+    body = plan("too-large", content)
+    message = rejection(api, body)
+    assert message or len(content.annotations) > 2
+    binding = rendering.one(POLICY[1], LIMITED, name=NAME)
+    api.delete(POLICY[1], NAME)
+    _await(api, denied=False)
+    try:
+        old = api.create(body)
+    finally:
+        api.ensure(binding)
+        _await(api, denied=True)
+    try:
+        changes: list[Json] = [
+            {"spec": {"archived": True}},
+            {"metadata": {"annotations": {"example.com/note": "x", f"{PREFIX}/labels": "z=1"}}},
+        ]
+        for change in changes:
+            api.patch("Plan", old["metadata"]["name"], change, PLAN_NAMESPACE, dryRun="All")
+    finally:
+        api.delete("Plan", "too-large", PLAN_NAMESPACE)

@@ -1,5 +1,7 @@
 """Plans within and beyond the limits of an installation."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from tests.system.controlplane.api import Json
@@ -14,7 +16,10 @@ NODE, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 INSTALLATIONS: dict[str, Json] = {
     "built-in": {},
     "bounds": BOUNDS,
-    "scope-own": {"scope": "own", "limits": {"ruleNamespaces": ["rook-*"]}},
+    "scope-own": {
+        "scope": "own",
+        "limits": {"ruleNamespaces": ["rook-*"], "avoidTopologies": ["topology.kubernetes.io/*"]},
+    },
     "nothing": {
         "limits": {
             **{key: [] for key in ("settings", "labels", "nodeLabels", "tolerations")},
@@ -47,7 +52,7 @@ INSTALLATIONS: dict[str, Json] = {
 class Content(NamedTuple):
     """The part of a Plan that the limits are about."""
 
-    annotations: dict[str, str] = {}
+    annotations: Mapping[str, str] = MappingProxyType({})
     labels: dict[str, str] | None = None
     node_selector: dict[str, str] | None = None
     affinity: Json | None = None
@@ -229,7 +234,10 @@ FIELDS = {
     "rule without namespaces, own in the plan": Case(
         "bounds", Content({"mode": "audit"}, affinity=rule(namespaces=OWN))
     ),
-    "rule of a prefix": Case("scope-own", Content(affinity=rule(namespaces=["rook-ceph"]))),
+    "rule of a prefix": Case("scope-own", Content(affinity=rule(key=ZONE, namespaces=["rook-a"]))),
+    "avoid on another topology": Case(
+        "scope-own", Content(affinity=rule(namespaces=["rook-a"])), "has only topology.kubernetes"
+    ),
     "rule without selector": Case(
         "bounds",
         Content(affinity={"podAffinity": {REQUIRED: [{"topologyKey": NODE}]}}),
@@ -263,7 +271,7 @@ FIELDS = {
     "audit, but not for this namespace": Case("audit", Content(labels={"k8s-app": "a"}), "k8s-app"),
     "unchanged": Case("bounds", OLD, before=OLD),
     "other annotation": Case(
-        "bounds", OLD._replace(annotations=OLD.annotations | {"mode": "audit"}), before=OLD
+        "bounds", OLD._replace(annotations={**OLD.annotations, "mode": "audit"}), before=OLD
     ),
     "one label less": Case("bounds", OLD._replace(labels={"k8s-app": "a"}), before=OLD),
     "one label more": Case(

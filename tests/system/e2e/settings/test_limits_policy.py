@@ -12,17 +12,20 @@ from tests.support.paths import DATA
 from tests.system.chart import rendering
 from tests.system.controlplane.api import Api, Json, at, of, path
 from tests.system.controlplane.process import until
+from tests.system.e2e.preparation import use_plans_of
 from tests.system.e2e.settings.conftest import OTHER_PLANS
 from tests.system.e2e.settings.limits_cases import (
     ANNOTATIONS,
     FIELDS,
     INSTALLATIONS,
     REQUIRED,
+    ZONE,
     Case,
     Content,
     nodes,
     rule,
 )
+from tests.system.guide.forklift import Generation
 from tests.system.guide.rows import PLAN_NAMESPACE, PREFIX
 from webhook.admission.review import PLAN
 from webhook.admission.validate import validate
@@ -34,6 +37,20 @@ POLICY = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 CASES = {
     **{f"{name} (field)": case for name, case in FIELDS.items()},
     **{f"{name} (annotation)": case for name, case in ANNOTATIONS.items()},
+}
+LIMITED: Json = {"limitsPolicy": {"enabled": True}}
+(_TERM,) = rule("podAffinity", namespaces=["payments"])["podAffinity"][REQUIRED]
+TOO_LARGE = {
+    "long annotations": (
+        Content({"affinity": "x" * 200_000, "labels": "a=b," * 10_000}),
+        "labels: expected at most 256 entries, found 10001",
+    ),
+    "many annotations": (Content({f"x-{number}": "y" for number in range(5_000)}), ""),
+    "many labels": (
+        Content(labels={f"a{number}": "b" for number in range(50_000)}),
+        "spec.convertorLabels: expected at most 256 entries, found 50000",
+    ),
+    "many terms": (Content(affinity={"podAffinity": {REQUIRED: [_TERM] * 5_000}}), "cost limit"),
 }
 
 
@@ -86,10 +103,13 @@ def old_plans(api: Api) -> Iterator[dict[str, Json]]:
     """Create the Plans that are older than every policy."""
     for name in (OTHER_PLANS, PLAN_NAMESPACE):
         api.ensure({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    contents = {
+        **{name: (case.before, case.namespace) for name, case in CASES.items() if case.before},
+        **{name: (content, PLAN_NAMESPACE) for name, (content, _) in TOO_LARGE.items()},
+    }
     found = {
-        name: api.create(plan(f"old-{number}", case.before, case.namespace))
-        for number, (name, case) in enumerate(CASES.items())
-        if case.before is not None
+        name: api.create(plan(f"old-{number}", *each))
+        for number, (name, each) in enumerate(contents.items())
     }
     yield found
     for body in found.values():
@@ -144,10 +164,6 @@ def test_the_policy_denies_what_is_beyond_the_limits_as_the_webhook_does(policy:
         if by_webhook is not (bool(case.denied) or case.webhook_only):
             wrong.append(f"{name}: the webhook {'denies' if by_webhook else 'admits'} it")
     assert not wrong, "\n".join(wrong)
-
-
-(TERM,) = rule("podAffinity", namespaces=["payments"])["podAffinity"][REQUIRED]
-LIMITED: Json = {"limitsPolicy": {"enabled": True}}
 
 
 def only(name: str) -> pytest.MarkDecorator:
@@ -214,37 +230,32 @@ def test_a_large_plan_is_within_the_budget_of_the_policy(policy: Policy) -> None
 
 
 @only("large")
-@pytest.mark.parametrize(
-    "content",
-    [
-        Content({"affinity": "x" * 200_000, "labels": "a=b," * 10_000}),
-        Content({f"x-{number}": "y" for number in range(10_000)}),
-        Content(labels={f"a{number}": "b" for number in range(50_000)}),
-        Content(affinity={"podAffinity": {REQUIRED: [TERM] * 5_000}}),
-    ],
-    ids=["long annotations", "many annotations", "many labels", "many terms"],
-)
+@pytest.mark.parametrize("name", TOO_LARGE)
 def test_settings_that_are_too_large_are_denied_unless_they_are_old(
-    policy: Policy, content: Content
+    policy: Policy, name: str
 ) -> None:
-    api = policy.api
-    body = plan("too-large", content)
-    message = rejection(api, body)
-    assert message or len(content.annotations) > 2
-    binding = rendering.one(POLICY[1], LIMITED, name=NAME)
-    api.delete(POLICY[1], NAME)
-    _await(api, denied=False)
+    api, (content, denied), old = policy.api, TOO_LARGE[name], policy.old[name]["metadata"]
+
+    message = rejection(api, plan("new", content))
+    assert (denied in message, bool(denied)) == (True, bool(message))
+    changes: list[Json] = [
+        {"spec": {"archived": True}},
+        {"metadata": {"annotations": {"example.com/note": "x", f"{PREFIX}/labels": "z=1"}}},
+    ]
+    for change in changes:
+        api.patch("Plan", old["name"], change, PLAN_NAMESPACE, dryRun="All")
+
+
+@only("built-in")
+@pytest.mark.parametrize("generation", [Generation.V2_9, Generation.V2_10])
+def test_plans_of_older_releases_of_forklift_are_checked(
+    policy: Policy, generation: Generation
+) -> None:
+    api, fields = policy.api, Content(labels={"k8s-app": "a"}, affinity=rule(key=ZONE))
+    use_plans_of(api, generation)
     try:
-        old = api.create(body)
+        assert bool(rejection(api, plan("new", fields))) is (generation is Generation.V2_10)
+        assert not rejection(api, plan("new", Content({"labels": "team=a"})))
+        assert "'k8s-app'" in rejection(api, plan("new", Content({"labels": "k8s-app=a"})))
     finally:
-        api.ensure(binding)
-        _await(api, denied=True)
-    try:
-        changes: list[Json] = [
-            {"spec": {"archived": True}},
-            {"metadata": {"annotations": {"example.com/note": "x", f"{PREFIX}/labels": "z=1"}}},
-        ]
-        for change in changes:
-            api.patch("Plan", old["metadata"]["name"], change, PLAN_NAMESPACE, dryRun="All")
-    finally:
-        api.delete("Plan", "too-large", PLAN_NAMESPACE)
+        use_plans_of(api, Generation.V2_12)

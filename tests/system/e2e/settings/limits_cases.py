@@ -207,7 +207,7 @@ FIELDS = {
     ),
     "rule about names and others": Case(
         "bounds",
-        Content(affinity=rule(namespaces=["rook-ceph"], namespaceSelector=named("monitoring", "x"))),
+        Content(affinity=rule(namespaces=["rook-ceph"], namespaceSelector=named(BOUNDED, "x"))),
         FOREIGN,
     ),
     "rule about labels of namespaces": Case(
@@ -255,7 +255,9 @@ FIELDS = {
         "spec.convertorLabels: the setting is not applied: limits.settings of the installation "
         "allows none",
     ),
-    "settings of a namespace": Case("nothing", Content(labels={"team": "a"}), namespace=OTHER_PLANS),
+    "settings of a namespace": Case(
+        "nothing", Content(labels={"team": "a"}), namespace=OTHER_PLANS
+    ),
     "labels of a namespace": Case(
         "nothing", Content(labels={"b": "a"}), "has only team", namespace=OTHER_PLANS
     ),

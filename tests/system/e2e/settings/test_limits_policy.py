@@ -150,7 +150,7 @@ def is_denied_by_the_webhook(case: Case, name: str, installation: Installation) 
 
 
 def test_the_policy_denies_what_is_beyond_the_limits_as_the_webhook_does(policy: Policy) -> None:
-    """Checked in one test for each installation, because a policy takes a second to be effective."""
+    """One test for each installation, because a policy takes a second to be effective."""
     wrong: list[str] = []
     for name, case in CASES.items():
         if case.installation != policy.name:

@@ -130,7 +130,7 @@ def test_names_of_settings_roles_and_fields_are_those_of_the_server() -> None:
     assert json.loads(literal(variable("lists"), "labels")) == sorted(LISTS, key=list_order)
     assert f"<= {MAX_ENTRIES}" in variable("lists")
     for field, setting in SPEC.items():
-        assert f'["{field}", "{setting}"]' in variable("fields")
+        assert f'["{field}", "{setting}"]' in variable("changedFields")
     assert {name.partition(".")[0] for name in ANNOTATIONS} == {*SETTINGS}
     assert {*ROLE_SETTINGS} <= {*SETTINGS}
 

@@ -81,6 +81,8 @@ class Case(NamedTuple):
     namespace: str = PLAN_NAMESPACE
     webhook_only: bool = False
     """True if the webhook denies what the policy admits."""
+    policy_only: bool = False
+    """True if the webhook admits what the policy denies."""
 
 
 def rule(kind: str = "podAntiAffinity", key: str = NODE, **fields: object) -> Json:
@@ -321,6 +323,15 @@ FIELDS = {
         "bounds", Content(labels={"team": "b"}, target="other"), "targetNamespaces",
         before=Content(labels={"team": "a"}, target="other"),
     ),
+    "label of a plan for another target namespace": Case(
+        "bounds", Content(labels={"batch": "a"}), "'batch'",
+        before=Content(labels={"batch": "a"}, target="other"),
+    ),
+    "label of a plan for a namespace in another mode": Case(
+        "audit", Content(labels={"k8s-app": "a"}), "'k8s-app'",
+        before=Content(labels={"k8s-app": "a"}, target="other"),
+        policy_only=True,
+    ),
 }  # fmt: skip
 """By their names: cases about fields, on which webhook and policy agree."""
 
@@ -399,6 +410,11 @@ ANNOTATIONS = {
         "nothing", annotated(resources="limits.cpu=3"), "limits.cpu=3", namespace=OTHER_PLANS
     ),
     "target namespace": Case("bounds", annotated(labels="a=b")._replace(target="x"), "in namesp"),
+    "old target namespace": Case(
+        "bounds",
+        Content({"labels": "batch=1"}, {"a": "b"}, target="x"),
+        before=Content(labels={"a": "b"}, target="x"),
+    ),
     "entries": Case(
         "built-in",
         annotated(tolerations=",".join(f"a{number}" for number in range(257))),

@@ -39,6 +39,7 @@ SWITCHES: dict[str, Json] = {
         "prometheusRule": {"enabled": True},
         "dashboard": {"enabled": True},
         "admissionPolicy": {"enabled": True},
+        "limitsPolicy": {"enabled": True},
         "hostNetwork": True,
         "hubKubeconfig": {"secretName": "hub"},
         "clientCA": {"configMapName": "api-server-ca"},
@@ -85,4 +86,5 @@ ALL = MODES | SWITCHES
 def supported(values: Json, kubernetes: str) -> Json:
     """Return values without those that the chart rejects for a Kubernetes release."""
     has_policies = int(kubernetes.partition(".")[2]) >= 30
-    return values if has_policies else values | {"admissionPolicy": {"enabled": False}}
+    optional = {name: {"enabled": False} for name in ("admissionPolicy", "limitsPolicy")}
+    return values if has_policies else values | optional

@@ -171,19 +171,22 @@ def test_the_admission_policy_requires_the_placement_annotation() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "name"), [("admissionPolicy", POLICY), ("limitsPolicy", f"{POLICY}-limits")]
+)
 @pytest.mark.parametrize("major", [3, 4])
-def test_the_admission_policy_is_an_error_before_kubernetes_1_30(major: int) -> None:
+def test_the_admission_policies_are_an_error_before_kubernetes_1_30(
+    major: int, value: str, name: str
+) -> None:
     """An installation without the policy that its values request would look protected."""
-    values: Json = {"admissionPolicy": {"enabled": True}}
-    error = (
-        "admissionPolicy.enabled needs Kubernetes 1.30 or later, found v1.29.14: set it to false"
-    )
+    values: Json = {value: {"enabled": True}}
+    error = f"{value}.enabled needs Kubernetes 1.30 or later, found v1.29.14: set it to false"
 
     with pytest.raises(rendering.ChartError, match=re.escape(error)):
         rendering.text(values, kubernetes="1.29.14", major=major)
     for kubernetes in ("1.30", "v1.30.0-eks-1a2b3c", "1.30.0-gke.100"):
         rendered = rendering.objects(values, kubernetes=kubernetes, major=major)
-        assert ("ValidatingAdmissionPolicy", POLICY) in {
+        assert ("ValidatingAdmissionPolicy", name) in {
             (each["kind"], each["metadata"]["name"]) for each in rendered
         }
 

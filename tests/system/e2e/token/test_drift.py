@@ -13,7 +13,8 @@ WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 
 
 def rendered(case: str, kinds: tuple[str, ...]) -> list[Json]:
-    values = rendering.merge(cases.ALL[case], {"admissionPolicy": {"enabled": True}})
+    enabled = {name: {"enabled": True} for name in ("admissionPolicy", "limitsPolicy")}
+    values = rendering.merge(cases.ALL[case], enabled)
     found = rendering.objects(values, kubernetes=KUBERNETES, release="drift", namespace="drift")
     return [each for each in found if each["kind"] in kinds]
 
@@ -26,7 +27,7 @@ def stored(api: Api, body: Json) -> Json:
 @pytest.mark.parametrize("case", cases.ALL)
 def test_policies_are_stored_as_rendered(case: str, api: Api) -> None:
     found = rendered(case, POLICIES)
-    assert len(found) == 4
+    assert len(found) == 6
     for body in found:
         assert stored(api, body)["spec"] == body["spec"]
 

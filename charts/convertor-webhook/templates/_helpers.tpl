@@ -219,15 +219,20 @@ caBundle: {{ printf "%s\n" . | b64enc }}
 {{- if $found }}true{{ end -}}
 {{- end }}
 
-{{/* Not empty if the server may send pods with the profile of convertor pods as a dry run. The right to create
-     pods needs the policy that limits it. */}}
-{{- define "convertor-webhook.checksProfile" -}}
+{{/* Not empty if the convertor pods of some namespace have a profile. */}}
+{{- define "convertor-webhook.hasProfile" -}}
 {{- $found := false -}}
 {{- range $key, $value := .Values.convertor -}}
 {{- if and $value (ne $key "namespaces") }}{{ $found = true }}{{ end -}}
 {{- end -}}
 {{- range .Values.convertor.namespaces }}{{ $found = or $found (not (empty .)) }}{{ end -}}
-{{- if and $found .Values.checkConvertorProfile (include "convertor-webhook.hasAdmissionPolicies" .) }}true{{ end -}}
+{{- if $found }}true{{ end -}}
+{{- end }}
+
+{{/* Not empty if the server may send pods with that profile as a dry run. The right to create pods needs the policy
+     that limits it. */}}
+{{- define "convertor-webhook.checksProfile" -}}
+{{- if and (include "convertor-webhook.hasProfile" .) .Values.checkConvertorProfile (include "convertor-webhook.hasAdmissionPolicies" .) }}true{{ end -}}
 {{- end }}
 
 {{/* The values of the label `forklift.app` on the pods of these roles, as a YAML list. */}}

@@ -259,3 +259,21 @@ def test_the_notes_mention_an_account_that_others_may_use(kubernetes: str, noted
     assert text in found
     assert (limits in found) is (kubernetes == "1.30.0")
     assert "Every pod with" not in notes(noted, {"serviceAccount": {"name": "own"}}, kubernetes)
+
+
+@pytest.mark.parametrize(
+    ("profile", "kubernetes", "text"),
+    [
+        ({}, "1.30.0", ""),
+        ({"runtimeClass": "kata"}, "1.30.0", "the server sends a pod with it as a dry run"),
+        ({"runtimeClass": "kata"}, "1.29.9", "check it before you migrate:"),
+        ({"namespaces": {"vms": {"env": {"A": "b"}}}}, "1.29.9", "check it before you migrate:"),
+    ],
+)
+def test_the_notes_have_the_check_of_the_profile(
+    profile: Json, kubernetes: str, text: str, noted: Path
+) -> None:
+    found = notes(noted, {"convertor": profile}, kubernetes)
+
+    assert text in found
+    assert ("A wrong value stops every migration" in found) is bool(profile)

@@ -74,17 +74,21 @@ def read_plan(plan_object: Json, installation: Installation) -> PlanReading:
         RawSetting(f"{name} metadata.annotations", metadata.get("annotations")), problems
     )
     in_annotations = find_in_annotations(annotations, installation.prefix, name, problems)
-    mode = read_word(in_annotations.get("mode", UNSET), Mode, "mode", problems)
-    own_scope = read_word(in_annotations.get("scope", UNSET), Scope, "scope", problems)
+    limits = PlanLimits(
+        installation.limits_for(name.namespace), _read_name(spec, "targetNamespace")
+    )
+    words = {} if limits.check_target_namespace() else in_annotations
+    words = {each: words[each] for each in words if not limits.check_setting(each)}
+    mode = read_word(words.get("mode", UNSET), Mode, "mode", problems)
+    own_scope = read_word(words.get("scope", UNSET), Scope, "scope", problems)
     scope = own_scope or installation.scope
-    limits = installation.limits_for(name.namespace)
     in_defaults = find_in_defaults(installation.defaults, "defaults", problems)
     problems.extend(unknown_fields.describe(fields, name, installation.prefix))
     sources = read_sources(
         (in_defaults, find_in_spec(spec, name), in_annotations),
         name,
         msgspec.structs.replace(installation, scope=scope),
-        PlanLimits(limits, _read_name(spec, "targetNamespace")),
+        limits,
         problems,
     )
     rules = merge_rules(sources, problems)
@@ -103,7 +107,7 @@ def read_plan(plan_object: Json, installation: Installation) -> PlanReading:
         ),
         mode=mode,
         problems=problems,
-        pods=select_pods(sources, limits.roles),
+        pods=select_pods(sources, limits.limits.roles),
         disks=sources.annotations.disks or sources.defaults.disks or Disks.ANY,
         roles=merge_roles(sources),
         spread=rules.spread,

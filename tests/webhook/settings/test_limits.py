@@ -11,7 +11,7 @@ from tests.support.builders import plan
 from webhook import karl, settings
 from webhook.kube.affinity import PREFERRED, REQUIRED
 from webhook.kube.objects import Json
-from webhook.model import Installation, Limits, Role, Settings
+from webhook.model import Installation, Limits, Mode, Role, Settings
 from webhook.settings.limits import CONTROL_TAINTS, CONTROLLER_LABELS, LABEL_DOMAINS, matches
 
 PREFIX = "convertor.forklift.konveyor.io"
@@ -239,6 +239,21 @@ def test_settings_are_limited_by_their_names() -> None:
     )
     assert (found.labels, found.disks, found.roles) == ({}, "together", {})
     assert places(found) == ["labels", "labels.importer"]
+
+
+@pytest.mark.parametrize(
+    "limits", [{"settings": ("affinity",)}, {"target_namespaces": ("migrated-*",)}]
+)
+def test_mode_and_scope_are_limited_as_well(limits: Json) -> None:
+    rule = "AVOID pods(a=b) on node"
+    installation = Installation(limits=Limits(**limits), defaults={"affinity": rule})
+    found = read({"mode": "off", "scope": "own"}, installation)
+    assert found.mode is None
+    assert "namespaceSelector" in str(found.affinity), "the scope of the installation is all"
+    assert found.problems
+    allowed = read({"mode": "off", "scope": "own"}, Installation(defaults={"affinity": rule}))
+    assert allowed.mode is Mode.OFF
+    assert "namespaceSelector" not in str(allowed.affinity)
 
 
 def test_roles_are_limited_by_the_namespace_of_the_plan() -> None:

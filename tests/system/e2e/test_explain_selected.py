@@ -7,9 +7,10 @@ import pytest
 
 from tests.system.controlplane.api import Api, Json
 from tests.system.controlplane.cluster import ControlPlane
+from tests.system.controlplane.release import Release
 from tests.system.e2e.kubectl import Kubectl
 from tests.system.e2e.pod_results import created
-from tests.system.e2e.preparation import UNTOUCHED, use_plans_of
+from tests.system.e2e.preparation import PLACED, use_generation
 from tests.system.guide.forklift import Generation
 from tests.system.guide.rows import PLAN_NAMESPACE, PREFIX, ROWS, Form
 
@@ -36,22 +37,22 @@ EXPLAIN = ("convertor", "explain", "plan", "selected", "-n", PLAN_NAMESPACE, "-o
 
 
 @pytest.fixture
-def selecting(api: Api) -> Iterator[None]:
-    """Create an object of each kind in the target namespace, and the plan."""
-    use_plans_of(api, Generation.V2_12)
-    plan = ROWS["labels"].plan(Form.ANNOTATIONS, UNTOUCHED)
+def selecting(api: Api, release: Release) -> Iterator[None]:
+    """Create an object of each kind in a namespace of the webhook, and the plan."""
+    use_generation(release, Generation.V2_12)
+    plan = ROWS["labels"].plan(Form.ANNOTATIONS, PLACED)
     settings = {"labels": "tier=web", "pods": "convertor"}
     annotations = {f"{PREFIX}/{name}": text for name, text in settings.items()}
     plan["metadata"] |= {"name": "selected", "annotations": annotations}
     for kind, (version, spec) in SPECS.items():
-        metadata = {"name": "web", "namespace": UNTOUCHED}
+        metadata = {"name": "web", "namespace": PLACED}
         api.create({"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec})
     try:
         with created(api, plan):
             yield
     finally:
         for kind in SPECS:
-            api.delete(kind, "web", UNTOUCHED)
+            api.delete(kind, "web", PLACED)
 
 
 @pytest.mark.usefixtures("selecting")

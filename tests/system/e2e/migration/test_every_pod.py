@@ -119,7 +119,7 @@ def _await_role(replicas: Replicas, pod: Json, role: Role | None) -> None:
         labels = [each["metadata"].get("labels", {}) for each in reviewed]
         return all(each.get(f"{PREFIX}/role") == role for each in labels)
 
-    until(f"{pod['metadata']['name']} to be placed as {role}", placed, seconds=10)
+    until(f"{pod['metadata']['name']} to be placed as {role}", placed)
 
 
 def _labels_added(cluster: Cluster, pod: Json) -> dict[str, str]:
